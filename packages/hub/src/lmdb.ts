@@ -1,1 +1,1 @@
-export {};
+export { LmdbLog, type LmdbLogOptions } from './lmdb-log.ts';

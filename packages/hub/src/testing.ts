@@ -1,1 +1,1 @@
-export {};
+export { eventLogContract, type LogFactory, type LogHarness } from '@tidings/server/testing';

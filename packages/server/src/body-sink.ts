@@ -1,0 +1,63 @@
+import type { SharedChunk } from './shared-chunk.ts';
+import type { Sink } from './sink.ts';
+
+// How much a body may hold before a source or a replay pauses.
+const HIGH_WATER_MARK = 64 * 1024;
+
+/** The body of a Response and the sink that fills it. */
+export interface BodySink {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly sink: Sink;
+}
+
+/** A sink that writes to the body of a Response. */
+export function bodySink(): BodySink {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let paused = false;
+  const finish = (how: (open: ReadableStreamDefaultController<Uint8Array>) => void): void => {
+    const open = controller;
+    controller = undefined;
+    if (!open) return;
+    how(open);
+    // Later, as a socket would: who ends a stream is not called back while it is doing so.
+    queueMicrotask(() => sink.onClose());
+  };
+  const sink: Sink = {
+    get backlog() {
+      return controller ? HIGH_WATER_MARK - (controller.desiredSize ?? HIGH_WATER_MARK) : 0;
+    },
+    get needsDrain() {
+      paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;
+      return paused;
+    },
+    write(chunk: SharedChunk): void {
+      // A copy: who reads a body may transfer its buffers, and these are shared.
+      controller?.enqueue(chunk.bytes.slice());
+    },
+    end(): void {
+      finish((open) => open.close());
+    },
+    destroy(): void {
+      finish((open) => open.error(new Error('The event stream was broken off')));
+    },
+    onDrain: () => {},
+    onClose: () => {},
+  };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(opened) {
+        controller = opened;
+      },
+      pull() {
+        if (!paused || (controller?.desiredSize ?? 0) <= 0) return;
+        paused = false;
+        sink.onDrain();
+      },
+      cancel() {
+        finish(() => {});
+      },
+    },
+    { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.byteLength },
+  );
+  return { body, sink };
+}

@@ -1,0 +1,32 @@
+import { encodeEvent } from '@tidings/wire';
+import { formatCursor, type Position } from './position.ts';
+import { SharedChunk } from './shared-chunk.ts';
+
+/** The types of the events that the server itself sends. */
+export const HEARTBEAT_TYPE = 'tidings-heartbeat';
+export const GAP_TYPE = 'tidings-gap';
+
+/** Why events are missing (PROTOCOL §6.2). */
+export type GapReason = 'trimmed' | 'unknown' | 'foreign' | 'ahead';
+
+/** A keep-alive that tells nothing. */
+export const COMMENT: SharedChunk = SharedChunk.fromText(':\n\n');
+
+/** A keep-alive that moves the listener's cursor (PROTOCOL §5.5). */
+export function heartbeat(position: Position): SharedChunk {
+  // The empty data is what makes every browser take the id.
+  return SharedChunk.fromText(encodeEvent({ event: HEARTBEAT_TYPE, id: formatCursor(position), data: '' }));
+}
+
+/** Tells that events are missing, and where the stream goes on (PROTOCOL §6.1). */
+export function gap(after: string, resumedAt: Position, reason: GapReason): SharedChunk {
+  const id = formatCursor(resumedAt);
+  return SharedChunk.fromText(
+    encodeEvent({ event: GAP_TYPE, id, data: JSON.stringify({ after, resumedAt: id, reason }) }),
+  );
+}
+
+/** The last word to a listener that is sent away: when to come back, in milliseconds. */
+export function reconnectAfter(milliseconds: number): SharedChunk {
+  return SharedChunk.fromText(encodeEvent({ retry: Math.round(milliseconds) }));
+}

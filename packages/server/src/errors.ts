@@ -1,0 +1,35 @@
+/** The codes of {@link ServerError}. */
+export type ServerErrorCode =
+  /** An option is missing, of the wrong type or out of range. */
+  | 'ERR_INVALID_OPTION'
+  /** An event cannot be published as it is: a field, topic or batch is not allowed. */
+  | 'ERR_INVALID_EVENT'
+  /** The log could not store a batch; nothing of it was published. */
+  | 'ERR_NOT_STORED'
+  /** The log, channel or fan-out has been closed. */
+  | 'ERR_CLOSED';
+
+/** The one error class of this package. `code` is stable, `cause` is the error underneath where there is one. */
+export class ServerError extends Error {
+  override readonly name = 'ServerError';
+  readonly code: ServerErrorCode;
+
+  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * Checks a numeric option at the door.
+ * @throws {ServerError} `ERR_INVALID_OPTION` unless it is an integer from `min` to `max`
+ */
+export function checkInteger(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The option ${name} is ${String(value)}, but must be an integer from ${min} to ${max}`,
+    );
+  }
+  return value;
+}

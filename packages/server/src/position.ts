@@ -1,0 +1,30 @@
+/** An event's place in a log (PROTOCOL §1). */
+export interface Position {
+  /** Names the numbering: 1 to 16 of `a`–`z`, `0`–`9`. */
+  readonly epoch: string;
+  /** 1 for the first event; 0 is the place before it. */
+  readonly seq: number;
+}
+
+// At most 15 digits: every such number is a safe integer.
+const CURSOR = /^([a-z0-9]{1,16})\.(0|[1-9][0-9]{0,14})$/;
+
+/** The position as text, for the `id:` field: `epoch.seq`. */
+export function formatCursor(position: Position): string {
+  return `${position.epoch}.${position.seq}`;
+}
+
+/** The position that a text names, or undefined where it does not have the form of a cursor. */
+export function parseCursor(text: string): Position | undefined {
+  const match = CURSOR.exec(text);
+  const [, epoch, seq] = match ?? [];
+  return epoch === undefined || seq === undefined ? undefined : { epoch, seq: Number(seq) };
+}
+
+/** A new epoch: the time and chance, so that two logs made at once differ too. */
+export function newEpoch(now: number, random: () => number = Math.random): string {
+  const chance = Math.floor(random() * 36 ** 4)
+    .toString(36)
+    .padStart(4, '0');
+  return Math.floor(now).toString(36) + chance;
+}

@@ -1,0 +1,75 @@
+import { encodeEvent, type EventFields } from '@tidings/wire';
+import { COMMENT } from './control-events.ts';
+import { checkInteger } from './errors.ts';
+import { SharedChunk } from './shared-chunk.ts';
+import type { Sink } from './sink.ts';
+
+/** The events of one response: an iterable, or a function that is given a signal and returns one. */
+export type EventSourceFunction = (signal: AbortSignal) => AsyncIterable<EventFields>;
+export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
+
+export interface EventStreamOptions {
+  /** Header fields beside those of an event stream. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A comment after so many milliseconds without an event; 0 for none. @default 15000 */
+  readonly keepAliveMs?: number;
+}
+
+/**
+ * Writes a source's events to a sink, at the sink's pace, until either ends. When the listener goes, the signal is aborted and the
+ * source is returned, so that its `finally` runs. When the source throws, the response is broken off: it must not look finished.
+ * Rejects with what the source threw.
+ */
+export async function pump(source: EventStreamSource, sink: Sink, options: EventStreamOptions): Promise<void> {
+  const keepAliveMs = checkInteger('keepAliveMs', options.keepAliveMs ?? 15_000, 0, 2 ** 31 - 1);
+  const aborted = new AbortController();
+  let wake = (): void => {};
+  sink.onDrain = () => wake();
+  const gone = new Promise<'gone'>((resolve) => {
+    sink.onClose = () => {
+      aborted.abort();
+      wake();
+      resolve('gone');
+    };
+  });
+  sink.write(COMMENT);
+  let quiet = false;
+  const keepAlive = setInterval(() => {
+    if (quiet) sink.write(COMMENT);
+    quiet = true;
+  }, keepAliveMs || 2 ** 31 - 1);
+
+  let iterator: AsyncIterator<EventFields> | undefined;
+  try {
+    iterator = (typeof source === 'function' ? source(aborted.signal) : source)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = iterator.next();
+      // Who waits for it no longer must not make its failure an unhandled one.
+      next.catch(() => {});
+      // oxlint-disable-next-line no-await-in-loop -- one event at a time is what a stream is
+      const step = await Promise.race([next, gone]);
+      if (step === 'gone') return;
+      if (step.done) {
+        iterator = undefined;
+        sink.end();
+        return;
+      }
+      sink.write(SharedChunk.fromText(encodeEvent(step.value)));
+      quiet = false;
+      if (sink.needsDrain && !aborted.signal.aborted) {
+        // oxlint-disable-next-line no-await-in-loop -- the listener's pace is the source's
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } catch (error) {
+    sink.destroy();
+    throw error;
+  } finally {
+    clearInterval(keepAlive);
+    aborted.abort();
+    // Not awaited: a source that is busy ends when it is done, the response has ended already.
+    iterator?.return?.()?.catch(() => {});
+  }
+}

@@ -1,0 +1,117 @@
+import type { GapReason } from './control-events.ts';
+import type { LogPage } from './log.ts';
+
+/** A cursor that could not be placed: the listener is told so before anything else. */
+export interface Misplaced {
+  /** What the listener sent. */
+  readonly after: string;
+  readonly reason: GapReason;
+}
+
+interface CatchingUp {
+  /** Everything up to here has been written to the listener. */
+  readonly position: number;
+  /** The listener knows that events up to here may be missing. */
+  readonly told: number;
+  readonly misplaced?: Misplaced | undefined;
+}
+
+/**
+ * Where a subscriber is in its life:
+ * - `reading`: catching up, a page of the log has been asked for;
+ * - `draining`: catching up, its transport has more than it can take;
+ * - `live`: in its cohort, written to in lockstep, its position is the cohort's;
+ * - `ended`: gone.
+ */
+export type SubscriberState =
+  | (CatchingUp & { readonly phase: 'reading' })
+  | (CatchingUp & { readonly phase: 'draining' })
+  | { readonly phase: 'live'; readonly told: number }
+  | { readonly phase: 'ended' };
+
+export type SubscriberInput =
+  /** The page that was asked for. `flushed`: how far the cohorts have been written to; `needsDrain`: after writing the page. */
+  | { readonly type: 'page'; readonly page: LogPage; readonly flushed: number; readonly needsDrain: boolean }
+  /** The transport can take more. */
+  | { readonly type: 'drain' }
+  /** A live subscriber's backlog has passed its cap; its cohort has been written to up to `flushed`. */
+  | { readonly type: 'overflow'; readonly flushed: number }
+  | { readonly type: 'end' };
+
+export type SubscriberAction =
+  /** Ask the log for the page behind this sequence number. */
+  | { readonly type: 'read'; readonly after: number }
+  /** Become a member of the cohort, now, before anything else is written to it. */
+  | { readonly type: 'join' }
+  /** Leave the cohort. */
+  | { readonly type: 'leave' };
+
+export interface SubscriberStep {
+  readonly state: SubscriberState;
+  readonly actions: readonly SubscriberAction[];
+}
+
+/** What a page says is missing: to be told before its entries are written. */
+export interface PageGap {
+  readonly reason: GapReason;
+  /** The listener's own word for where it was; undefined where its position says it. */
+  readonly after: string | undefined;
+  /** The sequence number behind which the stream goes on. */
+  readonly resumedAt: number;
+}
+
+/**
+ * A listener that starts behind a sequence number. With `told` at infinity nothing that has been trimmed before its first page
+ * counts as missing: it did not ask for it.
+ */
+export function catchingUp(position: number, told: number = position, misplaced?: Misplaced): SubscriberStep {
+  return { state: { phase: 'reading', position, told, misplaced }, actions: [{ type: 'read', after: position }] };
+}
+
+/** A listener that starts with what is published from now on. */
+export function joining(): SubscriberStep {
+  return { state: { phase: 'live', told: 0 }, actions: [{ type: 'join' }] };
+}
+
+/** The gap to tell before the entries of a page. */
+export function gapBefore(state: SubscriberState, page: LogPage): PageGap | undefined {
+  if (state.phase !== 'reading') return undefined;
+  const missing = page.trimmedThrough > Math.max(state.position, state.told);
+  if (!state.misplaced && !missing) return undefined;
+  // Kept events can lie before trimmed ones where topics are kept for different times. They follow, so the
+  // cursor may not pass them.
+  const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
+  return {
+    reason: state.misplaced?.reason ?? 'trimmed',
+    after: state.misplaced?.after,
+    resumedAt: Math.max(state.position, Math.min(page.trimmedThrough, kept)),
+  };
+}
+
+/** The one place where a subscriber's phase changes. Pure. */
+export function transition(state: SubscriberState, input: SubscriberInput): SubscriberStep {
+  if (state.phase === 'ended') return { state, actions: [] };
+  switch (input.type) {
+    case 'page': {
+      if (state.phase !== 'reading') return { state, actions: [] };
+      const { page, flushed, needsDrain } = input;
+      const known = Number.isFinite(state.told) ? state.told : 0;
+      const next: CatchingUp = { position: page.through, told: Math.max(known, page.trimmedThrough) };
+      // The seam: everything up to where the cohorts are has been written here too, so from here on all get the same.
+      if (page.through >= flushed) return { state: { phase: 'live', told: next.told }, actions: [{ type: 'join' }] };
+      if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
+      return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: page.through }] };
+    }
+    case 'drain':
+      if (state.phase !== 'draining') return { state, actions: [] };
+      return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
+    case 'overflow':
+      if (state.phase !== 'live') return { state, actions: [] };
+      return {
+        state: { phase: 'draining', position: input.flushed, told: state.told },
+        actions: [{ type: 'leave' }],
+      };
+    case 'end':
+      return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
+  }
+}
