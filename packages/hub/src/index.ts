@@ -1,1 +1,8 @@
-export {};
+export { MemoryLog, type MemoryLogOptions } from '@tidings/server';
+export { checkBinding, type AccessOptions, type AnonymousAccess, type Rights } from './access.ts';
+export { HubError, type HubErrorCode } from './errors.ts';
+export type { Answer, HubRequest } from './exchange.ts';
+export { Hub, type HubOptions } from './hub.ts';
+export type { HubLimits } from './limits.ts';
+export { createServer } from './node-server.ts';
+export { PROBLEMS, type ProblemName } from './problem.ts';

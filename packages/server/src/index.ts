@@ -21,7 +21,7 @@ export type {
 } from './log.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory-log.ts';
 export { formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
-export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from './pump.ts';
+export { pump, type EventSourceFunction, type EventStreamOptions, type EventStreamSource } from './pump.ts';
 export { checkRetention, exceeds, type Kept, type LogRetention, type Retention, type TopicRetention } from './retention.ts';
 export { SharedChunk } from './shared-chunk.ts';
 export type { Sink } from './sink.ts';

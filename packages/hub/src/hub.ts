@@ -1,0 +1,212 @@
+import { bodySink, EVENT_STREAM_HEADERS, FanOut, formatCursor, pump, ServerError, type EventLog, type Sink } from '@tidings/server';
+import type { Logger } from 'pino';
+import { Access, type AccessOptions, type Rights } from './access.ts';
+import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './exchange.ts';
+import { fromRequest } from './fetch-request.ts';
+import { checkLimits, type HubLimits } from './limits.ts';
+import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
+import { ListenerCount } from './listener-count.ts';
+import { Problem } from './problem.ts';
+import { publish } from './publish.ts';
+import { TopicList } from './topic-list.ts';
+import { topicOfPath } from './topic.ts';
+
+export interface HubOptions extends AccessOptions {
+  /** Where the events are kept. The hub closes it when it is closed. */
+  readonly log: EventLog;
+  /** The HTML of the page at `/`. @default none */
+  readonly page?: string;
+  /** The URL by which clients reach the hub, where it is not the one they ask for: relative patterns resolve against it. */
+  readonly publicUrl?: string;
+  /** A quiet stream is kept alive so often, in milliseconds; 0 for never. @default 15000 */
+  readonly keepAliveMs?: number;
+  /** Bytes that may wait for one listener before it is caught up from the log. @default 262144 */
+  readonly maxBacklogBytes?: number;
+  readonly limits?: Partial<HubLimits>;
+  /** Told what goes wrong. @default nobody */
+  readonly logger?: Logger;
+}
+
+const TOPICS = '/topics';
+
+/** Topics over HTTP: takes requests from any server and gives answers (PROTOCOL). */
+export class Hub {
+  readonly #log: EventLog;
+  readonly #fanOut: FanOut;
+  readonly #access: Access;
+  readonly #limits: HubLimits;
+  readonly #listeners: ListenerCount;
+  readonly #topicList: TopicList;
+  readonly #page: string | undefined;
+  readonly #publicUrl: string | undefined;
+  readonly #logger: Logger | undefined;
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #underWay = new Set<Promise<Answer>>();
+  /** Why the last write to the log failed, until one succeeds. */
+  #failure: string | undefined;
+  #draining = false;
+
+  /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
+  constructor(options: HubOptions) {
+    const { log, keepAliveMs = 15_000, maxBacklogBytes } = options;
+    this.#log = log;
+    this.#access = new Access(options);
+    this.#limits = checkLimits(options.limits ?? {});
+    this.#listeners = new ListenerCount(this.#limits);
+    this.#fanOut = new FanOut(log, { keepAliveMs, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) });
+    this.#topicList = new TopicList(log, this.#fanOut);
+    this.#page = options.page;
+    this.#publicUrl = options.publicUrl;
+    this.#logger = options.logger;
+    this.#sweeper = setInterval(() => this.#fanOut.sweep(), Math.max(10, keepAliveMs / 4));
+    this.#sweeper.unref();
+  }
+
+  /** Answers a request of a Fetch server. */
+  async fetch(request: Request): Promise<Response> {
+    const { status, headers, body, start } = await this.handle(fromRequest(request));
+    if (!start) return new Response(body ?? null, { status, headers });
+    const stream = bodySink();
+    request.signal.addEventListener('abort', () => stream.sink.destroy(), { once: true });
+    start(stream.sink);
+    return new Response(stream.body, { status, headers });
+  }
+
+  /** Answers a request. Never rejects. */
+  async handle(request: HubRequest): Promise<Answer> {
+    const answer = this.#answer(request).catch((error: unknown) => problemAnswer(this.#problemOf(error)));
+    this.#underWay.add(answer);
+    try {
+      const { headers, ...rest } = await answer;
+      return { ...rest, headers: { ...headers, ...this.#access.corsHeaders(request) } };
+    } finally {
+      this.#underWay.delete(answer);
+    }
+  }
+
+  /**
+   * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets publishes
+   * under way finish, closes the log. @param windowMs how far apart listeners come back, in milliseconds
+   */
+  async close({ windowMs = 2000 }: { readonly windowMs?: number } = {}): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    clearInterval(this.#sweeper);
+    await Promise.allSettled(this.#underWay);
+    this.#fanOut.drain(windowMs);
+    await this.#log.close();
+  }
+
+  async #answer(request: HubRequest): Promise<Answer> {
+    if (this.#draining) throw new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
+    if (request.method === 'OPTIONS') return this.#preflight(request);
+    const rights = this.#access.rightsOf(request);
+    const { pathname } = request.url;
+    if (pathname === '/') return this.#servePage(request);
+    if (pathname === '/healthz') return this.#health(request);
+    if (pathname === TOPICS || pathname === `${TOPICS}/`) return await this.#topics(request, rights);
+    if (pathname.startsWith(`${TOPICS}/`)) return await this.#topic(request, rights, pathname.slice(TOPICS.length + 1));
+    throw new Problem('not-found', `There is nothing at ${pathname}; topics are at /topics/{topic}`);
+  }
+
+  async #topic(request: HubRequest, rights: Rights, rest: string): Promise<Answer> {
+    allow(request, ['GET', 'POST']);
+    const topic = topicOfPath(rest);
+    if (request.method === 'GET') {
+      this.#access.require(rights, 'listen');
+      return this.#listening(request, await listenToTopic(this.#log, this.#fanOut, request, topic, rights.private));
+    }
+    this.#access.require(rights, 'publish');
+    if (!this.#access.originAllowed(request)) {
+      throw new Problem('origin-not-allowed', `A page of ${request.header('origin')} may not publish here`);
+    }
+    const answer = await publish(this.#log, this.#limits, request, topic);
+    this.#failure = undefined;
+    return answer;
+  }
+
+  async #topics(request: HubRequest, rights: Rights): Promise<Answer> {
+    allow(request, ['GET']);
+    this.#access.require(rights, 'listen');
+    if (hasMatchers(request.url)) {
+      const base = new URL(`${TOPICS}/`, this.#publicUrl ?? request.url).href;
+      const options = { limits: this.#limits, base, includePrivate: rights.private };
+      return this.#listening(request, await listenToMatches(this.#log, this.#fanOut, request, options));
+    }
+    checkParameters(request.url, ['match', 'match_urlpattern']);
+    if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return jsonAnswer(200, this.#topicList.make());
+
+    return this.#listening(request, {
+      status: 200,
+      headers: EVENT_STREAM_HEADERS,
+      start: (sink) => {
+        // A stream that fails is broken off, and its page comes back.
+        pump((signal) => this.#topicList.stream(signal), sink, {}).catch((error: unknown) => this.#logger?.warn({ err: error }));
+      },
+    });
+  }
+
+  /** Counts the listener for as long as its stream lasts. @throws {Problem} */
+  #listening(request: HubRequest, answer: Answer): Answer {
+    const { start } = answer;
+    if (!start) return answer;
+    this.#listeners.check(request.address);
+    return {
+      ...answer,
+      start: (sink: Sink) => {
+        start(sink);
+        this.#listeners.count(sink, request.address);
+      },
+    };
+  }
+
+  #servePage(request: HubRequest): Answer {
+    allow(request, ['GET', 'HEAD']);
+    if (this.#page === undefined) throw new Problem('not-found', 'This hub has no page; topics are at /topics/{topic}');
+    return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' }, body: this.#page };
+  }
+
+  #health(request: HubRequest): Answer {
+    allow(request, ['GET', 'HEAD']);
+    const head = this.#log.head();
+    const state = this.#failure === undefined ? { status: 'ok' } : { status: 'failing', reason: this.#failure };
+    const document = { ...state, epoch: head.epoch, cursor: formatCursor(head), listeners: this.#fanOut.listeners };
+    return jsonAnswer(this.#failure === undefined ? 200 : 503, JSON.stringify(document));
+  }
+
+  #preflight(request: HubRequest): Answer {
+    if (!this.#access.originAllowed(request)) {
+      throw new Problem('origin-not-allowed', `A page of ${request.header('origin')} may not use this hub`);
+    }
+    return {
+      status: 204,
+      headers: {
+        'Access-Control-Allow-Methods': 'GET, POST',
+        'Access-Control-Allow-Headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
+        'Access-Control-Max-Age': '600',
+      },
+    };
+  }
+
+  #problemOf(error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    if (error instanceof ServerError) {
+      if (error.code === 'ERR_INVALID_EVENT') return new Problem('invalid-event', error.message, { cause: error });
+      if (error.code === 'ERR_CLOSED') return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
+      if (error.code === 'ERR_NOT_STORED') {
+        this.#failure = error.message;
+        this.#logger?.error(error.message);
+        return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', { cause: error });
+      }
+    }
+    this.#logger?.error({ err: error }, 'A request failed');
+    return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
+  }
+}
+
+/** @throws {Problem} `method-not-allowed` */
+function allow(request: HubRequest, methods: readonly string[]): void {
+  if (methods.includes(request.method)) return;
+  const allowed = methods.join(', ');
+  throw new Problem('method-not-allowed', `${request.method} is not allowed here; allowed are ${allowed}`, { headers: { Allow: allowed } });
+}

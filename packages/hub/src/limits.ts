@@ -1,0 +1,34 @@
+import { HubError } from './errors.ts';
+
+/** The bounds of a hub (PROTOCOL §11). */
+export interface HubLimits {
+  /** Bytes of one event's data. @default 1048576 */
+  readonly maxEventBytes: number;
+  /** Bytes of a body that is published as one batch. @default 16777216 */
+  readonly maxBodyBytes: number;
+  /** Listeners in all. @default 50000 */
+  readonly maxListeners: number;
+  /** Listeners from one address. @default unbounded */
+  readonly maxListenersPerAddress: number;
+  /** Matchers of one listener. @default 100 */
+  readonly maxMatchers: number;
+}
+
+const DEFAULTS: HubLimits = {
+  maxEventBytes: 1024 * 1024,
+  maxBodyBytes: 16 * 1024 * 1024,
+  maxListeners: 50_000,
+  maxListenersPerAddress: Number.POSITIVE_INFINITY,
+  maxMatchers: 100,
+};
+
+/** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
+export function checkLimits(limits: Partial<HubLimits>): HubLimits {
+  const checked = { ...DEFAULTS, ...limits };
+  for (const [name, value] of Object.entries(checked) as [string, number][]) {
+    if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {
+      throw new HubError('ERR_INVALID_OPTION', `The option limits.${name} is ${value}, but must be a whole number from 1`);
+    }
+  }
+  return checked;
+}

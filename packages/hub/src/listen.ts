@@ -1,0 +1,57 @@
+import { EVENT_STREAM_HEADERS, findStart, type EventLog, type FanOut, type Selection, type View } from '@tidings/server';
+import { envelope } from './envelope.ts';
+import { checkParameters, digits, single, utf8Header, type Answer, type HubRequest } from './exchange.ts';
+import { selectionOf } from './matchers.ts';
+import { Problem } from './problem.ts';
+import type { HubLimits } from './limits.ts';
+
+const MAX_LAST = 10_000;
+const PARAMETERS = ['last_event_id', 'last', 'envelope'];
+const MATCHERS = ['match', 'match_urlpattern'];
+
+/** Whether a request for `/topics` asks for events. */
+export function hasMatchers(url: URL): boolean {
+  return MATCHERS.some((name) => url.searchParams.has(name));
+}
+
+/** Answers a listener to one topic. @throws {Problem} */
+export function listenToTopic(log: EventLog, fanOut: FanOut, request: HubRequest, topic: string, includePrivate: boolean): Promise<Answer> {
+  checkParameters(request.url, PARAMETERS);
+  return listen(log, fanOut, request, { topics: [topic], private: includePrivate }, [topic]);
+}
+
+/** Answers a listener to whatever its matchers select. @throws {Problem} */
+export function listenToMatches(
+  log: EventLog,
+  fanOut: FanOut,
+  request: HubRequest,
+  options: { readonly limits: HubLimits; readonly base: string; readonly includePrivate: boolean },
+): Promise<Answer> {
+  checkParameters(request.url, [...PARAMETERS, ...MATCHERS]);
+  const topics = request.url.searchParams.getAll('match');
+  const patterns = request.url.searchParams.getAll('match_urlpattern');
+  const count = topics.length + patterns.length;
+  if (count > options.limits.maxMatchers) {
+    throw new Problem('too-many-matchers', `The request has ${count} matchers; at most ${options.limits.maxMatchers} are allowed`);
+  }
+  const selection = selectionOf(topics, patterns, options.base, options.includePrivate);
+  const key = patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].sort(), options.base];
+  return listen(log, fanOut, request, selection, key);
+}
+
+async function listen(log: EventLog, fanOut: FanOut, request: HubRequest, selection: Selection, key: unknown): Promise<Answer> {
+  const form = single(request.url, 'envelope');
+  if (form !== undefined && form !== 'json') {
+    throw new Problem('invalid-parameter', `The query parameter envelope is ${JSON.stringify(form)}; allowed is json`);
+  }
+  const view: View = {
+    key: JSON.stringify([key, selection.private, form]),
+    selection,
+    ...(form === 'json' ? { render: envelope } : {}),
+  };
+  const start = await findStart(log, selection, {
+    lastEventId: utf8Header(request, 'last-event-id') || single(request.url, 'last_event_id'),
+    last: digits(request.url, 'last', MAX_LAST),
+  });
+  return { status: 200, headers: EVENT_STREAM_HEADERS, start: (sink) => fanOut.subscribe(sink, view, start) };
+}

@@ -1,0 +1,46 @@
+import type { Sink } from '@tidings/server';
+import type { HubLimits } from './limits.ts';
+import { Problem } from './problem.ts';
+
+/** How many streams are open, in all and for each address (PROTOCOL §11). */
+export class ListenerCount {
+  readonly #limits: HubLimits;
+  readonly #perAddress = new Map<string, number>();
+  #total = 0;
+
+  constructor(limits: HubLimits) {
+    this.#limits = limits;
+  }
+
+  /** @throws {Problem} `too-many-listeners` */
+  check(address: string | undefined): void {
+    const { maxListeners, maxListenersPerAddress } = this.#limits;
+    const headers = { 'Retry-After': '5' };
+    if (this.#total >= maxListeners) {
+      throw new Problem('too-many-listeners', `This hub has its ${maxListeners} listeners`, { headers });
+    }
+    if (address !== undefined && (this.#perAddress.get(address) ?? 0) >= maxListenersPerAddress) {
+      const detail = `There are ${maxListenersPerAddress} listeners from ${address} already`;
+      throw new Problem('too-many-listeners-of-address', detail, { headers });
+    }
+  }
+
+  /** Counts a listener whose stream has just been started, until it closes. */
+  count(sink: Sink, address: string | undefined): void {
+    this.#total += 1;
+    this.#add(address, 1);
+    const closed = sink.onClose;
+    sink.onClose = () => {
+      this.#total -= 1;
+      this.#add(address, -1);
+      closed();
+    };
+  }
+
+  #add(address: string | undefined, change: number): void {
+    if (address === undefined) return;
+    const count = (this.#perAddress.get(address) ?? 0) + change;
+    if (count > 0) this.#perAddress.set(address, count);
+    else this.#perAddress.delete(address);
+  }
+}
