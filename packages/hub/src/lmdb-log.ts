@@ -148,18 +148,17 @@ export class LmdbLog implements EventLog {
 
   async trim(): Promise<void> {
     if (this.#closed) return;
-    await this.#inTurn(async () => {
-      while (!this.#closed && (await this.#trimSome()));
-      await expireKeys(this.#store, this.#now());
-    });
+    // Each step takes a turn of its own, so that a publisher never waits for more than one.
+    while (!this.#closed && (await this.#inTurn(() => this.#trimSome())));
+    while (!this.#closed && (await this.#inTurn(() => expireKeys(this.#store, this.#now()))));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#trimmer);
-    while (this.#committing) await this.#writing.catch(() => {});
-    await this.#writing.catch(() => {});
+    while (this.#committing) await this.#writing;
+    await this.#writing;
     this.#tails.clear();
     await this.#store.close();
   }
@@ -168,10 +167,8 @@ export class LmdbLog implements EventLog {
     if (this.#committing) return;
     this.#committing = true;
     void this.#inTurn(async () => {
-      while (this.#waiting.length > 0) {
-        await this.#commit(this.#takeGroup());
-        if (this.#overfull()) await this.#trimSome().catch(() => false);
-      }
+      await this.#commit(this.#takeGroup());
+      if (this.#overfull()) await this.#trimSome().catch(() => false);
     }).finally(() => {
       this.#committing = false;
       if (this.#waiting.length > 0) this.#commitSoon();
@@ -179,10 +176,13 @@ export class LmdbLog implements EventLog {
   }
 
   /** Runs a write after those before it, whatever became of them. */
-  async #inTurn(write: () => Promise<void>): Promise<void> {
-    const turn = this.#writing.catch(() => {}).then(write);
-    this.#writing = turn;
-    await turn;
+  async #inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const turn = this.#writing.then(write);
+    this.#writing = turn.then(
+      () => {},
+      () => {},
+    );
+    return await turn;
   }
 
   #takeGroup(): Waiting[] {

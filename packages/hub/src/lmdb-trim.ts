@@ -54,21 +54,19 @@ export function trimOnce(
   };
 }
 
-/** Forgets the keys of appends that are too old to be repeated. */
-export async function expireKeys(store: LmdbStore, now: number): Promise<void> {
-  for (;;) {
-    const range = { start: [0, ''], end: [now - KEY_LIFETIME_MS, ''], limit: MAX_REMOVED } as const;
-    const expired = [...store.keysByTime.getKeys(range as unknown as { start: [number, string] })];
-    if (expired.length === 0) return;
-    // oxlint-disable-next-line no-await-in-loop -- in small transactions
-    await commit(store, (track) => {
-      for (const [time, key] of expired) {
-        track(store.keysByTime.remove([time, key]));
-        // The key may have been used again since.
-        if (store.keys.get(key)?.time === time) track(store.keys.remove(key));
-      }
-    });
-  }
+/** Forgets a small number of keys of appends that are too old to be repeated. Says whether there were any. */
+export async function expireKeys(store: LmdbStore, now: number): Promise<boolean> {
+  const end: [number, string] = [now - KEY_LIFETIME_MS, ''];
+  const expired = [...store.keysByTime.getKeys({ start: [0, ''], end, limit: MAX_REMOVED })];
+  if (expired.length === 0) return false;
+  await commit(store, (track) => {
+    for (const [time, key] of expired) {
+      track(store.keysByTime.remove([time, key]));
+      // The key may have been used again since.
+      if (store.keys.get(key)?.time === time) track(store.keys.remove(key));
+    }
+  });
+  return true;
 }
 
 /** The events, oldest first, that have to go until the bounds hold. */

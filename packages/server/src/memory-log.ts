@@ -135,7 +135,7 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  /** The selected entries in order: a walk over everything for a test, else a merge of the topics' lists. */
+  /** The selected entries in order: one topic's own list, or a walk over everything. */
   *#select(selection: Selection, after: number, through: number): Iterable<LogEntry> {
     const wanted = new Set(selection.topics);
     const only = selection.topics.length === 1 && !selection.test ? this.#topics.get(selection.topics[0] ?? '') : undefined;

@@ -41,6 +41,8 @@ export function nodeSink(response: ServerResponse | Http2ServerResponse): Sink {
     stream.off('drain', drained);
     sink.onClose();
   });
+  // Where the listener left before its stream began, no event will say so any more.
+  if (response.destroyed) queueMicrotask(() => sink.onClose());
   // A listener that went away is no error of ours; what it leaves is told by 'close'.
   response.on('error', () => {});
   return sink;

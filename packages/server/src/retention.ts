@@ -10,14 +10,14 @@ export interface Retention {
   readonly maxBytes?: number;
 }
 
-/** Bounds for each of the topics that `matches` accepts, on its own. */
+/** Bounds for each of the topics that `matches` accepts, on its own. An event of several topics goes with the first of them that exceeds. */
 export interface TopicRetention extends Retention {
   readonly matches: (topic: string) => boolean;
 }
 
 /** Bounds for the whole log, and tighter ones for topics. */
 export interface LogRetention extends Retention {
-  /** The first one that matches an event's canonical topic counts for it. @default none */
+  /** The first one that matches a topic counts for it. @default none */
   readonly perTopic?: readonly TopicRetention[];
 }
 
