@@ -23,32 +23,36 @@ export interface EventStreamOptions {
 export async function pump(source: EventStreamSource, sink: Sink, options: EventStreamOptions): Promise<void> {
   const keepAliveMs = checkInteger('keepAliveMs', options.keepAliveMs ?? 15_000, 0, 2 ** 31 - 1);
   const aborted = new AbortController();
-  let wake = (): void => {};
-  sink.onDrain = () => wake();
-  const gone = new Promise<'gone'>((resolve) => {
-    sink.onClose = () => {
-      aborted.abort();
-      wake();
-      resolve('gone');
-    };
-  });
+  // What the loop waits for, one promise at a time: racing against one long-lived promise would keep every event's alive.
+  let drained = (): void => {};
+  let left = (): void => {};
+  sink.onDrain = () => drained();
+  sink.onClose = () => {
+    aborted.abort();
+    drained();
+    left();
+  };
   sink.write(COMMENT);
   let quiet = false;
-  const keepAlive = setInterval(() => {
+  const beat = (): void => {
     if (quiet) sink.write(COMMENT);
     quiet = true;
-  }, keepAliveMs || 2 ** 31 - 1);
+  };
+  const keepAlive = keepAliveMs > 0 ? setInterval(beat, keepAliveMs) : undefined;
 
   let iterator: AsyncIterator<EventFields> | undefined;
   try {
     iterator = (typeof source === 'function' ? source(aborted.signal) : source)[Symbol.asyncIterator]();
-    for (;;) {
+    while (!aborted.signal.aborted) {
       const next = iterator.next();
-      // Who waits for it no longer must not make its failure an unhandled one.
-      next.catch(() => {});
       // oxlint-disable-next-line no-await-in-loop -- one event at a time is what a stream is
-      const step = await Promise.race([next, gone]);
-      if (step === 'gone') return;
+      const step = await new Promise<IteratorResult<EventFields> | undefined>((resolve, reject) => {
+        left = () => resolve(undefined);
+        // Who has left no longer hears of a failure, so it is not an unhandled one.
+        next.then(resolve, reject);
+        if (aborted.signal.aborted) left();
+      });
+      if (!step) return;
       if (step.done) {
         iterator = undefined;
         sink.end();
@@ -59,7 +63,7 @@ export async function pump(source: EventStreamSource, sink: Sink, options: Event
       if (sink.needsDrain && !aborted.signal.aborted) {
         // oxlint-disable-next-line no-await-in-loop -- the listener's pace is the source's
         await new Promise<void>((resolve) => {
-          wake = resolve;
+          drained = resolve;
         });
       }
     }

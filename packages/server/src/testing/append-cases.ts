@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { NewEvent } from '../log.ts';
 import { formatCursor } from '../position.ts';
 import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, message, range, refused, select, seqs } from './log-probe.ts';
+import { event, EVERYTHING, message, plain, range, refused, select, seqs } from './log-probe.ts';
 
 const LONGEST = 'é'.repeat(512);
 
@@ -64,11 +64,11 @@ export const appendCases: readonly LogCase[] = [
     await probe.append({ topics: ['a', 'b', 'a'], fields: { data: '1' } });
     probe.time += 5;
     await probe.append({ topics: ['c'], fields: { data: '2', id: 'mine' }, private: true });
-    const shown = (await probe.read(EVERYTHING)).map(({ frame: _, ...rest }) => rest);
     const id = formatCursor({ epoch: log.head().epoch, seq: 1 });
-    assert.deepEqual(shown, [
-      { seq: 1, id, topics: ['a', 'b'], time: probe.time - 5, private: false },
-      { seq: 2, id: 'mine', topics: ['c'], time: probe.time, private: true },
+    const frames = [`id: ${id}\ndata: 1\n\n`, 'id: mine\ndata: 2\n\n'];
+    assert.deepEqual(plain(await probe.read(EVERYTHING)), [
+      { seq: 1, id, topics: ['a', 'b'], time: probe.time - 5, private: false, frame: frames[0] },
+      { seq: 2, id: 'mine', topics: ['c'], time: probe.time, private: true, frame: frames[1] },
     ]);
   }),
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import type { LogEntry } from '../log.ts';
 import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, privately, range, select, seqs } from './log-probe.ts';
+import { event, EVERYTHING, plain, privately, range, select, seqs } from './log-probe.ts';
 
 const durable = true;
 
@@ -9,8 +8,6 @@ export const durabilityCases: readonly LogCase[] = [
   logCase(
     'a log that is opened again has its epoch, its head and every entry as it was',
     async (probe) => {
-      const plain = (entries: readonly LogEntry[]): unknown[] =>
-        entries.map((entry) => ({ ...entry, frame: Buffer.from(entry.frame).toString() }));
       await probe.append({ topics: ['a', 'b'], fields: { data: 'x\ny', event: 't', retry: 5 } });
       probe.time += 5;
       await probe.append(privately('c'), event('a', { id: 'mine' }));

@@ -115,6 +115,13 @@ export function message(entry: LogEntry): EventMessage {
   return only;
 }
 
+/** What the contract says of entries, their frames as text; a log may keep more in them. */
+export function plain(entries: readonly LogEntry[]): unknown[] {
+  return entries.map(({ seq, id, topics, time, private: isPrivate, frame }) => {
+    return { seq, id, topics, time, private: isPrivate, frame: Buffer.from(frame).toString() };
+  });
+}
+
 export function seqs(entries: readonly LogEntry[]): number[] {
   return entries.map((entry) => entry.seq);
 }

@@ -114,7 +114,7 @@ export const readCases: readonly LogCase[] = [
     const some = await probe.read(select('t0', 't3'), 0, 1000);
     assert.deepEqual(
       some.map((entry) => message(entry).data),
-      all.filter((n) => [0, 3].includes(((n - 1) % 100 + 1) % 7)).map(String),
+      all.filter((n) => [0, 3].includes((((n - 1) % 100) + 1) % 7)).map(String),
     );
   }),
 

@@ -103,6 +103,18 @@ export const retentionCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'an event of several topics goes with the first of them that exceeds its bounds',
+    async (probe) => {
+      await probe.append({ topics: ['a', 'b'], fields: { data: '1' } });
+      await probe.publish('a', '2');
+      await probe.publish('b', '3');
+      assert.deepEqual(await kept(probe), [2, 3]);
+      assert.deepEqual(await trimmed(probe, 'a', 'b'), [1, 1]);
+    },
+    { retention: { perTopic: [{ matches: (topic) => topic === 'b', maxEvents: 1 }] } },
+  ),
+
+  logCase(
     'a topic may be kept for a shorter time, or smaller, than the rest',
     async (probe) => {
       await probe.publish('short', '1', '2');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LogEntry } from '../log.ts';
 import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, range, seqs } from './log-probe.ts';
+import { event, EVERYTHING, plain, range, seqs } from './log-probe.ts';
 
 export const tailCases: readonly LogCase[] = [
   logCase('the tail has a batch before its append resolves', async (probe) => {
@@ -21,19 +21,20 @@ export const tailCases: readonly LogCase[] = [
     probe.log.tail((batch) => told.push(...batch));
     await probe.append({ topics: ['a', 'b'], fields: { data: 'x\ny', event: 't' } });
     await probe.append({ topics: ['c'], fields: { data: '', id: 'mine' }, private: true });
-    const plain = (entries: readonly LogEntry[]): unknown[] =>
-      entries.map((entry) => ({ ...entry, frame: Buffer.from(entry.frame).toString() }));
     assert.deepEqual(plain(told), plain(await probe.read(EVERYTHING)));
   }),
 
-  logCase('a tail starts behind its `after` and gets everything from there, in order and without holes', async (probe) => {
-    await probe.publish('a', '1', '2');
-    const told: number[] = [];
-    const { after } = probe.log.tail((batch) => told.push(...seqs(batch)));
-    assert.equal(after, 2);
-    await Promise.all(range(1, 40).map((n) => probe.append(...range(1, 1 + (n % 3)).map(() => event('a')))));
-    assert.deepEqual(told, range(3, probe.log.head().seq));
-  }),
+  logCase(
+    'a tail starts behind its `after` and gets everything from there, in order and without holes',
+    async (probe) => {
+      await probe.publish('a', '1', '2');
+      const told: number[] = [];
+      const { after } = probe.log.tail((batch) => told.push(...seqs(batch)));
+      assert.equal(after, 2);
+      await Promise.all(range(1, 40).map((n) => probe.append(...range(1, 1 + (n % 3)).map(() => event('a')))));
+      assert.deepEqual(told, range(3, probe.log.head().seq));
+    },
+  ),
 
   logCase('a tail that starts while appends are under way and a read up to it hold each event once', async (probe) => {
     const appends = range(1, 20).map((n) => probe.append(event('a', { data: String(n) })));
