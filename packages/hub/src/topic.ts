@@ -11,6 +11,9 @@ export function checkTopic(topic: string): string {
   if (length > MAX_NAME_BYTES) {
     throw new Problem('invalid-topic', `The topic is ${length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
   }
+  if (topic === '.' || topic === '..') {
+    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed: URLs resolve it away`);
+  }
   if (CONTROL.test(topic)) throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);
   return topic;
 }

@@ -1,0 +1,35 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { JSX } from 'preact';
+import { describeConnection } from './connection.ts';
+import { connection, retryNow } from './page.ts';
+
+/** How often the seconds to the next attempt are counted, in milliseconds. */
+const TICK_MS = 250;
+
+/** The state of the connection in words, with a way to try again at once. */
+export function ConnectionBanner(): JSX.Element {
+  const tick = useSignal(0);
+  useSignalEffect(() => {
+    if (connection.value.phase !== 'waiting') return undefined;
+    const timer = setInterval(() => (tick.value += 1), TICK_MS);
+    return () => clearInterval(timer);
+  });
+
+  const { phase } = connection.value;
+  void tick.value;
+  const { tone, text, seconds } = describeConnection(connection.value, Date.now());
+  return (
+    <div id="connection" class="connection" data-phase={phase} data-tone={tone}>
+      <span class="connection-light" aria-hidden="true" />
+      <p role="status">
+        {text}
+        {seconds !== undefined && <span aria-hidden="true">{` in ${seconds} s…`}</span>}
+      </p>
+      {(phase === 'waiting' || (phase === 'closed' && connection.value.status !== 401)) && (
+        <button type="button" id="try-now" onClick={retryNow}>
+          Try now
+        </button>
+      )}
+    </div>
+  );
+}

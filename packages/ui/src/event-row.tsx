@@ -1,0 +1,59 @@
+import { Component } from 'preact';
+import type { JSX } from 'preact';
+import { DataView } from './data-view.tsx';
+import type { EventRow, FeedRow, GapRow } from './feed.ts';
+import { clockText } from './time-text.ts';
+
+/** One row of a feed. A row never changes, so it is rendered once, however many more arrive. */
+export class FeedRowView extends Component<{ row: FeedRow }> {
+  override shouldComponentUpdate(next: { row: FeedRow }): boolean {
+    return next.row !== this.props.row;
+  }
+
+  override render(): JSX.Element {
+    const { row } = this.props;
+    return row.kind === 'gap' ? <Gap row={row} /> : <Event row={row} />;
+  }
+}
+
+function Event({ row }: { row: EventRow }): JSX.Element {
+  return (
+    <li class={row.missed ? 'row missed' : 'row'} data-id={row.id} data-type={row.type}>
+      <div class="row-head">
+        {row.time !== undefined && (
+          <time dateTime={row.time} title={row.time}>
+            {clockText(row.time, Date.now())}
+          </time>
+        )}
+        <span class={row.type === 'message' ? 'type plain' : 'type'}>{row.type}</span>
+        {row.missed && (
+          <span class="note" title="Published while this page had no connection">
+            caught up
+          </span>
+        )}
+        <span class="id" title={row.id}>
+          {row.id}
+        </span>
+      </div>
+      <DataView data={row.data} />
+    </li>
+  );
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  trimmed: 'The hub keeps events for a limited time or up to a limited size.',
+  unknown: 'The hub does not hold the event this page had reached, so how many are missing cannot be known.',
+  foreign: 'The hub has begun a new log since.',
+  ahead: 'The hub’s log was set back to an earlier state.',
+};
+
+function Gap({ row }: { row: GapRow }): JSX.Element {
+  return (
+    <li class="row gap" data-id={row.id} data-type="tidings-gap" data-gap={row.reason}>
+      <p>
+        Events between <code>{row.after}</code> and <code>{row.resumedAt}</code> are no longer kept ({row.reason}).
+      </p>
+      <p class="gap-reason">{REASONS[row.reason] ?? ''}</p>
+    </li>
+  );
+}

@@ -1,0 +1,104 @@
+// What is open on the page. This module and hub-key.ts hold all state that is shared: what is seen reads it here.
+import { computed, effect, signal, untracked } from '@preact/signals';
+import type { ReadonlySignal, Signal } from '@preact/signals';
+import { topicHash, topicOfHash } from './address.ts';
+import { FIRST_CONNECTION } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { countAfter } from './feed.ts';
+import { hubKey } from './hub-key.ts';
+import type { TopicDirectory } from './topic-directory.ts';
+import { TopicFeed } from './topic-feed.ts';
+import { TopicWatch } from './topic-watch.ts';
+
+/** The URL that the hub's are relative to. */
+export const base: string = new URL('.', location.href).href;
+
+/** How long a hidden page keeps the list of topics live, in milliseconds. HTTP/1.1 has six connections for all tabs. */
+const HIDDEN_WATCH_MS = 60_000;
+
+const hash: Signal<string> = signal(location.hash);
+const unwatched: Signal<boolean> = signal(false);
+const watch: Signal<TopicWatch | null> = signal(null);
+const feed: Signal<TopicFeed | null> = signal(null);
+/** The key of the newest row when the page was hidden; undefined while it is seen. */
+const lastSeen: Signal<number | undefined> = signal(undefined);
+const topics: Signal<TopicDirectory | undefined> = signal(undefined);
+
+/** The topic that is open, or null on the start page. */
+export const openTopic: ReadonlySignal<string | null> = computed(() => topicOfHash(hash.value));
+
+export const openFeed: ReadonlySignal<TopicFeed | null> = feed;
+
+/** The list of topics; undefined until the hub has answered. */
+export const directory: ReadonlySignal<TopicDirectory | undefined> = topics;
+
+/** The connection that the person depends on: that of the open topic, else that of the list. */
+export const connection: ReadonlySignal<Connection> = computed(
+  () => (feed.value ?? watch.value)?.connection.value ?? FIRST_CONNECTION,
+);
+
+/** Whether the hub lets no one listen without a key. */
+export const keyWanted: ReadonlySignal<boolean> = computed(
+  () => connection.value.phase === 'closed' && connection.value.status === 401,
+);
+
+/** The title of the browser's tab: while it is hidden it counts what arrives. */
+export const pageTitle: ReadonlySignal<string> = computed(() => {
+  if (feed.value === null) return 'Tidings';
+  const unseen = lastSeen.value === undefined ? 0 : countAfter(feed.value.feed.value, lastSeen.value);
+  return `${unseen > 0 ? `(${unseen}) ` : ''}${feed.value.topic} · Tidings`;
+});
+
+/** Opens a topic, so that the browser's back button leads back. */
+export function openTopicPage(topic: string): void {
+  location.hash = topicHash(topic);
+}
+
+/** Tries every stream again that waits or has given up. */
+export function retryNow(): void {
+  for (const stream of [feed.peek(), watch.peek()]) {
+    const phase = stream?.connection.peek().phase;
+    if (phase === 'waiting' || phase === 'closed') stream?.retryNow();
+  }
+}
+
+/** Follows the address, the key and the page's visibility for as long as the page lives. */
+export function startPage(): void {
+  addEventListener('hashchange', () => (hash.value = location.hash));
+  addEventListener('online', retryNow);
+  followVisibility();
+
+  effect(() => {
+    // A new key is a new start: it may show events that the old one did not.
+    void hubKey.value;
+    if (unwatched.value) return undefined;
+    const next = new TopicWatch(base, topics);
+    watch.value = next;
+    return () => next.close();
+  });
+  effect(() => {
+    void hubKey.value;
+    const topic = openTopic.value;
+    const next = topic === null ? null : new TopicFeed(base, topic);
+    feed.value = next;
+    return () => next?.close();
+  });
+
+  // Where one stream has come back, the other need not wait.
+  const returnedAt = computed(() =>
+    Math.max(...[feed.value, watch.value].map((stream) => stream?.connection.value.returnedAt ?? 0)),
+  );
+  effect(() => {
+    if (returnedAt.value > 0) untracked(retryNow);
+  });
+}
+
+function followVisibility(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    lastSeen.value = document.hidden ? (feed.peek()?.feed.peek().rows.at(-1)?.key ?? 0) : undefined;
+    if (document.hidden) timer = setTimeout(() => (unwatched.value = true), HIDDEN_WATCH_MS);
+    else unwatched.value = false;
+  });
+}

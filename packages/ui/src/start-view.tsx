@@ -1,0 +1,45 @@
+import type { JSX } from 'preact';
+import { CopySnippet } from './copy-snippet.tsx';
+import { hubKey } from './hub-key.ts';
+import { base, directory, openTopicPage } from './page.ts';
+import { PublishForm } from './publish-form.tsx';
+import { publishSnippet, topicSnippets } from './snippet.ts';
+
+/** A topic for the examples on a page that has none open. */
+const EXAMPLE_TOPIC = 'greetings';
+
+/** What is shown when no topic is open: how to begin, on a new hub with a little more of a welcome. */
+export function StartView(): JSX.Element {
+  const isNew = directory.value?.topics.length === 0;
+  const hasKey = hubKey.value !== '';
+  return (
+    <div class="start-view" id={isNew ? 'empty' : undefined}>
+      {!isNew && <h1 class="unseen">The topics of this hub</h1>}
+      {isNew && (
+        <section class="welcome">
+          <h1>Nothing has been published here yet</h1>
+          <p>
+            This hub keeps what is published to it and passes it on to everyone who listens. Paste this line into a
+            terminal, and watch the topic appear here:
+          </p>
+          <CopySnippet snippet={{ title: 'Publish with curl', text: publishSnippet(base, EXAMPLE_TOPIC, hasKey) }} />
+          <p>Or write the first event right here.</p>
+        </section>
+      )}
+      <section class="card">
+        <h2>Publish to a topic</h2>
+        <PublishForm topic={null} onPublished={openTopicPage} />
+      </section>
+      {!isNew && (
+        <section class="card">
+          <h2>How to connect</h2>
+          <div class="snippets">
+            {topicSnippets(base, EXAMPLE_TOPIC, hasKey).map((snippet) => (
+              <CopySnippet key={snippet.title} snippet={snippet} />
+            ))}
+          </div>
+        </section>
+      )}
+    </div>
+  );
+}

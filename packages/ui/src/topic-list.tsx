@@ -1,0 +1,91 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { JSX } from 'preact';
+import { useRef } from 'preact/hooks';
+import { topicHash } from './address.ts';
+import { directory, keyWanted, openTopic } from './page.ts';
+import { agoText, countText } from './time-text.ts';
+import { filterTopics, keepOrder } from './topic-directory.ts';
+import type { TopicSummary } from './topic-directory.ts';
+
+/** From this many topics on there is a box to filter them. */
+const FILTER_FROM = 8;
+
+/** How often the ages of the newest events are told anew, in milliseconds. */
+const AGES_MS = 5000;
+
+/** All topics, the newest event's first. While the pointer or the focus is on it, the list keeps its order. */
+export function TopicList(): JSX.Element {
+  const filter = useSignal('');
+  const isHeld = useSignal(false);
+  const now = useSignal(Date.now());
+  const shown = useRef<readonly string[]>([]);
+  useSignalEffect(() => {
+    void directory.value;
+    now.value = Date.now();
+    const timer = setInterval(() => (now.value = Date.now()), AGES_MS);
+    return () => clearInterval(timer);
+  });
+
+  const known = directory.value;
+  const topics = known?.topics ?? [];
+  const ordered = isHeld.value ? keepOrder(topics, shown.current) : topics;
+  shown.current = ordered.map(({ topic }) => topic);
+  const found = filterTopics(ordered, filter.value);
+  return (
+    <nav class="topics" aria-label="Topics">
+      <div class="topics-head">
+        <h2>Topics</h2>
+        {known !== undefined && <span class="count">{known.total.toLocaleString('en')}</span>}
+      </div>
+      {topics.length >= FILTER_FROM && (
+        <input
+          id="topic-filter"
+          type="search"
+          placeholder="Filter topics"
+          aria-label="Filter topics"
+          value={filter.value}
+          onInput={(event) => (filter.value = event.currentTarget.value)}
+        />
+      )}
+      <ul
+        id="topics"
+        onPointerEnter={() => (isHeld.value = true)}
+        onPointerLeave={() => (isHeld.value = false)}
+        onFocusIn={() => (isHeld.value = true)}
+        onFocusOut={() => (isHeld.value = false)}
+      >
+        {found.map((summary) => (
+          <TopicLink key={summary.topic} summary={summary} now={now.value} isOpen={summary.topic === openTopic.value} />
+        ))}
+      </ul>
+      {known === undefined && (
+        <p class="quiet">{keyWanted.value ? 'The list needs the key.' : 'Waiting for the hub…'}</p>
+      )}
+      {known !== undefined && topics.length === 0 && <p class="quiet">No topics yet.</p>}
+      {topics.length > 0 && found.length === 0 && <p class="quiet">No topic matches the filter.</p>}
+      {known !== undefined && known.total > topics.length && (
+        <p class="quiet">These are the {topics.length.toLocaleString('en')} with the newest events.</p>
+      )}
+    </nav>
+  );
+}
+
+function TopicLink(props: { summary: TopicSummary; now: number; isOpen: boolean }): JSX.Element {
+  const { topic, events, listeners, last } = props.summary;
+  return (
+    <li>
+      <a href={topicHash(topic)} data-topic={topic} aria-current={props.isOpen ? 'page' : undefined}>
+        <span class="topic-name">{topic}</span>
+        {last !== undefined && (
+          <time dateTime={last} title={last}>
+            {agoText(last, props.now)}
+          </time>
+        )}
+        <span class="topic-counts">
+          <span data-count="events">{countText(events, 'event')}</span>
+          <span data-count="listeners">{countText(listeners, 'listener')}</span>
+        </span>
+      </a>
+    </li>
+  );
+}

@@ -1,0 +1,35 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { directoryUrl, streamUrl, topicHash, topicOfHash, topicUrl } from '../src/address.ts';
+
+const BASE = 'http://127.0.0.1:4000/';
+
+test('a link to a topic leads back to the same topic, whatever its name holds', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (topic) => {
+      // No URL has a segment "." or "..": it would be resolved away.
+      fc.pre(topic !== '.' && topic !== '..');
+      expect(topicOfHash(topicHash(topic))).toBe(topic);
+      expect(decodeURIComponent(new URL(topicUrl(BASE, topic)).pathname.slice('/topics/'.length))).toBe(topic);
+    }),
+    { examples: [['a/b'], ['50%'], ["it's"], ['#?&'], ['день']] },
+  );
+});
+
+test('a hash that names no topic is the start page', () => {
+  for (const hash of ['', '#', '#/', '#/t/', '#/t/%E0%A4%A', '#/other']) expect(topicOfHash(hash)).toBeNull();
+});
+
+test('a topic is one segment of the URL and holds nothing that ends a quote in a shell', () => {
+  expect(topicUrl(BASE, `a/b'c`)).toBe('http://127.0.0.1:4000/topics/a%2Fb%27c');
+});
+
+test('the hub is found below the prefix that the page was served under', () => {
+  expect(topicUrl('https://example.test/hub/', 'a')).toBe('https://example.test/hub/topics/a');
+  expect(directoryUrl('https://example.test/hub/')).toBe('https://example.test/hub/topics');
+});
+
+test('a stream begins with the newest events or with the earliest that is kept', () => {
+  expect(streamUrl(BASE, 'a', 'newest')).toBe('http://127.0.0.1:4000/topics/a?envelope=json&last=200');
+  expect(streamUrl(BASE, 'a', 'earliest')).toBe('http://127.0.0.1:4000/topics/a?envelope=json&last_event_id=earliest');
+});
