@@ -1,0 +1,32 @@
+import type { EventMessage } from '@tidings/wire';
+
+/** Events that the listener would have got and that the server no longer holds (PROTOCOL §6). */
+export interface Gap {
+  /** The last event ID that the listener came with. */
+  readonly after: string;
+  /** The cursor behind which the stream goes on. */
+  readonly resumedAt: string;
+  /** Why they are missing: `trimmed`, `unknown`, `foreign`, `ahead`, or a reason that came later. */
+  readonly reason: string;
+}
+
+export type GapMessage = EventMessage & Gap;
+
+/** Whether an event of a subscription tells of a gap. */
+export function isGap(event: EventMessage): event is GapMessage {
+  return event.type === 'tidings-gap' && 'resumedAt' in event;
+}
+
+/** Adds what a `tidings-gap` event tells to it. Any other event, and one that tells nothing, stays as it is. */
+export function readGap(event: EventMessage): EventMessage | GapMessage {
+  if (event.type !== 'tidings-gap') return event;
+  let told: Partial<Record<keyof Gap, unknown>> | null;
+  try {
+    told = JSON.parse(event.data) as typeof told;
+  } catch {
+    return event;
+  }
+  const { after, resumedAt, reason } = told ?? {};
+  if (typeof after !== 'string' || typeof resumedAt !== 'string' || typeof reason !== 'string') return event;
+  return { ...event, after, resumedAt, reason };
+}

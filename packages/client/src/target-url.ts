@@ -1,0 +1,29 @@
+interface PageGlobals {
+  document?: { baseURI?: string };
+  location?: { href?: string };
+}
+
+/** Schemes that a request can be made for. Others fail at once: no try will ever succeed. */
+const SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'data:', 'blob:']);
+
+/**
+ * Parses a URL, against the page's base where there is one, else it has to be absolute.
+ * @throws TypeError when it cannot be parsed
+ */
+export function parseTargetUrl(url: string): URL {
+  const { document, location } = globalThis as PageGlobals;
+  return new URL(url, document?.baseURI ?? location?.href);
+}
+
+export function hasListenableScheme(url: URL): boolean {
+  return SCHEMES.has(url.protocol);
+}
+
+/** The URL as it is asked for and shown: credentials travel in a header, a fragment not at all. */
+export function bareUrl(url: URL): string {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  bare.hash = '';
+  return bare.href;
+}

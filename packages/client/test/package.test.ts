@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import * as client from '@tidings/client';
+import { build } from 'esbuild';
+import { expect, test } from 'vitest';
+
+test('the package exports exactly these names', () => {
+  expect(Object.keys(client).toSorted()).toMatchInlineSnapshot(`
+    [
+      "CLIENT_ERROR_CODES",
+      "ClientError",
+      "ConnectionError",
+      "EventSource",
+      "InvalidOptionError",
+      "isGap",
+      "subscribe",
+    ]
+  `);
+});
+
+test('every error code is documented', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  expect(client.CLIENT_ERROR_CODES.filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
+});
+
+test('a bundle for browsers holds nothing of Node and stays small', async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: `export * from '@tidings/client'`, resolveDir: import.meta.dirname },
+    bundle: true,
+    format: 'esm',
+    minify: true,
+    platform: 'browser',
+    write: false,
+  });
+  const { text } = outputFiles[0]!;
+  expect(text).not.toContain('node:');
+  expect(text.length).toBeLessThan(32 * 1024);
+});
