@@ -1,0 +1,91 @@
+import { type ByteSource, type ChunkSource, chunkSource } from './chunk-source.ts';
+import type { EventStreamOptions } from './decoder-options.ts';
+import { EventStreamDecoder } from './decoder.ts';
+import type { EventMessage } from './event.ts';
+
+/**
+ * Iterates over the events of a source of chunks. A chunk is read when the events of the one before have been taken. Calls of `next` are
+ * answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
+ */
+// By hand, because the `return` of an async generator waits for its `next`, and does nothing to one that has not started.
+export class EventIterator implements AsyncIterableIterator<EventMessage, void, undefined> {
+  readonly #source: ChunkSource;
+  readonly #decoder: EventStreamDecoder;
+  /** What one chunk held, so the chunk bounds it. */
+  readonly #events: EventMessage[] = [];
+  #taken = 0;
+  /** An error that comes after the events before it. */
+  #failure: { error: unknown } | undefined;
+  #done = false;
+  #waiting: Promise<unknown> = Promise.resolve();
+
+  /** @throws {EventStreamError} `ERR_INVALID_OPTION`, `ERR_INVALID_SOURCE`; the source is then untouched */
+  constructor(source: ByteSource, options: EventStreamOptions) {
+    this.#decoder = new EventStreamDecoder({ ...options, onEvent: (event) => this.#events.push(event) });
+    this.#source = chunkSource(source);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<EventMessage, void>> {
+    const result = this.#waiting.then(() => this.#take());
+    this.#waiting = result.catch(() => {});
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<EventMessage, void>> {
+    await this.cancel(undefined);
+    return { done: true, value: undefined };
+  }
+
+  /** Drops what has not been taken and cancels the source, unless it has ended. */
+  async cancel(reason: unknown): Promise<void> {
+    if (this.#done) return;
+    this.#stop();
+    await this.#source.cancel(reason);
+  }
+
+  async #take(): Promise<IteratorResult<EventMessage, void>> {
+    while (true) {
+      const event = this.#events[this.#taken++];
+      if (event !== undefined) return { done: false, value: event };
+      this.#events.length = 0;
+      this.#taken = 0;
+      if (this.#failure !== undefined) await this.#fail(this.#failure.error);
+      if (this.#done) return { done: true, value: undefined };
+      await this.#read();
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const { done, value } = await this.#source.next();
+      if (done) this.#stop();
+      if (this.#done) return;
+      try {
+        this.#decoder.write(value as Uint8Array);
+      } catch (error) {
+        this.#failure = { error };
+      }
+    } catch (error) {
+      this.#stop();
+      throw error;
+    }
+  }
+
+  async #fail(error: unknown): Promise<never> {
+    this.#stop();
+    // The consumer learns why it ended; that the source could not be cancelled either would only hide it
+    await this.#source.cancel(error).catch(() => {});
+    throw error;
+  }
+
+  #stop(): void {
+    this.#done = true;
+    this.#failure = undefined;
+    this.#events.length = 0;
+    this.#taken = 0;
+  }
+}

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const CHUNKS_OF = { ascii: 'x', wide: '\\u8a9e' };
+
+// A process of its own: only there can garbage be collected on demand, and nothing else moves the heap
+const script = `
+  import { EventStreamDecoder } from '@tidings/wire';
+  const [chunkBytes, filler] = [Number(process.argv[1]), process.argv[2]];
+  const TOTAL = 60_000_000, KEPT = 1_000;
+  const block = (i) => 'id: id-of-an-event-' + i + '\\ndata: a small event that somebody keeps, ' + i + '\\n\\n';
+  // A long comment now and then: text next to a kept event that must not stay alive with it
+  const rest = ('data: ' + filler.repeat(60) + '\\n\\n').repeat(20) + ': ' + filler.repeat(18_000) + '\\n';
+  const bytes = new TextEncoder().encode(block(1000) + rest);
+  const kept = [];
+  const decoder = new EventStreamDecoder({ onEvent(event) { if (event.data.startsWith('a small')) kept.push(event); } });
+  const feed = (n) => {
+    for (let from = 0; from < n; from += bytes.length)
+      for (let at = 0; at < bytes.length; at += chunkBytes) decoder.write(bytes.slice(at, at + chunkBytes));
+  };
+  feed(3_000_000);
+  kept.length = 0;
+  gc(); gc();
+  const before = process.memoryUsage().heapUsed;
+  const every = Math.max(1, Math.floor(TOTAL / bytes.length / KEPT));
+  feed(TOTAL);
+  const events = kept.length;
+  const sample = kept.filter((_, i) => i % every === 0).slice(0, KEPT);
+  kept.length = 0;
+  gc(); gc();
+  console.log(JSON.stringify({ events: sample.length, of: events, held: process.memoryUsage().heapUsed - before }));
+  globalThis.sample = sample;
+`;
+
+test.each([
+  { chunkBytes: 65_536, text: 'ascii' },
+  { chunkBytes: 1_400, text: 'ascii' },
+  { chunkBytes: 400, text: 'ascii' },
+  { chunkBytes: 65_536, text: 'wide' },
+  { chunkBytes: 1_400, text: 'wide' },
+] as const)(
+  '1,000 small events kept out of 60 MB of $text text in chunks of $chunkBytes bytes hold less than 1 MB',
+  async ({ chunkBytes, text }) => {
+    const filler = JSON.parse(`"${CHUNKS_OF[text]}"`) as string;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--expose-gc', '--input-type=module', '-e', script, String(chunkBytes), filler],
+      { cwd: import.meta.dirname },
+    );
+    const { events, held } = JSON.parse(stdout) as { events: number; held: number };
+    expect(events).toBe(1_000);
+    expect(held).toBeLessThan(1_000_000);
+  },
+);

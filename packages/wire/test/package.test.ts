@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import * as wire from '@tidings/wire';
+import { EVENT_STREAM_ERROR_CODES } from '../src/errors.ts';
+
+test('the package exports these names', () => {
+  expect(Object.keys(wire).sort()).toMatchInlineSnapshot(`
+    [
+      "DEFAULT_MAX_EVENT_BYTES",
+      "EventStreamDecoder",
+      "EventStreamDecoderStream",
+      "EventStreamError",
+      "decodeEventStream",
+      "encodeEvent",
+    ]
+  `);
+});
+
+test.each(EVENT_STREAM_ERROR_CODES)('the README explains %s', async (code) => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  expect(readme).toMatch(new RegExp(`^\\| \`${code}\` \\| .+ \\|$`, 'm'));
+});
+
+test('the example of the README runs and prints what it says', async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const example = /```js\n([^]*?)```/.exec(readme)?.[1] ?? '';
+  const printed: string[] = [];
+  const code = example.replace(/^import .*$/gm, '').replaceAll('console.log', 'print');
+  const said = Array.from(example.matchAll(/\/\/ prints (.*)$/gm), ([, line]) => line);
+  // An async function, because the example awaits at its top level
+  const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...args: unknown[]) => Promise<void>;
+  const run = new AsyncFunction('print', ...Object.keys(wire), code);
+  await run((...values: unknown[]) => printed.push(values.join(' ')), ...Object.values(wire));
+  expect(said.length).toBeGreaterThan(0);
+  expect(printed).toEqual(said);
+});

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { root } from './paths.mjs';
+
+// What is kept of a quiet command's output, to be shown if it fails: the end is where the reason is.
+const MAX_OUTPUT_CHARS = 64 * 1024;
+
+/** A command ended with an error, could not be started, or was stopped by a signal. */
+export class CommandError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} output what the command wrote, where it was not shown
+   */
+  constructor(message, output) {
+    super(message);
+    this.name = 'CommandError';
+    this.output = output;
+  }
+}
+
+/**
+ * Runs a command in the root and settles when it has ended.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show` passes its output through, otherwise it is kept for the error
+ * @returns {Promise<void>}
+ * @throws {CommandError}
+ */
+export function run(command, args, { env = process.env, show = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env,
+      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+      // On Windows the tools are .cmd files, which only a shell can start.
+      shell: process.platform === 'win32' && command !== process.execPath,
+    });
+    let output = '';
+    const keep = (/** @type {string} */ text) => {
+      output = (output + text).slice(-MAX_OUTPUT_CHARS);
+    };
+    child.stdout?.setEncoding('utf8').on('data', keep);
+    child.stderr?.setEncoding('utf8').on('data', keep);
+
+    // Only this process may have got the signal. Whoever waits for it must not find its tools still at work.
+    const stop = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+    process.on('SIGINT', stop).on('SIGTERM', stop);
+    const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);
+
+    const line = [command, ...args].join(' ');
+    child.on('error', (cause) => {
+      settle();
+      reject(new CommandError(`Could not start "${line}": ${cause.message}`, output));
+    });
+    child.on('close', (code, signal) => {
+      settle();
+      if (code === 0) resolve();
+      else reject(new CommandError(`"${line}" ended with ${signal ?? `code ${code}`}`, output));
+    });
+  });
+}
