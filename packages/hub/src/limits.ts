@@ -25,7 +25,7 @@ const DEFAULTS: HubLimits = {
 /** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
 export function checkLimits(limits: Partial<HubLimits>): HubLimits {
   const checked = { ...DEFAULTS, ...limits };
-  for (const [name, value] of Object.entries(checked) as [string, number][]) {
+  for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {
       throw new HubError('ERR_INVALID_OPTION', `The option limits.${name} is ${value}, but must be a whole number from 1`);
     }

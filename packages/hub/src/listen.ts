@@ -35,7 +35,7 @@ export function listenToMatches(
     throw new Problem('too-many-matchers', `The request has ${count} matchers; at most ${options.limits.maxMatchers} are allowed`);
   }
   const selection = selectionOf(topics, patterns, options.base, options.includePrivate);
-  const key = patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].sort(), options.base];
+  const key = patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].toSorted(), options.base];
   return listen(log, fanOut, request, selection, key);
 }
 

@@ -38,7 +38,7 @@ export interface LmdbLogOptions {
 }
 
 /** PROTOCOL §11. */
-export const DEFAULT_RETENTION: LogRetention = { maxAgeMs: 7 * 24 * 60 * 60 * 1000, maxBytes: 1024 ** 3 };
+const DEFAULT_RETENTION: LogRetention = { maxAgeMs: 7 * 24 * 60 * 60 * 1000, maxBytes: 1024 ** 3 };
 
 interface Waiting extends Group {
   readonly bytes: number;
@@ -64,7 +64,7 @@ export class LmdbLog implements EventLog {
   readonly #tails = new Tails();
   readonly #ledger = new TrimLedger();
   readonly #trimmer: NodeJS.Timeout;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #head: HeadRecord;
   /** What is being written: one thing at a time, in order. */
@@ -82,7 +82,7 @@ export class LmdbLog implements EventLog {
     this.#writer = new LmdbWriter(store);
     const floor = store.meta.get('floor');
     if (floor) this.#ledger.restoreFloor(floor as { all: number; public: number });
-    const trimmed = [...store.trimmed.getRange()].sort((a, b) => a.value.all - b.value.all);
+    const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
     for (const { key, value } of trimmed) this.#ledger.restore(key, value);
     this.#trimmer = setInterval(() => {
       // A disk that fails is told to publishers; what could not be trimmed is tried again.
@@ -95,7 +95,6 @@ export class LmdbLog implements EventLog {
    * Opens the log of a data folder.
    * @throws {HubError} `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` @throws {ServerError} `ERR_INVALID_OPTION`
    */
-  // oxlint-disable-next-line require-await -- opening is asynchronous in stores to come
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     if (typeof options.path !== 'string' || options.path === '') {
       throw new HubError('ERR_INVALID_OPTION', 'The option path must name the data folder');
@@ -104,7 +103,6 @@ export class LmdbLog implements EventLog {
     return new LmdbLog(store, options);
   }
 
-  // oxlint-disable-next-line require-await -- async, so that a refusal is a rejection as the contract says
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     if (events.length === 0) throw new ServerError('ERR_INVALID_EVENT', 'Cannot append a batch without an event');

@@ -45,7 +45,6 @@ export async function seqBeforeLast(store: LmdbStore, selection: Selection, coun
       if (found === count || scanned === MAX_SCANNED) break;
     }
     end = scanned === 0 ? 0 : reached;
-    // oxlint-disable-next-line no-await-in-loop -- lets others have their turn
     if (scanned === MAX_SCANNED) await new Promise((resolve) => setImmediate(resolve));
   }
   return before;

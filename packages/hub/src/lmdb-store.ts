@@ -65,7 +65,7 @@ export function openStore(path: string, now: number): LmdbStore {
         meta.putSync('epoch', newEpoch(now));
       });
     } else if (format !== FORMAT) {
-      throw new HubError('ERR_DATA_FORMAT', `The data folder ${path} has the format ${String(format)}; this version reads ${FORMAT}`);
+      throw new HubError('ERR_DATA_FORMAT', `The data folder ${path} has the format ${JSON.stringify(format)}; this version reads ${FORMAT}`);
     }
     openFolders.add(folder);
     const store: LmdbStore = {

@@ -21,7 +21,7 @@ export class TopicList {
 
   /** The document as it is now. */
   make(): string {
-    const all = [...this.#log.topics()].sort((a, b) => b.last - a.last);
+    const all = [...this.#log.topics()].toSorted((a, b) => b.last - a.last);
     const topics = all.slice(0, MAX_TOPICS).map(({ topic, events, bytes, last }) => ({
       topic,
       events,

@@ -1,8 +1,8 @@
-import { Cohort, type View } from './cohort.ts';
+import type { Cohort, View } from './cohort.ts';
 import { COMMENT, gap, heartbeat, reconnectAfter } from './control-events.ts';
 import { CohortIndex } from './cohort-index.ts';
 import { checkInteger } from './errors.ts';
-import type { EventLog, LogEntry, LogTail } from './log.ts';
+import type { EventLog, LogEntry, LogPage, LogTail } from './log.ts';
 import { formatCursor, type Position } from './position.ts';
 import type { Start } from './start.ts';
 import { SharedChunk } from './shared-chunk.ts';
@@ -10,9 +10,11 @@ import type { Sink } from './sink.ts';
 import {
   catchingUp,
   gapBefore,
+  isAhead,
   joining,
   transition,
   type SubscriberInput,
+  type SubscriberState,
   type SubscriberStep,
 } from './subscriber-state.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -60,7 +62,7 @@ export class FanOut {
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort[] = [];
   /** Who waits for a page of the log. */
-  #readers: Subscriber[] = [];
+  readonly #readers: Subscriber[] = [];
   /** How far the log has been handed over. */
   #received: number;
   /** How far the cohorts have been written to. */
@@ -183,7 +185,7 @@ export class FanOut {
     for (const member of cohort.members) {
       // Measured before the write: a listener that keeps up is given a tick of any size.
       if (member.sink.backlog > this.#maxBacklogBytes) {
-        this.#input(member, { type: 'overflow', flushed: this.#flushed });
+        this.#input(member, { type: 'overflow', flushed: this.#flushed, needsDrain: member.sink.needsDrain });
       } else member.sink.write(chunk);
     }
   }
@@ -197,29 +199,31 @@ export class FanOut {
   async #readPage(subscriber: Subscriber): Promise<void> {
     const { cohort, sink, state } = subscriber;
     if (state.phase !== 'reading') return;
-    const { view } = cohort;
     try {
       const page = await this.#log.read({
-        selection: view.selection,
+        selection: cohort.view.selection,
         after: state.position,
         through: Math.max(state.position, this.#flushed),
         maxBytes: PAGE_BYTES,
       });
       // The listener may have gone while the log was read.
       if (subscriber.state !== state) return;
-      const missing = gapBefore(state, page);
-      if (missing) {
-        const after = missing.after ?? formatCursor(this.#position(state.position));
-        sink.write(gap(after, this.#position(missing.resumedAt), missing.reason));
-      }
-      if (page.entries.length > 0) {
-        sink.write(SharedChunk.fromFrames(page.entries.map((entry) => view.render?.(entry) ?? entry.frame)));
-      }
+      if (!isAhead(page, this.#flushed)) this.#writePage(subscriber, state, page);
       this.#input(subscriber, { type: 'page', page, flushed: this.#flushed, needsDrain: sink.needsDrain });
     } catch {
       // What was to come cannot be read: the listener sees a broken stream and comes back with its cursor.
       sink.destroy();
     }
+  }
+
+  #writePage({ cohort, sink }: Subscriber, state: SubscriberState, page: LogPage): void {
+    const missing = gapBefore(state, page);
+    if (missing) {
+      const after = missing.after ?? formatCursor(this.#position(missing.from));
+      sink.write(gap(after, this.#position(missing.resumedAt), missing.reason));
+    }
+    if (page.entries.length === 0) return;
+    sink.write(SharedChunk.fromFrames(page.entries.map((entry) => cohort.view.render?.(entry) ?? entry.frame)));
   }
 
   #input(subscriber: Subscriber, input: SubscriberInput): void {

@@ -7,7 +7,7 @@ import { formatCursor, parseCursor } from './position.ts';
 export const MAX_NAME_BYTES = 1024;
 
 const encoder = new TextEncoder();
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** An event that has been checked and encoded, all but its place in the log. */

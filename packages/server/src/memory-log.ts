@@ -61,7 +61,6 @@ export class MemoryLog implements EventLog {
     this.#epoch = options.epoch ?? newEpoch(this.#now());
   }
 
-  // eslint-disable-next-line require-await -- async, so that a refusal is a rejection as the contract says
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     if (events.length === 0) throw new ServerError('ERR_INVALID_EVENT', 'Cannot append a batch without an event');

@@ -45,7 +45,6 @@ export async function pump(source: EventStreamSource, sink: Sink, options: Event
     iterator = (typeof source === 'function' ? source(aborted.signal) : source)[Symbol.asyncIterator]();
     while (!aborted.signal.aborted) {
       const next = iterator.next();
-      // oxlint-disable-next-line no-await-in-loop -- one event at a time is what a stream is
       const step = await new Promise<IteratorResult<EventFields> | undefined>((resolve, reject) => {
         left = () => resolve(undefined);
         // Who has left no longer hears of a failure, so it is not an unhandled one.
@@ -61,7 +60,6 @@ export async function pump(source: EventStreamSource, sink: Sink, options: Event
       sink.write(SharedChunk.fromText(encodeEvent(step.value)));
       quiet = false;
       if (sink.needsDrain && !aborted.signal.aborted) {
-        // oxlint-disable-next-line no-await-in-loop -- the listener's pace is the source's
         await new Promise<void>((resolve) => {
           drained = resolve;
         });

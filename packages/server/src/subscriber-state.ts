@@ -35,7 +35,7 @@ export type SubscriberInput =
   /** The transport can take more. */
   | { readonly type: 'drain' }
   /** A live subscriber's backlog has passed its cap; its cohort has been written to up to `flushed`. */
-  | { readonly type: 'overflow'; readonly flushed: number }
+  | { readonly type: 'overflow'; readonly flushed: number; readonly needsDrain: boolean }
   | { readonly type: 'end' };
 
 export type SubscriberAction =
@@ -54,8 +54,9 @@ export interface SubscriberStep {
 /** What a page says is missing: to be told before its entries are written. */
 export interface PageGap {
   readonly reason: GapReason;
-  /** The listener's own word for where it was; undefined where its position says it. */
+  /** The listener's own word for where it was; undefined where its position `from` says it. */
   readonly after: string | undefined;
+  readonly from: number;
   /** The sequence number behind which the stream goes on. */
   readonly resumedAt: number;
 }
@@ -73,6 +74,14 @@ export function joining(): SubscriberStep {
   return { state: { phase: 'live', told: 0 }, actions: [{ type: 'join' }] };
 }
 
+/**
+ * Whether a page knows more than the cohorts have been written: the log has another writer, or was read late. What it says is missing
+ * may be on its way to the cohorts, and who joined would get again what it has. Such a page is not written; it is asked for again.
+ */
+export function isAhead(page: LogPage, flushed: number): boolean {
+  return Math.max(page.trimmedThrough, page.through) > flushed;
+}
+
 /** The gap to tell before the entries of a page. */
 export function gapBefore(state: SubscriberState, page: LogPage): PageGap | undefined {
   if (state.phase !== 'reading') return undefined;
@@ -84,6 +93,7 @@ export function gapBefore(state: SubscriberState, page: LogPage): PageGap | unde
   return {
     reason: state.misplaced?.reason ?? 'trimmed',
     after: state.misplaced?.after,
+    from: state.position,
     resumedAt: Math.max(state.position, Math.min(page.trimmedThrough, kept)),
   };
 }
@@ -95,22 +105,24 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
     case 'page': {
       if (state.phase !== 'reading') return { state, actions: [] };
       const { page, flushed, needsDrain } = input;
+      if (isAhead(page, flushed)) return { state, actions: [{ type: 'read', after: state.position }] };
       const known = Number.isFinite(state.told) ? state.told : 0;
       const next: CatchingUp = { position: page.through, told: Math.max(known, page.trimmedThrough) };
       // The seam: everything up to where the cohorts are has been written here too, so from here on all get the same.
-      if (page.through >= flushed) return { state: { phase: 'live', told: next.told }, actions: [{ type: 'join' }] };
+      if (page.through === flushed) return { state: { phase: 'live', told: next.told }, actions: [{ type: 'join' }] };
       if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
       return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: page.through }] };
     }
     case 'drain':
       if (state.phase !== 'draining') return { state, actions: [] };
       return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
-    case 'overflow':
+    case 'overflow': {
       if (state.phase !== 'live') return { state, actions: [] };
-      return {
-        state: { phase: 'draining', position: input.flushed, told: state.told },
-        actions: [{ type: 'leave' }],
-      };
+      const next: CatchingUp = { position: input.flushed, told: state.told };
+      if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
+      // A transport that still takes more will not say when it has drained.
+      return { state: { phase: 'reading', ...next }, actions: [{ type: 'leave' }, { type: 'read', after: next.position }] };
+    }
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
   }

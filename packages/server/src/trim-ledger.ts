@@ -18,7 +18,7 @@ export interface TrimPlan {
 const NONE: Trimmed = { all: 0, public: 0 };
 
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
-export const MAX_TRIMMED_TOPICS = 100_000;
+const MAX_TRIMMED_TOPICS = 100_000;
 
 /**
  * What a log has trimmed, by topic, so that a gap is told exactly where a wanted event is missing. Beyond
