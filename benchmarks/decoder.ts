@@ -65,7 +65,7 @@ function milliseconds(decode: (chunks: Uint8Array[]) => number, chunks: Uint8Arr
 }
 
 function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 function compare(chunks: Uint8Array[]): { ours: number; theirs: number } {
@@ -86,7 +86,8 @@ export async function run(): Promise<void> {
   );
   for (const { name, size, chunks } of streams) {
     const [a, b] = [ours(chunks), theirs(chunks)];
-    if (a !== b) throw new Error(`Cannot compare ${name} in chunks of ${size} bytes: ${a} and ${b} events and characters`);
+    if (a !== b)
+      throw new Error(`Cannot compare ${name} in chunks of ${size} bytes: ${a} and ${b} events and characters`);
   }
 
   console.log('\n| input | chunk bytes | @tidings/wire | eventsource-parser | ratio |');

@@ -1,6 +1,6 @@
 import { byteLength } from './byte-length.ts';
 import type { EventStreamDecoderOptions } from './decoder-options.ts';
-import { TextCutter } from './text-cutter.ts';
+import { copyOf, TextCutter } from './text-cutter.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -10,6 +10,12 @@ const DIGITS = /^[0-9]+$/;
 
 /** As many bytes as take less time to look at than a call of `indexOf`. */
 const SHORT_BYTES = 8;
+
+/**
+ * Data lines are joined lazily up to this many characters, then copied into one string. Lines of a few characters would otherwise
+ * hold fifty times their size in small strings and in the texts that they were cut from.
+ */
+const JOINED_CHARACTERS = 16 * 1024;
 
 /** Behind the end of any string. */
 const NOWHERE = 0x3fff_ffff;
@@ -38,6 +44,8 @@ export class BlockReader {
   /** A type, data or an id is buffered for the block. */
   #open = false;
   #type = '';
+  /** The data lines but the newest ones, each with its line end. */
+  #earlierData = '';
   #data: string | undefined;
   #id: string | undefined;
   /** At least the bytes of what is buffered, each data line with its line end. */
@@ -54,11 +62,6 @@ export class BlockReader {
     this.lastEventId = options.lastEventId ?? '';
   }
 
-  /** The newest text had characters outside ASCII. */
-  get isWide(): boolean {
-    return this.#wide;
-  }
-
   /** Whether the values buffered and so many more bytes are past the limit. */
   exceeds(bytes: number): boolean {
     if (this.#heldBytes + bytes <= this.#maxEventBytes) return false;
@@ -66,7 +69,7 @@ export class BlockReader {
       // At most once for each block, so the time stays linear
       this.#exact = true;
       this.#heldBytes = byteLength(this.#type) + byteLength(this.#id ?? '');
-      if (this.#data !== undefined) this.#heldBytes += byteLength(this.#data) + 1;
+      if (this.#data !== undefined) this.#heldBytes += byteLength(this.#earlierData) + byteLength(this.#data) + 1;
     }
     return this.#heldBytes + bytes > this.#maxEventBytes;
   }
@@ -79,9 +82,7 @@ export class BlockReader {
 
   /** Forgets the block and the text, but not the last event ID. */
   reset(): void {
-    this.#text = '';
-    this.#next = 0;
-    this.#cutter.reset('', false);
+    this.#releaseText();
     this.#skipLf = false;
     this.#id = undefined;
     this.#closeBlock();
@@ -91,7 +92,7 @@ export class BlockReader {
   takeRest(): string {
     const rest = this.#text.slice(this.#next);
     if (rest !== '') this.#skipLf = false;
-    this.#text = '';
+    this.#releaseText();
     return rest;
   }
 
@@ -147,29 +148,37 @@ export class BlockReader {
       }
       start = next;
     }
+    this.#releaseText();
     return true;
+  }
+
+  /** An idle decoder keeps no text alive. */
+  #releaseText(): void {
+    this.#text = '';
+    this.#next = 0;
+    this.#cutter.reset('', false);
   }
 
   #readLine(text: string, start: number, end: number, next: number): void {
     const { onComment, onRetry } = this.#handlers;
     let from: number;
-    switch (text.charAt(start)) {
-      case ':':
+    switch (text.charCodeAt(start)) {
+      case COLON:
         this.#next = next;
         if (onComment !== undefined) onComment(this.#cutter.cut(valueStart(text, '', start, end), end));
         break;
-      case 'd':
+      case 0x64: // d
         if (valueStart(text, 'data', start, end) !== -1) this.#bufferData('');
         break;
-      case 'e':
+      case 0x65: // e
         from = valueStart(text, 'event', start, end);
         if (from !== -1) this.#bufferType(this.#cutter.cut(from, end));
         break;
-      case 'i':
+      case 0x69: // i
         from = valueStart(text, 'id', start, end);
         if (from !== -1) this.#bufferId(this.#cutter.cut(from, end));
         break;
-      case 'r':
+      case 0x72: // r
         from = valueStart(text, 'retry', start, end);
         if (from !== -1) {
           const value = text.slice(from, end);
@@ -181,7 +190,14 @@ export class BlockReader {
   }
 
   #bufferData(line: string): void {
-    this.#data = this.#data === undefined ? line : `${this.#data}\n${line}`;
+    if (this.#data === undefined) {
+      this.#data = line;
+    } else if (this.#data.length < JOINED_CHARACTERS) {
+      this.#data += `\n${line}`;
+    } else {
+      this.#earlierData += copyOf(`${this.#data}\n`);
+      this.#data = line;
+    }
     this.#hold(line, 1);
   }
 
@@ -201,7 +217,7 @@ export class BlockReader {
     this.#heldBytes += (this.#exact ? byteLength(value) : 3 * value.length) + more;
   }
 
-  /** Dispatches what the block is, its data being given. */
+  /** Takes the id and dispatches the event. `data` is that of the newest lines, undefined where there are none. */
   #endBlock(data: string | undefined, start: number, next: number): void {
     const { onEvent, onId } = this.#handlers;
     const id = this.#id;
@@ -213,14 +229,16 @@ export class BlockReader {
       if (onId !== undefined) onId(id);
     }
     const type = this.#type === '' ? 'message' : this.#type;
+    const earlierData = this.#earlierData;
     this.#closeBlock();
     this.#next = next;
-    if (data !== undefined) onEvent({ type, data, lastEventId: this.lastEventId });
+    if (data !== undefined) onEvent({ type, data: earlierData + data, lastEventId: this.lastEventId });
   }
 
   #closeBlock(): void {
     this.#open = false;
     this.#type = '';
+    this.#earlierData = '';
     this.#data = undefined;
     this.#heldBytes = 0;
     this.#exact = false;
@@ -236,13 +254,12 @@ function codeAt(text: string, ascii: Uint8Array | undefined, index: number): num
 }
 
 function startsWithData(text: string, ascii: Uint8Array | undefined, start: number): boolean {
-  if (ascii === undefined) return text.startsWith('data:', start);
   return (
-    ascii[start] === 0x64 &&
-    ascii[start + 1] === 0x61 &&
-    ascii[start + 2] === 0x74 &&
-    ascii[start + 3] === 0x61 &&
-    ascii[start + 4] === COLON
+    codeAt(text, ascii, start) === 0x64 &&
+    codeAt(text, ascii, start + 1) === 0x61 &&
+    codeAt(text, ascii, start + 2) === 0x74 &&
+    codeAt(text, ascii, start + 3) === 0x61 &&
+    codeAt(text, ascii, start + 4) === COLON
   );
 }
 
@@ -256,7 +273,7 @@ function skipShort(ascii: Uint8Array, from: number): number {
 
 /** Where the value of the line starts, -1 where the line is not a field of this name. */
 function valueStart(text: string, name: string, start: number, end: number): number {
-  if (!text.startsWith(name, start)) return -1;
+  for (let i = 1; i < name.length; i++) if (text.charCodeAt(start + i) !== name.charCodeAt(i)) return -1;
   const nameEnd = start + name.length;
   if (nameEnd === end) return end;
   if (text.charCodeAt(nameEnd) !== COLON) return -1;

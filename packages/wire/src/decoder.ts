@@ -13,12 +13,8 @@ const COPIED_BYTES = 4 * 1024;
 /** Keeps a handler that throws at every write from piling up what it has not taken: 16 MiB. */
 const MAX_UNDELIVERED_BYTES = 16 * 1024 * 1024;
 
-// LF and CR never occur inside a character of UTF-8, so complete lines can be decoded on their own, and no decoder has any state
-// between them. There are two because Node decodes ASCII faster the plain way, and other text up to four times faster when
-// streaming; a decoder that has streamed once stays slow.
-const asciiDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const wideDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const STREAM = { stream: true };
+// LF and CR never occur inside a character of UTF-8, so complete lines can be decoded on their own, without a streaming decoder
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const textEncoder = new TextEncoder();
 
 /**
@@ -141,7 +137,7 @@ export class EventStreamDecoder {
           this.#readCarried(length);
         } else {
           if (carry.length > 0) {
-            // A long line is decoded on its own, so that the next ones do not keep it alive
+            // Only the line that was carried is copied; the others are decoded where they are
             from = firstLineEnd(bytes) + 1;
             carry.append(bytes.subarray(0, from));
             this.#readCarried(carry.length);
@@ -175,9 +171,7 @@ export class EventStreamDecoder {
 
   /** Returns false at a line that is too large. */
   #readLines(lines: Uint8Array): boolean {
-    // Their script is likely that of the lines before
-    const text = this.#reader.isWide ? wideDecoder.decode(lines, STREAM) : asciiDecoder.decode(lines);
-    return this.#reader.read(text, lines);
+    return this.#reader.read(textDecoder.decode(lines), lines);
   }
 
   /** Drops exactly one leading BOM, which may come byte by byte. What only began like one goes to the carry. */

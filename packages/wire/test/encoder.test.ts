@@ -3,7 +3,11 @@ import { encodeEvent, EventStreamError, type EventFields } from '@tidings/wire';
 
 test.each<[string, EventFields, string]>([
   ['data alone', { data: 'a' }, 'data: a\n\n'],
-  ['every field in an order that a decoder need not buffer', { data: 'a', retry: 5, id: '1', event: 'e', comment: 'c' }, ': c\nevent: e\nid: 1\nretry: 5\ndata: a\n\n'],
+  [
+    'every field in an order that a decoder need not buffer',
+    { data: 'a', retry: 5, id: '1', event: 'e', comment: 'c' },
+    ': c\nevent: e\nid: 1\nretry: 5\ndata: a\n\n',
+  ],
   ['data lines that end in LF, CR and CRLF', { data: 'a\nb\rc\r\nd' }, 'data: a\ndata: b\ndata: c\ndata: d\n\n'],
   ['empty data', { data: '' }, 'data:\n\n'],
   ['data that begins and ends with a line end', { data: '\na\n' }, 'data:\ndata: a\ndata:\n\n'],
@@ -41,7 +45,11 @@ describe('encoder refuses', () => {
     ['an array as an id', { id: ['a\nb'] }, /"id": found an object/],
     ['a String object as a type', { event: new String('a') }, /"event": found an object/],
     ['a bigint as a comment', { comment: 1n }, /"comment": found a bigint/],
-    ['an unknown field', { data: 'a', type: 'b' }, /"type": no field has this name, allowed is event, data, id, retry and comment/],
+    [
+      'an unknown field',
+      { data: 'a', type: 'b' },
+      /"type": no field has this name, allowed is event, data, id, retry and comment/,
+    ],
     ['an unknown field that is undefined', { data: 'a', evnet: undefined }, /"evnet"/],
     ['no field', {}, /without fields/],
     ['only an empty type', { event: '' }, /without fields/],

@@ -53,3 +53,34 @@ test.each([
     expect(held).toBeLessThan(1_000_000);
   },
 );
+
+const unfinishedScript = `
+  import { EventStreamDecoder } from '@tidings/wire';
+  const [block, times] = [process.argv[1].replaceAll('|', '\\n'), Number(process.argv[2])];
+  const bytes = new TextEncoder().encode(block.repeat(100));
+  const decoder = new EventStreamDecoder({ onEvent() {} });
+  gc(); gc();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < times; i += 100) decoder.write(bytes);
+  gc(); gc();
+  console.log(process.memoryUsage().heapUsed - before);
+  decoder.end();
+`;
+
+test.each([
+  { what: 'empty data lines', block: 'data|', times: 2_000_000, bytes: 2_000_000 },
+  {
+    what: 'short data lines among comments',
+    block: `data: thirteen characters|: ${'x'.repeat(700)}|`,
+    times: 20_000,
+    bytes: 400_000,
+  },
+])('an unfinished event of $what holds little more than its bytes', async ({ block, times, bytes }) => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--expose-gc', '--input-type=module', '-e', unfinishedScript, block, String(times)],
+    { cwd: import.meta.dirname },
+  );
+  expect(Number(stdout)).toBeGreaterThan(bytes);
+  expect(Number(stdout)).toBeLessThan(bytes + 2_000_000);
+});

@@ -4,7 +4,7 @@ import * as wire from '@tidings/wire';
 import { EVENT_STREAM_ERROR_CODES } from '../src/errors.ts';
 
 test('the package exports these names', () => {
-  expect(Object.keys(wire).sort()).toMatchInlineSnapshot(`
+  expect(Object.keys(wire).toSorted()).toMatchInlineSnapshot(`
     [
       "DEFAULT_MAX_EVENT_BYTES",
       "EventStreamDecoder",
@@ -28,7 +28,9 @@ test('the example of the README runs and prints what it says', async () => {
   const code = example.replace(/^import .*$/gm, '').replaceAll('console.log', 'print');
   const said = Array.from(example.matchAll(/\/\/ prints (.*)$/gm), ([, line]) => line);
   // An async function, because the example awaits at its top level
-  const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...args: unknown[]) => Promise<void>;
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...args: string[]
+  ) => (...args: unknown[]) => Promise<void>;
   const run = new AsyncFunction('print', ...Object.keys(wire), code);
   await run((...values: unknown[]) => printed.push(values.join(' ')), ...Object.values(wire));
   expect(said.length).toBeGreaterThan(0);

@@ -7,25 +7,44 @@ import { reference } from './reference.ts';
 /** Pieces that event streams are made of, and what breaks decoders. */
 const piece = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('\n', '\r', '\r\n', '\n\n', '\r\r', '\r\n\r\n').map(utf8) },
-  { weight: 6, arbitrary: fc.constantFrom('data', 'event', 'id', 'retry', 'data: ', 'data:', 'id: ', 'event: ').map(utf8) },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom('data', 'event', 'id', 'retry', 'data: ', 'data:', 'id: ', 'event: ').map(utf8),
+  },
   { weight: 3, arbitrary: fc.constantFrom(':', ' ', ': ', '\0', '7', '\ufeff', '\t', '\u2028', '\u0085').map(utf8) },
-  { weight: 2, arbitrary: fc.constantFrom('é', '語', '😀', 'a long ASCII value, longer than 13', '語'.repeat(300), 'x'.repeat(600)).map(utf8) },
-  { weight: 2, arbitrary: fc.constantFrom('\xff', '\xe8\xaa', '\xf0\x9f', '\xc0', '\xed\xa0\x80', '\xef', '\xbb', '\xbf').map(bytesOf) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('é', '語', '😀', 'a long ASCII value, longer than 13', '語'.repeat(300), 'x'.repeat(600))
+      .map(utf8),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('\xff', '\xe8\xaa', '\xf0\x9f', '\xc0', '\xed\xa0\x80', '\xef', '\xbb', '\xbf')
+      .map(bytesOf),
+  },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }) },
   { weight: 1, arbitrary: fc.constantFrom(150, 5_000).map((n) => utf8('data: filler\n\n: x\n'.repeat(n / 5))) },
 );
-const stream = fc.array(piece, { maxLength: 40 }).map((pieces) => Uint8Array.from(pieces.flatMap((bytes) => [...bytes])));
+const stream = fc
+  .array(piece, { maxLength: 40 })
+  .map((pieces) => Uint8Array.from(pieces.flatMap((bytes) => [...bytes])));
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
 
 function chunksOf(bytes: Uint8Array, at: number[]): Uint8Array[] {
-  return cut(bytes, at.map((part) => Math.floor(part * bytes.length)));
+  return cut(
+    bytes,
+    at.map((part) => Math.floor(part * bytes.length)),
+  );
 }
 
 test('decoder reports what the standard says, however the stream is cut', () => {
   fc.assert(
     fc.property(stream, cuts, (bytes, at) => {
       expect(record(chunksOf(bytes, at))).toEqual(reference(bytes));
-      if (bytes.length < 500) expect(record(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(reference(bytes));
+      if (bytes.length < 500)
+        expect(record(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(reference(bytes));
     }),
     { numRuns: 2_000 },
   );
@@ -44,7 +63,9 @@ test('decoder reads chunks that are views into a larger buffer, at any alignment
 
 test('decoder reads a string like its UTF-8 bytes, also where a surrogate pair is cut', () => {
   const text = fc
-    .array(fc.constantFrom('data: ', 'é', '😀', '\ud83d', '\ude00', '\n', '\r\n', '\n\n', 'id: ', '\ufeff'), { maxLength: 30 })
+    .array(fc.constantFrom('data: ', 'é', '😀', '\ud83d', '\ude00', '\n', '\r\n', '\n\n', 'id: ', '\ufeff'), {
+      maxLength: 30,
+    })
     .map((parts) => parts.join(''));
   fc.assert(
     fc.property(text, (whole) => {
@@ -62,7 +83,12 @@ test('decoder throws for the same streams and after the same events, however the
       const whole = record([bytes], { maxEventBytes });
       expect(record(chunksOf(bytes, at), { maxEventBytes })).toEqual(whole);
       if (bytes.length < 500) {
-        expect(record(Array.from(bytes, (byte) => Uint8Array.of(byte)), { maxEventBytes })).toEqual(whole);
+        expect(
+          record(
+            Array.from(bytes, (byte) => Uint8Array.of(byte)),
+            { maxEventBytes },
+          ),
+        ).toEqual(whole);
       }
     }),
     { numRuns: 2_000 },
@@ -72,7 +98,9 @@ test('decoder throws for the same streams and after the same events, however the
 const text = fc.oneof(
   fc.string(),
   fc.string({ unit: 'binary' }),
-  fc.array(fc.constantFrom('\r', '\n', '\r\n', ' ', ':', 'data: x', 'id: 9', '\ufeff', 'a', '語'), { maxLength: 10 }).map((parts) => parts.join('')),
+  fc
+    .array(fc.constantFrom('\r', '\n', '\r\n', ' ', ':', 'data: x', 'id: 9', '\ufeff', 'a', '語'), { maxLength: 10 })
+    .map((parts) => parts.join('')),
 );
 const line = text.map((value) => value.replace(/[\0\r\n]/g, ''));
 const lines = (value: string): string => value.replace(/\r\n|\r/g, '\n');
@@ -88,7 +116,11 @@ test('encoder and decoder give back what went in', () => {
       const expected = events.flatMap(({ event, data = '', id, retry, comment }) => {
         lastEventId = id ?? lastEventId;
         return [
-          ...(comment === undefined ? [] : lines(comment).split('\n').map((part) => ({ comment: part }))),
+          ...(comment === undefined
+            ? []
+            : lines(comment)
+                .split('\n')
+                .map((part) => ({ comment: part }))),
           ...(retry === undefined ? [] : [{ retry }]),
           ...(id === undefined ? [] : [{ id }]),
           { event: { type: event || 'message', data: lines(data), lastEventId } },
@@ -128,10 +160,16 @@ test('nothing in any field forges a line: it is refused, or read back as exactly
       expect(reports).toEqual([
         { id: 'before' },
         { event: { type: 'message', data: 'before', lastEventId: 'before' } },
-        ...(comment === undefined ? [] : lines(well(comment)).split('\n').map((part) => ({ comment: part }))),
+        ...(comment === undefined
+          ? []
+          : lines(well(comment))
+              .split('\n')
+              .map((part) => ({ comment: part }))),
         ...(retry === undefined ? [] : [{ retry: retry + 0 }]),
         ...(id === undefined ? [] : [{ id: lastEventId }]),
-        ...(data === undefined ? [] : [{ event: { type: well(event || 'message'), data: lines(well(data)), lastEventId } }]),
+        ...(data === undefined
+          ? []
+          : [{ event: { type: well(event || 'message'), data: lines(well(data)), lastEventId } }]),
         { event: { type: 'message', data: 'after', lastEventId } },
       ]);
     }),

@@ -1,7 +1,17 @@
-import { EventStreamDecoder, type EventMessage, type EventStreamOptions } from '@tidings/wire';
+import {
+  EventStreamDecoder,
+  type EventMessage,
+  type EventStreamDecoderOptions,
+  type EventStreamOptions,
+} from '@tidings/wire';
 
 /** What a decoder told its handlers, in order. */
-export type Report = { event: EventMessage } | { id: string } | { retry: number } | { comment: string } | { error: string };
+export type Report =
+  | { event: EventMessage }
+  | { id: string }
+  | { retry: number }
+  | { comment: string }
+  | { error: string };
 
 export interface Recording {
   reports: Report[];
@@ -27,6 +37,15 @@ export function record(chunks: Iterable<Uint8Array | string>, options: EventStre
   return { reports, lastEventId: decoder.lastEventId };
 }
 
+/** A decoder and the events that it has delivered so far. */
+export function collecting(options: Partial<EventStreamDecoderOptions> = {}): {
+  decoder: EventStreamDecoder;
+  events: EventMessage[];
+} {
+  const events: EventMessage[] = [];
+  return { decoder: new EventStreamDecoder({ onEvent: (event) => events.push(event), ...options }), events };
+}
+
 /** Latin-1 text to bytes, so that a test can write any byte as an escape. */
 export function bytesOf(binary: string): Uint8Array {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
@@ -38,7 +57,7 @@ export function utf8(text: string): Uint8Array {
 
 /** Cuts the bytes at the given indexes. */
 export function cut(bytes: Uint8Array, at: Iterable<number>): Uint8Array[] {
-  const ends = [...new Set(at)].filter((index) => index > 0 && index < bytes.length).sort((a, b) => a - b);
+  const ends = [...new Set(at)].filter((index) => index > 0 && index < bytes.length).toSorted((a, b) => a - b);
   const chunks: Uint8Array[] = [];
   let from = 0;
   for (const end of [...ends, bytes.length]) {

@@ -11,13 +11,17 @@ import { cut, utf8 } from './recording.ts';
 const message = (data: string, lastEventId = ''): EventMessage => ({ type: 'message', data, lastEventId });
 
 /** A stream that says what became of it; it gives a chunk only when it is asked for one. */
-function source(chunks: (string | Error)[], { endless = false } = {}): {
+function source(
+  chunks: (string | Error)[],
+  { endless = false } = {},
+): {
   stream: ReadableStream<Uint8Array>;
   pulls: () => number;
   cancelled: Promise<unknown>;
 } {
   let pulls = 0;
-  const { promise: cancelled, resolve } = Promise.withResolvers<unknown>();
+  let cancel: (reason: unknown) => void;
+  const cancelled = new Promise<unknown>((resolve) => (cancel = resolve));
   const rest = [...chunks];
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -30,11 +34,20 @@ function source(chunks: (string | Error)[], { endless = false } = {}): {
         else return new Promise(() => {});
         return undefined;
       },
-      cancel: (reason) => resolve(reason),
+      cancel: (reason) => cancel(reason),
     },
     { highWaterMark: 0 },
   );
   return { stream, pulls: () => pulls, cancelled };
+}
+
+function streamOf(chunks: Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
 }
 
 async function all(events: AsyncIterable<EventMessage>): Promise<EventMessage[]> {
@@ -44,17 +57,22 @@ async function all(events: AsyncIterable<EventMessage>): Promise<EventMessage[]>
 }
 
 // The same tests for the two ways to read a stream
-const ways: [string, (stream: ReadableStream<Uint8Array>, options?: EventStreamOptions) => AsyncIterable<EventMessage>][] = [
+const ways: [
+  string,
+  (stream: ReadableStream<Uint8Array>, options?: EventStreamOptions) => AsyncIterable<EventMessage>,
+][] = [
   ['decodeEventStream', (stream, options) => decodeEventStream(stream, options)],
   ['EventStreamDecoderStream', (stream, options) => stream.pipeThrough(new EventStreamDecoderStream(options))],
 ];
 
 describe.each(ways)('%s', (_, decode) => {
   test('gives the events of the stream, however it is cut', async () => {
-    const bytes = utf8('\ufeffid: 1\r\ndata: 語\r\n\r\n: c\n\ndata: b\ndata: c\n\nevent: e\ndata: d\r\r\ndata: unfinished');
+    const bytes = utf8(
+      '\ufeffid: 1\r\ndata: 語\r\n\r\n: c\n\ndata: b\ndata: c\n\nevent: e\ndata: d\r\r\ndata: unfinished',
+    );
     for (let size = 1; size <= bytes.length; size++) {
-      const at = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => i * size);
-      const events = await all(decode(ReadableStream.from(cut(bytes, at))));
+      const at = Array.from({ length: Math.ceil(bytes.length / size) }, (__, i) => i * size);
+      const events = await all(decode(streamOf(cut(bytes, at))));
       expect(events).toEqual([message('語', '1'), message('b\nc', '1'), { type: 'e', data: 'd', lastEventId: '1' }]);
     }
   });
@@ -151,7 +169,13 @@ describe('decodeEventStream', () => {
     const { stream } = source(['data: a\n\n', 'data: b\n\ndata: c\n\n']);
     const events = decodeEventStream(stream)[Symbol.asyncIterator]();
     const results = await Promise.all([events.next(), events.next(), events.next(), events.next(), events.next()]);
-    expect(results.map(({ done, value }) => (done ? undefined : value.data))).toEqual(['a', 'b', 'c', undefined, undefined]);
+    expect(results.map(({ done, value }) => (done ? undefined : value.data))).toEqual([
+      'a',
+      'b',
+      'c',
+      undefined,
+      undefined,
+    ]);
   });
 
   test('cancels a source that was never read', async () => {
@@ -192,7 +216,7 @@ describe('decodeEventStream', () => {
   });
 
   test.each([null, undefined, 'data: a\n\n', {}, [utf8('data: a\n\n')]])('%j is refused as a source', (value) => {
-    expect(() => decodeEventStream(value as unknown as ReadableStream<Uint8Array>)).toThrow(
+    expect(() => decodeEventStream(value as ReadableStream<Uint8Array>)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_SOURCE' }),
     );
   });
