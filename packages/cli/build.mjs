@@ -1,3 +1,4 @@
+/// <reference types="node" />
 // What the compiler does not do: takes the hub's page along and makes the command executable.
 import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

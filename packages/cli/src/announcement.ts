@@ -2,12 +2,12 @@ import { formatCount, formatDuration, formatSize } from './quantity.ts';
 
 export type Anonymous = 'none' | 'listen' | 'publish' | 'all';
 
-/** What is kept. A bound that is undefined is none. */
+/** What is kept. Infinity is no bound. */
 export interface Retention {
   /** Milliseconds. */
-  readonly maxAgeMs: number | undefined;
-  readonly maxBytes: number | undefined;
-  readonly maxEvents: number | undefined;
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+  readonly maxEvents: number;
 }
 
 export interface Announcement {
@@ -44,7 +44,9 @@ export function announce(announcement: Announcement): string {
     `  Publish  ${publish}`,
     `  Listen   ${listen}`,
     `       or  npx tidings listen ${TOPIC}${hub}`,
-    ...(hasKey && anonymous !== 'all' ? ['', '  The commands above read the key from the environment variable TIDINGS_KEY.'] : []),
+    ...(hasKey && anonymous !== 'all'
+      ? ['', '  The commands above read the key from the environment variable TIDINGS_KEY.']
+      : []),
     '',
   ];
   return `${lines.join('\n')}\n`;
@@ -57,21 +59,27 @@ function describeStorage({ data, retention }: Announcement): string {
 
 function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string {
   const bounds = [
-    ...(maxAgeMs === undefined ? [] : [`for ${formatDuration(maxAgeMs)}`]),
-    ...(maxBytes === undefined ? [] : [`up to ${formatSize(maxBytes)}`]),
-    ...(maxEvents === undefined ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),
+    ...(maxAgeMs === Infinity ? [] : [`for ${formatDuration(maxAgeMs)}`]),
+    ...(maxBytes === Infinity ? [] : [`up to ${formatSize(maxBytes)}`]),
+    ...(maxEvents === Infinity ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),
   ];
   return bounds.length === 0 ? 'without a bound' : bounds.join(', ');
 }
 
 function describeAccess(hasKey: boolean, anonymous: Anonymous, loopback: boolean): string {
   const everyone = loopback ? 'everyone on this machine' : 'everyone who reaches it';
-  // PROTOCOL §9.1
-  if (anonymous === 'all' || (!hasKey && loopback)) return `${everyone} may publish and listen${hasKey ? '' : ', no key is set'}`;
-  const otherwise = hasKey ? 'needs the key' : 'is closed, no key is set';
-  if (anonymous === 'listen') return `${everyone} may listen, publishing ${otherwise}`;
-  if (anonymous === 'publish') return `${everyone} may publish, listening ${otherwise}`;
-  return 'publishing and listening need the key';
+  // PROTOCOL §9.1: without a key there is nothing to ask for.
+  if (!hasKey) return `${everyone} may publish and listen, no key is set`;
+  switch (anonymous) {
+    case 'all':
+      return `${everyone} may publish and listen, private events need the key`;
+    case 'listen':
+      return `${everyone} may listen, publishing needs the key`;
+    case 'publish':
+      return `${everyone} may publish, listening needs the key`;
+    case 'none':
+      return 'publishing and listening need the key';
+  }
 }
 
 function opens(anonymous: Anonymous, what: 'listen' | 'publish'): boolean {

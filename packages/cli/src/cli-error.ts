@@ -1,18 +1,17 @@
-/** Every code of a {@link CliError}. Codes never change their meaning. */
-export const CLI_ERROR_CODES = [
+/** Codes never change their meaning. */
+export type CliErrorCode =
   /** A command, option or argument that is unknown, missing or has a value that is not allowed. */
-  'ERR_USAGE',
+  | 'ERR_USAGE'
   /** The hub could not be reached, or did not answer. */
-  'ERR_UNREACHABLE',
+  | 'ERR_UNREACHABLE'
   /** The hub answered that it will not do what it was asked for. */
-  'ERR_REFUSED',
+  | 'ERR_REFUSED'
   /** Standard input holds an event that no hub takes. */
-  'ERR_INPUT',
+  | 'ERR_INPUT'
   /** The address to serve on is taken, not allowed or not there. */
-  'ERR_ADDRESS',
-] as const;
-
-export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];
+  | 'ERR_ADDRESS'
+  /** The folder of the events cannot be used. */
+  | 'ERR_DATA';
 
 /** A mistake or failure that its message explains in full: it is shown to a person, without a stack. */
 export class CliError extends Error {

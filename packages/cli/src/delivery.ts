@@ -1,4 +1,4 @@
-import { readAnswer, readRefusal } from './answer.ts';
+import { type Answer, ask, describeRefusal } from './answer.ts';
 import { CliError } from './cli-error.ts';
 import { describeFailure } from './failure.ts';
 
@@ -12,7 +12,13 @@ export interface Parcel {
 /** How a request ended. `unanswered`: whether it was published is not known, sending it again with its key is safe. */
 export type Outcome =
   | { readonly type: 'answered'; readonly id: string }
-  | { readonly type: 'unanswered'; readonly reason: string; readonly retryAfterMs: number };
+  | {
+      readonly type: 'unanswered';
+      readonly reason: string;
+      /** Whether there was an answer at all: that it cannot be done now. */
+      readonly reached: boolean;
+      readonly retryAfterMs: number;
+    };
 
 /** How long one request may take in milliseconds before it counts as unanswered. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -23,31 +29,30 @@ const MAX_RETRY_AFTER_MS = 60_000;
 /**
  * Sends one request to publish.
  *
- * @throws {CliError} `ERR_REFUSED` where the hub took a look and declined: sending it again cannot help
+ * @throws {CliError} `ERR_REFUSED` where the hub declined: sending it again cannot help
  */
 export async function deliver(url: URL, headers: Record<string, string>, parcel: Parcel): Promise<Outcome> {
-  let response: Response;
+  let answer: Answer;
   try {
-    response = await fetch(url, {
+    answer = await ask(url, {
       method: 'POST',
       headers: { ...headers, 'idempotency-key': parcel.idempotencyKey },
       body: parcel.body,
-      // A followed redirect would turn the POST into a GET
-      redirect: 'manual',
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      timeoutMs: REQUEST_TIMEOUT_MS,
     });
-    if (response.status === 200) return { type: 'answered', id: await readAnswer(response) };
   } catch (error) {
-    return { type: 'unanswered', reason: describeFailure(error), retryAfterMs: 0 };
+    return { type: 'unanswered', reason: describeFailure(error), reached: false, retryAfterMs: 0 };
   }
-  const refusal = await readRefusal(response).catch(describeFailure);
-  if (response.status === 429 || response.status >= 500) {
-    return { type: 'unanswered', reason: refusal, retryAfterMs: retryAfter(response) };
+  const { status, text } = answer;
+  if (status === 200) return { type: 'answered', id: text };
+  const refusal = describeRefusal(answer);
+  if (status === 429 || status >= 500) {
+    return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: retryAfterMs(answer) };
   }
   throw new CliError('ERR_REFUSED', refusal);
 }
 
-function retryAfter(response: Response): number {
-  const seconds = Number(response.headers.get('retry-after') ?? 0);
+function retryAfterMs({ headers }: Answer): number {
+  const seconds = Number(headers['retry-after'] ?? 0);
   return seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
 }

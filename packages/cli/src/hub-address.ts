@@ -33,6 +33,7 @@ export function parseHubUrl(text: string): URL {
 
 /** The URL of one topic (PROTOCOL §3.1). @throws {CliError} `ERR_USAGE` for a topic that no URL can name */
 export function topicUrl(hub: URL, topic: string): URL {
+  if (topic === '') throw new CliError('ERR_USAGE', 'a topic may not be empty');
   const segments = topic.split('/');
   if (segments.some((segment) => DOT_SEGMENT.test(segment))) {
     if (segments.length === 1) throw new CliError('ERR_USAGE', `the topic "${topic}" cannot be written as a URL`);

@@ -1,14 +1,7 @@
 import { CliError } from './cli-error.ts';
+import type { EventInput } from './event-input.ts';
 import { isTooLong, MAX_DATA_BYTES, outgoingEvent, type OutgoingEvent } from './outgoing-event.ts';
 import { formatSize } from './quantity.ts';
-
-/** Turns what standard input holds into events, in order, as far as it has been read. */
-export interface EventInput {
-  /** @throws {CliError} `ERR_INPUT` after everything before the mistake has been emitted */
-  read(chunk: Uint8Array, emit: (event: OutgoingEvent) => void): void;
-  /** The input has ended. @throws {CliError} `ERR_INPUT` */
-  end(emit: (event: OutgoingEvent) => void): void;
-}
 
 export interface LineInputOptions {
   /** The event type of every event. @default 'message' */

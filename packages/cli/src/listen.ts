@@ -1,6 +1,14 @@
-import { ConnectionError, type EventMessage, InvalidOptionError, isGap, subscribe } from '@tidings/client';
-import type { EventSubscription, GapMessage, SubscriptionState } from '@tidings/client';
-import { readRefusal } from './answer.ts';
+import {
+  ConnectionError,
+  type EventMessage,
+  type EventSubscription,
+  type GapMessage,
+  InvalidOptionError,
+  isGap,
+  subscribe,
+  type SubscriptionState,
+} from '@tidings/client';
+import { ask, describeRefusal } from './answer.ts';
 import { CliError } from './cli-error.ts';
 import { describeGap, printEvent, printJson, type PrinterOptions } from './event-printer.ts';
 import { describeFailure } from './failure.ts';
@@ -43,7 +51,7 @@ export async function listen({ hub, matchers, since, last, json }: Listen): Prom
     events = subscribe(url, {
       headers,
       lastEventId: since ?? '',
-      retry: RETRY,
+      retry: { ...RETRY, retryStatus: (status) => monitor.hasConnected && (status === 429 || status >= 500) },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       onState: (state) => monitor.follow(state, () => events.close()),
     });
@@ -55,7 +63,7 @@ export async function listen({ hub, matchers, since, last, json }: Listen): Prom
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   const options: PrinterOptions = {
-    showTopic: matchers.topics.length + matchers.patterns.length > 1 || matchers.patterns.length > 0,
+    showTopic: matchers.topics.length > 1 || matchers.patterns.length > 0,
     colours: hasColours(),
     now: Date.now,
   };
@@ -82,6 +90,11 @@ class Monitor {
   constructor(hub: HubAddress, { topics, patterns }: Matchers) {
     this.#hub = hub;
     this.#what = [...topics, ...patterns].join(', ');
+  }
+
+  /** A refusal of the very first try is told at once. */
+  get hasConnected(): boolean {
+    return this.#connected;
   }
 
   /** Why the subscription was given up. */
@@ -138,14 +151,12 @@ function hasColours(): boolean {
 async function explain(error: ConnectionError, url: URL, headers: Record<string, string>): Promise<string> {
   if (error.status === undefined || error.status === 200) return error.message;
   try {
-    const response = await fetch(url, {
+    const answer = await ask(url, {
+      method: 'GET',
       headers: { ...headers, accept: 'text/event-stream' },
-      signal: AbortSignal.timeout(EXPLAIN_TIMEOUT_MS),
-      redirect: 'manual',
+      timeoutMs: EXPLAIN_TIMEOUT_MS,
     });
-    const refusal = response.status === error.status ? await readRefusal(response) : error.message;
-    await response.body?.cancel();
-    return refusal;
+    return answer.status === error.status ? describeRefusal(answer) : error.message;
   } catch {
     return error.message;
   }

@@ -24,15 +24,27 @@ try {
 /** Tells what went wrong in one sentence. @returns the exit code */
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
-    // Help and version are printed already.
+    // Help and version are no mistakes, and are printed already.
     if (error.exitCode === 0) return 0;
-    return tell(error.message.replace(/^error: /, ''), 2);
+    // Instead of the help of a command that there is not, commander has printed that of all.
+    return error.code === 'commander.help' ? tell('there is no such command', 2) : tell(sentence(error.message), 2);
   }
-  const isOurs = error instanceof CliError || (error instanceof Error && error.name === 'HubError');
-  if (process.argv.includes('--verbose')) return tell(error instanceof Error ? (error.stack ?? error.message) : String(error), 1);
-  if (isOurs) return tell(error.message, error instanceof CliError ? error.exitCode : 1);
   const message = error instanceof Error ? error.message : String(error);
-  return tell(`something unexpected happened: ${message} (run with --verbose for the stack)`, 1);
+  const exitCode = error instanceof CliError ? error.exitCode : 1;
+  if (process.argv.includes('--verbose') && error instanceof Error) return tell(error.stack ?? message, exitCode);
+  if (error instanceof CliError) return tell(message, exitCode);
+  return tell(`something unexpected happened: ${message} (run with --verbose for the stack)`, exitCode);
+}
+
+/** Makes one sentence of what commander says in two, and on two lines. */
+function sentence(message: string): string {
+  return message
+    .replace(/^error: /, '')
+    .replace(' is invalid. Allowed choices are ', ' is not allowed, choose one of ')
+    .replace(' is invalid. ', ' is not allowed: ')
+    .replace('. Expected ', ', expected ')
+    .replace(/\.$/, '')
+    .replace(/\s*\(Did you mean ([^)]*)\)$/, ', did you mean $1');
 }
 
 function tell(message: string, exitCode: number): number {

@@ -7,14 +7,14 @@ import type { Outcome, Parcel } from './delivery.ts';
 import type { OutgoingEvent } from './outgoing-event.ts';
 
 /** The most events of one request. Bounds what the hub writes in one transaction. */
-export const MAX_PARCEL_EVENTS = 1_000;
+const MAX_PARCEL_EVENTS = 1_000;
 
 /** The most bytes of one request, unless a single event is longer. */
-export const MAX_PARCEL_BYTES: number = 1024 * 1024;
+const MAX_PARCEL_BYTES = 1024 * 1024;
 
 /** Reading pauses while this much is queued: guards the memory against an input that is faster than the hub. */
 const MAX_QUEUED_EVENTS = 4 * MAX_PARCEL_EVENTS;
-const MAX_QUEUED_BYTES: number = 4 * MAX_PARCEL_BYTES;
+const MAX_QUEUED_BYTES = 4 * MAX_PARCEL_BYTES;
 
 /** The wait before the first repetition, in milliseconds. Each further one waits twice as long. */
 const FIRST_WAIT_MS = 100;

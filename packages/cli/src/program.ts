@@ -31,21 +31,21 @@ interface ServeOptions {
   readonly memory?: true;
   readonly key?: string;
   readonly anonymous: Anonymous;
-  readonly corsOrigin: readonly string[];
-  readonly retainAge: number | undefined;
-  readonly retainBytes: number | undefined;
-  readonly retainEvents: number | undefined;
+  readonly corsOrigin?: readonly string[];
+  readonly retainAge: number;
+  readonly retainBytes: number;
+  readonly retainEvents: number;
   readonly verbose?: true;
 }
 
 interface PublishOptions extends HubOptions {
   readonly type?: string;
   readonly id?: string;
-  readonly format?: 'lines' | 'event-stream';
+  readonly format: 'lines' | 'event-stream';
 }
 
 interface ListenOptions extends HubOptions {
-  readonly matchUrlpattern: readonly string[];
+  readonly matchUrlpattern?: readonly string[];
   readonly since?: string;
   readonly last?: number;
   readonly json?: true;
@@ -75,20 +75,28 @@ function addServe(program: Command): void {
     .option('--host <address>', 'address to listen on; others than loopback need a key', '127.0.0.1')
     .addOption(new Option('--data <folder>', 'where events are kept').default('.tidings'))
     .addOption(new Option('--memory', 'keep events in memory only, until the hub stops').conflicts('data'))
-    .option('--key <key>', 'key that publishers and listeners need, 16 characters or more (or env TIDINGS_KEY)', keyValue)
+    .option(
+      '--key <key>',
+      'key that publishers and listeners need, 16 characters or more (or env TIDINGS_KEY)',
+      keyValue,
+    )
     .addOption(
       new Option('--anonymous <access>', 'what everyone may do without the key')
         .choices(['none', 'listen', 'publish', 'all'])
         .default('none'),
     )
     .addOption(
-      new Option('--cors-origin <origin>', 'origin whose pages may use the hub (repeatable)')
-        .argParser(originValue)
-        .default([], ''),
+      new Option('--cors-origin <origin>', 'origin whose pages may use the hub (repeatable)').argParser(originValue),
     )
-    .addOption(new Option('--retain-age <duration>', 'how long events are kept').argParser(ageValue).default(604_800_000, '7d'))
+    .addOption(
+      new Option('--retain-age <duration>', 'how long events are kept').argParser(ageValue).default(604_800_000, '7d'),
+    )
     .addOption(new Option('--retain-bytes <size>', 'how much is kept').argParser(sizeValue).default(2 ** 30, '1GiB'))
-    .addOption(new Option('--retain-events <number>', 'how many events are kept').argParser(countValue).default(undefined, 'none'))
+    .addOption(
+      new Option('--retain-events <number>', 'how many events are kept')
+        .argParser(countValue)
+        .default(Infinity, 'none'),
+    )
     .option('--verbose', 'log more than warnings and errors')
     .addHelpText('after', SERVE_HELP)
     .action(async (options: ServeOptions) => {
@@ -100,7 +108,7 @@ function addServe(program: Command): void {
         data: options.memory === true ? undefined : options.data,
         key: options.key ?? keyFromEnvironment(),
         anonymous: options.anonymous,
-        origins: options.corsOrigin,
+        origins: options.corsOrigin ?? [],
         retention: {
           maxAgeMs: options.retainAge,
           maxBytes: options.retainBytes,
@@ -124,14 +132,14 @@ function addPublish(program: Command): void {
     .option('--type <type>', 'event type')
     .option('--id <id>', 'id of the event, to resume from (only with DATA)')
     .addOption(
-      new Option('--format <format>', 'what standard input holds (default: "lines")').choices(['lines', 'event-stream']),
+      new Option('--format <format>', 'what standard input holds').choices(['lines', 'event-stream']).default('lines'),
     );
   addHubOptions(command)
     .addHelpText('after', PUBLISH_HELP)
     .action(async (topic: string, data: string | undefined, options: PublishOptions) => {
-      const { type, id, format = 'lines' } = options;
+      const { type, id, format } = options;
       const hub = hubAddress(options);
-      checkPublish(data, options);
+      checkPublish(data, options, command.getOptionValueSource('format') === 'cli');
       if (data === undefined) await publishInput({ hub, topic, format, type });
       else await publishEvent({ hub, topic, data, type, id });
     });
@@ -147,17 +155,20 @@ function addListen(program: Command): void {
     )
     .argument('[topics...]', 'topics to listen to')
     .addOption(
-      new Option('--match-urlpattern <pattern>', 'listen to the topics that a URL pattern matches (repeatable)')
-        .argParser(listValue)
-        .default([], ''),
+      new Option(
+        '--match-urlpattern <pattern>',
+        'listen to the topics that a URL pattern matches (repeatable)',
+      ).argParser(listValue),
     )
-    .addOption(new Option('--since <cursor>', 'go on behind a cursor or id, "earliest" for all that is kept').conflicts('last'))
+    .addOption(
+      new Option('--since <cursor>', 'go on behind a cursor or id, "earliest" for all that is kept').conflicts('last'),
+    )
     .option('--last <number>', 'begin with so many events that are kept', lastValue)
     .option('--json', 'print one JSON object a line: {topic, time, id, type, data}');
   addHubOptions(command)
     .addHelpText('after', LISTEN_HELP)
     .action(async (topics: readonly string[], options: ListenOptions) => {
-      const patterns = options.matchUrlpattern;
+      const patterns = options.matchUrlpattern ?? [];
       if (topics.length + patterns.length === 0) throw new CliError('ERR_USAGE', 'nothing to listen to: name a topic');
       const { since, last, json } = options;
       await listen({ hub: hubAddress(options), matchers: { topics, patterns }, since, last, json: json === true });
@@ -171,8 +182,8 @@ function addHubOptions(command: Command): Command {
     .option('--verbose', 'print the stack of an error');
 }
 
-function checkPublish(data: string | undefined, { type, id, format }: PublishOptions): void {
-  if (data !== undefined && format !== undefined) {
+function checkPublish(data: string | undefined, { type, id, format }: PublishOptions, asksForFormat: boolean): void {
+  if (data !== undefined && asksForFormat) {
     throw new CliError('ERR_USAGE', '--format is for standard input, which is not read where DATA is given');
   }
   if (data === undefined && id !== undefined) {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CliError } from './cli-error.ts';
 import { deliver, type Parcel } from './delivery.ts';
+import type { EventInput } from './event-input.ts';
 import { authorization, type HubAddress, topicUrl } from './hub-address.ts';
-import { type EventInput, LineInput } from './line-input.ts';
+import { LineInput } from './line-input.ts';
 import { notice } from './notice.ts';
 import { waitMs } from './outbox.ts';
 import type { OutgoingEvent } from './outgoing-event.ts';
@@ -55,7 +56,9 @@ export async function publishEvent({ hub, topic, data, type, id }: SinglePublish
       return;
     }
     const wait = waitMs(failures, outcome.retryAfterMs, Math.random());
-    if (performance.now() + wait > deadline) throw unreachable(hub, outcome.reason);
+    if (performance.now() + wait > deadline) {
+      throw outcome.reached ? new CliError('ERR_REFUSED', outcome.reason) : unreachable(hub, outcome.reason);
+    }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

@@ -15,6 +15,9 @@ const COMEBACK_WINDOW_MS = 2_000;
 /** How long requests under way may take to finish after a signal, in milliseconds. An upload may never end by itself. */
 const FINISH_MS = 5_000;
 
+/** How often connections that requests have left open are closed, in milliseconds. Browsers keep them for minutes. */
+const SWEEP_MS = 100;
+
 /** The hosts that stand for all addresses of the machine, and the one by which the machine reaches itself. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
@@ -38,62 +41,81 @@ export interface Serve {
 /**
  * Runs a hub until SIGINT or SIGTERM.
  *
- * @throws {CliError} `ERR_ADDRESS`, `ERR_USAGE`
- * @throws {HubError} where the data folder cannot be used
+ * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
  */
 export async function serve(options: Serve): Promise<void> {
-  const { host, data, key, anonymous, origins, retention } = options;
-  const access = { anonymous, allowedOrigins: origins, ...(key === undefined ? {} : { key }) };
-  checkAccess(options, access);
-  // Before the data is opened: of a second hub in the same folder, the port is the better thing to name.
-  await tryBinding(options.port, host);
-  const log = await openLog(data, retention);
-  const page = await readPage();
-  const hub = new Hub({
-    log,
-    ...access,
-    ...(page === undefined ? {} : { page }),
-    logger: pino({ level: options.verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true })),
-  });
-  const server = createServer(hub);
-  const stopped = untilSignal();
   try {
-    const port = await bind(server, options.port, host);
-    const url = urlOf(host, port);
+    await run(options);
+  } catch (error) {
+    throw error instanceof HubError ? explain(error) : error;
+  }
+}
+
+async function run({ port, host, data, key, anonymous, origins, retention, verbose }: Serve): Promise<void> {
+  const access = { anonymous, allowedOrigins: origins, ...(key === undefined ? {} : { key }) };
+  checkBinding(host, access);
+  if (key === undefined) checkKeyless(anonymous);
+  // Before the data is opened: of a second hub in the same folder, the port is the better thing to name.
+  await tryBinding(port, host);
+  const page = await readPage();
+  const log = await openLog(data, retention);
+  const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
+  let hub: Hub;
+  try {
+    hub = new Hub({ log, ...access, ...(page === undefined ? {} : { page }), logger });
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  const server = createServer(hub);
+  const signal = untilSignal();
+  try {
+    const url = urlOf(host, await bind(server, port, host));
     const loopback = !WILDCARDS.has(host) && isLoopback(url);
-    process.stdout.write(
-      announce({ url, data, retention, hasKey: key !== undefined, anonymous, loopback, hasPage: page !== undefined }),
-    );
-    await stopped;
+    const hasPage = page !== undefined;
+    const hasKey = key !== undefined;
+    process.stdout.write(announce({ url, data, retention, hasKey, anonymous, loopback, hasPage }));
+    await signal;
     notice('Stopping…');
   } finally {
     await close(hub, server);
   }
 }
 
-function checkAccess({ host, key, anonymous }: Serve, access: Parameters<typeof checkBinding>[1]): void {
-  if (key === undefined && (anonymous === 'listen' || anonymous === 'publish')) {
-    const closed = anonymous === 'listen' ? 'publish' : 'listen';
-    throw new CliError(
-      'ERR_USAGE',
-      `--anonymous ${anonymous} without a key leaves nobody who may ${closed}: give one with --key or TIDINGS_KEY`,
-    );
-  }
-  try {
-    checkBinding(host, access);
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    const advice = 'give a key with --key or TIDINGS_KEY, or open it by name with --anonymous';
-    throw new CliError('ERR_ADDRESS', `${error.message}; ${advice}`, { cause: error });
+function checkKeyless(anonymous: Anonymous): void {
+  if (anonymous !== 'listen' && anonymous !== 'publish') return;
+  const closed = anonymous === 'listen' ? 'publish' : 'listen';
+  throw new CliError(
+    'ERR_USAGE',
+    `--anonymous ${anonymous} without a key leaves nobody who may ${closed}: give one with --key or TIDINGS_KEY`,
+  );
+}
+
+function explain(error: HubError): CliError {
+  const { message, code } = error;
+  switch (code) {
+    case 'ERR_INVALID_OPTION':
+      return new CliError('ERR_USAGE', message, { cause: error });
+    case 'ERR_NOT_LOOPBACK': {
+      const advice = 'give one with --key or TIDINGS_KEY, or open the hub by name with --anonymous';
+      return new CliError('ERR_USAGE', `${message}; ${advice}`, { cause: error });
+    }
+    case 'ERR_DATA_IN_USE':
+      return new CliError('ERR_DATA', `${message}: stop that one, or choose another folder with --data`, {
+        cause: error,
+      });
+    case 'ERR_DATA_FOLDER':
+    case 'ERR_DATA_FORMAT':
+      return new CliError('ERR_DATA', `${message}; choose another one with --data`, { cause: error });
   }
 }
 
 async function openLog(data: string | undefined, bounds: Retention): Promise<LmdbLog | MemoryLog> {
   const { maxAgeMs, maxBytes, maxEvents } = bounds;
   const retention = {
-    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(maxEvents === undefined ? {} : { maxEvents }),
+    ...(maxAgeMs === Infinity ? {} : { maxAgeMs }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
+    ...(maxEvents === Infinity ? {} : { maxEvents }),
   };
   if (data === undefined) return new MemoryLog({ retention });
   return LmdbLog.open({ path: data, retention });
@@ -133,10 +155,12 @@ async function untilSignal(): Promise<void> {
 }
 
 async function close(hub: Hub, server: Server): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), FINISH_MS);
   const closed = server.listening ? once(server, 'close') : undefined;
   server.close();
+  const sweeper = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const deadline = setTimeout(() => server.closeAllConnections(), FINISH_MS);
   await hub.close({ windowMs: COMEBACK_WINDOW_MS });
   await closed;
-  clearTimeout(timer);
+  clearInterval(sweeper);
+  clearTimeout(deadline);
 }

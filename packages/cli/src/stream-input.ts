@@ -1,7 +1,6 @@
-import { EventStreamDecoder, EventStreamError } from '@tidings/wire';
-import type { EventFields, EventMessage } from '@tidings/wire';
+import { type EventFields, type EventMessage, EventStreamDecoder, EventStreamError } from '@tidings/wire';
 import { CliError } from './cli-error.ts';
-import type { EventInput } from './line-input.ts';
+import type { EventInput } from './event-input.ts';
 import { isTooLong, MAX_DATA_BYTES, outgoingEvent, type OutgoingEvent } from './outgoing-event.ts';
 import { formatSize } from './quantity.ts';
 

@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { newEpoch, type AppendReceipt, type Trimmed } from '@tidings/server';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { HubError } from './errors.ts';
@@ -41,6 +42,11 @@ export interface LmdbStore {
 
 const FORMAT = 1;
 
+// How the data file of LMDB begins: two pages of at least 4 KiB, the first with this number in it.
+const MAGIC = 0xbe_ef_c0_de;
+const MAGIC_OFFSET = 24;
+const MIN_FILE_BYTES = 2 * 4096;
+
 // The folders that this process has open: LMDB tells processes apart, not the logs of one.
 const openFolders = new Set<string>();
 
@@ -51,6 +57,7 @@ const openFolders = new Set<string>();
 export function openStore(path: string, now: number): LmdbStore {
   const folder = makeFolder(path);
   if (openFolders.has(folder)) throw inUse(path);
+  checkFile(path, join(folder, 'data.mdb'));
   const root = openRoot(path, folder);
   try {
     const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
@@ -95,12 +102,33 @@ export function openStore(path: string, now: number): LmdbStore {
 
 function makeFolder(path: string): string {
   try {
-    mkdirSync(path, { recursive: true });
+    // Node 20 never comes back from making /proc/x recursively, so that is done only where it is needed.
+    if (!existsSync(path)) mkdirSync(path, { recursive: !existsSync(dirname(path)) });
     accessSync(path, constants.R_OK | constants.W_OK);
     return realpathSync(path);
   } catch (error) {
     throw unusable(path, error);
   }
+}
+
+/** LMDB maps its file into memory: one that it has not written, or not to its end, would end the process with a signal. */
+function checkFile(path: string, file: string): void {
+  if (!existsSync(file)) return;
+  let size: number;
+  const start = Buffer.alloc(MAGIC_OFFSET + 4);
+  try {
+    const descriptor = openSync(file, 'r');
+    try {
+      ({ size } = fstatSync(descriptor));
+      readSync(descriptor, start);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    throw unusable(path, error);
+  }
+  if (size === 0 || (size >= MIN_FILE_BYTES && start.readUInt32LE(MAGIC_OFFSET) === MAGIC)) return;
+  throw unusable(path, new Error(`its file ${file} is damaged or not of LMDB`));
 }
 
 function openRoot(path: string, folder: string): RootDatabase {

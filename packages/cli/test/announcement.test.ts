@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { announce, type Announcement } from '../src/announcement.ts';
+
+const base: Announcement = {
+  url: new URL('http://127.0.0.1:4000/'),
+  data: '.tidings',
+  retention: { maxAgeMs: 604_800_000, maxBytes: 2 ** 30, maxEvents: Infinity },
+  hasKey: false,
+  anonymous: 'none',
+  loopback: true,
+  hasPage: true,
+};
+
+test('the first line holds the URL, the rest what to do next', () => {
+  expect(announce(base)).toBe(`Tidings is running at http://127.0.0.1:4000/
+
+  Events   kept in .tidings, for 7 days, up to 1 GiB
+  Access   everyone on this machine may publish and listen, no key is set
+
+  Publish  curl -d 'Hello' http://127.0.0.1:4000/topics/greetings
+  Listen   curl -N http://127.0.0.1:4000/topics/greetings
+       or  npx tidings listen greetings
+
+`);
+});
+
+test('another address goes into every line to paste', () => {
+  const text = announce({ ...base, url: new URL('http://[::1]:5000/'), data: undefined });
+  expect(text).toContain("curl -d 'Hello' http://[::1]:5000/topics/greetings");
+  expect(text).toContain('npx tidings listen greetings --hub http://[::1]:5000\n');
+  expect(text).toContain('kept in memory, until the hub stops, for 7 days');
+});
+
+test('with a key the lines to paste carry it, by the name of its variable', () => {
+  const bearer = '-H "Authorization: Bearer $TIDINGS_KEY"';
+  const closed = announce({ ...base, hasKey: true });
+  expect(closed).toContain('publishing and listening need the key');
+  expect(closed.split(bearer)).toHaveLength(3);
+  const open = announce({ ...base, hasKey: true, anonymous: 'listen' });
+  expect(open).toContain('everyone on this machine may listen, publishing needs the key');
+  expect(open.split(bearer)).toHaveLength(2);
+});
+
+test('a hub that others reach says so, and one without bounds or page as well', () => {
+  const retention = { maxAgeMs: Infinity, maxBytes: Infinity, maxEvents: Infinity };
+  const text = announce({ ...base, anonymous: 'all', loopback: false, hasPage: false, retention });
+  expect(text).toContain('everyone who reaches it may publish and listen');
+  expect(text).toContain('kept in .tidings, without a bound');
+  expect(text).toContain('Page     none');
+});

@@ -1,0 +1,83 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+export interface Result {
+  /** Null where a signal ended it. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The built command as a process of its own. It is killed at the end of the test that started it. */
+export class CommandProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #closed: Promise<unknown>;
+  #arrived: () => void = () => {};
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    const { PATH = '' } = process.env;
+    this.#child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#closed = once(this.#child, 'close');
+    // Whoever writes to a command that has ended is told by its result.
+    this.#child.stdin.on('error', () => {});
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#arrived();
+    });
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#arrived();
+    });
+    void this.#closed.then(() => this.#arrived());
+    onTestFinished(() => void this.#child.kill('SIGKILL'));
+  }
+
+  get stdin(): Writable {
+    return this.#child.stdin;
+  }
+
+  /** Writes and resolves when there is room for more. */
+  async write(text: string): Promise<void> {
+    if (!this.#child.stdin.write(text)) await once(this.#child.stdin, 'drain');
+  }
+
+  /** Closes the reading end of its standard output, as `head` does. */
+  closeStdout(): void {
+    this.#child.stdout.destroy();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves as soon as the condition on its output holds. */
+  async until(condition: (output: { stdout: string; stderr: string }) => boolean): Promise<void> {
+    while (!condition(this)) {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(`ended too early:\n${this.stdout}\n${this.stderr}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+    }
+  }
+
+  async result(): Promise<Result> {
+    await this.#closed;
+    return { code: this.#child.exitCode, stdout: this.stdout, stderr: this.stderr };
+  }
+}
+
+/** Runs the command to its end. */
+export async function run(args: readonly string[], { env = {}, input = '' } = {}): Promise<Result> {
+  const command = new CommandProcess(args, env);
+  command.stdin.end(input);
+  return await command.result();
+}

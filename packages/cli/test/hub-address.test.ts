@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { listenUrl, parseHubUrl, topicUrl } from '../src/hub-address.ts';
+
+const hub = parseHubUrl('http://hub.test:4000/under?x#y');
+
+test.each([
+  ['orders/42', '/under/topics/orders/42'],
+  ['a b?c#d%2F', '/under/topics/a%20b%3Fc%23d%252F'],
+  ['//x/', '/under/topics///x/'],
+  ['a/../b', '/under/topics/a%2F..%2Fb'],
+  ['./x', '/under/topics/.%2Fx'],
+  ['grüße', '/under/topics/gr%C3%BC%C3%9Fe'],
+  ['%2e%2e', '/under/topics/%252e%252e'],
+])('the topic %s is at %s', (topic, path) => {
+  const { pathname } = topicUrl(hub, topic);
+  expect(pathname).toBe(path);
+  expect(decodeURIComponent(pathname.slice('/under/topics/'.length))).toBe(topic);
+});
+
+test.each(['', '.', '..'])('the topic "%s" has no URL and is refused', (topic) => {
+  expect(() => topicUrl(hub, topic)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
+});
+
+test.each(['ftp://hub.test', 'hub.test:4000', '/x', '', 'http://user:secret@hub.test/'])('"%s" is no hub', (text) => {
+  expect(() => parseHubUrl(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
+});
+
+test('one topic is listened to at its own URL, several and patterns with matchers', () => {
+  expect(listenUrl(hub, { topics: ['a/b'], patterns: [] }).href).toBe(
+    'http://hub.test:4000/under/topics/a/b?envelope=json',
+  );
+  expect(listenUrl(hub, { topics: ['a', 'b&c'], patterns: ['x/:y'] }).search).toBe(
+    '?match=a&match=b%26c&match_urlpattern=x%2F%3Ay&envelope=json',
+  );
+  expect(listenUrl(hub, { topics: ['..'], patterns: [] }).search).toBe('?match=..&envelope=json');
+});

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { CommandProcess } from './command.ts';
+
+/** A hub in a process of its own, which can be killed and started again where it was. */
+export class HubProcess {
+  readonly #data: string;
+  readonly #args: readonly string[];
+  #process: CommandProcess;
+  #url: URL | undefined;
+
+  private constructor(data: string, args: readonly string[]) {
+    this.#data = data;
+    this.#args = args;
+    this.#process = this.#spawn('0');
+  }
+
+  static async start(...args: string[]): Promise<HubProcess> {
+    const hub = new HubProcess(await temporaryFolder(), args);
+    await hub.#ready();
+    return hub;
+  }
+
+  /** As the first line of its output tells it. */
+  get url(): string {
+    return this.#url!.href;
+  }
+
+  get process(): CommandProcess {
+    return this.#process;
+  }
+
+  /** Kills it as a failing machine would. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#process.result();
+  }
+
+  /** Starts it again on its port, with its events. */
+  async restart(): Promise<void> {
+    this.#process = this.#spawn(this.#url!.port);
+    await this.#ready();
+  }
+
+  #spawn(port: string): CommandProcess {
+    const data = this.#args.includes('--memory') ? [] : ['--data', this.#data];
+    return new CommandProcess(['serve', '--port', port, ...data, ...this.#args]);
+  }
+
+  async #ready(): Promise<void> {
+    await this.#process.until(({ stdout }) => stdout.includes('\n'));
+    const [, url] = /(http:\S+)/.exec(this.#process.stdout.split('\n')[0]!)!;
+    this.#url = new URL(url!);
+  }
+}
+
+/** Is removed at the end of the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidings-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { CommandProcess, run } from './command.ts';
+import { HubProcess } from './hub-process.ts';
+
+async function publish({ url }: HubProcess, topic: string, ...data: string[]): Promise<void> {
+  const { code } = await run(['publish', topic, '--hub', url], { input: data.join('\n') });
+  expect(code).toBe(0);
+}
+
+async function listening({ url }: HubProcess, ...args: string[]): Promise<CommandProcess> {
+  const listener = new CommandProcess(['listen', ...args, '--hub', url]);
+  await listener.until(({ stderr }) => stderr.includes('Listening to'));
+  return listener;
+}
+
+const lines = (count: number) => (output: { stdout: string }) => output.stdout.split('\n').length > count;
+
+test('events are printed as they come, until Ctrl-C, which is no failure', async () => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, 'logs');
+  await publish(hub, 'logs', 'one', 'two');
+  await publish(hub, 'other', 'no');
+  await publish(hub, 'logs', 'three');
+  await listener.until(lines(3));
+  listener.kill('SIGINT');
+  const { code, stdout, stderr } = await listener.result();
+  expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}\w+\.1 {2}one\n.*\.2 {2}two\n.*\.4 {2}three\n$/);
+  expect(stderr).toBe(`Listening to logs at ${hub.url}, Ctrl-C ends\n`);
+  expect(code).toBe(0);
+});
+
+test('several topics and patterns are listened to on one connection, with the topic named', async () => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, 'logs', '--match-urlpattern', 'sensors/:room');
+  await publish(hub, 'sensors/kitchen', 'warm');
+  await publish(hub, 'sensors', 'no');
+  await publish(hub, 'logs', 'line');
+  await listener.until(lines(2));
+  expect(listener.stdout).toMatch(/ {2}sensors\/kitchen {2}warm\n.* {2}logs {2}line\n$/);
+});
+
+test('--json prints an object a line, from the earliest or from the last ones on', async () => {
+  const hub = await HubProcess.start();
+  await publish(hub, 'logs', 'one', 'two', 'three');
+  const all = await listening(hub, 'logs', '--json', '--since', 'earliest');
+  await all.until(lines(3));
+  const events = all.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events).toMatchObject([{ data: 'one' }, { data: 'two' }, { data: 'three' }]);
+  expect(Object.keys(events[0])).toEqual(['topic', 'time', 'id', 'type', 'data']);
+
+  const last = await listening(hub, 'logs', '--json', '--last', '1');
+  await last.until(lines(1));
+  expect(JSON.parse(last.stdout)).toEqual(events[2]);
+
+  const since = await listening(hub, 'logs', '--json', '--since', events[1].id);
+  await since.until(lines(1));
+  expect(JSON.parse(since.stdout)).toEqual(events[2]);
+});
+
+test('a killed hub is waited for, and what was published meanwhile arrives once', async () => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, 'logs', '--json');
+  await publish(hub, 'logs', 'one');
+  await listener.until(lines(1));
+  await hub.kill();
+  await listener.until(({ stderr }) => stderr.includes('Lost the hub'));
+  await hub.restart();
+  await publish(hub, 'logs', 'two');
+  await listener.until(lines(2));
+  await publish(hub, 'logs', 'three');
+  await listener.until(lines(3));
+  expect([...listener.stdout.matchAll(/"data":"(\w+)"/g)].map(([, data]) => data)).toEqual(['one', 'two', 'three']);
+  expect(listener.stderr).toContain('Lost the hub, trying again…\nConnected again\n');
+});
+
+test('a gap is told on standard error, and as an object with --json', async () => {
+  const hub = await HubProcess.start();
+  await publish(hub, 'logs', 'one');
+  const listener = await listening(hub, 'logs', '--json', '--since', 'never-seen');
+  await listener.until(lines(2));
+  const [gap, event] = listener.stdout.split('\n');
+  expect(JSON.parse(gap!)).toEqual({ gap: { after: 'never-seen', resumedAt: expect.any(String), reason: 'unknown' } });
+  expect(JSON.parse(event!)).toMatchObject({ data: 'one' });
+  expect(listener.stderr).toContain('Gap: events after never-seen may be missing');
+});
+
+test('a reader that has had enough ends it quietly', async () => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, 'logs');
+  await publish(hub, 'logs', 'one');
+  await listener.until(lines(1));
+  listener.closeStdout();
+  await publish(hub, 'logs', 'two');
+  const { code, stderr } = await listener.result();
+  expect(stderr).toBe(`Listening to logs at ${hub.url}, Ctrl-C ends\n`);
+  expect(code).toBe(0);
+});

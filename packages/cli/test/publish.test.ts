@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest';
+import { CommandProcess, run } from './command.ts';
+import { HubProcess } from './hub-process.ts';
+
+interface Printed {
+  topic: string;
+  id: string;
+  type: string;
+  data: string;
+}
+
+/** All events of a topic that a hub keeps, `count` of them. */
+async function eventsOf({ url }: HubProcess, topic: string, count: number): Promise<Printed[]> {
+  const listener = new CommandProcess(['listen', topic, '--since', 'earliest', '--json', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.split('\n').length > count);
+  listener.kill('SIGINT');
+  const { stdout } = await listener.result();
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Printed);
+}
+
+test('one event is published with type and id, which is printed', async () => {
+  const hub = await HubProcess.start();
+  const plain = await run(['publish', 'a/b', 'grüße\nzwei', '--hub', hub.url]);
+  expect(plain).toMatchObject({ code: 0, stderr: '' });
+  expect(plain.stdout).toMatch(/^[a-z0-9]+\.1\n$/);
+  const named = await run(['publish', 'a/b', '', '--type', 'made', '--id', 'order 7', '--hub', hub.url]);
+  expect(named).toEqual({ code: 0, stdout: 'order 7\n', stderr: '' });
+  expect(await eventsOf(hub, 'a/b', 2)).toMatchObject([
+    { topic: 'a/b', id: plain.stdout.trim(), type: 'message', data: 'grüße\nzwei' },
+    { id: 'order 7', type: 'made', data: '' },
+  ]);
+});
+
+test('a line of a pipe is published while the pipe is open', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'logs', '--type', 'line', '--hub', hub.url]);
+  for (const line of ['one', 'two']) {
+    await publisher.write(`${line}\n`);
+    const [event] = (await eventsOf(hub, 'logs', line === 'one' ? 1 : 2)).slice(-1);
+    expect(event).toMatchObject({ type: 'line', data: line });
+  }
+  publisher.stdin.end();
+  expect(await publisher.result()).toEqual({ code: 0, stdout: '', stderr: 'Published 2 events to logs\n' });
+});
+
+test('an event stream is published with its types, ids and without its heartbeats', async () => {
+  const hub = await HubProcess.start();
+  const input =
+    ':\n\nevent: tidings-heartbeat\nid: other.7\ndata:\n\nevent: made\nid: mine\nretry: 900\ndata: a\ndata: b\n\ndata: c\n\ndata: unfinished';
+  const result = await run(['publish', 'copy', '--format', 'event-stream', '--hub', hub.url], { input });
+  expect(result).toEqual({ code: 0, stdout: '', stderr: 'Published 2 events to copy\n' });
+  expect(await eventsOf(hub, 'copy', 2)).toMatchObject([
+    { id: 'mine', type: 'made', data: 'a\nb' },
+    { type: 'message', data: 'c' },
+  ]);
+});
+
+test('many lines are published in order, in few requests', async () => {
+  const hub = await HubProcess.start();
+  const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}`);
+  const result = await run(['publish', 'logs', '--hub', hub.url], { input: lines.join('\n') });
+  expect(result).toEqual({ code: 0, stdout: '', stderr: 'Published 20,000 events to logs\n' });
+  expect((await eventsOf(hub, 'logs', 20_000)).map(({ data }) => data)).toEqual(lines);
+});
+
+test('a hub killed in the middle of a pipe and started again has every line once and in order', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
+  const lines: string[] = [];
+  let feeding = true;
+  const fed = (async () => {
+    while (feeding) {
+      const batch = Array.from({ length: 50 }, (_, index) => `line ${lines.length + index} ${'.'.repeat(100)}`);
+      lines.push(...batch);
+      await publisher.write(`${batch.join('\n')}\n`);
+      await new Promise(setImmediate);
+    }
+  })();
+  for (let round = 1; round <= 3; round++) {
+    const listener = new CommandProcess(['listen', 'logs', '--hub', hub.url]);
+    await listener.until(({ stdout }) => stdout !== '');
+    listener.kill('SIGKILL');
+    // Lines keep coming, so it meets a request that is under way or about to be.
+    await hub.kill();
+    await publisher.until(({ stderr }) => stderr.split('trying again…').length > round);
+    await hub.restart();
+    await publisher.until(({ stderr }) => stderr.split('Publishing again').length > round);
+  }
+  feeding = false;
+  await fed;
+  publisher.stdin.end();
+  const { code, stderr } = await publisher.result();
+  expect(stderr).toContain(`Published ${lines.length.toLocaleString('en-US')} events to logs\n`);
+  expect(code).toBe(0);
+  expect((await eventsOf(hub, 'logs', lines.length)).map(({ data }) => data)).toEqual(lines);
+});
+
+test('a pipe waits for a hub that is not there yet', async () => {
+  const hub = await HubProcess.start();
+  await hub.kill();
+  const publisher = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
+  publisher.stdin.end('one\n');
+  await publisher.until(({ stderr }) => stderr.includes('trying again…'));
+  await hub.restart();
+  const { code, stderr } = await publisher.result();
+  expect(stderr).toBe(
+    `Cannot publish to the hub at ${hub.url} (nothing listens there), trying again…\nPublishing again\nPublished 1 event to logs\n`,
+  );
+  expect(code).toBe(0);
+});
+
+test('a line that is too long ends the pipe after everything before it was published', async () => {
+  const hub = await HubProcess.start();
+  const input = `one\ntwo\n${'x'.repeat(1024 * 1024 + 1)}\nfour\n`;
+  const { code, stderr } = await run(['publish', 'logs', '--hub', hub.url], { input });
+  expect(stderr).toBe('Published 2 events to logs\ntidings: line 3 is longer than an event may be (1 MiB)\n');
+  expect(code).toBe(1);
+});
+
+test('a refusal ends a pipe that is still open', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'logs', '--type', 'tidings-own', '--hub', hub.url]);
+  await publisher.write('one\n');
+  const { code, stderr } = await publisher.result();
+  expect(stderr).toMatch(/^Published 0 events to logs, 1 event read but not confirmed\ntidings: .*tidings-own.*\n$/);
+  expect(code).toBe(1);
+});
+
+test('Ctrl-C publishes what was read, and says what it could not', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
+  await publisher.write('one\n');
+  await eventsOf(hub, 'logs', 1);
+  publisher.kill('SIGINT');
+  expect(await publisher.result()).toEqual({ code: 0, stdout: '', stderr: 'Published 1 event to logs\n' });
+
+  await hub.kill();
+  const lost = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
+  await lost.write('two\n');
+  await lost.until(({ stderr }) => stderr.includes('trying again…'));
+  lost.kill('SIGINT');
+  const { code, stderr } = await lost.result();
+  expect(stderr).toContain('Published 0 events to logs, 1 event read but not confirmed\ntidings: interrupted');
+  expect(code).toBe(1);
+});

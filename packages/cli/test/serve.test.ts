@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { CommandProcess, run } from './command.ts';
+import { HubProcess } from './hub-process.ts';
+
+const KEY = 'a-key-of-sixteen-or-more';
+
+test('the first line of output holds the URL, which has the page, and nothing is on standard error', async () => {
+  const { url, process } = await HubProcess.start();
+  expect(process.stdout.split('\n')[0]).toBe(`Tidings is running at ${url}`);
+  const page = await fetch(url);
+  expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  expect(await page.text()).toContain('<title>Tidings</title>');
+  expect(process.stderr).toBe('');
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s sends listeners away, and ends it well', async (signal) => {
+  const { url, process } = await HubProcess.start();
+  const response = await fetch(new URL('topics/t', url));
+  process.kill(signal);
+  const text = await response.text();
+  expect(text).toMatch(/^retry: \d+$/m);
+  expect(await process.result()).toMatchObject({ code: 0, stderr: 'Stopping…\n' });
+});
+
+test('a second Ctrl-C ends it at once, whatever is under way', async () => {
+  const { url, process } = await HubProcess.start();
+  const abort = new AbortController();
+  const upload = fetch(new URL('topics/t', url), {
+    method: 'POST',
+    headers: { 'content-type': 'text/event-stream' },
+    body: new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('data: x\n\n')) }),
+    duplex: 'half',
+    signal: abort.signal,
+  } as RequestInit).catch(() => 'broken off');
+  const listener = new CommandProcess(['listen', 't', '--last', '1', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.endsWith('x\n'));
+  process.kill('SIGINT');
+  await process.until(({ stderr }) => stderr.includes('Stopping…'));
+  process.kill('SIGINT');
+  expect((await process.result()).code).toBe(130);
+  expect(await upload).toBe('broken off');
+});
+
+test('with a key only who has it may publish, and everyone listens where that is opened', async () => {
+  const { url, process } = await HubProcess.start('--key', KEY, '--anonymous', 'listen');
+  expect(process.stdout).toContain('everyone on this machine may listen, publishing needs the key');
+  expect(process.stdout).not.toContain(KEY);
+  expect((await run(['publish', 't', 'x', '--hub', url])).code).toBe(1);
+  expect((await run(['publish', 't', 'x', '--hub', url], { env: { TIDINGS_KEY: KEY } })).code).toBe(0);
+  const listener = new CommandProcess(['listen', 't', '--last', '1', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.endsWith('x\n'));
+});
+
+test('events outlive the hub on disk, and not in memory', async () => {
+  for (const [args, kept] of [
+    [[], 1],
+    [['--memory'], 0],
+  ] as const) {
+    const hub = await HubProcess.start(...args);
+    await run(['publish', 't', 'x', '--hub', hub.url]);
+    hub.process.kill('SIGTERM');
+    await hub.process.result();
+    await hub.restart();
+    expect(await (await fetch(new URL('topics', hub.url))).json()).toMatchObject({ total: kept });
+  }
+});
+
+test('retention is as asked for, and says so', async () => {
+  const { url, process } = await HubProcess.start(
+    '--retain-age',
+    '1h',
+    '--retain-bytes',
+    'none',
+    '--retain-events',
+    '2',
+  );
+  expect(process.stdout).toContain(', for 1 hour, at most 2 events\n');
+  await run(['publish', 't', '--hub', url], { input: '1\n2\n3\n' });
+  const listener = new CommandProcess(['listen', 't', '--since', 'earliest', '--json', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.includes('"3"'));
+  expect(listener.stdout).toContain('"2"');
+  expect(listener.stdout).not.toContain('"1"');
+});
+
+test('an allowed origin may read', async () => {
+  const { url } = await HubProcess.start('--cors-origin', 'https://a.test', '--cors-origin', 'https://b.test');
+  for (const [origin, allowed] of [
+    ['https://b.test', 'https://b.test'],
+    ['https://c.test', null],
+  ] as const) {
+    const response = await fetch(new URL('topics', url), { headers: { origin } });
+    expect(response.headers.get('access-control-allow-origin')).toBe(allowed);
+  }
+});
