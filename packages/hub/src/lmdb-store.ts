@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { join } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { newEpoch, type AppendReceipt, type Trimmed } from '@tidings/server';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { HubError } from './errors.ts';
