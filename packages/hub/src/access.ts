@@ -40,7 +40,10 @@ export class Access {
       throw new HubError('ERR_INVALID_OPTION', 'The key must be 16 or more printable ASCII characters without spaces');
     }
     if (!ANONYMOUS.includes(anonymous)) {
-      throw new HubError('ERR_INVALID_OPTION', `The option anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`);
+      throw new HubError(
+        'ERR_INVALID_OPTION',
+        `The option anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`,
+      );
     }
     this.#keyDigest = key === undefined ? undefined : digest(key);
     this.#anonymous = anonymous;
@@ -62,12 +65,17 @@ export class Access {
       throw unauthorized('The key in the Authorization header field is wrong');
     }
     const everyone = this.#anonymous === 'all';
-    return { listen: everyone || this.#anonymous === 'listen', publish: everyone || this.#anonymous === 'publish', private: false };
+    return {
+      listen: everyone || this.#anonymous === 'listen',
+      publish: everyone || this.#anonymous === 'publish',
+      private: false,
+    };
   }
 
   /** @throws {Problem} `unauthorized` */
   require(rights: Rights, right: 'listen' | 'publish'): void {
-    if (!rights[right]) throw unauthorized(`This hub asks for its key to ${right}: send it as Authorization: Bearer <key>`);
+    if (!rights[right])
+      throw unauthorized(`This hub asks for its key to ${right}: send it as Authorization: Bearer <key>`);
   }
 
   /** The header fields that let a page of an allowed origin read the answer. */
@@ -105,7 +113,9 @@ export function checkBinding(host: string, options: AccessOptions): void {
 
 function isLoopback(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || (isIPv4(name) && name.startsWith('127.'));
+  return (
+    name === 'localhost' || name.endsWith('.localhost') || name === '::1' || (isIPv4(name) && name.startsWith('127.'))
+  );
 }
 
 function digest(text: string): Buffer {

@@ -25,7 +25,9 @@ function wrap(entry: LogEntry): Uint8Array {
       if (type === GAP_TYPE) return;
       const wrapped = JSON.stringify({ topic: entry.topics[0], time: new Date(entry.time).toISOString(), data });
       const event = type === 'message' ? {} : { event: type };
-      frame = Buffer.from(encodeEvent({ id: entry.id, ...event, ...(retry === undefined ? {} : { retry }), data: wrapped }));
+      frame = Buffer.from(
+        encodeEvent({ id: entry.id, ...event, ...(retry === undefined ? {} : { retry }), data: wrapped }),
+      );
     },
   });
   decoder.write(entry.frame);

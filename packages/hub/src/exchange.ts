@@ -27,6 +27,15 @@ export function utf8Header(request: HubRequest, name: string): string | undefine
   return value === undefined ? undefined : Buffer.from(value, 'latin1').toString('utf8');
 }
 
+/** The parts of a request's body. A client that breaks it off is no failure of the hub. @throws {Problem} `invalid-event` */
+export async function* bodyParts(request: HubRequest): AsyncIterable<Uint8Array> {
+  try {
+    yield* request.body;
+  } catch (error) {
+    throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
+  }
+}
+
 export function problemAnswer(problem: Problem): Answer {
   return {
     status: problem.status,
@@ -36,7 +45,11 @@ export function problemAnswer(problem: Problem): Answer {
 }
 
 export function jsonAnswer(status: number, document: string): Answer {
-  return { status, headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }, body: `${document}\n` };
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
+    body: `${document}\n`,
+  };
 }
 
 /**
@@ -46,7 +59,10 @@ export function jsonAnswer(status: number, document: string): Answer {
 export function checkParameters(url: URL, allowed: readonly string[]): void {
   for (const name of url.searchParams.keys()) {
     if (!allowed.includes(name)) {
-      throw new Problem('invalid-parameter', `The query parameter ${JSON.stringify(name)} is not known here; allowed are ${allowed.join(', ')}`);
+      throw new Problem(
+        'invalid-parameter',
+        `The query parameter ${JSON.stringify(name)} is not known here; allowed are ${allowed.join(', ')}`,
+      );
     }
   }
 }
@@ -54,7 +70,11 @@ export function checkParameters(url: URL, allowed: readonly string[]): void {
 /** The value of a parameter that may be given once. @throws {Problem} `invalid-parameter` */
 export function single(url: URL, name: string): string | undefined {
   const values = url.searchParams.getAll(name);
-  if (values.length > 1) throw new Problem('invalid-parameter', `The query parameter ${name} is given ${values.length} times; once is allowed`);
+  if (values.length > 1)
+    throw new Problem(
+      'invalid-parameter',
+      `The query parameter ${name} is given ${values.length} times; once is allowed`,
+    );
   return values[0];
 }
 
@@ -64,7 +84,10 @@ export function digits(url: URL, name: string, max: number): number | undefined 
   if (text === undefined) return undefined;
   const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   if (value > max) {
-    throw new Problem('invalid-parameter', `The query parameter ${name} is ${JSON.stringify(text)}; it must be a whole number from 0 to ${max}`);
+    throw new Problem(
+      'invalid-parameter',
+      `The query parameter ${name} is ${JSON.stringify(text)}; it must be a whole number from 0 to ${max}`,
+    );
   }
   return value;
 }

@@ -1,4 +1,4 @@
-import { bodySink, EVENT_STREAM_HEADERS, FanOut, formatCursor, pump, ServerError, type EventLog, type Sink } from '@tidings/server';
+import { bodySink, EVENT_STREAM_HEADERS, FanOut, formatCursor, pump, type EventLog, type Sink } from '@tidings/server';
 import type { Logger } from 'pino';
 import { Access, type AccessOptions, type Rights } from './access.ts';
 import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './exchange.ts';
@@ -6,7 +6,7 @@ import { fromRequest } from './fetch-request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { ListenerCount } from './listener-count.ts';
-import { Problem } from './problem.ts';
+import { Problem, problemOf } from './problem.ts';
 import { publish } from './publish.ts';
 import { TopicList } from './topic-list.ts';
 import { topicOfPath } from './topic.ts';
@@ -42,6 +42,7 @@ export class Hub {
   readonly #logger: Logger | undefined;
   readonly #sweeper: NodeJS.Timeout;
   readonly #underWay = new Set<Promise<Answer>>();
+  readonly #closing = new AbortController();
   /** Why the last write to the log failed, until one succeeds. */
   #failure: string | undefined;
   #draining = false;
@@ -55,6 +56,9 @@ export class Hub {
     this.#listeners = new ListenerCount(this.#limits);
     this.#fanOut = new FanOut(log, { keepAliveMs, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) });
     this.#topicList = new TopicList(log, this.#fanOut);
+    log.tail(() => {
+      this.#failure = undefined;
+    });
     this.#page = options.page;
     this.#publicUrl = options.publicUrl;
     this.#logger = options.logger;
@@ -93,6 +97,7 @@ export class Hub {
     this.#draining = true;
     clearInterval(this.#sweeper);
     await Promise.allSettled(this.#underWay);
+    this.#closing.abort();
     this.#fanOut.drain(windowMs);
     await this.#log.close();
   }
@@ -120,9 +125,7 @@ export class Hub {
     if (!this.#access.originAllowed(request)) {
       throw new Problem('origin-not-allowed', `A page of ${request.header('origin')} may not publish here`);
     }
-    const answer = await publish(this.#log, this.#limits, request, topic);
-    this.#failure = undefined;
-    return answer;
+    return await publish(this.#log, this.#limits, request, topic);
   }
 
   async #topics(request: HubRequest, rights: Rights): Promise<Answer> {
@@ -141,7 +144,8 @@ export class Hub {
       headers: EVENT_STREAM_HEADERS,
       start: (sink) => {
         // A stream that fails is broken off, and its page comes back.
-        pump((signal) => this.#topicList.stream(signal), sink, {}).catch((error: unknown) => this.#logger?.warn({ err: error }));
+        const source = (signal: AbortSignal) => this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
+        pump(source, sink, {}).catch((error: unknown) => this.#logger?.warn({ err: error }));
       },
     });
   }
@@ -150,12 +154,16 @@ export class Hub {
   #listening(request: HubRequest, answer: Answer): Answer {
     const { start } = answer;
     if (!start) return answer;
-    this.#listeners.check(request.address);
+    const leave = this.#listeners.enter(request.address);
     return {
       ...answer,
       start: (sink: Sink) => {
         start(sink);
-        this.#listeners.count(sink, request.address);
+        const closed = sink.onClose;
+        sink.onClose = () => {
+          leave();
+          closed();
+        };
       },
     };
   }
@@ -163,7 +171,11 @@ export class Hub {
   #servePage(request: HubRequest): Answer {
     allow(request, ['GET', 'HEAD']);
     if (this.#page === undefined) throw new Problem('not-found', 'This hub has no page; topics are at /topics/{topic}');
-    return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' }, body: this.#page };
+    return {
+      status: 200,
+      headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' },
+      body: this.#page,
+    };
   }
 
   #health(request: HubRequest): Answer {
@@ -189,18 +201,16 @@ export class Hub {
   }
 
   #problemOf(error: unknown): Problem {
-    if (error instanceof Problem) return error;
-    if (error instanceof ServerError) {
-      if (error.code === 'ERR_INVALID_EVENT') return new Problem('invalid-event', error.message, { cause: error });
-      if (error.code === 'ERR_CLOSED') return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
-      if (error.code === 'ERR_NOT_STORED') {
-        this.#failure = error.message;
-        this.#logger?.error(error.message);
-        return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', { cause: error });
-      }
+    const problem = problemOf(error);
+    if (!problem) {
+      this.#logger?.error({ err: error }, 'A request failed');
+      return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
-    this.#logger?.error({ err: error }, 'A request failed');
-    return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
+    if (problem.problem === 'not-stored') {
+      this.#failure = problem.cause instanceof Error ? problem.cause.message : problem.message;
+      this.#logger?.error(this.#failure);
+    }
+    return problem;
   }
 }
 
@@ -208,5 +218,7 @@ export class Hub {
 function allow(request: HubRequest, methods: readonly string[]): void {
   if (methods.includes(request.method)) return;
   const allowed = methods.join(', ');
-  throw new Problem('method-not-allowed', `${request.method} is not allowed here; allowed are ${allowed}`, { headers: { Allow: allowed } });
+  throw new Problem('method-not-allowed', `${request.method} is not allowed here; allowed are ${allowed}`, {
+    headers: { Allow: allowed },
+  });
 }

@@ -27,7 +27,10 @@ export function checkLimits(limits: Partial<HubLimits>): HubLimits {
   const checked = { ...DEFAULTS, ...limits };
   for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {
-      throw new HubError('ERR_INVALID_OPTION', `The option limits.${name} is ${value}, but must be a whole number from 1`);
+      throw new HubError(
+        'ERR_INVALID_OPTION',
+        `The option limits.${name} is ${value}, but must be a whole number from 1`,
+      );
     }
   }
   return checked;

@@ -1,4 +1,11 @@
-import { EVENT_STREAM_HEADERS, findStart, type EventLog, type FanOut, type Selection, type View } from '@tidings/server';
+import {
+  EVENT_STREAM_HEADERS,
+  findStart,
+  type EventLog,
+  type FanOut,
+  type Selection,
+  type View,
+} from '@tidings/server';
 import { envelope } from './envelope.ts';
 import { checkParameters, digits, single, utf8Header, type Answer, type HubRequest } from './exchange.ts';
 import { selectionOf } from './matchers.ts';
@@ -15,7 +22,13 @@ export function hasMatchers(url: URL): boolean {
 }
 
 /** Answers a listener to one topic. @throws {Problem} */
-export function listenToTopic(log: EventLog, fanOut: FanOut, request: HubRequest, topic: string, includePrivate: boolean): Promise<Answer> {
+export function listenToTopic(
+  log: EventLog,
+  fanOut: FanOut,
+  request: HubRequest,
+  topic: string,
+  includePrivate: boolean,
+): Promise<Answer> {
   checkParameters(request.url, PARAMETERS);
   return listen(log, fanOut, request, { topics: [topic], private: includePrivate }, [topic]);
 }
@@ -32,14 +45,24 @@ export function listenToMatches(
   const patterns = request.url.searchParams.getAll('match_urlpattern');
   const count = topics.length + patterns.length;
   if (count > options.limits.maxMatchers) {
-    throw new Problem('too-many-matchers', `The request has ${count} matchers; at most ${options.limits.maxMatchers} are allowed`);
+    throw new Problem(
+      'too-many-matchers',
+      `The request has ${count} matchers; at most ${options.limits.maxMatchers} are allowed`,
+    );
   }
   const selection = selectionOf(topics, patterns, options.base, options.includePrivate);
-  const key = patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].toSorted(), options.base];
+  const key =
+    patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].toSorted(), options.base];
   return listen(log, fanOut, request, selection, key);
 }
 
-async function listen(log: EventLog, fanOut: FanOut, request: HubRequest, selection: Selection, key: unknown): Promise<Answer> {
+async function listen(
+  log: EventLog,
+  fanOut: FanOut,
+  request: HubRequest,
+  selection: Selection,
+  key: unknown,
+): Promise<Answer> {
   const form = single(request.url, 'envelope');
   if (form !== undefined && form !== 'json') {
     throw new Problem('invalid-parameter', `The query parameter envelope is ${JSON.stringify(form)}; allowed is json`);

@@ -1,4 +1,3 @@
-import type { Sink } from '@tidings/server';
 import type { HubLimits } from './limits.ts';
 import { Problem } from './problem.ts';
 
@@ -12,8 +11,11 @@ export class ListenerCount {
     this.#limits = limits;
   }
 
-  /** @throws {Problem} `too-many-listeners` */
-  check(address: string | undefined): void {
+  /**
+   * Counts a listener. Gives the function to call when it has left.
+   * @throws {Problem} `too-many-listeners`, `too-many-listeners-of-address`
+   */
+  enter(address: string | undefined): () => void {
     const { maxListeners, maxListenersPerAddress } = this.#limits;
     const headers = { 'Retry-After': '5' };
     if (this.#total >= maxListeners) {
@@ -23,17 +25,11 @@ export class ListenerCount {
       const detail = `There are ${maxListenersPerAddress} listeners from ${address} already`;
       throw new Problem('too-many-listeners-of-address', detail, { headers });
     }
-  }
-
-  /** Counts a listener whose stream has just been started, until it closes. */
-  count(sink: Sink, address: string | undefined): void {
     this.#total += 1;
     this.#add(address, 1);
-    const closed = sink.onClose;
-    sink.onClose = () => {
+    return () => {
       this.#total -= 1;
       this.#add(address, -1);
-      closed();
     };
   }
 

@@ -244,5 +244,8 @@ export class LmdbLog implements EventLog {
 
 function checkTopics(event: PreparedEvent): PreparedEvent {
   if (event.topics.length <= MAX_TOPICS) return event;
-  throw new ServerError('ERR_INVALID_EVENT', `An event has ${event.topics.length} topics; at most ${MAX_TOPICS} are allowed`);
+  throw new ServerError(
+    'ERR_INVALID_EVENT',
+    `An event has ${event.topics.length} topics; at most ${MAX_TOPICS} are allowed`,
+  );
 }

@@ -29,10 +29,15 @@ export function readEntries(store: LmdbStore, request: ReadRequest): ReadEntries
 }
 
 /** The sequence number behind which the last `count` selected events follow. */
-export async function seqBeforeLast(store: LmdbStore, selection: Selection, count: number, head: number): Promise<number> {
+export async function seqBeforeLast(
+  store: LmdbStore,
+  selection: Selection,
+  count: number,
+  head: number,
+): Promise<number> {
   let before = head;
   let found = 0;
-  for (let end = head; found < count && end > 0; ) {
+  for (let end = head; found < count && end > 0;) {
     let scanned = 0;
     let reached = 0;
     for (const entry of walkBack(store, selection, end)) {

@@ -1,4 +1,14 @@
-import { accessSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readSync, realpathSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newEpoch, type AppendReceipt, type Trimmed } from '@tidings/server';
 import { open, type Database, type RootDatabase } from 'lmdb';
@@ -72,7 +82,10 @@ export function openStore(path: string, now: number): LmdbStore {
         meta.putSync('epoch', newEpoch(now));
       });
     } else if (format !== FORMAT) {
-      throw new HubError('ERR_DATA_FORMAT', `The data folder ${path} has the format ${JSON.stringify(format)}; this version reads ${FORMAT}`);
+      throw new HubError(
+        'ERR_DATA_FORMAT',
+        `The data folder ${path} has the format ${JSON.stringify(format)}; this version reads ${FORMAT}`,
+      );
     }
     openFolders.add(folder);
     const store: LmdbStore = {
@@ -138,6 +151,8 @@ function openRoot(path: string, folder: string): RootDatabase {
       maxDbs: 16,
       // A commit is on disk when its promise resolves, and the next one starts after that.
       overlappingSync: false,
+      // Batches of a turn are made with a promise that nobody holds: when their commit fails, it would end the process.
+      eventTurnBatching: false,
     });
   } catch (error) {
     throw unusable(path, error);

@@ -70,7 +70,12 @@ export async function expireKeys(store: LmdbStore, now: number): Promise<boolean
 }
 
 /** The events, oldest first, that have to go until the bounds hold. */
-function exceeding(events: Iterable<KeptEntry>, bounds: Retention, kept: { events: number; bytes: number }, now: number): KeptEntry[] {
+function exceeding(
+  events: Iterable<KeptEntry>,
+  bounds: Retention,
+  kept: { events: number; bytes: number },
+  now: number,
+): KeptEntry[] {
   const doomed: KeptEntry[] = [];
   const rest = { events: kept.events, bytes: kept.bytes };
   for (const entry of events) {

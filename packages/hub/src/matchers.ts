@@ -29,7 +29,8 @@ function compile(pattern: string, base: string): URLPatternPolyfill {
     new Problem('invalid-parameter', `The URL pattern ${JSON.stringify(pattern)} is not allowed: ${why}`, { cause });
   if (pattern.length > MAX_PATTERN_LENGTH) throw refuse(`it is longer than ${MAX_PATTERN_LENGTH} characters`);
   if (pattern.includes('(')) throw refuse('it has a regular expression of its own');
-  if ((pattern.match(/[*+]/g)?.length ?? 0) > MAX_WILDCARDS) throw refuse(`it has more than ${MAX_WILDCARDS} wildcards`);
+  if ((pattern.match(/[*+]/g)?.length ?? 0) > MAX_WILDCARDS)
+    throw refuse(`it has more than ${MAX_WILDCARDS} wildcards`);
   if (pattern.split('/').some((segment) => (segment.match(/:[A-Za-z_$]/g)?.length ?? 0) > 1)) {
     throw refuse('a path segment has more than one name');
   }

@@ -4,9 +4,12 @@ import { startResponse } from '@tidings/server/node';
 import type { HubRequest } from './exchange.ts';
 import type { Hub } from './hub.ts';
 
+// An upload of an event stream may last for as long as its publisher likes; a request's head may not.
+const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000 };
+
 /** A server for the hub, not listening yet. */
 export function createServer(hub: Hub): Server {
-  return createHttpServer((request, response) => {
+  return createHttpServer(TIMEOUTS, (request, response) => {
     void answer(hub, request, response);
   });
 }
@@ -16,15 +19,18 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
   request.on('error', () => {});
   const url = urlOf(request);
   if (!url) {
-    response.writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end('The request has no valid URL\n');
+    response
+      .writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
+      .end('The request has no valid URL\n');
     return;
   }
   const { status, headers, body, start } = await hub.handle(fromMessage(request, url));
-  if (response.destroyed) return;
   if (start) {
+    // Also where the client has left meanwhile: what was counted for it ends with its stream.
     start(startResponse(response, status, headers));
     return;
   }
+  if (response.destroyed) return;
   // What is left of a refused body is not read to its end.
   const close = request.complete || request.method === 'GET' ? {} : { Connection: 'close' };
   const length = { 'Content-Length': Buffer.byteLength(body ?? '') };

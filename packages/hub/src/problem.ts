@@ -1,3 +1,5 @@
+import { ServerError } from '@tidings/server';
+
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
   'invalid-topic': { status: 400, title: 'The topic is not allowed' },
@@ -47,5 +49,23 @@ export class Problem extends Error {
   toJSON(): Record<string, unknown> {
     const { status, title } = PROBLEMS[this.problem];
     return { type: `https://tidings.dev/problems/${this.problem}`, title, status, detail: this.message, ...this.extra };
+  }
+}
+
+/** The problem that an error is for the client, or undefined where the hub itself has failed. */
+export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof ServerError)) return undefined;
+  switch (error.code) {
+    case 'ERR_INVALID_EVENT':
+      return new Problem('invalid-event', error.message, { cause: error });
+    case 'ERR_CLOSED':
+      return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
+    case 'ERR_NOT_STORED':
+      return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
+        cause: error,
+      });
+    case 'ERR_INVALID_OPTION':
+      return undefined;
   }
 }

@@ -1,8 +1,8 @@
 import type { EventFields } from '@tidings/wire';
 import type { AppendReceipt, EventLog, NewEvent } from '@tidings/server';
-import { checkParameters, digits, single, type Answer, type HubRequest } from './exchange.ts';
+import { bodyParts, checkParameters, digits, single, type Answer, type HubRequest } from './exchange.ts';
 import type { HubLimits } from './limits.ts';
-import { Problem } from './problem.ts';
+import { Problem, problemOf } from './problem.ts';
 import { checkData, checkType, Upload } from './upload.ts';
 
 /** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
@@ -35,19 +35,25 @@ async function publishParts(
   let receipt: AppendReceipt | undefined;
   let count = 0;
   try {
-    for await (const chunk of request.body) {
+    for await (const chunk of bodyParts(request)) {
       const events = upload.write(chunk).map(toEvent);
       if (events.length === 0) continue;
       receipt = await log.append(events);
       count += events.length;
     }
   } catch (error) {
-    if (!(error instanceof Problem) || !receipt) throw error;
+    const problem = problemOf(error);
+    if (!problem || !receipt) throw error;
     // What came before stands: the publisher must know where to go on.
-    throw new Problem(error.problem, `${error.message}; the ${count} events before its part of the stream have been published`, {
-      cause: error,
-      extra: { published: count, lastId: receipt.id },
-    });
+    throw new Problem(
+      problem.problem,
+      `${problem.message}; the ${count} events before its part of the stream have been published`,
+      {
+        cause: problem.cause,
+        headers: problem.headers,
+        extra: { published: count, lastId: receipt.id },
+      },
+    );
   }
   return receipt;
 }
@@ -76,9 +82,10 @@ async function plainFields(request: HubRequest, limits: HubLimits): Promise<Even
 async function readBody(request: HubRequest, maxBytes: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of request.body) {
+  for await (const part of bodyParts(request)) {
     length += part.length;
-    if (length > maxBytes) throw new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
+    if (length > maxBytes)
+      throw new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
     parts.push(part);
   }
   const [first] = parts;
@@ -90,7 +97,10 @@ function idempotencyKey(request: HubRequest, topic: string): { readonly key: str
   const key = request.header('idempotency-key');
   if (key === undefined) return undefined;
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
-    throw new Problem('invalid-parameter', 'The Idempotency-Key header field must be 1 to 255 printable ASCII characters');
+    throw new Problem(
+      'invalid-parameter',
+      'The Idempotency-Key header field must be 1 to 255 printable ASCII characters',
+    );
   }
   return { key: `${key}\n${topic}` };
 }

@@ -14,7 +14,8 @@ export function checkTopic(topic: string): string {
   if (topic === '.' || topic === '..') {
     throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed: URLs resolve it away`);
   }
-  if (CONTROL.test(topic)) throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);
+  if (CONTROL.test(topic))
+    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);
   return topic;
 }
 
@@ -24,6 +25,8 @@ export function topicOfPath(rest: string): string {
     return checkTopic(decodeURIComponent(rest));
   } catch (error) {
     if (error instanceof Problem) throw error;
-    throw new Problem('invalid-topic', `The path ${JSON.stringify(rest)} is not percent-encoded UTF-8`, { cause: error });
+    throw new Problem('invalid-topic', `The path ${JSON.stringify(rest)} is not percent-encoded UTF-8`, {
+      cause: error,
+    });
   }
 }

@@ -33,7 +33,9 @@ export class Upload {
       this.#decoder.write(chunk);
     } catch (error) {
       if (!(error instanceof EventStreamError)) throw error;
-      throw new Problem('too-large', `An event of the stream is larger than ${this.#maxEventBytes} bytes`, { cause: error });
+      throw new Problem('too-large', `An event of the stream is larger than ${this.#maxEventBytes} bytes`, {
+        cause: error,
+      });
     }
     const events = this.#events;
     this.#events = [];
@@ -60,7 +62,10 @@ export class Upload {
 /** @throws {Problem} `invalid-event` */
 export function checkType(type: string, allowed: readonly string[] = []): void {
   if (type.startsWith('tidings-') && !allowed.includes(type)) {
-    throw new Problem('invalid-event', `The type ${JSON.stringify(type)} is the hub's own: types that begin with tidings- cannot be published`);
+    throw new Problem(
+      'invalid-event',
+      `The type ${JSON.stringify(type)} is the hub's own: types that begin with tidings- cannot be published`,
+    );
   }
 }
 
@@ -68,6 +73,9 @@ export function checkType(type: string, allowed: readonly string[] = []): void {
 export function checkData(data: string, maxBytes: number): void {
   // A UTF-16 unit is at most three bytes of UTF-8.
   if (data.length * 3 > maxBytes && Buffer.byteLength(data) > maxBytes) {
-    throw new Problem('too-large', `The event's data is ${Buffer.byteLength(data)} bytes; at most ${maxBytes} are allowed`);
+    throw new Problem(
+      'too-large',
+      `The event's data is ${Buffer.byteLength(data)} bytes; at most ${maxBytes} are allowed`,
+    );
   }
 }

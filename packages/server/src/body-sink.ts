@@ -10,13 +10,14 @@ export interface BodySink {
   readonly sink: Sink;
 }
 
-/** A sink that writes to the body of a Response. */
-export function bodySink(): BodySink {
+/** A sink that writes to the body of a Response. Where the signal of its request is aborted the listener has gone. */
+export function bodySink(signal?: AbortSignal): BodySink {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let paused = false;
   const finish = (how: (open: ReadableStreamDefaultController<Uint8Array>) => void): void => {
     const open = controller;
     controller = undefined;
+    paused = false;
     if (!open) return;
     how(open);
     // Later, as a socket would: who ends a stream is not called back while it is doing so.
@@ -27,12 +28,13 @@ export function bodySink(): BodySink {
       return controller ? HIGH_WATER_MARK - (controller.desiredSize ?? HIGH_WATER_MARK) : 0;
     },
     get needsDrain() {
-      paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;
       return paused;
     },
     write(chunk: SharedChunk): void {
+      if (!controller) return;
       // A copy: who reads a body may transfer its buffers, and these are shared.
-      controller?.enqueue(chunk.bytes.slice());
+      controller.enqueue(chunk.bytes.slice());
+      paused = (controller.desiredSize ?? 1) <= 0;
     },
     end(): void {
       finish((open) => open.close());
@@ -49,7 +51,7 @@ export function bodySink(): BodySink {
         controller = opened;
       },
       pull() {
-        if (!paused || (controller?.desiredSize ?? 0) <= 0) return;
+        if (!paused) return;
         paused = false;
         sink.onDrain();
       },
@@ -59,5 +61,8 @@ export function bodySink(): BodySink {
     },
     { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.byteLength },
   );
+  const left = (): void => sink.destroy();
+  signal?.addEventListener('abort', left, { once: true });
+  if (signal?.aborted) left();
   return { body, sink };
 }

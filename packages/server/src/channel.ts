@@ -34,7 +34,9 @@ export class Channel {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #sweeper: ReturnType<typeof setInterval> | undefined;
+  /** Settles when every event so far has been stored or refused. */
+  #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
   #closing = false;
 
@@ -44,7 +46,9 @@ export class Channel {
     this.#log = options.log ?? new MemoryLog({ retention: history });
     this.#fanOut = new FanOut(this.#log, options);
     this.#headers = { ...EVENT_STREAM_HEADERS, ...options.headers };
-    this.#sweeper = setInterval(() => this.#fanOut.sweep(), Math.max(1, (options.keepAliveMs ?? 15_000) / 4));
+    const { keepAliveMs = 15_000 } = options;
+    if (keepAliveMs === 0) return;
+    this.#sweeper = setInterval(() => this.#fanOut.sweep(), keepAliveMs / 4);
     // A channel that nobody uses any more must not keep the process alive.
     if (typeof this.#sweeper === 'object') this.#sweeper.unref();
   }
@@ -60,8 +64,10 @@ export class Channel {
    */
   async publish(fields: EventFields): Promise<string> {
     if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
-    const receipt = await this.#log.append([{ topics: [TOPIC], fields }]);
-    return receipt.id;
+    const append = this.#log.append([{ topics: [TOPIC], fields }]);
+    this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
+    const { id } = await append;
+    return id;
   }
 
   /** Decides the answer to a listener that sent this last event ID. */
@@ -77,8 +83,7 @@ export class Channel {
   async respond(request: Request): Promise<Response> {
     const { status, headers, start } = await this.answer(request.headers.get('last-event-id') ?? undefined);
     if (!start) return new Response(null, { status });
-    const { body, sink } = bodySink();
-    request.signal.addEventListener('abort', () => sink.destroy(), { once: true });
+    const { body, sink } = bodySink(request.signal);
     start(sink);
     return new Response(body, { status, headers });
   }
@@ -86,16 +91,28 @@ export class Channel {
   /**
    * Ends the channel, with a last event where one is given: every listener gets all of it, then its response ends; one that comes
    * back with the last event's id is answered 204. Listeners that are behind can still come back for the rest.
+   * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
   async close(final?: EventFields): Promise<void> {
     if (this.#closing) return;
+    const last = final ? this.publish(final) : undefined;
     this.#closing = true;
-    if (final) await this.#log.append([{ topics: [TOPIC], fields: final }]);
+    try {
+      await last;
+    } catch (error) {
+      // The last word was refused: the channel goes on, and can be closed with another.
+      this.#closing = false;
+      throw error;
+    }
+    await this.#stored;
     this.#finalSeq = this.#log.head().seq;
     this.#fanOut.finish(this.#finalSeq);
   }
 
-  /** Sends every listener away, to come back after 1 s to 1 s + `windowMs`. @param windowMs milliseconds */
+  /**
+   * Sends every listener away, those to come included, to come back after 1 s to 1 s + `windowMs`, and closes the log.
+   * @param windowMs milliseconds
+   */
   async drain(windowMs = 5000): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);

@@ -1,6 +1,6 @@
 import { bodySink } from './body-sink.ts';
 import { EVENT_STREAM_HEADERS } from './head.ts';
-import { pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
+import { checkStreamOptions, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
 
 /**
  * A response whose body is the source's events.
@@ -11,8 +11,8 @@ import { pump, type EventStreamOptions, type EventStreamSource } from './pump.ts
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function eventStream(request: Request, source: EventStreamSource, options: EventStreamOptions = {}): Response {
-  const { body, sink } = bodySink();
-  request.signal.addEventListener('abort', () => sink.destroy(), { once: true });
+  checkStreamOptions(options);
+  const { body, sink } = bodySink(request.signal);
   // The response has been broken off; there is nobody else here to tell.
   pump(source, sink, options).catch(() => {});
   return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...options.headers } });

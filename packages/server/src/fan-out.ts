@@ -70,6 +70,8 @@ export class FanOut {
   #ticking = false;
   /** Subscribers that have got everything up to here are done. */
   #finalSeq = Number.POSITIVE_INFINITY;
+  /** The last word to listeners, once they are sent away. */
+  #farewell: (() => SharedChunk) | undefined;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(log: EventLog, options: FanOutOptions = {}) {
@@ -97,11 +99,15 @@ export class FanOut {
 
   /** Starts a listener. The response's head must have been written. Its end is told by the sink. */
   subscribe(sink: Sink, view: View, start: Start): void {
+    if (this.#farewell) {
+      sink.write(this.#farewell());
+      sink.end();
+      return;
+    }
     // A listener from now on begins where the tick under way ends, so that nothing of it is sent twice or missed.
     if (start.type === 'now') this.#flush();
     const cohort = this.#cohorts.join(view, this.#now());
-    const first: SubscriberStep =
-      start.type === 'now' ? joining() : catchingUp(start.after, start.told, start.misplaced);
+    const first = start.type === 'now' ? joining() : catchingUp(start);
     const subscriber: Subscriber = { sink, cohort, state: first.state };
     this.#subscribers.add(subscriber);
     sink.onDrain = () => this.#input(subscriber, { type: 'drain' });
@@ -133,12 +139,14 @@ export class FanOut {
     this.#tickSoon();
   }
 
-  /** Sends every subscriber away, each with a time of its own to come back, from 1 s to 1 s + `windowMs`. */
+  /** Sends every subscriber away, those to come included, each with a time of its own to come back, from 1 s to 1 s + `windowMs`. */
   drain(windowMs: number, random: () => number = Math.random): void {
     this.#flush();
+    const farewell = (): SharedChunk => reconnectAfter(1000 + random() * windowMs);
+    this.#farewell = farewell;
     for (const { sink, state } of this.#subscribers) {
       // Who still catches up must not take the end for a complete stream; the retry is the same for both.
-      sink.write(reconnectAfter(1000 + random() * windowMs));
+      sink.write(farewell());
       if (state.phase === 'live') sink.end();
       else sink.destroy();
     }
@@ -231,7 +239,7 @@ export class FanOut {
   }
 
   #apply(subscriber: Subscriber, step: SubscriberStep): void {
-    const { cohort, sink } = subscriber;
+    const { cohort, sink, state: before } = subscriber;
     subscriber.state = step.state;
     for (const action of step.actions) {
       if (action.type === 'read') {
@@ -239,6 +247,8 @@ export class FanOut {
         this.#tickSoon();
       } else if (action.type === 'join') {
         cohort.members.add(subscriber);
+        // Who comes from the log may have been told less than the members: the next keep-alive moves its cursor too.
+        if (before.phase === 'reading') cohort.told = 0;
         if (this.#flushed >= this.#finalSeq) sink.end();
       } else cohort.members.delete(subscriber);
     }

@@ -35,7 +35,9 @@ export function prepareEvent(event: NewEvent, epoch: string): PreparedEvent {
     const body = encoder.encode(encodeEvent({ ...rest, data: rest.data ?? '' }));
     return { topics: [...new Set(event.topics)], private: event.private ?? false, id, body };
   } catch (error) {
-    throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), { cause: error });
+    throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
   }
 }
 
@@ -55,15 +57,19 @@ function checkId(id: string, epoch: string): void {
     throw invalid(`The id ${JSON.stringify(id)} is reserved: an id may not be "earliest" and may not begin with "#"`);
   }
   if (parseCursor(id)?.epoch === epoch) {
-    throw invalid(`The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be told from one`);
+    throw invalid(
+      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be told from one`,
+    );
   }
 }
 
 function checkName(what: string, text: string): void {
   if (typeof text !== 'string') throw invalid(`The ${what} is ${typeof text}, but must be a string`);
   if (text === '') throw invalid(`The ${what} is empty; it must be 1 to ${MAX_NAME_BYTES} bytes long`);
-  if (CONTROL.test(text)) throw invalid(`The ${what} ${JSON.stringify(text)} has a control character, which is not allowed`);
-  if (!text.isWellFormed()) throw invalid(`The ${what} ${JSON.stringify(text)} has a lone surrogate, which is not allowed`);
+  if (CONTROL.test(text))
+    throw invalid(`The ${what} ${JSON.stringify(text)} has a control character, which is not allowed`);
+  if (!text.isWellFormed())
+    throw invalid(`The ${what} ${JSON.stringify(text)} has a lone surrogate, which is not allowed`);
   // A UTF-16 unit is at most three bytes of UTF-8, so short names need no encoding to be measured.
   if (text.length * 3 > MAX_NAME_BYTES && encoder.encode(text).length > MAX_NAME_BYTES) {
     throw invalid(`The ${what} is ${encoder.encode(text).length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);

@@ -22,10 +22,16 @@ export type {
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory-log.ts';
 export { formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
 export { pump, type EventSourceFunction, type EventStreamOptions, type EventStreamSource } from './pump.ts';
-export { checkRetention, exceeds, type Kept, type LogRetention, type Retention, type TopicRetention } from './retention.ts';
+export {
+  checkRetention,
+  exceeds,
+  type Kept,
+  type LogRetention,
+  type Retention,
+  type TopicRetention,
+} from './retention.ts';
 export { SharedChunk } from './shared-chunk.ts';
 export type { Sink } from './sink.ts';
-export { EARLIEST, findStart, type Start, type StartRequest } from './start.ts';
-export type { Misplaced } from './subscriber-state.ts';
+export { EARLIEST, findStart, type Start, type StartAfter, type StartRequest } from './start.ts';
 export { Tails } from './tails.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './trim-ledger.ts';

@@ -113,7 +113,7 @@ export class MemoryLog implements EventLog {
   beforeLast(selection: Selection, count: number): Promise<number> {
     const seqs: number[] = [];
     for (const entry of this.#select(selection, 0, this.#seq)) seqs.push(entry.seq);
-    const first = count === 0 ? undefined : seqs.at(-count) ?? seqs[0];
+    const first = count === 0 ? undefined : (seqs.at(-count) ?? seqs[0]);
     return Promise.resolve(first === undefined ? this.#seq : first - 1);
   }
 
@@ -137,7 +137,8 @@ export class MemoryLog implements EventLog {
   /** The selected entries in order: one topic's own list, or a walk over everything. */
   *#select(selection: Selection, after: number, through: number): Iterable<LogEntry> {
     const wanted = new Set(selection.topics);
-    const only = selection.topics.length === 1 && !selection.test ? this.#topics.get(selection.topics[0] ?? '') : undefined;
+    const only =
+      selection.topics.length === 1 && !selection.test ? this.#topics.get(selection.topics[0] ?? '') : undefined;
     const entries = only?.entries ?? this.#entries;
     for (let index = entries.indexAfter(after); ; index += 1) {
       const entry = entries.at(index);

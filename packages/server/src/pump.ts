@@ -15,13 +15,18 @@ export interface EventStreamOptions {
   readonly keepAliveMs?: number;
 }
 
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkStreamOptions({ keepAliveMs }: EventStreamOptions): void {
+  if (keepAliveMs !== undefined) checkInteger('keepAliveMs', keepAliveMs, 0, 2 ** 31 - 1);
+}
+
 /**
  * Writes a source's events to a sink, at the sink's pace, until either ends. When the listener goes, the signal is aborted and the
  * source is returned, so that its `finally` runs. When the source throws, the response is broken off: it must not look finished.
  * Rejects with what the source threw.
  */
 export async function pump(source: EventStreamSource, sink: Sink, options: EventStreamOptions): Promise<void> {
-  const keepAliveMs = checkInteger('keepAliveMs', options.keepAliveMs ?? 15_000, 0, 2 ** 31 - 1);
+  const { keepAliveMs = 15_000 } = options;
   const aborted = new AbortController();
   // What the loop waits for, one promise at a time: racing against one long-lived promise would keep every event's alive.
   let drained = (): void => {};
@@ -35,7 +40,7 @@ export async function pump(source: EventStreamSource, sink: Sink, options: Event
   sink.write(COMMENT);
   let quiet = false;
   const beat = (): void => {
-    if (quiet) sink.write(COMMENT);
+    if (quiet && !sink.needsDrain) sink.write(COMMENT);
     quiet = true;
   };
   const keepAlive = keepAliveMs > 0 ? setInterval(beat, keepAliveMs) : undefined;

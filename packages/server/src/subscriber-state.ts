@@ -1,19 +1,16 @@
 import type { GapReason } from './control-events.ts';
 import type { LogPage } from './log.ts';
-
-/** A cursor that could not be placed: the listener is told so before anything else. */
-export interface Misplaced {
-  /** What the listener sent. */
-  readonly after: string;
-  readonly reason: GapReason;
-}
+import type { StartAfter } from './start.ts';
 
 interface CatchingUp {
   /** Everything up to here has been written to the listener. */
   readonly position: number;
   /** The listener knows that events up to here may be missing. */
   readonly told: number;
-  readonly misplaced?: Misplaced | undefined;
+  /** What the listener came with, until its first page, where that is not its position's cursor. */
+  readonly sent?: string | undefined;
+  /** Why the place of what it came with cannot be known: it is told so before anything else. */
+  readonly misplaced?: GapReason | undefined;
 }
 
 /**
@@ -26,7 +23,7 @@ interface CatchingUp {
 export type SubscriberState =
   | (CatchingUp & { readonly phase: 'reading' })
   | (CatchingUp & { readonly phase: 'draining' })
-  | { readonly phase: 'live'; readonly told: number }
+  | { readonly phase: 'live' }
   | { readonly phase: 'ended' };
 
 export type SubscriberInput =
@@ -61,25 +58,22 @@ export interface PageGap {
   readonly resumedAt: number;
 }
 
-/**
- * A listener that starts behind a sequence number. With `told` at infinity nothing that has been trimmed before its first page
- * counts as missing: it did not ask for it.
- */
-export function catchingUp(position: number, told: number = position, misplaced?: Misplaced): SubscriberStep {
-  return { state: { phase: 'reading', position, told, misplaced }, actions: [{ type: 'read', after: position }] };
+/** A listener that starts behind a sequence number. */
+export function catchingUp({ after, told, sent, misplaced }: StartAfter): SubscriberStep {
+  return { state: { phase: 'reading', position: after, told, sent, misplaced }, actions: [{ type: 'read', after }] };
 }
 
 /** A listener that starts with what is published from now on. */
 export function joining(): SubscriberStep {
-  return { state: { phase: 'live', told: 0 }, actions: [{ type: 'join' }] };
+  return { state: { phase: 'live' }, actions: [{ type: 'join' }] };
 }
 
 /**
- * Whether a page knows more than the cohorts have been written: the log has another writer, or was read late. What it says is missing
- * may be on its way to the cohorts, and who joined would get again what it has. Such a page is not written; it is asked for again.
+ * Whether a page knows of trimmed events that the cohorts have not come to: the log has another writer, or was read late. They may be
+ * on their way to this listener, so it cannot be told that they are missing. Such a page is not written; it is asked for again.
  */
 export function isAhead(page: LogPage, flushed: number): boolean {
-  return Math.max(page.trimmedThrough, page.through) > flushed;
+  return page.trimmedThrough > flushed;
 }
 
 /** The gap to tell before the entries of a page. */
@@ -91,8 +85,8 @@ export function gapBefore(state: SubscriberState, page: LogPage): PageGap | unde
   // cursor may not pass them.
   const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
   return {
-    reason: state.misplaced?.reason ?? 'trimmed',
-    after: state.misplaced?.after,
+    reason: state.misplaced ?? 'trimmed',
+    after: state.sent,
     from: state.position,
     resumedAt: Math.max(state.position, Math.min(page.trimmedThrough, kept)),
   };
@@ -106,10 +100,9 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
       if (state.phase !== 'reading') return { state, actions: [] };
       const { page, flushed, needsDrain } = input;
       if (isAhead(page, flushed)) return { state, actions: [{ type: 'read', after: state.position }] };
-      const known = Number.isFinite(state.told) ? state.told : 0;
-      const next: CatchingUp = { position: page.through, told: Math.max(known, page.trimmedThrough) };
-      // The seam: everything up to where the cohorts are has been written here too, so from here on all get the same.
-      if (page.through === flushed) return { state: { phase: 'live', told: next.told }, actions: [{ type: 'join' }] };
+      // The seam: everything up to where the cohorts are has been written here too, and no more, so from here on all get the same.
+      if (page.through === flushed) return joining();
+      const next: CatchingUp = { position: page.through, told: page.trimmedThrough };
       if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
       return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: page.through }] };
     }
@@ -118,10 +111,13 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
       return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
     case 'overflow': {
       if (state.phase !== 'live') return { state, actions: [] };
-      const next: CatchingUp = { position: input.flushed, told: state.told };
+      const next: CatchingUp = { position: input.flushed, told: input.flushed };
       if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
       // A transport that still takes more will not say when it has drained.
-      return { state: { phase: 'reading', ...next }, actions: [{ type: 'leave' }, { type: 'read', after: next.position }] };
+      return {
+        state: { phase: 'reading', ...next },
+        actions: [{ type: 'leave' }, { type: 'read', after: next.position }],
+      };
     }
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };

@@ -22,13 +22,22 @@ const START_MS = 1_700_000_000_000;
 /** A log in a case's hands, with a clock that only the case moves. */
 export class LogProbe {
   log: EventLog;
-  /** Milliseconds since 1970. */
-  time: number = START_MS;
   readonly #harness: LogHarness;
+  readonly #clock: { time: number };
 
-  private constructor(harness: LogHarness) {
+  private constructor(harness: LogHarness, clock: { time: number }) {
     this.#harness = harness;
+    this.#clock = clock;
     this.log = harness.log;
+  }
+
+  /** Milliseconds since 1970. */
+  get time(): number {
+    return this.#clock.time;
+  }
+
+  set time(time: number) {
+    this.#clock.time = time;
   }
 
   /** Makes a log, runs the case and disposes of the log whatever comes of it. */
@@ -37,20 +46,20 @@ export class LogProbe {
     retention: LogRetention | undefined,
     run: (probe: LogProbe) => Promise<void>,
   ): Promise<void> {
-    let probe: LogProbe | undefined;
-    const now = (): number => probe?.time ?? START_MS;
+    const clock = { time: START_MS };
+    const now = (): number => clock.time;
     const harness = await make(retention ? { retention, now } : { now });
-    probe = new LogProbe(harness);
     try {
-      await run(probe);
+      await run(new LogProbe(harness, clock));
     } finally {
       await harness.dispose();
     }
   }
 
   async reopen(): Promise<void> {
-    assert.ok(this.#harness.reopen, 'this case is for durable logs: the harness has no reopen()');
-    this.log = await this.#harness.reopen();
+    const log = await this.#harness.reopen?.();
+    assert.ok(log, 'this case is for durable logs: the harness has no reopen()');
+    this.log = log;
   }
 
   /** Publishes each of the data as an event of its own batch. */

@@ -1,0 +1,146 @@
+// Fan-out: what a delivered event costs the server, ours beside others and beside the floor.
+//
+// Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 200 events of 100
+// bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
+// sink confirms event by event. The cost of a run is the processor time that the server's process (all of its threads) had in
+// it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds,
+// the ratio to the floor of the same run, and how long a tick took from publishing until the last listener had it.
+//
+// The hub's cost has all of publishing in it: an HTTP request and a commit to disk for every tick. The others have no log on
+// disk, and are told to publish by a line on standard input. Keep-alives are off. To add a server, give it a row in `SERVERS`.
+
+import { pathToFileURL } from 'node:url';
+import { RunningHub } from './load/hub.ts';
+import { Listeners, sinkName } from './load/listeners.ts';
+import { publishRequest } from './load/publisher.ts';
+import { Child } from './parts/child.ts';
+import { compile } from './parts/compile.ts';
+import { DATA, eventStreamOf } from './parts/event-data.ts';
+import { median } from './parts/median.ts';
+import { alternate, type Figures, type Row } from './parts/rounds.ts';
+import { figure, printTable } from './parts/table.ts';
+
+export const title: string = 'Fan-out';
+
+const LISTENERS = 2_000;
+const EVENTS = 200;
+const EVENTS_PER_TICK = [1, 10];
+const WARM_UP_TICKS = 40;
+const ROUNDS = { atLeast: 3, atMost: 9, milliseconds: 25_000 };
+
+/** A server under load. */
+interface Server {
+  readonly port: number;
+  /** Path and query of a listener's request. */
+  readonly target: string;
+  /** Publishes so many events as one tick. */
+  publish(count: number): Promise<unknown> | void;
+  /** Processor time so far, in microseconds. */
+  cpu(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const FLOOR = 'write(2) in a C loop: the floor';
+
+/** Each gives a server, or undefined where it cannot be had here. */
+const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
+  'Tidings hub, log on disk': startHub,
+  'Tidings Channel on node:http': () => told(Child.node(new URL('servers/channel.ts', import.meta.url), [DATA])),
+  'response.write() in Node': () => told(Child.node(new URL('servers/plain.ts', import.meta.url), [DATA])),
+  'socket.write() in Node, no HTTP': () => told(Child.node(new URL('servers/socket.ts', import.meta.url), [DATA])),
+  [FLOOR]: async () => {
+    const program = compile(new URL('servers/floor.c', import.meta.url));
+    return program === undefined ? undefined : await told(new Child(program, [DATA]));
+  },
+};
+
+async function startHub(): Promise<Server> {
+  const hub = await RunningHub.start();
+  const requests = new Map(
+    EVENTS_PER_TICK.map((count) => [count, publishRequest('readings', eventStreamOf(count), 'text/event-stream')]),
+  );
+  return {
+    port: hub.port,
+    target: '/topics/readings',
+    publish: (count) => hub.publisher.publish(requests.get(count) ?? Buffer.alloc(0)),
+    cpu: () => hub.cpu(),
+    stop: () => hub.stop(),
+  };
+}
+
+/** A server that obeys lines (servers/commands.ts). */
+async function told(child: Child): Promise<Server> {
+  return {
+    port: Number(await child.line()),
+    target: '/',
+    publish: (count) => child.tell(`publish ${count}`),
+    cpu: async () => Number(await child.ask('cpu')),
+    stop: () => child.stop(),
+  };
+}
+
+/** Publishes so many ticks, each when everyone has had the one before. Gives how long they took. */
+async function publishTicks(server: Server, listeners: Listeners, ticks: number, perTick: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let tick = 0; tick < ticks; tick += 1) {
+    const start = performance.now();
+    await Promise.all([listeners.expect(perTick), server.publish(perTick)]);
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+async function measure(server: Server, listeners: Listeners, perTick: number): Promise<Figures> {
+  const before = await server.cpu();
+  const times = await publishTicks(server, listeners, EVENTS / perTick, perTick);
+  const cpu = (await server.cpu()) - before;
+  return { perEvent: cpu / (LISTENERS * EVENTS), tick: median(times) };
+}
+
+/** Prints the table. Takes about a minute. */
+export async function run(): Promise<void> {
+  console.log(
+    `${title}: what a delivered event of ${DATA.length} bytes of data costs the server, in µs of processor time. ${LISTENERS} listeners
+on loopback (${sinkName()}), ${EVENTS} events a run, the next tick when all have had the one before; median of alternating runs.
+The hub's figures include publishing over HTTP and a commit to disk for every tick. Tick: until the last listener has it, ms.`,
+  );
+  const stops: (() => Promise<void>)[] = [];
+  const rows: Row[] = [];
+  try {
+    for (const [name, start] of Object.entries(SERVERS)) {
+      const server = await start();
+      if (!server) continue;
+      stops.push(() => server.stop());
+      const listeners = new Listeners({ port: server.port, count: LISTENERS, target: server.target });
+      stops.push(() => listeners.leave());
+      await listeners.connected;
+      await publishTicks(server, listeners, WARM_UP_TICKS, 1);
+      for (const perTick of EVENTS_PER_TICK) {
+        rows.push({ name: rowName(name, perTick), measure: () => measure(server, listeners, perTick) });
+      }
+    }
+    print(await alternate(rows, ROUNDS));
+  } finally {
+    for (const stop of stops.toReversed()) await stop();
+  }
+}
+
+function print(figures: ReadonlyMap<string, Figures>): void {
+  const columns = EVENTS_PER_TICK.flatMap((perTick) => [`µs, ${perTick} a tick`, 'to the floor', 'tick, ms']);
+  const rows = Object.keys(SERVERS).map((name) => [
+    name,
+    ...EVENTS_PER_TICK.flatMap((perTick) => {
+      const own = figures.get(rowName(name, perTick));
+      if (!own) return ['missing', figure(undefined), figure(undefined)];
+      const floor = figures.get(rowName(FLOOR, perTick))?.['perEvent'] ?? Number.NaN;
+      return [figure(own['perEvent']), figure((own['perEvent'] ?? Number.NaN) / floor), figure(own['tick'])];
+    }),
+  ]);
+  printTable(['server', ...columns], rows);
+}
+
+function rowName(server: string, perTick: number): string {
+  return `${server}, ${perTick}`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run();

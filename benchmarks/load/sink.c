@@ -1,0 +1,162 @@
+// Listeners as cheap as can be: they count the events of their streams and keep nothing. Lines on standard input:
+//
+//   connect PORT COUNT WINDOW TARGET  connects so many listeners, at most WINDOW of them at a time waiting for their first byte;
+//                                     answers "connected" when each has had one
+//   expect EVENTS                     answers "got MIN MAX" when each has had so many events more; MIN and MAX are the bytes
+//                                     that one listener has had since the last "got"
+//
+// An event's data ends with '~', which is nowhere else. Too many events, an answer other than 200 or a cut connection end it.
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_READY 1024
+
+struct listener {
+  int fd;
+  long events;
+  long bytes;
+  long bytes_before;
+};
+
+static struct listener *listeners;
+static int count, opened, answered, window;
+static long expected;
+static int behind;
+static char request[4096];
+static struct sockaddr_in server = {.sin_family = AF_INET};
+static int queue;
+static char bytes[256 * 1024];
+
+static void fail(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  fprintf(stderr, "\n");
+  exit(1);
+}
+
+static void wait_for(int fd, uint32_t events, void *whom, int how) {
+  struct epoll_event event = {.events = events, .data.ptr = whom};
+  if (epoll_ctl(queue, how, fd, &event) < 0) fail("epoll_ctl: %s", strerror(errno));
+}
+
+static void open_more(void) {
+  while (opened < count && opened - answered < window) {
+    struct listener *listener = &listeners[opened++];
+    listener->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (listener->fd < 0) fail("socket: %s", strerror(errno));
+    int done = connect(listener->fd, (struct sockaddr *)&server, sizeof server);
+    if (done < 0 && errno != EINPROGRESS) fail("connect: %s", strerror(errno));
+    wait_for(listener->fd, EPOLLOUT, listener, EPOLL_CTL_ADD);
+  }
+}
+
+static void tell_got(void) {
+  long least = 0, most = 0;
+  for (int i = 0; i < count; i++) {
+    struct listener *listener = &listeners[i];
+    if (listener->events != expected) fail("a listener got %ld events where %ld were published", listener->events, expected);
+    long got = listener->bytes - listener->bytes_before;
+    listener->bytes_before = listener->bytes;
+    if (i == 0 || got < least) least = got;
+    if (i == 0 || got > most) most = got;
+  }
+  printf("got %ld %ld\n", least, most);
+}
+
+static void take(struct listener *listener) {
+  ssize_t got = read(listener->fd, bytes, sizeof bytes);
+  if (got < 0 && errno == EAGAIN) return;
+  if (got <= 0) fail("a listener was cut off after %ld events: %s", listener->events, got < 0 ? strerror(errno) : "end of stream");
+  if (listener->bytes == 0) {
+    if (got < 12 || memcmp(bytes, "HTTP/1.1 200", 12) != 0) fail("a listener was answered %.*s", (int)(got < 300 ? got : 300), bytes);
+    answered++;
+    if (answered == count) printf("connected\n");
+    else open_more();
+  }
+  listener->bytes += got;
+  long before = listener->events;
+  for (char *at = bytes, *end = bytes + got; (at = memchr(at, '~', (size_t)(end - at))); at++) listener->events++;
+  if (before < expected && listener->events >= expected && --behind == 0) tell_got();
+}
+
+static void meet(struct listener *listener, uint32_t events) {
+  if (!(events & EPOLLOUT)) {
+    take(listener);
+    return;
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(listener->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error) fail("connect: %s", strerror(error));
+  ssize_t length = (ssize_t)strlen(request);
+  if (write(listener->fd, request, (size_t)length) != length) fail("write: %s", strerror(errno));
+  wait_for(listener->fd, EPOLLIN, listener, EPOLL_CTL_MOD);
+}
+
+static void obey_line(const char *line) {
+  int port;
+  long more;
+  char target[2048];
+  if (sscanf(line, "connect %d %d %d %2047s", &port, &count, &window, target) == 4) {
+    listeners = calloc((size_t)count, sizeof *listeners);
+    if (!listeners) fail("calloc: %s", strerror(errno));
+    server.sin_port = htons((uint16_t)port);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", target, port);
+    open_more();
+  } else if (sscanf(line, "expect %ld", &more) == 1) {
+    expected += more;
+    behind = 0;
+    for (int i = 0; i < count; i++) behind += listeners[i].events < expected;
+    if (behind == 0) tell_got();
+  } else fail("unknown line: %s", line);
+}
+
+/** Obeys the lines that have come. Gives 0 at the end of the input. */
+static int obey(void) {
+  static char lines[8192];
+  static size_t held;
+  ssize_t got = read(STDIN_FILENO, lines + held, sizeof lines - 1 - held);
+  if (got <= 0) return 0;
+  held += (size_t)got;
+  lines[held] = 0;
+  char *line = lines;
+  for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+    *end = 0;
+    obey_line(line);
+  }
+  held = strlen(line);
+  memmove(lines, line, held + 1);
+  return 1;
+}
+
+int main(void) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  queue = epoll_create1(0);
+  wait_for(STDIN_FILENO, EPOLLIN, NULL, EPOLL_CTL_ADD);
+  struct epoll_event ready[MAX_READY];
+  for (;;) {
+    int found = epoll_wait(queue, ready, MAX_READY, -1);
+    if (found < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
+    for (int i = 0; i < found; i++) {
+      if (ready[i].data.ptr) meet(ready[i].data.ptr, ready[i].events);
+      else if (!obey()) return 0;
+    }
+  }
+}

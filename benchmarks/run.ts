@@ -1,0 +1,40 @@
+// Runs all benchmarks, or those that are named: npm run bench -- fan-out replay
+
+import { availableParallelism, cpus, release, type } from 'node:os';
+
+interface Benchmark {
+  readonly title: string;
+  readonly run: () => Promise<void>;
+}
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  decoder: () => import('./decoder.ts'),
+  publish: () => import('./publish.ts'),
+  'fan-out': () => import('./fan-out.ts'),
+  replay: () => import('./replay.ts'),
+  'resume-storm': () => import('./resume-storm.ts'),
+};
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !(name in BENCHMARKS));
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  process.exit(1);
+}
+
+const { versions, arch } = process;
+const processor = cpus()[0]?.model ?? 'unknown processor';
+console.log(`Node ${versions.node}, ${type()} ${release()}, ${arch}, ${availableParallelism()} × ${processor}`);
+for (const [name, load] of Object.entries(BENCHMARKS)) {
+  if (named.length > 0 && !named.includes(name)) continue;
+  const start = performance.now();
+  console.log(`\n# ${name}\n`);
+  try {
+    await (await load()).run();
+  } catch (error) {
+    // The others are worth having all the same.
+    console.error(error);
+    process.exitCode = 1;
+  }
+  console.log(`\n(${Math.round((performance.now() - start) / 1000)} s)`);
+}

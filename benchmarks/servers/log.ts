@@ -1,0 +1,59 @@
+// A log on disk without a hub. The argument is its data folder.
+
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { LmdbLog } from '@tidings/hub/lmdb';
+import { closedLoop } from '../load/closed-loop.ts';
+import { DATA } from '../parts/event-data.ts';
+import { cpuMicroseconds, obey } from './commands.ts';
+
+// What the fan-out asks for.
+const PAGE_BYTES = 64 * 1024;
+
+const folder = process.argv[2] ?? '';
+const log = await LmdbLog.open({ path: folder });
+const event = { topics: ['readings'], fields: { data: DATA } };
+
+await obey({
+  /** Appends for so long, by so many who wait for their answers, batches of so many events. Answers figures. */
+  async append(milliseconds, appenders, batch) {
+    const events = Array.from({ length: Number(batch) }, () => event);
+    const actors = Array.from({ length: Number(appenders) }, () => () => log.append(events));
+    return JSON.stringify(await closedLoop(actors, Number(milliseconds)));
+  },
+  /** Appends to a plain file for so long, waiting for the disk each time. Answers figures. */
+  async sync(milliseconds) {
+    const file = openSync(join(folder, 'floor'), 'a');
+    const line = `id: floor000.1\ndata: ${DATA}\n\n`;
+    const append = async (): Promise<void> => {
+      writeSync(file, line);
+      fdatasyncSync(file);
+    };
+    const figures = await closedLoop([append], Number(milliseconds));
+    closeSync(file);
+    return JSON.stringify(figures);
+  },
+  /** Appends so many events, in batches. */
+  async fill(count) {
+    const events = Array.from({ length: 1_000 }, () => event);
+    for (let rest = Number(count); rest > 0; rest -= events.length) await log.append(events.slice(0, rest));
+    return log.head().seq;
+  },
+  /** Reads everything there is, page by page. Answers figures. */
+  async read() {
+    const through = log.head().seq;
+    const selection = { topics: ['readings'], private: true };
+    let bytes = 0;
+    const before = cpuMicroseconds();
+    const start = performance.now();
+    for (let after = 0; after < through;) {
+      const page = await log.read({ selection, after, through, maxBytes: PAGE_BYTES });
+      for (const { frame } of page.entries) bytes += frame.length;
+      after = page.through;
+    }
+    const seconds = (performance.now() - start) / 1000;
+    const cpu = cpuMicroseconds() - before;
+    return JSON.stringify({ perSecond: through / seconds, megabytes: bytes / 1e6 / seconds, cpu: cpu / through });
+  },
+});
+await log.close();

@@ -1,0 +1,207 @@
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { createServer, Hub, HubError, MemoryLog, PROBLEMS, type ProblemName } from '@tidings/hub';
+import { ServerError, type EventLog } from '@tidings/server';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Listener } from './listener.ts';
+import { ask, problemOf, startHub, type Reply } from './test-hub.ts';
+
+/** A hub on a log that fails as it is told to. */
+async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | undefined) => void }> {
+  let failure: Error | undefined;
+  const memory = new MemoryLog();
+  const log: EventLog = {
+    append: (...args) => (failure ? Promise.reject(failure) : memory.append(...args)),
+    read: (request) => memory.read(request),
+    tail: (listener) => memory.tail(listener),
+    head: () => memory.head(),
+    find: (id) => memory.find(id),
+    beforeLast: (...args) => memory.beforeLast(...args),
+    topics: () => memory.topics(),
+    trim: () => memory.trim(),
+    close: () => memory.close(),
+  };
+  const server = createServer(new Hub({ log }));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('The server has no port');
+  return {
+    port: address.port,
+    fail: (error) => {
+      failure = error;
+    },
+  };
+}
+
+/** A request that is answered with each problem (PROTOCOL §10). */
+const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
+  'invalid-topic': async () => (await startHub()).ask('GET', '/topics/%00'),
+  'invalid-parameter': async () => (await startHub()).ask('GET', '/topics/a?x'),
+  'invalid-event': async () => (await startHub()).ask('POST', '/topics/a?id='),
+  unauthorized: async () => (await startHub({ key: 'a-key-of-the-hub' })).ask('GET', '/topics/a'),
+  'origin-not-allowed': async () =>
+    (await startHub()).ask('POST', '/topics/a', { headers: { origin: 'https://x.example' } }),
+  'host-not-allowed': async () => (await startHub()).ask('GET', '/topics/a', { headers: { host: 'x.example' } }),
+  'not-found': async () => (await startHub()).ask('GET', '/nothing'),
+  'method-not-allowed': async () => (await startHub()).ask('DELETE', '/topics/a'),
+  'too-large': async () => (await startHub({ limits: { maxEventBytes: 1 } })).ask('POST', '/topics/a', { body: 'xx' }),
+  'too-many-matchers': async () => (await startHub()).ask('GET', `/topics?${'match=a&'.repeat(101)}`),
+  'too-many-listeners-of-address': async () => {
+    const hub = await startHub({ limits: { maxListenersPerAddress: 1 } });
+    await Listener.open(hub.port, '/topics/a');
+    return hub.ask('GET', '/topics/a');
+  },
+  'too-many-listeners': async () => {
+    const hub = await startHub({ limits: { maxListeners: 1 } });
+    await Listener.open(hub.port, '/topics/a');
+    return hub.ask('GET', '/topics/a');
+  },
+  internal: async () => {
+    const hub = await hubOnFailingLog();
+    hub.fail(new Error('broken'));
+    return ask(hub.port, 'POST', '/topics/a');
+  },
+  'not-stored': async () => {
+    const hub = await hubOnFailingLog();
+    hub.fail(new ServerError('ERR_NOT_STORED', 'the disk is full'));
+    return ask(hub.port, 'POST', '/topics/a');
+  },
+  draining: async () => {
+    const { hub, port } = await startHub();
+    await hub.close();
+    return ask(port, 'GET', '/topics/a');
+  },
+};
+
+describe('errors', () => {
+  test.each(Object.entries(CAUSES))('%s is told as a problem document', async (name, cause) => {
+    const reply = await cause();
+    const { status, title } = PROBLEMS[name as ProblemName];
+    expect(problemOf(reply)).toBe(name);
+    const { detail, ...rest } = JSON.parse(reply.text) as { detail: string };
+    expect(rest).toEqual({ type: `https://tidings.dev/problems/${name}`, title, status });
+    expect(detail).toMatch(/^\S.*[^.\s]$/);
+    expect(reply.headers['cache-control']).toBe('no-store');
+    if (name === 'draining' || name.startsWith('too-many-listeners'))
+      expect(reply.headers['retry-after']).toMatch(/^\d+$/);
+  });
+
+  test('are all in the protocol, with their status, and no others are', () => {
+    const protocol = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8');
+    const [, section = ''] = /\n## 10 Errors\n([^]*?)\n## /.exec(protocol) ?? [];
+    const rows = [...section.matchAll(/^\| `([a-z-]+)` \| (\d+) \|/gm)].map(([, name, status]) => [
+      name,
+      Number(status),
+    ]);
+    expect(new Map(rows as [string, number][])).toEqual(
+      new Map(Object.entries(PROBLEMS).map(([name, { status }]) => [name, status])),
+    );
+  });
+
+  test.each(['/nothing', '/topic/a', '/TOPICS/a', '/topicsx', '//topics/a'])('there is nothing at %s', async (path) => {
+    const hub = await startHub();
+    expect(problemOf(await hub.ask('GET', path))).toBe('not-found');
+  });
+
+  test('a request whose URL or host is none is refused', async () => {
+    const hub = await startHub();
+    for (const head of [
+      'GET * HTTP/1.1\r\nHost: localhost',
+      'GET / HTTP/1.1\r\nHost: a b',
+      'GET / HTTP/1.1\r\nHost: [',
+    ]) {
+      const socket = connect(hub.port, '127.0.0.1');
+      socket.write(`${head}\r\nConnection: close\r\n\r\n`);
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+});
+
+describe('limits', () => {
+  test('100 matchers are allowed, of both kinds together', async () => {
+    const hub = await startHub();
+    const matchers = (count: number): string => 'match=a&match_urlpattern=a&'.repeat(count / 2);
+    expect((await Listener.open(hub.port, `/topics?${matchers(100)}`)).response.statusCode).toBe(200);
+    expect(problemOf(await hub.ask('GET', `/topics?${matchers(102)}`))).toBe('too-many-matchers');
+  });
+
+  test('a listener that leaves makes room for another', async () => {
+    const hub = await startHub({ limits: { maxListeners: 2, maxListenersPerAddress: 2 } });
+    const first = await Listener.open(hub.port, '/topics/a');
+    const list = await Listener.open(hub.port, '/topics', { accept: 'text/event-stream' });
+    for (const leaving of [first, list]) {
+      expect(problemOf(await hub.ask('GET', '/topics/a'))).toBe('too-many-listeners');
+      leaving.close();
+      await expect.poll(async () => (await Listener.open(hub.port, '/topics/a')).response.statusCode).toBe(200);
+    }
+  });
+
+  test('hold for listeners that come at the same time', async () => {
+    const { hub } = await startHub({ limits: { maxListeners: 3 } });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => hub.fetch(new Request('http://localhost/topics/a'))),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
+    for (const { body } of answers) await body?.cancel();
+    const again = await hub.fetch(new Request('http://localhost/topics/a'));
+    expect(again.status).toBe(200);
+    await again.body?.cancel();
+  });
+
+  test.each([0, -1, 1.5, Number.NaN])('of %s are refused', (value) => {
+    expect(() => new Hub({ log: new MemoryLog(), limits: { maxMatchers: value } })).toThrow(HubError);
+  });
+});
+
+describe('health', () => {
+  test('is ok while the hub can publish', async () => {
+    const hub = await startHub();
+    await Listener.open(hub.port, '/topics/a');
+    await hub.publish('a', 'x');
+    const reply = await hub.ask('GET', '/healthz');
+    expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
+    expect(JSON.parse(reply.text)).toEqual({ status: 'ok', epoch: hub.epoch, cursor: hub.cursor(1), listeners: 1 });
+    expect((await hub.ask('HEAD', '/healthz')).status).toBe(200);
+    expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD');
+  });
+
+  test('fails after a write failed, until one succeeds', async () => {
+    const hub = await hubOnFailingLog();
+    const health = async (): Promise<unknown[]> => {
+      const { status, text } = await ask(hub.port, 'GET', '/healthz');
+      const document = JSON.parse(text) as { status: string; reason?: string };
+      return [status, document.status, document.reason];
+    };
+    hub.fail(new ServerError('ERR_NOT_STORED', 'the disk is full'));
+    expect((await ask(hub.port, 'POST', '/topics/a')).status).toBe(507);
+    expect(await health()).toEqual([503, 'failing', 'the disk is full']);
+    expect(await health()).toEqual([503, 'failing', 'the disk is full']);
+    const stream = { headers: { 'content-type': 'text/event-stream' }, body: ': nothing to write\n\n' };
+    expect((await ask(hub.port, 'POST', '/topics/a', stream)).status).toBe(200);
+    expect(await health()).toEqual([503, 'failing', 'the disk is full']);
+    hub.fail(undefined);
+    expect((await ask(hub.port, 'POST', '/topics/a')).status).toBe(200);
+    expect(await health()).toEqual([200, 'ok', undefined]);
+  });
+});
+
+describe('the page', () => {
+  test('is at /', async () => {
+    const hub = await startHub({ page: '<p>ä</p>' });
+    const reply = await hub.ask('GET', '/');
+    expect([reply.status, reply.headers['content-type'], reply.text]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+      '<p>ä</p>',
+    ]);
+    expect((await hub.ask('HEAD', '/')).text).toBe('');
+    expect(problemOf(await hub.ask('POST', '/'))).toBe('method-not-allowed');
+    expect(problemOf(await (await startHub()).ask('GET', '/'))).toBe('not-found');
+  });
+});

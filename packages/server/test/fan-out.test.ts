@@ -1,0 +1,429 @@
+import {
+  FanOut,
+  findStart,
+  MemoryLog,
+  ServerError,
+  type EventLog,
+  type FanOutOptions,
+  type LogEntry,
+  type LogRetention,
+  type StartRequest,
+  type View,
+} from '@tidings/server';
+import { describe, expect, test } from 'vitest';
+import { FakeSink } from './model/fake-sink.ts';
+
+const VIEW: View = { key: 'a', selection: { topics: ['a'], private: false } };
+const FROM_NOW = 'event: tidings-heartbeat\nid: e.0\ndata:\n\n';
+
+/** A fan-out whose ticks and clock the test moves. */
+class Rig {
+  readonly log: MemoryLog;
+  readonly fanOut: FanOut;
+  now = 0;
+  readonly #scheduled: (() => void)[] = [];
+
+  constructor(options: FanOutOptions & { retention?: LogRetention; wrap?: (log: MemoryLog) => EventLog } = {}) {
+    const { retention = {}, wrap = (log) => log, ...fanOut } = options;
+    const now = (): number => this.now;
+    this.log = new MemoryLog({ retention, now, epoch: 'e' });
+    this.fanOut = new FanOut(wrap(this.log), {
+      maxBacklogBytes: 200,
+      keepAliveMs: 1000,
+      now,
+      schedule: (run) => this.#scheduled.push(run),
+      ...fanOut,
+    });
+  }
+
+  get scheduled(): number {
+    return this.#scheduled.length;
+  }
+
+  async publish(topic: string, ...data: string[]): Promise<void> {
+    for (const text of data) await this.log.append([{ topics: [topic], fields: { data: text } }]);
+  }
+
+  async listen(request: StartRequest = {}, view: View = VIEW, highWaterMark = 100): Promise<FakeSink> {
+    const sink = new FakeSink(highWaterMark);
+    this.fanOut.subscribe(sink, view, await findStart(this.log, view.selection, request));
+    return sink;
+  }
+
+  /** Runs ticks until there is nothing more to do. */
+  async settle(): Promise<void> {
+    while (this.#scheduled.length > 0) await this.tick();
+  }
+
+  async tick(): Promise<void> {
+    for (const run of this.#scheduled.splice(0)) run();
+    await settled();
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+}
+
+const frame = (seq: number, data: string): string => `id: e.${seq}\ndata: ${data}\n\n`;
+
+describe('a tick', () => {
+  test('is one write for each subscriber, however many events it holds', async () => {
+    const rig = new Rig();
+    const sinks = [await rig.listen(), await rig.listen()];
+    await rig.publish('a', '1', '2', '3');
+    expect(rig.scheduled).toBe(1);
+    await rig.tick();
+    for (const sink of sinks) {
+      expect(sink.chunks).toHaveLength(2);
+      expect(sink.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2') + frame(3, '3'));
+    }
+  });
+
+  test('is put together once: every member of a cohort is given the very same chunk', async () => {
+    const rig = new Rig();
+    const one = await rig.listen();
+    const other = await rig.listen({}, { ...VIEW, selection: { ...VIEW.selection } });
+    await rig.publish('a', '1', '2');
+    await rig.tick();
+    expect(one.chunks[1]).toBe(other.chunks[1]);
+    expect(one.chunks[1]!.chunked).toBe(other.chunks[1]!.chunked);
+  });
+
+  test('of one event is that event’s frame, not a copy', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    let told: LogEntry | undefined;
+    rig.log.tail(([entry]) => {
+      told = entry;
+    });
+    await rig.publish('a', '1');
+    await rig.tick();
+    expect(sink.chunks[1]!.bytes).toBe(told!.frame);
+  });
+
+  test('writes nothing to those whose topics were silent', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    expect(sink.text).toBe(FROM_NOW);
+  });
+
+  test('gives an event to a cohort once, though several of its topics and its pattern select it', async () => {
+    const rig = new Rig();
+    const view: View = { key: 'ab', selection: { topics: ['a', 'b'], test: () => true, private: false } };
+    const sink = await rig.listen({}, view);
+    await rig.log.append([{ topics: ['a', 'b', 'c'], fields: { data: '1' } }]);
+    await rig.tick();
+    expect(sink.text).toBe(FROM_NOW + frame(1, '1'));
+  });
+
+  test('holds what a view makes of an entry, live and read from the log', async () => {
+    const rig = new Rig();
+    const view: View = { ...VIEW, render: (entry) => Buffer.from(`id: ${entry.id}\ndata: rendered\n\n`) };
+    await rig.publish('a', '1');
+    const sink = await rig.listen({ lastEventId: 'earliest' }, view);
+    await rig.settle();
+    await rig.publish('a', '2');
+    await rig.tick();
+    expect(sink.text).toBe(`:\n\n${frame(1, 'rendered')}${frame(2, 'rendered')}`);
+  });
+
+  test('asks the log for a bounded number of pages, and the next one for the rest', async () => {
+    let reads = 0;
+    const count = (log: MemoryLog): EventLog =>
+      new Proxy(log, {
+        get: (target, name: keyof MemoryLog) => {
+          if (name === 'read') reads += 1;
+          const value = target[name];
+          return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+        },
+      });
+    const rig = new Rig({ wrap: count });
+    for (let n = 0; n < 40; n += 1) await rig.listen({ lastEventId: 'earliest' });
+    await rig.tick();
+    expect(reads).toBe(32);
+    await rig.tick();
+    expect(reads).toBe(40);
+  });
+});
+
+describe('a listener', () => {
+  test('is told its position at once when it comes without a cursor', async () => {
+    const rig = new Rig();
+    await rig.publish('b', '1', '2');
+    expect((await rig.listen()).text).toBe('event: tidings-heartbeat\nid: e.2\ndata:\n\n');
+    const last = await rig.listen({ last: 5 }, { key: 'b', selection: { topics: ['b'], private: false } });
+    await rig.settle();
+    expect(last.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2'));
+  });
+
+  test('is sent a comment at once when it comes with a cursor', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen({ lastEventId: 'e.0' });
+    expect(sink.text).toBe(':\n\n');
+  });
+
+  test('begins with the next event, though a tick is under way', async () => {
+    const rig = new Rig();
+    const first = await rig.listen();
+    await rig.publish('a', '1');
+    const second = await rig.listen();
+    await rig.publish('a', '2');
+    await rig.tick();
+    expect(first.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2'));
+    expect(second.text).toBe(`event: tidings-heartbeat\nid: e.1\ndata:\n\n${frame(2, '2')}`);
+  });
+
+  test('that catches up is read to at the pace of its transport, a page at a time', async () => {
+    const rig = new Rig();
+    const large = 'x'.repeat(60_000);
+    await rig.publish('a', large, large, large, large, '5');
+    const sink = await rig.listen({ lastEventId: 'earliest' }, VIEW, 1000);
+    const seen: number[] = [];
+    for (;;) {
+      await rig.settle();
+      seen.push(sink.take().length);
+      if (rig.scheduled === 0) break;
+    }
+    // Two of the large events reach the size of a page.
+    expect(seen.map((bytes) => Math.round(bytes / 60_000))).toEqual([2, 2, 0]);
+    await rig.publish('a', '6');
+    await rig.tick();
+    expect(sink.text.endsWith(frame(5, '5') + frame(6, '6'))).toBe(true);
+  });
+
+  test('whose log cannot be read sees a broken stream', async () => {
+    const broken = (log: MemoryLog): EventLog =>
+      new Proxy(log, {
+        get: (target, name: keyof MemoryLog) => {
+          if (name === 'read') return () => Promise.reject(new Error('the disk is gone'));
+          const value = target[name];
+          return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+        },
+      });
+    const rig = new Rig({ wrap: broken });
+    const sink = await rig.listen({ lastEventId: 'earliest' });
+    await rig.settle();
+    expect(sink.state).toBe('destroyed');
+    expect(rig.fanOut.listeners).toBe(0);
+  });
+
+  test('counts from its beginning to its end, for the topics that it would get', async () => {
+    const rig = new Rig();
+    const sinks = [
+      await rig.listen(),
+      await rig.listen({ lastEventId: 'earliest' }),
+      await rig.listen({}, { key: 'p', selection: { topics: [], test: (topic) => topic < 'c', private: false } }),
+    ];
+    const counts = (): number[] => [rig.fanOut.listeners, ...['a', 'b', 'c'].map((t) => rig.fanOut.listenersOf(t))];
+    expect(counts()).toEqual([3, 3, 1, 0]);
+    for (const sink of sinks) sink.leave();
+    expect(counts()).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('a slow listener', () => {
+  test('is caught up from the log once it has drained, and loses nothing', async () => {
+    const rig = new Rig();
+    const [slow, quick] = [await rig.listen(), await rig.listen()];
+    for (let n = 1; n <= 50; n += 1) {
+      await rig.publish('a', String(n));
+      await rig.tick();
+      quick.take();
+    }
+    const bound = 200 + frame(50, '50').length;
+    expect(slow.backlog).toBeLessThanOrEqual(bound);
+    slow.take();
+    await rig.settle();
+    slow.take();
+    await rig.publish('a', '51');
+    await rig.tick();
+    expect(slow.text).toBe(quick.text);
+    expect(slow.chunks.at(-1)).toBe(quick.chunks.at(-1));
+  });
+
+  test('is told what was trimmed while it did not read', async () => {
+    const rig = new Rig({ retention: { maxEvents: 2 }, maxBacklogBytes: 0 });
+    const slow = await rig.listen({}, VIEW, 1);
+    const gap = `event: tidings-gap\nid: e.10\ndata: {"after":"e.0","resumedAt":"e.10","reason":"trimmed"}\n\n`;
+    for (let n = 1; n <= 12; n += 1) {
+      await rig.publish('a', String(n));
+      await rig.tick();
+    }
+    slow.take();
+    await rig.settle();
+    expect(slow.text).toBe(FROM_NOW + gap + frame(11, '11') + frame(12, '12'));
+  });
+});
+
+describe('a gap', () => {
+  test('names the id that the listener came with, and later ones the place where it was', async () => {
+    const rig = new Rig({ retention: { maxEvents: 1 }, maxBacklogBytes: 0 });
+    const view: View = { key: 'ab', selection: { topics: ['a', 'b'], private: false } };
+    await rig.log.append([{ topics: ['a'], fields: { data: '1', id: 'mine' } }]);
+    // It is found before it is trimmed, and read for after.
+    const sink = await rig.listen({ lastEventId: 'mine' }, view, 1);
+    await rig.publish('a', '2', '3');
+    await rig.settle();
+    await rig.publish('a', '4', '5');
+    await rig.settle();
+    sink.take();
+    await rig.settle();
+    const told = [...sink.text.matchAll(/"after":"(.+?)"/g)].map(([, after]) => after);
+    expect(told).toEqual(['mine', 'e.3']);
+  });
+});
+
+describe('a keep-alive', () => {
+  const COMMENT = ':\n\n';
+  const heartbeat = (seq: number): string => `event: tidings-heartbeat\nid: e.${seq}\ndata:\n\n`;
+
+  test('moves the cursor of a quiet cohort, and is a comment where there is nothing to move', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    await rig.publish('b', '1', '2');
+    await rig.tick();
+    for (rig.now = 1000; rig.now <= 3000; rig.now += 1000) rig.fanOut.sweep();
+    expect(sink.text).toBe(FROM_NOW + heartbeat(2) + COMMENT + COMMENT);
+    await rig.publish('b', '3');
+    await rig.tick();
+    rig.fanOut.sweep();
+    expect(sink.text.endsWith(COMMENT + heartbeat(3))).toBe(true);
+  });
+
+  test('is not sent to a cohort that has been written to', async () => {
+    const rig = new Rig();
+    const busy = await rig.listen();
+    const quiet = await rig.listen({}, { key: 'b', selection: { topics: ['b'], private: false } });
+    rig.now = 999;
+    await rig.publish('a', '1');
+    await rig.tick();
+    rig.now = 1500;
+    rig.fanOut.sweep();
+    expect(busy.text).toBe(FROM_NOW + frame(1, '1'));
+    expect(quiet.text).toBe(FROM_NOW + heartbeat(1));
+  });
+
+  test('does not move the cursor past events that the tick still holds', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    await rig.publish('a', '2');
+    rig.now = 1000;
+    rig.fanOut.sweep();
+    await rig.tick();
+    expect(sink.text).toBe(FROM_NOW + heartbeat(1) + frame(2, '2'));
+  });
+
+  test('tells the position to one who came back with an older cursor, though the others know it', async () => {
+    const rig = new Rig();
+    await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    rig.now = 1000;
+    rig.fanOut.sweep();
+    const back = await rig.listen({ lastEventId: 'e.0' });
+    await rig.settle();
+    rig.now = 2000;
+    rig.fanOut.sweep();
+    expect(back.text).toBe(COMMENT + heartbeat(1));
+  });
+
+  test('is never sent with keepAliveMs 0', async () => {
+    const rig = new Rig({ keepAliveMs: 0 });
+    const sink = await rig.listen();
+    rig.now = 1e9;
+    rig.fanOut.sweep();
+    expect(sink.text).toBe(FROM_NOW);
+  });
+});
+
+describe('the end', () => {
+  test('finish ends a listener when it has everything, one that catches up and one that is slow included', async () => {
+    const rig = new Rig();
+    const live = await rig.listen();
+    const slow = await rig.listen({}, VIEW, 1);
+    for (let n = 1; n <= 20; n += 1) {
+      await rig.publish('a', String(n));
+      await rig.tick();
+      live.take();
+    }
+    rig.fanOut.finish(20);
+    const late = await rig.listen({ lastEventId: 'e.18' });
+    await rig.settle();
+    const sinks = [live, late];
+    for (const sink of sinks) sink.take();
+    expect(sinks.map((sink) => sink.state)).toEqual(['ended', 'ended']);
+    expect(slow.state).toBe('open');
+    while (slow.state === 'open') {
+      slow.take();
+      await rig.settle();
+    }
+    slow.take();
+    await settled();
+    expect(slow.text).toBe(live.text);
+    expect(late.text).toBe(`:\n\n${frame(19, '19')}${frame(20, '20')}`);
+    expect(rig.fanOut.listeners).toBe(0);
+  });
+
+  test('finish waits for events that are still to come', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    rig.fanOut.finish(2);
+    await rig.publish('a', '1');
+    await rig.tick();
+    expect(sink.state).toBe('open');
+    await rig.publish('a', '2');
+    await rig.tick();
+    sink.take();
+    expect(sink.state).toBe('ended');
+    expect(sink.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2'));
+  });
+
+  test('drain gives everyone a time of its own to come back, those to come included', async () => {
+    const rig = new Rig();
+    const live = [await rig.listen(), await rig.listen()];
+    const behind = await rig.listen({ lastEventId: 'earliest' });
+    await rig.publish('a', '1');
+    const chances = [0, 0.25, 0.5, 0.999];
+    rig.fanOut.drain(4000, () => chances.shift()!);
+    const late = await rig.listen();
+    const retry = (ms: number): string => `retry: ${ms}\n\n`;
+    expect(live.map((sink) => sink.text)).toEqual([
+      FROM_NOW + frame(1, '1') + retry(1000),
+      FROM_NOW + frame(1, '1') + retry(2000),
+    ]);
+    expect(live.map((sink) => sink.state)).toEqual(['ending', 'ending']);
+    expect(behind.state).toBe('destroyed');
+    expect([late.text, late.state]).toEqual([retry(4996), 'ending']);
+    for (const sink of [...live, late]) sink.take();
+    await settled();
+    expect(rig.fanOut.listeners).toBe(0);
+  });
+
+  test('close breaks everyone off and hears no more of the log', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    rig.fanOut.close();
+    await rig.publish('a', '1');
+    await rig.settle();
+    expect([sink.text, sink.state, rig.fanOut.listeners]).toEqual([FROM_NOW, 'destroyed', 0]);
+  });
+});
+
+describe('options', () => {
+  const bad: FanOutOptions[] = [
+    { maxBacklogBytes: -1 },
+    { maxBacklogBytes: 1.5 },
+    { maxBacklogBytes: Number.NaN },
+    { keepAliveMs: -1 },
+    { keepAliveMs: 2 ** 31 },
+  ];
+  test.each(bad)('%o is refused with ERR_INVALID_OPTION', (options) => {
+    expect(() => new FanOut(new MemoryLog(), options)).toThrow(ServerError);
+    expect(() => new FanOut(new MemoryLog(), options)).toThrow(/option (maxBacklogBytes|keepAliveMs) is/);
+  });
+});

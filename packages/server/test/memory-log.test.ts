@@ -1,0 +1,63 @@
+import { KEY_LIFETIME_MS, MemoryLog, ServerError, type LogRetention, type NewEvent } from '@tidings/server';
+import { eventLogContract } from '@tidings/server/testing';
+import { describe, expect, test } from 'vitest';
+
+const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
+const ALL = { topics: ['a'], private: true };
+
+describe('MemoryLog as an EventLog', () => {
+  for (const { name, durable, run } of eventLogContract) {
+    test.skipIf(durable)(name, () =>
+      run((options) => {
+        const log = new MemoryLog(options);
+        return Promise.resolve({ log, dispose: () => log.close() });
+      }),
+    );
+  }
+});
+
+describe('MemoryLog', () => {
+  test('begins a new epoch each time, or the one it is given', () => {
+    expect(new MemoryLog({ epoch: 'abc9' }).head()).toEqual({ epoch: 'abc9', seq: 0 });
+    const epochs = new Set(Array.from({ length: 100 }, () => new MemoryLog().head().epoch));
+    expect(epochs.size).toBeGreaterThan(90);
+  });
+
+  test('applies its retention with each append', async () => {
+    const log = new MemoryLog({ retention: { maxEvents: 2 } });
+    for (let n = 0; n < 5; n += 1) await log.append([EVENT]);
+    const { entries, trimmedThrough } = await log.read({ selection: ALL, after: 0, through: 5, maxBytes: 1e6 });
+    expect(entries.map((entry) => entry.seq)).toEqual([4, 5]);
+    expect(trimmedThrough).toBe(3);
+  });
+
+  test('has stored a batch and told the tails when append returns its promise', () => {
+    const log = new MemoryLog();
+    const told: number[] = [];
+    log.tail((batch) => told.push(batch.length));
+    void log.append([EVENT, EVENT]);
+    expect([log.head().seq, told]).toEqual([2, [2]]);
+  });
+
+  test('forgets the oldest keys where there are too many', async () => {
+    const log = new MemoryLog({ retention: { maxEvents: 0 }, now: () => 0 });
+    for (let n = 0; n <= 100_000; n += 1) await log.append([EVENT], { key: String(n) });
+    expect((await log.append([EVENT], { key: '1' })).seq).toBe(2);
+    expect((await log.append([EVENT], { key: '0' })).seq).toBe(100_002);
+    expect(KEY_LIFETIME_MS).toBe(86_400_000);
+  });
+
+  const bad: LogRetention[] = [
+    { maxEvents: -1 },
+    { maxBytes: 1.5 },
+    { maxAgeMs: Number.NaN },
+    { maxAgeMs: Number.POSITIVE_INFINITY },
+    { perTopic: [{ matches: () => true, maxEvents: -1 }] },
+  ];
+  test.each(bad)('refuses the retention %o', (retention) => {
+    expect(() => new MemoryLog({ retention })).toThrow(ServerError);
+    expect(() => new MemoryLog({ retention })).toThrow(
+      /The option retention\.\w+ is .+, but must be an integer from 0/,
+    );
+  });
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { EARLIEST, findStart, parseCursor, type FanOut, type StartRequest, type View } from '@tidings/server';
+import { EventStreamDecoder } from '@tidings/wire';
+import { FakeSink, type DrainMode } from './fake-sink.ts';
+import type { Published } from './published.ts';
+import type { ScriptedLog } from './scripted-log.ts';
+import { StreamCheck, type ExpectedStart } from './stream-check.ts';
+
+export interface World {
+  readonly published: Published;
+  readonly log: ScriptedLog;
+  readonly fanOut: FanOut;
+  readonly highWaterMark: number;
+  readonly drainMode: DrainMode;
+  /** What broke where no step of the script could see it. */
+  readonly failures: Error[];
+}
+
+/** A listener as a browser is one: it reads what comes, and comes back with the last event ID that it has read. */
+export class Listener {
+  readonly view: View;
+  sink: FakeSink | undefined;
+  check: StreamCheck | undefined;
+  /** A connection has been asked for and not begun. */
+  connecting = false;
+  readonly #world: World;
+  readonly #request: StartRequest;
+  #left = 0;
+  #lastEventId = '';
+  #decoder = new EventStreamDecoder({ onEvent: () => {} });
+
+  constructor(world: World, view: View, request: StartRequest) {
+    this.#world = world;
+    this.view = view;
+    this.#request = request;
+  }
+
+  connect(): void {
+    if (this.connecting || this.sink) return;
+    this.connecting = true;
+    const { log, fanOut, failures } = this.#world;
+    const lastEventId = this.#lastEventId || this.#request.lastEventId;
+    const request = { ...this.#request, lastEventId };
+    const expected = this.#expect(request);
+    const left = this.#left;
+    findStart(log, this.view.selection, request).then(
+      (start) => {
+        if (this.#left !== left) return;
+        this.connecting = false;
+        this.#decoder = new EventStreamDecoder({ lastEventId: this.#lastEventId, onEvent: () => {} });
+        const check = new StreamCheck(this.#world.published, log, this.view.selection, expected);
+        this.check = check;
+        this.sink = new FakeSink(this.#world.highWaterMark, this.#world.drainMode, (bytes) =>
+          this.#written(check, bytes),
+        );
+        // Each listener comes with a view of its own, as requests do; the key makes them one cohort.
+        fanOut.subscribe(this.sink, { ...this.view, selection: { ...this.view.selection } }, start);
+      },
+      (error: unknown) => failures.push(error as Error),
+    );
+  }
+
+  take(count: number): void {
+    if (!this.sink) return;
+    // A copy: what is taken next may be written into the same memory.
+    this.#decoder.write(Uint8Array.from(this.sink.take(count)));
+    this.#lastEventId = this.#decoder.lastEventId;
+  }
+
+  leave(): void {
+    this.#left += 1;
+    this.connecting = false;
+    this.check = undefined;
+    this.sink?.leave();
+    this.sink = undefined;
+  }
+
+  // An assertion that fails inside the code under test must not be swallowed by it.
+  #written(check: StreamCheck, bytes: Uint8Array): void {
+    try {
+      assert.equal(check, this.check, 'a listener that had gone was written to');
+      check.write(bytes);
+    } catch (error) {
+      this.#world.failures.push(error as Error);
+    }
+  }
+
+  #expect({ lastEventId = '', last }: StartRequest): ExpectedStart {
+    const { published } = this.#world;
+    const { head } = published;
+    if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused: true };
+    if (lastEventId === '') {
+      if (last === undefined) return { head, after: undefined, announced: true, excused: false };
+      return { head, after: published.beforeLast(this.view.selection, last), announced: true, excused: true };
+    }
+    const cursor = parseCursor(lastEventId);
+    if (cursor?.epoch === published.epoch && cursor.seq <= head) {
+      return { head, after: cursor.seq, announced: false, excused: false };
+    }
+    const event = published.find(lastEventId);
+    if (event) return { head, after: event.seq, announced: false, excused: false, sent: lastEventId };
+    const reason = cursor?.epoch === published.epoch ? 'ahead' : cursor ? 'foreign' : 'unknown';
+    return { head, after: 0, announced: false, excused: false, sent: lastEventId, misplaced: reason };
+  }
+}
+
+export const VIEWS: readonly View[] = [
+  { key: 'a', selection: { topics: ['a'], private: false } },
+  { key: 'a with rights', selection: { topics: ['a'], private: true } },
+  { key: 'b', selection: { topics: ['b'], private: false } },
+  { key: 'a b', selection: { topics: ['a', 'b'], private: false } },
+  { key: 'a, pattern', selection: { topics: ['a'], test: (topic) => topic > 'b', private: true } },
+  { key: 'pattern', selection: { topics: [], test: (topic) => topic !== 'b', private: false } },
+];

@@ -1,0 +1,94 @@
+import type { LogRetention, NewEvent, Selection } from '@tidings/server';
+
+/** An event as the model remembers it. */
+export interface PublishedEvent {
+  readonly seq: number;
+  readonly id: string;
+  readonly topics: readonly string[];
+  readonly private: boolean;
+  readonly time: number;
+  /** The step at which retention removed it. */
+  trimmedAt: number;
+}
+
+/**
+ * The simple list of everything that was published, and what retention should have done to it: written down again, apart from the
+ * code under test, for bounds by count and age.
+ */
+export class Published {
+  readonly events: PublishedEvent[] = [];
+  readonly epoch: string;
+  /** Counts the script's steps. */
+  step = 0;
+  readonly #retention: LogRetention;
+
+  constructor(epoch: string, retention: LogRetention) {
+    this.epoch = epoch;
+    this.#retention = retention;
+  }
+
+  get head(): number {
+    return this.events.length;
+  }
+
+  cursor(seq: number): string {
+    return `${this.epoch}.${seq}`;
+  }
+
+  append(batch: readonly NewEvent[], now: number): void {
+    for (const event of batch) {
+      const seq = this.head + 1;
+      const id = event.fields.id ?? this.cursor(seq);
+      const { topics } = event;
+      this.events.push({ seq, id, topics, private: event.private === true, time: now, trimmedAt: Infinity });
+    }
+    this.trim(now);
+  }
+
+  trim(now: number): void {
+    for (const rule of this.#retention.perTopic ?? []) {
+      for (const topic of new Set(this.events.flatMap((event) => event.topics))) {
+        if (rule.matches(topic))
+          this.#cut(
+            this.#kept().filter((event) => event.topics.includes(topic)),
+            rule.maxEvents,
+          );
+      }
+    }
+    this.#cut(this.#kept(), this.#retention.maxEvents);
+    const { maxAgeMs = Infinity } = this.#retention;
+    for (const event of this.#kept()) if (now - event.time > maxAgeMs) event.trimmedAt = this.step;
+  }
+
+  matching(selection: Selection): PublishedEvent[] {
+    return this.events.filter(
+      (event) =>
+        (selection.private || !event.private) &&
+        event.topics.some((topic) => selection.topics.includes(topic) || selection.test?.(topic) === true),
+    );
+  }
+
+  /** The highest sequence number that is trimmed of a selection. */
+  trimmedThrough(selection: Selection): number {
+    return this.matching(selection).findLast((event) => event.trimmedAt < Infinity)?.seq ?? 0;
+  }
+
+  /** The earliest kept event with a publisher's id. */
+  find(id: string): PublishedEvent | undefined {
+    return this.#kept().find((event) => event.id === id);
+  }
+
+  beforeLast(selection: Selection, count: number): number {
+    const kept = this.matching(selection).filter((event) => event.trimmedAt === Infinity);
+    const first = kept.slice(Math.max(0, kept.length - count))[0];
+    return first ? first.seq - 1 : this.head;
+  }
+
+  #kept(): PublishedEvent[] {
+    return this.events.filter((event) => event.trimmedAt === Infinity);
+  }
+
+  #cut(events: PublishedEvent[], maxEvents = Infinity): void {
+    for (const event of events.slice(0, Math.max(0, events.length - maxEvents))) event.trimmedAt = this.step;
+  }
+}

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { GAP_TYPE, HEARTBEAT_TYPE, parseCursor, type Selection } from '@tidings/server';
+import { EventStreamDecoder, type EventMessage } from '@tidings/wire';
+import type { Published, PublishedEvent } from './published.ts';
+import type { ReadRecord, ScriptedLog } from './scripted-log.ts';
+
+/** Where the model says that a connection begins. */
+export interface ExpectedStart {
+  /** The sequence number behind which it goes on; undefined for "from now on". */
+  readonly after: number | undefined;
+  /** The listener is told its position first. */
+  readonly announced: boolean;
+  /** What was trimmed before the first page was read is not missed, up to where the head was. */
+  readonly excused: boolean;
+  readonly head: number;
+  /** What was sent, where that is no cursor. */
+  readonly sent?: string;
+  readonly misplaced?: string;
+}
+
+/** Checks every byte that is written to one connection against the list of everything published. */
+export class StreamCheck {
+  readonly #published: Published;
+  readonly #log: ScriptedLog;
+  readonly #selection: Selection;
+  readonly #start: ExpectedStart;
+  readonly #decoder: EventStreamDecoder;
+  /** Everything selected up to here has been delivered or told to be missing. */
+  #position: number;
+  /** Selected events up to here that are trimmed have been told to be missing. */
+  #told = 0;
+  #blocks = 0;
+  /** For each gap the events that justify it. */
+  readonly #gaps: Set<number>[] = [];
+  readonly #readsBefore: number;
+
+  constructor(published: Published, log: ScriptedLog, selection: Selection, start: ExpectedStart) {
+    this.#published = published;
+    this.#log = log;
+    this.#selection = selection;
+    this.#start = start;
+    this.#position = start.after ?? log.handed;
+    this.#readsBefore = log.reads.length;
+    this.#decoder = new EventStreamDecoder({ onEvent: (message) => this.#event(message) });
+  }
+
+  /**
+   * What lay before the beginning may be trimmed when the first page is read, where a start excuses that. Which read it was can
+   * be ambiguous.
+   */
+  get #excused(): { readonly least: number; readonly most: number } {
+    const first = this.#log.reads.slice(this.#readsBefore).filter((read) => this.#mayBeFirst(read));
+    if (!this.#start.excused || first.length === 0) return { least: 0, most: 0 };
+    const through = first.map((read) => Math.min(read.trimmedThrough, this.#start.head));
+    return { least: Math.min(...through), most: Math.max(...through) };
+  }
+
+  #mayBeFirst({ request: { after, selection } }: ReadRecord): boolean {
+    return after === this.#start.after && String(selection.topics) === String(this.#selection.topics);
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#decoder.write(bytes);
+  }
+
+  /** The place that the newest id stands for: where the listener would come back to. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Everything has been written: nothing may be left out. */
+  finish(): void {
+    this.#passed(this.#published.head + 1, 'the end');
+    if (this.#start.misplaced) assert.ok(this.#blocks > 0, 'a misplaced cursor was never told of');
+  }
+
+  #event(message: EventMessage): void {
+    this.#blocks += 1;
+    if (message.type === HEARTBEAT_TYPE) this.#heartbeat(message);
+    else if (message.type === GAP_TYPE) this.#gap(message);
+    else this.#delivered(message);
+  }
+
+  #heartbeat({ lastEventId, data }: EventMessage): void {
+    const seq = this.#seqOf(lastEventId);
+    assert.equal(data, '');
+    assert.ok(!this.#isFirst() || !this.#start.misplaced, 'a heartbeat came before the gap of a misplaced cursor');
+    if (this.#isFirst() && this.#start.announced) assert.equal(seq, this.#position, 'the announced position');
+    assert.ok(seq >= this.#position, `a heartbeat moves the cursor back from ${this.#position} to ${seq}`);
+    this.#passed(seq + 1, `the heartbeat ${seq}`);
+    this.#position = seq;
+  }
+
+  #gap({ lastEventId, data }: EventMessage): void {
+    const { after, resumedAt, reason } = JSON.parse(data) as Record<string, string>;
+    const page = this.#log.current!;
+    assert.equal(resumedAt, lastEventId);
+    const seq = this.#seqOf(lastEventId);
+    assert.ok(seq >= this.#position, `a gap moves the cursor back from ${this.#position} to ${seq}`);
+    const { misplaced } = this.#start;
+    if (misplaced && this.#isFirst()) {
+      assert.deepEqual([after, reason], [this.#start.sent, misplaced]);
+    } else {
+      assert.equal(reason, 'trimmed');
+      // What was sent names the beginning in the first page; the cursor of that place does so in later ones.
+      const named = after === this.#start.sent ? this.#start.after : this.#seqOf(after!);
+      assert.equal(named, page.request.after, 'the place where a gap begins');
+      this.#passed(page.request.after + 1, `the gap from ${page.request.after}`);
+      const known = Math.max(this.#position, this.#told, this.#excused.least);
+      const missing = this.#between(known, page.trimmedThrough + 1);
+      const justified = missing.filter((event) => event.trimmedAt <= page.lookedAt);
+      assert.ok(justified.length > 0, `a gap is told at ${this.#position}, but nothing is missing`);
+      this.#gaps.push(new Set(justified.map((event) => event.seq)));
+    }
+    // It reaches as far as events are missing and none is kept: the stream goes on behind it.
+    const kept = this.#between(page.request.after, Infinity).find((event) => event.trimmedAt > page.lookedAt);
+    const end = Math.min(page.trimmedThrough, page.request.through, kept ? kept.seq - 1 : Infinity);
+    assert.equal(seq, Math.max(page.request.after, end), 'the place where a gap ends');
+    this.#told = Math.max(this.#told, page.trimmedThrough);
+    this.#passed(seq + 1, `the gap ${seq}`);
+    this.#position = seq;
+  }
+
+  #delivered({ data, type, lastEventId }: EventMessage): void {
+    const seq = Number.parseInt(data, 10);
+    const event = this.#published.events[seq - 1];
+    assert.ok(event, `the event ${data} was never published`);
+    assert.equal(lastEventId, event.id);
+    assert.equal(type, 'message');
+    assert.ok(this.#published.matching(this.#selection).includes(event), `the event ${seq} was not asked for`);
+    assert.ok(seq > this.#position, `the event ${seq} comes at ${this.#position}: out of order or twice`);
+    const first = this.#isFirst();
+    assert.ok(!first || !this.#start.misplaced, 'an event came before the gap of a misplaced cursor');
+    assert.ok(!first || !this.#start.announced, 'an event came before the position');
+    this.#passed(seq, `the event ${seq}`);
+    for (const missing of this.#gaps) {
+      missing.delete(seq);
+      assert.ok(missing.size > 0, `a gap was told, but its last event ${seq} was then delivered`);
+    }
+    this.#position = seq;
+  }
+
+  /** Whatever lies between the position and a place that is passed must be trimmed, and told to be missing. */
+  #passed(seq: number, what: string): void {
+    for (const event of this.#between(this.#position, seq)) {
+      assert.ok(
+        event.trimmedAt < Infinity,
+        `${what} passes the event ${event.seq}, which is kept and was not delivered`,
+      );
+      assert.ok(
+        event.seq <= Math.max(this.#told, this.#excused.most),
+        `${what} passes the event ${event.seq}, which is missing without a word`,
+      );
+    }
+  }
+
+  #between(after: number, before: number): PublishedEvent[] {
+    return this.#published.matching(this.#selection).filter(({ seq }) => seq > after && seq < before);
+  }
+
+  #isFirst(): boolean {
+    return this.#blocks === 1;
+  }
+
+  #seqOf(cursor: string): number {
+    const position = parseCursor(cursor);
+    assert.ok(position?.epoch === this.#published.epoch, `${cursor} is no cursor of this log`);
+    return position.seq;
+  }
+}

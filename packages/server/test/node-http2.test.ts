@@ -1,0 +1,144 @@
+import { Channel } from '@tidings/server';
+import {
+  eventStream,
+  respond,
+  type EventStreamSource,
+  type NodeRequest,
+  type NodeResponse,
+} from '@tidings/server/node';
+import type { EventFields } from '@tidings/wire';
+import { once } from 'node:events';
+import {
+  connect,
+  createServer,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type Http2Server,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { deferred, type Deferred } from './deferred.ts';
+import { halted, until } from './test-server.ts';
+
+/** A real HTTP/2 server and one connection to it. */
+class Http2Pair {
+  readonly #server: Http2Server;
+  readonly #session: ClientHttp2Session;
+
+  private constructor(server: Http2Server) {
+    this.#server = server;
+    this.#session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
+
+  static async listen(handler: (request: NodeRequest, response: NodeResponse) => void): Promise<Http2Pair> {
+    const server = createServer(handler);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Http2Pair(server);
+  }
+
+  async get(
+    headers: Record<string, string> = {},
+  ): Promise<{ stream: ClientHttp2Stream; headers: IncomingHttpHeaders }> {
+    const stream = this.#session.request({ ':path': '/', ...headers });
+    stream.on('error', () => {});
+    const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    return { stream, headers: head };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+async function text(stream: ClientHttp2Stream): Promise<string> {
+  let all = '';
+  for await (const chunk of stream) all += String(chunk);
+  return all;
+}
+
+async function serve(outcome: Deferred<void>, source: EventStreamSource): Promise<Http2Pair> {
+  outcome.promise.catch(() => {});
+  return await Http2Pair.listen((request, response) => {
+    void eventStream(request, response, source).then(outcome.resolve, outcome.reject);
+  });
+}
+
+describe('eventStream on HTTP/2', () => {
+  test('sends the events and ends', async () => {
+    const outcome = deferred();
+    await using pair = await serve(outcome, async function* () {
+      for (let n = 1; n <= 1000; n += 1) yield { data: String(n) };
+    });
+    const { stream, headers } = await pair.get();
+    expect(headers).toMatchObject({ ':status': 200, 'content-type': 'text/event-stream' });
+    expect((await text(stream)).split('\n\n')).toHaveLength(1002);
+    expect(stream.rstCode).toBe(0);
+    await outcome.promise;
+  });
+
+  test('cuts the stream off with an error and rejects when the source throws', async () => {
+    const outcome = deferred();
+    await using pair = await serve(outcome, async function* () {
+      yield { data: '1' };
+      throw new Error('the source broke');
+    });
+    const { stream } = await pair.get();
+    await expect(text(stream)).rejects.toThrow(/INTERNAL_ERROR/);
+    await expect(outcome.promise).rejects.toThrow('the source broke');
+  });
+
+  test('runs the source’s finally and fulfils when the listener goes', async () => {
+    let finished = false;
+    const outcome = deferred();
+    await using pair = await serve(outcome, async function* (signal): AsyncGenerator<EventFields> {
+      try {
+        yield { data: '1' };
+        await once(signal, 'abort');
+      } finally {
+        finished = true;
+      }
+    });
+    const { stream } = await pair.get();
+    await once(stream, 'data');
+    stream.close();
+    await expect(outcome.promise).resolves.toBeUndefined();
+    await until(() => finished);
+  });
+
+  test('stops the source while the listener does not read, and then gives it everything', async () => {
+    const size = 64 * 1024;
+    let made = 0;
+    const outcome = deferred();
+    await using pair = await serve(outcome, async function* () {
+      while (made < 300) {
+        made += 1;
+        yield { data: 'x'.repeat(size) };
+      }
+    });
+    const { stream } = await pair.get();
+    await until(() => made > 0);
+    expect(await halted(() => made)).toBeLessThan(30);
+    expect((await text(stream)).split('x'.repeat(size))).toHaveLength(301);
+    await outcome.promise;
+  });
+});
+
+describe('a channel on HTTP/2', () => {
+  test('gives the events behind the last event ID, ends with the channel and then answers 204', async () => {
+    const channel = new Channel();
+    await using pair = await Http2Pair.listen((request, response) => {
+      void respond(channel, request, response);
+    });
+    const first = await channel.publish({ data: '1' });
+    const { stream } = await pair.get({ 'last-event-id': first });
+    await channel.publish({ data: '2' });
+    await channel.close({ data: '3', id: 'last' });
+    expect(await text(stream)).toMatch(/^:\n\nid: .*\ndata: 2\n\nid: last\ndata: 3\n\n$/);
+    const again = await pair.get({ 'last-event-id': 'last' });
+    expect(again.headers[':status']).toBe(204);
+  });
+});

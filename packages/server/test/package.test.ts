@@ -1,0 +1,129 @@
+import * as root from '@tidings/server';
+import * as node from '@tidings/server/node';
+import * as testing from '@tidings/server/testing';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const FOLDER = join(import.meta.dirname, '..');
+const README = readFileSync(join(FOLDER, 'README.md'), 'utf8');
+const [oneResponse = '', channel = '', contract = ''] = [...README.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(
+  ([, code]) => code!,
+);
+
+/** Runs a program from where it finds the package, on a port of the system's choice, which it prints. */
+function run(code: string, ...args: string[]): ChildProcess {
+  const announced = code.replace('.listen(3000)', '.listen(0, function () { console.log(this.address().port); })');
+  const child = spawn(process.execPath, [...args, '--input-type=module', '--eval', announced], { cwd: FOLDER });
+  child.stderr.pipe(process.stderr);
+  return child;
+}
+
+async function answer(child: ChildProcess): Promise<Response> {
+  const [port] = (await once(child.stdout!, 'data')) as [Buffer];
+  return await fetch(`http://127.0.0.1:${port.toString().trim()}/`);
+}
+
+describe('the package', () => {
+  test('exports these names', () => {
+    expect({
+      '.': Object.keys(root),
+      './node': Object.keys(node),
+      './testing': Object.keys(testing),
+    }).toMatchInlineSnapshot(`
+      {
+        ".": [
+          "bodySink",
+          "Channel",
+          "GAP_TYPE",
+          "HEARTBEAT_TYPE",
+          "ServerError",
+          "eventStream",
+          "FanOut",
+          "MAX_NAME_BYTES",
+          "placeEvent",
+          "prepareEvent",
+          "EVENT_STREAM_HEADERS",
+          "KEY_LIFETIME_MS",
+          "MemoryLog",
+          "formatCursor",
+          "newEpoch",
+          "parseCursor",
+          "pump",
+          "checkRetention",
+          "exceeds",
+          "SharedChunk",
+          "EARLIEST",
+          "findStart",
+          "Tails",
+          "TrimLedger",
+        ],
+        "./node": [
+          "eventStream",
+          "respond",
+          "startResponse",
+        ],
+        "./testing": [
+          "eventLogContract",
+        ],
+      }
+    `);
+  });
+
+  test('has a suite of cases with names of their own', () => {
+    const names = testing.eventLogContract.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThan(50);
+  });
+});
+
+describe('the README', () => {
+  test('has every error code and no other', () => {
+    const source = readFileSync(join(FOLDER, 'src/errors.ts'), 'utf8');
+    const codes = (text: string): string[] => [...new Set(text.match(/ERR_\w+/g))].toSorted();
+    expect(codes(README)).toEqual(codes(source));
+  });
+
+  test('has every option', () => {
+    const options = (file: string, name: string): string[] => {
+      const source = readFileSync(join(FOLDER, 'src', file), 'utf8');
+      const [, body = ''] = new RegExp(`interface ${name} [^{]*{([\\s\\S]*?)\n}`).exec(source) ?? [];
+      return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, option]) => option!);
+    };
+    const all = [
+      ...options('pump.ts', 'EventStreamOptions'),
+      ...options('channel.ts', 'ChannelOptions'),
+      ...options('fan-out.ts', 'FanOutOptions').filter((option) => option !== 'schedule'),
+    ];
+    expect(all.length).toBeGreaterThan(6);
+    expect(all.filter((option) => !README.includes(`| \`${option}\` |`))).toEqual([]);
+  });
+
+  test('has a program that counts down', async () => {
+    const child = run(oneResponse);
+    expect(await (await answer(child)).text()).toContain('event: count\ndata: 1\n\ndata: lift-off\n\n');
+    child.kill();
+  });
+
+  test('has a program that ticks', async () => {
+    const child = run(channel);
+    const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!/id: .+\nevent: tick\ndata: 20.+\n\n/.test(text)) text += (await reader.read()).value;
+    expect(text).toContain('tidings-heartbeat');
+    child.kill();
+  });
+
+  test('has a program that runs the contract suite', async () => {
+    const child = run(contract, '--test-reporter=tap');
+    let output = '';
+    child.stdout!.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, output]).toEqual([0, expect.stringMatching(/^# fail 0$/m)]);
+    expect(output).toMatch(/^# skipped [1-9]/m);
+  });
+});
