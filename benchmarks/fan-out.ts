@@ -1,6 +1,6 @@
 // Fan-out: what a delivered event costs the server, ours beside others and beside the floor.
 //
-// Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 200 events of 100
+// Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 100 events of 100
 // bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
 // sink confirms event by event. The cost of a run is the processor time that the server's process (all of its threads) had in
 // it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds,
@@ -23,10 +23,10 @@ import { figure, printTable } from './parts/table.ts';
 export const title: string = 'Fan-out';
 
 const LISTENERS = 2_000;
-const EVENTS = 200;
+const EVENTS = 100;
 const EVENTS_PER_TICK = [1, 10];
 const WARM_UP_TICKS = 40;
-const ROUNDS = { atLeast: 3, atMost: 9, milliseconds: 25_000 };
+const ROUNDS = { atLeast: 4, atMost: 9, milliseconds: 30_000 };
 
 /** A server under load. */
 interface Server {
@@ -97,7 +97,7 @@ async function measure(server: Server, listeners: Listeners, perTick: number): P
   return { perEvent: cpu / (LISTENERS * EVENTS), tick: median(times) };
 }
 
-/** Prints the table. Takes about a minute. */
+/** Prints the table. Takes about 50 seconds. */
 export async function run(): Promise<void> {
   console.log(
     `${title}: what a delivered event of ${DATA.length} bytes of data costs the server, in µs of processor time. ${LISTENERS} listeners

@@ -52,7 +52,7 @@ function readPackages(path) {
 }
 
 /** @param {readonly string[]} args */
-function npm(args) {
+export function npm(args) {
   const { npm_execpath: script, npm_node_execpath: node } = process.env;
   const env = outsideEnvironment();
   // The npm that started us, with the Node that runs it: another one on the PATH may be older.

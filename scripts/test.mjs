@@ -6,6 +6,7 @@ import { ensurePrograms } from './debian.mjs';
 import { fail } from './failure.mjs';
 import { ensureInstalled } from './install.mjs';
 import { cache, toolEnvironment } from './paths.mjs';
+import { ensureRuntimes } from './runtimes.mjs';
 import { elapsed } from './step.mjs';
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -24,7 +25,7 @@ const STEPS = [
 
 try {
   await ensureInstalled();
-  const missing = await ensurePrograms();
+  const missing = [...(await ensurePrograms()), ...(await ensureRuntimes())];
   if (missing.length > 0) reportMissing(missing);
   for (const { title, work } of STEPS) await gateStep(title, work);
   console.log('');

@@ -2,6 +2,12 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { CliError } from './cli-error.ts';
 
 /**
+ * Connections that may wait to be accepted; the system may allow fewer. Listeners that all come back at once after a restart would
+ * otherwise have to knock again a second later.
+ */
+const BACKLOG = 65_535;
+
+/**
  * Lets a server listen.
  *
  * @returns the port, which the system picks where it is 0
@@ -10,7 +16,7 @@ import { CliError } from './cli-error.ts';
 export async function bind(server: Server, port: number, host: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(explain(error, port, host)));
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
   server.removeAllListeners('error');
   return (server.address() as AddressInfo).port;

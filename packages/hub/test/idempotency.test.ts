@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { problemOf, startHub } from './test-hub.ts';
+
+const STREAM = { 'content-type': 'text/event-stream' };
+
+describe('an idempotency key', () => {
+  test('makes a publish safe to send again on the same topic, for 24 hours', async () => {
+    let time = Date.now();
+    const hub = await startHub({ now: () => time });
+    const send = (topic: string, key = 'key 1'): Promise<string> => hub.publish(topic, 'x', { 'idempotency-key': key });
+    expect(await send('a')).toBe(hub.cursor(1));
+    expect(await send('a')).toBe(hub.cursor(1));
+    expect(await send('b')).toBe(hub.cursor(2));
+    expect(await send('a', 'key 2')).toBe(hub.cursor(3));
+    time += 24 * 60 * 60 * 1000;
+    expect(await send('a')).toBe(hub.cursor(1));
+    time += 1;
+    expect(await send('a')).toBe(hub.cursor(4));
+  });
+
+  test('works for requests at the same time', async () => {
+    const hub = await startHub();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => hub.publish('a', 'x', { 'idempotency-key': 'key' })),
+    );
+    expect(new Set(answers)).toEqual(new Set([hub.cursor(1)]));
+    expect(hub.log.head().seq).toBe(1);
+  });
+
+  test('makes an event stream one batch, published whole or not at all', async () => {
+    const hub = await startHub();
+    const batches: number[] = [];
+    hub.log.tail((batch) => batches.push(batch.length));
+    const headers = { ...STREAM, 'idempotency-key': 'key' };
+    const body = Array.from({ length: 2000 }, (_, n) => `data: ${n} ${'x'.repeat(100)}\n\n`).join('');
+    const bad = await hub.ask('POST', '/topics/a', { headers, body: `${body}id: earliest\ndata: bad\n\n` });
+    expect(problemOf(bad)).toBe('invalid-event');
+    expect(JSON.parse(bad.text)).not.toHaveProperty('published');
+    expect(hub.log.head().seq).toBe(0);
+    expect(await hub.publish('a', body, headers)).toBe(hub.cursor(2000));
+    expect(await hub.publish('a', body, headers)).toBe(hub.cursor(2000));
+    expect(batches).toEqual([2000]);
+  });
+
+  test('bounds the batch by 16 MiB', async () => {
+    const hub = await startHub({ limits: { maxBodyBytes: 100 } });
+    const headers = { ...STREAM, 'idempotency-key': 'key' };
+    const reply = await hub.ask('POST', '/topics/a', { headers, body: `data: ${'x'.repeat(100)}\n\n` });
+    expect([reply.status, problemOf(reply)]).toEqual([413, 'too-large']);
+  });
+
+  test.each(['', 'ä', 'x'.repeat(256)])('of the form %j is refused', async (key) => {
+    const hub = await startHub();
+    const reply = await hub.ask('POST', '/topics/a', { headers: { 'idempotency-key': key }, body: 'x' });
+    expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-parameter']);
+  });
+});
