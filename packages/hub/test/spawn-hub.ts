@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
@@ -31,7 +31,7 @@ export async function spawnHub(
   folder: string,
   { retention = {}, maxFileBytes }: SpawnOptions = {},
 ): Promise<HubProcess> {
-  const script = join(import.meta.dirname, 'hub-process.ts');
+  const script = fileURLToPath(new URL('./hub-process.ts', import.meta.url));
   const command = [process.execPath, '--expose-gc', script, folder, JSON.stringify(retention)];
   // The shell's limit is in KiB, and a soft one, so that it can be lifted from outside.
   const limited = ['bash', '-c', `ulimit -S -f ${(maxFileBytes ?? 0) / 1024}; exec "$@"`, 'bash', ...command];

@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { decodeEventStream } from '@tidings/wire';
+import type { Browser } from 'puppeteer-core';
+import { expect, test } from 'vitest';
+import { isMissing, startBrowser } from './browser.ts';
+import { RestartableHub } from './hub.ts';
+import { Ledger, publishAll } from './publishers.ts';
+import {
+  watchOnPage,
+  watchWithBrowser,
+  watchWithClient,
+  watchWithCurl,
+  type Received,
+  type Watcher,
+} from './watchers.ts';
+
+const KILLS = 10;
+const TOPIC = 'orders';
+const PATH = `/topics/${TOPIC}`;
+
+/** Everything that the hub has of the topic, read in one go. */
+async function readLog(hub: RestartableHub): Promise<Received[]> {
+  const health = (await (await fetch(`${hub.url}/healthz`)).json()) as { cursor: string };
+  const response = await fetch(`${hub.url}${PATH}?last_event_id=earliest`);
+  const events: Received[] = [];
+  for await (const { data, lastEventId } of decodeEventStream(response.body!)) {
+    events.push({ id: lastEventId, data });
+    if (lastEventId === health.cursor) break;
+  }
+  return events;
+}
+
+async function startWatchers(hub: RestartableHub): Promise<Watcher[]> {
+  const browser: Browser | undefined = isMissing('chromium') ? undefined : await startBrowser('chromium');
+  return await Promise.all([
+    watchWithClient(hub, PATH),
+    ...(isMissing('curl') ? [] : [watchWithCurl(hub, PATH)]),
+    ...(browser ? [watchWithBrowser(browser, hub, PATH), watchOnPage(browser, hub, TOPIC)] : []),
+  ]);
+}
+
+test('every listener gets every acknowledged event once and in order, however often the hub is killed', async () => {
+  const hub = await RestartableHub.make();
+  await hub.start();
+  const watchers = await startWatchers(hub);
+  // Browsers wait for seconds before they come back unless they are told otherwise.
+  const first = await fetch(`${hub.url}${PATH}?retry=150`, { method: 'POST', body: 'first' });
+  expect(first.status).toBe(200);
+  const ledger = new Ledger();
+  ledger.sent.add('first');
+  ledger.acknowledge(['first']);
+
+  const stop = new AbortController();
+  const publishing = publishAll(hub, PATH, ledger, stop.signal);
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    // Every other time all of them are listening when it happens; else some are on their way back, or catching up.
+    if (kill % 2 === 0) await Promise.all(watchers.map((watcher) => watcher.reach(ledger.acknowledged.size)));
+    ledger.allow(100);
+    await ledger.acknowledgedMore(1 + Math.floor(Math.random() * 50));
+    // Not to wait for anything: the kill comes at any moment of a publish, not always as one has been answered.
+    await delay(Math.random() * 10);
+    await hub.kill();
+    await hub.start();
+  }
+  ledger.allow(100);
+  await ledger.acknowledgedMore(20);
+  stop.abort();
+  await publishing;
+
+  const log = await readLog(hub);
+  const data = log.map((event) => event.data);
+  expect(new Set(data).size).toBe(data.length);
+  expect([...ledger.acknowledged].filter((name) => !data.includes(name))).toEqual([]);
+  expect(data.filter((name) => !ledger.sent.has(name))).toEqual([]);
+  const epoch = log[0]!.id.split('.')[0];
+  expect(log.map((event) => event.id)).toEqual(log.map((_, index) => `${epoch}.${index + 1}`));
+  for (const batch of ledger.batches) {
+    const start = data.indexOf(batch[0]!);
+    expect(data.slice(start, start + batch.length)).toEqual(batch);
+  }
+
+  const counts: string[] = [];
+  for (const watcher of watchers) {
+    await watcher.reach(log.length);
+    const received = await watcher.received();
+    counts.push(`  ${watcher.name}: ${received.length} events, connected ${await watcher.connections()} times`);
+    expect({ watcher: watcher.name, received }).toEqual({ watcher: watcher.name, received: log });
+  }
+  const { acknowledged, sent } = ledger;
+  console.log(
+    [
+      `${KILLS} kills, ${log.length} events in the log, ${acknowledged.size} acknowledged of ${sent.size} sent`,
+      ...counts,
+      ...['chromium', 'curl']
+        .filter(isMissing)
+        .map((name) => `  ${name} is missing here: what needs it was NOT tested`),
+    ].join('\n'),
+  );
+}, 120_000);
