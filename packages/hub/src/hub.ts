@@ -39,6 +39,7 @@ export class Hub {
   readonly #topicList: TopicList;
   readonly #page: string | undefined;
   readonly #publicUrl: string | undefined;
+  readonly #keepAliveMs: number;
   readonly #logger: Logger | undefined;
   readonly #sweeper: NodeJS.Timeout;
   readonly #underWay = new Set<Promise<Answer>>();
@@ -61,6 +62,7 @@ export class Hub {
     });
     this.#page = options.page;
     this.#publicUrl = options.publicUrl;
+    this.#keepAliveMs = keepAliveMs;
     this.#logger = options.logger;
     this.#sweeper = setInterval(() => this.#fanOut.sweep(), Math.max(10, keepAliveMs / 4));
     this.#sweeper.unref();
@@ -108,7 +110,7 @@ export class Hub {
     const rights = this.#access.rightsOf(request);
     const { pathname } = request.url;
     if (pathname === '/') return this.#servePage(request);
-    if (pathname === '/healthz') return this.#health(request);
+    if (pathname === '/healthz') return this.#health(request, rights);
     if (pathname === TOPICS || pathname === `${TOPICS}/`) return await this.#topics(request, rights);
     if (pathname.startsWith(`${TOPICS}/`)) return await this.#topic(request, rights, pathname.slice(TOPICS.length + 1));
     throw new Problem('not-found', `There is nothing at ${pathname}; topics are at /topics/{topic}`);
@@ -145,7 +147,7 @@ export class Hub {
       start: (sink) => {
         // A stream that fails is broken off, and its page comes back.
         const source = (signal: AbortSignal) => this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
-        pump(source, sink, {}).catch((error: unknown) => this.#logger?.warn({ err: error }));
+        pump(source, sink, { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) => this.#logger?.warn({ err: error }));
       },
     });
   }
@@ -178,10 +180,12 @@ export class Hub {
     };
   }
 
-  #health(request: HubRequest): Answer {
+  #health(request: HubRequest, rights: Rights): Answer {
     allow(request, ['GET', 'HEAD']);
     const head = this.#log.head();
-    const state = this.#failure === undefined ? { status: 'ok' } : { status: 'failing', reason: this.#failure };
+    // The reason names a folder and a disk: for those who run the hub, not for strangers.
+    const reason = rights.publish ? { reason: this.#failure } : {};
+    const state = this.#failure === undefined ? { status: 'ok' } : { status: 'failing', ...reason };
     const document = { ...state, epoch: head.epoch, cursor: formatCursor(head), listeners: this.#fanOut.listeners };
     return jsonAnswer(this.#failure === undefined ? 200 : 503, JSON.stringify(document));
   }
