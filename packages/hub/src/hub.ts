@@ -147,7 +147,9 @@ export class Hub {
       start: (sink) => {
         // A stream that fails is broken off, and its page comes back.
         const source = (signal: AbortSignal) => this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
-        pump(source, sink, { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) => this.#logger?.warn({ err: error }));
+        pump(source, sink, { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) =>
+          this.#logger?.warn({ err: error }),
+        );
       },
     });
   }

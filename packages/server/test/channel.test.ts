@@ -1,6 +1,7 @@
 import { Channel, MemoryLog, ServerError, type ChannelOptions } from '@tidings/server';
 import { respond } from '@tidings/server/node';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
+import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { parseChunked, TestServer, until, type RawClient } from './test-server.ts';
 
@@ -127,6 +128,7 @@ describe('a channel', () => {
     const publishing = channel.publish({ data: '1' });
     const closing = channel.close();
     await expect(channel.publish({ data: '2' })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await new Promise((resolve) => setImmediate(resolve));
     store();
     await Promise.all([publishing, closing]);
     expect(await rest(events)).toEqual(['1']);
@@ -163,6 +165,33 @@ describe('a channel', () => {
       expect(retry).toBeLessThanOrEqual(2000);
     }
     await expect(channel.publish({ data: '2' })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  test('does not write to a listener that has closed its side', async () => {
+    const channel = new Channel({ maxBacklogBytes: 16 * 1024 * 1024 });
+    await using server = await serve(channel, 'unix');
+    const errors: Error[] = [];
+    server.server.on('clientError', (error) => errors.push(error));
+    let socket: Socket | undefined;
+    server.server.on('connection', (connection: Socket) => {
+      socket = connection;
+    });
+    const client = server.connect();
+    client.socket.pause();
+    client.get();
+    await until(() => channel.listeners === 1);
+    // More than the kernel takes, so that its end of the connection stays open.
+    await channel.publish({ data: 'x'.repeat(4 * 1024 * 1024) });
+    await until(() => socket!.writableLength > 0);
+    client.socket.end();
+    await until(() => socket!.writableEnded);
+    await channel.publish({ data: 'too late' });
+    await new Promise((resolve) => setImmediate(resolve));
+    client.socket.resume();
+    await client.closed;
+    expect(errors).toEqual([]);
+    expect(client.received).not.toContain('too late');
+    await until(() => channel.listeners === 0);
   });
 
   test('keeps quiet listeners alive', async () => {
