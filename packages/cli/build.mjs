@@ -1,6 +1,6 @@
 /// <reference types="node" />
-// What the compiler does not do: takes the hub's page along and makes the command executable.
-import { chmodSync, copyFileSync, existsSync } from 'node:fs';
+// What the compiler does not do: takes the hub's page along.
+import { copyFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** @param {string} path */
@@ -12,4 +12,3 @@ if (existsSync(page)) {
 } else {
   process.stderr.write("The hub's page is not there, build packages/ui first: the command is built without it\n");
 }
-chmodSync(fromHere('dist/main.js'), 0o755);
