@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -65,4 +66,14 @@ describe('the lock file', () => {
     );
     expect(missing).toEqual([]);
   });
+});
+
+test('the command of the workshop is linked by an installation, so its file is there before anything is built', () => {
+  const { bin } = JSON.parse(readFileSync(join(ROOT, 'packages/cli/package.json'), 'utf8')) as {
+    bin: { tidings: string };
+  };
+  const { status } = spawnSync('git', ['ls-files', '--error-unmatch', join('packages/cli', bin.tidings)], {
+    cwd: ROOT,
+  });
+  expect({ built: bin.tidings.startsWith('dist/'), status }).toEqual({ built: false, status: 0 });
 });
