@@ -1,0 +1,155 @@
+import { FanOut, MemoryLog, ServerError, type FanOutOptions } from '@tidings/server';
+import { describe, expect, test } from 'vitest';
+import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
+
+describe('a keep-alive', () => {
+  const COMMENT = ':\n\n';
+  const heartbeat = (seq: number): string => `event: tidings-heartbeat\nid: e.${seq}\ndata:\n\n`;
+
+  test('moves the cursor of a quiet cohort, and is a comment where there is nothing to move', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    await rig.publish('b', '1', '2');
+    await rig.tick();
+    for (rig.now = 1000; rig.now <= 3000; rig.now += 1000) rig.fanOut.sweep();
+    expect(sink.text).toBe(FROM_NOW + heartbeat(2) + COMMENT + COMMENT);
+    await rig.publish('b', '3');
+    await rig.tick();
+    rig.fanOut.sweep();
+    expect(sink.text.endsWith(COMMENT + heartbeat(3))).toBe(true);
+  });
+
+  test('is not sent to a cohort that has been written to', async () => {
+    const rig = new Rig();
+    const busy = await rig.listen();
+    const quiet = await rig.listen({}, { key: 'b', selection: { topics: ['b'], private: false } });
+    rig.now = 999;
+    await rig.publish('a', '1');
+    await rig.tick();
+    rig.now = 1500;
+    rig.fanOut.sweep();
+    expect(busy.text).toBe(FROM_NOW + frame(1, '1'));
+    expect(quiet.text).toBe(FROM_NOW + heartbeat(1));
+  });
+
+  test('does not move the cursor past events that the tick still holds', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    await rig.publish('a', '2');
+    rig.now = 1000;
+    rig.fanOut.sweep();
+    await rig.tick();
+    expect(sink.text).toBe(FROM_NOW + heartbeat(1) + frame(2, '2'));
+  });
+
+  test('tells the position to one who came back with an older cursor, though the others know it', async () => {
+    const rig = new Rig();
+    await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    rig.now = 1000;
+    rig.fanOut.sweep();
+    const back = await rig.listen({ lastEventId: 'e.0' });
+    await rig.settle();
+    rig.now = 2000;
+    rig.fanOut.sweep();
+    expect(back.text).toBe(COMMENT + heartbeat(1));
+  });
+
+  test('is never sent with keepAliveMs 0', async () => {
+    const rig = new Rig({ keepAliveMs: 0 });
+    const sink = await rig.listen();
+    rig.now = 1e9;
+    rig.fanOut.sweep();
+    expect(sink.text).toBe(FROM_NOW);
+  });
+});
+
+describe('the end', () => {
+  test('finish ends a listener when it has everything, one that catches up and one that is slow included', async () => {
+    const rig = new Rig();
+    const live = await rig.listen();
+    const slow = await rig.listen({}, VIEW, 1);
+    for (let n = 1; n <= 20; n += 1) {
+      await rig.publish('a', String(n));
+      await rig.tick();
+      live.take();
+    }
+    rig.fanOut.finish(20);
+    const late = await rig.listen({ lastEventId: 'e.18' });
+    await rig.settle();
+    const sinks = [live, late];
+    for (const sink of sinks) sink.take();
+    expect(sinks.map((sink) => sink.state)).toEqual(['ended', 'ended']);
+    expect(slow.state).toBe('open');
+    while (slow.state === 'open') {
+      slow.take();
+      await rig.settle();
+    }
+    slow.take();
+    await settled();
+    expect(slow.text).toBe(live.text);
+    expect(late.text).toBe(`:\n\n${frame(19, '19')}${frame(20, '20')}`);
+    expect(rig.fanOut.listeners).toBe(0);
+  });
+
+  test('finish waits for events that are still to come', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    rig.fanOut.finish(2);
+    await rig.publish('a', '1');
+    await rig.tick();
+    expect(sink.state).toBe('open');
+    await rig.publish('a', '2');
+    await rig.tick();
+    sink.take();
+    expect(sink.state).toBe('ended');
+    expect(sink.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2'));
+  });
+
+  test('drain gives everyone a time of its own to come back, those to come included', async () => {
+    const rig = new Rig();
+    const live = [await rig.listen(), await rig.listen()];
+    const behind = await rig.listen({ lastEventId: 'earliest' });
+    await rig.publish('a', '1');
+    const chances = [0, 0.25, 0.5, 0.999];
+    rig.fanOut.drain(4000, () => chances.shift()!);
+    const late = await rig.listen();
+    const retry = (ms: number): string => `retry: ${ms}\n\n`;
+    expect(live.map((sink) => sink.text)).toEqual([
+      FROM_NOW + frame(1, '1') + retry(1000),
+      FROM_NOW + frame(1, '1') + retry(2000),
+    ]);
+    expect(live.map((sink) => sink.state)).toEqual(['ending', 'ending']);
+    expect(behind.state).toBe('destroyed');
+    expect([late.text, late.state]).toEqual([retry(4996), 'ending']);
+    for (const sink of [...live, late]) sink.take();
+    await settled();
+    expect(rig.fanOut.listeners).toBe(0);
+  });
+
+  test('close breaks everyone off and hears no more of the log', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen();
+    rig.fanOut.close();
+    await rig.publish('a', '1');
+    await rig.settle();
+    expect([sink.text, sink.state, rig.fanOut.listeners]).toEqual([FROM_NOW, 'destroyed', 0]);
+  });
+});
+
+describe('options', () => {
+  const bad: FanOutOptions[] = [
+    { maxBacklogBytes: -1 },
+    { maxBacklogBytes: 1.5 },
+    { maxBacklogBytes: Number.NaN },
+    { keepAliveMs: -1 },
+    { keepAliveMs: 2 ** 31 },
+  ];
+  test.each(bad)('%o is refused with ERR_INVALID_OPTION', (options) => {
+    expect(() => new FanOut(new MemoryLog(), options)).toThrow(ServerError);
+    expect(() => new FanOut(new MemoryLog(), options)).toThrow(/option (maxBacklogBytes|keepAliveMs) is/);
+  });
+});

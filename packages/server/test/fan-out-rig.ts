@@ -1,0 +1,65 @@
+import {
+  FanOut,
+  findStart,
+  MemoryLog,
+  type EventLog,
+  type FanOutOptions,
+  type LogRetention,
+  type StartRequest,
+  type View,
+} from '@tidings/server';
+import { FakeSink } from './model/fake-sink.ts';
+
+export const VIEW: View = { key: 'a', selection: { topics: ['a'], private: false } };
+export const FROM_NOW = 'event: tidings-heartbeat\nid: e.0\ndata:\n\n';
+
+/** A fan-out whose ticks and clock the test moves. */
+export class Rig {
+  readonly log: MemoryLog;
+  readonly fanOut: FanOut;
+  now = 0;
+  readonly #scheduled: (() => void)[] = [];
+
+  constructor(options: FanOutOptions & { retention?: LogRetention; wrap?: (log: MemoryLog) => EventLog } = {}) {
+    const { retention = {}, wrap = (log) => log, ...fanOut } = options;
+    const now = (): number => this.now;
+    this.log = new MemoryLog({ retention, now, epoch: 'e' });
+    this.fanOut = new FanOut(wrap(this.log), {
+      maxBacklogBytes: 200,
+      keepAliveMs: 1000,
+      now,
+      schedule: (run) => this.#scheduled.push(run),
+      ...fanOut,
+    });
+  }
+
+  get scheduled(): number {
+    return this.#scheduled.length;
+  }
+
+  async publish(topic: string, ...data: string[]): Promise<void> {
+    for (const text of data) await this.log.append([{ topics: [topic], fields: { data: text } }]);
+  }
+
+  async listen(request: StartRequest = {}, view: View = VIEW, highWaterMark = 100): Promise<FakeSink> {
+    const sink = new FakeSink(highWaterMark);
+    this.fanOut.subscribe(sink, view, await findStart(this.log, view.selection, request));
+    return sink;
+  }
+
+  /** Runs ticks until there is nothing more to do. */
+  async settle(): Promise<void> {
+    while (this.#scheduled.length > 0) await this.tick();
+  }
+
+  async tick(): Promise<void> {
+    for (const run of this.#scheduled.splice(0)) run();
+    await settled();
+  }
+}
+
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+}
+
+export const frame = (seq: number, data: string): string => `id: e.${seq}\ndata: ${data}\n\n`;
