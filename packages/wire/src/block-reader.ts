@@ -8,8 +8,12 @@ const SPACE = 0x20;
 const COLON = 0x3a;
 const DIGITS = /^[0-9]+$/;
 
-/** As many bytes as take less time to look at than a call of `indexOf`. */
+/** As many bytes as take less time to look at than a call of `indexOf`, and than the two calls that a text with CRs needs. */
 const SHORT_BYTES = 8;
+const SHORT_BYTES_WITH_CR = 20;
+
+/** After a data line of more bytes than this the next ones are probably long, too, and searched at once. */
+const LONG_BYTES = 64;
 
 /**
  * Data lines are joined lazily up to this many characters, then copied into one string. Lines of a few characters would otherwise
@@ -111,11 +115,12 @@ export class BlockReader {
     this.#skipLf = codeAt(text, ascii, text.length - 1) === CR;
     let lf = -1;
     let cr = -1;
+    let looked = SHORT_BYTES;
 
     while (start < text.length) {
       const isData = startsWithData(text, ascii, start);
       let end = isData ? start + 5 : start;
-      if (ascii !== undefined) end = skipShort(ascii, end);
+      if (ascii !== undefined) end = skipShort(ascii, end, looked);
       const stopped = codeAt(text, ascii, end);
       if (stopped !== LF && stopped !== CR) {
         if (lf < end && (lf = text.indexOf('\n', end)) === -1) lf = NOWHERE;
@@ -129,6 +134,7 @@ export class BlockReader {
       if (start === end) {
         if (this.#open) this.#endBlock(this.#data, start, next);
       } else if (isData) {
+        looked = end - start > LONG_BYTES ? 0 : codeAt(text, ascii, end) === CR ? SHORT_BYTES_WITH_CR : SHORT_BYTES;
         const value = cutter.cut(codeAt(text, ascii, start + 5) === SPACE ? start + 6 : start + 5, end);
         const following = next < text.length ? codeAt(text, ascii, next) : 0;
         if (this.#data !== undefined || (following !== LF && following !== CR)) {
@@ -165,7 +171,7 @@ export class BlockReader {
     switch (text.charCodeAt(start)) {
       case COLON:
         this.#next = next;
-        if (onComment !== undefined) onComment(this.#cutter.cut(valueStart(text, '', start, end), end));
+        onComment?.(this.#cutter.cut(valueStart(text, '', start, end), end));
         break;
       case 0x64: // d
         if (valueStart(text, 'data', start, end) !== -1) this.#bufferData('');
@@ -183,7 +189,7 @@ export class BlockReader {
         if (from !== -1) {
           const value = text.slice(from, end);
           this.#next = next;
-          if (onRetry !== undefined && DIGITS.test(value)) onRetry(Number(value));
+          if (DIGITS.test(value)) onRetry?.(Number(value));
         }
         break;
     }
@@ -226,7 +232,7 @@ export class BlockReader {
       this.#id = undefined;
       // Should the handler throw, this line is read again for the event
       this.#next = start;
-      if (onId !== undefined) onId(id);
+      onId?.(id);
     }
     const type = this.#type === '' ? 'message' : this.#type;
     const earlierData = this.#earlierData;
@@ -264,8 +270,8 @@ function startsWithData(text: string, ascii: Uint8Array | undefined, start: numb
 }
 
 /** Goes on to the next control character, at most a few bytes: where a line is short, this is faster than a search for its end. */
-function skipShort(ascii: Uint8Array, from: number): number {
-  const last = Math.min(from + SHORT_BYTES, ascii.length - 1);
+function skipShort(ascii: Uint8Array, from: number, bytes: number): number {
+  const last = Math.min(from + bytes, ascii.length - 1);
   let index = from;
   while (index < last && (ascii[index] as number) > CR) index++;
   return index;

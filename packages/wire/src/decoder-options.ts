@@ -1,4 +1,4 @@
-import { EventStreamError, found } from './errors.ts';
+import { type EventStreamError, found, refusal } from './errors.ts';
 import type { EventMessage } from './event.ts';
 
 /** Keeps a stream that never ends a line, or never ends a block, from filling the memory: 16 MiB. */
@@ -48,30 +48,19 @@ export interface EventStreamDecoderOptions extends EventStreamOptions {
 
 /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
 export function checkDecoderOptions(options: EventStreamDecoderOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new EventStreamError(
-      'ERR_INVALID_OPTION',
-      `Cannot decode an event stream: the options are ${found(options)}, allowed is an object`,
-    );
-  }
-  if (typeof options.onEvent !== 'function') throw refused('onEvent', options.onEvent, 'a function');
-  for (const name of ['onRetry', 'onComment', 'onId'] as const) {
-    if (options[name] !== undefined && typeof options[name] !== 'function') {
-      throw refused(name, options[name], 'a function');
+  if (typeof options !== 'object' || options === null) throw refused('options', options, 'an object');
+  const { onEvent, onRetry, onComment, onId, lastEventId = '', maxEventBytes = 1 } = options;
+  for (const [name, handler] of Object.entries({ onEvent, onRetry, onComment, onId })) {
+    if (typeof handler !== 'function' && (handler !== undefined || name === 'onEvent')) {
+      throw refused(name, handler, 'a function');
     }
   }
-  const { lastEventId, maxEventBytes } = options;
-  if (lastEventId !== undefined && typeof lastEventId !== 'string') {
-    throw refused('lastEventId', lastEventId, 'a string');
-  }
-  if (maxEventBytes !== undefined && (!Number.isSafeInteger(maxEventBytes) || maxEventBytes < 1)) {
+  if (typeof lastEventId !== 'string') throw refused('lastEventId', lastEventId, 'a string');
+  if (!Number.isSafeInteger(maxEventBytes) || maxEventBytes < 1) {
     throw refused('maxEventBytes', maxEventBytes, 'an integer of at least 1');
   }
 }
 
 function refused(name: string, value: unknown, allowed: string): EventStreamError {
-  return new EventStreamError(
-    'ERR_INVALID_OPTION',
-    `Cannot decode an event stream: the option ${name} is ${found(value)}, allowed is ${allowed}`,
-  );
+  return refusal('ERR_INVALID_OPTION', 'decode an event stream', `${found(value)} as ${name}`, allowed);
 }

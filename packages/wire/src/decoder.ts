@@ -1,7 +1,7 @@
 import { BlockReader } from './block-reader.ts';
 import { Carry } from './carry.ts';
 import { checkDecoderOptions, DEFAULT_MAX_EVENT_BYTES, type EventStreamDecoderOptions } from './decoder-options.ts';
-import { EventStreamError, found } from './errors.ts';
+import { type EventStreamError, type EventStreamErrorCode, found, refusal } from './errors.ts';
 import { firstLineEnd, lastLineEnd } from './line-end.ts';
 
 const BOM = Uint8Array.of(0xef, 0xbb, 0xbf);
@@ -89,9 +89,11 @@ export class EventStreamDecoder {
 
   #refuseReentry(method: string): void {
     if (this.#busy) {
-      throw new EventStreamError(
+      throw refusal(
         'ERR_REENTRANT_CALL',
-        `Cannot call ${method} of an event stream decoder: found one of its handlers running, allowed is after write has returned`,
+        `call ${method} of an event stream decoder`,
+        'one of its handlers running',
+        'after write has returned',
       );
     }
   }
@@ -106,10 +108,7 @@ export class EventStreamDecoder {
     }
     // Not instanceof: a chunk may come from another realm
     if (!ArrayBuffer.isView(chunk) || chunk.BYTES_PER_ELEMENT !== 1) {
-      throw new EventStreamError(
-        'ERR_INVALID_CHUNK',
-        `Cannot decode a chunk: found ${found(chunk)}, allowed is a Uint8Array or a string`,
-      );
+      throw refusal('ERR_INVALID_CHUNK', 'decode a chunk', found(chunk), 'a Uint8Array or a string');
     }
     if (this.#highSurrogate === '') return chunk;
     const lone = textEncoder.encode(this.#highSurrogate);
@@ -125,7 +124,8 @@ export class EventStreamDecoder {
     }
 
     const carry = this.#carry;
-    const end = lastLineEnd(bytes) + 1;
+    // In the middle of a long line the next chunk has probably no line end either
+    const end = lastLineEnd(bytes, carry.length > bytes.length) + 1;
     let from = 0;
     if (end > 0) {
       this.#reader.expect(carry.length + end);
@@ -199,21 +199,21 @@ export class EventStreamDecoder {
     if (length > MAX_UNDELIVERED_BYTES) {
       this.#failWith(
         'ERR_UNDELIVERED_TOO_LARGE',
-        `Cannot keep what handlers did not take because they threw: found ${length} bytes, allowed are ${MAX_UNDELIVERED_BYTES}`,
+        'keep what handlers did not take because they threw',
+        `${length} bytes`,
+        `at most ${MAX_UNDELIVERED_BYTES}`,
       );
     }
   }
 
   #fail(): never {
-    this.#failWith(
-      'ERR_EVENT_TOO_LARGE',
-      `Cannot decode an event: found more than ${this.#maxEventBytes} bytes, allowed are as many as the option maxEventBytes says`,
-    );
+    const limit = `${this.#maxEventBytes} bytes`;
+    this.#failWith('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit}`, 'what maxEventBytes says');
   }
 
-  #failWith(code: 'ERR_EVENT_TOO_LARGE' | 'ERR_UNDELIVERED_TOO_LARGE', message: string): never {
+  #failWith(code: EventStreamErrorCode, attempt: string, what: string, allowed: string): never {
     this.#discard();
-    this.#failure = new EventStreamError(code, message);
+    this.#failure = refusal(code, attempt, what, allowed);
     throw this.#failure;
   }
 

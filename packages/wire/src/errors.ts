@@ -22,22 +22,20 @@ export class EventStreamError extends Error {
   }
 }
 
+/** An error that says what was attempted, what was found and what is allowed. */
+export function refusal(code: EventStreamErrorCode, attempt: string, what: string, allowed: string): EventStreamError {
+  return new EventStreamError(code, `Cannot ${attempt}: found ${what}, allowed is ${allowed}`);
+}
+
 const SHOWN_CHARACTERS = 40;
 
 /** Shows a value that was refused, in one short line whatever it is. */
 export function found(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return value.length > SHOWN_CHARACTERS
-        ? `${JSON.stringify(value.slice(0, SHOWN_CHARACTERS))}… (${value.length} characters)`
-        : JSON.stringify(value);
-    case 'number':
-    case 'boolean':
-    case 'undefined':
-      return String(value);
-    case 'object':
-      return value === null ? 'null' : 'an object';
-    default:
-      return `a ${typeof value}`;
+  if (typeof value === 'string') {
+    const more = value.length > SHOWN_CHARACTERS ? `… (${value.length} characters)` : '';
+    return JSON.stringify(value.slice(0, SHOWN_CHARACTERS)) + more;
   }
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  return String(value);
 }
