@@ -9,6 +9,7 @@ interface Benchmark {
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   decoder: () => import('./decoder.ts'),
+  client: () => import('./client.ts'),
   publish: () => import('./publish.ts'),
   'fan-out': () => import('./fan-out.ts'),
   replay: () => import('./replay.ts'),

@@ -1,0 +1,99 @@
+// Clients: the whole way of an event from the socket to the callback, ours beside others, one connection at full speed.
+//
+// Method: a server on node:net in a process of its own sends bytes that were made beforehand, as fast as the socket takes them: each
+// event as a chunk of HTTP/1.1, which is how a server sends that flushes every event, or unframed up to the end of the connection.
+// Each client is a process of its own, and reads all streams, so that none profits from code that was compiled for one of them. It
+// adds up lengths and characters of the data that it is handed; a run fails when their count, their sum or the last id is not what
+// was sent. Before measuring, each client reads each stream until that takes a tenth of a second. Then rows run in rounds, each row
+// once a round, about 0.3 seconds each: how many events that is, the run before tells. The table shows medians of events a second,
+// from the request to the last event, and of the processor time that the client's process (all of its threads) had for an event. The
+// ratio is that of the processor time to the least that a client of others took.
+//
+// With few cores the server and the collector of garbage share them with the client: the processor time says more than the speed.
+// What a client takes to be woken is not in it: at full speed each read brings many events, where a live stream brings one.
+// To add a client, give it a row in `load/clients.ts`.
+
+import { pathToFileURL } from 'node:url';
+import { CLIENTS, OURS, READING } from './load/clients.ts';
+import { Child } from './parts/child.ts';
+import { type Framing, FRAMINGS, STREAMS, type StreamName } from './parts/event-streams.ts';
+import { alternate, type Figures, type Row } from './parts/rounds.ts';
+import { figure, printTable } from './parts/table.ts';
+
+export const title: string = 'Clients';
+
+const RUN_SECONDS = 0.3;
+const WARM_UP_SECONDS = 0.1;
+const WARM_UP_EVENTS = 5_000;
+const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 30_000 };
+
+const streams = Object.keys(STREAMS) as StreamName[];
+
+/** Prints a table for each stream. Takes about a minute. */
+export async function run(): Promise<void> {
+  console.log(
+    `${title}: the whole way of an event from the socket to the callback, one connection at full speed. Each client is a process of its own
+and checks what it is handed. Chunked: each event is a chunk of HTTP/1.1. Plain: unframed up to the end of the connection.
+CPU: processor time of the client for an event, µs, and its ratio to the least of others. Median of alternating runs.`,
+  );
+  const server = Child.node(new URL('servers/full-speed.ts', import.meta.url));
+  const clients = new Map(
+    Object.keys(CLIENTS).map((name) => [name, Child.node(new URL('load/client.ts', import.meta.url), [name])]),
+  );
+  try {
+    const url = `http://127.0.0.1:${await server.line()}`;
+    const rows: Row[] = [];
+    for (const stream of streams) {
+      for (const framing of FRAMINGS) {
+        for (const [name, client] of clients) {
+          const row = rowName(name, stream, framing);
+          rows.push(await listening(row, client, `${url}/${stream}/${framing}`));
+        }
+      }
+    }
+    const figures = await alternate(rows, ROUNDS);
+    for (const stream of streams) print(stream, figures);
+  } finally {
+    await Promise.all([server, ...clients.values()].map((child) => child.stop()));
+  }
+}
+
+/** A client that has read a stream until that took a while, to be measured. */
+async function listening(name: string, client: Child, url: string): Promise<Row> {
+  let count = WARM_UP_EVENTS;
+  let seconds = 0;
+  const measure = async (): Promise<Figures> => {
+    const figures = JSON.parse(await client.ask(`listen ${url}/${count}`)) as Figures;
+    const perSecond = figures['perSecond'] ?? Number.NaN;
+    seconds = count / perSecond;
+    count = Math.ceil(perSecond * RUN_SECONDS);
+    return figures;
+  };
+  while (seconds < WARM_UP_SECONDS) await measure();
+  return { name, measure };
+}
+
+function print(stream: StreamName, figures: ReadonlyMap<string, Figures>): void {
+  const columns = FRAMINGS.flatMap((framing) => [`${framing}, events/s`, 'CPU, µs', 'ratio']);
+  const rows = Object.keys(CLIENTS).map((name) => [
+    name,
+    ...FRAMINGS.flatMap((framing) => {
+      const own = figures.get(rowName(name, stream, framing));
+      const least = leastOfOthers(stream, framing, figures);
+      return [own?.['perSecond'], own?.['cpu'], (own?.['cpu'] ?? Number.NaN) / least].map(figure);
+    }),
+  ]);
+  printTable([STREAMS[stream], ...columns], rows);
+}
+
+/** The least processor time that a client of others takes. */
+function leastOfOthers(stream: StreamName, framing: Framing, figures: ReadonlyMap<string, Figures>): number {
+  const others = Object.keys(CLIENTS).filter((name) => !name.endsWith(READING) && !name.startsWith(OURS));
+  return Math.min(...others.map((name) => figures.get(rowName(name, stream, framing))?.['cpu'] ?? Infinity));
+}
+
+function rowName(client: string, stream: StreamName, framing: Framing): string {
+  return `${client}, ${stream}, ${framing}`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run();
