@@ -50,7 +50,7 @@ describe.each(PUBLISHED)('the tarball of packages/%s', (folder) => {
     const { files } = tarballs.get(folder)!;
     expect(files).toContain('README.md');
     expect(files).toContain('LICENSE');
-    expect(files.filter((path) => !/^(dist\/|README\.md$|LICENSE$|package\.json$)/.test(path))).toEqual([]);
+    expect(files.filter((path) => !/^((dist|bin)\/|README\.md$|LICENSE$|package\.json$)/.test(path))).toEqual([]);
     expect(files.filter((path) => /(^|\/)(test|fixtures)\/|\.test\.|tsbuildinfo/.test(path))).toEqual([]);
   });
 
