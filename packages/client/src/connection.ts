@@ -1,30 +1,32 @@
 import { type EventMessage, EventStreamDecoder, EventStreamError } from '@tidings/wire';
-import { ConnectionError } from './client-error.ts';
+import { ConnectionError, InvalidOptionError } from './client-error.ts';
 import type { Clock } from './clock.ts';
 import {
+  type Connecting,
   type ConnectionInput,
   type ConnectionPolicy,
   type ConnectionState,
   MAX_TIMER_MS,
   type Step,
   startConnection,
+  type Surroundings,
   transition,
   wakeAt,
 } from './connection-state.ts';
+import { describeException } from './exception-text.ts';
 import type { Failure } from './failure.ts';
-import type { Fetch, FetchInit, FetchResponse } from './fetch.ts';
-import { basicAuthorization, encodeLastEventId, portableHeaders } from './request-headers.ts';
-import { bareUrl, hasListenableScheme } from './target-url.ts';
-
-/** The caller's part of a request, asked for at every try. */
-export interface RequestParts {
-  readonly method: string;
-  readonly headers: Headers;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
-}
+import type { Fetch, FetchInit } from './fetch.ts';
+import { isIdempotent } from './method.ts';
+import type { Network } from './network.ts';
+import { type Attempt, makeRequest, type RequestParts } from './request.ts';
+import { encodeLastEventId } from './request-headers.ts';
+import { readRetryAfter } from './retry-after.ts';
+import { readHead, type ResponseHead } from './response-head.ts';
+import { bareUrl, hasListenableScheme, isLoopback } from './target-url.ts';
 
 export interface ConnectionOptions {
-  readonly url: URL;
+  /** Absent where only `prepare` knows it. */
+  readonly url: URL | undefined;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly policy: ConnectionPolicy;
@@ -34,23 +36,23 @@ export interface ConnectionOptions {
   readonly lastEventId: string;
   /** The most bytes of one event; the decoder's own cap when absent. */
   readonly maxEventBytes: number | undefined;
-  readonly prepare: () => RequestParts | Promise<RequestParts>;
+  readonly prepare: (attempt: Attempt) => RequestParts | Promise<RequestParts>;
+  /**
+   * Whether a request that may do something twice when it is sent twice (POST, PATCH) is sent again all the same.
+   * @default true
+   */
+  readonly repeats?: boolean;
+  /** @default one that is always there */
+  readonly network?: Network;
   /** Called after each change of the phase but the first, with the error that led to it. Must not throw. */
   readonly onState: (state: ConnectionState, error: ConnectionError | undefined) => void;
-  /** Called for each event of an open connection; `origin` is that of the final URL. Must not throw. */
-  readonly onEvent: (message: EventMessage, origin: string) => void;
+  /**
+   * Called for each event of an open connection. `origin` is that of the final URL; `hasOwnId` tells whether the event
+   * brought its last event ID itself. Must not throw.
+   */
+  readonly onEvent: (message: EventMessage, origin: string, hasOwnId: boolean) => void;
   /** Reading goes on when what it returns has settled, or at once where it returns nothing. */
   readonly room?: () => Promise<void> | undefined;
-}
-
-/** What a response says, with the body ready to be read. */
-interface Answer {
-  readonly status: number;
-  readonly contentType: string | null;
-  readonly finalUrl: URL;
-  readonly redirected: boolean;
-  readonly permanentUrl: URL | undefined;
-  readonly reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 }
 
 /** For a body that nobody wants any more: that it may be broken already does not matter. */
@@ -61,16 +63,27 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #decoder: EventStreamDecoder;
   #state: ConnectionState;
-  /** Where the next try goes. */
-  #target: URL;
+  /** The URL that was asked for last. */
+  #asked: URL | undefined;
+  /** Where requests for the URL asked for go: it is another after a redirect that is kept to. */
+  #target: URL | undefined;
+  /** Why the last try is over. */
+  #failure: Failure | undefined;
+  /** Whether a request went out that is not sent again unasked. */
+  #isSpent = false;
+  #finalId: string | undefined;
+  readonly #offNetwork: (() => void) | undefined;
   /** The origin of the response being read. */
   #origin = '';
+  /** Whether a block has set the last event ID since the last event. */
+  #hasOwnId = false;
   #letGo: () => void = ignore;
   #timer: unknown;
   #timerAt = Infinity;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#asked = options.url;
     this.#target = options.url;
     this.#decoder = new EventStreamDecoder({
       lastEventId: options.lastEventId,
@@ -78,17 +91,23 @@ export class Connection {
       onRetry: (ms) => {
         if (this.#state.phase === 'open') this.#send({ type: 'retry', serial: this.#state.serial, ms });
       },
-      onId: () => this.#bearFruit(),
+      onId: () => {
+        this.#hasOwnId = true;
+        this.#bearFruit();
+      },
       onEvent: (message) => {
+        const hasOwnId = this.#hasOwnId;
+        this.#hasOwnId = false;
         // A listener may have closed the connection at an earlier event of the same chunk.
         if (this.#state.phase !== 'open') return;
         this.#bearFruit();
-        this.#options.onEvent(message, this.#origin);
+        this.#options.onEvent(message, this.#origin, hasOwnId);
       },
     });
-    const first = startConnection(options.clock.now(), options.policy);
+    const first = startConnection(this.#around());
     this.#state = first.state;
     this.#apply(first, first.state);
+    this.#offNetwork = options.network?.onOnline(() => this.#send({ type: 'online' }));
   }
 
   get state(): ConnectionState {
@@ -97,7 +116,16 @@ export class Connection {
 
   /** The last event ID that the next request would carry. */
   get lastEventId(): string {
-    return this.#decoder.lastEventId;
+    return this.#finalId ?? this.#decoder.lastEventId;
+  }
+
+  /** Begins a try soon, before anything else can arrive: gives up the wait, or the open connection. */
+  reconnect(): void {
+    // Not in the middle of a chunk: what is left of it has to be given out before the next request names its last id.
+    queueMicrotask(() => {
+      this.#isSpent = false;
+      this.#send({ type: 'reconnect' });
+    });
   }
 
   /** Ends it for good. Nothing is announced or dispatched later but the closed phase, before this returns. */
@@ -112,13 +140,25 @@ export class Connection {
   }
 
   #send(input: ConnectionInput): void {
-    const { clock, policy } = this.#options;
     const before = this.#state;
-    this.#apply(transition(before, input, { now: clock.now(), random: clock.random(), policy }), before);
+    this.#apply(transition(before, input, this.#around()), before);
+  }
+
+  #around(): Surroundings {
+    const { clock, policy, network } = this.#options;
+    const online =
+      network === undefined || network.isOnline || (this.#target !== undefined && isLoopback(this.#target));
+    return { now: clock.now(), time: clock.time(), random: clock.random(), online, policy };
   }
 
   #apply(step: Step, before: ConnectionState): void {
     this.#state = step.state;
+    if (step.state.phase === 'waiting') this.#failure = step.state.failure;
+    if (step.state.phase === 'closed') {
+      // The rest of the chunk being read is for nobody, so its ids do not count.
+      this.#finalId ??= this.#decoder.lastEventId;
+      this.#offNetwork?.();
+    }
     for (const action of step.actions) {
       switch (action) {
         case 'connect':
@@ -155,7 +195,8 @@ export class Connection {
   #errorOf(state: ConnectionState, before: ConnectionState): ConnectionError | undefined {
     if ((state.phase !== 'waiting' && state.phase !== 'closed') || state.failure === undefined) return undefined;
     const attempt = before.phase === 'closed' ? 1 : before.attempt;
-    const details = { url: bareUrl(this.#target), attempt, willRetry: state.phase === 'waiting' };
+    const url = this.#target === undefined ? '' : bareUrl(this.#target);
+    const details = { url, attempt, willRetry: state.phase === 'waiting' };
     const error = new ConnectionError(state.failure, details);
     const id = this.lastEventId;
     if (!details.willRetry || encodeLastEventId(id) !== undefined) return error;
@@ -173,33 +214,47 @@ export class Connection {
     // The caller's functions are not called before the constructor has returned.
     await Promise.resolve();
     if (!this.#isCurrent(serial)) return;
-    if (!hasListenableScheme(this.#target)) {
-      lose(
-        { code: 'ERR_URL_SCHEME', message: `nothing can be asked for by the scheme "${this.#target.protocol}"` },
-        true,
-      );
-      return;
-    }
 
     const controller = new AbortController();
     this.#letGo = () => controller.abort();
+    let target: URL;
     let init: FetchInit;
     try {
-      init = await this.#request(controller.signal);
+      const parts = await this.#prepare();
+      if (!this.#isCurrent(serial)) return;
+      target = parts.url;
+      init = makeRequest(parts, {
+        asked: this.#asked ?? target,
+        lastEventId: this.lastEventId,
+        withCredentials: this.#options.withCredentials,
+        signal: controller.signal,
+      });
     } catch (cause) {
-      lose({ code: 'ERR_REQUEST', message: `the request could not be made: ${describe(cause)}`, cause });
+      const message = `the request could not be made: ${describeException(cause)}`;
+      // What an option may not be, it may not be the next time either.
+      lose({ code: 'ERR_REQUEST', message, cause }, cause instanceof InvalidOptionError);
       return;
     }
-    if (!this.#isCurrent(serial)) return;
+    if (!hasListenableScheme(target)) {
+      lose({ code: 'ERR_URL_SCHEME', message: `nothing can be asked for by the scheme "${target.protocol}"` }, true);
+      return;
+    }
+    if (!isIdempotent(init.method) && this.#options.repeats === false) {
+      if (this.#isSpent && this.#failure !== undefined) {
+        lose(this.#failure, true);
+        return;
+      }
+      this.#isSpent = true;
+    }
 
-    let answer: Answer;
+    let answer: ResponseHead;
     try {
-      answer = readHead(await this.#options.fetch(bareUrl(this.#target), init), this.#target);
+      answer = readHead(await this.#options.fetch(bareUrl(target), init), target);
     } catch (cause) {
       // Only someone else can have aborted it: a try that we abort is no longer current.
       const aborted = cause instanceof Error && cause.name === 'AbortError';
       const code = aborted ? 'ERR_ABORTED' : 'ERR_NETWORK';
-      lose({ code, message: `the request failed: ${describe(cause)}`, cause }, aborted);
+      lose({ code, message: `the request failed: ${describeException(cause)}`, cause }, aborted);
       return;
     }
     const { reader } = answer;
@@ -215,12 +270,20 @@ export class Connection {
     await this.#receive(serial, answer, lose);
   }
 
-  async #receive(serial: number, answer: Answer, lose: (failure: Failure, final?: boolean) => void): Promise<void> {
+  async #receive(
+    serial: number,
+    answer: ResponseHead,
+    lose: (failure: Failure, final?: boolean) => void,
+  ): Promise<void> {
     // The block that the connection before left unfinished is forgotten ([spec] 9.2.6).
     this.#decoder.end();
     this.#origin = answer.finalUrl.origin;
-    if (answer.status === 200) this.#keepTarget(answer);
-    this.#send({ type: 'response', serial, status: answer.status, contentType: answer.contentType });
+    const { status, contentType, retryAfter, date } = answer;
+    if (status === 200) this.#keepTarget(answer);
+    // A request that was refused for its credentials has done nothing.
+    if (status === 401) this.#isSpent = false;
+    const retryAfterMs = readRetryAfter(retryAfter, date, this.#options.clock.time());
+    this.#send({ type: 'response', serial, status, contentType, retryAfterMs });
 
     while (this.#isCurrent(serial)) {
       const room = this.#options.room?.();
@@ -235,7 +298,7 @@ export class Connection {
       try {
         chunk = (await answer.reader?.read())?.value;
       } catch (cause) {
-        lose({ code: 'ERR_NETWORK', message: `the stream broke: ${describe(cause)}`, cause });
+        lose({ code: 'ERR_NETWORK', message: `the stream broke: ${describeException(cause)}`, cause });
         return;
       }
       if (!this.#isCurrent(serial)) return;
@@ -249,61 +312,30 @@ export class Connection {
       } catch (cause) {
         // The same bytes would come again after a reconnect, so another try cannot help.
         const tooLarge = cause instanceof EventStreamError && cause.code === 'ERR_EVENT_TOO_LARGE';
-        lose({ code: tooLarge ? 'ERR_EVENT_TOO_LARGE' : 'ERR_NETWORK', message: describe(cause), cause }, true);
+        lose(
+          { code: tooLarge ? 'ERR_EVENT_TOO_LARGE' : 'ERR_NETWORK', message: describeException(cause), cause },
+          true,
+        );
         return;
       }
     }
   }
 
-  #keepTarget(answer: Answer): void {
+  #keepTarget(answer: ResponseHead): void {
     if (this.#options.keepRedirects === 'permanent') this.#target = answer.permanentUrl ?? this.#target;
     else if (answer.redirected) this.#target = answer.finalUrl;
   }
 
-  async #request(signal: AbortSignal): Promise<FetchInit> {
-    const { url, prepare, withCredentials } = this.#options;
-    const parts = await prepare();
-    const headers = new Headers(parts.headers);
-    if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
-    const authorization = basicAuthorization(url);
-    if (authorization !== undefined && !headers.has('authorization')) headers.set('authorization', authorization);
-    const id = encodeLastEventId(this.lastEventId);
-    if (id) headers.set('last-event-id', id);
-    else headers.delete('last-event-id');
-    const record = Object.fromEntries(headers);
-    return {
-      method: parts.method,
-      headers: this.#target.origin === url.origin ? record : portableHeaders(record),
-      ...(parts.body === undefined ? {} : { body: parts.body }),
-      credentials: withCredentials ? 'include' : 'same-origin',
-      cache: 'no-store',
-      redirect: 'follow',
-      signal,
-    };
+  /** The caller's part of the request, and where it goes. */
+  async #prepare(): Promise<RequestParts & { readonly url: URL }> {
+    const { lastEventId } = this;
+    const { attempt, unauthorized } = this.#state as Connecting;
+    const parts = await this.#options.prepare({ attempt, unauthorized, lastEventId });
+    if (parts.url !== undefined && parts.url.href !== this.#asked?.href) {
+      this.#asked = parts.url;
+      this.#target = parts.url;
+    }
+    if (this.#target === undefined) throw new TypeError('there is no URL to ask');
+    return { ...parts, url: this.#target };
   }
-}
-
-/** Takes a response apart. Throws where a `fetch` that was passed in answers with something else. */
-function readHead(response: FetchResponse, target: URL): Answer {
-  const { status, redirected, permanentUrl } = response;
-  return {
-    status,
-    contentType: response.headers.get('content-type'),
-    finalUrl: new URL(response.url || target),
-    redirected,
-    permanentUrl: permanentUrl === undefined ? undefined : new URL(permanentUrl),
-    reader: response.body?.getReader(),
-  };
-}
-
-/** What an exception says, and what the one behind it says: a platform's fetch hides the reason there. */
-function describe(exception: unknown): string {
-  const cause = exception instanceof Error ? exception.cause : undefined;
-  return cause instanceof Error ? `${textOf(exception)} (${textOf(cause)})` : textOf(exception);
-}
-
-/** Node's error for several addresses that all refused has a code and no message. */
-function textOf(exception: unknown): string {
-  if (!(exception instanceof Error)) return String(exception);
-  return exception.message || ('code' in exception ? String(exception.code) : exception.name);
 }

@@ -30,6 +30,11 @@ export class EventQueue {
     return this.#events.length;
   }
 
+  /** Whether somebody waits for the next event, so that none is queued. */
+  get isAwaited(): boolean {
+    return this.#takers.length > 0;
+  }
+
   push(event: EventMessage): void {
     if (this.#end !== undefined) return;
     const taker = this.#takers.shift();

@@ -14,9 +14,14 @@ const RECONNECTION_MS = 3_000;
 const POLICY: ConnectionPolicy = {
   reconnectionMs: RECONNECTION_MS,
   maxBackoffMs: 30_000,
+  jitter: 'half',
+  maxRetryAfterMs: 0,
   maxAttempts: Infinity,
   connectTimeoutMs: Infinity,
+  firstByteTimeoutMs: Infinity,
   idleTimeoutMs: Infinity,
+  watchesSleep: false,
+  refreshes: false,
   retryStatus: () => false,
 };
 
@@ -62,14 +67,16 @@ export class EventSource extends EventTarget {
 
   static {
     for (const [name, value] of Object.entries({ CONNECTING: 0, OPEN: 1, CLOSED: 2 })) {
-      Object.defineProperty(EventSource, name, { value, enumerable: true });
-      Object.defineProperty(EventSource.prototype, name, { value, enumerable: true });
+      Object.defineProperty(this, name, { value, enumerable: true });
+      Object.defineProperty(this.prototype, name, { value, enumerable: true });
     }
     // Members of an interface are enumerable, those of a class are not.
     for (const name of ['url', 'withCredentials', 'readyState', 'onopen', 'onmessage', 'onerror', 'close']) {
-      Object.defineProperty(EventSource.prototype, name, { enumerable: true });
+      Object.defineProperty(this.prototype, name, { enumerable: true });
     }
-    Object.defineProperty(EventSource.prototype, Symbol.toStringTag, { value: 'EventSource', configurable: true });
+    // A bundler may have given the class another name.
+    Object.defineProperty(this, 'name', { value: 'EventSource', configurable: true });
+    Object.defineProperty(this.prototype, Symbol.toStringTag, { value: 'EventSource', configurable: true });
   }
 
   readonly #url: string;
@@ -136,25 +143,28 @@ export class EventSource extends EventTarget {
     }
   }
 
+  // An attribute is read as the DOM types it, so that this class stands in for the DOM's, and set with what it is in fact
+  // called with.
+
   get onopen(): EventHandler<Event> {
     return this.#onopen.value;
   }
-  set onopen(handler: EventHandler<Event>) {
-    this.#onopen.value = handler;
+  set onopen(handler: EventHandler<Event, this>) {
+    this.#onopen.set(handler);
   }
 
   get onmessage(): EventHandler<MessageEvent<string>> {
     return this.#onmessage.value;
   }
-  set onmessage(handler: EventHandler<MessageEvent<string>>) {
-    this.#onmessage.value = handler;
+  set onmessage(handler: EventHandler<MessageEvent<string>, this>) {
+    this.#onmessage.set(handler);
   }
 
-  get onerror(): EventHandler<EventSourceErrorEvent> {
-    return this.#onerror.value;
+  get onerror(): EventHandler<Event> {
+    return this.#onerror.value as EventHandler<Event>;
   }
-  set onerror(handler: EventHandler<EventSourceErrorEvent>) {
-    this.#onerror.value = handler;
+  set onerror(handler: EventHandler<EventSourceErrorEvent, this>) {
+    this.#onerror.set(handler);
   }
 
   /** Ends it for good. Nothing is dispatched later, not even what has arrived already. */

@@ -10,16 +10,19 @@ export interface Gap {
   readonly reason: string;
 }
 
-export type GapMessage = EventMessage & Gap;
+export interface GapMessage extends EventMessage, Gap {
+  type: 'tidings-gap';
+}
 
 /** Whether an event of a subscription tells of a gap. */
-export function isGap(event: EventMessage): event is GapMessage {
+export function isGap(event: { readonly type: string }): event is GapMessage {
   return event.type === 'tidings-gap' && 'resumedAt' in event;
 }
 
 /** Adds what a `tidings-gap` event tells to it. Any other event, and one that tells nothing, stays as it is. */
 export function readGap(event: EventMessage): EventMessage | GapMessage {
-  if (event.type !== 'tidings-gap') return event;
+  const { type } = event;
+  if (type !== 'tidings-gap') return event;
   let told: Partial<Record<keyof Gap, unknown>> | null;
   try {
     told = JSON.parse(event.data) as typeof told;
@@ -28,5 +31,5 @@ export function readGap(event: EventMessage): EventMessage | GapMessage {
   }
   const { after, resumedAt, reason } = told ?? {};
   if (typeof after !== 'string' || typeof resumedAt !== 'string' || typeof reason !== 'string') return event;
-  return { ...event, after, resumedAt, reason };
+  return { ...event, type, after, resumedAt, reason };
 }

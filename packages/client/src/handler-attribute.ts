@@ -1,5 +1,7 @@
 /** What an `on…` attribute holds. An object that cannot be called is kept and never called. */
-export type EventHandler<E extends Event> = ((this: EventTarget, event: E) => unknown) | null;
+export type EventHandler<E extends Event, T extends EventTarget = EventTarget> =
+  | ((this: T, event: E) => unknown)
+  | null;
 
 /**
  * An event handler attribute ([spec] 8.1.8.1): null or an object. It takes its place among the listeners when it is
@@ -21,7 +23,8 @@ export class HandlerAttribute<E extends Event> {
     return this.#value;
   }
 
-  set value(value: unknown) {
+  /** Anything but an object counts as null. */
+  set(value: unknown): void {
     const isObject = typeof value === 'function' || (typeof value === 'object' && value !== null);
     this.#value = isObject ? (value as EventHandler<E>) : null;
     // Adding the same listener again changes nothing, so a replaced handler keeps its place.

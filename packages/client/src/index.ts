@@ -4,9 +4,12 @@ export {
   ClientError,
   type ClientErrorCode,
   ConnectionError,
+  InvalidEventError,
   InvalidOptionError,
+  StoreError,
 } from './client-error.ts';
 export type { Clock } from './clock.ts';
+export { type EventItem, type EventSchemas, type InvalidEvent, isInvalid, type TypedEvent } from './event-item.ts';
 export {
   EventSource,
   type EventSourceErrorEvent,
@@ -16,5 +19,17 @@ export {
 export type { Fetch, FetchInit, FetchResponse } from './fetch.ts';
 export { type Gap, type GapMessage, isGap } from './gap.ts';
 export type { EventHandler } from './handler-attribute.ts';
+export type { Network } from './network.ts';
+export { localStorageStore, type PositionStore } from './position-store.ts';
+export type { Attempt } from './request.ts';
+export type { RequestBody } from './request-body.ts';
+export type {
+  SchemaFailure,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  SchemaSuccess,
+  StandardSchema,
+} from './schema.ts';
 export { type EventSubscription, subscribe } from './subscription.ts';
 export type { PerTry, RetryOptions, SubscribeOptions, SubscriptionState } from './subscription-options.ts';

@@ -1,17 +1,20 @@
-import { type ConnectionError, InvalidOptionError } from './client-error.ts';
-import { type Clock, systemClock } from './clock.ts';
-import { type ConnectionPolicy, MAX_TIMER_MS } from './connection-state.ts';
-import type { EventQueueLimits } from './event-queue.ts';
+import type { EventMessage } from '@tidings/wire';
+import type { ConnectionError } from './client-error.ts';
+import type { Clock } from './clock.ts';
+import type { Attempt } from './request.ts';
+import type { EventSchemas } from './event-item.ts';
 import type { Fetch } from './fetch.ts';
-import { encodeLastEventId } from './request-headers.ts';
-import { defaultFetch } from '#transport';
+import type { Network } from './network.ts';
+import type { PositionStore } from './position-store.ts';
+import type { RequestBody } from './request-body.ts';
 
 /** A value, or a function that is called for it at each try. Where it throws, the try counts as failed. */
-export type PerTry<T> = T | (() => T | Promise<T>);
+export type PerTry<T> = T | ((attempt: Attempt) => T | Promise<T>);
 
 export interface RetryOptions {
   /**
-   * The wait before the first reconnect in milliseconds, 1 to 2^31 - 1, until the server names another with `retry`.
+   * The longest wait before the first reconnect in milliseconds, 1 to 2^31 - 1. It doubles with each failure in a row, and
+   * how much of it is waited is left to chance. Once the server names a time with `retry`, no wait is shorter than that.
    * @default 1000
    */
   initialMs?: number;
@@ -22,13 +25,21 @@ export interface RetryOptions {
    */
   maxMs?: number;
   /**
+   * The longest `Retry-After` in milliseconds, 0 to 2^31 - 1, that is kept to. Guards against an answer that would put the
+   * subscription to sleep for good.
+   * @default 600000
+   */
+  maxRetryAfterMs?: number;
+  /**
    * How many tries in a row may fail, from 1, before the subscription gives up. A connection that stayed up begins a
-   * new row, and its loss is the first failure of it: 1 never reconnects.
-   * @default Infinity
+   * new row, and its loss is the first failure of it: 1 never reconnects. Given by name, it also says that a POST or PATCH
+   * may be sent again.
+   * @default Infinity; for a method that may do something twice when it is sent twice (POST, PATCH), 1
    */
   maxAttempts?: number;
   /**
-   * Whether a response with this status is worth another try. Not asked for 200, nor for 204, which ends the iteration.
+   * Whether a response with this status is worth another try. Not asked for 200, nor for 204, which ends the iteration,
+   * nor for the first 401 in a row where `url`, `headers` or `body` is a function: those are called once more at once.
    * @default 429 and 500 to 599
    */
   retryStatus?: (status: number) => boolean;
@@ -45,19 +56,19 @@ export interface SubscriptionState {
   readonly error?: ConnectionError;
 }
 
-export interface SubscribeOptions {
+export interface SubscribeOptions<Schemas extends EventSchemas | undefined = undefined, Json extends boolean = false> {
   /** @default 'GET' */
-  method?: string;
+  method?: PerTry<string>;
   /**
    * Request headers. `Last-Event-ID` is the subscription's own.
    * @default { accept: 'text/event-stream' }
    */
   headers?: PerTry<HeadersInit>;
   /**
-   * Request body, sent again at each try.
+   * Request body, sent again at each try, with the content type that fetch would give it unless `headers` has one.
    * @default none
    */
-  body?: PerTry<string | Uint8Array<ArrayBuffer> | undefined>;
+  body?: PerTry<RequestBody | undefined>;
   /**
    * Ends the subscription when it aborts; the iteration then throws the signal's reason.
    * @default none
@@ -68,6 +79,39 @@ export interface SubscribeOptions {
    * @default ''
    */
   lastEventId?: string;
+  /**
+   * Where the last event ID is kept over restarts. What it holds goes before `lastEventId`. It is given the ID behind
+   * the events whose handling is over, which is when the next one is asked for.
+   * @default none
+   */
+  store?: PositionStore;
+  /**
+   * The least time between two writes to the store in milliseconds, 0 to 2^31 - 1.
+   * @default 250
+   */
+  storeIntervalMs?: number;
+  /**
+   * How many ids of events are remembered, 0 to 100,000, to leave out an event that brings one of them again. An event
+   * without an id of its own is never left out. Only for servers that give no two events the same id.
+   * @default 0
+   */
+  dedupe?: number;
+  /**
+   * A schema for each event type that is wanted; other types are left out, as they are by an EventSource without a
+   * listener for them. Event items then are typed by their `type`.
+   * @default none
+   */
+  schemas?: Schemas;
+  /**
+   * Whether the data of events is JSON. With schemas, they get the parsed value; otherwise the text.
+   * @default true with `schemas`, else false
+   */
+  json?: Json;
+  /**
+   * Ends the iteration well at the first event for which it answers true. That event is not given out.
+   * @default none
+   */
+  until?: (event: EventMessage) => boolean;
   /**
    * Makes the requests.
    * @default the platform's fetch; on Node a transport of our own, because fetch there cuts a stream that is silent for 300 s
@@ -80,10 +124,23 @@ export interface SubscribeOptions {
   withCredentials?: boolean;
   retry?: RetryOptions;
   /**
+   * Whether the tabs of this origin, and its workers, share one connection where their browser lets them. Those share
+   * which give the same URL, `withCredentials` and name, where the name is the string given here: they have to be entitled to the same
+   * events, so on a page for several users give a name for each. With the function for a URL a name is needed. GET only.
+   * @default false
+   */
+  shared?: boolean | string;
+  /**
    * How long the head of a response may take in milliseconds, 1 to 2^31 - 1, or Infinity.
    * @default 60000
    */
   connectTimeoutMs?: number;
+  /**
+   * How long the first byte of the body may take after the head in milliseconds, 1 to 2^31 - 1, or Infinity. For servers
+   * that send one at once, as Tidings does.
+   * @default Infinity
+   */
+  firstByteTimeoutMs?: number;
   /**
    * How long an open stream may be silent in milliseconds, 1 to 2^31 - 1, before it counts as lost. Any byte ends the
    * silence, comments included. Twice the server's keep-alive interval is a good value.
@@ -113,85 +170,9 @@ export interface SubscribeOptions {
    * @default the system's
    */
   clock?: Clock;
-}
-
-/** The options with every default filled in. */
-export interface SubscriptionSettings {
-  readonly method: string;
-  readonly headers: PerTry<HeadersInit>;
-  readonly body: PerTry<string | Uint8Array<ArrayBuffer> | undefined>;
-  readonly signal: AbortSignal | undefined;
-  readonly lastEventId: string;
-  readonly fetch: Fetch;
-  readonly withCredentials: boolean;
-  readonly policy: ConnectionPolicy;
-  readonly limits: EventQueueLimits;
-  readonly maxEventBytes: number | undefined;
-  readonly onState: ((state: SubscriptionState) => void) | undefined;
-  readonly clock: Clock;
-}
-
-/** @throws InvalidOptionError */
-export function readOptions(options: SubscribeOptions): SubscriptionSettings {
-  const { headers = {}, body, lastEventId = '', fetch = defaultFetch, retry = {} } = options;
-  const method = (options.method ?? 'GET').toUpperCase();
-  if (typeof fetch !== 'function') throw new InvalidOptionError(`fetch has to be a function, found ${typeof fetch}`);
-  if (encodeLastEventId(lastEventId) === undefined) {
-    const found = JSON.stringify(lastEventId);
-    throw new InvalidOptionError(`lastEventId goes into a header, which holds no control characters; found ${found}`);
-  }
-  if (!/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(method)) {
-    throw new InvalidOptionError(`method has to be an HTTP method, found ${JSON.stringify(method)}`);
-  }
-  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
-    throw new InvalidOptionError(`body needs a method that sends one, found ${method}`);
-  }
-  return {
-    method,
-    headers: typeof headers === 'function' ? headers : readHeaders(headers),
-    body,
-    signal: options.signal,
-    lastEventId,
-    fetch,
-    withCredentials: options.withCredentials ?? false,
-    policy: {
-      reconnectionMs: checkNumber('retry.initialMs', retry.initialMs ?? 1_000, MAX_TIMER_MS),
-      maxBackoffMs: checkNumber('retry.maxMs', retry.maxMs ?? 30_000, MAX_TIMER_MS),
-      maxAttempts: checkNumber('retry.maxAttempts', retry.maxAttempts ?? Infinity),
-      connectTimeoutMs: checkDuration('connectTimeoutMs', options.connectTimeoutMs ?? 60_000),
-      idleTimeoutMs: checkDuration('idleTimeoutMs', options.idleTimeoutMs ?? Infinity),
-      retryStatus: retry.retryStatus ?? ((status) => status === 429 || (status >= 500 && status <= 599)),
-    },
-    limits: {
-      maxEvents: checkNumber('maxQueuedEvents', options.maxQueuedEvents ?? 1_000),
-      maxBytes: checkNumber('maxQueuedBytes', options.maxQueuedBytes ?? 1_048_576),
-    },
-    maxEventBytes:
-      options.maxEventBytes === undefined ? undefined : checkInteger('maxEventBytes', options.maxEventBytes),
-    onState: options.onState,
-    clock: options.clock ?? systemClock,
-  };
-}
-
-function readHeaders(headers: HeadersInit): Headers {
-  try {
-    return new Headers(headers);
-  } catch (cause) {
-    throw new InvalidOptionError('headers has a name or value that HTTP does not allow', { cause });
-  }
-}
-
-function checkNumber(name: string, value: number, max = Infinity): number {
-  if (typeof value === 'number' && value >= 1 && value <= max) return value;
-  throw new InvalidOptionError(`${name} has to be a number from 1 to ${max}, found ${String(value)}`);
-}
-
-function checkInteger(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidOptionError(`${name} has to be an integer of at least 1, found ${String(value)}`);
-}
-
-function checkDuration(name: string, value: number): number {
-  if (value === Infinity) return value;
-  return checkNumber(name, value, MAX_TIMER_MS);
+  /**
+   * Whether there is a network, for tests.
+   * @default what the browser tells; elsewhere there always is
+   */
+  network?: Network;
 }

@@ -1,32 +1,33 @@
 import type { EventMessage } from '@tidings/wire';
-import { type ConnectionError, InvalidOptionError } from './client-error.ts';
-import { Connection, type RequestParts } from './connection.ts';
-import type { ConnectionState } from './connection-state.ts';
+import type { StoreError } from './client-error.ts';
+import { openDirectFeed } from './direct-feed.ts';
+import type { EventItem, EventSchemas } from './event-item.ts';
 import { EventQueue } from './event-queue.ts';
-import { type GapMessage, readGap } from './gap.ts';
+import type { Feed, FeedHandlers } from './feed.ts';
+import { readGap } from './gap.ts';
+import { type AnyItem, isWanted, readItem } from './item-reader.ts';
+import { PositionKeeper } from './position-keeper.ts';
+import { RecentIds } from './recent-ids.ts';
 import { reportException } from './report-exception.ts';
-import {
-  type PerTry,
-  readOptions,
-  type SubscribeOptions,
-  type SubscriptionSettings,
-  type SubscriptionState,
-} from './subscription-options.ts';
-import { hasListenableScheme, parseTargetUrl } from './target-url.ts';
+import { canShare, openSharedFeed } from './shared-feed.ts';
+import type { PerTry, SubscribeOptions, SubscriptionState } from './subscription-options.ts';
+import { readLastEventId, readOptions, type SubscriptionSettings } from './subscription-settings.ts';
 
 /**
  * The events of a stream, for one consumer: iterators share what arrives. Events come in the order of the stream, over
  * any number of reconnects. While the consumer is busy, a bounded number of events waits and the rest stays with the
  * server. Leaving the loop closes the subscription.
  */
-export interface EventSubscription extends AsyncIterable<EventMessage | GapMessage>, AsyncDisposable {
-  [Symbol.asyncIterator](): AsyncIterator<EventMessage | GapMessage, undefined>;
+export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>, AsyncDisposable {
+  [Symbol.asyncIterator](): AsyncIterator<Item, undefined>;
   readonly state: SubscriptionState;
   /**
    * The last event ID behind everything that the consumer has taken, heartbeats included: what to keep for going on
    * after a restart.
    */
   readonly lastEventId: string;
+  /** Begins a try now: gives up the wait, or the open connection. Does nothing while one is under way, or once closed. */
+  reconnect(): void;
   /** Ends it for good: the connection is dropped, what is queued is forgotten, the iteration is done. */
   close(): void;
 }
@@ -37,51 +38,43 @@ export interface EventSubscription extends AsyncIterable<EventMessage | GapMessa
  * (status 204).
  * @throws InvalidOptionError
  */
-export function subscribe(url: string | URL, options: SubscribeOptions = {}): EventSubscription {
-  let target: URL;
-  try {
-    target = parseTargetUrl(String(url));
-  } catch (cause) {
-    throw new InvalidOptionError(`url has to be a URL, found ${JSON.stringify(String(url))}`, { cause });
-  }
-  if (!hasListenableScheme(target)) {
-    throw new InvalidOptionError(`url has to be http: or https:, found ${target.protocol}`);
-  }
-  return new Subscription(target, readOptions(options));
+export function subscribe<Schemas extends EventSchemas | undefined = undefined, Json extends boolean = false>(
+  url: PerTry<string | URL>,
+  options: SubscribeOptions<Schemas, Json> = {},
+): EventSubscription<EventItem<Schemas, Json>> {
+  const subscription: EventSubscription<AnyItem> = new Subscription(readOptions(url, options));
+  return subscription as EventSubscription<EventItem<Schemas, Json>>;
 }
 
-class Subscription implements EventSubscription {
+class Subscription implements EventSubscription<AnyItem> {
   readonly #settings: SubscriptionSettings;
   readonly #queue: EventQueue;
-  readonly #connection: Connection;
+  readonly #recent: RecentIds;
+  readonly #keeper: PositionKeeper | undefined;
+  /** Absent until the store has said where to begin. */
+  #feed: Feed | undefined;
   #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
   #takenId: string;
-  readonly #abort = (): void => this.#stop((queue) => queue.fail(this.#settings.signal?.reason));
+  /** Whether what was queued has been forgotten, so that what was received does not count as taken. */
+  #isStopped = false;
+  readonly #abort = (): void => this.#stop(() => this.#queue.fail(this.#settings.signal?.reason));
 
-  constructor(url: URL, settings: SubscriptionSettings) {
-    const { fetch, clock, policy, withCredentials, lastEventId, signal, maxEventBytes } = settings;
+  constructor(settings: SubscriptionSettings) {
+    const { signal, store, clock, storeIntervalMs, lastEventId } = settings;
     this.#settings = settings;
     this.#queue = new EventQueue(settings.limits);
+    this.#recent = new RecentIds(settings.dedupe);
     this.#takenId = lastEventId;
     // Before the connection's own first microtask, so that nothing is asked for.
     if (signal?.aborted === true) queueMicrotask(this.#abort);
     else signal?.addEventListener('abort', this.#abort, { once: true });
-    this.#connection = new Connection({
-      url,
-      fetch,
-      clock,
-      policy,
-      withCredentials,
-      keepRedirects: 'permanent',
-      lastEventId,
-      maxEventBytes,
-      prepare: () => this.#prepare(),
-      onState: (state, error) => this.#follow(state, error),
-      onEvent: (message) => {
-        if (message.type !== 'tidings-heartbeat') this.#queue.push(readGap(message));
-      },
-      room: () => this.#queue.room(),
-    });
+
+    if (store === undefined) {
+      this.#open(lastEventId);
+      return;
+    }
+    this.#keeper = new PositionKeeper(store, clock, storeIntervalMs, (error) => this.#failStore(error));
+    void this.#openFrom(this.#keeper);
   }
 
   get state(): SubscriptionState {
@@ -89,71 +82,120 @@ class Subscription implements EventSubscription {
   }
 
   get lastEventId(): string {
-    return this.#queue.size === 0 ? this.#connection.lastEventId : this.#takenId;
+    if (this.#isStopped || this.#feed === undefined || this.#queue.size > 0) return this.#takenId;
+    return this.#feed.lastEventId;
+  }
+
+  reconnect(): void {
+    this.#feed?.reconnect();
   }
 
   close(): void {
-    this.#stop((queue) => queue.end());
+    this.#stop(() => this.#queue.end());
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<EventMessage | GapMessage, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<AnyItem, undefined> {
     return {
       next: async () => {
+        // Who asks for the next event is done with the one before.
+        this.#keeper?.keep(this.lastEventId);
         const result = await this.#queue.take();
-        if (result.done !== true) this.#takenId = result.value.lastEventId;
-        return result;
+        if (result.done === true) {
+          await this.#keeper?.flush();
+          return result;
+        }
+        this.#takenId = result.value.lastEventId;
+        return { done: false, value: await readItem(result.value, this.#settings) };
       },
-      return: () => {
+      return: async () => {
         this.close();
-        return Promise.resolve({ done: true, value: undefined });
+        await this.#keeper?.flush();
+        return { done: true, value: undefined };
       },
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    return Promise.resolve();
+    await this.#keeper?.flush();
   }
 
-  #stop(endQueue: (queue: EventQueue) => void): void {
-    this.#takenId = this.lastEventId;
-    this.#queue.clear();
-    endQueue(this.#queue);
-    this.#connection.close();
+  async #openFrom(keeper: PositionKeeper): Promise<void> {
+    try {
+      const kept = readLastEventId('the position in the store', await keeper.read());
+      if (this.#state.phase !== 'closed') this.#open(kept || this.#settings.lastEventId);
+    } catch (error) {
+      this.#failStore(error as StoreError);
+    }
   }
 
-  async #prepare(): Promise<RequestParts> {
-    const { method, headers, body } = this.#settings;
-    const sent = await valueOf(body);
-    const list = new Headers(await valueOf(headers));
-    if (typeof sent === 'string' && !list.has('content-type')) list.set('content-type', 'text/plain;charset=UTF-8');
-    return { method, headers: list, ...(sent === undefined ? {} : { body: sent }) };
-  }
-
-  #follow(state: ConnectionState, error: ConnectionError | undefined): void {
-    const { clock, onState, signal } = this.#settings;
-    const { phase } = state;
-    const endedWell = state.phase === 'closed' && state.reason !== 'failed';
-    const attempt = state.phase === 'closed' ? this.#state.attempt : state.attempt;
-    this.#state = {
-      phase,
-      attempt,
-      ...(state.phase === 'waiting' ? { retryAt: clock.time() + state.retryAt - clock.now() } : {}),
-      ...(error === undefined || endedWell ? {} : { error }),
+  #open(lastEventId: string): void {
+    this.#takenId = lastEventId;
+    this.#recent.add(lastEventId);
+    const { sharedKey } = this.#settings;
+    const handlers: FeedHandlers = {
+      onEvent: (message, hasOwnId) => this.#receive(message, hasOwnId),
+      onState: (state) => this.#follow(state),
+      room: () => this.#queue.room(),
     };
-    if (state.phase === 'closed') {
-      signal?.removeEventListener('abort', this.#abort);
-      if (state.reason === 'failed') this.#queue.fail(error);
-      else this.#queue.end();
+    this.#feed =
+      sharedKey !== undefined && canShare()
+        ? openSharedFeed({ ...this.#settings, sharedKey }, lastEventId, handlers)
+        : openDirectFeed(this.#settings, lastEventId, handlers);
+  }
+
+  #receive(message: EventMessage, hasOwnId: boolean): void {
+    const { until, schemas } = this.#settings;
+    const isRepeated = hasOwnId && this.#recent.add(message.lastEventId);
+    if (isRepeated || message.type === 'tidings-heartbeat') {
+      this.#passOver();
+      return;
     }
     try {
-      onState?.(this.#state);
+      if (until?.(message) === true) {
+        this.#feed?.close();
+        return;
+      }
+    } catch (exception) {
+      this.#queue.fail(exception);
+      this.#feed?.close();
+      return;
+    }
+    if (isWanted(message.type, schemas)) this.#queue.push(readGap(message));
+    else this.#passOver();
+  }
+
+  /** Counts an event that is not given out as handled, where nothing before it is left to handle. */
+  #passOver(): void {
+    if (this.#queue.isAwaited) this.#keeper?.keep(this.lastEventId);
+  }
+
+  #failStore(error: StoreError): void {
+    this.#stop(() => this.#queue.fail(error));
+  }
+
+  #stop(endQueue: () => void): void {
+    this.#takenId = this.lastEventId;
+    this.#isStopped = true;
+    this.#queue.clear();
+    endQueue();
+    if (this.#feed === undefined) this.#follow({ phase: 'closed', attempt: this.#state.attempt });
+    else this.#feed.close();
+  }
+
+  #follow(state: SubscriptionState): void {
+    const { onState, signal } = this.#settings;
+    if (this.#state.phase === 'closed') return;
+    this.#state = state;
+    if (state.phase === 'closed') {
+      signal?.removeEventListener('abort', this.#abort);
+      if (state.error === undefined) this.#queue.end();
+      else this.#queue.fail(state.error);
+    }
+    try {
+      onState?.(state);
     } catch (exception) {
       reportException(exception);
     }
   }
-}
-
-function valueOf<T>(value: PerTry<T>): T | Promise<T> {
-  return typeof value === 'function' ? (value as () => T | Promise<T>)() : value;
 }

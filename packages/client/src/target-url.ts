@@ -27,3 +27,8 @@ export function bareUrl(url: URL): string {
   bare.hash = '';
   return bare.href;
 }
+
+/** Whether a URL leads to this machine, which is there without a network too. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}

@@ -7,8 +7,10 @@ import {
   MAX_TIMER_MS,
   MIN_RETRY_MS,
   STAYED_UP_MS,
+  OFFLINE_WAIT_MS,
   type Step,
   startConnection,
+  type Surroundings,
   transition,
   wakeAt,
 } from '../dist/connection-state.js';
@@ -16,9 +18,14 @@ import {
 const POLICY: ConnectionPolicy = {
   reconnectionMs: 1_000,
   maxBackoffMs: 30_000,
+  jitter: 'half',
+  maxRetryAfterMs: 600_000,
   maxAttempts: Infinity,
   connectTimeoutMs: 20_000,
+  firstByteTimeoutMs: Infinity,
   idleTimeoutMs: 40_000,
+  watchesSleep: false,
+  refreshes: false,
   retryStatus: (status) => status === 503,
 };
 
@@ -29,12 +36,15 @@ const ENDED = { code: 'ERR_STREAM_ENDED', message: 'it ended' } as const;
 class Run {
   step: Step;
   now = 0;
+  /** How far the time of day is ahead of what it would be, had the machine never slept. */
+  slept = 0;
+  online = true;
   readonly policy: ConnectionPolicy;
   random = 0;
 
   constructor(policy: Partial<ConnectionPolicy> = {}) {
     this.policy = { ...POLICY, ...policy };
-    this.step = startConnection(0, this.policy);
+    this.step = startConnection(this.around());
   }
 
   get state(): ConnectionState {
@@ -47,8 +57,13 @@ class Run {
 
   send(input: ConnectionInput, after = 0): Step {
     this.now += after;
-    this.step = transition(this.state, input, { now: this.now, random: this.random, policy: this.policy });
+    this.step = transition(this.state, input, this.around());
     return this.step;
+  }
+
+  around(): Surroundings {
+    const { now, random, online, policy } = this;
+    return { now, time: 1_700_000_000_000 + now + this.slept, random, online, policy };
   }
 
   open(): Step {
@@ -155,14 +170,24 @@ describe('reconnecting', () => {
     expect(run.wait()).toBe(1_000);
   });
 
-  test('a connection that brought an event begins a new row however short it was', () => {
+  test('a connection that brought an event and ended cleanly begins a new row however short it was', () => {
+    const run = new Run();
+    run.lose();
+    run.wait();
+    run.open();
+    run.send({ type: 'event', serial: run.serial });
+    run.send({ type: 'lost', serial: run.serial, failure: ENDED, final: false });
+    expect(run.state).toMatchObject({ attempt: 2 });
+  });
+
+  test('a connection that brought an event and broke soon goes on with the row', () => {
     const run = new Run();
     run.lose();
     run.wait();
     run.open();
     run.send({ type: 'event', serial: run.serial });
     run.lose();
-    expect(run.state).toMatchObject({ attempt: 2 });
+    expect(run.state).toMatchObject({ attempt: 3 });
   });
 
   test('a connection that broke at once without an event goes on with the row', () => {
@@ -196,7 +221,7 @@ describe('reconnecting', () => {
     run.lose();
     run.wait();
     run.open();
-    run.send({ type: 'event', serial: run.serial });
+    run.now += STAYED_UP_MS;
     run.lose();
     expect(run.wait()).toBe(7_000);
   });
@@ -223,7 +248,191 @@ describe('reconnecting', () => {
   });
 });
 
+describe('full jitter', () => {
+  const POLICY_FULL = { jitter: 'full', refreshes: true } as const;
+
+  test('leaves every wait to chance, from nothing to what backing off leads to', () => {
+    const least = new Run(POLICY_FULL);
+    const most = new Run(POLICY_FULL);
+    most.random = 1 - Number.EPSILON;
+    const waits = Array.from({ length: 7 }, () => {
+      least.lose();
+      most.lose();
+      return [least.wait(), Math.round(most.wait())];
+    });
+    expect(waits.map(([wait]) => wait)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+    expect(waits.map(([, wait]) => wait)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  test('never waits less than the server asked for', () => {
+    const run = new Run(POLICY_FULL);
+    run.open();
+    run.send({ type: 'retry', serial: 1, ms: 3_000 });
+    run.lose();
+    expect(run.wait()).toBe(3_000);
+    run.lose();
+    expect(run.wait()).toBe(3_000);
+  });
+});
+
+describe('an answer that is not a stream', () => {
+  function refuse(run: Run, status: number, retryAfterMs?: number): void {
+    run.send({ type: 'response', serial: run.serial, status, contentType: null, retryAfterMs });
+  }
+
+  test('is kept away from as long as Retry-After says, and some chance longer', () => {
+    const run = new Run({ jitter: 'full' });
+    refuse(run, 503, 90_000);
+    expect(run.wait()).toBe(90_000);
+    run.random = 0.5;
+    refuse(run, 503, 90_000);
+    expect(run.wait()).toBe(90_500);
+  });
+
+  test('is waited for no longer than the cap on Retry-After', () => {
+    const run = new Run({ maxRetryAfterMs: 5_000, jitter: 'full' });
+    refuse(run, 503, 1e15);
+    expect(run.wait()).toBe(5_000);
+  });
+
+  test('with status 401 is tried again at once, once, where the request can be made anew', () => {
+    const run = new Run({ refreshes: true, maxAttempts: 1 });
+    refuse(run, 401);
+    expect(run.state).toMatchObject({ phase: 'waiting', attempt: 1, unauthorized: true, failure: { status: 401 } });
+    expect(run.wait()).toBe(0);
+    expect(run.state).toMatchObject({ phase: 'connecting', attempt: 1, unauthorized: true });
+    refuse(run, 401);
+    expect(run.state).toMatchObject({ phase: 'closed', reason: 'failed', failure: { status: 401 } });
+  });
+
+  test('with status 401 is tried again after each connection that was open', () => {
+    const run = new Run({ refreshes: true });
+    refuse(run, 401);
+    run.wait();
+    run.open();
+    expect(run.state).toMatchObject({ phase: 'open', unauthorized: false });
+    run.lose();
+    run.wait();
+    refuse(run, 401);
+    expect(run.state.phase).toBe('waiting');
+  });
+
+  test('with status 401 fails where the next request would be the same', () => {
+    const run = new Run({ refreshes: false });
+    refuse(run, 401);
+    expect(run.state).toMatchObject({ phase: 'closed', reason: 'failed' });
+  });
+});
+
+describe('without a network', () => {
+  test('a try that is due is put off until there is one, or for a while', () => {
+    const run = new Run();
+    run.online = false;
+    run.lose();
+    expect(run.wait()).toBe(1_000);
+    expect(run.state).toMatchObject({ phase: 'waiting', putOff: true });
+    expect(run.step.actions).toEqual(['announce']);
+    expect(run.wait()).toBe(OFFLINE_WAIT_MS);
+    expect(run.state.phase).toBe('connecting');
+  });
+
+  test.each([0, 5_000])('a try begins as soon as there is one again, after %d ms', (ms) => {
+    const run = new Run();
+    run.online = false;
+    run.lose();
+    run.send({ type: 'timer' }, ms);
+    run.online = true;
+    expect(run.send({ type: 'online' }).actions).toEqual(['connect', 'announce']);
+  });
+
+  test('a server that answered is not asked sooner than it said', () => {
+    const run = new Run();
+    run.send({ type: 'response', serial: 1, status: 503, contentType: null, retryAfterMs: 10_000 });
+    run.send({ type: 'online' });
+    expect(run.state.phase).toBe('waiting');
+    expect(run.wait()).toBe(10_000);
+  });
+
+  test('an open connection is left alone when there is one again', () => {
+    const run = new Run();
+    run.open();
+    expect(run.send({ type: 'online' })).toEqual({ state: run.state, actions: [] });
+  });
+});
+
+describe('a caller that wants a new connection now', () => {
+  test('gets one in place of the wait', () => {
+    const run = new Run();
+    run.lose();
+    expect(run.send({ type: 'reconnect' }).actions).toEqual(['connect', 'announce']);
+    expect(run.state).toMatchObject({ phase: 'connecting', attempt: 2 });
+  });
+
+  test('gets one in place of the open one', () => {
+    const run = new Run();
+    run.open();
+    expect(run.send({ type: 'reconnect' }).actions).toEqual(['abort', 'connect', 'announce']);
+    expect(run.state).toMatchObject({ phase: 'connecting', attempt: 1, serial: 2 });
+  });
+
+  test('has one already while one is under way', () => {
+    const run = new Run();
+    expect(run.send({ type: 'reconnect' }).actions).toEqual([]);
+  });
+});
+
 describe('the watchdogs', () => {
+  test('a stream whose first byte does not come is given up', () => {
+    const run = new Run({ firstByteTimeoutMs: 5_000 });
+    run.open();
+    expect(run.wait()).toBe(5_000);
+    expect(run.state).toMatchObject({ phase: 'waiting', failure: { code: 'ERR_FIRST_BYTE_TIMEOUT' } });
+  });
+
+  test('the first byte is waited for only once', () => {
+    const run = new Run({ firstByteTimeoutMs: 5_000 });
+    run.open();
+    run.send({ type: 'bytes', serial: 1 }, 4_999);
+    expect(run.wait()).toBe(40_000);
+    expect(run.state).toMatchObject({ phase: 'waiting', failure: { code: 'ERR_IDLE_TIMEOUT' } });
+  });
+
+  test.each(['connecting', 'open'] as const)(
+    'a machine that slept drops what it has while %s, and tries at once',
+    (phase) => {
+      const run = new Run({ watchesSleep: true, idleTimeoutMs: Infinity, connectTimeoutMs: Infinity });
+      if (phase === 'open') run.open();
+      run.now = wakeAt(run.state);
+      run.slept = 10 * 60_000;
+      run.send({ type: 'timer' });
+      expect(run.state).toMatchObject({ phase: 'waiting', retryAt: run.now, failure: { code: 'ERR_SUSPENDED' } });
+      run.wait();
+      expect(run.state.phase).toBe('connecting');
+    },
+  );
+
+  test('a machine that slept waits no longer', () => {
+    const run = new Run({ watchesSleep: true, reconnectionMs: 60_000 });
+    run.lose();
+    run.slept = 10 * 60_000;
+    run.wait();
+    expect(run.state.phase).toBe('connecting');
+  });
+
+  test.each([
+    [60_000, 'timers that come once a minute'],
+    [-3_600_000, 'a clock that is set back'],
+  ])('%d ms of %s are no sleep', (slept) => {
+    const run = new Run({ watchesSleep: true, idleTimeoutMs: Infinity });
+    run.open();
+    for (let check = 0; check < 3; check++) {
+      run.slept += slept;
+      run.wait();
+    }
+    expect(run.state.phase).toBe('open');
+    expect(wakeAt(run.state)).toBeGreaterThan(run.now);
+  });
+
   test('a try without a response is given up', () => {
     const run = new Run();
     expect(run.wait()).toBe(20_000);
@@ -286,7 +495,7 @@ describe('whatever happens', () => {
       input: fc.oneof(
         fc.record({
           type: fc.constant('response' as const),
-          status: fc.constantFrom(200, 200, 200, 204, 404, 503),
+          status: fc.constantFrom(200, 200, 200, 204, 401, 404, 503),
           contentType: fc.constantFrom('text/event-stream', 'text/event-stream', 'text/html', null),
         }),
         fc.record({ type: fc.constantFrom('bytes' as const, 'event' as const, 'paused' as const, 'resumed' as const) }),
@@ -298,7 +507,7 @@ describe('whatever happens', () => {
         }),
         fc.constant({ type: 'timer' as const }),
         fc.constant({ type: 'timer' as const }),
-        fc.constant({ type: 'close' as const }),
+        fc.record({ type: fc.constantFrom('online' as const, 'reconnect' as const, 'close' as const) }),
       ),
     })
     .map(({ after, stale, input }) => ({ ...input, serial: 0, after, stale }));
@@ -310,12 +519,16 @@ describe('whatever happens', () => {
     inputs: fc.array(inputs, { maxLength: 60 }),
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     maxAttempts: fc.constantFrom(Infinity, 1, 3),
+    jitter: fc.constantFrom('full' as const, 'half' as const),
+    refreshes: fc.boolean(),
+    watchesSleep: fc.boolean(),
   });
 
   test('there are never two tries at once, nothing follows a close, and no wait is out of bounds', () => {
     fc.assert(
-      fc.property(runs, ({ inputs: list, random, maxAttempts }) => {
-        const run = new Run({ maxAttempts });
+      fc.property(runs, ({ inputs: list, random, ...policy }) => {
+        const { maxAttempts } = policy;
+        const run = new Run(policy);
         run.random = random;
         let underWay = run.step.actions.includes('connect') ? 1 : 0;
         for (const { after, stale, ...input } of list) {
@@ -326,16 +539,16 @@ describe('whatever happens', () => {
             expect(state).toBe(before);
             expect(actions).toEqual([]);
           }
-          if (stale && !['timer', 'close'].includes(input.type)) expect(state).toBe(before);
+          if (stale && !['timer', 'online', 'reconnect', 'close'].includes(input.type)) expect(state).toBe(before);
           for (const action of actions) {
             if (action === 'connect') underWay++;
             if (action === 'abort') underWay--;
           }
           expect(underWay).toBe(state.phase === 'connecting' || state.phase === 'open' ? 1 : 0);
           expect(actions.includes('announce')).toBe(state.phase !== before.phase);
-          if (state.phase === 'waiting' && before.phase !== 'waiting') {
+          if (state.phase === 'waiting' && before.phase !== 'waiting' && state.failure.code === LOST.code) {
             const wait = state.retryAt - run.now;
-            expect(wait).toBeGreaterThanOrEqual(state.reconnectionMs);
+            expect(wait).toBeGreaterThanOrEqual(state.isNamed || policy.jitter === 'half' ? state.reconnectionMs : 0);
             expect(wait).toBeLessThanOrEqual(Math.max(state.reconnectionMs, POLICY.maxBackoffMs));
             expect(wait).toBeLessThanOrEqual(MAX_TIMER_MS);
             expect(state.attempt - 1).toBeLessThan(maxAttempts);

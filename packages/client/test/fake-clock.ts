@@ -7,8 +7,9 @@ interface Timer {
 
 /** A clock that stands still until it is told to go on. */
 export class FakeClock implements Clock {
-  /** What chance answers. */
-  chance = 0;
+  /** What chance answers: as a rule the most, so that waits are as long as they get. */
+  chance: number = 1 - Number.EPSILON;
+  #slept = 0;
   #now = 1_000;
   readonly #timers = new Set<Timer>();
 
@@ -22,7 +23,7 @@ export class FakeClock implements Clock {
   }
 
   time(): number {
-    return 1_700_000_000_000 + this.#now;
+    return 1_700_000_000_000 + this.#now + this.#slept;
   }
 
   random(): number {
@@ -37,6 +38,11 @@ export class FakeClock implements Clock {
 
   clearTimeout(timer: unknown): void {
     this.#timers.delete(timer as Timer);
+  }
+
+  /** Lets the machine sleep: the time of day goes on, and no timer does. */
+  sleep(ms: number): void {
+    this.#slept += ms;
   }
 
   /** Lets time pass and calls what falls due, in order. */

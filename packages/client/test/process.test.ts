@@ -1,30 +1,42 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
-import { installedNodes } from './installed-nodes.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InstalledClient } from './installed-client.ts';
+import { runProgram } from './program.ts';
+import { type Runtime, runtimes } from './runtimes.ts';
 import { ScriptedServer, type ServerScript, STREAM_HEAD } from './scripted-server.ts';
 
 const END = { do: 'end' } as const;
 
-/** Runs a module in a process of its own and returns what it printed, once it has exited by itself. */
-async function run(node: string, scripts: readonly ServerScript[], source: string) {
+let installed: InstalledClient;
+
+beforeAll(() => {
+  installed = new InstalledClient();
+});
+
+afterAll(() => installed[Symbol.dispose]());
+
+async function run(runtime: Runtime, scripts: readonly ServerScript[], source: string) {
   await using server = await ScriptedServer.listen(scripts);
-  const program = `import { EventSource, subscribe } from '@tidings/client'; const url = '${server.origin}/';\n${source}`;
-  const child = spawn(node, ['--input-type=module', '--eval', program], {
-    cwd: import.meta.dirname, // the package finds itself by its own name
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => void (output += text));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, lines: output.trim().split('\n'), requests: server.requests.length };
+  const program = `import { EventSource, subscribe } from '@tidings/client';
+    const [url] = args;
+    /** Calls back when a listener has thrown, and keeps the process from ending of it. */
+    function onReport(report) {
+      if (globalThis.Deno === undefined) return process.on('uncaughtException', ({ message }) => report(message));
+      addEventListener('error', (event) => {
+        event.preventDefault();
+        report(event.error.message);
+      });
+    }
+    ${source}`;
+  const result = await runProgram(runtime, installed, program, { args: [`${server.origin}/`] });
+  return { ...result, requests: server.requests.length };
 }
 
-describe.each(installedNodes())('a process of Node $version', ({ path }) => {
-  test('stays alive while an EventSource waits to reconnect, and ends after close()', async () => {
+describe.each(runtimes)('a process of $title', (runtime) => {
+  const { missing } = runtime;
+
+  test.skipIf(missing)('stays alive while an EventSource waits to reconnect, and ends after close()', async () => {
     const result = await run(
-      path,
+      runtime,
       [[STREAM_HEAD, 'retry: 300\n\n', END], [STREAM_HEAD]],
       `const source = new EventSource(url);
       let opened = 0;
@@ -37,44 +49,64 @@ describe.each(installedNodes())('a process of Node $version', ({ path }) => {
     expect(result).toEqual({ code: 0, lines: ['open 1', 'error 0', 'open 2'], requests: 2 });
   });
 
-  test('ends when an EventSource is closed while it waits', async () => {
+  test.skipIf(missing)('ends when an EventSource is closed while it waits', async () => {
     const result = await run(
-      path,
+      runtime,
       [[STREAM_HEAD, 'retry: 1000000\n\n', END]],
       `const source = new EventSource(url);
       source.onerror = () => {
         console.log('error');
-        setImmediate(() => source.close());
+        setTimeout(() => source.close());
       };`,
     );
     expect(result).toEqual({ code: 0, lines: ['error'], requests: 1 });
   });
 
-  test('reads a subscription over a reconnect, and ends when its loop is left', async () => {
+  test.skipIf(missing)('ends when an EventSource has failed', async () => {
     const result = await run(
-      path,
+      runtime,
+      [['HTTP/1.1 204 No Content\r\n\r\n']],
+      `const source = new EventSource(url);
+      source.onerror = () => console.log('error', source.readyState);`,
+    );
+    expect(result).toEqual({ code: 0, lines: ['error 2'], requests: 1 });
+  });
+
+  test.skipIf(missing)('ends when an EventSource is closed while the answer is awaited', async () => {
+    const result = await run(
+      runtime,
+      [[]],
+      `const source = new EventSource(url);
+      setTimeout(() => source.close(), 100);
+      console.log('connecting');`,
+    );
+    expect(result).toMatchObject({ code: 0, lines: ['connecting'] });
+  });
+
+  test.skipIf(missing)('reads a subscription over a reconnect, and ends when its loop is left', async () => {
+    const result = await run(
+      runtime,
       [
         [STREAM_HEAD, 'retry: 300\nid: 1\ndata: a\n\n', END],
         [STREAM_HEAD, 'data: b\n\n'],
       ],
       `for await (const event of subscribe(url)) {
-        console.log(JSON.stringify(event));
+        console.log(event.type, event.data, event.lastEventId);
         if (event.data === 'b') break;
       }`,
     );
-    const lines = ['a', 'b'].map((data) => JSON.stringify({ type: 'message', data, lastEventId: '1' }));
-    expect(result).toEqual({ code: 0, lines, requests: 2 });
+    expect(result).toEqual({ code: 0, lines: ['message a 1', 'message b 1'], requests: 2 });
   });
 
-  test('hears of a handler that throws, and the stream goes on', async () => {
+  test.skipIf(missing)('hears of a handler that throws, and the stream goes on', async () => {
     const result = await run(
-      path,
+      runtime,
       [[STREAM_HEAD, 'data: a\n\ndata: b\n\n', 'data: c\n\n']],
-      `process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+      `onReport((message) => console.log('uncaught', message));
       const source = new EventSource(url);
       source.onmessage = ({ data }) => {
         console.log(data);
-        if (data === 'c') setImmediate(() => source.close());
+        if (data === 'c') setTimeout(() => source.close());
         throw new Error(data);
       };`,
     );
@@ -83,11 +115,11 @@ describe.each(installedNodes())('a process of Node $version', ({ path }) => {
     expect(result.requests).toBe(1);
   });
 
-  test('hears of an onState that throws, and the subscription goes on', async () => {
+  test.skipIf(missing)('hears of an onState that throws, and the subscription goes on', async () => {
     const result = await run(
-      path,
+      runtime,
       [[STREAM_HEAD, 'data: a\n\n']],
-      `process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+      `onReport((message) => console.log('uncaught', message));
       const onState = ({ phase }) => {
         throw new Error(phase);
       };

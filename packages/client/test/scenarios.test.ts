@@ -1,31 +1,42 @@
-import { EventSource } from '@tidings/client';
-import { describe, expect, test } from 'vitest';
-import { listen } from './listen.ts';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { InstalledClient } from './installed-client.ts';
+import { runtimes } from './runtimes.ts';
+import { bundleForRuntimes } from './scenario-bundle.ts';
+import { expectScenario, scenariosFor } from './scenario-check.ts';
+import { ScenarioServer } from './scenario-server.ts';
 import { scenarios } from './scenarios.ts';
-import { ScriptedServer } from './scripted-server.ts';
-import { settle } from './scripted-fetch.ts';
 
-const utf8 = (bytes: string | undefined): string | null =>
-  bytes === undefined ? null : Buffer.from(bytes, 'latin1').toString('utf8');
+const played = scenariosFor('outside browsers');
+let installed: InstalledClient;
+let script: string;
 
-describe('EventSource', () => {
-  test.each(scenarios.map((scenario) => ({ ...scenario, title: `${scenario.name} (${scenario.rules.join(', ')})` })))(
-    '$title',
-    async ({ server: scripts, plan, log, requests }) => {
-      await using server = await ScriptedServer.listen(scripts);
-      const seen = await listen(EventSource, { ...plan, url: server.fill(plan.url) }, async () => {
-        await server.deserted();
-        await settle();
-      });
+beforeAll(async () => {
+  installed = new InstalledClient();
+  script = installed.write('agent.mjs', await bundleForRuntimes());
+});
 
-      expect(seen).toEqual(log.map((line) => server.fill(line)));
-      expect(server.requests).toHaveLength(requests.length);
-      for (const [index, { path, headers = {} }] of requests.entries()) {
-        const request = server.requests[index]!;
-        if (path !== undefined) expect(request.path).toBe(path);
-        const sent = Object.keys(headers).map((name) => [name, utf8(request.headers[name])]);
-        expect(Object.fromEntries(sent)).toEqual(headers);
-      }
-    },
-  );
+afterAll(() => installed[Symbol.dispose]());
+
+describe.each(runtimes)('EventSource on $title', ({ path, args, missing }) => {
+  let server: ScenarioServer;
+  let child: ChildProcess;
+
+  beforeAll(async () => {
+    if (missing) return;
+    const agenda = { implementation: 'ours', scenarios: played.map(({ index }) => index), concurrency: 16 } as const;
+    server = await ScenarioServer.listen(scenarios, agenda);
+    child = spawn(path, [...args, script, server.origin], { stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('exit', (code) => server.giveUp(`the runtime ended with code ${String(code)}`));
+    child.on('error', ({ message }) => server.giveUp(`${message}: "npm test" fetches the runtime`));
+  });
+
+  afterAll(async () => {
+    child?.kill();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  for (const { index, title } of played) {
+    test.skipIf(missing)(title, () => expectScenario(server, index, 'ours'));
+  }
 });

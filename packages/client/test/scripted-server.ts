@@ -1,13 +1,8 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
+import type { ServerScript } from './server-script.ts';
 
-/**
- * What the server does with one request, step by step. Text is sent as UTF-8, with {origin} and {other} replaced by
- * the server's origin and its other name; numbers are bytes. `end` closes its side, `reset` breaks the connection.
- * When the steps are done it waits for the client to go.
- */
-export type ServerStep = string | readonly number[] | { readonly do: 'end' | 'reset' };
-export type ServerScript = readonly ServerStep[];
+export { head, type ServerScript, STREAM_HEAD } from './server-script.ts';
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -15,14 +10,6 @@ export interface ReceivedRequest {
   /** Names in lower case. Values hold one character per byte. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-}
-
-/** The head of an event stream whose body lasts until the connection ends. */
-export const STREAM_HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n';
-
-export function head(status: number, headers: Record<string, string> = {}): string {
-  const lines = Object.entries({ Connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} Status\r\n${lines.join('')}\r\n`;
 }
 
 /** A server on a raw socket that answers its n-th request with its n-th script, rightly or wrongly. */
@@ -110,12 +97,13 @@ export class ScriptedServer implements AsyncDisposable {
       if (typeof step === 'string') socket.write(this.fill(step));
       else if (!('do' in step)) socket.write(Uint8Array.from(step));
       else if (step.do === 'end') socket.end();
-      else socket.resetAndDestroy();
+      else if (step.do === 'reset') socket.resetAndDestroy();
     }
   }
 }
 
-function parseRequest(text: string): ReceivedRequest | undefined {
+/** The request that a text of one character per byte holds, `undefined` while it is incomplete. */
+export function parseRequest(text: string): ReceivedRequest | undefined {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const [first, ...lines] = text.slice(0, end).split('\r\n');

@@ -1,45 +1,14 @@
 import {
   ClientError,
   ConnectionError,
-  type EventMessage,
   InvalidOptionError,
   isGap,
   subscribe,
   type SubscribeOptions,
-  type SubscriptionState,
 } from '@tidings/client';
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from './fake-clock.ts';
 import { ScriptedFetch, settle } from './scripted-fetch.ts';
-
-const URL = 'http://tidings.test/stream';
-
-/** A subscription whose server, time and chance are the test's. */
-function start(options: SubscribeOptions = {}) {
-  const server = new ScriptedFetch();
-  const clock = new FakeClock();
-  const states: SubscriptionState[] = [];
-  const subscription = subscribe(URL, {
-    fetch: server.fetch,
-    clock,
-    onState: (state) => states.push(state),
-    ...options,
-  });
-  const events = subscription[Symbol.asyncIterator]();
-  const next = async (): Promise<EventMessage> => {
-    const { done, value } = await events.next();
-    if (done) throw new Error('the iteration is done');
-    return value;
-  };
-  return { server, clock, states, subscription, events, next };
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => expect.unreachable(`it resolved to ${JSON.stringify(value)}`),
-    (error: unknown) => error,
-  );
-}
+import { failureOf, start, URL } from './subscription-harness.ts';
 
 describe('the iteration', () => {
   test('gives the events in order', async () => {
@@ -228,6 +197,7 @@ describe('the request', () => {
       method: 'post',
       headers: async () => ({ authorization: `Bearer ${++tries}`, 'Last-Event-ID': 'mine' }),
       body: () => `body ${tries}`,
+      retry: { maxAttempts: 2 },
     });
     const first = await server.request(0);
     expect(first.init).toMatchObject({ method: 'POST', body: 'body 0' });

@@ -1,0 +1,24 @@
+/** Whether there is a network, as far as the platform knows. */
+export interface Network {
+  readonly isOnline: boolean;
+  /** Calls back each time there is a network again, until what it returns is called. */
+  onOnline(callback: () => void): () => void;
+}
+
+interface NetworkGlobals {
+  readonly navigator?: { readonly onLine?: boolean };
+  readonly addEventListener?: EventTarget['addEventListener'];
+  readonly removeEventListener?: EventTarget['removeEventListener'];
+}
+
+/** What browsers and their workers tell. Other runtimes know nothing of it and count as online. */
+export const systemNetwork: Network = {
+  get isOnline() {
+    return (globalThis as NetworkGlobals).navigator?.onLine !== false;
+  },
+  onOnline: (callback) => {
+    const globals = globalThis as NetworkGlobals;
+    globals.addEventListener?.('online', callback);
+    return () => globals.removeEventListener?.('online', callback);
+  },
+};

@@ -1,0 +1,261 @@
+import type { EventMessage } from '@tidings/wire';
+import { ConnectionError } from './client-error.ts';
+import { openDirectFeed } from './direct-feed.ts';
+import { describeException } from './exception-text.ts';
+import type { Feed, FeedHandlers } from './feed.ts';
+import {
+  lead,
+  type Leader,
+  listen,
+  type Listener,
+  type ListenerInput,
+  type ListenerStep,
+  type Notice,
+  startLeader,
+  startListener,
+  welcome,
+} from './shared-state.ts';
+import type { SubscriptionState } from './subscription-options.ts';
+import type { SubscriptionSettings } from './subscription-settings.ts';
+
+/** Part of every name, so that tabs with another version of what is said never hear it. */
+const VERSION = 1;
+
+/** Whether there are other tabs, and what it takes to share with them. */
+export function canShare(): boolean {
+  const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
+  return isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
+}
+
+/** A connection that all tabs of the origin share which listen by the same key: the shell around `shared-state.ts`. */
+export function openSharedFeed(
+  settings: SubscriptionSettings & { readonly sharedKey: string },
+  lastEventId: string,
+  handlers: FeedHandlers,
+): Feed {
+  return new SharedFeed(settings, lastEventId, handlers);
+}
+
+class SharedFeed implements Feed {
+  readonly #settings: SubscriptionSettings;
+  readonly #handlers: FeedHandlers;
+  readonly #name: string;
+  readonly #channel: BroadcastChannel;
+  #listener: Listener;
+  /** Present where this tab is the leader, with the connection that is shared. */
+  #leader: Leader | undefined;
+  #shared: Feed | undefined;
+  /** The connection of a tab that catches up, or that cannot share. */
+  #own: Feed | undefined;
+  #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
+  /** Settles when there is room for the event that was dropped. */
+  #room: Promise<void> | undefined;
+  /** What this tab said and has not heard itself. */
+  readonly #unheard: Notice[] = [];
+  #isHearing = false;
+  readonly #closing = new AbortController();
+
+  constructor(settings: SubscriptionSettings & { sharedKey: string }, lastEventId: string, handlers: FeedHandlers) {
+    this.#settings = settings;
+    this.#handlers = handlers;
+    this.#name = `tidings/${VERSION}/${settings.sharedKey}`;
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.addEventListener('message', ({ data }: MessageEvent<Notice>) => this.#hear(unpack(data)));
+    const first = startListener(crypto.randomUUID(), lastEventId);
+    this.#listener = first.listener;
+    // Whoever made this is not told anything before it has it.
+    queueMicrotask(() => {
+      if (!this.#isClosed) this.#do(first);
+    });
+    this.#candidate();
+  }
+
+  get lastEventId(): string {
+    return (this.#own ?? this.#listener).lastEventId;
+  }
+
+  reconnect(): void {
+    this.#own?.reconnect();
+    if (!this.#isClosed) this.#say({ type: 'reconnect' });
+  }
+
+  close(): void {
+    this.#tell({ phase: 'closed', attempt: this.#state.attempt });
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Waits to be the leader, and is it until the connection has come to its end or the tab goes. */
+  #candidate(): void {
+    const { signal } = this.#closing;
+    navigator.locks
+      .request(this.#name, { signal }, () => (this.#isClosed ? undefined : this.#rule()))
+      .then(
+        async () => {
+          // Its end was not for a tab whose consumer is not there yet. That one asks again, once there is room for an answer.
+          await this.#room;
+          if (!this.#isClosed) this.#candidate();
+        },
+        () => {
+          // Where the browser refuses locks, as it does to documents without an origin, nothing can be shared.
+          if (!this.#isClosed) this.#openOwn(this.#listener.lastEventId);
+        },
+      );
+  }
+
+  #rule(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#closing.signal.addEventListener('abort', () => resolve());
+      this.#send({ type: 'elected' });
+      this.#leader = startLeader(this.#listener, crypto.randomUUID());
+      this.#say({ type: 'leader' });
+      this.#shared = openDirectFeed(this.#settings, this.#leader.lastEventId, {
+        onEvent: (message, hasOwnId) => this.#lead(message, hasOwnId),
+        onState: (state) => {
+          if (this.#leader === undefined) return;
+          this.#leader = { ...this.#leader, state };
+          if (state.phase === 'closed') {
+            this.#leader = undefined;
+            this.#shared = undefined;
+            resolve();
+          }
+          this.#say({ type: 'state', state });
+        },
+        // A slow tab leaves the shared stream; it never holds up the others.
+        room: () => undefined,
+      });
+    });
+  }
+
+  #lead(message: EventMessage, hasOwnId: boolean): void {
+    if (this.#leader === undefined) return;
+    const { leader, notice } = lead(this.#leader, message, hasOwnId);
+    this.#leader = leader;
+    this.#say(notice);
+  }
+
+  /** Says something to all tabs, this one included. */
+  #say(notice: Notice): void {
+    if (this.#isClosed) return;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+    this.#channel.postMessage(pack(notice));
+    this.#unheard.push(notice);
+    if (this.#isHearing) return;
+    this.#isHearing = true;
+    for (let next = this.#unheard.shift(); next !== undefined; next = this.#unheard.shift()) this.#hear(next);
+    this.#isHearing = false;
+  }
+
+  #hear(notice: Notice): void {
+    if (this.#isClosed) return;
+    if (this.#leader !== undefined && notice.type === 'hello') this.#say(welcome(this.#leader, notice));
+    if (this.#leader !== undefined && notice.type === 'reconnect') this.#shared?.reconnect();
+    if (notice.type === 'event' && this.#listener.phase === 'live') this.#room = this.#handlers.room();
+    this.#send({ type: 'notice', notice, hasRoom: this.#room === undefined });
+  }
+
+  #send(input: ListenerInput): void {
+    this.#do(listen(this.#listener, input));
+  }
+
+  #do({ listener, actions }: ListenerStep): void {
+    this.#listener = listener;
+    for (const action of actions) {
+      if (this.#isClosed) return;
+      switch (action.type) {
+        case 'say':
+          this.#say(action.notice);
+          break;
+        case 'give':
+          this.#handlers.onEvent(action.message, action.hasOwnId);
+          break;
+        case 'tell':
+          this.#tell(action.state);
+          break;
+        case 'wait-for-room':
+          void this.#room?.then(() => {
+            this.#room = undefined;
+            if (!this.#isClosed) this.#send({ type: 'room' });
+          });
+          break;
+        case 'open-own':
+          this.#openOwn(action.lastEventId);
+          break;
+        case 'close-own':
+          this.#closeOwn();
+          break;
+      }
+    }
+  }
+
+  #openOwn(lastEventId: string): void {
+    const isAlone = this.#listener.phase !== 'catching-up';
+    const own = openDirectFeed(this.#settings, lastEventId, {
+      onEvent: (message, hasOwnId) => {
+        if (this.#own !== own) return;
+        if (isAlone) this.#handlers.onEvent(message, hasOwnId);
+        else this.#send({ type: 'own-event', message, hasOwnId });
+      },
+      onState: (state) => {
+        if (this.#own === own) this.#tell(state);
+      },
+      room: () => this.#handlers.room(),
+    });
+    this.#own = own;
+  }
+
+  #closeOwn(): void {
+    const own = this.#own;
+    this.#own = undefined;
+    own?.close();
+  }
+
+  #tell(state: SubscriptionState): void {
+    if (this.#isClosed) return;
+    const { phase, attempt, retryAt } = this.#state;
+    if (state.phase === phase && state.attempt === attempt && state.retryAt === retryAt) return;
+    this.#state = state;
+    if (state.phase === 'closed') this.#leave();
+    this.#handlers.onState(state);
+  }
+
+  #leave(): void {
+    this.#closing.abort();
+    this.#leader = undefined;
+    this.#shared?.close();
+    this.#shared = undefined;
+    this.#closeOwn();
+    this.#channel.close();
+  }
+}
+
+interface ToldError {
+  readonly code: ConnectionError['code'];
+  readonly message: string;
+  readonly url: string;
+  readonly attempt: number;
+  readonly willRetry: boolean;
+  readonly status: number | undefined;
+  readonly cause: string;
+}
+
+/** An error does not survive the way to another tab, so it goes as what it says. */
+function pack(notice: Notice): unknown {
+  if (notice.type !== 'state' && notice.type !== 'welcome') return notice;
+  const { error, ...state } = notice.state;
+  if (error === undefined) return notice;
+  const { code, message, url, attempt, willRetry, status, cause } = error;
+  const told: ToldError = { code, message, url, attempt, willRetry, status, cause: describeException(cause) };
+  return { ...notice, state: { ...state, error: told } };
+}
+
+function unpack(notice: Notice): Notice {
+  if (notice.type !== 'state' && notice.type !== 'welcome') return notice;
+  const { error, ...state } = notice.state;
+  if (error === undefined) return notice;
+  const { code, message, status, cause, ...details } = error as unknown as ToldError;
+  const told = new ConnectionError({ code, message, ...(status === undefined ? {} : { status }), cause }, details);
+  return { ...notice, state: { ...state, error: Object.assign(told, { message }) } };
+}

@@ -1,0 +1,28 @@
+import { execPath, versions } from 'node:process';
+import { runtimes as others } from '../../../scripts/runtimes.mjs';
+
+/** A runtime that is no browser. */
+export interface Runtime {
+  readonly title: string;
+  readonly kind: 'node' | 'bun' | 'deno';
+  readonly path: string;
+  /** What comes before a script's path: with no more permissions than it takes to listen. */
+  readonly args: readonly string[];
+  /** Said to be missing on this machine, so that tests of it are skipped. */
+  readonly missing: boolean;
+}
+
+const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
+
+/** A server's address is all that Deno has to be allowed. It is not to fetch packages, they are there. */
+const ARGS = {
+  node: [],
+  bun: ['run'],
+  deno: ['run', '--quiet', '--no-prompt', '--cached-only', '--node-modules-dir=manual', '--allow-net=127.0.0.1'],
+} as const;
+
+/** This Node and every other runtime that the client promises to run on. `npm test` fetches those that are not there. */
+export const runtimes: readonly Runtime[] = [
+  { title: `Node ${versions.node}`, kind: 'node', path: execPath, args: ARGS.node, missing: false },
+  ...others.map(({ name, title, kind, path }) => ({ title, kind, path, args: ARGS[kind], missing: missing.has(name) })),
+];

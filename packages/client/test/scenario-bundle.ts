@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url';
+import { build, type BuildOptions } from 'esbuild';
+
+/** The agent as a script for browsers, the client's code included. */
+export function bundleForBrowsers(): Promise<string> {
+  return bundle({ format: 'iife', platform: 'browser' });
+}
+
+/** The agent as a module for other runtimes, which load the client themselves. */
+export function bundleForRuntimes(): Promise<string> {
+  return bundle({ format: 'esm', platform: 'neutral', external: ['@tidings/client'] });
+}
+
+async function bundle(options: BuildOptions): Promise<string> {
+  const entryPoints = [fileURLToPath(new URL('./scenario-agent.ts', import.meta.url))];
+  const { outputFiles } = await build({ entryPoints, bundle: true, write: false, target: 'es2022', ...options });
+  return outputFiles![0]!.text;
+}

@@ -1,0 +1,68 @@
+import type { ServerScript } from './server-script.ts';
+import type { Client } from './scenario-stage.ts';
+
+/** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
+export type Listener = 'ours' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
+
+/** A request that must have come. A header that is null must be absent. */
+export interface ExpectedRequest {
+  readonly method?: string;
+  /** Below the scenario's own folder. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string | null>>;
+}
+
+export interface Expectation {
+  readonly log: readonly string[];
+  /** What the server is asked, request by request. Left out where it is not told for sure. */
+  readonly requests?: readonly ExpectedRequest[];
+}
+
+/** What some listeners do in another way than the standard says, or than we say where the standard is silent. */
+export interface Departure extends Partial<Expectation> {
+  readonly who: readonly Listener[];
+  readonly why: string;
+  /** What may be seen as well as the above, where it is not always the same. */
+  readonly orLog?: readonly string[];
+  /** True where how many requests come is not always the same. */
+  readonly anyRequests?: boolean;
+}
+
+/** A browser tells a script nothing of why a request failed. */
+export const OURS_CANNOT_TELL: Departure = {
+  who: ['ours in Chromium', 'ours in Firefox'],
+  why: 'a script cannot tell a forbidden response from a network error, so it is asked for again',
+  log: ['error 0'],
+};
+
+/**
+ * A rule of the event stream's client side: what a server does, what a client does, and what is then seen. It runs in
+ * every runtime and in browsers, so a client uses nothing but what all of them have.
+ */
+export interface Scenario extends Expectation {
+  /** The numbers of the rules it shows. */
+  readonly rules: readonly number[];
+  readonly name: string;
+  /** Where it makes sense. Everywhere when absent. */
+  readonly where?: 'in browsers' | 'outside browsers';
+  /** What the n-th request is answered with. {origin} and {other} are the server's two origins, {path} is its folder. */
+  readonly server: readonly ServerScript[];
+  readonly client: Client;
+  readonly departures?: readonly Departure[];
+}
+
+/** What the server wants to be played. */
+export interface Agenda {
+  readonly implementation: 'ours' | 'native';
+  /** The index of each scenario. */
+  readonly scenarios: readonly number[];
+  /** How many are played at a time. A browser makes at most six connections to an origin. */
+  readonly concurrency: number;
+  readonly other: string;
+  readonly nowhere: string;
+}
+
+/** The folder of a scenario on its server. */
+export function folderOf(index: number): string {
+  return `/s${index}`;
+}

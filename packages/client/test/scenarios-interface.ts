@@ -1,0 +1,218 @@
+// oxlint-disable unicorn/prefer-add-event-listener -- the attributes are tested here too
+/** Rules 41 to 43: what the class and its instances are like. */
+import type { Scenario } from './scenario.ts';
+import type { Source } from './scenario-stage.ts';
+import { STREAM } from './server-script.ts';
+
+export const interfaceScenarios: readonly Scenario[] = [
+  {
+    rules: [41],
+    name: 'a handler attribute is null or an object',
+    server: [[]],
+    client: (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      const handler = (): void => {};
+      const object = {};
+      const values = [handler, undefined, object, 'text', handler, 1, object, null, handler, Symbol('x')];
+      for (const name of ['onopen', 'onmessage', 'onerror'] as const) {
+        stage.add(`${name} ${String(source[name])}`);
+        const kept = values.map((value) => {
+          source[name] = value;
+          return source[name] === value ? 'kept' : String(source[name]);
+        });
+        stage.add(kept.join(' '));
+      }
+    },
+    log: ['onopen', 'onmessage', 'onerror'].flatMap((name) => [
+      `${name} null`,
+      'kept null kept null kept null kept kept kept null',
+    ]),
+  },
+  {
+    rules: [41],
+    name: 'a handler takes the place of the one before, and is called with the source as this',
+    server: [[STREAM, 'data: a\n\n', { do: 'wait' }, 'data: b\n\n']],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      source.onmessage = () => stage.add('first');
+      source.addEventListener('message', () => stage.add('listener'));
+      source.onmessage = function (this: unknown) {
+        stage.add(`handler ${this === source}`);
+        setTimeout(() => {
+          source.onmessage = null;
+          source.onmessage = () => stage.add('anew');
+          void stage.go();
+        });
+      };
+      await new Promise((resolve) => {
+        source.addEventListener('message', ({ data }) => void (data === 'b' && setTimeout(resolve)));
+      });
+    },
+    log: ['handler true', 'listener', 'listener', 'anew'],
+    requests: [{}],
+  },
+  {
+    rules: [41],
+    name: 'an object as a handler is not called, as a listener it is',
+    server: [[STREAM, 'data: a\n\n']],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      source.onmessage = { handleEvent: () => stage.add('handler') };
+      await new Promise<void>((resolve) => {
+        source.addEventListener('message', {
+          handleEvent: () => {
+            stage.add('listener');
+            resolve();
+          },
+        });
+      });
+    },
+    log: ['listener'],
+    requests: [{}],
+  },
+  {
+    rules: [42],
+    name: 'the class and its instances have the constants',
+    server: [[]],
+    client: (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      for (const holder of [stage.SourceClass, source] as unknown as Record<string, unknown>[]) {
+        stage.add([holder['CONNECTING'], holder['OPEN'], holder['CLOSED']].join(' '));
+      }
+      stage.add(`${source.readyState} ${Object.prototype.toString.call(source)} ${source instanceof EventTarget}`);
+      const names: string[] = [];
+      for (const name in source) if (!(name in EventTarget.prototype)) names.push(name);
+      stage.add(names.toSorted().join(' '));
+    },
+    log: [
+      '0 1 2',
+      '0 1 2',
+      '0 [object EventSource] true',
+      'CLOSED CONNECTING OPEN close onerror onmessage onopen readyState url withCredentials',
+    ],
+  },
+  {
+    rules: [42],
+    name: 'the constructor needs new and a URL, and has a name and a length',
+    server: [],
+    client: ({ SourceClass, here, add }) => {
+      const attempts = [
+        () => (SourceClass as unknown as (url: string) => Source)(here),
+        () => new (SourceClass as unknown as new () => Source)(),
+      ];
+      for (const attempt of attempts) {
+        try {
+          attempt();
+        } catch (error) {
+          add((error as Error).name);
+        }
+      }
+      const { name, length } = SourceClass as unknown as { name: string; length: number };
+      add(`${name} ${length}`);
+    },
+    log: ['TypeError', 'TypeError', 'EventSource 1'],
+    requests: [],
+  },
+  {
+    rules: [42],
+    name: 'attributes are read-only and belong to the prototype',
+    server: [[]],
+    client: (stage) => {
+      const source = stage.open(`${stage.here}/stream`, { withCredentials: true });
+      for (const name of ['url', 'readyState', 'withCredentials', 'OPEN']) {
+        try {
+          Object.assign(source, { [name]: 7 });
+          stage.add(`${name} was set`);
+        } catch (error) {
+          stage.add(`${name} ${(error as Error).name}`);
+        }
+      }
+      stage.add(`${Object.keys(source).length} ${source.withCredentials}`);
+    },
+    log: ['url', 'readyState', 'withCredentials', 'OPEN'].map((name) => `${name} TypeError`).concat('0 true'),
+  },
+  {
+    rules: [42],
+    name: 'events are real ones',
+    server: [[STREAM, 'id: 1\ndata: a\n\nevent: x\ndata: b\n\n', { do: 'end' }]],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      const tell = (event: Event): void => {
+        const { type, bubbles, cancelable, target } = event;
+        stage.add(`${type} ${event instanceof MessageEvent} ${bubbles} ${cancelable} ${target === source}`);
+        if (!(event instanceof MessageEvent)) return;
+        const { data, lastEventId, origin, ports, source: sender } = event;
+        stage.add(`${data} ${lastEventId} ${origin} ${ports.length} ${sender === null}`);
+      };
+      for (const type of ['open', 'message', 'x', 'error']) source.addEventListener(type, tell);
+      await new Promise((resolve) => source.addEventListener('error', resolve));
+    },
+    log: [
+      'open false false false true',
+      'message true false false true',
+      'a 1 {origin} 0 true',
+      'x true false false true',
+      'b 1 {origin} 0 true',
+      'error false false false true',
+    ],
+  },
+  {
+    rules: [43],
+    name: 'a listener that throws is reported and disturbs nothing else',
+    server: [[STREAM, 'data: a\n\ndata: b\n\n', { do: 'wait' }, 'data: c\n\n']],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      source.addEventListener('message', ({ data }) => {
+        throw stage.fault(data);
+      });
+      source.addEventListener('message', ({ data }) => {
+        if (data === 'b') setTimeout(() => void stage.go());
+      });
+      await new Promise<void>((resolve) => {
+        source.addEventListener('message', ({ data }) => {
+          if (data === 'c') setTimeout(resolve);
+        });
+      });
+    },
+    log: ['reported a', 'reported b', 'reported c'],
+    requests: [{}],
+  },
+  {
+    rules: [43],
+    name: 'a handler that throws is reported, in open and error events too',
+    server: [
+      [STREAM, 'retry: 100\n\ndata: a\n\n', { do: 'end' }],
+      [STREAM, 'data: b\n\n'],
+    ],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      for (const name of ['onopen', 'onmessage', 'onerror'] as const) {
+        source[name] = () => {
+          throw stage.fault(name);
+        };
+      }
+      await new Promise<void>((resolve) => {
+        source.addEventListener('message', ({ data }) => {
+          if (data === 'b') setTimeout(resolve);
+        });
+      });
+    },
+    log: ['onopen', 'onmessage', 'onerror', 'onopen', 'onmessage'].map((name) => `reported ${name}`),
+    requests: [{}, {}],
+  },
+  {
+    rules: [43, 40],
+    name: 'a listener that closes and throws is reported, and nothing follows',
+    server: [[STREAM, 'data: a\n\ndata: b\n\n']],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      source.addEventListener('message', ({ data }) => {
+        source.close();
+        throw stage.fault(data);
+      });
+      await new Promise((resolve) => source.addEventListener('message', () => setTimeout(resolve)));
+    },
+    log: ['reported a'],
+    requests: [{}],
+  },
+];

@@ -1,0 +1,225 @@
+import { build } from 'esbuild';
+import { type Browser, launch, type LaunchOptions, type Page } from 'puppeteer-core';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { contentProcessOf } from './content-process.ts';
+import { ReplayingServer } from './replaying-server.ts';
+
+const CHROMIUM_ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // A process for each tab, so that one can crash alone.
+  '--renderer-process-limit=100',
+];
+
+const BROWSERS: readonly { name: 'Chromium' | 'Firefox'; options: LaunchOptions }[] = [
+  { name: 'Chromium', options: { browser: 'chrome', executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGS } },
+  {
+    name: 'Firefox',
+    options: {
+      browser: 'firefox',
+      executablePath: '/usr/bin/firefox-esr',
+      // A process for each tab here too.
+      extraPrefsFirefox: { 'dom.ipc.processCount': 20, 'dom.ipc.processCount.webIsolated': 20 },
+    },
+  },
+];
+
+const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
+
+/** What a tab does: it listens as its query says, and keeps what it got. */
+const SCRIPT = `
+  import { subscribe } from '@tidings/client';
+  const query = new URL(location.href).searchParams;
+  const got = (globalThis.got = []);
+  globalThis.hold = Promise.resolve();
+  globalThis.subscription = subscribe(query.get('stream') ?? '/stream', {
+    shared: true,
+    lastEventId: query.get('since') ?? '',
+    maxQueuedEvents: Number(query.get('queue') ?? 1000),
+    onState: (state) => (globalThis.phase = state.phase),
+  });
+  for await (const event of globalThis.subscription) {
+    got.push(Number(event.data));
+    await globalThis.hold;
+  }
+`;
+
+interface TabGlobals {
+  got: number[];
+  phase?: string;
+  hold: Promise<void>;
+  release: () => void;
+  subscription: { close(): void; readonly lastEventId: string };
+}
+
+describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
+  const isMissing = missing.has(name.toLowerCase());
+  let script: string;
+  let browser: Browser;
+  let server: ReplayingServer;
+  let tabs: Map<string, Page>;
+
+  beforeAll(async () => {
+    if (isMissing) return;
+    const { outputFiles } = await build({
+      stdin: { contents: SCRIPT, resolveDir: import.meta.dirname },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+    });
+    script = outputFiles[0]!.text;
+  });
+
+  beforeEach(async () => {
+    if (isMissing) return;
+    browser = await launch(options);
+    server = await ReplayingServer.listen(script);
+    tabs = new Map();
+  }, 60_000);
+
+  afterEach(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  async function open(tab: string, query = ''): Promise<Page> {
+    const page = await browser.newPage();
+    await page.goto(`${server.origin}/page?tab=${tab}${query}`);
+    tabs.set(tab, page);
+    return page;
+  }
+
+  async function openTen(): Promise<void> {
+    for (let tab = 0; tab < 10; tab++) await open(`${tab}`);
+    for (const page of tabs.values()) {
+      await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
+    }
+  }
+
+  /** Waits until a tab has the last event, then tells what it got. */
+  async function gotBy(page: Page): Promise<number[]> {
+    const last = server.published;
+    await page.waitForFunction(
+      (event) => (globalThis as unknown as TabGlobals).got.at(-1) === event,
+      { polling: 50 },
+      last,
+    );
+    return page.evaluate(() => (globalThis as unknown as TabGlobals).got);
+  }
+
+  async function expectAll(first: number): Promise<void> {
+    const all = Array.from({ length: server.published - first + 1 }, (_, index) => first + index);
+    for (const [tab, page] of tabs) expect(await gotBy(page), `tab ${tab}`).toEqual(all);
+  }
+
+  function leader(): string {
+    expect(server.listeners).toHaveLength(1);
+    return server.listeners[0]!;
+  }
+
+  test.skipIf(isMissing)(
+    'listen over one connection, ten of them on HTTP/1.1, and each gets everything',
+    async () => {
+      await openTen();
+      server.publish(50);
+      await expectAll(1);
+      expect(server.listeners).toHaveLength(1);
+      expect(server.asked).toBe(1);
+      server.breakOff();
+      server.publish(10);
+      await expectAll(1);
+      expect(server.asked).toBe(2);
+    },
+    120_000,
+  );
+
+  test.skipIf(isMissing)(
+    'lose and double nothing when the leading one is closed, again and again',
+    async () => {
+      await openTen();
+      for (let turn = 0; turn < 4; turn++) {
+        server.publish(20);
+        const leading = leader();
+        const page = tabs.get(leading)!;
+        tabs.delete(leading);
+        await page.close();
+        server.publish(20);
+        await expectAll(1);
+      }
+    },
+    120_000,
+  );
+
+  test.skipIf(isMissing)(
+    'lose and double nothing when the leading one crashes',
+    async () => {
+      await openTen();
+      server.publish(20);
+      const leading = leader();
+      const timer = setInterval(() => server.publish(1), 5);
+      const page = tabs.get(leading)!;
+      tabs.delete(leading);
+      if (name === 'Firefox') process.kill(await contentProcessOf(page, browser.process()!.pid!), 'SIGKILL');
+      else void page.goto('chrome://crash').catch(() => {});
+      await server.relayed(leading);
+      clearInterval(timer);
+      await expectAll(1);
+      expect(tabs.size).toBe(9);
+      expect(leader()).not.toBe(leading);
+    },
+    120_000,
+  );
+
+  test.skipIf(isMissing)(
+    'that come late get what they are entitled to',
+    async () => {
+      await open('first');
+      await server.listened(1);
+      server.publish(400);
+      await gotBy(tabs.get('first')!);
+      const now = await open('now');
+      const remembered = await open('remembered', '&since=390');
+      const forgotten = await open('forgotten', '&since=5');
+      await now.waitForFunction(() => (globalThis as unknown as TabGlobals).subscription.lastEventId === '400', {
+        polling: 50,
+      });
+      server.publish(10);
+      expect((await gotBy(now))[0]).toBe(401);
+      expect(await gotBy(remembered)).toEqual(Array.from({ length: 20 }, (_, index) => 391 + index));
+      expect(await gotBy(forgotten)).toEqual(Array.from({ length: 405 }, (_, index) => 6 + index));
+      await server.listened(1);
+    },
+    120_000,
+  );
+
+  test.skipIf(isMissing)(
+    'that are slow hold up no other, and get everything in the end',
+    async () => {
+      await open('fast');
+      const slow = await open('slow', '&queue=5');
+      for (const page of tabs.values()) {
+        await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
+      }
+      await slow.evaluate(() => {
+        const globals = globalThis as unknown as TabGlobals;
+        globals.hold = new Promise((resolve) => {
+          globals.release = resolve;
+        });
+      });
+      server.publish(500);
+      await gotBy(tabs.get('fast')!);
+      expect(await slow.evaluate(() => (globalThis as unknown as TabGlobals).got.length)).toBeLessThan(500);
+      await slow.evaluate(() => (globalThis as unknown as TabGlobals).release());
+      await slow.waitForFunction(() => (globalThis as unknown as TabGlobals).got.length > 5, { polling: 50 });
+      server.publish(1);
+      await expectAll(1);
+    },
+    120_000,
+  );
+});

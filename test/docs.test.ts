@@ -1,0 +1,177 @@
+import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { decodeEventStream, type EventMessage } from '@tidings/wire';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { isMissing } from './end-to-end/browser.ts';
+import { freePort, RestartableHub } from './end-to-end/hub.ts';
+import { program, RunningProgram, whenUp } from './program.ts';
+
+const PAGE = 'docs/reconnecting.md';
+
+/** A page's `localStorage` in a file, and its `EventSource`. */
+const PAGE_GLOBALS = `
+import { readFileSync, writeFileSync } from 'node:fs';
+import { EventSource } from '@tidings/client';
+const path = 'local-storage.json';
+const read = () => { try { return JSON.parse(readFileSync(path, 'utf8')); } catch { return {}; } };
+globalThis.localStorage = {
+  getItem: (key) => read()[key] ?? null,
+  setItem: (key, value) => writeFileSync(path, JSON.stringify({ ...read(), [key]: value })),
+};
+globalThis.EventSource = EventSource;
+`;
+
+describe('the page on reconnecting', () => {
+  test('has a server that breaks off and a listener that misses nothing', async () => {
+    const port = await freePort();
+    const server = RunningProgram.node(onPort(program(PAGE, 'js', 'setInterval'), '3000', port));
+    await (await whenUp(server, `http://127.0.0.1:${port}/`)).body?.cancel();
+    const listener = RunningProgram.node(onPort(program(PAGE, 'js', 'source.onerror'), '3000', port));
+    const lost = 'lost, asking again';
+    const output = ['1', '2', '3', lost, '4', '5', '6', lost, '7', ''].join('\n');
+    expect(await listener.ended()).toEqual({ code: 0, output });
+  });
+
+  test('has a program that is told of a gap', async () => {
+    const hub = await startHub();
+    await publish(hub, 'orders', 'one');
+    const listener = RunningProgram.node(onPort(program(PAGE, 'js', 'isGap'), '4000', hub.port));
+    await listener.printed('one\n');
+    expect(listener.output).toBe('missed what came after long-ago (unknown): load everything anew\none\n');
+  });
+
+  test('has a channel that stops its listeners', async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/`;
+    const server = RunningProgram.node(onPort(program(PAGE, 'js', 'build.close'), '3000', port));
+    const events = readEvents(await whenUp(server, url));
+    await fetch(url, { method: 'POST' });
+    const last = (await events).at(-1);
+    expect(last).toMatchObject({ type: 'done', data: 'built' });
+    const again = await fetch(url, { headers: { 'last-event-id': last!.lastEventId } });
+    expect(again.status).toBe(204);
+  });
+
+  test('has a page that goes on after it was loaded anew', async () => {
+    const hub = await startHub();
+    const code = PAGE_GLOBALS + onPort(program(PAGE, 'js', "localStorage.getItem('position')"), '4000', hub.port);
+    const first = RunningProgram.node(code);
+    // Its first position, which the hub tells it before any event.
+    await fileHolds(first.folder, 'local-storage.json', '.0"}');
+    await publish(hub, 'orders', 'seen');
+    await first.printed('seen\n');
+    await fileHolds(first.folder, 'local-storage.json', '.1"}');
+    await first.kill();
+
+    await publish(hub, 'orders', 'missed');
+    const second = RunningProgram.node(code, first.folder);
+    await second.printed('missed\n');
+    expect(second.output).toBe('missed\n');
+  });
+
+  test('has a program that goes on after it was killed', async () => {
+    const hub = await startHub();
+    const id = await publish(hub, 'orders', 'seen');
+    const code = onPort(program(PAGE, 'js', 'fileStore'), '4000', hub.port);
+    const first = RunningProgram.node(code);
+    await first.printed('seen\n');
+    await fileHolds(first.folder, 'position.txt', id);
+    await first.kill();
+
+    await publish(hub, 'orders', 'missed');
+    const second = RunningProgram.node(code, first.folder);
+    await second.printed('missed\n');
+    expect(second.output).toBe('missed\n');
+  });
+});
+
+describe.skipIf(isMissing('curl'))('the commands of the page on reconnecting', () => {
+  test('listen behind an event', async () => {
+    const events = await runCommands('diary');
+    expect(events.map(({ data }) => data)).toEqual(['had breakfast']);
+  });
+
+  test('are told of a gap', async () => {
+    const [gap, ...kept] = await runCommands('topics/news');
+    expect(gap).toMatchObject({ type: 'tidings-gap' });
+    expect(JSON.parse(gap!.data)).toMatchObject({ after: 'long-ago', reason: 'unknown' });
+    expect(kept.map(({ data }) => data)).toEqual(['good']);
+  });
+
+  test('begin where they say', async () => {
+    const events = await runCommands('topics/steps');
+    const plain = events.filter(({ type }) => type === 'message');
+    expect(plain.map(({ data }) => data)).toEqual(['two', 'three', 'one', 'two', 'three']);
+  });
+
+  test('publish once what is sent twice', async () => {
+    const hub = await startHub();
+    const { output } = await RunningProgram.shell(
+      onPort(program(PAGE, 'sh', 'Idempotency-Key'), '4000', hub.port),
+    ).ended();
+    const id = await publish(hub, 'orders', 'another');
+    const first = id.replace(/\.2$/, '.1');
+    expect(first).not.toBe(id);
+    expect(output).toBe(first + first);
+  });
+
+  async function runCommands(word: string): Promise<readonly EventMessage[]> {
+    const hub = await startHub();
+    const commands = RunningProgram.shell(onPort(program(PAGE, 'sh', word), '4000', hub.port));
+    const { output } = await commands.ended();
+    return readEvents(new Response(output));
+  }
+});
+
+test('every link from the docs leads somewhere', () => {
+  const docs = join(import.meta.dirname, '../docs');
+  for (const name of readdirSync(docs).filter((file) => file.endsWith('.md'))) {
+    const page = readFileSync(join(docs, name), 'utf8');
+    const titles = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!);
+    const anchors = new Set(titles.map((title) => `#${title.toLowerCase().replaceAll(' ', '-')}`));
+    const targets = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+    const broken = targets.filter((target) => {
+      if (target.startsWith('https://')) return false;
+      return target.startsWith('#') ? !anchors.has(target) : !existsSync(join(docs, target));
+    });
+    expect({ name, broken }).toEqual({ name, broken: [] });
+  }
+});
+
+function onPort(code: string, port: string, replacement: number): string {
+  return code.replaceAll(port, String(replacement));
+}
+
+async function startHub(): Promise<RestartableHub> {
+  const hub = await RestartableHub.make();
+  await hub.start();
+  return hub;
+}
+
+/** Publishes an event and resolves to its id. */
+async function publish(hub: RestartableHub, topic: string, data: string): Promise<string> {
+  const response = await fetch(`${hub.url}/topics/${topic}`, { method: 'POST', body: data });
+  return response.text();
+}
+
+/** The events of a response that ends. */
+async function readEvents(response: Response): Promise<readonly EventMessage[]> {
+  const events: EventMessage[] = [];
+  for await (const event of decodeEventStream(response.body!)) events.push(event);
+  return events;
+}
+
+/** Resolves when a file of a folder holds the text. */
+async function fileHolds(folder: string, name: string, content: string): Promise<void> {
+  const watcher = watch(folder);
+  onTestFinished(() => watcher.close());
+  const holds = (): boolean => {
+    try {
+      return readFileSync(join(folder, name), 'utf8').includes(content);
+    } catch {
+      return false;
+    }
+  };
+  while (!holds()) await once(watcher, 'change');
+}
