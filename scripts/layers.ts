@@ -21,7 +21,7 @@ interface Layer {
 /** The arrows between the packages, by their folders. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   wire: { mayUse: [], thirdParty: false, runsAnywhere: ['index.ts'] },
-  client: { mayUse: ['wire'], thirdParty: false, runsAnywhere: ['index.ts'] },
+  client: { mayUse: ['wire'], thirdParty: false, runsAnywhere: ['index.ts', 'polyfill.ts'] },
   server: { mayUse: ['wire'], thirdParty: false, runsAnywhere: ['index.ts'] },
   hub: { mayUse: ['server', 'wire'], thirdParty: true, runsAnywhere: [] },
   cli: { mayUse: ['hub', 'client', 'wire'], thirdParty: true, runsAnywhere: [] },
