@@ -4,18 +4,17 @@
 // bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
 // sink confirms event by event. The cost of a run is the processor time that the server's process (all of its threads) had in
 // it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds,
-// the ratio to the floor of the same run, and how long a tick took from publishing until the last listener had it.
+// the ratios to others in the same run, and how long a tick took from publishing until the last listener had it.
 //
-// The hub's cost has all of publishing in it: an HTTP request and a commit to disk for every tick. The others have no log on
-// disk, and are told to publish by a line on standard input. Keep-alives are off. To add a server, give it a row in `SERVERS`.
+// The hub's cost has all of publishing in it: an HTTP request and a commit to disk for every tick. nchan's has the HTTP
+// requests alone, ten that are sent at once for ten events a tick. The others have no log on disk, and are told to publish by a line on
+// standard input. better-sse is given its text as it is, not to be made JSON. Keep-alives are off. To add a server, give it a row in `SERVERS`.
 
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
 import { Listeners, sinkName } from './load/listeners.ts';
-import { publishRequest } from './load/publisher.ts';
-import { Child } from './parts/child.ts';
-import { compile } from './parts/compile.ts';
-import { DATA, eventStreamOf } from './parts/event-data.ts';
+import { type Server, startServer } from './load/server.ts';
+import { DATA } from './parts/event-data.ts';
 import { median } from './parts/median.ts';
 import { alternate, type Figures, type Row } from './parts/rounds.ts';
 import { figure, printTable } from './parts/table.ts';
@@ -26,58 +25,29 @@ const LISTENERS = 2_000;
 const EVENTS = 100;
 const EVENTS_PER_TICK = [1, 10];
 const WARM_UP_TICKS = 40;
-const ROUNDS = { atLeast: 4, atMost: 9, milliseconds: 30_000 };
-
-/** A server under load. */
-interface Server {
-  readonly port: number;
-  /** Path and query of a listener's request. */
-  readonly target: string;
-  /** Publishes so many events as one tick. */
-  publish(count: number): Promise<unknown> | void;
-  /** Processor time so far, in microseconds. */
-  cpu(): Promise<number>;
-  stop(): Promise<void>;
-}
+const ROUNDS = { atLeast: 4, atMost: 9, milliseconds: 40_000 };
 
 const FLOOR = 'write(2) in a C loop: the floor';
+const BETTER_SSE = 'better-sse';
+const NCHAN = 'nchan in nginx';
+
+/** What others are compared with. */
+const PEERS = [
+  ['floor', FLOOR],
+  ['better-sse', BETTER_SSE],
+  ['nchan', NCHAN],
+] as const;
 
 /** Each gives a server, or undefined where it cannot be had here. */
 const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
-  'Tidings hub, log on disk': startHub,
-  'Tidings Channel on node:http': () => told(Child.node(new URL('servers/channel.ts', import.meta.url), [DATA])),
-  'response.write() in Node': () => told(Child.node(new URL('servers/plain.ts', import.meta.url), [DATA])),
-  'socket.write() in Node, no HTTP': () => told(Child.node(new URL('servers/socket.ts', import.meta.url), [DATA])),
-  [FLOOR]: async () => {
-    const program = compile(new URL('servers/floor.c', import.meta.url));
-    return program === undefined ? undefined : await told(new Child(program, [DATA]));
-  },
+  'Tidings hub, log on disk': () => RunningHub.start(),
+  'Tidings Channel on node:http': () => startServer('channel.ts'),
+  [BETTER_SSE]: () => startServer('better-sse.ts'),
+  'response.write() in Node': () => startServer('plain.ts'),
+  [NCHAN]: () => startServer('nchan.ts'),
+  'socket.write() in Node, no HTTP': () => startServer('socket.ts'),
+  [FLOOR]: () => startServer('floor.c'),
 };
-
-async function startHub(): Promise<Server> {
-  const hub = await RunningHub.start();
-  const requests = new Map(
-    EVENTS_PER_TICK.map((count) => [count, publishRequest('readings', eventStreamOf(count), 'text/event-stream')]),
-  );
-  return {
-    port: hub.port,
-    target: '/topics/readings',
-    publish: (count) => hub.publisher.publish(requests.get(count) ?? Buffer.alloc(0)),
-    cpu: () => hub.cpu(),
-    stop: () => hub.stop(),
-  };
-}
-
-/** A server that obeys lines (servers/commands.ts). */
-async function told(child: Child): Promise<Server> {
-  return {
-    port: Number(await child.line()),
-    target: '/',
-    publish: (count) => child.tell(`publish ${count}`),
-    cpu: async () => Number(await child.ask('cpu')),
-    stop: () => child.stop(),
-  };
-}
 
 /** Publishes so many ticks, each when everyone has had the one before. Gives how long they took. */
 async function publishTicks(server: Server, listeners: Listeners, ticks: number, perTick: number): Promise<number[]> {
@@ -97,7 +67,7 @@ async function measure(server: Server, listeners: Listeners, perTick: number): P
   return { perEvent: cpu / (LISTENERS * EVENTS), tick: median(times) };
 }
 
-/** Prints the table. Takes about 50 seconds. */
+/** Prints the table. Takes about 70 seconds. */
 export async function run(): Promise<void> {
   console.log(
     `${title}: what a delivered event of ${DATA.length} bytes of data costs the server, in µs of processor time. ${LISTENERS} listeners
@@ -126,17 +96,17 @@ The hub's figures include publishing over HTTP and a commit to disk for every ti
 }
 
 function print(figures: ReadonlyMap<string, Figures>): void {
-  const columns = EVENTS_PER_TICK.flatMap((perTick) => [`µs, ${perTick} a tick`, 'to the floor', 'tick, ms']);
-  const rows = Object.keys(SERVERS).map((name) => [
-    name,
-    ...EVENTS_PER_TICK.flatMap((perTick) => {
-      const own = figures.get(rowName(name, perTick));
-      if (!own) return ['missing', figure(undefined), figure(undefined)];
-      const floor = figures.get(rowName(FLOOR, perTick))?.['perEvent'] ?? Number.NaN;
-      return [figure(own['perEvent']), figure((own['perEvent'] ?? Number.NaN) / floor), figure(own['tick'])];
-    }),
-  ]);
-  printTable(['server', ...columns], rows);
+  for (const perTick of EVENTS_PER_TICK) {
+    const cost = (name: string): number => figures.get(rowName(name, perTick))?.['perEvent'] ?? Number.NaN;
+    const rows = Object.keys(SERVERS).map((name) => [
+      name,
+      figure(cost(name)),
+      ...PEERS.map(([, peer]) => figure(cost(name) / cost(peer))),
+      figure(figures.get(rowName(name, perTick))?.['tick']),
+    ]);
+    const many = perTick === 1 ? '1 event a tick' : `${perTick} events a tick`;
+    printTable([many, 'µs an event', ...PEERS.map(([peer]) => `to ${peer}`), 'tick, ms'], rows);
+  }
 }
 
 function rowName(server: string, perTick: number): string {

@@ -1,89 +1,103 @@
-// Resume storm: 2,000 listeners come back at once, as after a deploy or a lost network. How long until all of them are live?
+// Resume storm: 10,000 listeners come back at once, as after a deploy or a lost network. How long until all of them are live?
 //
-// Method: the hub, with its log on disk, is a process of its own; the listeners are in another. They connect all at once, each with
-// the cursor of 100 events ago. A run is timed from the first connecting until each has the 100 events it missed and then one that is
-// published when the last of them has: only who is live gets it. Meanwhile one publisher publishes to another topic every 10 ms; the table
-// shows the longest that one of its publishes took. The first row is the same with listeners that missed nothing: what
-// connecting costs. Runs alternate, and the table shows their median.
+// Method: each run has a server of its own, a process that has just started, and its listeners are in another. They connect all at
+// once, each with the cursor of 100 events ago. A run is timed from the first connecting until each has the 100 events that it missed
+// and then one that is published when the last of them has: only who is live gets it. Memory is the most that the server's resident
+// set was, less what it was before. Meanwhile one publisher publishes to another topic of the hub every 10 ms; the table shows the
+// longest that one of its publishes took. The rows of 0 events are the same with listeners that missed nothing: what connecting
+// costs. The hub's log is on disk, the Channel's and nchan's in memory. Runs alternate, and the table shows their median. With a lower
+// limit of open files there are fewer listeners.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
 import { Listeners, sinkName } from './load/listeners.ts';
 import { Publisher, publishRequest } from './load/publisher.ts';
+import { type Server, startServer } from './load/server.ts';
 import { DATA } from './parts/event-data.ts';
-import { alternate, type Row } from './parts/rounds.ts';
+import { openFiles } from './parts/open-files.ts';
+import { alternate, type Figures, type Row } from './parts/rounds.ts';
 import { figure, printTable } from './parts/table.ts';
 
 export const title: string = 'Resume storm';
 
-const LISTENERS = 2_000;
+const LISTENERS = Math.min(10_000, openFiles() - 300);
 const MISSED = [0, 100];
 const PUBLISH_EVERY_MS = 10;
-const ROUNDS = { atLeast: 5, atMost: 7, milliseconds: 20_000 };
+const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 40_000 };
 
-/** Prints the table. Takes about 20 seconds. */
+const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
+  'Tidings hub': () => RunningHub.start(),
+  'Tidings Channel': () => startServer('channel.ts'),
+  nchan: () => startServer('nchan.ts'),
+};
+
+const COLUMNS = {
+  connected: 'until all have a first byte, ms',
+  live: 'until all are live, ms',
+  cpu: 'CPU, µs a listener',
+  memory: 'memory, MiB',
+  publish: 'publish, ms',
+} as const;
+
+/** Prints the table. Takes about a minute. */
 export async function run(): Promise<void> {
   console.log(
-    `${title}: ${LISTENERS} listeners connect at once (${sinkName()}), and get what they missed, events of ${DATA.length} bytes of data, from
-a log on disk. CPU: processor time of the hub, µs a listener. Publish: the longest that one took meanwhile. Median of alternating runs.`,
+    `${title}: ${LISTENERS.toLocaleString('en')} listeners connect at once (${sinkName()}), and get what they missed, events of ${DATA.length} bytes of data. CPU: processor
+time of the server. Memory: what it had more at its peak. Publish: the longest that one took meanwhile. Median of alternating runs.`,
   );
-  const hub = await RunningHub.start();
-  const publisher = await Publisher.connect(hub.port);
+  const rows: Row[] = Object.entries(SERVERS).flatMap(([name, start]) =>
+    MISSED.map((missed) => ({ name: `${name}, behind by ${missed}`, measure: () => storm(start, missed) })),
+  );
+  const figures = await alternate(rows, ROUNDS);
+  printTable(
+    ['server', ...Object.values(COLUMNS)],
+    rows.map(({ name }) => [name, ...Object.keys(COLUMNS).map((key) => figure(figures.get(name)?.[key]))]),
+  );
+}
+
+async function storm(start: () => Promise<Server | undefined>, missed: number): Promise<Figures> {
+  const server = await start();
+  if (!server) return {};
+  const stops: (() => Promise<void> | void)[] = [() => server.stop()];
   try {
-    const rows = MISSED.map((missed) => storm(hub, publisher, missed));
-    const figures = await alternate(rows, ROUNDS);
-    printTable(
-      ['behind by', 'until all have a first byte, ms', 'until all are live, ms', 'CPU, µs', 'publish, ms'],
-      rows.map(({ name }) => {
-        const own = figures.get(name);
-        return [name, ...['connected', 'live', 'cpu', 'publish'].map((key) => figure(own?.[key]))];
-      }),
-    );
+    const cursor = await server.cursor();
+    if (missed > 0) await server.publish(missed);
+    const memory = await server.memory();
+    const cpu = await server.cpu();
+    await server.peak();
+    const began = performance.now();
+    const { port, target } = server;
+    const headers = { 'Last-Event-ID': cursor };
+    const listeners = new Listeners({ port, count: LISTENERS, target, headers, window: LISTENERS });
+    stops.push(() => listeners.leave());
+    const live = (async () => {
+      await Promise.all([listeners.connected, missed > 0 && listeners.expect(missed)]);
+      await Promise.all([listeners.expect(1), server.publish(1)]);
+      return performance.now() - began;
+    })();
+    const publish = server instanceof RunningHub ? longestPublish(server.port, live) : Number.NaN;
+    await listeners.connected;
+    const connected = performance.now() - began;
+    return {
+      connected,
+      live: await live,
+      publish: await publish,
+      cpu: ((await server.cpu()) - cpu) / LISTENERS,
+      memory: ((await server.peak()) - memory) / 1024,
+    };
   } finally {
-    publisher.close();
-    await hub.stop();
+    for (const stop of stops.toReversed()) await stop();
   }
 }
 
-function storm(hub: RunningHub, publisher: Publisher, missed: number): Row {
-  const one = publishRequest('readings', DATA);
-  return {
-    name: `${missed} events`,
-    async measure() {
-      const cursor = await hub.publisher.publish(one);
-      if (missed > 0) await hub.upload('readings', missed);
-      const before = await hub.cpu();
-      const start = performance.now();
-      const target = `/topics/readings?last_event_id=${cursor}`;
-      const listeners = new Listeners({ port: hub.port, count: LISTENERS, target, window: LISTENERS });
-      const live = (async () => {
-        await Promise.all([listeners.connected, missed > 0 && listeners.expect(missed)]);
-        await Promise.all([listeners.expect(1), hub.publisher.publish(one)]);
-        return performance.now() - start;
-      })();
-      const publish = longestPublish(publisher, live);
-      await listeners.connected;
-      const connected = performance.now() - start;
-      const figures = {
-        connected,
-        live: await live,
-        publish: await publish,
-        cpu: ((await hub.cpu()) - before) / LISTENERS,
-      };
-      await listeners.leave();
-      return figures;
-    },
-  };
-}
-
-/** Publishes until the end, and gives how long the longest took, in milliseconds. */
-async function longestPublish(publisher: Publisher, end: Promise<unknown>): Promise<number> {
+/** Publishes to a hub until the end, and gives how long the longest took, in milliseconds. */
+async function longestPublish(port: number, end: Promise<unknown>): Promise<number> {
+  const publisher = await Publisher.connect(port);
   const request = publishRequest('elsewhere', DATA);
   let ended = false;
-  void end.finally(() => {
-    ended = true;
-  });
+  const stop = (): void => void (ended = true);
+  end.then(stop, stop);
   let longest = 0;
   while (!ended) {
     const start = performance.now();
@@ -91,6 +105,7 @@ async function longestPublish(publisher: Publisher, end: Promise<unknown>): Prom
     longest = Math.max(longest, performance.now() - start);
     await sleep(PUBLISH_EVERY_MS);
   }
+  publisher.close();
   return longest;
 }
 

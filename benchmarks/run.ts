@@ -12,6 +12,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   client: () => import('./client.ts'),
   publish: () => import('./publish.ts'),
   'fan-out': () => import('./fan-out.ts'),
+  compressed: () => import('./compressed.ts'),
+  'idle-memory': () => import('./idle-memory.ts'),
+  'slow-listeners': () => import('./slow-listeners.ts'),
   replay: () => import('./replay.ts'),
   'resume-storm': () => import('./resume-storm.ts'),
 };

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { CommandError, run } from './command.mjs';
 import { findOnMachine } from './paths.mjs';
 import { step } from './step.mjs';
@@ -7,7 +9,14 @@ const PROGRAMS = [
   { name: 'curl', programs: ['curl'], debian: 'curl' },
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'], debian: 'chromium' },
   { name: 'firefox', programs: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
+  // The one with HTTP/2 that brings the fewest other packages.
+  { name: 'nginx', programs: ['nginx'], debian: 'nginx' },
+  // Makes the certificates that HTTP/2 needs in browsers.
+  { name: 'openssl', programs: ['openssl'], debian: 'openssl' },
 ];
+
+// Where Debian has what is not for everybody's PATH, nginx among it.
+const SYSTEM_PROGRAMS = '/usr/sbin';
 
 /**
  * Installs the programs that are missing, where this is a Debian on which we may.
@@ -26,9 +35,29 @@ export async function ensurePrograms() {
   return wanted.filter(isMissing).map(({ name }) => name);
 }
 
+/**
+ * Where a program is that the tests need.
+ *
+ * @param {string} name its name in the list above
+ * @returns {string} its path
+ */
+export function programPath(name) {
+  const program = PROGRAMS.find((one) => one.name === name);
+  const path = program && find(program);
+  if (path === undefined) throw new Error(`There is no ${name} on this machine`);
+  return path;
+}
+
 /** @param {{ programs: string[] }} program */
-function isMissing({ programs }) {
-  return findOnMachine(programs) === undefined;
+function isMissing(program) {
+  return find(program) === undefined;
+}
+
+/** @param {{ programs: string[] }} program */
+function find({ programs }) {
+  return (
+    findOnMachine(programs) ?? programs.map((name) => join(SYSTEM_PROGRAMS, name)).find((path) => existsSync(path))
+  );
 }
 
 /**

@@ -1,15 +1,22 @@
 import { Child } from '../parts/child.ts';
 import { dataFolder } from '../parts/folder.ts';
-import { eventStreamOf } from '../parts/event-data.ts';
+import { DATA, eventStreamOf } from '../parts/event-data.ts';
 import { Publisher, publishRequest } from './publisher.ts';
+import type { Server } from './server.ts';
 
 const HUB = new URL('../servers/hub.ts', import.meta.url);
 
+const TOPIC = 'readings';
+
 /** A hub in a process of its own, on disk, and one publisher. */
-export class RunningHub {
+export class RunningHub implements Server {
   readonly port: number;
   readonly publisher: Publisher;
+  readonly target: string = `/topics/${TOPIC}`;
   readonly #child: Child;
+  /** What has been published, by how many events it holds. */
+  readonly #requests = new Map<number, Buffer>();
+  #published: Promise<unknown> = Promise.resolve();
 
   private constructor(child: Child, port: number, publisher: Publisher) {
     this.#child = child;
@@ -28,9 +35,32 @@ export class RunningHub {
     return this.publisher.publish(publishRequest(topic, eventStreamOf(count), 'text/event-stream'));
   }
 
-  /** Processor time that the hub has had, in microseconds. */
+  async publish(count: number): Promise<void> {
+    const request = this.#requests.get(count) ?? publishRequest(TOPIC, eventStreamOf(count), 'text/event-stream');
+    this.#requests.set(count, request);
+    await this.publisher.publish(request);
+  }
+
+  publishData(data: string): Promise<unknown> {
+    // In turn: the publisher has one connection.
+    this.#published = this.#published.then(() => this.publisher.publish(publishRequest(TOPIC, data)));
+    return this.#published;
+  }
+
+  cursor(): Promise<string> {
+    return this.publisher.publish(publishRequest(TOPIC, DATA));
+  }
+
   async cpu(): Promise<number> {
     return Number(await this.#child.ask('cpu'));
+  }
+
+  async memory(): Promise<number> {
+    return Number(await this.#child.ask('memory'));
+  }
+
+  async peak(): Promise<number> {
+    return Number(await this.#child.ask('peak'));
   }
 
   async stop(): Promise<void> {

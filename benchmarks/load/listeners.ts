@@ -9,8 +9,20 @@ export interface ListenersOptions {
   readonly count: number;
   /** Path and query of the request. */
   readonly target: string;
+  /** What the request has besides. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How many may be on their way in at once. @default 100 */
   readonly window?: number;
+  /** Whether they read their first byte and never again. Only where there is gcc. @default false */
+  readonly deaf?: boolean;
+}
+
+/** How long ago the events that arrived were published, in milliseconds. */
+export interface Latencies {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly count: number;
 }
 
 /** Listeners in a process of their own, which counts what each of them gets. */
@@ -19,16 +31,33 @@ export class Listeners {
   /** Fulfils when each has had a first byte. */
   readonly connected: Promise<void>;
 
-  constructor({ port, count, target, window = 100 }: ListenersOptions) {
+  constructor({ port, count, target, headers = {}, window = 100, deaf = false }: ListenersOptions) {
     const program = compile(SINK_C);
     this.#sink = program ? new Child(program, []) : Child.node(SINK_NODE);
+    for (const [name, value] of Object.entries(headers)) this.#sink.tell(`header ${name}: ${value}`);
+    if (deaf) this.#sink.tell('deaf');
     this.connected = this.#sink.ask(`connect ${port} ${count} ${window} ${target}`).then(() => {});
   }
 
   /** Waits until each has had so many events more than before, one at least, and gives the bytes that they came in, the same for all or the most. */
   async expect(events: number): Promise<number> {
-    const [, , bytes] = (await this.#sink.ask(`expect ${events}`)).split(' ');
-    return Number(bytes);
+    return mostOf(await this.#sink.ask(`expect ${events}`));
+  }
+
+  /** Waits until each has had so many bytes more than before, and fails the run where one has more. Only where there is gcc. */
+  async expectBytes(bytes: number): Promise<number> {
+    return mostOf(await this.#sink.ask(`bytes ${bytes}`));
+  }
+
+  /** Waits until nothing comes any more. What comes from here on counts for {@link expectBytes}. Only where there is gcc. */
+  async settle(): Promise<void> {
+    await this.#sink.ask('settle');
+  }
+
+  /** Of the events since the last time that are stamped. Only where there is gcc. */
+  async latencies(): Promise<Latencies> {
+    const [p50 = 0, p99 = 0, max = 0, count = 0] = (await this.#sink.ask('latencies')).split(' ').map(Number);
+    return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000, count };
   }
 
   /** Closes the connections. */
@@ -37,7 +66,16 @@ export class Listeners {
   }
 }
 
+function mostOf(got: string): number {
+  return Number(got.split(' ')[2]);
+}
+
+/** Whether the listeners are the C program, which can do more than count. */
+export function hasSinkInC(): boolean {
+  return compile(SINK_C) !== undefined;
+}
+
 /** What the listeners are made of, for the line above a table. */
 export function sinkName(): string {
-  return compile(SINK_C) ? 'a C program with epoll' : 'a Node program, since there is no gcc or no epoll';
+  return hasSinkInC() ? 'a C program with epoll' : 'a Node program, since there is no gcc or no epoll';
 }

@@ -7,10 +7,13 @@ import { connect, type Socket } from 'node:net';
  */
 export class Publisher {
   readonly #socket: Socket;
-  #answer = '';
+  #answers = '';
+  /** How many answers are still to come. */
+  #missing = 0;
   #settle: { resolve: (id: string) => void; reject: (error: Error) => void } | undefined;
 
-  private constructor(socket: Socket) {
+  /** @param socket connected */
+  constructor(socket: Socket) {
     this.#socket = socket;
     socket.setEncoding('latin1').setNoDelay(true);
     socket.on('data', (text: string) => this.#take(text));
@@ -24,11 +27,12 @@ export class Publisher {
     return new Publisher(socket);
   }
 
-  /** Sends a request and gives the id that it is answered with. One at a time. */
-  publish(request: Buffer): Promise<string> {
+  /** Sends a request, or several at once, and gives the body of the last answer. One call at a time. */
+  publish(request: Buffer, answers = 1): Promise<string> {
     if (this.#socket.destroyed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
+      this.#missing = answers;
       this.#socket.write(request);
     });
   }
@@ -38,27 +42,35 @@ export class Publisher {
   }
 
   #take(text: string): void {
-    this.#answer += text;
-    const head = this.#answer.indexOf('\r\n\r\n');
-    if (head === -1) return;
-    const length = Number(/^content-length: (\d+)/im.exec(this.#answer)?.[1]);
-    const body = this.#answer.slice(head + 4);
-    if (body.length < length) return;
-    const status = this.#answer.slice(9, 12);
-    this.#answer = '';
-    if (status === '200') this.#settle?.resolve(body);
-    else this.#settle?.reject(new Error(`A publish was answered ${status}: ${body}`));
+    this.#answers += text;
+    for (;;) {
+      const head = this.#answers.indexOf('\r\n\r\n');
+      if (head === -1) return;
+      const end = head + 4 + Number(/^content-length: (\d+)/im.exec(this.#answers.slice(0, head))?.[1]);
+      if (this.#answers.length < end) return;
+      const status = this.#answers.slice(9, 12);
+      const body = this.#answers.slice(head + 4, end);
+      this.#answers = this.#answers.slice(end);
+      this.#missing -= 1;
+      if (!status.startsWith('2')) this.#settle?.reject(new Error(`A publish was answered ${status}: ${body}`));
+      else if (this.#missing === 0) this.#settle?.resolve(body);
+    }
   }
 }
 
 function closed(): Error {
-  return new Error('The hub closed the connection of a publisher');
+  return new Error('The server closed the connection of a publisher');
 }
 
-/** A request that publishes a body, as the bytes that are sent. */
+/** A request that publishes a body to a topic of a hub, as the bytes that are sent. */
 export function publishRequest(topic: string, body: string, contentType = 'text/plain'): Buffer {
+  return postRequest(`/topics/${topic}`, body, contentType);
+}
+
+/** A request with a body, as the bytes that are sent. */
+export function postRequest(target: string, body: string, contentType = 'text/plain'): Buffer {
   const length = Buffer.byteLength(body);
   return Buffer.from(
-    `POST /topics/${topic} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n${body}`,
+    `POST ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n${body}`,
   );
 }

@@ -4,6 +4,12 @@
 //                                     answers "connected" when each has had one
 //   expect EVENTS                     answers "got MIN MAX" when each has had so many events more; MIN and MAX are the bytes
 //                                     that one listener has had since the last "got"
+//   header NAME: VALUE                what requests to come have besides; before "connect"
+//   deaf                              listeners to come read their first byte and never again; before "connect"
+//   bytes COUNT                       answers "got" when each has had so many bytes more: where the events are compressed
+//   settle                            answers "settled" when nothing has come for a quarter of a second; a "got" begins here
+//   latencies                         answers "P50 P99 MAX COUNT" in microseconds, of the events since the last time that carry
+//                                     when they were published: "@", nanoseconds of CLOCK_MONOTONIC, then their last byte
 //
 // An event's data ends with '~', which is nowhere else. Too many events, an answer other than 200 or a cut connection end it.
 
@@ -18,9 +24,14 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_READY 1024
+#define SETTLED_MS 250
+// As little as the system allows, so that what is not read piles up in the server
+#define DEAF_BUFFER_BYTES 4096
+#define MAX_STAMP_DIGITS 20
 
 struct listener {
   int fd;
@@ -32,8 +43,13 @@ struct listener {
 static struct listener *listeners;
 static int count, opened, answered, window;
 static long expected;
+static long expected_bytes;
 static int behind;
-static char request[4096];
+static int deaf, settling;
+static char headers[2048];
+static char request[8192];
+static unsigned *latencies;
+static size_t latency_count, latency_room;
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static int queue;
 static char bytes[256 * 1024];
@@ -56,6 +72,8 @@ static void open_more(void) {
     struct listener *listener = &listeners[opened++];
     listener->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) fail("socket: %s", strerror(errno));
+    int room = DEAF_BUFFER_BYTES;
+    if (deaf && setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) < 0) fail("setsockopt: %s", strerror(errno));
     int done = connect(listener->fd, (struct sockaddr *)&server, sizeof server);
     if (done < 0 && errno != EINPROGRESS) fail("connect: %s", strerror(errno));
     wait_for(listener->fd, EPOLLOUT, listener, EPOLL_CTL_ADD);
@@ -66,13 +84,55 @@ static void tell_got(void) {
   long least = 0, most = 0;
   for (int i = 0; i < count; i++) {
     struct listener *listener = &listeners[i];
-    if (listener->events != expected) fail("a listener got %ld events where %ld were published", listener->events, expected);
+    if (!expected_bytes && listener->events != expected) fail("a listener got %ld events where %ld were published", listener->events, expected);
     long got = listener->bytes - listener->bytes_before;
     listener->bytes_before = listener->bytes;
     if (i == 0 || got < least) least = got;
     if (i == 0 || got > most) most = got;
   }
+  if (expected_bytes && most != expected_bytes) fail("a listener got %ld bytes where %ld were sent", most, expected_bytes);
   printf("got %ld %ld\n", least, most);
+}
+
+/** Notes how long ago the event that ends here was published, where it says that. One cut in two by a read is not noted. */
+static void note_latency(const char *end, long now) {
+  long stamp = 0, place = 1;
+  for (int digits = 0; digits < MAX_STAMP_DIGITS && --end >= bytes; digits++, place *= 10) {
+    if (*end >= '0' && *end <= '9') {
+      stamp += place * (*end - '0');
+      continue;
+    }
+    if (*end != '@' || digits == 0) return;
+    if (latency_count == latency_room) {
+      latency_room = latency_room ? latency_room * 2 : 65536;
+      latencies = realloc(latencies, latency_room * sizeof *latencies);
+      if (!latencies) fail("realloc: %s", strerror(errno));
+    }
+    latencies[latency_count++] = (unsigned)((now - stamp) / 1000);
+    return;
+  }
+}
+
+static long nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+static int compare(const void *left, const void *right) {
+  unsigned a = *(const unsigned *)left, b = *(const unsigned *)right;
+  return (a > b) - (a < b);
+}
+
+static void tell_latencies(void) {
+  if (latency_count == 0) fail("no event says when it was published");
+  qsort(latencies, latency_count, sizeof *latencies, compare);
+  printf("%u %u %u %zu\n", latencies[latency_count / 2], latencies[latency_count * 99 / 100], latencies[latency_count - 1], latency_count);
+  latency_count = 0;
+}
+
+static int has_all(const struct listener *listener) {
+  return expected_bytes ? listener->bytes - listener->bytes_before >= expected_bytes : listener->events >= expected;
 }
 
 static void take(struct listener *listener) {
@@ -85,10 +145,15 @@ static void take(struct listener *listener) {
     if (answered == count) printf("connected\n");
     else open_more();
   }
+  int had_all = has_all(listener);
   listener->bytes += got;
-  long before = listener->events;
-  for (char *at = bytes, *end = bytes + got; (at = memchr(at, '~', (size_t)(end - at))); at++) listener->events++;
-  if (before < expected && listener->events >= expected && --behind == 0) tell_got();
+  long now = nanoseconds();
+  for (char *at = bytes, *end = bytes + got; !expected_bytes && (at = memchr(at, '~', (size_t)(end - at))); at++) {
+    listener->events++;
+    note_latency(at, now);
+  }
+  if (deaf) wait_for(listener->fd, 0, NULL, EPOLL_CTL_DEL);
+  if (!had_all && has_all(listener) && --behind == 0) tell_got();
 }
 
 static void meet(struct listener *listener, uint32_t events) {
@@ -105,6 +170,18 @@ static void meet(struct listener *listener, uint32_t events) {
   wait_for(listener->fd, EPOLLIN, listener, EPOLL_CTL_MOD);
 }
 
+static void wait_for_all(void) {
+  behind = 0;
+  for (int i = 0; i < count; i++) behind += !has_all(&listeners[i]);
+  if (behind == 0) tell_got();
+}
+
+static void tell_settled(void) {
+  settling = 0;
+  for (int i = 0; i < count; i++) listeners[i].bytes_before = listeners[i].bytes;
+  printf("settled\n");
+}
+
 static void obey_line(const char *line) {
   int port;
   long more;
@@ -113,14 +190,19 @@ static void obey_line(const char *line) {
     listeners = calloc((size_t)count, sizeof *listeners);
     if (!listeners) fail("calloc: %s", strerror(errno));
     server.sin_port = htons((uint16_t)port);
-    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", target, port);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n%s\r\n", target, port, headers);
     open_more();
   } else if (sscanf(line, "expect %ld", &more) == 1) {
     expected += more;
-    behind = 0;
-    for (int i = 0; i < count; i++) behind += listeners[i].events < expected;
-    if (behind == 0) tell_got();
-  } else fail("unknown line: %s", line);
+    wait_for_all();
+  } else if (sscanf(line, "bytes %ld", &expected_bytes) == 1) wait_for_all();
+  else if (strncmp(line, "header ", 7) == 0) {
+    size_t held = strlen(headers);
+    snprintf(headers + held, sizeof headers - held, "%s\r\n", line + 7);
+  } else if (strcmp(line, "deaf") == 0) deaf = 1;
+  else if (strcmp(line, "settle") == 0) settling = 1;
+  else if (strcmp(line, "latencies") == 0) tell_latencies();
+  else fail("unknown line: %s", line);
 }
 
 /** Obeys the lines that have come. Gives 0 at the end of the input. */
@@ -152,8 +234,9 @@ int main(void) {
   wait_for(STDIN_FILENO, EPOLLIN, NULL, EPOLL_CTL_ADD);
   struct epoll_event ready[MAX_READY];
   for (;;) {
-    int found = epoll_wait(queue, ready, MAX_READY, -1);
+    int found = epoll_wait(queue, ready, MAX_READY, settling ? SETTLED_MS : -1);
     if (found < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
+    if (found == 0) tell_settled();
     for (int i = 0; i < found; i++) {
       if (ready[i].data.ptr) meet(ready[i].data.ptr, ready[i].events);
       else if (!obey()) return 0;

@@ -1,4 +1,5 @@
-// The same as sink.c, which says what it does, for where that cannot be compiled. It takes more of the processor.
+// The same as sink.c, which says what it does, for where that cannot be compiled. It takes more of the processor, and knows no more
+// than to count events.
 
 import { connect, type Socket } from 'node:net';
 import { obey } from '../servers/commands.ts';
@@ -15,6 +16,7 @@ const listeners: Listener[] = [];
 let answered = 0;
 let expected = 0;
 let behind = 0;
+let headers = '';
 let openMore = (): void => {};
 
 function take(listener: Listener, chunk: Buffer): void {
@@ -56,7 +58,7 @@ await obey({
       const socket = connect(Number(port), '127.0.0.1');
       const listener: Listener = { socket, events: 0, bytes: 0, bytesBefore: 0 };
       listeners.push(listener);
-      socket.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n${headers}\r\n`);
       socket.on('data', (chunk) => take(listener, chunk));
       socket.on('error', (error) => fail(error.message));
       socket.on('end', () => fail(`a listener was cut off after ${listener.events} events`));
@@ -67,6 +69,7 @@ await obey({
     };
     openMore();
   },
+  header: (...words) => void (headers += `${words.join(' ')}\r\n`),
   expect(events) {
     expected += Number(events);
     behind = listeners.filter((listener) => listener.events < expected).length;

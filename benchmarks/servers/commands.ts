@@ -2,17 +2,32 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import { peakKib, residentKib, settle } from './memory.ts';
 
-type Answer = string | number | void | Promise<string | number>;
+type Answer = string | number | void | Promise<string | number | void>;
 
 /** What a line can ask for: its words behind the first are the arguments, what is returned is the answer. */
 export type Commands = Readonly<Record<string, (...words: string[]) => Answer>>;
 
-/** Obeys the lines on standard input until it ends. `cpu` answers the processor time of this process, in microseconds. */
+/** What every program can be asked, unless it answers otherwise. */
+const OF_THIS_PROCESS: Commands = {
+  /** Processor time so far, microseconds. */
+  cpu: cpuMicroseconds,
+  /** Memory once what nobody needs is gone, KiB. */
+  async memory() {
+    await settle();
+    return residentKib(process.pid);
+  },
+  /** The most memory there has been since the last time that this was asked, KiB. */
+  peak: () => peakKib(process.pid),
+};
+
+/** Obeys the lines on standard input until it ends. `cpu`, `memory` and `peak` tell of this process where nothing else is given. */
 export async function obey(commands: Commands): Promise<void> {
+  const all: Commands = { ...OF_THIS_PROCESS, ...commands };
   for await (const line of createInterface({ input: process.stdin })) {
     const [name = '', ...words] = line.split(' ');
-    const answer = name === 'cpu' ? cpuMicroseconds() : await commands[name]?.(...words);
+    const answer = await all[name]?.(...words);
     if (answer !== undefined) console.log(String(answer));
   }
 }

@@ -1,24 +1,34 @@
-// What one writes without a library: every event to every response. The argument is the data of the events.
+// What one writes without a library: every event to every response. The arguments are the data of the events, and `gzip` where each
+// response is to be compressed by itself.
 
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { Writable } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
 import { serve } from './commands.ts';
 
-const data = process.argv[2] ?? '';
-const listeners = new Set<ServerResponse>();
+const [, , data = '', coding] = process.argv;
+const listeners = new Set<Writable>();
 let seq = 0;
 const server = createServer((_request, response) => {
-  response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-  response.flushHeaders();
-  response.write(':\n\n');
-  listeners.add(response);
-  response.once('close', () => listeners.delete(response));
+  const head = { 'Content-Type': 'text/event-stream' };
+  let body: Writable = response;
+  if (coding === 'gzip') {
+    response.writeHead(200, { ...head, 'Content-Encoding': coding }).flushHeaders();
+    const compressor = createGzip({ flush: constants.Z_SYNC_FLUSH });
+    compressor.pipe(response);
+    response.once('close', () => compressor.destroy());
+    body = compressor;
+  } else response.writeHead(200, head).flushHeaders();
+  body.write(':\n\n');
+  listeners.add(body);
+  response.once('close', () => listeners.delete(body));
 });
 await serve(server, {
-  publish(count) {
+  publish(count, text = data) {
     for (let i = 0; i < Number(count); i += 1) {
       seq += 1;
       // As long an id as the others give
-      const frame = `id: plain000.${seq}\ndata: ${data}\n\n`;
+      const frame = `id: plain000.${seq}\ndata: ${text}\n\n`;
       for (const listener of listeners) listener.write(frame);
     }
   },

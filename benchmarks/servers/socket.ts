@@ -19,11 +19,11 @@ const server = createServer({ noDelay: true }, (socket) => {
 await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 65_535 }), 'listening');
 console.log((server.address() as AddressInfo).port);
 await obey({
-  publish(count) {
+  publish(count, text = data) {
     let frames = '';
     for (let i = 0; i < Number(count); i += 1) {
       seq += 1;
-      frames += `id: socket00.${seq}\ndata: ${data}\n\n`;
+      frames += `id: socket00.${seq}\ndata: ${text}\n\n`;
     }
     const chunk = Buffer.from(`${Buffer.byteLength(frames).toString(16)}\r\n${frames}\r\n`);
     for (const socket of listeners) socket.write(chunk);

@@ -32,6 +32,7 @@ interface ServeOptions {
   readonly key?: string;
   readonly anonymous: Anonymous;
   readonly corsOrigin?: readonly string[];
+  readonly compress?: true;
   readonly retainAge: number;
   readonly retainBytes: number;
   readonly retainEvents: number;
@@ -88,6 +89,7 @@ function addServe(program: Command): void {
     .addOption(
       new Option('--cors-origin <origin>', 'origin whose pages may use the hub (repeatable)').argParser(originValue),
     )
+    .option('--compress', 'send gzip to who accepts it; not where secrets and others’ text share a stream')
     .addOption(
       new Option('--retain-age <duration>', 'how long events are kept').argParser(ageValue).default(604_800_000, '7d'),
     )
@@ -109,6 +111,7 @@ function addServe(program: Command): void {
         key: options.key ?? keyFromEnvironment(),
         anonymous: options.anonymous,
         origins: options.corsOrigin ?? [],
+        compression: options.compress === true,
         retention: {
           maxAgeMs: options.retainAge,
           maxBytes: options.retainBytes,

@@ -33,6 +33,8 @@ export interface Serve {
   readonly key: string | undefined;
   readonly anonymous: Anonymous;
   readonly origins: readonly string[];
+  /** Whether streams are sent in gzip to who accepts it. */
+  readonly compression: boolean;
   readonly retention: Retention;
   /** Whether to log more than warnings and errors. */
   readonly verbose: boolean;
@@ -51,7 +53,8 @@ export async function serve(options: Serve): Promise<void> {
   }
 }
 
-async function run({ port, host, data, key, anonymous, origins, retention, verbose }: Serve): Promise<void> {
+async function run(options: Serve): Promise<void> {
+  const { port, host, data, key, anonymous, origins, compression, retention, verbose } = options;
   const access = { anonymous, allowedOrigins: origins, ...(key === undefined ? {} : { key }) };
   checkBinding(host, access);
   if (key === undefined) checkKeyless(anonymous);
@@ -62,7 +65,7 @@ async function run({ port, host, data, key, anonymous, origins, retention, verbo
   const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
   let hub: Hub;
   try {
-    hub = new Hub({ log, ...access, ...(page === undefined ? {} : { page }), logger });
+    hub = new Hub({ log, ...access, compression, ...(page === undefined ? {} : { page }), logger });
   } catch (error) {
     await log.close();
     throw error;

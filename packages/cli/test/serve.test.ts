@@ -92,3 +92,16 @@ test('an allowed origin may read', async () => {
     expect(response.headers.get('access-control-allow-origin')).toBe(allowed);
   }
 });
+
+test('streams are compressed where that is asked for by name', async () => {
+  for (const [args, coding] of [
+    [[], null],
+    [['--compress'], 'gzip'],
+  ] as const) {
+    const { url } = await HubProcess.start(...args);
+    const listening = new AbortController();
+    const response = await fetch(new URL('topics/a', url), { signal: listening.signal });
+    expect(response.headers.get('content-encoding')).toBe(coding);
+    listening.abort();
+  }
+});

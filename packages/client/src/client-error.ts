@@ -1,24 +1,37 @@
+import type { ClientErrorCode, FailureCode } from './error-codes.ts';
+import type { Failure } from './failure.ts';
 import type { SchemaIssue } from './schema.ts';
-import { type Failure, FAILURE_CODES, type FailureCode } from './failure.ts';
-
-export type ClientErrorCode = FailureCode | 'ERR_INVALID_EVENT' | 'ERR_INVALID_OPTION' | 'ERR_STORE';
-
-/** Every code of a {@link ClientError}. */
-export const CLIENT_ERROR_CODES: readonly ClientErrorCode[] = [
-  ...FAILURE_CODES,
-  'ERR_INVALID_EVENT',
-  'ERR_INVALID_OPTION',
-  'ERR_STORE',
-];
 
 /** The base of every error that this package throws. `code` is stable, messages are not. */
 export class ClientError extends Error {
   override readonly name: string = 'ClientError';
-  readonly code: ClientErrorCode;
+  declare readonly code: ClientErrorCode;
 
   constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** A try to connect failed, or an open connection was lost. */
+export class ConnectionError extends ClientError {
+  override readonly name: string = 'ConnectionError';
+  declare readonly code: FailureCode;
+  /** The URL that was asked, without credentials. */
+  declare readonly url: string;
+  /** The number of the try in its row, from 1. */
+  declare readonly attempt: number;
+  /** Whether another try follows. */
+  declare readonly willRetry: boolean;
+  /** The status of the response, where there was one that was no event stream. */
+  declare readonly status: number | undefined;
+
+  constructor(failure: Failure, url: string, attempt: number, willRetry: boolean) {
+    super(failure.code, `could not listen to ${url}: ${failure.message}`, failure);
+    this.url = url;
+    this.attempt = attempt;
+    this.willRetry = willRetry;
+    this.status = failure.status;
   }
 }
 
@@ -31,34 +44,11 @@ export class InvalidOptionError extends ClientError {
   }
 }
 
-/** A try to connect failed, or an open connection was lost. */
-export class ConnectionError extends ClientError {
-  override readonly name: string = 'ConnectionError';
-  declare readonly code: FailureCode;
-  /** The URL that was asked, without credentials. */
-  readonly url: string;
-  /** The number of the try in its row, from 1. */
-  readonly attempt: number;
-  /** Whether another try follows. */
-  readonly willRetry: boolean;
-  /** The status of the response, where there was one that was no event stream. */
-  readonly status: number | undefined;
-
-  constructor(failure: Failure, details: { url: string; attempt: number; willRetry: boolean }) {
-    const options = failure.cause === undefined ? undefined : { cause: failure.cause };
-    super(failure.code, `could not listen to ${details.url}: ${failure.message}`, options);
-    this.url = details.url;
-    this.attempt = details.attempt;
-    this.willRetry = details.willRetry;
-    this.status = failure.status;
-  }
-}
-
 /** The data of an event was no JSON, or not what its schema allows. Its code is `ERR_INVALID_EVENT`. */
 export class InvalidEventError extends ClientError {
   override readonly name: string = 'InvalidEventError';
   /** What the schema found, empty where the schema was not asked. */
-  readonly issues: readonly SchemaIssue[];
+  declare readonly issues: readonly SchemaIssue[];
 
   constructor(message: string, issues: readonly SchemaIssue[], options?: ErrorOptions) {
     super('ERR_INVALID_EVENT', message, options);

@@ -1,60 +1,202 @@
-import { Connection } from './connection.ts';
+import { createAlarm } from './alarm.ts';
+import { fullJitter } from './backoff.ts';
+import { type ConnectionError, InvalidOptionError } from './client-error.ts';
+import { CLOSED, CONNECTING, type ConnectionState, OPEN, WAITING } from './connection-state.ts';
+import { connect, type Prepared } from './connection.ts';
+import { describeException } from './exception-text.ts';
+import type { FailureCode } from './error-codes.ts';
 import type { Feed, FeedHandlers } from './feed.ts';
-import type { Attempt, RequestParts } from './request.ts';
+import { isIdempotent } from './method.ts';
+import { portableHeaders } from './portable-headers.ts';
 import { encodeBody } from './request-body.ts';
-import type { PerTry } from './subscription-options.ts';
-import {
-  checkBodyMethod,
-  readHeaders,
-  readMethod,
-  readUrl,
-  type SubscriptionSettings,
-} from './subscription-settings.ts';
+import { basicAuthorization } from './request-headers.ts';
+import { readRetryAfter } from './retry-after.ts';
+import type { Attempt, PerTry } from './subscription-options.ts';
+import { readHeaders, readMethod, readUrl, type SubscriptionSettings } from './subscription-settings.ts';
+import { bareUrl, isLoopback } from './target-url.ts';
 
-/** A connection for one subscription. */
+/** A browser can be wrong about being offline, so a try is made this long after it was due, in milliseconds. */
+const OFFLINE_WAIT_MS = 60_000;
+
+const PHASES = ['connecting', 'open', 'closed', 'waiting'] as const;
+
+/** A connection for one subscription: what `connect()` leaves to its caller, as the settings say. */
 export function openDirectFeed(settings: SubscriptionSettings, lastEventId: string, handlers: FeedHandlers): Feed {
-  const { url, fetch, clock, network, policy, repeats, withCredentials, maxEventBytes } = settings;
+  const { clock, network, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = settings;
+  let phase: ConnectionState['phase'] = CONNECTING;
   let attempt = 1;
-  return new Connection({
-    url: url instanceof URL ? url : undefined,
-    fetch,
-    clock,
-    network,
-    policy,
-    repeats,
-    withCredentials,
-    keepRedirects: 'permanent',
+  /** Why the last try failed, until one succeeds. */
+  let error: ConnectionError | undefined;
+  /** The URL that was asked for last, and where requests for it go: to another after a permanent redirect. */
+  let asked = settings.url instanceof URL ? settings.url : undefined;
+  let target = asked;
+  let id = lastEventId;
+  /** Whether a block has set the last event ID since the last event. */
+  let hasOwnId = false;
+  /** Whether a request went out that is not sent again unasked. */
+  let isSpent = false;
+  /** Whether the next try was due and has been put off because there is no network. */
+  let isPutOff = false;
+  /** Whether bytes of the body have arrived. */
+  let hasBegun = false;
+  /** How long the server may be silent, and what it is when it was. */
+  let silence: readonly [code: FailureCode, ms: number];
+
+  const alarm = createAlarm(clock, () => {
+    // The other end may be long gone, and nothing would ever tell.
+    if (phase !== WAITING) connection.fail({ code: 'ERR_SUSPENDED', message: 'the machine slept' });
+    connection.retry();
+  });
+
+  function limit(...now: typeof silence): void {
+    silence = now;
+    alarm.set(now[1], () => {
+      const [code, ms] = silence;
+      connection.fail({ code, message: `nothing arrived for ${ms} ms` });
+    });
+  }
+
+  function tell(wait = 0, failure?: ConnectionError): void {
+    handlers.onState({
+      phase: PHASES[phase],
+      attempt,
+      ...(phase === WAITING && { retryAt: Math.round(clock.time() + wait) }),
+      ...(failure && { error: failure }),
+    });
+  }
+
+  async function prepare(): Promise<Prepared> {
+    const details: Attempt = { attempt, unauthorized: error?.status === 401, lastEventId: id };
+    const valueOf = <T>(value: PerTry<T>) =>
+      typeof value === 'function' ? (value as (details: Attempt) => T | Promise<T>)(details) : value;
+    try {
+      const url = readUrl(await valueOf(settings.url));
+      if (url.href !== asked?.href) asked = target = url;
+      const to = target ?? url;
+      const method = readMethod(await valueOf(settings.method));
+      const body = await valueOf(settings.body);
+      const given = readHeaders(await valueOf(settings.headers));
+      given.delete('last-event-id');
+      const encoded = body === undefined ? undefined : await encodeBody(body, method);
+      if (encoded?.contentType && !given.has('content-type')) given.set('content-type', encoded.contentType);
+      if (!settings.repeats && !isIdempotent(method)) {
+        if (isSpent && error) {
+          const { code, status } = error;
+          return {
+            code,
+            message: `${method} is not sent again`,
+            cause: error,
+            away: Infinity,
+            ...(status && { status }),
+          };
+        }
+        isSpent = true;
+      }
+      const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
+      return [
+        bareUrl(to),
+        {
+          method,
+          headers: to.origin === url.origin ? headers : portableHeaders(headers),
+          ...(encoded && { body: encoded.content }),
+        },
+      ];
+    } catch (cause) {
+      // What an option may not be, it may not be the next time either.
+      const away = cause instanceof InvalidOptionError ? Infinity : 0;
+      return { code: 'ERR_REQUEST', message: describeException(cause), cause, away };
+    }
+  }
+
+  const connection = connect({
+    fetch: settings.fetch,
+    clock: {
+      now: () => clock.now(),
+      random: () => clock.random(),
+      // The wait for the next try.
+      setTimeout: (retry, ms) =>
+        alarm.set(ms, () => {
+          if (isPutOff || network.isOnline || (target && isLoopback(target))) return retry();
+          isPutOff = true;
+          alarm.set(OFFLINE_WAIT_MS, retry);
+          tell(OFFLINE_WAIT_MS, error);
+        }),
+      clearTimeout: alarm.clear,
+    },
+    withCredentials: settings.withCredentials,
     lastEventId,
-    maxEventBytes,
-    prepare: (details) => prepare(settings, details),
-    onState: (state, error) => {
-      const endedWell = state.phase === 'closed' && state.reason !== 'failed';
-      if (state.phase !== 'closed') ({ attempt } = state);
-      handlers.onState({
-        phase: state.phase,
-        attempt,
-        ...(state.phase === 'waiting' ? { retryAt: clock.time() + state.retryAt - clock.now() } : {}),
-        ...(error === undefined || endedWell ? {} : { error }),
+    maxEventBytes: Math.floor(settings.maxEventBytes),
+    backoff: fullJitter(settings.initialMs, settings.maxMs, settings.maxAttempts),
+    prepare,
+    onResponse({ status, headers, permanentUrl }) {
+      if (status === 200) {
+        if (permanentUrl !== undefined) target = new URL(permanentUrl);
+        return Infinity;
+      }
+      if (status === 401) {
+        // A request that was refused for its credentials has done nothing.
+        isSpent = false;
+        if (settings.refreshes && error?.status !== 401) return -1;
+      }
+      if (status === 204 || !settings.retryStatus(status)) return Infinity;
+      const retryAfter = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()) ?? 0;
+      return Math.min(retryAfter, settings.maxRetryAfterMs);
+    },
+    ready() {
+      if (hasBegun) {
+        silence = ['ERR_IDLE_TIMEOUT', idleTimeoutMs];
+        alarm.putOff(idleTimeoutMs);
+      }
+      hasBegun = true;
+      const room = handlers.room();
+      // A stream that we do not read is not silent.
+      if (room) alarm.putOff(Infinity);
+      return room?.then(() => {
+        if (phase === OPEN) alarm.putOff(silence[1]);
       });
     },
-    onEvent: (message, _origin, hasOwnId) => handlers.onEvent(message, hasOwnId),
-    room: () => handlers.room(),
+    onId(next) {
+      id = next;
+      hasOwnId = true;
+    },
+    onEvent(message) {
+      const brought = hasOwnId;
+      hasOwnId = false;
+      handlers.onEvent(message, brought);
+    },
+    onState(state, failure) {
+      ({ phase } = state);
+      isPutOff = hasBegun = false;
+      if (phase !== CLOSED) ({ attempt } = state);
+      if (phase === CONNECTING) limit('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
+      if (phase === OPEN) {
+        error = undefined;
+        if (firstByteTimeoutMs > idleTimeoutMs) limit('ERR_IDLE_TIMEOUT', idleTimeoutMs);
+        else limit('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
+      }
+      if (failure) error = failure;
+      if (phase === CLOSED) leaveNetwork();
+      // What the server ended is over, not broken.
+      const isEnd = phase === CLOSED && (failure?.status === 204 || failure?.code === 'ERR_STREAM_ENDED');
+      tell(state.wait, isEnd ? undefined : failure);
+    },
   });
-}
+  limit('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
+  const leaveNetwork = network.onOnline(() => {
+    // A server that answered was not waited for because of the network.
+    if (phase === WAITING && (isPutOff || error?.status === undefined)) connection.retry();
+  });
 
-async function prepare(settings: SubscriptionSettings, details: Attempt): Promise<RequestParts> {
-  const { url } = settings;
-  const target = typeof url === 'function' ? { url: readUrl(await url(details)) } : {};
-  const method = readMethod(await valueOf(settings.method, details));
-  const body = await valueOf(settings.body, details);
-  const headers = readHeaders(await valueOf(settings.headers, details));
-  if (body === undefined) return { ...target, method, headers };
-  checkBodyMethod(method);
-  const { content, contentType } = await encodeBody(body);
-  if (contentType !== null && !headers.has('content-type')) headers.set('content-type', contentType);
-  return { ...target, method, headers, body: content };
-}
-
-function valueOf<T>(value: PerTry<T>, details: Attempt): T | Promise<T> {
-  return typeof value === 'function' ? (value as (details: Attempt) => T | Promise<T>)(details) : value;
+  return {
+    get lastEventId() {
+      return id;
+    },
+    // Not in the middle of a chunk: what is left of it has to be given out before the next request names its last id.
+    reconnect: () =>
+      queueMicrotask(() => {
+        isSpent = false;
+        connection.retry();
+      }),
+    close: connection.close,
+  };
 }

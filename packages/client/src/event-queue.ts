@@ -1,112 +1,107 @@
 import type { EventMessage } from '@tidings/wire';
 
-interface Taker {
-  resolve(result: IteratorResult<EventMessage, undefined>): void;
-  reject(reason: unknown): void;
-}
-
-export interface EventQueueLimits {
-  readonly maxEvents: number;
-  readonly maxBytes: number;
-}
+/** The room of so many taken events is given back at once; until then the front is only moved on, which costs less. */
+const MAX_TAKEN = 1_000;
 
 /**
  * Events received and not yet taken. It takes every event offered; whoever fills it asks for `room` before it reads on,
  * so it holds at most its limits and one chunk more.
  */
-export class EventQueue {
-  readonly #limits: EventQueueLimits;
-  readonly #events: EventMessage[] = [];
-  readonly #takers: Taker[] = [];
-  #bytes = 0;
-  #onRoom: (() => void) | undefined;
-  #end: { readonly error: unknown } | 'done' | undefined;
-
-  constructor(limits: EventQueueLimits) {
-    this.#limits = limits;
-  }
-
-  get size(): number {
-    return this.#events.length;
-  }
-
+export interface EventQueue {
+  readonly size: number;
   /** Whether somebody waits for the next event, so that none is queued. */
-  get isAwaited(): boolean {
-    return this.#takers.length > 0;
-  }
-
-  push(event: EventMessage): void {
-    if (this.#end !== undefined) return;
-    const taker = this.#takers.shift();
-    if (taker !== undefined) {
-      taker.resolve({ done: false, value: event });
-      return;
-    }
-    this.#events.push(event);
-    this.#bytes += bytesOf(event);
-  }
-
+  readonly isAwaited: boolean;
+  push(event: EventMessage): void;
   /** Settles when there is room again or the queue has ended; `undefined` where there is room now. For one reader. */
-  room(): Promise<void> | undefined {
-    if (!this.#isFull() || this.#end !== undefined) return undefined;
-    return new Promise((resolve) => {
-      this.#onRoom = resolve;
-    });
-  }
-
-  /** The next event, in the order of the stream. After the last one it is done, or rejects once with the error. */
-  take(): Promise<IteratorResult<EventMessage, undefined>> {
-    const event = this.#events.shift();
-    if (event !== undefined) {
-      this.#bytes -= bytesOf(event);
-      this.#giveRoom();
-      return Promise.resolve({ done: false, value: event });
-    }
-    if (this.#end === undefined) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
-    if (this.#end === 'done') return Promise.resolve({ done: true, value: undefined });
-    const { error } = this.#end;
-    this.#end = 'done';
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of an abort may be anything
-    return Promise.reject(error);
-  }
-
-  /** No event follows those that are queued. The first end counts. */
-  end(): void {
-    if (this.#end !== undefined) return;
-    this.#end = 'done';
-    for (const taker of this.#takers.splice(0)) taker.resolve({ done: true, value: undefined });
-    this.#giveRoom();
-  }
-
-  /** As `end`, with an error behind the queued events. */
-  fail(error: unknown): void {
-    if (this.#end !== undefined) return;
-    const [first, ...others] = this.#takers.splice(0);
-    this.#end = first === undefined ? { error } : 'done';
-    first?.reject(error);
-    for (const taker of others) taker.resolve({ done: true, value: undefined });
-    this.#giveRoom();
-  }
-
+  readonly room: () => Promise<void> | undefined;
+  /** The next event that is queued, in the order of the stream. */
+  take(): EventMessage | undefined;
+  /** The next event that comes, where none is queued: `undefined` after the last one, or rejects once with the error. */
+  next(): Promise<EventMessage | undefined>;
+  /** No event follows those that are queued, or with an error nothing but that. The first end counts. */
+  end(error?: { readonly reason: unknown }): void;
   /** Forgets what is queued. */
-  clear(): void {
-    this.#events.length = 0;
-    this.#bytes = 0;
-    this.#giveRoom();
+  clear(): void;
+}
+
+/** @param maxBytes - two for each UTF-16 code unit */
+export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
+  let events: (EventMessage | undefined)[] = [];
+  let taken = 0;
+  let bytes = 0;
+  const takers: (readonly [resolve: (event?: EventMessage) => void, reject: (reason: unknown) => void])[] = [];
+  let onRoom: (() => void) | undefined;
+  let hasEnded = false;
+  let failure: { readonly reason: unknown } | undefined;
+
+  const isFull = (): boolean => !hasEnded && (events.length - taken >= maxEvents || bytes >= maxBytes);
+
+  function giveRoom(): void {
+    if (!onRoom || isFull()) return;
+    onRoom();
+    onRoom = undefined;
   }
 
-  #isFull(): boolean {
-    return this.#events.length >= this.#limits.maxEvents || this.#bytes >= this.#limits.maxBytes;
-  }
-
-  #giveRoom(): void {
-    if (this.#isFull() && this.#end === undefined) return;
-    this.#onRoom?.();
-    this.#onRoom = undefined;
-  }
+  return {
+    get size() {
+      return events.length - taken;
+    },
+    get isAwaited() {
+      return takers.length > 0;
+    },
+    push(event) {
+      if (hasEnded) return;
+      const taker = takers.shift();
+      if (taker) return taker[0](event);
+      events.push(event);
+      bytes += bytesOf(event);
+    },
+    room() {
+      if (!isFull()) return undefined;
+      return new Promise((resolve) => {
+        onRoom = resolve;
+      });
+    },
+    take() {
+      const event = events[taken];
+      if (!event) return undefined;
+      events[taken++] = undefined;
+      if (taken === events.length || taken === MAX_TAKEN) {
+        events.splice(0, taken);
+        taken = 0;
+      }
+      bytes -= bytesOf(event);
+      giveRoom();
+      return event;
+    },
+    next() {
+      return new Promise((resolve, reject) => {
+        if (!hasEnded) takers.push([resolve, reject]);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of an abort may be anything
+        else if (failure) reject(failure.reason);
+        else resolve(undefined);
+        failure = undefined;
+      });
+    },
+    end(error) {
+      if (hasEnded) return;
+      hasEnded = true;
+      const [first, ...others] = takers.splice(0);
+      if (!first) failure = error;
+      else if (error) first[1](error.reason);
+      else first[0]();
+      for (const [resolve] of others) resolve();
+      giveRoom();
+    },
+    clear() {
+      events = [];
+      taken = bytes = 0;
+      giveRoom();
+    },
+  };
 }
 
 /** What an event takes in memory at most: two bytes for each UTF-16 code unit. */
-function bytesOf(event: EventMessage): number {
-  return 2 * (event.data.length + event.type.length + event.lastEventId.length);
+function bytesOf({ type, data, lastEventId }: EventMessage): number {
+  return 2 * (type.length + data.length + lastEventId.length);
 }

@@ -1,29 +1,26 @@
-import { Connection } from './connection.ts';
 import type { ConnectionError } from './client-error.ts';
 import { systemClock } from './clock.ts';
-import type { ConnectionPolicy, ConnectionState } from './connection-state.ts';
-import { type EventHandler, HandlerAttribute } from './handler-attribute.ts';
+import { CLOSED, CONNECTING, OPEN } from './connection-state.ts';
+import { connect, type Connection } from './connection.ts';
+import { createMessageEvent } from '#message-event';
+import type { EventHandler } from './event-handler.ts';
 import type { Fetch } from './fetch.ts';
-import { parseTargetUrl } from './target-url.ts';
+import { basicAuthorization } from './request-headers.ts';
+import { bareUrl, hasListenableScheme, parseTargetUrl } from './target-url.ts';
 import { defaultFetch } from '#transport';
 
-/** The reconnection time until the stream names one ([spec] leaves it open; Chromium's is the same). */
+/** The reconnection time until the stream names one ([spec] leaves it open; Chromium's is the same), in milliseconds. */
 const RECONNECTION_MS = 3_000;
 
-/** [spec] 9.2.3: any status but 200 fails the connection, and no watchdog ends one. */
-const POLICY: ConnectionPolicy = {
-  reconnectionMs: RECONNECTION_MS,
-  maxBackoffMs: 30_000,
-  jitter: 'half',
-  maxRetryAfterMs: 0,
-  maxAttempts: Infinity,
-  connectTimeoutMs: Infinity,
-  firstByteTimeoutMs: Infinity,
-  idleTimeoutMs: Infinity,
-  watchesSleep: false,
-  refreshes: false,
-  retryStatus: () => false,
-};
+/** The longest wait in milliseconds that backing off leads to. A longer reconnection time is kept to all the same. */
+const MAX_BACKOFF_MS = 30_000;
+
+/** From the second failure in a row on twice as long each time, with the upper half left to chance. It never gives up. */
+export function backoff(failures: number, named: number, random: number, away: number): number {
+  const reconnectionMs = named || RECONNECTION_MS;
+  const longest = Math.min(MAX_BACKOFF_MS, reconnectionMs * 2 ** (failures - 1));
+  return Math.max(away, reconnectionMs, (longest * (1 + random)) / 2);
+}
 
 export interface EventSourceInit {
   /**
@@ -56,8 +53,53 @@ export interface EventSourceEventMap {
 
 type Listener<E extends Event> = ((this: EventSource, event: E) => unknown) | { handleEvent(event: E): unknown };
 
+/**
+ * What of the class is for the compiler: the types of its listeners, and the attributes that are defined in a loop. An
+ * attribute is read as the DOM types it, so that this class stands in for the DOM's, and set with what it is in fact called with.
+ */
+interface EventSourceTarget extends EventTarget {
+  get onopen(): EventHandler<Event>;
+  set onopen(handler: EventHandler<Event, this>);
+  get onmessage(): EventHandler<MessageEvent<string>>;
+  set onmessage(handler: EventHandler<MessageEvent<string>, this>);
+  get onerror(): EventHandler<Event>;
+  set onerror(handler: EventHandler<EventSourceErrorEvent, this>);
+  addEventListener<K extends keyof EventSourceEventMap>(
+    type: K,
+    listener: Listener<EventSourceEventMap[K]> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: Listener<MessageEvent<string>> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof EventSourceEventMap>(
+    type: K,
+    listener: Listener<EventSourceEventMap[K]> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: Listener<MessageEvent<string>> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+const Target = EventTarget as new () => EventSourceTarget;
+
 /** [spec] 9.2: the standard's EventSource. */
-export class EventSource extends EventTarget {
+export class EventSource extends Target {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSED: 2;
@@ -65,26 +107,16 @@ export class EventSource extends EventTarget {
   declare readonly OPEN: 1;
   declare readonly CLOSED: 2;
 
-  static {
-    for (const [name, value] of Object.entries({ CONNECTING: 0, OPEN: 1, CLOSED: 2 })) {
-      Object.defineProperty(this, name, { value, enumerable: true });
-      Object.defineProperty(this.prototype, name, { value, enumerable: true });
-    }
-    // Members of an interface are enumerable, those of a class are not.
-    for (const name of ['url', 'withCredentials', 'readyState', 'onopen', 'onmessage', 'onerror', 'close']) {
-      Object.defineProperty(this.prototype, name, { enumerable: true });
-    }
-    // A bundler may have given the class another name.
-    Object.defineProperty(this, 'name', { value: 'EventSource', configurable: true });
-    Object.defineProperty(this.prototype, Symbol.toStringTag, { value: 'EventSource', configurable: true });
-  }
-
   readonly #url: string;
   readonly #withCredentials: boolean;
   readonly #connection: Connection;
-  readonly #onopen = new HandlerAttribute<Event>(this, 'open');
-  readonly #onmessage = new HandlerAttribute<MessageEvent<string>>(this, 'message');
-  readonly #onerror = new HandlerAttribute<EventSourceErrorEvent>(this, 'error');
+  #readyState = CONNECTING;
+  /** What the `on…` attributes hold, by the type of the event. */
+  readonly #handlers: Record<string, unknown> = {};
+  readonly #handle = (event: Event): void => {
+    const handler = this.#handlers[event.type];
+    if (typeof handler === 'function') handler.call(this, event);
+  };
 
   /**
    * Begins to listen.
@@ -94,31 +126,89 @@ export class EventSource extends EventTarget {
    */
   constructor(url: string | URL, init: EventSourceInit = {}) {
     super();
-    if (arguments.length === 0) throw new TypeError('EventSource needs a URL, found no argument');
+    if (arguments.length === 0) throw new TypeError('found no URL');
     // oxlint-disable-next-line typescript/no-unnecessary-template-expression -- String() would take a symbol too
     const text = `${url as string}`;
-    let target: URL;
+    let asked: URL;
     try {
-      target = parseTargetUrl(text);
+      asked = parseTargetUrl(text);
     } catch {
-      throw new DOMException(`${JSON.stringify(text)} cannot be parsed as a URL`, 'SyntaxError');
+      throw new DOMException(`found ${text}, which is no URL`, 'SyntaxError');
     }
-    this.#url = target.href;
+    this.#url = asked.href;
     this.#withCredentials = Boolean(init?.withCredentials);
-    this.#connection = new Connection({
-      url: target,
+    /** Where requests go: the target of the last redirect. */
+    let target = asked;
+    this.#connection = connect({
       fetch: init?.fetch ?? defaultFetch,
       clock: systemClock,
-      policy: POLICY,
       withCredentials: this.#withCredentials,
-      keepRedirects: 'all',
       lastEventId: '',
-      maxEventBytes: undefined,
-      prepare: () => ({ method: 'GET', headers: new Headers() }),
-      onState: (state, error) => this.#follow(state, error),
-      onEvent: ({ type, data, lastEventId }, origin) => {
-        this.dispatchEvent(new MessageEvent(type, { data, origin, lastEventId }));
+      backoff,
+      prepare: () =>
+        hasListenableScheme(target)
+          ? [
+              bareUrl(target),
+              {
+                method: 'GET',
+                headers: target.origin === asked.origin ? basicAuthorization(asked) : {},
+              },
+            ]
+          : { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', away: Infinity },
+      onResponse: ({ redirected, url: final }) => {
+        if (redirected) target = new URL(final);
+        // [spec] 9.2.3: what is no stream fails the connection.
+        return Infinity;
       },
+      onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
+      onState: ({ phase }, cause) => {
+        this.#readyState = phase % 3;
+        if (phase === OPEN) this.dispatchEvent(new Event('open'));
+        if (!cause) return;
+        const { code, message, status } = cause;
+        this.dispatchEvent(Object.assign(new Event('error'), { code, message, status, cause }));
+      },
+    });
+  }
+
+  static {
+    const enumerable = true;
+    const configurable = true;
+    const value = 'EventSource';
+    // [spec] 8.1.8.1: null or an object. It takes its place among the listeners when it is set from null, and another handler
+    // takes over that place. One that cannot be called is kept and never called.
+    const handlerAttribute = (type: string): PropertyDescriptor => ({
+      get(this: EventSource): unknown {
+        return this.#handlers[type] ?? null;
+      },
+      set(this: EventSource, handler: unknown) {
+        const isObject = Object(handler) === handler;
+        this.#handlers[type] = isObject ? handler : null;
+        // Adding the same listener again changes nothing.
+        this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
+      },
+      enumerable,
+      configurable,
+    });
+    const listed = { enumerable };
+    const constants = {
+      CONNECTING: { value: CONNECTING, enumerable },
+      OPEN: { value: OPEN, enumerable },
+      CLOSED: { value: CLOSED, enumerable },
+    };
+    // A bundler may have given the class another name.
+    Object.defineProperties(this, { ...constants, name: { value } });
+    Object.defineProperties(this.prototype, {
+      ...constants,
+      // Members of an interface are enumerable, those of a class are not.
+      url: listed,
+      withCredentials: listed,
+      readyState: listed,
+      close: listed,
+      onopen: handlerAttribute('open'),
+      onmessage: handlerAttribute('message'),
+      onerror: handlerAttribute('error'),
+      [Symbol.toStringTag]: { value, configurable },
     });
   }
 
@@ -132,96 +222,11 @@ export class EventSource extends EventTarget {
   }
 
   get readyState(): 0 | 1 | 2 {
-    switch (this.#connection.state.phase) {
-      case 'connecting':
-      case 'waiting':
-        return 0;
-      case 'open':
-        return 1;
-      case 'closed':
-        return 2;
-    }
-  }
-
-  // An attribute is read as the DOM types it, so that this class stands in for the DOM's, and set with what it is in fact
-  // called with.
-
-  get onopen(): EventHandler<Event> {
-    return this.#onopen.value;
-  }
-  set onopen(handler: EventHandler<Event, this>) {
-    this.#onopen.set(handler);
-  }
-
-  get onmessage(): EventHandler<MessageEvent<string>> {
-    return this.#onmessage.value;
-  }
-  set onmessage(handler: EventHandler<MessageEvent<string>, this>) {
-    this.#onmessage.set(handler);
-  }
-
-  get onerror(): EventHandler<Event> {
-    return this.#onerror.value as EventHandler<Event>;
-  }
-  set onerror(handler: EventHandler<EventSourceErrorEvent, this>) {
-    this.#onerror.set(handler);
+    return this.#readyState as 0 | 1 | 2;
   }
 
   /** Ends it for good. Nothing is dispatched later, not even what has arrived already. */
   close(): void {
     this.#connection.close();
-  }
-
-  override addEventListener<K extends keyof EventSourceEventMap>(
-    type: K,
-    listener: Listener<EventSourceEventMap[K]> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: Listener<MessageEvent<string>> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener, options);
-  }
-
-  override removeEventListener<K extends keyof EventSourceEventMap>(
-    type: K,
-    listener: Listener<EventSourceEventMap[K]> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: Listener<MessageEvent<string>> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void {
-    super.removeEventListener(type, listener, options);
-  }
-
-  #follow(state: ConnectionState, error: ConnectionError | undefined): void {
-    if (state.phase === 'open') this.dispatchEvent(new Event('open'));
-    if (error === undefined) return;
-    const { code, message, status } = error;
-    this.dispatchEvent(Object.assign(new Event('error'), { code, message, status, cause: error }));
   }
 }

@@ -1,21 +1,4 @@
-/** Every code of a try that failed or a connection that was lost. Codes never change their meaning. */
-export const FAILURE_CODES = [
-  'ERR_ABORTED',
-  'ERR_CONNECT_TIMEOUT',
-  'ERR_CONTENT_TYPE',
-  'ERR_EVENT_TOO_LARGE',
-  'ERR_FIRST_BYTE_TIMEOUT',
-  'ERR_IDLE_TIMEOUT',
-  'ERR_LAST_EVENT_ID',
-  'ERR_NETWORK',
-  'ERR_REQUEST',
-  'ERR_STATUS',
-  'ERR_STREAM_ENDED',
-  'ERR_SUSPENDED',
-  'ERR_URL_SCHEME',
-] as const;
-
-export type FailureCode = (typeof FAILURE_CODES)[number];
+import type { FailureCode } from './error-codes.ts';
 
 /** Why a connection was lost, or why there will be no other. */
 export interface Failure {
@@ -23,4 +6,12 @@ export interface Failure {
   readonly message: string;
   readonly status?: number;
   readonly cause?: unknown;
+  /**
+   * How long to stay away at least, in milliseconds. `Infinity` is for good; below 0, the try does not count, and the next one
+   * comes at once.
+   * @default 0
+   */
+  readonly away?: number;
+  /** Whether the lost connection begins a new row of failures however short it was. */
+  readonly stayedUp?: boolean;
 }

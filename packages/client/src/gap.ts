@@ -23,13 +23,13 @@ export function isGap(event: { readonly type: string }): event is GapMessage {
 export function readGap(event: EventMessage): EventMessage | GapMessage {
   const { type } = event;
   if (type !== 'tidings-gap') return event;
-  let told: Partial<Record<keyof Gap, unknown>> | null;
   try {
-    told = JSON.parse(event.data) as typeof told;
+    const { after, resumedAt, reason } = JSON.parse(event.data) as Record<keyof Gap, unknown>;
+    if (typeof after === 'string' && typeof resumedAt === 'string' && typeof reason === 'string') {
+      return { ...event, type, after, resumedAt, reason };
+    }
   } catch {
-    return event;
+    // It tells nothing.
   }
-  const { after, resumedAt, reason } = told ?? {};
-  if (typeof after !== 'string' || typeof resumedAt !== 'string' || typeof reason !== 'string') return event;
-  return { ...event, type, after, resumedAt, reason };
+  return event;
 }

@@ -1,14 +1,8 @@
 export type { EventMessage } from '@tidings/wire';
-export {
-  CLIENT_ERROR_CODES,
-  ClientError,
-  type ClientErrorCode,
-  ConnectionError,
-  InvalidEventError,
-  InvalidOptionError,
-  StoreError,
-} from './client-error.ts';
+export { ClientError, ConnectionError, InvalidEventError, InvalidOptionError, StoreError } from './client-error.ts';
 export type { Clock } from './clock.ts';
+export { CLIENT_ERROR_CODES, type ClientErrorCode } from './error-codes.ts';
+export type { EventHandler } from './event-handler.ts';
 export { type EventItem, type EventSchemas, type InvalidEvent, isInvalid, type TypedEvent } from './event-item.ts';
 export {
   EventSource,
@@ -18,10 +12,8 @@ export {
 } from './event-source.ts';
 export type { Fetch, FetchInit, FetchResponse } from './fetch.ts';
 export { type Gap, type GapMessage, isGap } from './gap.ts';
-export type { EventHandler } from './handler-attribute.ts';
 export type { Network } from './network.ts';
 export { localStorageStore, type PositionStore } from './position-store.ts';
-export type { Attempt } from './request.ts';
 export type { RequestBody } from './request-body.ts';
 export type {
   SchemaFailure,
@@ -32,4 +24,4 @@ export type {
   StandardSchema,
 } from './schema.ts';
 export { type EventSubscription, subscribe } from './subscription.ts';
-export type { PerTry, RetryOptions, SubscribeOptions, SubscriptionState } from './subscription-options.ts';
+export type { Attempt, PerTry, RetryOptions, SubscribeOptions, SubscriptionState } from './subscription-options.ts';

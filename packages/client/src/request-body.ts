@@ -1,4 +1,4 @@
-import { InvalidOptionError } from './client-error.ts';
+import { check } from './option-check.ts';
 
 /** A body that can be sent again at each try. A stream cannot. */
 export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
@@ -11,22 +11,22 @@ export interface EncodedBody {
 
 /**
  * Turns a body into what every transport can send. A blob or form is read into memory.
- * @throws InvalidOptionError where it cannot be sent again
+ * @throws InvalidOptionError
  */
-export async function encodeBody(body: RequestBody): Promise<EncodedBody> {
-  checkBody(body);
-  if (typeof body === 'string') return { content: body, contentType: 'text/plain;charset=UTF-8' };
-  if (body instanceof Uint8Array) return { content: body as Uint8Array<ArrayBuffer>, contentType: null };
+export async function encodeBody(body: RequestBody, method: string): Promise<EncodedBody> {
+  checkBody(body, method);
   const read = new Response(body);
-  return { content: new Uint8Array(await read.arrayBuffer()), contentType: read.headers.get('content-type') };
+  const contentType = read.headers.get('content-type');
+  return {
+    content: typeof body === 'string' ? body : new Uint8Array(await read.arrayBuffer()),
+    contentType,
+  };
 }
 
-/** @throws InvalidOptionError where it cannot be sent, or not again */
-export function checkBody(body: unknown): asserts body is RequestBody {
-  if (typeof body === 'string' || body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return;
-  if (body instanceof Blob || body instanceof FormData || body instanceof URLSearchParams) return;
-  const found = Object.prototype.toString.call(body).slice(8, -1);
-  throw new InvalidOptionError(
-    `body has to be one that can be sent again: a string, bytes, a Blob, FormData or URLSearchParams; found ${found}`,
-  );
+/** @throws InvalidOptionError where it cannot be sent again, or not by this method */
+export function checkBody(body: unknown, method: string): void {
+  const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
+  const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
+  check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams, which can be sent again', body);
+  check(!/^(?:GET|HEAD)$/i.test(method), 'body', `left out where method is ${method}`, 'one');
 }

@@ -1,7 +1,6 @@
 import type { EventMessage } from '@tidings/wire';
-import { ConnectionError } from './client-error.ts';
-import { openDirectFeed } from './direct-feed.ts';
-import { describeException } from './exception-text.ts';
+import type { ConnectionError } from './client-error.ts';
+import type { openDirectFeed } from './direct-feed.ts';
 import type { Feed, FeedHandlers } from './feed.ts';
 import {
   lead,
@@ -21,10 +20,10 @@ import type { SubscriptionSettings } from './subscription-settings.ts';
 /** Part of every name, so that tabs with another version of what is said never hear it. */
 const VERSION = 1;
 
-/** Whether there are other tabs, and what it takes to share with them. */
-export function canShare(): boolean {
-  const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
-  return isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
+/** What it uses of the code that is there already. It imports none of it, so that it can be loaded alone. */
+export interface SharedFeedTools {
+  readonly openDirectFeed: typeof openDirectFeed;
+  readonly ConnectionError: typeof ConnectionError;
 }
 
 /** A connection that all tabs of the origin share which listen by the same key: the shell around `shared-state.ts`. */
@@ -32,13 +31,15 @@ export function openSharedFeed(
   settings: SubscriptionSettings & { readonly sharedKey: string },
   lastEventId: string,
   handlers: FeedHandlers,
+  tools: SharedFeedTools,
 ): Feed {
-  return new SharedFeed(settings, lastEventId, handlers);
+  return new SharedFeed(settings, lastEventId, handlers, tools);
 }
 
 class SharedFeed implements Feed {
   readonly #settings: SubscriptionSettings;
   readonly #handlers: FeedHandlers;
+  readonly #tools: SharedFeedTools;
   readonly #name: string;
   readonly #channel: BroadcastChannel;
   #listener: Listener;
@@ -55,12 +56,18 @@ class SharedFeed implements Feed {
   #isHearing = false;
   readonly #closing = new AbortController();
 
-  constructor(settings: SubscriptionSettings & { sharedKey: string }, lastEventId: string, handlers: FeedHandlers) {
+  constructor(
+    settings: SubscriptionSettings & { sharedKey: string },
+    lastEventId: string,
+    handlers: FeedHandlers,
+    tools: SharedFeedTools,
+  ) {
+    this.#tools = tools;
     this.#settings = settings;
     this.#handlers = handlers;
     this.#name = `tidings/${VERSION}/${settings.sharedKey}`;
     this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.addEventListener('message', ({ data }: MessageEvent<Notice>) => this.#hear(unpack(data)));
+    this.#channel.addEventListener('message', ({ data }: MessageEvent<Notice>) => this.#hear(unpack(data, tools)));
     const first = startListener(crypto.randomUUID(), lastEventId);
     this.#listener = first.listener;
     // Whoever made this is not told anything before it has it.
@@ -111,7 +118,7 @@ class SharedFeed implements Feed {
       this.#send({ type: 'elected' });
       this.#leader = startLeader(this.#listener, crypto.randomUUID());
       this.#say({ type: 'leader' });
-      this.#shared = openDirectFeed(this.#settings, this.#leader.lastEventId, {
+      this.#shared = this.#tools.openDirectFeed(this.#settings, this.#leader.lastEventId, {
         onEvent: (message, hasOwnId) => this.#lead(message, hasOwnId),
         onState: (state) => {
           if (this.#leader === undefined) return;
@@ -192,7 +199,7 @@ class SharedFeed implements Feed {
 
   #openOwn(lastEventId: string): void {
     const isAlone = this.#listener.phase !== 'catching-up';
-    const own = openDirectFeed(this.#settings, lastEventId, {
+    const own = this.#tools.openDirectFeed(this.#settings, lastEventId, {
       onEvent: (message, hasOwnId) => {
         if (this.#own !== own) return;
         if (isAlone) this.#handlers.onEvent(message, hasOwnId);
@@ -247,15 +254,20 @@ function pack(notice: Notice): unknown {
   const { error, ...state } = notice.state;
   if (error === undefined) return notice;
   const { code, message, url, attempt, willRetry, status, cause } = error;
-  const told: ToldError = { code, message, url, attempt, willRetry, status, cause: describeException(cause) };
+  const told: ToldError = { code, message, url, attempt, willRetry, status, cause: textOf(cause) };
   return { ...notice, state: { ...state, error: told } };
 }
 
-function unpack(notice: Notice): Notice {
+function textOf(exception: unknown): string {
+  return exception instanceof Error ? exception.message : String(exception);
+}
+
+function unpack(notice: Notice, { ConnectionError: Told }: SharedFeedTools): Notice {
   if (notice.type !== 'state' && notice.type !== 'welcome') return notice;
   const { error, ...state } = notice.state;
   if (error === undefined) return notice;
-  const { code, message, status, cause, ...details } = error as unknown as ToldError;
-  const told = new ConnectionError({ code, message, ...(status === undefined ? {} : { status }), cause }, details);
-  return { ...notice, state: { ...state, error: Object.assign(told, { message }) } };
+  const { code, message, status, cause, url, attempt, willRetry } = error as unknown as ToldError;
+  const failure = { code, message, cause, ...(status === undefined ? {} : { status }) };
+  const told = Object.assign(new Told(failure, url, attempt, willRetry), { message });
+  return { ...notice, state: { ...state, error: told } };
 }

@@ -1,12 +1,21 @@
 import type { EventMessage } from '@tidings/wire';
 import type { ConnectionError } from './client-error.ts';
 import type { Clock } from './clock.ts';
-import type { Attempt } from './request.ts';
 import type { EventSchemas } from './event-item.ts';
 import type { Fetch } from './fetch.ts';
 import type { Network } from './network.ts';
 import type { PositionStore } from './position-store.ts';
 import type { RequestBody } from './request-body.ts';
+
+/** What a function for a part of the request is told. */
+export interface Attempt {
+  /** The number of this try in its row, from 1. */
+  readonly attempt: number;
+  /** Whether the try before was answered 401: what it carried is not good any more. */
+  readonly unauthorized: boolean;
+  /** The last event ID that this try goes on behind, `''` where there is none. */
+  readonly lastEventId: string;
+}
 
 /** A value, or a function that is called for it at each try. Where it throws, the try counts as failed. */
 export type PerTry<T> = T | ((attempt: Attempt) => T | Promise<T>);

@@ -1,15 +1,14 @@
 import type { EventMessage } from '@tidings/wire';
-import type { StoreError } from './client-error.ts';
+import { ConnectionError } from './client-error.ts';
 import { openDirectFeed } from './direct-feed.ts';
 import type { EventItem, EventSchemas } from './event-item.ts';
-import { EventQueue } from './event-queue.ts';
+import { createQueue } from './event-queue.ts';
 import type { Feed, FeedHandlers } from './feed.ts';
 import { readGap } from './gap.ts';
 import { type AnyItem, isWanted, readItem } from './item-reader.ts';
-import { PositionKeeper } from './position-keeper.ts';
-import { RecentIds } from './recent-ids.ts';
+import { keepPosition } from './position-keeper.ts';
+import { rememberIds } from './recent-ids.ts';
 import { reportException } from './report-exception.ts';
-import { canShare, openSharedFeed } from './shared-feed.ts';
 import type { PerTry, SubscribeOptions, SubscriptionState } from './subscription-options.ts';
 import { readLastEventId, readOptions, type SubscriptionSettings } from './subscription-settings.ts';
 
@@ -42,160 +41,137 @@ export function subscribe<Schemas extends EventSchemas | undefined = undefined, 
   url: PerTry<string | URL>,
   options: SubscribeOptions<Schemas, Json> = {},
 ): EventSubscription<EventItem<Schemas, Json>> {
-  const subscription: EventSubscription<AnyItem> = new Subscription(readOptions(url, options));
-  return subscription as EventSubscription<EventItem<Schemas, Json>>;
+  return open(readOptions(url, options)) as EventSubscription<EventItem<Schemas, Json>>;
 }
 
-class Subscription implements EventSubscription<AnyItem> {
-  readonly #settings: SubscriptionSettings;
-  readonly #queue: EventQueue;
-  readonly #recent: RecentIds;
-  readonly #keeper: PositionKeeper | undefined;
-  /** Absent until the store has said where to begin. */
-  #feed: Feed | undefined;
-  #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
-  #takenId: string;
+function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
+  const { signal, store, sharedKey, schemas } = settings;
+  const queue = createQueue(settings.maxQueuedEvents, settings.maxQueuedBytes);
+  const isKnown = rememberIds(settings.dedupe);
+  const keeper = store && keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
+  const done = { done: true, value: undefined } as const;
+  /** Absent until it is known where to begin and how. */
+  let feed: Feed | undefined;
+  let state: SubscriptionState = { phase: 'connecting', attempt: 1 };
+  let takenId = settings.lastEventId;
   /** Whether what was queued has been forgotten, so that what was received does not count as taken. */
-  #isStopped = false;
-  readonly #abort = (): void => this.#stop(() => this.#queue.fail(this.#settings.signal?.reason));
+  let isStopped = false;
 
-  constructor(settings: SubscriptionSettings) {
-    const { signal, store, clock, storeIntervalMs, lastEventId } = settings;
-    this.#settings = settings;
-    this.#queue = new EventQueue(settings.limits);
-    this.#recent = new RecentIds(settings.dedupe);
-    this.#takenId = lastEventId;
-    // Before the connection's own first microtask, so that nothing is asked for.
-    if (signal?.aborted === true) queueMicrotask(this.#abort);
-    else signal?.addEventListener('abort', this.#abort, { once: true });
+  const lastEventId = (): string => (isStopped || !feed || queue.size > 0 ? takenId : feed.lastEventId);
 
-    if (store === undefined) {
-      this.#open(lastEventId);
-      return;
-    }
-    this.#keeper = new PositionKeeper(store, clock, storeIntervalMs, (error) => this.#failStore(error));
-    void this.#openFrom(this.#keeper);
+  /** Ends it at once: well, or with an error. */
+  function stop(error?: unknown): void {
+    takenId = lastEventId();
+    isStopped = true;
+    queue.clear();
+    queue.end(error === undefined ? error : { reason: error });
+    if (feed) feed.close();
+    else follow({ phase: 'closed', attempt: state.attempt });
   }
 
-  get state(): SubscriptionState {
-    return this.#state;
-  }
-
-  get lastEventId(): string {
-    if (this.#isStopped || this.#feed === undefined || this.#queue.size > 0) return this.#takenId;
-    return this.#feed.lastEventId;
-  }
-
-  reconnect(): void {
-    this.#feed?.reconnect();
-  }
-
-  close(): void {
-    this.#stop(() => this.#queue.end());
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<AnyItem, undefined> {
-    return {
-      next: async () => {
-        // Who asks for the next event is done with the one before.
-        this.#keeper?.keep(this.lastEventId);
-        const result = await this.#queue.take();
-        if (result.done === true) {
-          await this.#keeper?.flush();
-          return result;
-        }
-        this.#takenId = result.value.lastEventId;
-        return { done: false, value: await readItem(result.value, this.#settings) };
-      },
-      return: async () => {
-        this.close();
-        await this.#keeper?.flush();
-        return { done: true, value: undefined };
-      },
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.#keeper?.flush();
-  }
-
-  async #openFrom(keeper: PositionKeeper): Promise<void> {
-    try {
-      const kept = readLastEventId('the position in the store', await keeper.read());
-      if (this.#state.phase !== 'closed') this.#open(kept || this.#settings.lastEventId);
-    } catch (error) {
-      this.#failStore(error as StoreError);
-    }
-  }
-
-  #open(lastEventId: string): void {
-    this.#takenId = lastEventId;
-    this.#recent.add(lastEventId);
-    const { sharedKey } = this.#settings;
-    const handlers: FeedHandlers = {
-      onEvent: (message, hasOwnId) => this.#receive(message, hasOwnId),
-      onState: (state) => this.#follow(state),
-      room: () => this.#queue.room(),
-    };
-    this.#feed =
-      sharedKey !== undefined && canShare()
-        ? openSharedFeed({ ...this.#settings, sharedKey }, lastEventId, handlers)
-        : openDirectFeed(this.#settings, lastEventId, handlers);
-  }
-
-  #receive(message: EventMessage, hasOwnId: boolean): void {
-    const { until, schemas } = this.#settings;
-    const isRepeated = hasOwnId && this.#recent.add(message.lastEventId);
-    if (isRepeated || message.type === 'tidings-heartbeat') {
-      this.#passOver();
-      return;
+  function follow(next: SubscriptionState): void {
+    if (state.phase === 'closed') return;
+    state = next;
+    if (next.phase === 'closed') {
+      signal?.removeEventListener('abort', abort);
+      queue.end(next.error && { reason: next.error });
     }
     try {
-      if (until?.(message) === true) {
-        this.#feed?.close();
-        return;
-      }
-    } catch (exception) {
-      this.#queue.fail(exception);
-      this.#feed?.close();
-      return;
-    }
-    if (isWanted(message.type, schemas)) this.#queue.push(readGap(message));
-    else this.#passOver();
-  }
-
-  /** Counts an event that is not given out as handled, where nothing before it is left to handle. */
-  #passOver(): void {
-    if (this.#queue.isAwaited) this.#keeper?.keep(this.lastEventId);
-  }
-
-  #failStore(error: StoreError): void {
-    this.#stop(() => this.#queue.fail(error));
-  }
-
-  #stop(endQueue: () => void): void {
-    this.#takenId = this.lastEventId;
-    this.#isStopped = true;
-    this.#queue.clear();
-    endQueue();
-    if (this.#feed === undefined) this.#follow({ phase: 'closed', attempt: this.#state.attempt });
-    else this.#feed.close();
-  }
-
-  #follow(state: SubscriptionState): void {
-    const { onState, signal } = this.#settings;
-    if (this.#state.phase === 'closed') return;
-    this.#state = state;
-    if (state.phase === 'closed') {
-      signal?.removeEventListener('abort', this.#abort);
-      if (state.error === undefined) this.#queue.end();
-      else this.#queue.fail(state.error);
-    }
-    try {
-      onState?.(state);
+      settings.onState?.(next);
     } catch (exception) {
       reportException(exception);
     }
   }
+
+  const abort = (): void => stop(signal?.reason);
+
+  function receive(message: EventMessage, hasOwnId: boolean): void {
+    const isRepeated = hasOwnId && isKnown(message.lastEventId);
+    const isNews = !isRepeated && message.type !== 'tidings-heartbeat';
+    try {
+      if (isNews && settings.until?.(message) === true) return feed?.close();
+    } catch (exception) {
+      queue.end({ reason: exception });
+      return feed?.close();
+    }
+    if (isNews && isWanted(message.type, schemas)) queue.push(readGap(message));
+    // What is not given out counts as handled where nothing before it is left to handle.
+    else if (queue.isAwaited) keeper?.keep(lastEventId());
+  }
+
+  const handlers: FeedHandlers = { onEvent: receive, onState: follow, room: queue.room };
+
+  function listen(id: string): void {
+    takenId = id;
+    isKnown(id);
+    const openAlone = (): void => {
+      if (state.phase !== 'closed') feed = openDirectFeed(settings, id, handlers);
+    };
+    if (sharedKey === undefined || !canShare()) return openAlone();
+    // Where its code cannot be had, nothing can be shared.
+    import('./shared-feed.ts')
+      .then(({ openSharedFeed }) => {
+        const tools = { openDirectFeed, ConnectionError };
+        if (state.phase !== 'closed') feed = openSharedFeed({ ...settings, sharedKey }, id, handlers, tools);
+      })
+      .catch(openAlone);
+  }
+
+  async function listenBehindStore(): Promise<void> {
+    const kept = readLastEventId('the position in the store', (await keeper?.read()) ?? '');
+    if (state.phase !== 'closed') listen(kept || settings.lastEventId);
+  }
+
+  // Before the connection's own first microtask, so that nothing is asked for.
+  if (signal?.aborted) queueMicrotask(abort);
+  else signal?.addEventListener('abort', abort, { once: true });
+  if (keeper) listenBehindStore().catch(stop);
+  else listen(settings.lastEventId);
+
+  function give(event: EventMessage): IteratorResult<AnyItem, undefined> | Promise<IteratorResult<AnyItem, undefined>> {
+    takenId = event.lastEventId;
+    const value = readItem(event, settings);
+    return value instanceof Promise ? value.then((item) => ({ done: false, value: item })) : { done: false, value };
+  }
+
+  async function giveNext(): Promise<IteratorResult<AnyItem, undefined>> {
+    const event = await queue.next();
+    if (event) return give(event);
+    await keeper?.flush();
+    return done;
+  }
+
+  const close = (): void => stop();
+  const leave = async (): Promise<typeof done> => {
+    stop();
+    await keeper?.flush();
+    return done;
+  };
+  const iterator: AsyncIterator<AnyItem, undefined> = {
+    next() {
+      // Who asks for the next event is done with the one before.
+      keeper?.keep(lastEventId());
+      const event = queue.take();
+      return event ? Promise.resolve(give(event)) : giveNext();
+    },
+    return: leave,
+  };
+  return {
+    get state() {
+      return state;
+    },
+    get lastEventId() {
+      return lastEventId();
+    },
+    reconnect: () => feed?.reconnect(),
+    close,
+    [Symbol.asyncIterator]: () => iterator,
+    [Symbol.asyncDispose]: async () => void (await leave()),
+  };
+}
+
+/** Whether there are other tabs, and what it takes to share with them. */
+function canShare(): boolean {
+  const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
+  return isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
 }

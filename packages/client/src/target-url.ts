@@ -4,7 +4,7 @@ interface PageGlobals {
 }
 
 /** Schemes that a request can be made for. Others fail at once: no try will ever succeed. */
-const SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'data:', 'blob:']);
+const SCHEMES = /^(?:https?|data|blob):$/;
 
 /**
  * Parses a URL, against the page's base where there is one, else it has to be absolute.
@@ -15,20 +15,16 @@ export function parseTargetUrl(url: string): URL {
   return new URL(url, document?.baseURI ?? location?.href);
 }
 
-export function hasListenableScheme(url: URL): boolean {
-  return SCHEMES.has(url.protocol);
+export function hasListenableScheme({ protocol }: URL): boolean {
+  return SCHEMES.test(protocol);
 }
 
 /** The URL as it is asked for and shown: credentials travel in a header, a fragment not at all. */
 export function bareUrl(url: URL): string {
-  const bare = new URL(url);
-  bare.username = '';
-  bare.password = '';
-  bare.hash = '';
-  return bare.href;
+  return Object.assign(new URL(url), { username: '', password: '', hash: '' }).href;
 }
 
 /** Whether a URL leads to this machine, which is there without a network too. */
 export function isLoopback({ hostname }: URL): boolean {
-  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return /^(?:(?:.*\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }

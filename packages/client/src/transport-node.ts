@@ -23,7 +23,10 @@ function request(target: URL, { method, headers, body, signal }: RequestParts): 
     outgoing.setTimeout(0);
     outgoing.setSocketKeepAlive(true, TCP_KEEP_ALIVE_MS);
     outgoing.on('response', (message) => resolve(toResponse(message)));
-    outgoing.on('error', reject);
+    // The error for several addresses that all refused has a code and no message.
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      reject(error.message ? error : new Error(error.code, { cause: error }));
+    });
     outgoing.end(body);
   });
 }

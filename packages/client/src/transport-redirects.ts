@@ -1,5 +1,5 @@
 import type { Fetch, FetchInit, FetchResponse } from './fetch.ts';
-import { portableHeaders } from './request-headers.ts';
+import { portableHeaders } from './portable-headers.ts';
 
 /** How many redirects are followed, as in [fetch]. Guards against a loop of them. */
 const MAX_REDIRECTS = 20;

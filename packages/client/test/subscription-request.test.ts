@@ -127,6 +127,22 @@ describe('a refused try', () => {
     expect(told).toEqual([false, true]);
   });
 
+  test('with 401 asks for new headers after each connection that was open', async () => {
+    const { server, clock, subscription } = start({ headers: () => ({}) });
+    (await server.request(0)).respond({ status: 401 });
+    await settle();
+    clock.advance(0);
+    const second = await server.request(1);
+    second.open();
+    await settle();
+    second.end();
+    await settle();
+    clock.advance(1_000);
+    (await server.request(2)).respond({ status: 401 });
+    await settle();
+    expect(subscription.state).toMatchObject({ phase: 'waiting', error: { status: 401 } });
+  });
+
   test('waits as long as Retry-After says', async () => {
     const { server, clock, subscription } = start();
     clock.chance = 0;
@@ -171,6 +187,48 @@ describe('the network', () => {
     await server.request(1);
     subscription.close();
     expect(network.callbacks.size).toBe(0);
+  });
+
+  test('is waited for no longer than a minute after a try was due', async () => {
+    const network = new FakeNetwork();
+    const { server, clock, states } = start({ network });
+    network.isOnline = false;
+    (await server.request(0)).fail(new Error('no route'));
+    await settle();
+    clock.advance(1_000);
+    expect(states.at(-1)).toMatchObject({
+      phase: 'waiting',
+      retryAt: clock.time() + 60_000,
+      error: { willRetry: true },
+    });
+    clock.advance(60_000);
+    await server.request(1);
+  });
+
+  test('whose return does not make a server be asked sooner that said when', async () => {
+    const network = new FakeNetwork();
+    const { server, clock, subscription } = start({ network });
+    (await server.request(0)).respond({
+      status: 503,
+      headers: new Headers({ 'retry-after': '10' }),
+    });
+    await settle();
+    network.comeBack();
+    expect(subscription.state.phase).toBe('waiting');
+    clock.advance(11_000);
+    await server.request(1);
+  });
+
+  test('whose return leaves an open connection alone', async () => {
+    const network = new FakeNetwork();
+    const { server, subscription } = start({ network });
+    const request = await server.request(0);
+    request.open();
+    await settle();
+    network.comeBack();
+    await settle();
+    expect(subscription.state.phase).toBe('open');
+    expect(request.init.signal.aborted).toBe(false);
   });
 
   test('does not matter to a server on this machine', async () => {
@@ -236,6 +294,37 @@ describe('a machine that slept', () => {
       { phase: 'waiting', error: { code: 'ERR_SUSPENDED', willRetry: true } },
       { phase: 'connecting' },
     ]);
+  });
+
+  test('drops a try that is under way', async () => {
+    const { server, clock, states } = start();
+    const first = await server.request(0);
+    clock.sleep(3_600_000);
+    clock.advance(10_000);
+    expect(first.init.signal.aborted).toBe(true);
+    await server.request(1);
+    expect(states).toMatchObject([{ phase: 'waiting', error: { code: 'ERR_SUSPENDED' } }, { phase: 'connecting' }]);
+  });
+
+  test('waits no longer', async () => {
+    const { server, clock } = start({ retry: { initialMs: 60_000 } });
+    (await server.request(0)).fail(new Error('refused'));
+    await settle();
+    clock.sleep(3_600_000);
+    clock.advance(10_000);
+    expect((await server.request(1)).init.signal.aborted).toBe(false);
+  });
+
+  test('ends a subscription that is not to reconnect', async () => {
+    const { server, clock, events } = start({ retry: { maxAttempts: 1 } });
+    (await server.request(0)).open();
+    await settle();
+    clock.sleep(3_600_000);
+    clock.advance(10_000);
+    expect(await failureOf(events.next())).toMatchObject({
+      code: 'ERR_SUSPENDED',
+      willRetry: false,
+    });
   });
 
   test('is not one whose timers ran', async () => {

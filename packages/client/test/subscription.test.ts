@@ -336,11 +336,31 @@ describe('reconnecting', () => {
     await server.request(1);
   });
 
-  test('tells of an id that no header can carry and goes on without it', async () => {
+  test('begins a new row after a connection that brought an event and ended cleanly, not after one that broke', async () => {
+    const { server, clock, subscription } = start();
+    (await server.request(0)).fail(new Error('refused'));
+    for (const [index, isClean] of [true, false].entries()) {
+      await settle();
+      clock.advance(2_000);
+      const request = await server.request(index + 1);
+      request.open();
+      request.send('data: a\n\n');
+      await settle();
+      if (isClean) request.end();
+      else request.breakOff(new Error('reset'));
+      await settle();
+      expect(subscription.state).toMatchObject({ phase: 'waiting', attempt: isClean ? 2 : 3 });
+    }
+  });
+
+  test.each([
+    ['a control character', 'a\u0007'],
+    ['more characters than any server takes', 'é'.repeat(100_000)],
+  ])('tells of an id that no header can carry for %s, and goes on without it', async (_, id) => {
     const { server, clock, states } = start();
     const request = await server.request(0);
     request.open();
-    request.send('id: a\u0007\ndata: a\n\n');
+    request.send(`id: ${id}\ndata: a\n\n`);
     request.end();
     await settle();
     expect(states.at(-1)).toMatchObject({
@@ -407,6 +427,45 @@ describe('the watchdogs', () => {
     clock.advance(30_000);
     expect(request.init.signal.aborted).toBe(true);
     expect(subscription.state).toMatchObject({ phase: 'waiting', error: { code: 'ERR_IDLE_TIMEOUT' } });
+  });
+
+  test('give up a stream whose first byte does not come', async () => {
+    const { server, clock, subscription } = start({
+      firstByteTimeoutMs: 5_000,
+      idleTimeoutMs: 40_000,
+    });
+    const request = await server.request(0);
+    request.open();
+    await settle();
+    clock.advance(5_000);
+    expect(request.init.signal.aborted).toBe(true);
+    expect(subscription.state).toMatchObject({
+      phase: 'waiting',
+      error: { code: 'ERR_FIRST_BYTE_TIMEOUT' },
+    });
+  });
+
+  test.each([
+    [5_000, 40_000],
+    [40_000, 5_000],
+  ])('wait for the first byte only once, be it %d ms, and then for the next %d ms', async (first, idle) => {
+    const { server, clock, subscription } = start({
+      firstByteTimeoutMs: first,
+      idleTimeoutMs: idle,
+    });
+    const request = await server.request(0);
+    request.open();
+    await settle();
+    clock.advance(4_999);
+    request.send(':');
+    await settle();
+    clock.advance(idle - 1);
+    expect(subscription.state.phase).toBe('open');
+    clock.advance(1);
+    expect(subscription.state).toMatchObject({
+      phase: 'waiting',
+      error: { code: 'ERR_IDLE_TIMEOUT' },
+    });
   });
 
   test('do not take a slow consumer for a silent stream', async () => {

@@ -1,4 +1,18 @@
-import { bodySink, EVENT_STREAM_HEADERS, FanOut, formatCursor, pump, type EventLog, type Sink } from '@tidings/server';
+import {
+  bodySink,
+  checkCompression,
+  codedStream,
+  EVENT_STREAM_HEADERS,
+  FanOut,
+  formatCursor,
+  joinHeaders,
+  negotiateCoding,
+  pump,
+  type CodedHead,
+  type EventLog,
+  type EventStreamHandle,
+  type Sink,
+} from '@tidings/server';
 import type { Logger } from 'pino';
 import { Access, type AccessOptions, type Rights } from './access.ts';
 import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './exchange.ts';
@@ -23,6 +37,11 @@ export interface HubOptions extends AccessOptions {
   /** Bytes that may wait for one listener before it is caught up from the log. @default 262144 */
   readonly maxBacklogBytes?: number;
   readonly limits?: Partial<HubLimits>;
+  /**
+   * Sends streams in gzip to who accepts it (PROTOCOL §5.8). An event is several times smaller then, and its size tells what it has in
+   * common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
+   */
+  readonly compression?: boolean;
   /** Told what goes wrong. @default nobody */
   readonly logger?: Logger;
 }
@@ -35,6 +54,7 @@ export class Hub {
   readonly #fanOut: FanOut;
   readonly #access: Access;
   readonly #limits: HubLimits;
+  readonly #compression: boolean;
   readonly #listeners: ListenerCount;
   readonly #topicList: TopicList;
   readonly #page: string | undefined;
@@ -54,6 +74,7 @@ export class Hub {
     this.#log = log;
     this.#access = new Access(options);
     this.#limits = checkLimits(options.limits ?? {});
+    this.#compression = checkCompression(options.compression);
     this.#listeners = new ListenerCount(this.#limits);
     this.#fanOut = new FanOut(log, { keepAliveMs, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) });
     this.#topicList = new TopicList(log, this.#fanOut);
@@ -84,7 +105,7 @@ export class Hub {
     this.#underWay.add(answer);
     try {
       const { headers, ...rest } = await answer;
-      return { ...rest, headers: { ...headers, ...this.#access.corsHeaders(request) } };
+      return { ...rest, headers: joinHeaders(headers, this.#access.corsHeaders(request)) };
     } finally {
       this.#underWay.delete(answer);
     }
@@ -121,7 +142,8 @@ export class Hub {
     const topic = topicOfPath(rest);
     if (request.method === 'GET') {
       this.#access.require(rights, 'listen');
-      return this.#listening(request, await listenToTopic(this.#log, this.#fanOut, request, topic, rights.private));
+      const options = { topic, includePrivate: rights.private, head: this.#head(request) };
+      return this.#listening(request, await listenToTopic(this.#log, this.#fanOut, request, options));
     }
     this.#access.require(rights, 'publish');
     if (!this.#access.originAllowed(request)) {
@@ -135,23 +157,30 @@ export class Hub {
     this.#access.require(rights, 'listen');
     if (hasMatchers(request.url)) {
       const base = new URL(`${TOPICS}/`, this.#publicUrl ?? request.url).href;
-      const options = { limits: this.#limits, base, includePrivate: rights.private };
+      const head = this.#head(request);
+      const options = { limits: this.#limits, base, includePrivate: rights.private, head };
       return this.#listening(request, await listenToMatches(this.#log, this.#fanOut, request, options));
     }
     checkParameters(request.url, ['match', 'match_urlpattern']);
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return jsonAnswer(200, this.#topicList.make());
 
+    const { headers, coding } = this.#head(request);
     return this.#listening(request, {
       status: 200,
-      headers: EVENT_STREAM_HEADERS,
+      headers,
       start: (sink) => {
         // A stream that fails is broken off, and its page comes back.
-        const source = (signal: AbortSignal) => this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
-        pump(source, sink, { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) =>
+        const source = ({ signal }: EventStreamHandle) =>
+          this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
+        pump(source, codedStream(sink, coding), { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) =>
           this.#logger?.warn({ err: error }),
         );
       },
     });
+  }
+
+  #head(request: HubRequest): CodedHead {
+    return negotiateCoding(request, EVENT_STREAM_HEADERS, this.#compression);
   }
 
   /** Counts the listener for as long as its stream lasts. @throws {Problem} */

@@ -1,11 +1,4 @@
-import {
-  EVENT_STREAM_HEADERS,
-  findStart,
-  type EventLog,
-  type FanOut,
-  type Selection,
-  type View,
-} from '@tidings/server';
+import { findStart, type CodedHead, type EventLog, type FanOut, type Selection, type View } from '@tidings/server';
 import { envelope } from './envelope.ts';
 import { checkParameters, digits, single, utf8Header, type Answer, type HubRequest } from './exchange.ts';
 import { selectionOf } from './matchers.ts';
@@ -26,11 +19,11 @@ export function listenToTopic(
   log: EventLog,
   fanOut: FanOut,
   request: HubRequest,
-  topic: string,
-  includePrivate: boolean,
+  options: { readonly topic: string; readonly includePrivate: boolean; readonly head: CodedHead },
 ): Promise<Answer> {
   checkParameters(request.url, PARAMETERS);
-  return listen(log, fanOut, request, { topics: [topic], private: includePrivate }, [topic]);
+  const { topic, includePrivate, head } = options;
+  return listen(log, fanOut, request, { head, selection: { topics: [topic], private: includePrivate }, key: [topic] });
 }
 
 /** Answers a listener to whatever its matchers select. @throws {Problem} */
@@ -38,7 +31,12 @@ export function listenToMatches(
   log: EventLog,
   fanOut: FanOut,
   request: HubRequest,
-  options: { readonly limits: HubLimits; readonly base: string; readonly includePrivate: boolean },
+  options: {
+    readonly limits: HubLimits;
+    readonly base: string;
+    readonly includePrivate: boolean;
+    readonly head: CodedHead;
+  },
 ): Promise<Answer> {
   checkParameters(request.url, [...PARAMETERS, ...MATCHERS]);
   const topics = request.url.searchParams.getAll('match');
@@ -53,15 +51,14 @@ export function listenToMatches(
   const selection = selectionOf(topics, patterns, options.base, options.includePrivate);
   const key =
     patterns.length === 0 ? selection.topics : [selection.topics, [...new Set(patterns)].toSorted(), options.base];
-  return listen(log, fanOut, request, selection, key);
+  return listen(log, fanOut, request, { head: options.head, selection, key });
 }
 
 async function listen(
   log: EventLog,
   fanOut: FanOut,
   request: HubRequest,
-  selection: Selection,
-  key: unknown,
+  { head, selection, key }: { readonly head: CodedHead; readonly selection: Selection; readonly key: unknown },
 ): Promise<Answer> {
   const form = single(request.url, 'envelope');
   if (form !== undefined && form !== 'json') {
@@ -70,11 +67,12 @@ async function listen(
   const view: View = {
     key: JSON.stringify([key, selection.private, form]),
     selection,
+    coding: head.coding,
     ...(form === 'json' ? { render: envelope } : {}),
   };
   const start = await findStart(log, selection, {
     lastEventId: utf8Header(request, 'last-event-id') || single(request.url, 'last_event_id'),
     last: digits(request.url, 'last', MAX_LAST),
   });
-  return { status: 200, headers: EVENT_STREAM_HEADERS, start: (sink) => fanOut.subscribe(sink, view, start) };
+  return { status: 200, headers: head.headers, start: (sink) => fanOut.subscribe(sink, view, start) };
 }

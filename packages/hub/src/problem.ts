@@ -66,6 +66,7 @@ export function problemOf(error: unknown): Problem | undefined {
         cause: error,
       });
     case 'ERR_INVALID_OPTION':
+    case 'ERR_BACKLOG_EXCEEDED':
       return undefined;
   }
 }

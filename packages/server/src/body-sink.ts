@@ -4,6 +4,8 @@ import type { Sink } from './sink.ts';
 // How much a body may hold before a source or a replay pauses.
 const HIGH_WATER_MARK = 64 * 1024;
 
+const BROKEN_OFF = 'The event stream was broken off';
+
 /** The body of a Response and the sink that fills it. */
 export interface BodySink {
   readonly body: ReadableStream<Uint8Array>;
@@ -19,6 +21,8 @@ export function bodySink(signal?: AbortSignal): BodySink {
     controller = undefined;
     paused = false;
     if (!open) return;
+    // A signal may outlive its request, and would keep the body.
+    signal?.removeEventListener('abort', left);
     how(open);
     // Later, as a socket would: who ends a stream is not called back while it is doing so.
     queueMicrotask(() => sink.onClose());
@@ -40,11 +44,14 @@ export function bodySink(signal?: AbortSignal): BodySink {
       finish((open) => open.close());
     },
     destroy(): void {
-      finish((open) => open.error(new Error('The event stream was broken off')));
+      finish((open) => open.error(new Error(BROKEN_OFF)));
     },
     onDrain: () => {},
     onClose: () => {},
   };
+  // The server gives the body up by itself, and may take an error that comes first for one of the program's. Where it does not, its
+  // reader must not wait for ever.
+  const left = (): void => finish((open) => setTimeout(() => open.error(new Error(BROKEN_OFF)), 0));
   const body = new ReadableStream<Uint8Array>(
     {
       start(opened) {
@@ -61,7 +68,6 @@ export function bodySink(signal?: AbortSignal): BodySink {
     },
     { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk.byteLength },
   );
-  const left = (): void => sink.destroy();
   signal?.addEventListener('abort', left, { once: true });
   if (signal?.aborted) left();
   return { body, sink };

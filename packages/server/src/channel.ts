@@ -1,56 +1,96 @@
 import type { EventFields } from '@tidings/wire';
+import { checkAuthorization, type Grant, type Refusal } from './authorization.ts';
 import { bodySink } from './body-sink.ts';
+import { ALLOW, REFUSALS, type ChannelAnswer } from './channel-answer.ts';
+import { tell, type RefuseReason } from './channel-diagnostics.ts';
+import { EventReader } from './channel-event.ts';
+import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import type { View } from './cohort.ts';
-import { ServerError } from './errors.ts';
-import { FanOut, type FanOutOptions } from './fan-out.ts';
-import { EVENT_STREAM_HEADERS } from './head.ts';
-import type { EventLog } from './log.ts';
-import { MemoryLog } from './memory-log.ts';
-import type { Retention } from './retention.ts';
+import { checkInteger, ServerError } from './errors.ts';
+import type { ContentCoding } from './content-coding.ts';
+import { FanOut } from './fan-out.ts';
+import type { FanOutStats } from './fan-out-stats.ts';
+import { joinHeaders, negotiateCoding } from './head.ts';
+import { Lease } from './lease.ts';
+import type { EventLog, Selection } from './log.ts';
+import { Places, type Place } from './places.ts';
+import { fetchHead, lastEventIdOf, type RequestHead } from './request-head.ts';
 import type { Sink } from './sink.ts';
 import { findStart, type Start } from './start.ts';
+import type { Subscriber } from './subscriber.ts';
 
-export interface ChannelOptions extends Omit<FanOutOptions, 'schedule'> {
-  /** What a listener that comes back can still be given. @default 1,000 events and 16 MiB */
-  readonly history?: Retention;
-  /** Where the events are kept. @default a MemoryLog with `history` */
-  readonly log?: EventLog;
-  /** Header fields of every response beside those of an event stream. @default none */
-  readonly headers?: Readonly<Record<string, string>>;
+export interface PublishOptions {
+  /**
+   * What the event is the newest value of, for the policy `latest-by-key`; others pay no heed. 1 to 1,024 bytes of UTF-8.
+   * @default the event's type
+   */
+  readonly key?: string;
 }
 
-/** The answer to a listener before its first byte: a head, and for a stream what starts it. */
-export interface ChannelAnswer {
-  readonly status: 200 | 204;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly start?: (sink: Sink) => void;
+/** What a channel has done since it was made, and how it stands. */
+export interface ChannelStats extends FanOutStats {
+  /** Requests that were not let in. */
+  readonly refused: Readonly<Record<RefuseReason, number>>;
+  /** See {@link Channel.lastEventId}. */
+  readonly lastEventId: string;
+}
+
+/** A listener that may come in. */
+interface Admission {
+  readonly request: RequestHead;
+  readonly lastEventId: string;
+  readonly grant: Grant;
+  readonly start: Start;
+  readonly coding: ContentCoding | undefined;
+  readonly place: Place;
 }
 
 const TOPIC = 'channel';
-const VIEW: View = { key: TOPIC, selection: { topics: [TOPIC], private: true } };
+const SELECTION: Selection = { topics: [TOPIC], private: true };
+const VIEW: View = { key: 'all', selection: SELECTION };
+const VISIBLY_KEPT_ALIVE: View = { ...VIEW, key: 'all, visible heartbeat', visibleHeartbeat: true };
+
+/** What rights are given for that do not expire. */
+const FOREVER: Pick<Lease, 'end'> = { end: () => {} };
+
+/** What a page asks for that wants keep-alives as events. */
+const ASKS_FOR_HEARTBEAT = /[?&]heartbeat=event(?:[&#]|$)/;
 
 /** Events for any number of listeners, each of which can come back and go on where it was. */
 export class Channel {
+  readonly #options: CheckedChannelOptions;
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #sweeper: ReturnType<typeof setInterval> | undefined;
+  readonly #places: Places;
+  readonly #reader = new EventReader();
+  readonly #refused: Record<RefuseReason, number> = {
+    method: 0,
+    forbidden: 0,
+    full: 0,
+    'full-for-key': 0,
+    complete: 0,
+  };
+  /** Runs while there is something to sweep, so that a channel that nobody uses any more is let go. */
+  #sweeper: ReturnType<typeof setInterval> | undefined;
   /** Settles when every event so far has been stored or refused. */
   #stored: Promise<void> = Promise.resolve();
+  /** Makes the keys of filters that have none. */
+  #filters = 0;
   #finalSeq: number | undefined;
   #closing = false;
+  #drained = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
-    const history = options.history ?? { maxEvents: 1000, maxBytes: 16 * 1024 * 1024 };
-    this.#log = options.log ?? new MemoryLog({ retention: history });
-    this.#fanOut = new FanOut(this.#log, options);
-    this.#headers = { ...EVENT_STREAM_HEADERS, ...options.headers };
-    const { keepAliveMs = 15_000 } = options;
-    if (keepAliveMs === 0) return;
-    this.#sweeper = setInterval(() => this.#fanOut.sweep(), keepAliveMs / 4);
-    // A channel that nobody uses any more must not keep the process alive.
-    if (typeof this.#sweeper === 'object') this.#sweeper.unref();
+    this.#options = checkChannelOptions(options);
+    this.#log = this.#options.log;
+    this.#places = new Places(this.#options, this.#options.fanOut.now);
+    this.#fanOut = new FanOut(this.#log, this.#options.fanOut, {
+      onOverflow: (backlog) => tell('overflow', () => ({ channel: this, backlog })),
+      onEvict: (backlog) => tell('evict', () => ({ channel: this, backlog })),
+      onGap: (gap) => tell('gap', () => ({ channel: this, ...gap })),
+      onError: (error) => this.#report(error),
+    });
   }
 
   /** Listeners now. */
@@ -58,34 +98,64 @@ export class Channel {
     return this.#fanOut.listeners;
   }
 
+  /** The newest event's id, or a cursor where the channel has not seen one: who comes with it gets what is published from now on. */
+  get lastEventId(): string {
+    return this.#fanOut.lastEventId;
+  }
+
+  /** The id of the earliest event that is kept; undefined where none is. */
+  async earliest(): Promise<string | undefined> {
+    const through = this.#log.head().seq;
+    const page = await this.#log.read({ selection: SELECTION, after: 0, through, maxBytes: 1 });
+    return page.entries[0]?.id;
+  }
+
+  /** How the channel stands. Costs a look at every listener. */
+  stats(): ChannelStats {
+    return { ...this.#fanOut.stats(), refused: { ...this.#refused }, lastEventId: this.lastEventId };
+  }
+
   /**
-   * Sends an event to every listener. Resolves to its id when it has been stored.
+   * Sends an event to every listener that may see it. Resolves to its id when it has been stored.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
-  async publish(fields: EventFields): Promise<string> {
+  async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
     if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
-    const append = this.#log.append([{ topics: [TOPIC], fields }]);
+    const append = this.#log.append([{ topics: [TOPIC], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
+    if (this.#options.maxAgeMs !== undefined) this.#sweepLater();
     const { id } = await append;
+    tell('publish', () => ({ channel: this, id }));
     return id;
   }
 
-  /** Decides the answer to a listener that sent this last event ID. */
-  async answer(lastEventId: string | undefined): Promise<ChannelAnswer> {
-    const start: Start = await findStart(this.#log, VIEW.selection, { lastEventId });
-    const complete = this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
-    // 204 is how a server tells an EventSource to stop. [spec] 9.2.3
-    if (complete) return { status: 204, headers: {} };
-    return { status: 200, headers: this.#headers, start: (sink) => this.#fanOut.subscribe(sink, VIEW, start) };
+  /**
+   * Decides the answer to a request. An adapter sends its head, then its body or what it {@link ChannelAnswer.start}s. Rejects with what
+   * `authorize` or `key` throws.
+   */
+  async answer(request: RequestHead): Promise<ChannelAnswer> {
+    const { cors } = this.#options;
+    const preflight = cors?.preflight(request);
+    if (preflight) return preflight;
+    const { headers, body, ...answer } =
+      request.method === 'OPTIONS' ? { status: 204, headers: { Allow: ALLOW } } : await this.#answer(request);
+    const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
+    return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
   }
 
-  /** Lets a listener in: a Response with the events behind its `Last-Event-ID`, else those from now on. */
+  /** Answers a request: a stream with the events behind its `Last-Event-ID`, else those from now on, or a refusal. */
   async respond(request: Request): Promise<Response> {
-    const { status, headers, start } = await this.answer(request.headers.get('last-event-id') ?? undefined);
-    if (!start) return new Response(null, { status });
-    const { body, sink } = bodySink(request.signal);
-    start(sink);
-    return new Response(body, { status, headers });
+    const { status, headers, body, start, abandon } = await this.answer(fetchHead(request));
+    if (!start) return new Response(body ?? null, { status, headers });
+    try {
+      const stream = bodySink(request.signal);
+      const response = new Response(stream.body, { status, headers });
+      start(stream.sink);
+      return response;
+    } catch (error) {
+      abandon?.();
+      throw error;
+    }
   }
 
   /**
@@ -110,13 +180,159 @@ export class Channel {
   }
 
   /**
-   * Sends every listener away, those to come included, to come back after 1 s to 1 s + `windowMs`, and closes the log.
-   * @param windowMs milliseconds
+   * Sends every listener away, those to come included, to come back after 1 s to 1 s + `windowMs`. Resolves when everything that was
+   * published has been stored; a log of the channel's own is then closed.
+   * @param windowMs milliseconds, 0 to 86,400,000
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(windowMs = 5000): Promise<void> {
+    checkInteger('windowMs', windowMs, 0, 86_400_000);
+    tell('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
-    clearInterval(this.#sweeper);
+    this.#drained = true;
+    this.#stopSweeping();
     this.#fanOut.drain(windowMs);
-    await this.#log.close();
+    await this.#stored;
+    if (this.#options.ownsLog) await this.#log.close();
+  }
+
+  async #answer(request: RequestHead): Promise<ChannelAnswer> {
+    const { method } = request;
+    const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
+    if (method !== 'GET' && method !== 'HEAD') return this.#refuse(request, 'method');
+    // Nobody is asked any more: whoever comes is only told when to come back.
+    if (this.#drained) {
+      const start = (sink: Sink): void => void this.#fanOut.subscribe(sink, { ...VIEW, coding }, { type: 'now' });
+      return method === 'HEAD' ? { status: 200, headers } : { status: 200, headers, start };
+    }
+    const key = this.#options.key?.(request);
+    // Also before the hook, which may be costly to ask.
+    const full = this.#places.full(key);
+    if (full) return this.#refuse(request, full);
+    const grant = await this.#authorize(request);
+    if (!grant.allow) return this.#refuse(request, 'forbidden', grant);
+    const lastEventId = lastEventIdOf(request);
+    const start = await findStart(this.#log, SELECTION, { lastEventId });
+    const complete = this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
+    if (complete) return this.#refuse(request, 'complete');
+    if (method === 'HEAD') return { status: 200, headers };
+    // From here to the promise nothing else can happen, so no more are let in than there may be.
+    const fullByNow = this.#places.full(key);
+    if (fullByNow) return this.#refuse(request, fullByNow);
+    const place = this.#places.promise(key);
+    const admission: Admission = { request, lastEventId, grant, start, coding, place };
+    return {
+      status: 200,
+      headers,
+      start: (sink) => this.#start(sink, admission),
+      abandon: () => this.#places.abandon(place),
+    };
+  }
+
+  async #authorize(request: RequestHead): Promise<Grant | Refusal> {
+    const { authorize, fanOut } = this.#options;
+    return authorize ? checkAuthorization(await authorize(request), fanOut.now()) : { allow: true };
+  }
+
+  #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): ChannelAnswer {
+    const { headers, ...usual } = REFUSALS[reason];
+    const { status = usual.status, body = usual.body } = refusal ?? {};
+    this.#refused[reason] += 1;
+    tell('refuse', () => ({ channel: this, request, status, reason }));
+    const answer = { status, headers: joinHeaders(headers, refusal?.headers) };
+    return body === undefined ? answer : { ...answer, body };
+  }
+
+  #start(sink: Sink, { request, lastEventId, grant, start, coding, place }: Admission): void {
+    this.#places.take(place);
+    const since = this.#options.fanOut.now();
+    const visible = this.#options.visibleHeartbeat || ASKS_FOR_HEARTBEAT.test(request.url);
+    let lease = FOREVER;
+    const subscriber = this.#fanOut.subscribe(sink, this.#view(grant, visible, coding), start, (reason) => {
+      lease.end();
+      this.#places.free(place);
+      const durationMs = this.#options.fanOut.now() - since;
+      tell('unsubscribe', () => ({ channel: this, reason, durationMs, listeners: this.listeners }));
+    });
+    if (!subscriber) return;
+    lease = this.#lease(subscriber, request, grant, visible);
+    tell('subscribe', () => ({ channel: this, lastEventId, listeners: this.listeners }));
+    this.#sweepLater();
+  }
+
+  /** The listeners without a filter, and those with filters of the same key, are one cohort. */
+  #view({ filter, filterKey }: Grant, visibleHeartbeat: boolean, coding: ContentCoding | undefined): View {
+    if (!filter) return { ...(visibleHeartbeat ? VISIBLY_KEPT_ALIVE : VIEW), coding };
+    const own = filterKey === undefined ? `own ${(this.#filters += 1)}` : `key ${filterKey}`;
+    return {
+      key: `filter ${visibleHeartbeat ? 'visible' : 'silent'} ${own}`,
+      selection: SELECTION,
+      visibleHeartbeat,
+      coding,
+      accepts: (entry) => {
+        const accepted: unknown = filter(this.#reader.read(entry));
+        // A promise would be taken for a yes.
+        if (typeof accepted === 'boolean') return accepted;
+        throw new TypeError(`Cannot filter events: the filter returned ${String(accepted)}, but must return a boolean`);
+      },
+    };
+  }
+
+  // Only here is the request kept: where rights do not expire, it is let go with its head.
+  #lease(subscriber: Subscriber, request: RequestHead, { expiresAt }: Grant, visible: boolean): Pick<Lease, 'end'> {
+    if (expiresAt === undefined || expiresAt === Number.POSITIVE_INFINITY) return FOREVER;
+    const lease = new Lease(this.#options.fanOut.now, () => void this.#renew(lease, subscriber, request, visible));
+    lease.runUntil(expiresAt);
+    return lease;
+  }
+
+  /** Asks again whether a listener may listen. Until that is known it is given nothing; if it may, it has lost nothing. */
+  async #renew(lease: Lease, subscriber: Subscriber, request: RequestHead, visible: boolean): Promise<void> {
+    this.#fanOut.hold(subscriber);
+    try {
+      const grant = await this.#authorize(request);
+      if (subscriber.state.phase === 'ended') return;
+      // Broken off and not ended: it has not got everything. When it comes back it gets the refusal.
+      if (!grant.allow) return this.#fanOut.breakOff(subscriber, 'expired');
+      this.#fanOut.release(subscriber, this.#view(grant, visible, subscriber.cohort.view.coding));
+      const { expiresAt = Number.POSITIVE_INFINITY } = grant;
+      if (expiresAt < Number.POSITIVE_INFINITY) lease.runUntil(expiresAt);
+    } catch (error) {
+      this.#report(error);
+      this.#fanOut.breakOff(subscriber, 'failed');
+    }
+  }
+
+  #sweepLater(): void {
+    const { fanOut, maxAgeMs } = this.#options;
+    if (this.#sweeper !== undefined || this.#drained) return;
+    const times = [fanOut.keepAliveMs, maxAgeMs ?? 0].filter((time) => time > 0);
+    if (times.length === 0) return;
+    this.#sweeper = setInterval(() => this.#sweep(), Math.max(1, Math.min(...times) / 4));
+    // A channel that nobody uses any more must not keep the process alive.
+    if (typeof this.#sweeper === 'object') this.#sweeper.unref();
+  }
+
+  #sweep(): void {
+    this.#fanOut.sweep();
+    // What has become too old is let go even where nobody publishes or reads.
+    const empty = this.#options.maxAgeMs === undefined || [...this.#log.topics()].length === 0;
+    if (this.listeners === 0 && empty) this.#stopSweeping();
+  }
+
+  #stopSweeping(): void {
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #report(error: unknown): void {
+    tell('error', () => ({ channel: this, error }));
+    try {
+      this.#options.onError(error);
+    } catch (failure) {
+      // A handler that fails must not end the process, nor what goes on for others.
+      // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
+      console.error(failure);
+    }
   }
 }

@@ -8,10 +8,11 @@ export class CohortIndex implements Iterable<Cohort> {
 
   /** The cohort of a view, made where there is none yet, with one subscriber more. */
   join(view: View, now: number): Cohort {
-    let cohort = this.#byKey.get(view.key);
+    const key = keyOf(view);
+    let cohort = this.#byKey.get(key);
     if (!cohort) {
       cohort = new Cohort(view, now);
-      this.#byKey.set(view.key, cohort);
+      this.#byKey.set(key, cohort);
       if (view.selection.test) this.#patterns.add(cohort);
       for (const topic of view.selection.topics) {
         const cohorts = this.#byTopic.get(topic);
@@ -27,8 +28,8 @@ export class CohortIndex implements Iterable<Cohort> {
   leave(cohort: Cohort): void {
     cohort.subscribers -= 1;
     if (cohort.subscribers > 0) return;
-    const { key, selection } = cohort.view;
-    this.#byKey.delete(key);
+    const { selection } = cohort.view;
+    this.#byKey.delete(keyOf(cohort.view));
     this.#patterns.delete(cohort);
     for (const topic of selection.topics) {
       const cohorts = this.#byTopic.get(topic);
@@ -49,4 +50,8 @@ export class CohortIndex implements Iterable<Cohort> {
   [Symbol.iterator](): Iterator<Cohort> {
     return this.#byKey.values();
   }
+}
+
+function keyOf({ key, coding }: View): string {
+  return `${coding?.name ?? 'identity'} ${key}`;
 }

@@ -1,14 +1,35 @@
+import { CodedSink } from './coded-sink.ts';
+import { CohortCoder } from './cohort-coder.ts';
+import type { ContentCoding } from './content-coding.ts';
 import type { LogEntry, Selection } from './log.ts';
 import { SharedChunk } from './shared-chunk.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** What a listener wants to see, and how. */
 export interface View {
-  /** Listeners with the same key see the same bytes: same selection, same rights, same form. */
+  /** Listeners with the same key see the same bytes: same selection, same filter, same rights, same form. */
   readonly key: string;
   readonly selection: Selection;
+  /**
+   * Which of the selected entries are seen. Must give the same answer for the same entry. Where it throws, the listeners with this view
+   * are broken off. @default all
+   */
+  readonly accepts?: (entry: LogEntry) => boolean;
   /** The bytes of an entry where its frame is not sent as it is kept. Must be pure. @default the frame */
   readonly render?: (entry: LogEntry) => Uint8Array;
+  /**
+   * Every keep-alive is an event that a page can listen to, and comes in its time whatever else does; else a stream is kept alive only
+   * when it is silent, by a comment where its cursor need not move. @default false
+   */
+  readonly visibleHeartbeat?: boolean;
+  /** What the bytes are coded with. Those with the same key and another coding see the same events. @default plain bytes */
+  readonly coding?: ContentCoding | undefined;
+}
+
+/** What a view sees of a page of the log. */
+export interface PageSeen {
+  readonly events: number;
+  readonly chunk: SharedChunk | undefined;
 }
 
 /**
@@ -17,29 +38,59 @@ export interface View {
  */
 export class Cohort {
   readonly view: View;
-  /** The live ones. */
-  readonly members: Set<Subscriber> = new Set();
+  /** The live ones, in no order. An array is what a tick runs through fastest. */
+  readonly members: Subscriber[] = [];
+  /** Codes what the members are sent, where their view has a coding. */
+  readonly coder: CohortCoder | undefined;
   /** All that have this view, those that catch up included; at zero the cohort is dropped. */
   subscribers = 0;
   /** The sequence number of the newest id that the members have been sent. */
   told = 0;
-  /** When the members were last written to, milliseconds. */
+  /** When the members were last written to, or last sent a visible heartbeat, milliseconds. */
   lastWrite: number;
   #frames: Uint8Array[] = [];
+  /** The newest entry that was offered, … */
   #newest = 0;
+  /** … and the newest that was taken. */
+  #taken = 0;
 
   constructor(view: View, now: number) {
     this.view = view;
+    this.coder = view.coding && new CohortCoder(view.coding);
     this.lastWrite = now;
   }
 
-  /** Takes an entry of one of its topics into the tick, once. Says whether it is the tick's first. */
+  join(subscriber: Subscriber): void {
+    subscriber.index = this.members.length;
+    this.members.push(subscriber);
+    if (this.coder && subscriber.sink instanceof CodedSink) subscriber.sink.join(this.coder);
+  }
+
+  /** The last member takes the place of the one that leaves. */
+  leave(subscriber: Subscriber): void {
+    const { index } = subscriber;
+    const last = this.members.pop();
+    if (last && last !== subscriber) {
+      this.members[index] = last;
+      last.index = index;
+    }
+    subscriber.index = -1;
+  }
+
+  /** How many events the tick holds. */
+  get pending(): number {
+    return this.#frames.length;
+  }
+
+  /** Takes an entry of one of its topics into the tick, once. Says whether it is the tick's first. Throws what the view's filter throws. */
   offer(entry: LogEntry): boolean {
     // Also without members: who joins before the tick ends has read only up to where it began.
     if (entry.seq <= this.#newest) return false;
     if (entry.private && !this.view.selection.private) return false;
     this.#newest = entry.seq;
+    if (this.view.accepts?.(entry) === false) return false;
     this.#frames.push(this.view.render ? this.view.render(entry) : entry.frame);
+    this.#taken = entry.seq;
     return this.#frames.length === 1;
   }
 
@@ -47,7 +98,16 @@ export class Cohort {
   take(): SharedChunk {
     const chunk = SharedChunk.fromFrames(this.#frames);
     this.#frames = [];
-    this.told = this.#newest;
+    this.told = this.#taken;
     return chunk;
+  }
+
+  /** The entries of a page as this view sees them. Throws what the view's filter throws. */
+  page(entries: readonly LogEntry[]): PageSeen {
+    const { accepts, render } = this.view;
+    const seen = accepts ? entries.filter((entry) => accepts(entry)) : entries;
+    if (seen.length === 0) return { events: 0, chunk: undefined };
+    const frames = seen.map((entry) => (render ? render(entry) : entry.frame));
+    return { events: seen.length, chunk: SharedChunk.fromFrames(frames) };
   }
 }

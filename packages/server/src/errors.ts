@@ -7,7 +7,9 @@ export type ServerErrorCode =
   /** The log could not store a batch; nothing of it was published. */
   | 'ERR_NOT_STORED'
   /** The log, channel or fan-out has been closed. */
-  | 'ERR_CLOSED';
+  | 'ERR_CLOSED'
+  /** A source sent more than `maxBacklogBytes` that its listener has not taken, without waiting; the response was broken off. */
+  | 'ERR_BACKLOG_EXCEEDED';
 
 /** The one error class of this package. `code` is stable, `cause` is the error underneath where there is one. */
 export class ServerError extends Error {
@@ -32,4 +34,17 @@ export function checkInteger(name: string, value: number, min: number, max: numb
     );
   }
   return value;
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` unless it is one of those */
+export function checkChoice<T>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  const choices = allowed.map((choice) => JSON.stringify(choice)).join(', ');
+  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be one of ${choices}`);
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` unless it is a function or undefined */
+export function checkFunction<T>(name: string, value: T): T {
+  if (value === undefined || typeof value === 'function') return value;
+  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be a function`);
 }

@@ -1,11 +1,14 @@
-import type { Cohort, View } from './cohort.ts';
-import { COMMENT, gap, heartbeat, reconnectAfter } from './control-events.ts';
+import type { Cohort, PageSeen, View } from './cohort.ts';
 import { CohortIndex } from './cohort-index.ts';
-import { checkInteger } from './errors.ts';
+import { COMMENT, gap, heartbeat, reconnectAfter } from './control-events.ts';
+import { codedFor } from './coded-sink.ts';
+import { checkFanOutOptions, type FanOutOptions } from './fan-out-options.ts';
+import { noCounts, type FanOutObserver, type FanOutStats } from './fan-out-stats.ts';
 import type { EventLog, LogEntry, LogPage, LogTail } from './log.ts';
 import { formatCursor, type Position } from './position.ts';
+import { ReadQueue, type PageWanted } from './read-queue.ts';
 import type { Start } from './start.ts';
-import { SharedChunk } from './shared-chunk.ts';
+import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 import {
   catchingUp,
@@ -17,27 +20,13 @@ import {
   type SubscriberState,
   type SubscriberStep,
 } from './subscriber-state.ts';
-import type { Subscriber } from './subscriber.ts';
-
-export interface FanOutOptions {
-  /**
-   * Bytes that may wait for one listener's socket. With more waiting when the next tick is written, the listener leaves its cohort
-   * and is caught up from the log. @default 262144
-   */
-  readonly maxBacklogBytes?: number;
-  /** A stream that has been silent for about this long, in milliseconds, is sent a keep-alive; 0 for none. @default 15000 */
-  readonly keepAliveMs?: number;
-  /** Milliseconds since 1970. @default Date.now */
-  readonly now?: () => number;
-  /** Runs a function soon, after what is under way; how often it does is how long a tick is. @default setImmediate */
-  readonly schedule?: (run: () => void) => void;
-}
+import type { EndReason, Subscriber } from './subscriber.ts';
 
 // A page is read, written and forgotten: large enough to make a replay fast, small enough that thousands can be under way.
 const PAGE_BYTES = 64 * 1024;
 
-// How many pages a tick asks for: bounds how long the live subscribers wait for those that catch up.
-const PAGES_PER_TICK = 32;
+// Where the cap of the backlog is smaller, so is a page, but not so small that a replay takes for ever.
+const MIN_PAGE_BYTES = 4 * 1024;
 
 /**
  * Carries a log's events to its listeners. The hot path, from commit to socket:
@@ -48,23 +37,26 @@ const PAGES_PER_TICK = 32;
  * 3. Each member's socket is given those bytes: one write per subscriber and tick.
  *
  * A subscriber that catches up reads the log a page at a time, at the pace of its socket, up to where the cohorts have been
- * written to, and joins at that point.
+ * written to, and joins at that point. Those that want the same page in the same tick share it.
  */
 export class FanOut {
   readonly #log: EventLog;
   readonly #tail: LogTail;
   readonly #maxBacklogBytes: number;
+  readonly #pageBytes: number;
+  readonly #evicts: boolean;
   readonly #keepAliveMs: number;
   readonly #now: () => number;
   readonly #schedule: (run: () => void) => void;
+  readonly #observer: FanOutObserver;
   readonly #cohorts = new CohortIndex();
   readonly #subscribers = new Set<Subscriber>();
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort[] = [];
-  /** Who waits for a page of the log. */
-  readonly #readers: Subscriber[] = [];
+  readonly #readers = new ReadQueue();
   /** How far the log has been handed over. */
   #received: number;
+  #newestId: string | undefined;
   /** How far the cohorts have been written to. */
   #flushed: number;
   #ticking = false;
@@ -73,13 +65,19 @@ export class FanOut {
   /** The last word to listeners, once they are sent away. */
   #farewell: (() => SharedChunk) | undefined;
 
+  readonly #counts = noCounts();
+
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
-  constructor(log: EventLog, options: FanOutOptions = {}) {
+  constructor(log: EventLog, options: FanOutOptions = {}, observer: FanOutObserver = {}) {
     this.#log = log;
-    this.#maxBacklogBytes = checkInteger('maxBacklogBytes', options.maxBacklogBytes ?? 256 * 1024, 0, 2 ** 31);
-    this.#keepAliveMs = checkInteger('keepAliveMs', options.keepAliveMs ?? 15_000, 0, 2 ** 31 - 1);
-    this.#now = options.now ?? Date.now;
-    this.#schedule = options.schedule ?? ((run) => setImmediate(run));
+    const { maxBacklogBytes, overflow, keepAliveMs, now, schedule } = checkFanOutOptions(options);
+    this.#maxBacklogBytes = maxBacklogBytes;
+    this.#pageBytes = Math.min(PAGE_BYTES, Math.max(MIN_PAGE_BYTES, maxBacklogBytes));
+    this.#evicts = overflow === 'evict';
+    this.#keepAliveMs = keepAliveMs;
+    this.#now = now;
+    this.#schedule = schedule;
+    this.#observer = observer;
     this.#tail = log.tail((batch) => this.#receive(batch));
     this.#received = this.#tail.after;
     this.#flushed = this.#tail.after;
@@ -90,6 +88,11 @@ export class FanOut {
     return this.#subscribers.size;
   }
 
+  /** The id of the newest event, or the cursor of the log's head where there has been none since this was made. */
+  get lastEventId(): string {
+    return this.#newestId ?? formatCursor(this.#log.head());
+  }
+
   /** Those of them who would get an event of the topic. */
   listenersOf(topic: string): number {
     let count = 0;
@@ -97,38 +100,92 @@ export class FanOut {
     return count;
   }
 
-  /** Starts a listener. The response's head must have been written. Its end is told by the sink. */
-  subscribe(sink: Sink, view: View, start: Start): void {
+  /** How it stands. Costs a look at every listener. */
+  stats(): FanOutStats {
+    let live = 0;
+    for (const cohort of this.#cohorts) live += cohort.members.length;
+    let total = 0;
+    let max = 0;
+    for (const { sink } of this.#subscribers) {
+      const { backlog } = sink;
+      total += backlog;
+      if (backlog > max) max = backlog;
+    }
+    return {
+      listeners: this.#subscribers.size,
+      live,
+      backlog: { total, max },
+      ...this.#counts,
+    };
+  }
+
+  /**
+   * Starts a listener. The response's head must have been written. `onEnd` is told once, when it has ended, not before this returns.
+   */
+  subscribe(to: Sink, view: View, start: Start, onEnd?: (reason: EndReason) => void): Subscriber | undefined {
+    const sink = codedFor(to, view.coding);
     if (this.#farewell) {
+      sink.onClose = () => onEnd?.('drained');
       sink.write(this.#farewell());
       sink.end();
-      return;
+      return undefined;
     }
     // A listener from now on begins where the tick under way ends, so that nothing of it is sent twice or missed.
     if (start.type === 'now') this.#flush();
     const cohort = this.#cohorts.join(view, this.#now());
     const first = start.type === 'now' ? joining() : catchingUp(start);
-    const subscriber: Subscriber = { sink, cohort, state: first.state };
+    const subscriber: Subscriber = { sink, onEnd, cohort, state: first.state, index: -1, reason: 'left' };
     this.#subscribers.add(subscriber);
     sink.onDrain = () => this.#input(subscriber, { type: 'drain' });
     sink.onClose = () => this.#input(subscriber, { type: 'end' });
     // A first byte at once: some proxies hold the head until one comes.
-    if (start.type === 'now') sink.write(heartbeat(this.#position(this.#flushed)));
-    else sink.write(start.announce ? heartbeat(this.#position(start.after)) : COMMENT);
+    const hello =
+      start.type === 'now'
+        ? heartbeat(this.#position(this.#flushed))
+        : start.announce
+          ? heartbeat(this.#position(start.after))
+          : COMMENT;
+    this.#write(subscriber, hello);
     this.#apply(subscriber, first);
+    return subscriber;
+  }
+
+  /** Gives a listener nothing that comes from now on, until {@link release}. */
+  hold(subscriber: Subscriber): void {
+    this.#flush();
+    this.#input(subscriber, { type: 'hold', flushed: this.#flushed });
+  }
+
+  /** Lets a listener that is held go on from where it was, with a view that may be another one. Nothing is lost or sent twice. */
+  release(subscriber: Subscriber, view: View): void {
+    if (subscriber.state.phase !== 'held') return;
+    const before = subscriber.cohort;
+    subscriber.cohort = this.#cohorts.join(view, this.#now());
+    this.#cohorts.leave(before);
+    this.#input(subscriber, { type: 'release', flushed: this.#flushed, needsDrain: subscriber.sink.needsDrain });
+  }
+
+  /** Breaks a listener off: its stream does not look finished, so that it comes back. */
+  breakOff(subscriber: Subscriber, reason: EndReason): void {
+    if (subscriber.state.phase === 'ended') return;
+    subscriber.reason = reason;
+    subscriber.sink.destroy();
+    // Its place is free now, not when its socket has closed.
+    this.#input(subscriber, { type: 'end' });
   }
 
   /**
-   * Sends a keep-alive to each cohort that has been silent for long enough. Call it a few times in every `keepAliveMs`; one sweep
+   * Sends a keep-alive to each cohort that it is time for. Call it a few times in every `keepAliveMs`; one sweep
    * serves all subscribers.
    */
   sweep(): void {
     if (this.#keepAliveMs === 0) return;
     const now = this.#now();
     for (const cohort of this.#cohorts) {
-      if (cohort.members.size === 0 || now - cohort.lastWrite < this.#keepAliveMs) continue;
-      const moved = this.#flushed > cohort.told;
-      this.#writeTo(cohort, moved ? heartbeat(this.#position(this.#flushed)) : COMMENT, now);
+      if (cohort.members.length === 0 || now - cohort.lastWrite < this.#keepAliveMs) continue;
+      const tells = cohort.view.visibleHeartbeat === true || this.#flushed > cohort.told;
+      this.#writeTo(cohort, tells ? heartbeat(this.#position(this.#flushed)) : COMMENT, 0);
+      cohort.lastWrite = now;
       cohort.told = Math.max(cohort.told, this.#flushed);
     }
   }
@@ -144,28 +201,41 @@ export class FanOut {
     this.#flush();
     const farewell = (): SharedChunk => reconnectAfter(1000 + random() * windowMs);
     this.#farewell = farewell;
-    for (const { sink, state } of this.#subscribers) {
+    for (const subscriber of this.#subscribers) {
+      this.#write(subscriber, farewell());
       // Who still catches up must not take the end for a complete stream; the retry is the same for both.
-      sink.write(farewell());
-      if (state.phase === 'live') sink.end();
-      else sink.destroy();
+      if (subscriber.state.phase === 'live') this.#end(subscriber, 'drained');
+      else this.breakOff(subscriber, 'drained');
     }
+    this.#tail.stop();
   }
 
   /** Stops listening to the log and breaks off who is left. */
   close(): void {
     this.#tail.stop();
-    for (const { sink } of this.#subscribers) sink.destroy();
+    for (const subscriber of this.#subscribers) this.breakOff(subscriber, 'drained');
   }
 
   #receive(batch: readonly LogEntry[]): void {
+    this.#counts.published += batch.length;
     for (const entry of batch) {
       this.#received = entry.seq;
+      this.#newestId = entry.id;
       for (const topic of entry.topics) {
-        for (const cohort of this.#cohorts.of(topic)) if (cohort.offer(entry)) this.#dirty.push(cohort);
+        for (const cohort of this.#cohorts.of(topic)) this.#offer(cohort, entry);
       }
     }
     this.#tickSoon();
+  }
+
+  #offer(cohort: Cohort, entry: LogEntry): void {
+    try {
+      if (cohort.offer(entry)) this.#dirty.push(cohort);
+    } catch (error) {
+      this.#observer.onError?.(error);
+      // Those that catch up too: they will join behind this entry.
+      for (const subscriber of this.#subscribers) if (subscriber.cohort === cohort) this.breakOff(subscriber, 'failed');
+    }
   }
 
   #tickSoon(): void {
@@ -174,7 +244,8 @@ export class FanOut {
     this.#schedule(() => {
       this.#ticking = false;
       this.#flush();
-      this.#readPages();
+      for (const wanted of this.#readers.take()) void this.#readPage(wanted);
+      if (this.#readers.length > 0) this.#tickSoon();
     });
   }
 
@@ -182,56 +253,101 @@ export class FanOut {
     const dirty = this.#dirty;
     this.#dirty = [];
     const now = this.#now();
-    for (const cohort of dirty) this.#writeTo(cohort, cohort.take(), now);
+    for (const cohort of dirty) {
+      const events = cohort.pending;
+      this.#writeTo(cohort, cohort.take(), events);
+      if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
+    }
     this.#flushed = this.#received;
     if (this.#flushed < this.#finalSeq) return;
-    for (const { sink, state } of this.#subscribers) if (state.phase === 'live') sink.end();
-  }
-
-  #writeTo(cohort: Cohort, chunk: SharedChunk, now: number): void {
-    cohort.lastWrite = now;
-    for (const member of cohort.members) {
-      // Measured before the write: a listener that keeps up is given a tick of any size.
-      if (member.sink.backlog > this.#maxBacklogBytes) {
-        this.#input(member, { type: 'overflow', flushed: this.#flushed, needsDrain: member.sink.needsDrain });
-      } else member.sink.write(chunk);
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.state.phase === 'live') this.#end(subscriber, 'finished');
     }
+    // Nothing more is wanted of the log but pages, and it may outlive this.
+    this.#tail.stop();
   }
 
-  #readPages(): void {
-    const readers = this.#readers.splice(0, PAGES_PER_TICK);
-    for (const reader of readers) void this.#readPage(reader);
-    if (this.#readers.length > 0) this.#tickSoon();
+  #writeTo(cohort: Cohort, chunk: SharedChunk, events: number): void {
+    const { members } = cohort;
+    let written = 0;
+    cohort.coder?.begin(chunk);
+    // From the last to the first: a member that leaves gives its index to one that has had its turn.
+    for (let index = members.length - 1; index >= 0; index -= 1) {
+      const member = members[index];
+      if (!member) continue;
+      const { sink } = member;
+      // Measured before the write: a listener that keeps up is given a tick of any size.
+      if (sink.backlog > this.#maxBacklogBytes) this.#overflow(member);
+      else {
+        sink.write(chunk);
+        written += 1;
+      }
+    }
+    cohort.coder?.end();
+    this.#counts.delivered += written * events;
+    this.#counts.bytes += written * chunk.bytes.length;
   }
 
-  async #readPage(subscriber: Subscriber): Promise<void> {
-    const { cohort, sink, state } = subscriber;
-    if (state.phase !== 'reading') return;
+  #overflow(member: Subscriber): void {
+    const { backlog, needsDrain } = member.sink;
+    if (this.#evicts) {
+      this.#counts.evictions += 1;
+      this.#observer.onEvict?.(backlog);
+      this.breakOff(member, 'evicted');
+      return;
+    }
+    this.#counts.overflows += 1;
+    this.#observer.onOverflow?.(backlog);
+    this.#input(member, { type: 'overflow', flushed: this.#flushed, needsDrain });
+  }
+
+  async #readPage({ cohort, after, readers }: PageWanted): Promise<void> {
     try {
       const page = await this.#log.read({
         selection: cohort.view.selection,
-        after: state.position,
-        through: Math.max(state.position, this.#flushed),
-        maxBytes: PAGE_BYTES,
+        after,
+        through: Math.max(after, this.#flushed),
+        maxBytes: this.#pageBytes,
       });
-      // The listener may have gone while the log was read.
-      if (subscriber.state !== state) return;
-      if (!isAhead(page, this.#flushed)) this.#writePage(subscriber, state, page);
-      this.#input(subscriber, { type: 'page', page, flushed: this.#flushed, needsDrain: sink.needsDrain });
-    } catch {
-      // What was to come cannot be read: the listener sees a broken stream and comes back with its cursor.
-      sink.destroy();
+      const ahead = isAhead(page, this.#flushed);
+      const seen = ahead ? undefined : cohort.page(page.entries);
+      for (const { subscriber, state } of readers) {
+        // The listener may have gone, or be held, since the page was asked for.
+        if (subscriber.state !== state) continue;
+        if (seen) this.#writePage(subscriber, state, page, seen);
+        this.#input(subscriber, { type: 'page', page, flushed: this.#flushed, needsDrain: subscriber.sink.needsDrain });
+      }
+    } catch (error) {
+      // What was to come cannot be read: the listeners see a broken stream and come back with their cursors.
+      this.#observer.onError?.(error);
+      for (const { subscriber, state } of readers) if (subscriber.state === state) this.breakOff(subscriber, 'failed');
     }
   }
 
-  #writePage({ cohort, sink }: Subscriber, state: SubscriberState, page: LogPage): void {
+  #writePage(subscriber: Subscriber, state: SubscriberState, page: LogPage, { chunk, events }: PageSeen): void {
     const missing = gapBefore(state, page);
     if (missing) {
       const after = missing.after ?? formatCursor(this.#position(missing.from));
-      sink.write(gap(after, this.#position(missing.resumedAt), missing.reason));
+      const resumedAt = this.#position(missing.resumedAt);
+      this.#counts.gaps += 1;
+      this.#observer.onGap?.({ after, resumedAt: formatCursor(resumedAt), reason: missing.reason });
+      this.#write(subscriber, gap(after, resumedAt, missing.reason));
     }
-    if (page.entries.length === 0) return;
-    sink.write(SharedChunk.fromFrames(page.entries.map((entry) => cohort.view.render?.(entry) ?? entry.frame)));
+    if (state.phase === 'reading' && state.slow)
+      this.#counts.dropped += page.through - state.position - page.entries.length;
+    if (!chunk) return;
+    this.#counts.delivered += events;
+    this.#write(subscriber, chunk);
+  }
+
+  #write({ sink }: Subscriber, chunk: SharedChunk): void {
+    this.#counts.bytes += chunk.bytes.length;
+    sink.write(chunk);
+  }
+
+  #end(subscriber: Subscriber, reason: EndReason): void {
+    subscriber.reason = reason;
+    subscriber.sink.end();
   }
 
   #input(subscriber: Subscriber, input: SubscriberInput): void {
@@ -239,20 +355,22 @@ export class FanOut {
   }
 
   #apply(subscriber: Subscriber, step: SubscriberStep): void {
-    const { cohort, sink, state: before } = subscriber;
+    const { cohort, state: before } = subscriber;
     subscriber.state = step.state;
     for (const action of step.actions) {
       if (action.type === 'read') {
         this.#readers.push(subscriber);
         this.#tickSoon();
       } else if (action.type === 'join') {
-        cohort.members.add(subscriber);
+        cohort.join(subscriber);
         // Who comes from the log may have been told less than the members: the next keep-alive moves its cursor too.
-        if (before.phase === 'reading') cohort.told = 0;
-        if (this.#flushed >= this.#finalSeq) sink.end();
-      } else cohort.members.delete(subscriber);
+        if (before.phase !== 'live') cohort.told = 0;
+        if (this.#flushed >= this.#finalSeq) this.#end(subscriber, 'finished');
+      } else cohort.leave(subscriber);
     }
-    if (step.state.phase === 'ended' && this.#subscribers.delete(subscriber)) this.#cohorts.leave(cohort);
+    if (step.state.phase !== 'ended' || !this.#subscribers.delete(subscriber)) return;
+    this.#cohorts.leave(cohort);
+    subscriber.onEnd?.(subscriber.reason);
   }
 
   #position(seq: number): Position {

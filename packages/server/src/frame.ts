@@ -1,4 +1,4 @@
-import { encodeEvent } from '@tidings/wire';
+import { encodeEvent, type EventFields } from '@tidings/wire';
 import { ServerError } from './errors.ts';
 import type { LogEntry, NewEvent } from './log.ts';
 import { formatCursor, parseCursor } from './position.ts';
@@ -28,17 +28,29 @@ export interface PreparedEvent {
 export function prepareEvent(event: NewEvent, epoch: string): PreparedEvent {
   if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of event.topics) checkName('topic', topic);
-  const { id, ...rest } = event.fields;
+  if (event.latestKey !== undefined) checkName('key', event.latestKey);
+  const { id, ...rest } = readFields(event.fields);
   if (id !== undefined) checkId(id, epoch);
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
   try {
-    const body = encoder.encode(encodeEvent({ ...rest, data: rest.data ?? '' }));
+    const body = encoder.encode(encodeEvent(rest));
     return { topics: [...new Set(event.topics)], private: event.private ?? false, id, body };
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
     });
   }
+}
+
+/** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */
+function readFields(fields: EventFields): EventFields {
+  if (typeof fields !== 'object' || fields === null) {
+    throw invalid(`An event is an object of fields, but ${fields === null ? 'null' : typeof fields} was given`);
+  }
+  const { data, event, id, retry, comment, ...rest } = fields;
+  // What has another name, or null, is left for the encoder to refuse.
+  const read = { ...rest, data, event, id, retry, comment } as EventFields;
+  return data === undefined ? { ...read, data: '' } : read;
 }
 
 /** Gives a prepared event its place: the entry with its frame. */
@@ -55,6 +67,9 @@ function checkId(id: string, epoch: string): void {
   checkName('id', id);
   if (id === 'earliest' || id.startsWith('#')) {
     throw invalid(`The id ${JSON.stringify(id)} is reserved: an id may not be "earliest" and may not begin with "#"`);
+  }
+  if (id.startsWith(' ') || id.endsWith(' ')) {
+    throw invalid(`The id ${JSON.stringify(id)} begins or ends with a space, which HTTP leaves out of Last-Event-ID`);
   }
   if (parseCursor(id)?.epoch === epoch) {
     throw invalid(

@@ -9,6 +9,11 @@ export interface NewEvent {
   readonly fields: EventFields;
   /** Only for listeners with a right to its topics. @default false */
   readonly private?: boolean;
+  /**
+   * What it is the newest value of: a log that keeps the latest by key keeps no older event with the same one. Other logs keep all.
+   * @default the event's type
+   */
+  readonly latestKey?: string;
 }
 
 /** An event as a log keeps it. */

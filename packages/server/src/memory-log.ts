@@ -1,6 +1,7 @@
 import { EntryList } from './entry-list.ts';
 import { ServerError } from './errors.ts';
 import { placeEvent, prepareEvent } from './frame.ts';
+import { LatestKeys } from './latest-keys.ts';
 import type {
   AppendOptions,
   AppendReceipt,
@@ -31,6 +32,11 @@ export interface MemoryLogOptions {
   readonly now?: () => number;
   /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
   readonly epoch?: string;
+  /**
+   * Keep only the newest of the events with the same `latestKey`, or type where they have none. The older ones are replaced, which no
+   * listener is told of as a gap. @default false
+   */
+  readonly latestByKey?: boolean;
 }
 
 interface Topic {
@@ -42,6 +48,7 @@ interface Topic {
 /** A log in memory: as durable as the process. */
 export class MemoryLog implements EventLog {
   readonly #retention: LogRetention;
+  readonly #aged: boolean;
   readonly #now: () => number;
   readonly #epoch: string;
   readonly #entries = new EntryList();
@@ -51,14 +58,17 @@ export class MemoryLog implements EventLog {
   readonly #keys = new Map<string, { readonly receipt: AppendReceipt; readonly time: number }>();
   readonly #tails = new Tails();
   readonly #ledger = new TrimLedger();
+  readonly #latest: LatestKeys | undefined;
   #bytes = 0;
   #seq = 0;
   #closed = false;
 
   constructor(options: MemoryLogOptions = {}) {
     this.#retention = checkRetention(options.retention ?? {});
+    this.#aged = [this.#retention, ...(this.#retention.perTopic ?? [])].some(({ maxAgeMs }) => maxAgeMs !== undefined);
     this.#now = options.now ?? Date.now;
     this.#epoch = options.epoch ?? newEpoch(this.#now());
+    this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
@@ -69,10 +79,14 @@ export class MemoryLog implements EventLog {
     const repeated = options.key === undefined ? undefined : this.#receiptOf(options.key, time);
     if (repeated) return repeated;
 
+    // Before one of them can be replaced: what has become too old is missing, whatever comes after it.
+    this.#trimByAge();
     const batch = prepared.map((event, index) => placeEvent(event, this.#epoch, this.#seq + 1 + index, time));
     this.#seq += batch.length;
     let last = { seq: 0, id: '' };
     batch.forEach((entry, index) => {
+      const replaced = this.#latest?.replace(events[index], entry);
+      if (replaced) this.#remove(replaced);
       this.#keep(entry, prepared[index]?.id !== undefined);
       last = { seq: entry.seq, id: entry.id };
     });
@@ -84,6 +98,7 @@ export class MemoryLog implements EventLog {
 
   read(request: ReadRequest): Promise<LogPage> {
     const { selection, after, through, maxBytes } = request;
+    this.#trimByAge();
     const entries: LogEntry[] = [];
     let bytes = 0;
     let reached = through;
@@ -107,10 +122,12 @@ export class MemoryLog implements EventLog {
   }
 
   find(id: string): Promise<number | undefined> {
+    this.#trimByAge();
     return Promise.resolve(this.#ids.get(id)?.[0]);
   }
 
   beforeLast(selection: Selection, count: number): Promise<number> {
+    this.#trimByAge();
     const seqs: number[] = [];
     for (const entry of this.#select(selection, 0, this.#seq)) seqs.push(entry.seq);
     const first = count === 0 ? undefined : (seqs.at(-count) ?? seqs[0]);
@@ -118,6 +135,7 @@ export class MemoryLog implements EventLog {
   }
 
   *topics(): Iterable<TopicSummary> {
+    this.#trimByAge();
     for (const [topic, { entries, bytes }] of this.#topics) {
       yield { topic, events: entries.length, bytes, last: entries.at(entries.length - 1)?.time ?? 0 };
     }
@@ -168,17 +186,29 @@ export class MemoryLog implements EventLog {
     }
   }
 
+  /** Time passes without an append: what has become too old is not given any more. */
+  #trimByAge(): void {
+    if (this.#aged) this.#trim();
+  }
+
   #trim(): void {
     const now = this.#now();
     for (const topic of this.#retention.perTopic ? [...this.#topics.values()] : []) {
       const { entries, retention } = topic;
-      while (retention && exceeds(kept(entries, topic.bytes), retention, now)) this.#remove(entries.at(0));
+      while (retention && exceeds(kept(entries, topic.bytes), retention, now)) this.#trimOldest(entries);
     }
-    while (exceeds(kept(this.#entries, this.#bytes), this.#retention, now)) this.#remove(this.#entries.at(0));
+    while (exceeds(kept(this.#entries, this.#bytes), this.#retention, now)) this.#trimOldest(this.#entries);
   }
 
-  #remove(entry: LogEntry | undefined): void {
+  #trimOldest(entries: EntryList): void {
+    const entry = entries.at(0);
     if (!entry) return;
+    this.#remove(entry);
+    this.#latest?.forget(entry);
+    this.#ledger.apply(this.#ledger.plan([entry]));
+  }
+
+  #remove(entry: LogEntry): void {
     this.#entries.remove(entry.seq);
     this.#bytes -= entry.frame.length;
     for (const name of entry.topics) {
@@ -191,7 +221,6 @@ export class MemoryLog implements EventLog {
     const seqs = this.#ids.get(entry.id)?.filter((seq) => seq !== entry.seq);
     if (seqs?.length) this.#ids.set(entry.id, seqs);
     else this.#ids.delete(entry.id);
-    this.#ledger.apply(this.#ledger.plan([entry]));
   }
 
   #receiptOf(key: string, now: number): AppendReceipt | undefined {

@@ -1,86 +1,156 @@
 import type { ServerResponse } from 'node:http';
-import { constants, type Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 
-/** Where the bytes of a response go. */
-interface Transport {
-  /** What tells of backlog, drain and close. */
-  readonly stream: Writable | ServerResponse;
-  /** What else can close without telling the stream. */
-  readonly connection?: Socket;
-  write(chunk: SharedChunk): void;
-  end(): void;
-  destroy(): void;
-}
-
-/** A sink that writes to a Node response whose head has been sent. */
-export function nodeSink(response: ServerResponse | Http2ServerResponse): Sink {
-  const { stream, connection, ...transport } = 'chunkedEncoding' in response ? http1(response) : http2(response);
-  const sink: Sink = {
-    get backlog() {
-      return stream.writableLength;
-    },
-    get needsDrain() {
-      return stream.writableNeedDrain;
-    },
-    write(chunk: SharedChunk): void {
-      if (!response.writableEnded && stream.writable && !stream.destroyed) transport.write(chunk);
-    },
-    end(): void {
-      if (!response.writableEnded) transport.end();
-    },
-    destroy: () => transport.destroy(),
-    onDrain: () => {},
-    onClose: () => {},
-  };
-  const drained = (): void => sink.onDrain();
-  let open = true;
-  const closed = (): void => {
-    // A response is told of its connection's close, so this is called for both.
-    if (!open) return;
-    open = false;
-    stream.off('drain', drained);
-    connection?.off('close', closed);
-    sink.onClose();
-  };
-  stream.on('drain', drained);
-  // The response's close, not the request's: that one comes as soon as the body has been read.
-  response.on('close', closed);
-  connection?.on('close', closed);
-  // A listener that went away is no error of ours; what it leaves is told by 'close'.
-  response.on('error', () => {});
-  // It may have gone before it was answered: then nobody tells of it any more.
-  if (stream.destroyed || connection?.destroyed) queueMicrotask(closed);
-  return sink;
-}
-
 /**
- * On HTTP/1.1 the shared chunk-framed bytes go straight to the socket, past the response object: that saves making and copying
- * the framing for each listener. On HTTP/1.0, and while an earlier response still has the socket, they go through the response.
+ * A sink that writes to a Node response whose head has been sent.
+ * @param coded whether the head announced a content coding that is in the bytes already
  */
-function http1(response: ServerResponse): Transport {
-  const socket = response.chunkedEncoding ? response.socket : null;
-  return {
-    stream: socket ?? response,
-    // A response that waits for its turn is not told that its connection has closed.
-    connection: response.req.socket,
-    write: socket ? (chunk) => socket.write(chunk.chunked) : (chunk) => response.write(chunk.bytes),
-    end: () => response.end(),
-    destroy: () => response.destroy(),
-  };
+export function nodeSink(response: ServerResponse | Http2ServerResponse, coded: boolean): Sink {
+  if (!('chunkedEncoding' in response)) return new Http2Sink(response);
+  const { socket } = response;
+  // A coding that somebody else announced is made in the response's own methods, which were wrapped for it.
+  const codedByOthers = !coded && response.hasHeader('content-encoding');
+  if (response.chunkedEncoding && socket && !codedByOthers) return new SocketSink(response, socket);
+  return new ResponseSink(response);
 }
 
-/** On HTTP/2 they go to the stream itself: the response object of Node 20 does not tell when to wait for it to drain. */
-function http2(response: Http2ServerResponse): Transport {
-  const { stream } = response;
-  return {
-    stream,
-    write: (chunk) => stream.write(chunk.bytes),
-    end: () => response.end(),
+const ignore = (): void => {};
+
+/** What the sinks have in common: when they are open, and who tells of drain and close. */
+abstract class NodeSink<Stream extends Writable | ServerResponse> implements Sink {
+  onDrain: () => void = ignore;
+  onClose: () => void = ignore;
+  /** Whether bytes can still be written. */
+  protected open = true;
+  protected readonly stream: Stream;
+  #told = false;
+
+  /**
+   * @param stream what tells of backlog and drain
+   * @param closers what tells of the close, each in cases of its own; it is passed on once
+   */
+  constructor(stream: Stream, closers: readonly (Writable | ServerResponse | Http2ServerResponse)[]) {
+    this.stream = stream;
+    const drained = (): void => this.onDrain();
+    const closed = (): void => {
+      if (this.#told) return;
+      this.#told = true;
+      this.open = false;
+      // The connection outlives the response.
+      stream.off('drain', drained);
+      for (const closer of closers) closer.off('close', closed);
+      this.onClose();
+    };
+    stream.on('drain', drained);
+    for (const closer of closers) closer.on('close', closed);
+    // It may have gone before it was answered: then nobody tells of it any more.
+    if (stream.destroyed || closers.some((closer) => 'destroyed' in closer && closer.destroyed)) queueMicrotask(closed);
+  }
+
+  get backlog(): number {
+    return this.stream.writableLength;
+  }
+
+  get needsDrain(): boolean {
+    return this.open && this.stream.writableNeedDrain;
+  }
+
+  abstract write(chunk: SharedChunk): void;
+  abstract end(): void;
+  abstract destroy(): void;
+}
+
+/** On HTTP/1.1 the shared chunk-framed bytes go to the socket, past the response: nothing is made or copied for a listener. */
+class SocketSink extends NodeSink<Socket> {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse, socket: Socket) {
+    // The response's close, not the request's: that one comes as soon as the body has been read.
+    super(socket, [response, socket]);
+    this.#response = response;
+    // A listener that went away is no error of ours; what it leaves is told by 'close'.
+    response.on('error', ignore);
+  }
+
+  write(chunk: SharedChunk): void {
+    // Somebody else may have ended the response, or its connection.
+    if (this.open && !this.#response.writableEnded && this.stream.writable) this.stream.write(chunk.chunked);
+  }
+
+  end(): void {
+    this.open = false;
+    if (!this.#response.writableEnded) this.#response.end();
+  }
+
+  destroy(): void {
+    this.open = false;
+    this.#response.destroy();
+  }
+}
+
+/** On HTTP/1.0, while an earlier response still has the socket, and under a coding of somebody else: through the response. */
+class ResponseSink extends NodeSink<ServerResponse> {
+  constructor(response: ServerResponse) {
+    // A response that waits for its turn is not told that its connection has closed.
+    super(response, [response, response.req.socket]);
+    response.on('error', ignore);
+  }
+
+  write({ bytes }: SharedChunk): void {
+    const response: ServerResponse & { flush?: () => void } = this.stream;
+    if (!this.open || response.writableEnded || response.destroyed) return;
+    response.write(bytes);
+    // What compresses for a framework keeps its output until it is told to let go of it.
+    if (Object.hasOwn(response, 'flush')) response.flush?.();
+  }
+
+  end(): void {
+    this.open = false;
+    if (!this.stream.writableEnded) this.stream.end();
+  }
+
+  destroy(): void {
+    this.open = false;
+    const { chunkedEncoding, socket } = this.stream;
+    // Without chunks the end of the connection is the end of the response: only a reset tells that it is not complete.
+    if (!chunkedEncoding && socket) reset(socket);
+    this.stream.destroy();
+  }
+}
+
+/** On HTTP/2 the bytes go to the stream itself: the response object of Node 20 does not tell when to wait for it to drain. */
+class Http2Sink extends NodeSink<ServerHttp2Stream> {
+  readonly #response: Http2ServerResponse;
+
+  constructor(response: Http2ServerResponse) {
+    super(response.stream, [response]);
+    this.#response = response;
+  }
+
+  write({ bytes }: SharedChunk): void {
+    if (this.open && !this.#response.writableEnded && this.stream.writable) this.stream.write(bytes);
+  }
+
+  end(): void {
+    this.open = false;
+    if (!this.#response.writableEnded) this.#response.end();
+  }
+
+  destroy(): void {
+    this.open = false;
     // A stream that is only destroyed looks finished to its listener.
-    destroy: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
-  };
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Only TCP can; the others are destroyed with their response. TLS tells by itself that its end was not said.
+  }
 }

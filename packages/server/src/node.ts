@@ -1,42 +1,62 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Channel } from './channel.ts';
-import { EVENT_STREAM_HEADERS } from './head.ts';
+import { codedStream } from './coded-sink.ts';
+import { joinHeaders, streamHead } from './head.ts';
+import { nodeHead, type NodeRequest } from './node-head.ts';
 import { nodeSink } from './node-sink.ts';
-import { checkStreamOptions, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
+import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
+import { lastEventIdOf } from './request-head.ts';
 import type { Sink } from './sink.ts';
 
-export type { EventStreamOptions, EventStreamSource, EventSourceFunction } from './pump.ts';
+export { nodeHead, type NodeRequest } from './node-head.ts';
+export type { EventStreamHandle } from './open-stream.ts';
+export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from './pump.ts';
 
-/** A request as node:http, node:https and node:http2 give it. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-
-/** Its response. */
+/** A response as node:http, node:https and node:http2 give it. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /**
  * Answers a request with the source's events. Fulfils when the source has ended or the listener has left; rejects with
- * what the source threw, after the response was broken off.
+ * what the source threw, after the response was broken off. `HEAD` and `OPTIONS` are answered without the source.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
  */
 export async function eventStream(
-  _request: NodeRequest,
+  request: NodeRequest,
   response: NodeResponse,
   source: EventStreamSource,
   options: EventStreamOptions = {},
 ): Promise<void> {
-  checkStreamOptions(options);
-  await pump(source, startResponse(response, 200, { ...EVENT_STREAM_HEADERS, ...options.headers }), options);
+  checkStream(source, options);
+  const requestHead = nodeHead(request);
+  const { status, headers, open, coding } = streamHead(requestHead, options);
+  if (!open) {
+    sendWhole(response, status, headers);
+    return;
+  }
+  const sink = codedStream(startResponse(response, status, headers), coding);
+  await pump(source, sink, options, lastEventIdOf(requestHead));
 }
 
-/** Lets a listener into a channel. */
+/**
+ * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
+ * the request unanswered.
+ */
 export async function respond(channel: Channel, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const sent = request.headers['last-event-id'];
-  // Node gives header bytes as Latin-1; an id is UTF-8. [spec] 9.2.3
-  const lastEventId = typeof sent === 'string' ? Buffer.from(sent, 'latin1').toString('utf8') : undefined;
-  const { status, headers, start } = await channel.answer(lastEventId);
-  if (start) start(startResponse(response, status, headers));
-  else sendHead(response, status, headers).end();
+  const head = nodeHead(request);
+  const { status, headers, body, start, abandon } = await channel.answer(head);
+  if (!start) {
+    sendWhole(response, status, headers, head.method === 'HEAD' ? undefined : body);
+    return;
+  }
+  let sink: Sink;
+  try {
+    sink = startResponse(response, status, headers);
+  } catch (error) {
+    abandon?.();
+    throw error;
+  }
+  start(sink);
 }
 
 /** Sends the head of a stream and gives the sink for its body. */
@@ -44,10 +64,24 @@ export function startResponse(response: NodeResponse, status: number, headers: R
   // A stream may be silent for longer than a server's idle time.
   response.socket?.setTimeout(0);
   sendHead(response, status, headers).flushHeaders();
-  return nodeSink(response);
+  return nodeSink(response, 'Content-Encoding' in headers);
+}
+
+function sendWhole(
+  response: NodeResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body?: string,
+): void {
+  const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+  sendHead(response, status, { ...headers, ...length }).end(body);
 }
 
 function sendHead(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): ServerResponse {
   // The one of HTTP/2 has the same methods, which its type does not say.
-  return (response as ServerResponse).writeHead(status, headers);
+  const sender = response as ServerResponse;
+  // What was put on the response before, by a middleware, goes with it; a `Vary` of it must not be lost to ours.
+  const vary = sender.getHeader('vary');
+  const all = vary === undefined ? headers : joinHeaders({ Vary: String(vary) }, headers);
+  return sender.writeHead(status, all);
 }

@@ -1,82 +1,122 @@
-import { encodeEvent, type EventFields } from '@tidings/wire';
-import { COMMENT } from './control-events.ts';
-import { checkInteger } from './errors.ts';
-import { SharedChunk } from './shared-chunk.ts';
+import type { EventFields } from '@tidings/wire';
+import { checkInteger, ServerError } from './errors.ts';
+import type { HeadOptions } from './head.ts';
+import { DEFAULT_KEEP_ALIVE_MS } from './keep-alive.ts';
+import { OpenStream, type EventStreamHandle } from './open-stream.ts';
 import type { Sink } from './sink.ts';
 
-/** The events of one response: an iterable, or a function that is given a signal and returns one. */
-export type EventSourceFunction = (signal: AbortSignal) => AsyncIterable<EventFields>;
+/**
+ * Makes the events of one response. Where it gives an iterable, the response ends with that; otherwise it ends with `close()`. What it
+ * throws, or its promise rejects with, breaks the response off.
+ */
+export type EventSourceFunction = (
+  stream: EventStreamHandle,
+) => AsyncIterable<EventFields> | void | Promise<AsyncIterable<EventFields> | void>;
+
+/** The events of one response: an iterable where they come from a loop, a function of a handle where they come from callbacks. */
 export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
 
-export interface EventStreamOptions {
-  /** Header fields beside those of an event stream. @default none */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** A comment after so many milliseconds without an event; 0 for none. @default 15000 */
+export interface PumpOptions {
+  /** A comment after so many milliseconds without an event; 0 for none. @default 15000, 8000 on Bun */
   readonly keepAliveMs?: number;
+  /**
+   * Bytes that may wait for the listener before the response is broken off. Only a source that does not await `send` gets there.
+   * @default 1048576
+   */
+  readonly maxBacklogBytes?: number;
 }
 
+export interface EventStreamOptions extends HeadOptions, PumpOptions {}
+
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
-export function checkStreamOptions({ keepAliveMs }: EventStreamOptions): void {
-  if (keepAliveMs !== undefined) checkInteger('keepAliveMs', keepAliveMs, 0, 2 ** 31 - 1);
+export function checkStream(source: EventStreamSource, options: PumpOptions): void {
+  if (typeof source !== 'function' && !isAsyncIterable(source)) {
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The source of an event stream is ${source === null ? 'null' : typeof source}, but must be an async iterable or a function`,
+    );
+  }
+  if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);
+  if (options.maxBacklogBytes !== undefined) checkInteger('maxBacklogBytes', options.maxBacklogBytes, 0, 2 ** 31);
 }
 
 /**
  * Writes a source's events to a sink, at the sink's pace, until either ends. When the listener goes, the signal is aborted and the
- * source is returned, so that its `finally` runs. When the source throws, the response is broken off: it must not look finished.
- * Rejects with what the source threw.
+ * source is returned at once, so that its `finally` runs: where it is suspended at a `yield` right then, where it waits for something
+ * of its own as soon as that settles. Rejects with what the source threw, after the response was broken off.
  */
-export async function pump(source: EventStreamSource, sink: Sink, options: EventStreamOptions): Promise<void> {
-  const { keepAliveMs = 15_000 } = options;
-  const aborted = new AbortController();
-  // What the loop waits for, one promise at a time: racing against one long-lived promise would keep every event's alive.
-  let drained = (): void => {};
-  let left = (): void => {};
-  sink.onDrain = () => drained();
-  sink.onClose = () => {
-    aborted.abort();
-    drained();
-    left();
-  };
-  sink.write(COMMENT);
-  let quiet = false;
-  const beat = (): void => {
-    if (quiet && !sink.needsDrain) sink.write(COMMENT);
-    quiet = true;
-  };
-  const keepAlive = keepAliveMs > 0 ? setInterval(beat, keepAliveMs) : undefined;
-
-  let iterator: AsyncIterator<EventFields> | undefined;
+export async function pump(
+  source: EventStreamSource,
+  sink: Sink,
+  options: PumpOptions = {},
+  lastEventId: string = '',
+): Promise<void> {
+  const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, maxBacklogBytes = 1024 * 1024 } = options;
+  const stream = new OpenStream(sink, { keepAliveMs, maxBacklogBytes, lastEventId });
+  const reading = new Reading(stream);
+  reading.start(source).catch((error: unknown) => stream.fail(error));
   try {
-    iterator = (typeof source === 'function' ? source(aborted.signal) : source)[Symbol.asyncIterator]();
-    while (!aborted.signal.aborted) {
-      const next = iterator.next();
-      const step = await new Promise<IteratorResult<EventFields> | undefined>((resolve, reject) => {
-        left = () => resolve(undefined);
-        // Who has left no longer hears of a failure, so it is not an unhandled one.
-        next.then(resolve, reject);
-        if (aborted.signal.aborted) left();
-      });
-      if (!step) return;
+    await stream.over;
+  } finally {
+    reading.stop();
+  }
+}
+
+/** The way of a source's events into an open stream. */
+class Reading {
+  readonly #stream: OpenStream;
+  #iterator: AsyncIterator<EventFields> | undefined;
+  #stopped = false;
+
+  constructor(stream: OpenStream) {
+    this.#stream = stream;
+  }
+
+  /** Rejects with what the source throws. May never settle where the source does not, once it has been stopped. */
+  async start(source: EventStreamSource): Promise<void> {
+    const made = typeof source === 'function' ? await source(this.#stream) : source;
+    // A function that gives no iterable ends the stream itself.
+    if (!isAsyncIterable(made)) return;
+    const iterator = made[Symbol.asyncIterator]();
+    this.#iterator = iterator;
+    while (!this.#stopped) {
+      const step = await this.#next(iterator);
+      if (this.#stopped) return;
       if (step.done) {
-        iterator = undefined;
-        sink.end();
+        this.#stream.close();
         return;
       }
-      sink.write(SharedChunk.fromText(encodeEvent(step.value)));
-      quiet = false;
-      if (sink.needsDrain && !aborted.signal.aborted) {
-        await new Promise<void>((resolve) => {
-          drained = resolve;
-        });
-      }
+      await this.#stream.send(step.value);
     }
-  } catch (error) {
-    sink.destroy();
-    throw error;
-  } finally {
-    clearInterval(keepAlive);
-    aborted.abort();
-    // Not awaited: a source that is busy ends when it is done, the response has ended already.
-    iterator?.return?.()?.catch(() => {});
+    this.#return();
   }
+
+  /** Ends the source, once. Its promise is not waited for: a source that is busy ends when it is done. */
+  stop(): void {
+    this.#stopped = true;
+    this.#return();
+  }
+
+  async #next(iterator: AsyncIterator<EventFields>): Promise<IteratorResult<EventFields>> {
+    let over = true;
+    try {
+      const step = await iterator.next();
+      over = step.done === true;
+      return step;
+    } finally {
+      // What has ended by itself is not to be returned.
+      if (over) this.#iterator = undefined;
+    }
+  }
+
+  #return(): void {
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    // Nobody is there to hear of what it throws now.
+    void (async () => iterator?.return?.())().catch(() => {});
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<EventFields> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

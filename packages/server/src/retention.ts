@@ -22,11 +22,11 @@ export interface LogRetention extends Retention {
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` for a bound that is not a non-negative safe integer */
-export function checkRetention(retention: LogRetention): LogRetention {
+export function checkRetention<R extends LogRetention>(retention: R, option = 'retention'): R {
   for (const bounds of [retention, ...(retention.perTopic ?? [])]) {
     for (const name of ['maxAgeMs', 'maxEvents', 'maxBytes'] as const) {
       const value = bounds[name];
-      if (value !== undefined) checkInteger(`retention.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
+      if (value !== undefined) checkInteger(`${option}.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
     }
   }
   return retention;

@@ -11,18 +11,22 @@ interface CatchingUp {
   readonly sent?: string | undefined;
   /** Why the place of what it came with cannot be known: it is told so before anything else. */
   readonly misplaced?: GapReason | undefined;
+  /** It left its cohort because its backlog had passed the cap. */
+  readonly slow?: boolean | undefined;
 }
 
 /**
  * Where a subscriber is in its life:
  * - `reading`: catching up, a page of the log has been asked for;
  * - `draining`: catching up, its transport has more than it can take;
+ * - `held`: given nothing until its rights are known again;
  * - `live`: in its cohort, written to in lockstep, its position is the cohort's;
  * - `ended`: gone.
  */
 export type SubscriberState =
   | (CatchingUp & { readonly phase: 'reading' })
   | (CatchingUp & { readonly phase: 'draining' })
+  | (CatchingUp & { readonly phase: 'held' })
   | { readonly phase: 'live' }
   | { readonly phase: 'ended' };
 
@@ -33,6 +37,10 @@ export type SubscriberInput =
   | { readonly type: 'drain' }
   /** A live subscriber's backlog has passed its cap; its cohort has been written to up to `flushed`. */
   | { readonly type: 'overflow'; readonly flushed: number; readonly needsDrain: boolean }
+  /** Its rights are no longer known; the cohorts have been written to up to `flushed`. */
+  | { readonly type: 'hold'; readonly flushed: number }
+  /** Its rights are known again; the cohorts have been written to up to `flushed`. */
+  | { readonly type: 'release'; readonly flushed: number; readonly needsDrain: boolean }
   | { readonly type: 'end' };
 
 export type SubscriberAction =
@@ -102,7 +110,7 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
       if (isAhead(page, flushed)) return { state, actions: [{ type: 'read', after: state.position }] };
       // The seam: everything up to where the cohorts are has been written here too, and no more, so from here on all get the same.
       if (page.through === flushed) return joining();
-      const next: CatchingUp = { position: page.through, told: page.trimmedThrough };
+      const next: CatchingUp = { position: page.through, told: page.trimmedThrough, slow: state.slow };
       if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
       return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: page.through }] };
     }
@@ -111,7 +119,7 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
       return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
     case 'overflow': {
       if (state.phase !== 'live') return { state, actions: [] };
-      const next: CatchingUp = { position: input.flushed, told: input.flushed };
+      const next: CatchingUp = { position: input.flushed, told: input.flushed, slow: true };
       if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
       // A transport that still takes more will not say when it has drained.
       return {
@@ -119,6 +127,20 @@ export function transition(state: SubscriberState, input: SubscriberInput): Subs
         actions: [{ type: 'leave' }, { type: 'read', after: next.position }],
       };
     }
+    case 'hold': {
+      if (state.phase === 'live') {
+        const next: CatchingUp = { position: input.flushed, told: input.flushed };
+        return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
+      }
+      // A page that is on its way is for rights that may be gone.
+      return { state: { ...state, phase: 'held' }, actions: [] };
+    }
+    case 'release':
+      if (state.phase !== 'held') return { state, actions: [] };
+      // Nothing came meanwhile, so there is no page to read.
+      if (state.position === input.flushed && !state.misplaced) return joining();
+      if (input.needsDrain) return { state: { ...state, phase: 'draining' }, actions: [] };
+      return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
   }

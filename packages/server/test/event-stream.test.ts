@@ -1,7 +1,7 @@
 import { bodySink, Channel, eventStream, ServerError, SharedChunk, type EventStreamSource } from '@tidings/server';
 import { decodeEventStream, type EventFields } from '@tidings/wire';
 import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { deferred } from './deferred.ts';
 import { halted, until } from './test-server.ts';
 
@@ -27,17 +27,50 @@ describe('eventStream for a Request', () => {
     expect(await response.text()).toBe(':\n\nevent: added\nid: 1\ndata: a\ndata: b\n\ndata: 2\n\n');
   });
 
-  test('breaks the body off when the source throws', async () => {
-    const response = eventStream(REQUEST, async function* () {
+  test('breaks the body off when the source throws, and tells onError', async () => {
+    const { promise, resolve } = deferred<unknown>();
+    const failure = new Error('the source broke');
+    const source = async function* (): AsyncGenerator<EventFields> {
       yield { data: '1' };
-      throw new Error('the source broke');
-    });
+      throw failure;
+    };
+    const response = eventStream(REQUEST, source, { onError: resolve });
     await expect(response.text()).rejects.toThrow('broken off');
+    expect(await promise).toBe(failure);
+  });
+
+  test('tells the console where there is no onError, and of an onError that fails', async () => {
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const failure = new Error('the source broke');
+    const another = new Error('onError broke');
+    const source = (): never => {
+      throw failure;
+    };
+    await expect(eventStream(REQUEST, source).text()).rejects.toThrow('broken off');
+    const onError = (): never => {
+      throw another;
+    };
+    await expect(eventStream(REQUEST, source, { onError }).text()).rejects.toThrow('broken off');
+    await until(() => told.mock.calls.length === 2);
+    expect(told.mock.calls).toEqual([[failure], [another]]);
+    told.mockRestore();
+  });
+
+  test.each([
+    ['HEAD', 200],
+    ['OPTIONS', 204],
+  ])('answers %s without its source', (method, status) => {
+    let asked = false;
+    const source = (): void => {
+      asked = true;
+    };
+    const response = eventStream(new Request('http://test/', { method }), source);
+    expect([response.status, response.body, asked]).toEqual([status, null, false]);
   });
 
   test('runs the source’s finally when the body is cancelled', async () => {
     const { promise: finished, resolve } = deferred();
-    const response = eventStream(REQUEST, async function* (signal) {
+    const response = eventStream(REQUEST, async function* ({ signal }) {
       try {
         yield { data: '1' };
         await once(signal, 'abort');
@@ -56,7 +89,7 @@ describe('eventStream for a Request', () => {
     const controller = new AbortController();
     if (when === 'before') controller.abort();
     const request = new Request('http://test/', { signal: controller.signal });
-    const source: EventStreamSource = (signal) => {
+    const source: EventStreamSource = ({ signal }) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve());
       return (async function* (): AsyncGenerator<EventFields> {

@@ -21,6 +21,8 @@ interface Setting {
   readonly maxBacklogBytes: number;
   readonly highWaterMark: number;
   readonly drainMode: DrainMode;
+  readonly overflow: 'catch-up' | 'evict';
+  readonly latestByKey: boolean;
 }
 
 interface NewModelEvent {
@@ -28,6 +30,7 @@ interface NewModelEvent {
   readonly private: boolean;
   readonly id: string | undefined;
   readonly size: number;
+  readonly key: string;
 }
 
 type Step =
@@ -40,7 +43,7 @@ type Step =
       readonly choice: number;
     }
   | { readonly type: 'take'; readonly who: number; readonly count: number }
-  | { readonly type: 'leave' | 'come back' | 'take all'; readonly who: number }
+  | { readonly type: 'leave' | 'come back' | 'take all' | 'hold' | 'release'; readonly who: number }
   | { readonly type: 'tick' | 'microtasks' | 'hand over' | 'sweep' | 'trim' }
   | { readonly type: 'answer'; readonly which: number }
   | { readonly type: 'wait'; readonly ms: number };
@@ -57,6 +60,8 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   maxBacklogBytes: fc.constantFrom(0, 50, 200, 1000),
   highWaterMark: fc.constantFrom(1, 60, 200, 1000),
   drainMode: fc.constantFrom<DrainMode[]>('empty', 'room'),
+  overflow: fc.constantFrom('catch-up', 'catch-up', 'evict'),
+  latestByKey: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
 });
 
 const newEvent: fc.Arbitrary<NewModelEvent> = fc.record({
@@ -70,6 +75,7 @@ const newEvent: fc.Arbitrary<NewModelEvent> = fc.record({
     { weight: 1, arbitrary: fc.constantFrom('x', 'y', 'other.3') },
   ),
   size: fc.constantFrom(0, 0, 20, 400),
+  key: fc.constantFrom('k', 'l', 'm', 'n'),
 });
 
 const who = fc.nat({ max: LISTENERS - 1 });
@@ -94,6 +100,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 5, arbitrary: fc.record({ type: fc.constant('take' as const), who, count: fc.nat({ max: 200 }) }) },
   { weight: 5, arbitrary: fc.record({ type: fc.constantFrom('leave', 'come back', 'come back', 'take all'), who }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('hold', 'release', 'release'), who }) },
   {
     weight: 13,
     arbitrary: fc.record({
@@ -116,17 +123,19 @@ class Model {
   constructor(options: Setting) {
     this.#setting = options;
     const now = (): number => this.#now;
-    const published = new Published(EPOCH, options.retention);
-    this.#base = new MemoryLog({ retention: options.retention, now, epoch: EPOCH });
-    const log = new ScriptedLog({ ...options, log: this.#base, published });
+    const published = new Published(EPOCH, options.retention, options.latestByKey);
+    const { retention, latestByKey } = options;
+    this.#base = new MemoryLog({ retention, now, epoch: EPOCH, latestByKey });
+    const log = new ScriptedLog({ ...options, log: this.#base, published, now });
     const fanOut = new FanOut(log, {
       maxBacklogBytes: options.maxBacklogBytes,
+      overflow: options.overflow,
       keepAliveMs: 1000,
       now,
       schedule: (run) => this.#scheduled.push(run),
     });
     const { highWaterMark, drainMode } = options;
-    this.world = { published, log, fanOut, highWaterMark, drainMode, failures: [] };
+    this.world = { published, now, log, fanOut, highWaterMark, drainMode, failures: [] };
   }
 
   async run(script: readonly Step[]): Promise<void> {
@@ -134,6 +143,12 @@ class Model {
       this.world.published.step += 1;
       await this.#step(next);
       this.#check();
+    }
+    await this.#settle();
+    // Who is held is given nothing, and who was evicted has to come back.
+    for (const listener of this.#listeners) {
+      listener?.release();
+      listener?.connect();
     }
     await this.#settle();
     await this.#checkAllMoved();
@@ -153,6 +168,10 @@ class Model {
       }
       case 'come back':
         return this.#listeners[next.who]?.connect();
+      case 'hold':
+        return this.#listeners[next.who]?.hold();
+      case 'release':
+        return this.#listeners[next.who]?.release();
       case 'leave':
         return this.#listeners[next.who]?.leave();
       case 'take':
@@ -181,9 +200,9 @@ class Model {
 
   #publish(events: readonly NewModelEvent[]): void {
     const { published, failures } = this.world;
-    const batch = events.map(({ topics, id, size, private: isPrivate }, index): NewEvent => {
+    const batch = events.map(({ topics, id, size, key, private: isPrivate }, index): NewEvent => {
       const data = `${published.head + 1 + index}${' '.repeat(size)}`;
-      return { topics, private: isPrivate, fields: id === undefined ? { data } : { data, id } };
+      return { topics, private: isPrivate, latestKey: key, fields: id === undefined ? { data } : { data, id } };
     });
     // First the list: with a log that answers at once, listeners may be written to while it is being appended to.
     published.append(batch, this.#now);
@@ -253,7 +272,7 @@ class Model {
   async #checkAllLive(): Promise<void> {
     const { log } = this.world;
     const { length } = log.reads;
-    const last = TOPICS.map((topic) => ({ topics: [topic], private: false, id: undefined, size: 0 }));
+    const last = TOPICS.map((topic) => ({ topics: [topic], private: false, id: undefined, size: 0, key: topic }));
     for (const events of [[], last]) {
       if (events.length > 0) this.#publish(events);
       await this.#settle();

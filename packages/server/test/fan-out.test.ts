@@ -76,7 +76,8 @@ describe('a tick', () => {
         },
       });
     const rig = new Rig({ wrap: count });
-    for (let n = 0; n < 40; n += 1) await rig.listen({ lastEventId: 'earliest' });
+    for (let n = 1; n <= 40; n += 1) await rig.publish('a', String(n));
+    for (let n = 0; n < 40; n += 1) await rig.listen({ lastEventId: `e.${n}` });
     await rig.tick();
     expect(reads).toBe(32);
     await rig.tick();
@@ -112,7 +113,7 @@ describe('a listener', () => {
   });
 
   test('that catches up is read to at the pace of its transport, a page at a time', async () => {
-    const rig = new Rig();
+    const rig = new Rig({ maxBacklogBytes: 65_536 });
     const large = 'x'.repeat(60_000);
     await rig.publish('a', large, large, large, large, '5');
     const sink = await rig.listen({ lastEventId: 'earliest' }, VIEW, 1000);

@@ -61,3 +61,41 @@ describe('MemoryLog', () => {
     );
   });
 });
+
+describe('MemoryLog as time passes', () => {
+  test('gives nothing that has become too old, though nothing is appended', async () => {
+    let now = 0;
+    const log = new MemoryLog({ retention: { maxAgeMs: 100 }, now: () => now });
+    await log.append([{ topics: ['a'], fields: { data: '1', id: 'one' } }]);
+    now = 50;
+    await log.append([EVENT]);
+    now = 101;
+    expect(await log.find('one')).toBeUndefined();
+    expect(await log.beforeLast(ALL, 5)).toBe(1);
+    const page = await log.read({ selection: ALL, after: 0, through: 2, maxBytes: 1e6 });
+    expect([page.entries.map(({ seq }) => seq), page.trimmedThrough]).toEqual([[2], 1]);
+    now = 151;
+    expect([...log.topics()]).toEqual([]);
+  });
+
+  test('keeps the newest of each key where it is to, and no gap is told for the others', async () => {
+    const log = new MemoryLog({ latestByKey: true, retention: { maxEvents: 2 } });
+    const put = (data: string, latestKey: string, id?: string): Promise<unknown> =>
+      log.append([{ topics: ['a'], latestKey, fields: id === undefined ? { data } : { data, id } }]);
+    await put('1', 'x', 'one');
+    await put('2', 'y');
+    await put('3', 'x');
+    const through = async (): Promise<[number[], number]> => {
+      const page = await log.read({ selection: ALL, after: 0, through: log.head().seq, maxBytes: 1e6 });
+      return [page.entries.map(({ seq }) => seq), page.trimmedThrough];
+    };
+    expect(await through()).toEqual([[2, 3], 0]);
+    expect(await log.find('one')).toBeUndefined();
+    await put('4', 'z');
+    // The bound still holds, and what it takes away is told.
+    expect(await through()).toEqual([[3, 4], 2]);
+    await put('5', 'y');
+    await put('6', 'y');
+    expect(await through()).toEqual([[4, 6], 3]);
+  });
+});

@@ -10,6 +10,7 @@ import type { EventFields } from '@tidings/wire';
 import { once } from 'node:events';
 import {
   connect,
+  constants,
   createServer,
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -94,7 +95,7 @@ describe('eventStream on HTTP/2', () => {
   test('runs the source’s finally and fulfils when the listener goes', async () => {
     let finished = false;
     const outcome = deferred();
-    await using pair = await serve(outcome, async function* (signal): AsyncGenerator<EventFields> {
+    await using pair = await serve(outcome, async function* ({ signal }): AsyncGenerator<EventFields> {
       try {
         yield { data: '1' };
         await once(signal, 'abort');
@@ -107,6 +108,28 @@ describe('eventStream on HTTP/2', () => {
     stream.close();
     await expect(outcome.promise).resolves.toBeUndefined();
     await until(() => finished);
+  });
+
+  test.each([
+    ['CANCEL', constants.NGHTTP2_CANCEL],
+    ['INTERNAL_ERROR', constants.NGHTTP2_INTERNAL_ERROR],
+    ['ENHANCE_YOUR_CALM', constants.NGHTTP2_ENHANCE_YOUR_CALM],
+  ])('fulfils when the listener resets its stream with %s', async (_name, code) => {
+    const outcome = deferred();
+    const reading = deferred();
+    await using pair = await serve(outcome, async function* ({ signal }): AsyncGenerator<EventFields> {
+      try {
+        yield { data: '1' };
+        await once(signal, 'abort');
+      } finally {
+        reading.resolve();
+      }
+    });
+    const { stream } = await pair.get();
+    await once(stream, 'data');
+    stream.close(code);
+    await expect(outcome.promise).resolves.toBeUndefined();
+    await reading.promise;
   });
 
   test('stops the source while the listener does not read, and then gives it everything', async () => {

@@ -1,7 +1,14 @@
 import { ServerError } from '@tidings/server';
-import { eventStream, startResponse, type EventStreamOptions, type EventStreamSource } from '@tidings/server/node';
+import {
+  eventStream,
+  startResponse,
+  type EventStreamHandle,
+  type EventStreamOptions,
+  type EventStreamSource,
+} from '@tidings/server/node';
 import { decodeEventStream, type EventFields, type EventMessage } from '@tidings/wire';
 import { once } from 'node:events';
+import { createGzip } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { deferred } from './deferred.ts';
 import { halted, parseChunked, TestServer, until } from './test-server.ts';
@@ -31,7 +38,7 @@ function waiting(...events: EventFields[]): {
 } {
   const { promise, resolve } = deferred();
   let asked = 0;
-  const source = async function* (signal: AbortSignal): AsyncGenerator<EventFields> {
+  const source = async function* ({ signal }: EventStreamHandle): AsyncGenerator<EventFields> {
     try {
       for (const event of events) {
         asked += 1;
@@ -343,5 +350,108 @@ describe('eventStream on HTTP/1.0', () => {
     client.socket.destroy();
     await expect(outcomes[0]).resolves.toBeUndefined();
     await finished;
+  });
+
+  test('resets the connection when the source throws, because its end alone would look like that of the response', async () => {
+    const outcomes: Promise<void>[] = [];
+    await using server = await serve(outcomes, async function* () {
+      yield { data: '1' };
+      throw new Error('the source broke');
+    });
+    const client = server.connect();
+    const errors: string[] = [];
+    client.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
+    client.get('/', { version: '1.0' });
+    await client.closed;
+    await expect(outcomes[0]).rejects.toThrow('the source broke');
+    expect(errors).toEqual(['ECONNRESET']);
+  });
+});
+
+describe('a response that others have their hands on', () => {
+  test('keeps the header fields that were put on it before, every Vary included', async () => {
+    await using server = await TestServer.listen((request, response) => {
+      response.setHeader('Vary', 'Accept-Encoding');
+      response.setHeader('Set-Cookie', ['a=1', 'b=2']);
+      const cors = { origins: ['https://a.example'] };
+      void eventStream(request, response, numbers(1), { cors });
+    });
+    const { headers } = await fetch(server.url);
+    expect(headers.get('vary')).toBe('Accept-Encoding, Origin');
+    expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+  });
+
+  test('is written through its own methods where a middleware codes it, and is flushed', async () => {
+    const outcomes: Promise<void>[] = [];
+    const { source } = waiting({ data: '1' });
+    await using server = await TestServer.listen((request, response) => {
+      // What compression middleware does: it announces a coding and has its own write, end and flush.
+      const gzip = createGzip();
+      const write = response.write.bind(response);
+      gzip.on('data', (chunk: Buffer) => write(chunk));
+      response.setHeader('Content-Encoding', 'gzip');
+      Object.assign(response, {
+        write: (chunk: Uint8Array) => gzip.write(chunk),
+        flush: () => gzip.flush(),
+      });
+      outcomes.push(eventStream(request, response, source));
+    });
+    const left = new AbortController();
+    const { body } = await fetch(server.url, { signal: left.signal });
+    for await (const event of decodeEventStream(body!)) {
+      expect(event.data).toBe('1');
+      break;
+    }
+    left.abort();
+    await outcomes[0];
+  });
+
+  test('is not written to any more when somebody else has ended it', async () => {
+    const outcomes: Promise<void>[] = [];
+    const go = deferred();
+    await using server = await TestServer.listen((request, response) => {
+      outcomes.push(
+        eventStream(request, response, async function* () {
+          yield { data: '1' };
+          await go.promise;
+          yield { data: '2' };
+        }),
+      );
+      request.socket.once('data', () => {
+        response.end();
+        go.resolve();
+      });
+    });
+    const client = server.connect();
+    client.get();
+    await client.until('data: 1');
+    client.get('/second');
+    await outcomes[0];
+    await client.until('0\r\n\r\n');
+    expect(parseChunked(client.received).body).toBe(':\n\ndata: 1\n\n');
+  });
+});
+
+describe('the door of eventStream', () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ['a source that is none', { source: [1] }, 'The source of an event stream is object'],
+    ['a header of the connection', { headers: { Connection: 'keep-alive' } }, '"Connection" of the option headers'],
+    ['another content type', { headers: { 'content-type': 'text/plain' } }, '"content-type" of the option headers'],
+    ['a header value that would forge', { headers: { 'X-A': 'a\r\nX-B: b' } }, '"X-A" of the option headers'],
+    ['a header name that is none', { headers: { 'X A': 'a' } }, '"X A" of the option headers'],
+    ['headers that are no plain object', { headers: new Headers() }, 'must be a plain object'],
+    ['a backlog below zero', { maxBacklogBytes: -1 }, 'maxBacklogBytes is -1'],
+    ['origins that are none', { cors: { origins: ['https://a.example/path'] } }, 'cors.origins has'],
+  ])('refuses %s and leaves the request to be answered', async (_name, { source, ...options }, message) => {
+    const { promise, resolve } = deferred<unknown>();
+    await using server = await TestServer.listen((request, response) => {
+      const given = (source ?? numbers(1)) as EventStreamSource;
+      eventStream(request, response, given, options as EventStreamOptions).catch((error: unknown) => {
+        resolve(error);
+        response.writeHead(500).end();
+      });
+    });
+    expect((await fetch(server.url)).status).toBe(500);
+    expect(await promise).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) });
   });
 });

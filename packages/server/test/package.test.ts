@@ -9,9 +9,14 @@ import { describe, expect, test } from 'vitest';
 
 const FOLDER = join(import.meta.dirname, '..');
 const README = readFileSync(join(FOLDER, 'README.md'), 'utf8');
-const [oneResponse = '', channel = '', contract = ''] = [...README.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(
-  ([, code]) => code!,
-);
+const programs = [...README.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+
+/** The first program of the README that has the words. */
+function program(words: string): string {
+  const found = programs.find((code) => code.includes(words));
+  if (found === undefined) throw new Error(`The README has no program with ${words}`);
+  return found;
+}
 
 /** Runs a program from where it finds the package, on a port of the system's choice, which it prints. */
 function run(code: string, ...args: string[]): ChildProcess {
@@ -21,9 +26,9 @@ function run(code: string, ...args: string[]): ChildProcess {
   return child;
 }
 
-async function answer(child: ChildProcess): Promise<Response> {
+async function answer(child: ChildProcess, init: RequestInit = {}): Promise<Response> {
   const [port] = (await once(child.stdout!, 'data')) as [Buffer];
-  return await fetch(`http://127.0.0.1:${port.toString().trim()}/`);
+  return await fetch(`http://127.0.0.1:${port.toString().trim()}/`, init);
 }
 
 describe('the package', () => {
@@ -94,21 +99,22 @@ describe('the README', () => {
     };
     const all = [
       ...options('pump.ts', 'EventStreamOptions'),
-      ...options('channel.ts', 'ChannelOptions'),
-      ...options('fan-out.ts', 'FanOutOptions').filter((option) => option !== 'schedule'),
+      ...options('head.ts', 'HeadOptions'),
+      ...options('channel-options.ts', 'ChannelOptions'),
+      ...options('fan-out-options.ts', 'FanOutOptions').filter((option) => option !== 'schedule'),
     ];
     expect(all.length).toBeGreaterThan(6);
     expect(all.filter((option) => !README.includes(`| \`${option}\` |`))).toEqual([]);
   });
 
   test('has a program that counts down', async () => {
-    const child = run(oneResponse);
+    const child = run(program('lift-off'));
     expect(await (await answer(child)).text()).toContain('event: count\ndata: 1\n\ndata: lift-off\n\n');
     child.kill();
   });
 
   test('has a program that ticks', async () => {
-    const child = run(channel);
+    const child = run(program('new Channel()'));
     const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (!/id: .+\nevent: tick\ndata: 20.+\n\n/.test(text)) text += (await reader.read()).value;
@@ -116,8 +122,29 @@ describe('the README', () => {
     child.kill();
   });
 
+  test('has a program that gives a listener its own events', async () => {
+    const refused = run(program('authorize(request)'));
+    const { status, headers } = await answer(refused);
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+    refused.kill();
+    const child = run(program('authorize(request)'));
+    const { body } = await answer(child, { headers: { Authorization: 'Bearer s3cret' } });
+    const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (text.split('"to":"ada"').length < 3) text += (await reader.read()).value;
+    expect(text).not.toContain('bob');
+    child.kill();
+  });
+
+  test('has every diagnostics name', () => {
+    const source = readFileSync(join(FOLDER, 'src/channel-diagnostics.ts'), 'utf8');
+    const names = [...source.matchAll(/open\('(\w+)'\)/g)].map(([, name]) => name!);
+    expect(names.length).toBeGreaterThan(8);
+    expect(names.filter((name) => !README.includes(`| \`tidings:channel:${name}\` |`))).toEqual([]);
+  });
+
   test('has a program that runs the contract suite', async () => {
-    const child = run(contract, '--test-reporter=tap');
+    const child = run(program('eventLogContract'), '--test-reporter=tap');
     let output = '';
     child.stdout!.on('data', (chunk) => {
       output += String(chunk);

@@ -14,6 +14,7 @@ const LIVE: SubscriberState = { phase: 'live' };
 const ENDED: SubscriberState = { phase: 'ended' };
 const READING: SubscriberState = { phase: 'reading', position: 5, told: 5 };
 const DRAINING: SubscriberState = { phase: 'draining', position: 5, told: 5 };
+const HELD: SubscriberState = { phase: 'held', position: 5, told: 5 };
 
 function page(through: number, options: { trimmedThrough?: number; seqs?: number[] } = {}): LogPage {
   const { trimmedThrough = 0, seqs = [] } = options;
@@ -22,6 +23,10 @@ function page(through: number, options: { trimmedThrough?: number; seqs?: number
 
 function pageInput(answer: LogPage, flushed: number, needsDrain = false): SubscriberInput {
   return { type: 'page', page: answer, flushed, needsDrain };
+}
+
+function released(flushed: number, needsDrain = false): SubscriberInput {
+  return { type: 'release', flushed, needsDrain };
 }
 
 describe('transition', () => {
@@ -80,16 +85,47 @@ describe('transition', () => {
       'leaves its cohort and waits when its backlog passes the cap',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: true },
-      { phase: 'draining', position: 7, told: 7 },
+      { phase: 'draining', position: 7, told: 7, slow: true },
       [{ type: 'leave' }],
     ],
     [
       'leaves its cohort and reads at once when the transport will not say that it has drained',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: false },
-      { phase: 'reading', position: 7, told: 7 },
+      { phase: 'reading', position: 7, told: 7, slow: true },
       [{ type: 'leave' }, { type: 'read', after: 7 }],
     ],
+    [
+      'is known to have been slow until it is live again',
+      { ...READING, slow: true },
+      pageInput(page(8), 9),
+      { phase: 'reading', position: 8, told: 0, slow: true },
+      [{ type: 'read', after: 8 }],
+    ],
+    [
+      'leaves its cohort when it is held',
+      LIVE,
+      { type: 'hold', flushed: 7 },
+      { ...HELD, position: 7, told: 7 },
+      [{ type: 'leave' }],
+    ],
+    ['gives up the page that it waits for when it is held', READING, { type: 'hold', flushed: 7 }, HELD, []],
+    ['keeps its place when it is held while it waits', DRAINING, { type: 'hold', flushed: 7 }, HELD, []],
+    ['ignores a page while it is held', HELD, pageInput(page(9), 9), HELD, []],
+    ['ignores a drain while it is held', HELD, { type: 'drain' }, HELD, []],
+    ['ends while it is held', HELD, { type: 'end' }, ENDED, []],
+    ['joins at once when it is released and nothing has come', HELD, released(5), LIVE, [{ type: 'join' }]],
+    ['reads what has come when it is released', HELD, released(7), READING, [{ type: 'read', after: 5 }]],
+    ['waits for its transport when it is released', HELD, released(7, true), DRAINING, []],
+    [
+      'is told that its cursor is misplaced though nothing has come when it is released',
+      { ...HELD, misplaced: 'unknown' },
+      released(5),
+      { ...READING, misplaced: 'unknown' },
+      [{ type: 'read', after: 5 }],
+    ],
+    ['ignores a release while it is live', LIVE, released(7), LIVE, []],
+    ['is not changed by being held after its end', ENDED, { type: 'hold', flushed: 7 }, ENDED, []],
     ['leaves its cohort at its end', LIVE, { type: 'end' }, ENDED, [{ type: 'leave' }]],
     ['has no cohort to leave while it reads', READING, { type: 'end' }, ENDED, []],
     ['has no cohort to leave while it waits', DRAINING, { type: 'end' }, ENDED, []],

@@ -93,6 +93,20 @@ export class RawClient {
     while (!this.#end.endsWith(text)) await this.#change(text);
   }
 
+  /** Waits until a condition on all that has come holds. */
+  async untilTrue(condition: (received: string) => boolean, text: string): Promise<void> {
+    while (!condition(this.received)) await this.#change(text);
+  }
+
+  /** Waits until what has come ends with a short text, or the connection is closed. */
+  async untilEndOrClosed(text: string): Promise<void> {
+    while (!this.#end.endsWith(text) && !this.socket.closed) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
   async #change(text: string): Promise<void> {
     if (this.socket.closed) throw new Error(`The connection was closed before ${JSON.stringify(text)} came`);
     await new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@ import type { EventMessage } from './event.ts';
 /**
  * Decodes a whole event stream at the pace of its consumer: a chunk is read when the events of the one before have been
  * taken. Where the consumer breaks off, and where the stream cannot be decoded, the source is cancelled. An error of the
- * source, of decoding or of a handler is thrown after the events before it. The result can be iterated once.
+ * source or of decoding is thrown after the events before it, what a handler throws after the events of its chunk. The result can be iterated once.
  *
  * @throws {EventStreamError} at the call `ERR_INVALID_SOURCE` and `ERR_INVALID_OPTION`; in the iteration what
  * {@link EventStreamDecoder.write} throws

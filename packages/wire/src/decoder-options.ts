@@ -1,4 +1,4 @@
-import { type EventStreamError, found, refusal } from './errors.ts';
+import { refuse } from './errors.ts';
 import type { EventMessage } from './event.ts';
 
 /** Keeps a stream that never ends a line, or never ends a block, from filling the memory: 16 MiB. */
@@ -33,8 +33,10 @@ export interface EventStreamOptions {
    */
   lastEventId?: string | undefined;
   /**
-   * The most bytes that one line, together with what is already buffered for its block, may have: an integer of at least 1.
-   * Comments and unknown fields count only as their own line, a buffered data line with its line end.
+   * The most bytes that one line, together with what the lines before it gave to its block, may have: an integer of at least 1.
+   * Comments and unknown fields count only as their own line, a data line with its line end. A character counts as its UTF-16
+   * units, never more than its bytes: no event within the limit is refused, and one of wide characters may have up to three
+   * times as many bytes.
    *
    * @default DEFAULT_MAX_EVENT_BYTES (16 MiB)
    */
@@ -46,21 +48,27 @@ export interface EventStreamDecoderOptions extends EventStreamOptions {
   onEvent: (event: EventMessage) => void;
 }
 
+const TYPES = {
+  onEvent: 'function',
+  onRetry: 'function',
+  onComment: 'function',
+  onId: 'function',
+  lastEventId: 'string',
+  maxEventBytes: 'number',
+} as const;
+
 /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
-export function checkDecoderOptions(options: EventStreamDecoderOptions): void {
-  if (typeof options !== 'object' || options === null) throw refused('options', options, 'an object');
-  const { onEvent, onRetry, onComment, onId, lastEventId = '', maxEventBytes = 1 } = options;
-  for (const [name, handler] of Object.entries({ onEvent, onRetry, onComment, onId })) {
-    if (typeof handler !== 'function' && (handler !== undefined || name === 'onEvent')) {
-      throw refused(name, handler, 'a function');
+export function checkDecoderOptions(options: EventStreamDecoderOptions | undefined): void {
+  for (const [name, type] of Object.entries(TYPES)) {
+    const value: unknown = options?.[name as keyof typeof TYPES];
+    const isRight = type === 'number' ? Number.isSafeInteger(value) && Number(value) > 0 : typeof value === type;
+    if (!isRight && (value !== undefined || name === 'onEvent')) {
+      refuse(
+        'ERR_INVALID_OPTION',
+        'decode an event stream',
+        `${typeof value === 'number' ? value : typeof value} as options.${name}`,
+        type === 'number' ? 'an integer of at least 1' : `a ${type}`,
+      );
     }
   }
-  if (typeof lastEventId !== 'string') throw refused('lastEventId', lastEventId, 'a string');
-  if (!Number.isSafeInteger(maxEventBytes) || maxEventBytes < 1) {
-    throw refused('maxEventBytes', maxEventBytes, 'an integer of at least 1');
-  }
-}
-
-function refused(name: string, value: unknown, allowed: string): EventStreamError {
-  return refusal('ERR_INVALID_OPTION', 'decode an event stream', `${found(value)} as ${name}`, allowed);
 }

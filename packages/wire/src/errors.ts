@@ -6,7 +6,6 @@ export const EVENT_STREAM_ERROR_CODES = [
   'ERR_INVALID_OPTION',
   'ERR_INVALID_SOURCE',
   'ERR_REENTRANT_CALL',
-  'ERR_UNDELIVERED_TOO_LARGE',
 ] as const;
 
 export type EventStreamErrorCode = (typeof EVENT_STREAM_ERROR_CODES)[number];
@@ -15,16 +14,16 @@ export type EventStreamErrorCode = (typeof EVENT_STREAM_ERROR_CODES)[number];
 export class EventStreamError extends Error {
   readonly code: EventStreamErrorCode;
 
-  constructor(code: EventStreamErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: EventStreamErrorCode, message: string) {
+    super(message);
     this.name = 'EventStreamError';
     this.code = code;
   }
 }
 
-/** An error that says what was attempted, what was found and what is allowed. */
-export function refusal(code: EventStreamErrorCode, attempt: string, what: string, allowed: string): EventStreamError {
-  return new EventStreamError(code, `Cannot ${attempt}: found ${what}, allowed is ${allowed}`);
+/** Throws an error that says what was attempted, what was found and what is allowed. */
+export function refuse(code: EventStreamErrorCode, attempt: string, what: string, allowed: string): never {
+  throw new EventStreamError(code, `Cannot ${attempt}: found ${what}, allowed is ${allowed}`);
 }
 
 const SHOWN_CHARACTERS = 40;

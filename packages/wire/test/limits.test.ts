@@ -40,27 +40,36 @@ describe('maxEventBytes', () => {
     { what: 'a type and data within it', input: 'event: 1234\ndata: 1\n\n', max: 11, events: 1, failed: false },
     { what: 'an id and data past it', input: 'id: 12345\ndata: 1\n\n', max: 11, events: 0, failed: true },
     {
-      what: 'types in place of each other',
+      what: 'types in place of each other, which count all',
       input: `${'event: 123\n'.repeat(9)}data: 1\n\n`,
-      max: 13,
+      max: 34,
       events: 1,
       failed: false,
     },
     {
-      what: 'ids in place of each other',
+      what: 'ids in place of each other past it',
       input: `${'id: 123\n'.repeat(9)}data: 1\n\n`,
-      max: 11,
-      events: 1,
-      failed: false,
+      max: 33,
+      events: 0,
+      failed: true,
     },
     { what: 'a long comment', input: ': 3456789012\n', max: 10, events: 0, failed: true },
     { what: 'a long unknown field', input: 'unknown: 012\n', max: 10, events: 0, failed: true },
     { what: 'comments without end', input: `data: 1\n${': 345678\n'.repeat(40)}\n`, max: 10, events: 1, failed: false },
     { what: 'a comment after buffered data', input: 'data: 12\n: 34567\n', max: 9, events: 0, failed: true },
-    { what: 'characters of three bytes within it', input: 'data: 語\ndata: é\n\n', max: 12, events: 1, failed: false },
-    { what: 'characters of three bytes past it', input: 'data: 語é\ndata\n\n', max: 9, events: 0, failed: true },
-    { what: 'characters of four bytes within it', input: 'data: 😀\n\n', max: 10, events: 1, failed: false },
-    { what: 'characters of four bytes past it', input: 'data: 😀\n\n', max: 9, events: 0, failed: true },
+    { what: 'an unfinished comment after data', input: 'data: 12\n: 34567', max: 9, events: 0, failed: true },
+    {
+      what: 'unknown fields without end',
+      input: `data: 1\n${'x: 4567\n'.repeat(40)}\n`,
+      max: 9,
+      events: 1,
+      failed: false,
+    },
+    { what: 'an empty line after data that fills it', input: 'data\n\n', max: 4, events: 1, failed: false },
+    { what: 'characters of three bytes within it', input: 'data: 語\ndata: é\n\n', max: 9, events: 1, failed: false },
+    { what: 'characters of three bytes past it', input: 'data: 語é\ndata\n\n', max: 6, events: 0, failed: true },
+    { what: 'characters of four bytes within it', input: 'data: 😀\n\n', max: 8, events: 1, failed: false },
+    { what: 'characters of four bytes past it', input: 'data: 😀\n\n', max: 7, events: 0, failed: true },
     { what: 'blocks that do not add up', input: 'data: 12\n\n'.repeat(20), max: 10, events: 20, failed: false },
     { what: 'a leading BOM', input: '\ufeff:\n', max: 1, events: 0, failed: false },
   ])('$what: $failed at a limit of $max', ({ input, max, events, failed }) => {
@@ -70,16 +79,16 @@ describe('maxEventBytes', () => {
   test('a malformed byte counts as its U+FFFD, whatever it is read together with', () => {
     const bytes = bytesOf('data: \xc3\xa9\ndata: \xff\xff\xff\n\n');
     for (const chunks of chunkings(bytes)) {
-      expect(record(chunks, { maxEventBytes: 18 }).reports).toHaveLength(1);
-      expect(record(chunks, { maxEventBytes: 17 }).reports).toEqual([tooLarge]);
+      expect(record(chunks, { maxEventBytes: 11 }).reports).toHaveLength(1);
+      expect(record(chunks, { maxEventBytes: 10 }).reports).toEqual([tooLarge]);
     }
   });
 
-  test.each([8, 5_000])('many lines are counted to the byte, in chunks of %i lines', (lines) => {
-    // 20,000 lines of 3 bytes of data; the last one is also counted as a line, with its name
+  test.each([8, 5_000])('many lines are counted exactly, in chunks of %i lines', (lines) => {
+    // 20,000 lines of 2 characters of data; the last one is also counted as a line, with its name
     const chunk = 'data: é\n'.repeat(lines);
     const chunks = [...Array.from({ length: 20_000 / lines }, () => chunk), '\n'];
-    const needed = 19_999 * 3 + 8;
+    const needed = 19_999 * 2 + 7;
     expect(record(chunks, { maxEventBytes: needed }).reports).toMatchObject([{ event: {} }]);
     expect(record(chunks, { maxEventBytes: needed - 1 }).reports).toEqual([tooLarge]);
   });
@@ -120,7 +129,7 @@ describe('maxEventBytes', () => {
   });
 
   test('an event of many lines that is near the limit is read in linear time', () => {
-    const { decoder, events } = collecting({ maxEventBytes: 3_000_000 });
+    const { decoder, events } = collecting({ maxEventBytes: 800_010 });
     for (let i = 0; i < 400_000; i++) decoder.write('data: é\n');
     decoder.write('\n');
     expect(events[0]?.data).toHaveLength(799_999);
@@ -133,6 +142,7 @@ describe('time', () => {
     ['one line in tiny chunks', () => Array.from({ length: 500_000 }, () => 'x'.repeat(4))],
     ['lines of CR alone', () => ['x\r'.repeat(1_000_000)]],
     ['lines without a colon', () => ['data\n'.repeat(400_000), '\n']],
+    ['lines of 2 kB in one chunk of bytes', () => [utf8(`data: ${'x'.repeat(2_000)}\n\n`.repeat(5_000))]],
     ['CRs far ahead of one LF', () => [`${'data: x\r\r'.repeat(200_000)}\n`]],
     ['an LF each and a CR at the end', () => [`${'data: x\n\n'.repeat(200_000)}\r`]],
     ['data lines without end', () => Array.from({ length: 200_000 }, () => 'data: x\n')],

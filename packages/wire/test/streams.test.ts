@@ -137,7 +137,7 @@ describe.each(ways)('%s', (_, decode) => {
     expect(events).toEqual(['a', 'b']);
   });
 
-  test('throws what a handler throws, after the events before', async () => {
+  test('throws what a handler throws, after the events of its chunk', async () => {
     const { stream, cancelled } = source(['data: a\n\nretry: 5\ndata: b\n\n'], { endless: true });
     const events: string[] = [];
     const onRetry = (): never => {
@@ -147,7 +147,7 @@ describe.each(ways)('%s', (_, decode) => {
       for await (const event of decode(stream, { onRetry })) events.push(event.data);
     })();
     await expect(reading).rejects.toThrow('thrown by the handler');
-    expect(events).toEqual(['a']);
+    expect(events).toEqual(['a', 'b']);
     await cancelled;
   });
 });

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { EARLIEST, findStart, parseCursor, type FanOut, type StartRequest, type View } from '@tidings/server';
+import {
+  EARLIEST,
+  findStart,
+  parseCursor,
+  type FanOut,
+  type StartRequest,
+  type Subscriber,
+  type View,
+} from '@tidings/server';
 import { EventStreamDecoder } from '@tidings/wire';
 import { FakeSink, type DrainMode } from './fake-sink.ts';
 import type { Published } from './published.ts';
@@ -8,6 +16,7 @@ import { StreamCheck, type ExpectedStart } from './stream-check.ts';
 
 export interface World {
   readonly published: Published;
+  readonly now: () => number;
   readonly log: ScriptedLog;
   readonly fanOut: FanOut;
   readonly highWaterMark: number;
@@ -25,6 +34,8 @@ export class Listener {
   connecting = false;
   readonly #world: World;
   readonly #request: StartRequest;
+  #subscriber: Subscriber | undefined;
+  #held = false;
   #left = 0;
   #lastEventId = '';
   #decoder = new EventStreamDecoder({ onEvent: () => {} });
@@ -48,23 +59,36 @@ export class Listener {
         if (this.#left !== left) return;
         this.connecting = false;
         this.#decoder = new EventStreamDecoder({ lastEventId: this.#lastEventId, onEvent: () => {} });
-        const check = new StreamCheck(this.#world.published, log, this.view.selection, expected);
+        const check = new StreamCheck(this.#world.published, log, this.view, expected);
         this.check = check;
         this.sink = new FakeSink(this.#world.highWaterMark, this.#world.drainMode, (bytes) =>
           this.#written(check, bytes),
         );
         // Each listener comes with a view of its own, as requests do; the key makes them one cohort.
-        fanOut.subscribe(this.sink, { ...this.view, selection: { ...this.view.selection } }, start);
+        this.#subscriber = fanOut.subscribe(this.sink, this.#ownView(), start);
       },
       (error: unknown) => failures.push(error as Error),
     );
   }
 
   take(count: number): void {
+    if (this.sink?.state === 'destroyed') this.leave();
     if (!this.sink) return;
     // A copy: what is taken next may be written into the same memory.
     this.#decoder.write(Uint8Array.from(this.sink.take(count)));
     this.#lastEventId = this.#decoder.lastEventId;
+  }
+
+  /** Its rights are not known for a while: it may not be written to. */
+  hold(): void {
+    if (!this.#subscriber || !this.sink) return;
+    this.#world.fanOut.hold(this.#subscriber);
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (this.#subscriber) this.#world.fanOut.release(this.#subscriber, this.#ownView());
   }
 
   leave(): void {
@@ -73,12 +97,19 @@ export class Listener {
     this.check = undefined;
     this.sink?.leave();
     this.sink = undefined;
+    this.#subscriber = undefined;
+    this.#held = false;
+  }
+
+  #ownView(): View {
+    return { ...this.view, selection: { ...this.view.selection } };
   }
 
   // An assertion that fails inside the code under test must not be swallowed by it.
   #written(check: StreamCheck, bytes: Uint8Array): void {
     try {
       assert.equal(check, this.check, 'a listener that had gone was written to');
+      assert.ok(!this.#held, 'a listener that was held was written to');
       check.write(bytes);
     } catch (error) {
       this.#world.failures.push(error as Error);
@@ -86,7 +117,8 @@ export class Listener {
   }
 
   #expect({ lastEventId = '', last }: StartRequest): ExpectedStart {
-    const { published } = this.#world;
+    const { published, now } = this.#world;
+    published.trim(now());
     const { head } = published;
     if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused: true };
     if (lastEventId === '') {
@@ -110,5 +142,8 @@ export const VIEWS: readonly View[] = [
   { key: 'b', selection: { topics: ['b'], private: false } },
   { key: 'a b', selection: { topics: ['a', 'b'], private: false } },
   { key: 'a, pattern', selection: { topics: ['a'], test: (topic) => topic > 'b', private: true } },
+  { key: 'a b, filtered', selection: { topics: ['a', 'b'], private: false }, accepts: ({ seq }) => seq % 3 !== 0 },
+  { key: 'a, all filtered out', selection: { topics: ['a'], private: false }, accepts: () => false },
+  { key: 'b, visible', selection: { topics: ['b'], private: false }, visibleHeartbeat: true },
   { key: 'pattern', selection: { topics: [], test: (topic) => topic !== 'b', private: false } },
 ];

@@ -7,8 +7,12 @@ export interface PublishedEvent {
   readonly topics: readonly string[];
   readonly private: boolean;
   readonly time: number;
-  /** The step at which retention removed it. */
+  /** What it is the newest value of, in a log that keeps the latest by key. */
+  readonly key: string;
+  /** The step at which retention removed it, or a newer one of its key replaced it. */
   trimmedAt: number;
+  /** Whether it was replaced: then nobody need be told that it is missing. */
+  replaced: boolean;
 }
 
 /**
@@ -21,10 +25,12 @@ export class Published {
   /** Counts the script's steps. */
   step = 0;
   readonly #retention: LogRetention;
+  readonly #latestByKey: boolean;
 
-  constructor(epoch: string, retention: LogRetention) {
+  constructor(epoch: string, retention: LogRetention, latestByKey = false) {
     this.epoch = epoch;
     this.#retention = retention;
+    this.#latestByKey = latestByKey;
   }
 
   get head(): number {
@@ -36,11 +42,23 @@ export class Published {
   }
 
   append(batch: readonly NewEvent[], now: number): void {
+    this.trim(now);
     for (const event of batch) {
       const seq = this.head + 1;
       const id = event.fields.id ?? this.cursor(seq);
-      const { topics } = event;
-      this.events.push({ seq, id, topics, private: event.private === true, time: now, trimmedAt: Infinity });
+      const { topics, latestKey: key = '' } = event;
+      const older = this.#latestByKey ? this.#kept().find((other) => other.key === key) : undefined;
+      if (older) Object.assign(older, { trimmedAt: this.step, replaced: true });
+      this.events.push({
+        seq,
+        id,
+        topics,
+        private: event.private === true,
+        time: now,
+        key,
+        trimmedAt: Infinity,
+        replaced: false,
+      });
     }
     this.trim(now);
   }
@@ -70,7 +88,7 @@ export class Published {
 
   /** The highest sequence number that is trimmed of a selection. */
   trimmedThrough(selection: Selection): number {
-    return this.matching(selection).findLast((event) => event.trimmedAt < Infinity)?.seq ?? 0;
+    return this.matching(selection).findLast((event) => event.trimmedAt < Infinity && !event.replaced)?.seq ?? 0;
   }
 
   /** The earliest kept event with a publisher's id. */

@@ -19,6 +19,7 @@ export type ReadMode = 'at once' | 'early' | 'late';
 export interface ScriptedLogOptions {
   readonly log: MemoryLog;
   readonly published: Published;
+  readonly now: () => number;
   readonly reads: ReadMode;
   /** Whether batches are handed over when the script says so, as those of another process would be. */
   readonly laggingTail: boolean;
@@ -118,8 +119,10 @@ export class ScriptedLog implements EventLog {
   }
 
   async #look(record: ReadRecord): Promise<LogPage> {
-    const { log, published, pageBytes } = this.#options;
+    const { log, published, now, pageBytes } = this.#options;
     const { request } = record;
+    // Whoever reads is not given what has become too old.
+    published.trim(now());
     record.lookedAt = published.step;
     record.trimmedThrough = published.trimmedThrough(request.selection);
     const page = await log.read({ ...request, maxBytes: Math.min(pageBytes, request.maxBytes) });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { GAP_TYPE, HEARTBEAT_TYPE, parseCursor, type Selection } from '@tidings/server';
+import { GAP_TYPE, HEARTBEAT_TYPE, parseCursor, type LogEntry, type Selection, type View } from '@tidings/server';
 import { EventStreamDecoder, type EventMessage } from '@tidings/wire';
 import type { Published, PublishedEvent } from './published.ts';
 import type { ReadRecord, ScriptedLog } from './scripted-log.ts';
@@ -23,6 +23,7 @@ export class StreamCheck {
   readonly #published: Published;
   readonly #log: ScriptedLog;
   readonly #selection: Selection;
+  readonly #accepts: (event: PublishedEvent) => boolean;
   readonly #start: ExpectedStart;
   readonly #decoder: EventStreamDecoder;
   /** Everything selected up to here has been delivered or told to be missing. */
@@ -34,10 +35,11 @@ export class StreamCheck {
   readonly #gaps: Set<number>[] = [];
   readonly #readsBefore: number;
 
-  constructor(published: Published, log: ScriptedLog, selection: Selection, start: ExpectedStart) {
+  constructor(published: Published, log: ScriptedLog, view: View, start: ExpectedStart) {
     this.#published = published;
     this.#log = log;
-    this.#selection = selection;
+    this.#selection = view.selection;
+    this.#accepts = ({ seq }) => view.accepts?.({ seq } as LogEntry) ?? true;
     this.#start = start;
     this.#position = start.after ?? log.handed;
     this.#readsBefore = log.reads.length;
@@ -109,7 +111,7 @@ export class StreamCheck {
       this.#passed(page.request.after + 1, `the gap from ${page.request.after}`);
       const known = Math.max(this.#position, this.#told, this.#excused.least);
       const missing = this.#between(known, page.trimmedThrough + 1);
-      const justified = missing.filter((event) => event.trimmedAt <= page.lookedAt);
+      const justified = missing.filter((event) => event.trimmedAt <= page.lookedAt && !event.replaced);
       assert.ok(justified.length > 0, `a gap is told at ${this.#position}, but nothing is missing`);
       this.#gaps.push(new Set(justified.map((event) => event.seq)));
     }
@@ -129,6 +131,7 @@ export class StreamCheck {
     assert.equal(lastEventId, event.id);
     assert.equal(type, 'message');
     assert.ok(this.#published.matching(this.#selection).includes(event), `the event ${seq} was not asked for`);
+    assert.ok(this.#accepts(event), `the event ${seq} is not for this listener`);
     assert.ok(seq > this.#position, `the event ${seq} comes at ${this.#position}: out of order or twice`);
     const first = this.#isFirst();
     assert.ok(!first || !this.#start.misplaced, 'an event came before the gap of a misplaced cursor');
@@ -144,6 +147,7 @@ export class StreamCheck {
   /** Whatever lies between the position and a place that is passed must be trimmed, and told to be missing. */
   #passed(seq: number, what: string): void {
     for (const event of this.#between(this.#position, seq)) {
+      if (!this.#accepts(event) || event.replaced) continue;
       assert.ok(
         event.trimmedAt < Infinity,
         `${what} passes the event ${event.seq}, which is kept and was not delivered`,

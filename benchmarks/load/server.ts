@@ -1,0 +1,52 @@
+import { Child } from '../parts/child.ts';
+import { compile } from '../parts/compile.ts';
+import { DATA } from '../parts/event-data.ts';
+
+/** A server under load, in a process of its own. */
+export interface Server {
+  readonly port: number;
+  /** Path and query of a listener's request. */
+  readonly target: string;
+  /** Publishes so many events of {@link DATA} as one tick. */
+  publish(count: number): Promise<unknown> | void;
+  /** Publishes one event of this data, which has no space in it. */
+  publishData(data: string): Promise<unknown> | void;
+  /** Publishes one event and gives its id, where the server can be asked for what came after it. */
+  cursor(): Promise<string>;
+  /** Processor time so far, microseconds. */
+  cpu(): Promise<number>;
+  /** Memory once what nobody needs is gone, KiB. */
+  memory(): Promise<number>;
+  /** The most memory since the last time that this was asked, KiB. */
+  peak(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts a program of `servers` that obeys lines (servers/commands.ts). Gives undefined, and says why, where it cannot be had here. */
+export async function startServer(name: string, args: readonly string[] = [DATA]): Promise<Server | undefined> {
+  const file = new URL(`../servers/${name}`, import.meta.url);
+  const program = name.endsWith('.c') ? compile(file) : undefined;
+  if (name.endsWith('.c') && program === undefined) {
+    console.log(`Left out: ${name} (no gcc)`);
+    return undefined;
+  }
+  const child = program === undefined ? Child.node(file, args) : new Child(program, args);
+  const first = await child.line();
+  if (first.startsWith('missing')) {
+    await child.stop();
+    console.log(`Left out: ${name} (${first})`);
+    return undefined;
+  }
+  const ask = async (line: string): Promise<number> => Number(await child.ask(line));
+  return {
+    port: Number(first),
+    target: '/',
+    publish: (count) => child.tell(`publish ${count}`),
+    publishData: (data) => child.tell(`publish 1 ${data}`),
+    cursor: () => child.ask('cursor'),
+    cpu: () => ask('cpu'),
+    memory: () => ask('memory'),
+    peak: () => ask('peak'),
+    stop: () => child.stop(),
+  };
+}

@@ -1,0 +1,131 @@
+import { type Browser, type BrowserContext, launch, type LaunchOptions, type Page } from 'puppeteer-core';
+import { isMissing } from '../../test/end-to-end/browser.ts';
+
+export const BROWSERS = ['Chromium', 'Firefox'] as const;
+export type BrowserName = (typeof BROWSERS)[number];
+
+/** Whose EventSource a page listens with, and what its address says for that. */
+export const CLIENTS = [
+  { client: 'the browser’s EventSource', query: '' },
+  { client: 'ours', query: '?client=tidings' },
+] as const;
+
+const OPTIONS: Readonly<Record<BrowserName, LaunchOptions>> = {
+  Chromium: {
+    browser: 'chrome',
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  },
+  Firefox: {
+    browser: 'firefox',
+    executablePath: '/usr/bin/firefox-esr',
+    // All pages but one are in the background, where timers would fire once a second.
+    extraPrefsFirefox: { 'dom.min_background_timeout_value': 4 },
+  },
+};
+
+/** For a machine with much else to do; a tab shows what it waits for within seconds. */
+const TIMEOUT_MS = 100_000;
+
+export function isBrowserMissing(name: BrowserName): boolean {
+  return isMissing(name.toLowerCase());
+}
+
+/** Starts a browser that takes certificates which nobody has signed. */
+export function startBrowser(name: BrowserName): Promise<Browser> {
+  return launch({ ...OPTIONS[name], acceptInsecureCerts: true });
+}
+
+/** A tab with a page of the examples, watched through what it shows. */
+export class ExampleTab implements AsyncDisposable {
+  readonly page: Page;
+
+  readonly #owner: Page | BrowserContext;
+
+  private constructor(page: Page, context: BrowserContext | undefined) {
+    this.page = page;
+    this.#owner = context ?? page;
+  }
+
+  /** Opens a tab that shares its cookies and connections with others. */
+  static async open(browser: Browser, url: string): Promise<ExampleTab> {
+    return await ExampleTab.#load(await browser.newPage(), url);
+  }
+
+  /** Opens a tab with cookies and connections of its own: of the latter a browser makes but six to a server of HTTP/1.1. */
+  static async openApart(browser: Browser, url: string): Promise<ExampleTab> {
+    const context = await browser.createBrowserContext();
+    return await ExampleTab.#load(await context.newPage(), url, context);
+  }
+
+  static async #load(page: Page, url: string, context?: BrowserContext): Promise<ExampleTab> {
+    page.setDefaultTimeout(TIMEOUT_MS);
+    await page.goto(url, { waitUntil: 'domcontentloaded' });
+    return new ExampleTab(page, context);
+  }
+
+  click(id: string): Promise<void> {
+    // Not by coordinates: for those a tab has to come to the front, where only one can be.
+    return this.page.$eval(`#${id}`, (element) => (element as HTMLElement).click());
+  }
+
+  async choose(id: string, value: string): Promise<void> {
+    await this.page.select(`#${id}`, value);
+  }
+
+  text(id: string): Promise<string> {
+    return this.page.$eval(`#${id}`, (element) => element.textContent ?? '');
+  }
+
+  /** The log, a line each: the event's name, its data and its id. */
+  log(): Promise<string[]> {
+    return this.page.$$eval('#log > li', (lines) =>
+      lines.map((line) =>
+        ['.name', '.text', '.id']
+          .map((part) => line.querySelector(part)?.textContent ?? '')
+          .filter((part) => part !== '')
+          .join(' '),
+      ),
+    );
+  }
+
+  /** Waits until the log has so many lines, and gives these. */
+  async lines(count: number): Promise<string[]> {
+    await this.page.waitForFunction(
+      (least) => document.querySelectorAll('#log > li').length >= least,
+      { polling: 50 },
+      count,
+    );
+    return (await this.log()).slice(0, count);
+  }
+
+  /** Waits until the log has lines that begin so, in this order, whatever stands between them. */
+  async follows(...beginnings: readonly string[]): Promise<void> {
+    await this.page.waitForFunction(
+      (wanted) => {
+        let found = 0;
+        for (const line of document.querySelectorAll('#log > li')) {
+          const text = `${line.querySelector('.name')?.textContent} ${line.querySelector('.text')?.textContent}`;
+          if (found < wanted.length && text.startsWith(wanted[found]!)) found += 1;
+        }
+        return found === wanted.length;
+      },
+      { polling: 50 },
+      beginnings,
+    );
+  }
+
+  /** Waits until an element shows the text. */
+  async shows(id: string, text: string): Promise<void> {
+    await this.page.waitForFunction(
+      (where, what) => document.querySelector(`#${where}`)?.textContent?.includes(what) === true,
+      { polling: 50 },
+      id,
+      text,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owner.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { gzip } from './gzip.ts';
+import type { PlainTotal } from './plain-total.ts';
+
+/**
+ * A content coding (RFC 9110, 8.4.1) that can be cut after each event. It keeps no state between two calls, so that a stream
+ * costs nothing while it is silent, and listeners who have got the same can share what is coded next.
+ *
+ * gzip is the only one. zstd was measured on events of JSON, one at a time, on Node 24: 117 bytes become 23.4 in 30 µs of gzip, 28.6
+ * in 49 µs of a zstd stream with a context for each run of listeners, and 114 in frames that stand alone. Frames would not
+ * do anyway: decoders in use, Node's among them, give up what follows the first one in a read. Every browser takes gzip.
+ */
+export interface ContentCoding {
+  /** Its name in header fields, in small letters. */
+  readonly name: string;
+  /** How many of the plain bytes before a chunk its coded form may refer to. */
+  readonly historyBytes: number;
+  /** What a coded stream begins with. */
+  readonly head: Uint8Array;
+  /**
+   * Codes a chunk so that all of it can be decoded as soon as it has come. `history` is the end of what the decoder has been given
+   * before, at most {@link historyBytes} of it; empty where nothing of it may be referred to.
+   */
+  code(bytes: Uint8Array, history: Uint8Array): Uint8Array;
+  /** The CRC-32 of bytes behind others that have this one. */
+  checksum(bytes: Uint8Array, before: number): number;
+  /** What a coded stream of these plain bytes ends with. */
+  end(total: PlainTotal): Uint8Array;
+}
+
+/**
+ * Chooses the coding of a stream by the `Accept-Encoding` of its request (RFC 9110, 12.5.3); undefined for none. A listener that sent no
+ * such field has not asked for one, and where the runtime cannot code, nobody is given one.
+ */
+export function chooseCoding(acceptEncoding: string | undefined): ContentCoding | undefined {
+  if (acceptEncoding === undefined) return undefined;
+  const weights = weightsOf(acceptEncoding);
+  const weight = weights.get('gzip') ?? weights.get('*') ?? 0;
+  // Where both are wanted alike, what was asked for by name is what the listener came for.
+  if (weight === 0 || weight < (weights.get('identity') ?? 0)) return undefined;
+  return gzip();
+}
+
+/** The header fields of a stream whose coding was chosen by its request: also where none was, for caches to know. */
+export function codedHeaders(coding: ContentCoding | undefined): Readonly<Record<string, string>> {
+  return { Vary: 'Accept-Encoding', ...(coding ? { 'Content-Encoding': coding.name } : {}) };
+}
+
+/** The weights of an `Accept-Encoding`, by the coding's name in small letters. What is not well-formed counts as not sent. */
+function weightsOf(field: string): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  for (const item of field.toLowerCase().split(',')) {
+    const [, name = '', weight = '1'] =
+      /^[ \t]*([\w!#$%&'*+.^`|~-]+)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/.exec(item) ?? [];
+    // The old name means the same (RFC 9110, 8.4.1.3).
+    if (name !== '') weights.set(name === 'x-gzip' ? 'gzip' : name, Number(weight));
+  }
+  return weights;
+}

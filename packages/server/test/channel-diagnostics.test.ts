@@ -1,0 +1,179 @@
+import { Channel } from '@tidings/server';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe, expect, test } from 'vitest';
+import { events, listen, requestHead, untilData } from './channel-rig.ts';
+import { until } from './test-server.ts';
+
+const NAMES = ['subscribe', 'unsubscribe', 'refuse', 'publish', 'overflow', 'evict', 'gap', 'drain', 'error'];
+
+type Message = Record<string, unknown> & { readonly channel: Channel };
+
+/** Writes down what is told, of all channels. */
+class Ears implements Disposable {
+  readonly heard: [string, Message][] = [];
+  readonly #subscribed = NAMES.map((name) => {
+    const listener = (message: unknown): void => void this.heard.push([name, message as Message]);
+    subscribe(`tidings:channel:${name}`, listener);
+    return { name, listener };
+  });
+
+  of(channel: Channel): [string, Omit<Message, 'channel'>][] {
+    return this.heard.flatMap(([name, { channel: teller, ...rest }]) => (teller === channel ? [[name, rest]] : []));
+  }
+
+  [Symbol.dispose](): void {
+    for (const { name, listener } of this.#subscribed) unsubscribe(`tidings:channel:${name}`, listener);
+  }
+}
+
+describe('node:diagnostics_channel is told', () => {
+  test('who comes, what is published, and who goes and why', async () => {
+    using ears = new Ears();
+    let now = 1000;
+    const channel = new Channel({ now: () => now });
+    const { sink } = await listen(channel);
+    const id = await channel.publish({ data: '1' });
+    await untilData(sink, '1');
+    now = 4000;
+    sink.leave();
+    const finished = await listen(channel, { headers: { 'last-event-id': id } });
+    await channel.close();
+    await until(() => finished.sink.state === 'ending');
+    finished.sink.take();
+    await until(() => channel.listeners === 0);
+    expect(ears.of(channel)).toEqual([
+      ['subscribe', { lastEventId: '', listeners: 1 }],
+      ['publish', { id }],
+      ['unsubscribe', { reason: 'left', durationMs: 3000, listeners: 0 }],
+      ['subscribe', { lastEventId: id, listeners: 1 }],
+      ['unsubscribe', { reason: 'finished', durationMs: 0, listeners: 0 }],
+    ]);
+  });
+
+  test('who is refused and why', async () => {
+    using ears = new Ears();
+    const channel = new Channel({ authorize: ({ url }) => url === '/', maxListeners: 1 });
+    const requests = [
+      requestHead({ method: 'POST' }),
+      requestHead({ url: '/secret' }),
+      requestHead({ headers: { 'last-event-id': 'x' } }),
+    ];
+    await channel.answer(requests[0]!);
+    await channel.answer(requests[1]!);
+    await listen(channel);
+    await channel.answer(requests[2]!);
+    expect(ears.of(channel).filter(([name]) => name === 'refuse')).toEqual([
+      ['refuse', { request: requests[0], status: 405, reason: 'method' }],
+      ['refuse', { request: requests[1], status: 403, reason: 'forbidden' }],
+      ['refuse', { request: requests[2], status: 503, reason: 'full' }],
+    ]);
+  });
+
+  test('of slow listeners, gaps, errors and draining', async () => {
+    using ears = new Ears();
+    const evicting = new Channel({ history: false, maxBacklogBytes: 0 });
+    const evicted = await listen(evicting, {}, 1);
+    await evicting.publish({ data: '1' });
+    await until(() => evicted.sink.state === 'destroyed');
+    const dropping = new Channel({ history: false, overflow: 'drop-oldest', maxBacklogBytes: 0 });
+    const slow = await listen(dropping, {}, 1);
+    await dropping.publish({ data: '1' });
+    await until(() => dropping.stats().overflows === 1);
+    slow.sink.take();
+    await until(() => events(slow.sink).length === 1);
+    await dropping.drain(1000);
+    const failing = new Channel({
+      authorize: () => ({ allow: true, filter: () => JSON.parse('{') as boolean }),
+      onError: () => {
+        throw new Error('the handler fails too');
+      },
+    });
+    const failed = await listen(failing);
+    const { error } = console;
+    const printed: unknown[] = [];
+    console.error = (value: unknown) => void printed.push(value);
+    await failing.publish({ data: '1' });
+    await until(() => failed.sink.state === 'destroyed');
+    console.error = error;
+    expect(printed).toEqual([new Error('the handler fails too')]);
+
+    const told = (channel: Channel): unknown[] =>
+      ears
+        .of(channel)
+        .filter(([name]) => name !== 'publish')
+        .slice(1);
+    const hello = evicted.sink.text.length;
+    expect(told(evicting)).toEqual([
+      ['evict', { backlog: hello }],
+      ['unsubscribe', expect.objectContaining({ reason: 'evicted' })],
+    ]);
+    expect(told(dropping)).toEqual([
+      ['overflow', { backlog: hello }],
+      ['gap', JSON.parse(events(slow.sink)[0]!.data)],
+      ['drain', { listeners: 1, windowMs: 1000 }],
+    ]);
+    expect(told(failing)).toEqual([
+      ['error', { error: expect.any(SyntaxError) }],
+      ['unsubscribe', expect.objectContaining({ reason: 'failed', listeners: 0 })],
+    ]);
+  });
+});
+
+describe('stats', () => {
+  test('count what was written, once for each listener and event', async () => {
+    const channel = new Channel({
+      authorize: ({ url }) => ({ allow: true, ...(url === '/none' ? { filter: () => false } : {}) }),
+    });
+    const before = await channel.publish({ data: '0' });
+    const live = [await listen(channel), await listen(channel)];
+    await listen(channel, { url: '/none' });
+    const id = await channel.publish({ data: '1' });
+    await channel.publish({ data: '2' });
+    for (const { sink } of live) await untilData(sink, '2');
+    const late = await listen(channel, { headers: { 'last-event-id': before } }, 1);
+    await untilData(late.sink, '2');
+    const sinks = [...live.map(({ sink }) => sink), late.sink];
+    const silent = `event: tidings-heartbeat\nid: ${before}\ndata:\n\n`;
+    const backlogs = [...sinks.map(({ text }) => text.length), silent.length];
+    expect(channel.stats()).toEqual({
+      listeners: 4,
+      live: 4,
+      published: 3,
+      delivered: 6,
+      bytes: backlogs.reduce((sum, bytes) => sum + bytes, 0),
+      backlog: { total: backlogs.reduce((sum, bytes) => sum + bytes, 0), max: Math.max(...backlogs) },
+      overflows: 0,
+      evictions: 0,
+      dropped: 0,
+      gaps: 0,
+      refused: { method: 0, forbidden: 0, full: 0, 'full-for-key': 0, complete: 0 },
+      lastEventId: channel.lastEventId,
+    });
+    expect(id).not.toBe(channel.lastEventId);
+  });
+});
+
+describe('a heartbeat', () => {
+  const beats = (text: string): number => [...text.matchAll(/^event: tidings-heartbeat$/gm)].length;
+
+  test('is an event where a page asks for it, also while other events come, and a comment for the others', async () => {
+    const channel = new Channel({ keepAliveMs: 20 });
+    const [visible, silent] = [await listen(channel, { url: '/?x&heartbeat=event' }), await listen(channel)];
+    const publishing = setInterval(() => void channel.publish({ data: 'busy' }), 5);
+    await until(() => beats(visible.sink.text) >= 4);
+    clearInterval(publishing);
+    expect(visible.sink.text).toContain('data: busy');
+    expect(visible.sink.text).not.toContain(':\n\n:\n\n');
+    // The first one tells the position.
+    expect(beats(silent.sink.text)).toBe(1);
+    await until(() => silent.sink.text.endsWith(':\n\n'));
+    expect(visible.sink.text).not.toMatch(/^:$/m);
+  });
+
+  test('is an event for everybody with heartbeat: event', async () => {
+    const channel = new Channel({ keepAliveMs: 20, heartbeat: 'event' });
+    const { sink } = await listen(channel);
+    await until(() => beats(sink.text) >= 3);
+    expect(sink.text).toBe(`event: tidings-heartbeat\nid: ${channel.lastEventId}\ndata:\n\n`.repeat(beats(sink.text)));
+  });
+});

@@ -1,0 +1,145 @@
+import { Channel, MemoryLog, type ChannelOptions } from '@tidings/server';
+import { respond } from '@tidings/server/node';
+import { describe, expect, test } from 'vitest';
+import { dataOf, listen, requestHead, untilData } from './channel-rig.ts';
+import { TestServer } from './test-server.ts';
+
+const PAGE = 'https://page.example';
+
+describe('a request', () => {
+  test.each(['POST', 'PUT', 'DELETE', 'PATCH'])(
+    'with the method %s is answered 405, with what is allowed',
+    async (method) => {
+      const channel = new Channel();
+      await using server = await TestServer.listen((request, response) => void respond(channel, request, response));
+      const response = await fetch(server.url, { method });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+      expect(await response.text()).toBe('Only these methods are allowed here: GET, HEAD, OPTIONS\n');
+      expect(channel.stats().refused.method).toBe(1);
+    },
+  );
+
+  test('with HEAD is answered with the head of the stream, or of the refusal, and takes no place', async () => {
+    const channel = new Channel({ maxListeners: 1, authorize: ({ url }) => url === '/' });
+    expect(await channel.answer(requestHead({ method: 'HEAD' }))).toEqual({
+      status: 200,
+      headers: {
+        'Content-Type': 'text/event-stream',
+        'Cache-Control': 'no-cache, no-transform',
+        'X-Accel-Buffering': 'no',
+      },
+    });
+    const refused = await channel.answer(requestHead({ method: 'HEAD', url: '/other' }));
+    expect([refused.status, refused.body, refused.start]).toEqual([403, undefined, undefined]);
+    await listen(channel);
+    expect(await channel.answer(requestHead({ method: 'HEAD' }))).toMatchObject({ status: 503 });
+  });
+
+  test('with OPTIONS is answered with what is allowed', async () => {
+    const channel = new Channel({ authorize: () => false });
+    const answer = await channel.answer(requestHead({ method: 'OPTIONS' }));
+    expect(answer).toEqual({ status: 204, headers: { Allow: 'GET, HEAD, OPTIONS' } });
+  });
+});
+
+describe('a page of another origin', () => {
+  const channel = new Channel({ cors: { origins: [PAGE], credentials: true }, authorize: ({ url }) => url === '/' });
+  const allowed = { 'Access-Control-Allow-Origin': PAGE, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' };
+
+  test('that may is told so with every answer, refusals included', async () => {
+    for (const url of ['/', '/refused']) {
+      const { headers, abandon } = await channel.answer(requestHead({ url, headers: { origin: PAGE } }));
+      expect(headers).toMatchObject(allowed);
+      abandon?.();
+    }
+  });
+
+  test('that may not is answered without a word of it', async () => {
+    const { headers, abandon } = await channel.answer(requestHead({ headers: { origin: 'https://other.example' } }));
+    abandon?.();
+    expect(headers).not.toHaveProperty('Access-Control-Allow-Origin');
+    expect(headers).toHaveProperty('Vary', 'Origin');
+  });
+
+  test('has its preflight answered without authorize', async () => {
+    const headers = {
+      origin: PAGE,
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'last-event-id',
+    };
+    const answer = await channel.answer(requestHead({ method: 'OPTIONS', url: '/refused', headers }));
+    expect(answer).toMatchObject({
+      status: 204,
+      headers: { ...allowed, 'Access-Control-Allow-Headers': 'last-event-id' },
+    });
+  });
+});
+
+describe('where a listener goes on', () => {
+  test('is in the query too, and the header wins', async () => {
+    const channel = new Channel();
+    const ids: string[] = [];
+    for (const data of ['1', '2', '3', '4']) ids.push(await channel.publish({ data }));
+    const header = { 'last-event-id': ids[2]! };
+    const rows: [string, Record<string, string>, string[]][] = [
+      [`/?lastEventId=${ids[1]}`, {}, ['3', '4']],
+      [`/?x=1&last_event_id=${ids[0]}`, {}, ['2', '3', '4']],
+      ['/?lastEventId=earliest', {}, ['1', '2', '3', '4']],
+      [`http://test/?lastEventId=${ids[0]}`, header, ['4']],
+    ];
+    for (const [url, headers, expected] of rows) {
+      const { sink } = await listen(channel, { url, headers });
+      await untilData(sink, '4');
+      expect(dataOf(sink)).toEqual(expected);
+    }
+  });
+
+  test('can be read of the channel: the newest event and the earliest', async () => {
+    const channel = new Channel({ history: { maxEvents: 2 } });
+    const head = channel.lastEventId;
+    expect(head).toMatch(/^[a-z0-9]+\.0$/);
+    expect(await channel.earliest()).toBeUndefined();
+    const { sink } = await listen(channel, { headers: { 'last-event-id': head } });
+    const first = await channel.publish({ data: '1' });
+    await untilData(sink, '1');
+    expect([channel.lastEventId, await channel.earliest()]).toEqual([first, first]);
+    await channel.publish({ data: '2', id: 'two' });
+    const third = await channel.publish({ data: '3' });
+    expect([channel.lastEventId, await channel.earliest()]).toEqual([third, 'two']);
+    await untilData(sink, '3');
+    expect(dataOf(sink)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('options', () => {
+  const bad: [ChannelOptions | Record<string, unknown>, RegExp][] = [
+    [{ history: { maxEvents: -1 } }, /option history\.maxEvents is -1, but must be an integer/],
+    [{ history: true }, /option history is true, but must be an object of bounds or false/],
+    [{ overflow: 'evict' }, /option overflow is only for channels with `history: false`/],
+    [{ history: false, overflow: 'drop' }, /option overflow is drop, but must be one of "evict", "drop-oldest"/],
+    [{ authorize: true }, /option authorize is true, but must be a function/],
+    [{ key: 'ip' }, /option key is ip, but must be a function/],
+    [{ onError: {} }, /option onError is/],
+    [{ now: 1 }, /option now is 1, but must be a function/],
+    [{ maxListeners: 0 }, /option maxListeners is 0, but must be an integer from 1/],
+    [{ maxListenersPerKey: 1.5 }, /option maxListenersPerKey is 1.5/],
+    [{ heartbeat: true }, /option heartbeat is true, but must be one of "comment", "event"/],
+    [{ cors: { origins: '*', credentials: true } }, /option cors/],
+    [{ headers: { 'Content-Type': 'text/html' } }, /Content-Type/],
+  ];
+  test.each(bad)('%o are refused at the door', (options, message) => {
+    expect(() => new Channel(options as ChannelOptions)).toThrow(message);
+  });
+
+  test('a log beside a history is refused', () => {
+    expect(() => new Channel({ log: new MemoryLog(), history: {} })).toThrow(/option history is given beside a log/);
+  });
+
+  test('a log that was passed in stays its giver’s', async () => {
+    const log = new MemoryLog();
+    const channel = new Channel({ log });
+    await channel.drain(0);
+    await log.append([{ topics: ['channel'], fields: { data: 'still open' } }]);
+    await expect(channel.drain(-1)).rejects.toThrow(/option windowMs is -1/);
+  });
+});

@@ -1,0 +1,73 @@
+import { eventStream, respond, type NodeRequest, type NodeResponse } from '@tidings/server/node';
+import { once } from 'node:events';
+import { createServer as createHttp } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { makeCertificate } from './certificate.ts';
+import { ConformanceApp } from './conformance-app.ts';
+import type { Transport } from './conformance-client.ts';
+import type { Adapter, Running } from './conformance.ts';
+import { Facts } from './facts.ts';
+
+export type NodeHandler = (request: NodeRequest, response: NodeResponse) => unknown;
+
+/** What Node's own servers add to a response. */
+export const NODE_ADDS: readonly string[] = ['date', 'connection', 'keep-alive', 'transfer-encoding'];
+
+/** A server of this process for an app, with what a framework made of it. */
+export async function runHere(
+  make: (app: ConformanceApp) => NodeHandler | Promise<NodeHandler>,
+  transport: Transport = 'http',
+): Promise<Running> {
+  const facts = new Facts();
+  const app = new ConformanceApp((fact) => facts.add(fact));
+  const unhandled = (reason: unknown): void => facts.add(`unhandled ${String(reason)}`);
+  process.on('unhandledRejection', unhandled);
+  const server = makeServer(transport, await make(app));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
+  return {
+    address: { transport, port: (server.address() as AddressInfo).port },
+    facts,
+    command: (line) => app.command(line),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+      process.off('unhandledRejection', unhandled);
+    },
+  };
+}
+
+/** Answers with the (req, res) form, and with 500 what it refuses. */
+export function handleNode(app: ConformanceApp): NodeHandler {
+  return (request, response) => {
+    app
+      .answer(request.url ?? '/', {
+        eventStream: (source, options) => eventStream(request, response, source, options),
+        respond: (channel) => respond(channel, request, response),
+      })
+      .catch(() => {
+        if (!response.headersSent) {
+          response.statusCode = 500;
+          response.end();
+        }
+      });
+  };
+}
+
+export const nodeAdapters: readonly Adapter[] = (['http', 'https', 'http2'] as const).map((transport) => ({
+  name: `node:${transport}`,
+  form: 'req-res',
+  adds: transport === 'http2' ? ['date'] : NODE_ADDS,
+  start: () => runHere(handleNode, transport),
+}));
+
+function makeServer(transport: Transport, handler: NodeHandler): Server {
+  if (transport === 'http') return createHttp(handler);
+  if (transport === 'https') return createHttps(makeCertificate(), handler);
+  return createSecureServer(makeCertificate(), handler);
+}

@@ -1,0 +1,129 @@
+import { SharedChunk } from '@tidings/server';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { CodedSink } from '../src/coded-sink.ts';
+import { CohortCoder } from '../src/cohort-coder.ts';
+import { chooseCoding, type ContentCoding } from '../src/content-coding.ts';
+import { FakeSink } from './model/fake-sink.ts';
+
+const gzip = chooseCoding('gzip')!;
+
+/** A cohort in which the work that is done can be counted. */
+class Cohort {
+  calls = 0;
+  #next = 0;
+  readonly members: CodedSink[] = [];
+  readonly #coding: ContentCoding = {
+    ...gzip,
+    code: (bytes, history) => {
+      this.calls += 1;
+      return gzip.code(bytes, history);
+    },
+  };
+  readonly #coder = new CohortCoder(this.#coding);
+
+  join(): FakeSink {
+    const transport = new FakeSink(Infinity);
+    const sink = new CodedSink(transport, this.#coding);
+    this.members.push(sink);
+    sink.join(this.#coder);
+    return transport;
+  }
+
+  tick(count = 1): void {
+    for (let n = 0; n < count; n += 1) {
+      this.#next += 1;
+      const reading = { sensor: `boiler-${this.#next % 7}`, celsius: 60 + ((this.#next * 37) % 200) / 10, valid: true };
+      this.#send(`id: epoch.${this.#next}\nevent: reading\ndata: ${JSON.stringify(reading)}\n\n`);
+    }
+  }
+
+  keepAlive(): void {
+    this.#send(':\n\n');
+  }
+
+  #send(text: string): void {
+    const chunk = SharedChunk.fromText(text);
+    this.#coder.begin(chunk);
+    for (const member of this.members) member.write(chunk);
+    this.#coder.end();
+  }
+}
+
+const last = (sink: FakeSink): Uint8Array => sink.chunks.at(-1)!.bytes;
+const size = (sink: FakeSink): number => sink.chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
+const text = (sink: FakeSink): Buffer => Buffer.concat(sink.chunks.map(({ bytes }) => bytes));
+
+describe('a cohort', () => {
+  test('codes a tick once, and each of its members is written the same bytes', () => {
+    const cohort = new Cohort();
+    const sinks = Array.from({ length: 50 }, () => cohort.join());
+    cohort.tick(2);
+    expect(cohort.calls).toBe(2);
+    expect(new Set(sinks.map((sink) => sink.chunks.at(-1))).size).toBe(1);
+  });
+
+  test('makes small events of JSON at most a third', () => {
+    const cohort = new Cohort();
+    const sink = cohort.join();
+    cohort.tick(100);
+    for (const member of cohort.members) member.end();
+    expect(size(sink)).toBeLessThan(gunzipSync(text(sink)).length / 3);
+  });
+
+  test('that someone joins sends its other members what it would have sent them', () => {
+    const [quiet, joined] = [new Cohort(), new Cohort()];
+    const [before, after] = [quiet.join(), joined.join()];
+    for (let n = 0; n < 60; n += 1) {
+      quiet.tick();
+      joined.tick();
+      if (n === 20 || n === 40) joined.join();
+      expect(last(after)).toEqual(last(before));
+    }
+  });
+
+  test('has one history again when all have enough of it', () => {
+    const cohort = new Cohort();
+    cohort.join();
+    cohort.tick(100);
+    const late = cohort.join();
+    cohort.tick();
+    cohort.calls = 0;
+    cohort.tick();
+    expect(cohort.calls).toBe(2);
+    cohort.tick(100);
+    cohort.calls = 0;
+    cohort.tick();
+    expect(cohort.calls).toBe(1);
+    expect(last(late).length).toBeLessThan(40);
+  });
+
+  test('into which someone comes before each tick codes it at most four times, and its oldest members lose nothing', () => {
+    const [quiet, busy] = [new Cohort(), new Cohort()];
+    const [before, after] = [quiet.join(), busy.join()];
+    quiet.tick(100);
+    busy.tick(100);
+    for (let n = 0; n < 200; n += 1) {
+      busy.join();
+      busy.calls = 0;
+      quiet.tick();
+      busy.tick();
+      expect(busy.calls).toBeLessThanOrEqual(4);
+    }
+    expect(size(after)).toBeLessThan(size(before) * 1.1);
+  });
+
+  test('whose members have all left is forgotten by those who come', () => {
+    const cohort = new Cohort();
+    cohort.join();
+    cohort.tick(10);
+    cohort.members.pop()!.end();
+    const sink = cohort.join();
+    cohort.calls = 0;
+    cohort.tick();
+    cohort.keepAlive();
+    expect(cohort.calls).toBe(2);
+    for (const member of cohort.members) member.end();
+    expect(gunzipSync(text(sink)).toString()).toMatch(/^id: epoch\.11\n[^]*\n\n:\n\n$/);
+  });
+});

@@ -1,0 +1,212 @@
+import { pump, type EventStreamHandle, type SharedChunk, type Sink } from '@tidings/server';
+import { decodeEventStream, type EventFields } from '@tidings/wire';
+import { describe, expect, test } from 'vitest';
+import { deferred } from './deferred.ts';
+
+/** A sink whose transport the test is. */
+class HandSink implements Sink {
+  readonly written: Uint8Array[] = [];
+  backlog = 0;
+  needsDrain = false;
+  ended: 'open' | 'ended' | 'destroyed' = 'open';
+  onDrain = (): void => {};
+  onClose = (): void => {};
+
+  write(chunk: SharedChunk): void {
+    if (this.ended === 'open') this.written.push(chunk.bytes);
+  }
+
+  end(): void {
+    this.ended = 'ended';
+  }
+
+  destroy(): void {
+    this.ended = 'destroyed';
+  }
+
+  drain(): void {
+    this.needsDrain = false;
+    this.onDrain();
+  }
+
+  async data(): Promise<string[]> {
+    const data: string[] = [];
+    for await (const event of decodeEventStream(new Response(new Blob(this.written as BlobPart[])).body!)) {
+      data.push(event.data);
+    }
+    return data;
+  }
+}
+
+/** Opens a stream for a callback, and gives its handle. */
+function open(
+  sink: Sink,
+  options: { maxBacklogBytes?: number } = {},
+): { stream: EventStreamHandle; over: Promise<void> } {
+  let stream: EventStreamHandle | undefined;
+  const over = pump((handle) => void (stream = handle), sink, options, 'sent');
+  return { stream: stream!, over };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the handle of a stream', () => {
+  test('knows where the listener wants to go on', () => {
+    expect(open(new HandSink()).stream.lastEventId).toBe('sent');
+  });
+
+  test('sends at once, and fulfils when the transport can take more', async () => {
+    const sink = new HandSink();
+    const { stream } = open(sink);
+    await stream.send({ data: '1' });
+    sink.needsDrain = true;
+    let fulfilled = 0;
+    for (const data of ['2', '3']) void stream.send({ data }).then(() => (fulfilled += 1));
+    await settled();
+    expect([fulfilled, await sink.data()]).toEqual([0, ['1', '2', '3']]);
+    sink.drain();
+    await settled();
+    expect(fulfilled).toBe(2);
+  });
+
+  test('fulfils what waits, and aborts its signal, when the listener goes', async () => {
+    const sink = new HandSink();
+    const { stream, over } = open(sink);
+    sink.needsDrain = true;
+    const waiting = stream.send({ data: '1' });
+    const { signal } = stream;
+    expect(signal.aborted).toBe(false);
+    sink.onClose();
+    await Promise.all([waiting, over, stream.send({ data: 'in vain' })]);
+    expect([signal.aborted, await sink.data()]).toEqual([true, ['1']]);
+  });
+
+  test('gives a signal that is aborted already to who asks late', async () => {
+    const sink = new HandSink();
+    const { stream, over } = open(sink);
+    stream.close();
+    await over;
+    expect(stream.signal.aborted).toBe(true);
+  });
+
+  test('ends the response once, however often it is closed', async () => {
+    const sink = new HandSink();
+    const { stream, over } = open(sink);
+    void stream.send({ data: '1' });
+    stream.close();
+    stream.close();
+    await over;
+    sink.onClose();
+    expect([sink.ended, await sink.data()]).toEqual(['ended', ['1']]);
+  });
+
+  test('throws for an event that cannot be encoded, also after the end, and goes on', async () => {
+    const sink = new HandSink();
+    const { stream, over } = open(sink);
+    expect(() => stream.send({ event: 'a\nb' })).toThrow('CR, LF');
+    await stream.send({ data: 'good' });
+    stream.close();
+    await over;
+    expect(() => stream.send({ retry: -1 })).toThrow('retry');
+    expect(await sink.data()).toEqual(['good']);
+  });
+
+  test('lets one event be of any size, and breaks the response off at the next', async () => {
+    const sink = new HandSink();
+    const { stream, over } = open(sink, { maxBacklogBytes: 10 });
+    sink.needsDrain = true;
+    void stream.send({ data: 'x'.repeat(1000) });
+    sink.backlog = 1008;
+    expect(sink.ended).toBe('open');
+    void stream.send({ data: 'y' });
+    await expect(over).rejects.toMatchObject({ code: 'ERR_BACKLOG_EXCEEDED' });
+    expect([sink.ended, (await sink.data()).length]).toEqual(['destroyed', 1]);
+  });
+});
+
+describe('a source', () => {
+  test('that is a function may give its iterable later', async () => {
+    const sink = new HandSink();
+    const source = async (): Promise<AsyncIterable<EventFields>> => {
+      await settled();
+      return (async function* () {
+        yield { data: '1' };
+      })();
+    };
+    await pump(source, sink);
+    expect([sink.ended, await sink.data()]).toEqual(['ended', ['1']]);
+  });
+
+  test('that comes when the listener has gone is returned without being asked', async () => {
+    const sink = new HandSink();
+    const came = deferred<AsyncIterable<EventFields>>();
+    const calls: string[] = [];
+    const over = pump(() => came.promise, sink);
+    sink.onClose();
+    await over;
+    came.resolve({
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          calls.push('next');
+          return { done: true, value: undefined };
+        },
+        async return() {
+          calls.push('return');
+          return { done: true, value: undefined };
+        },
+      }),
+    });
+    await settled();
+    expect(calls).toEqual(['return']);
+  });
+
+  test.each(['throws', 'rejects', 'gives nothing'])('whose return %s does no harm', async (how) => {
+    const sink = new HandSink();
+    const failure = new Error('return broke');
+    const iterator = {
+      next: () => new Promise<never>(() => {}),
+      return(): never {
+        if (how === 'throws') throw failure;
+        return (how === 'rejects' ? Promise.reject(failure) : undefined) as never;
+      },
+    };
+    const over = pump({ [Symbol.asyncIterator]: () => iterator }, sink);
+    await settled();
+    sink.onClose();
+    await expect(over).resolves.toBeUndefined();
+    await settled();
+  });
+
+  test('that fails after the listener has gone is not heard of', async () => {
+    const sink = new HandSink();
+    const failing = deferred();
+    const over = pump(async function* () {
+      yield { data: '1' };
+      await failing.promise;
+    }, sink);
+    await settled();
+    sink.onClose();
+    await over;
+    failing.reject(new Error('too late'));
+    await settled();
+    expect(sink.ended).toBe('open');
+  });
+
+  test('is not asked for more while the transport does not take it', async () => {
+    const sink = new HandSink();
+    sink.needsDrain = true;
+    let asked = 0;
+    void pump(async function* () {
+      for (;;) {
+        asked += 1;
+        yield { data: String(asked) };
+      }
+    }, sink);
+    await settled();
+    expect(asked).toBe(1);
+    sink.onDrain();
+    await settled();
+    expect(asked).toBe(2);
+    sink.onClose();
+  });
+});

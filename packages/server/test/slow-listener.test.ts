@@ -1,0 +1,159 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EventStreamDecoder } from '@tidings/wire';
+import { expect, onTestFinished, test } from 'vitest';
+
+const MIB = 1024 * 1024;
+const SLOW = 50;
+const BESIDE = 10;
+const OTHERS = 940;
+const EVENT_BYTES = 64 * 1024;
+const EVENTS_PER_BATCH = 8;
+const BATCHES = 40;
+const EVENTS = BATCHES * (EVENTS_PER_BATCH + 1);
+
+// No test needs it for longer; one that hangs must not outlive the run.
+const MAX_LIFE_MS = 120_000;
+
+/** Starts a channel in a process of its own, behind a Unix socket: the kernel holds little for who does not read. */
+async function start(): Promise<{ child: ChildProcess; socketPath: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-slow-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'http');
+  const script = fileURLToPath(new URL('./slow-listener-process.ts', import.meta.url));
+  const child = fork(script, [socketPath], {
+    execArgv: ['--expose-gc'],
+    timeout: MAX_LIFE_MS,
+    killSignal: 'SIGKILL',
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child, 'message');
+  return { child, socketPath };
+}
+
+/** A listener that counts, and knows what has to come next. */
+class Counter {
+  readonly #response: IncomingMessage;
+  readonly #expected: (index: number) => string;
+  count = 0;
+  gaps = 0;
+  /** What first came in place of what was expected. */
+  wrong: string | undefined;
+  #changed: () => void = () => {};
+
+  private constructor(response: IncomingMessage, expected: (index: number) => string) {
+    this.#response = response;
+    this.#expected = expected;
+  }
+
+  /** Connects. Until it reads, whatever the sockets cannot hold stays with the server. */
+  static async open(socketPath: string, path: string, expected: (index: number) => string): Promise<Counter> {
+    const sent = request({ socketPath, path, agent: false }).end();
+    onTestFinished(() => void sent.destroy());
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return new Counter(response, expected);
+  }
+
+  read(): this {
+    const decoder = new EventStreamDecoder({
+      onEvent: ({ type, data }) => {
+        if (type === 'tidings-heartbeat') return;
+        if (type === 'tidings-gap') {
+          this.gaps += 1;
+          // Behind it the stream goes on with what is still kept.
+          this.count = Number.NaN;
+          return;
+        }
+        const name = data.slice(0, data.indexOf(' '));
+        if (Number.isNaN(this.count)) this.count = indexOf(name);
+        if (name !== this.#expected(this.count)) this.wrong ??= `${name} in place of ${this.#expected(this.count)}`;
+        this.count += 1;
+      },
+    });
+    this.#response.on('data', (chunk: Buffer) => {
+      decoder.write(chunk);
+      this.#changed();
+    });
+    this.#response.on('error', (error) => {
+      this.wrong ??= error.message;
+      this.#changed();
+    });
+    return this;
+  }
+
+  async reach(count: number): Promise<void> {
+    while (!(this.count >= count) && this.wrong === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+}
+
+/** The n-th event of all: a tick behind each batch. */
+function anyEvent(index: number): string {
+  const [batch, place] = [Math.floor(index / (EVENTS_PER_BATCH + 1)), index % (EVENTS_PER_BATCH + 1)];
+  return place === EVENTS_PER_BATCH ? `tick-${batch}` : `event-${batch}-${place}`;
+}
+
+function indexOf(name: string): number {
+  const [, batch, place = EVENTS_PER_BATCH] = name.split('-');
+  return Number(batch) * (EVENTS_PER_BATCH + 1) + Number(place);
+}
+
+/** Publishes a batch and its tick. */
+async function publish(child: ChildProcess, batch: number): Promise<void> {
+  const padding = 'x'.repeat(EVENT_BYTES);
+  const events = Array.from({ length: EVENTS_PER_BATCH }, (_, place) => ({
+    data: `event-${batch}-${place} ${padding}`,
+  }));
+  child.send({ publish: [...events, { event: 'tick', data: `tick-${batch} ` }] });
+  await once(child, 'message');
+}
+
+/** What the process holds after a garbage collection, in bytes, and how many listen to it. */
+async function look(child: ChildProcess): Promise<{ bytes: number; listeners: number }> {
+  child.send('memory');
+  const [answer] = (await once(child, 'message')) as [{ bytes: number; listeners: number }];
+  return answer;
+}
+
+test('of a thousand listeners fifty never read: the others get everything, and the server keeps nothing for the fifty', async () => {
+  const { child, socketPath } = await start();
+  const open = (count: number, path: string, expected: (index: number) => string): Promise<Counter[]> =>
+    Promise.all(Array.from({ length: count }, () => Counter.open(socketPath, path, expected)));
+  const slow = await open(SLOW, '/', anyEvent);
+  // In the cohort of the slow ones, and in another.
+  const beside = (await open(BESIDE, '/', anyEvent)).map((counter) => counter.read());
+  const others = (await open(OTHERS, '/ticks', (index) => `tick-${index}`)).map((counter) => counter.read());
+
+  const before = await look(child);
+  expect(before.listeners).toBe(SLOW + BESIDE + OTHERS);
+  let peak = 0;
+  for (let batch = 0; batch < BATCHES; batch += 1) {
+    await publish(child, batch);
+    await Promise.all(beside.map((counter) => counter.reach((batch + 1) * (EVENTS_PER_BATCH + 1))));
+    await Promise.all(others.map((counter) => counter.reach(batch + 1)));
+    if (batch % 10 === 9) peak = Math.max(peak, (await look(child)).bytes - before.bytes);
+  }
+  expect([...beside, ...others].filter(({ wrong, gaps }) => wrong !== undefined || gaps > 0)).toEqual([]);
+  expect(new Set(beside.map(({ count }) => count))).toEqual(new Set([EVENTS]));
+  expect(new Set(others.map(({ count }) => count))).toEqual(new Set([BATCHES]));
+  // 20 MiB have passed by those that do not read, of which the history keeps less than three.
+  expect(peak).toBeLessThan(8 * MIB);
+
+  // None has been sent away: each goes on, is told what it missed, and is live again.
+  expect((await look(child)).listeners).toBe(before.listeners);
+  for (const counter of slow) counter.read();
+  await Promise.all(slow.map((counter) => counter.reach(EVENTS)));
+  await publish(child, BATCHES);
+  await Promise.all(slow.map((counter) => counter.reach(EVENTS + EVENTS_PER_BATCH + 1)));
+  expect(slow.filter(({ wrong }) => wrong !== undefined)).toEqual([]);
+  expect(new Set(slow.map(({ gaps }) => gaps))).toEqual(new Set([1]));
+  console.log(`${(peak / MIB).toFixed(1)} MiB held at most of 20 MiB that fifty listeners did not read`);
+}, 120_000);
