@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isMissing } from './end-to-end/browser.ts';
+import { isMissing } from './browser.ts';
 import { freePort, RestartableHub } from './end-to-end/hub.ts';
 import { program, RunningProgram, whenUp } from './program.ts';
 

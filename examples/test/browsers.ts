@@ -1,8 +1,5 @@
-import { type Browser, type BrowserContext, launch, type LaunchOptions, type Page } from 'puppeteer-core';
-import { isMissing } from '../../test/end-to-end/browser.ts';
-
-export const BROWSERS = ['Chromium', 'Firefox'] as const;
-export type BrowserName = (typeof BROWSERS)[number];
+import type { Browser, BrowserContext, Page } from 'puppeteer-core';
+import { type BrowserName, startBrowser } from '../../test/browser.ts';
 
 /** Whose EventSource a page listens with, and what its address says for that. */
 export const CLIENTS = [
@@ -10,30 +7,14 @@ export const CLIENTS = [
   { client: 'ours', query: '?client=tidings' },
 ] as const;
 
-const OPTIONS: Readonly<Record<BrowserName, LaunchOptions>> = {
-  Chromium: {
-    browser: 'chrome',
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  },
-  Firefox: {
-    browser: 'firefox',
-    executablePath: '/usr/bin/firefox-esr',
-    // All pages but one are in the background, where timers would fire once a second.
-    extraPrefsFirefox: { 'dom.min_background_timeout_value': 4 },
-  },
-};
-
 /** For a machine with much else to do; a tab shows what it waits for within seconds. */
 const TIMEOUT_MS = 100_000;
 
-export function isBrowserMissing(name: BrowserName): boolean {
-  return isMissing(name.toLowerCase());
-}
-
 /** Starts a browser that takes certificates which nobody has signed. */
-export function startBrowser(name: BrowserName): Promise<Browser> {
-  return launch({ ...OPTIONS[name], acceptInsecureCerts: true });
+export function startExampleBrowser(name: BrowserName): Promise<Browser> {
+  // All pages but one are in the background, where timers of Firefox would fire once a second.
+  const ofFirefox = { extraPrefsFirefox: { 'dom.min_background_timeout_value': 4 } };
+  return startBrowser(name, { acceptInsecureCerts: true, ...(name === 'firefox' ? ofFirefox : {}) });
 }
 
 /** A tab with a page of the examples, watched through what it shows. */

@@ -1,6 +1,7 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BROWSERS, CLIENTS, ExampleTab, isBrowserMissing, startBrowser } from './browsers.ts';
+import { BROWSERS, isMissing } from '../../test/browser.ts';
+import { CLIENTS, ExampleTab, startExampleBrowser } from './browsers.ts';
 import { startAlone, type ExampleProcess } from './example-process.ts';
 
 const NAMES = ['clock', 'start-stop', 'reconnect', 'send-message', 'ping'] as const;
@@ -19,12 +20,12 @@ describe.each(BROWSERS)('in %s', { concurrent: true, timeout: 120_000 }, (name) 
   let browser: Browser;
 
   beforeAll(async () => {
-    if (!isBrowserMissing(name)) browser = await startBrowser(name);
+    if (!isMissing(name)) browser = await startExampleBrowser(name);
   }, 60_000);
 
   afterAll(() => browser?.close());
 
-  describe.skipIf(isBrowserMissing(name)).each(CLIENTS)('with $client', ({ query }) => {
+  describe.skipIf(isMissing(name)).each(CLIENTS)('with $client', ({ query }) => {
     const open = (example: (typeof NAMES)[number], path = ''): Promise<ExampleTab> =>
       ExampleTab.openApart(browser, servers.get(example)!.url() + path + query);
 

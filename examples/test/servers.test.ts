@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isMissing } from '../../test/end-to-end/browser.ts';
+import { isMissing } from '../../test/browser.ts';
 import { curl, writes } from './curl.ts';
 import { startAlone, type ExampleProcess } from './example-process.ts';
 

@@ -1,8 +1,8 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runtimes } from '../../scripts/runtimes.mjs';
-import { isMissing } from '../../test/end-to-end/browser.ts';
-import { BROWSERS, CLIENTS, ExampleTab, isBrowserMissing, startBrowser } from './browsers.ts';
+import { BROWSERS, isMissing } from '../../test/browser.ts';
+import { CLIENTS, ExampleTab, startExampleBrowser } from './browsers.ts';
 import { curl } from './curl.ts';
 import { ExampleProcess } from './example-process.ts';
 
@@ -66,12 +66,12 @@ describe.each(BROWSERS)('in %s', { concurrent: true, timeout: 120_000 }, (name) 
   let browser: Browser;
 
   beforeAll(async () => {
-    if (!isBrowserMissing(name)) browser = await startBrowser(name);
+    if (!isMissing(name)) browser = await startExampleBrowser(name);
   }, 60_000);
 
   afterAll(() => browser?.close());
 
-  test.skipIf(isBrowserMissing(name))('the index page leads to all of them, and to the other address', async () => {
+  test.skipIf(isMissing(name))('the index page leads to all of them, and to the other address', async () => {
     await using tab = await ExampleTab.open(browser, server.url());
     const links = await tab.page.$$eval('a', (anchors) => anchors.map(({ href }) => href));
     expect(links).toEqual([...FOLDERS.map((folder) => `${server.url()}${folder}/`), server.url('https')]);
@@ -81,7 +81,7 @@ describe.each(BROWSERS)('in %s', { concurrent: true, timeout: 120_000 }, (name) 
     expect(await secure.text('other-address')).toBe(server.url());
   });
 
-  describe.skipIf(isBrowserMissing(name)).each(CLIENTS)('with $client', ({ query }) => {
+  describe.skipIf(isMissing(name)).each(CLIENTS)('with $client', ({ query }) => {
     test('ten tabs and ten streams more listen over one connection of HTTP/2', async () => {
       const url = `${server.url('https')}ping/${query}`;
       const tabs = await Promise.all(Array.from({ length: 10 }, () => ExampleTab.open(browser, url)));

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeEventStream } from '@tidings/wire';
 import type { Browser } from 'puppeteer-core';
-import { expect, test } from 'vitest';
-import { isMissing, startBrowser } from './browser.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { isMissing, startBrowser } from '../browser.ts';
 import { RestartableHub } from './hub.ts';
 import { Ledger, publishAll } from './publishers.ts';
 import {
@@ -32,6 +32,7 @@ async function readLog(hub: RestartableHub): Promise<Received[]> {
 
 async function startWatchers(hub: RestartableHub): Promise<Watcher[]> {
   const browser: Browser | undefined = isMissing('chromium') ? undefined : await startBrowser('chromium');
+  onTestFinished(() => browser?.close());
   return await Promise.all([
     watchWithClient(hub, PATH),
     ...(isMissing('curl') ? [] : [watchWithCurl(hub, PATH)]),

@@ -1,10 +1,8 @@
 import type { Page } from 'puppeteer-core';
-import { describe, expect, test } from 'vitest';
-import { isMissing, startBrowser, type BrowserName } from './browser.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { BROWSERS, isMissing, startBrowser } from '../browser.ts';
 import { freePort, RestartableHub } from './hub.ts';
 import { connected, rows } from './watchers.ts';
-
-const BROWSERS: readonly BrowserName[] = ['chromium', 'firefox'];
 
 async function publish(port: number, data: string): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/topics/orders`, { method: 'POST', body: data });
@@ -28,6 +26,7 @@ describe.each(BROWSERS)('the hub’s page in %s', (name) => {
       await hub.start();
       const before = { id: await publish(hub.port, 'before'), data: 'before' };
       const browser = await startBrowser(name);
+      onTestFinished(() => browser.close());
       const page = await browser.newPage();
       await page.goto(`${hub.url}/#/t/orders`);
       await connected(page);

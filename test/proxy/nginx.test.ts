@@ -1,7 +1,7 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { isMissing } from '../end-to-end/browser.ts';
-import { BROWSERS, listenOnPage, startBrowser } from './browser.ts';
+import { BROWSERS, isMissing, startBrowser } from '../browser.ts';
+import { listenOnPage } from './page-listener.ts';
 import { eventSource, LISTENERS, type Listen } from './listeners.ts';
 import { Nginx } from './nginx.ts';
 import { compresses, Origin, SENDERS, type Arrival, type Sender } from './origin.ts';
@@ -200,7 +200,7 @@ describe.each(BROWSERS)('EventSource of %s', (name) => {
   let browser: Browser;
 
   beforeAll(async () => {
-    if (!skipped) browser = await startBrowser(name);
+    if (!skipped) browser = await startBrowser(name, { acceptInsecureCerts: true });
   }, 60_000);
 
   afterAll(async () => {

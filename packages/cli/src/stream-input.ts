@@ -14,6 +14,8 @@ export class StreamInput implements EventInput {
   /** An id counts for the event that set it, while the decoder's last event ID lasts until the next one. */
   #id: string | undefined;
   #retry: number | undefined;
+  /** Behind an event that is too long nothing may be published, though the decoder goes on to the end of its chunk. */
+  #stopped = false;
 
   constructor() {
     this.#decoder = new EventStreamDecoder({
@@ -48,8 +50,9 @@ export class StreamInput implements EventInput {
     if (this.#retry !== undefined) fields.retry = this.#retry;
     this.#id = undefined;
     this.#retry = undefined;
-    if (type === HEARTBEAT) return;
-    if (isTooLong(data)) throw this.#tooLong();
+    if (this.#stopped || type === HEARTBEAT) return;
+    this.#stopped = isTooLong(data);
+    if (this.#stopped) throw this.#tooLong();
     this.#events++;
     this.#emit(outgoingEvent(fields));
   }

@@ -29,10 +29,10 @@ test('a reconnection time past what a number holds exactly is brought down to it
   expect(read(`retry: ${'9'.repeat(400)}\ndata: x\n\n`)).toBe(`retry: ${Number.MAX_SAFE_INTEGER}\ndata: x\n\n`);
 });
 
-test('an event over 1 MiB is refused after the events before it', () => {
+test('an event over 1 MiB is refused after the events before it, and none behind it is taken', () => {
   const input = new StreamInput();
   const blocks: string[] = [];
-  const stream = `data: a\n\ndata: ${'x'.repeat(1024 * 1024 + 1)}\n\n`;
+  const stream = `data: a\n\ndata: ${'x'.repeat(1024 * 1024 + 1)}\n\ndata: b\n\n`;
   expect(() => input.read(Buffer.from(stream), ({ block }) => blocks.push(block))).toThrow(
     'event 2 is longer than an event may be (1 MiB)',
   );

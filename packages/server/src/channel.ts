@@ -6,8 +6,9 @@ import { tell, type RefuseReason } from './channel-diagnostics.ts';
 import { EventReader } from './channel-event.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import type { View } from './cohort.ts';
-import { checkInteger, ServerError } from './errors.ts';
 import type { ContentCoding } from './content-coding.ts';
+import { OWN_TYPES } from './control-events.ts';
+import { checkInteger, ServerError } from './errors.ts';
 import { FanOut } from './fan-out.ts';
 import type { FanOutStats } from './fan-out-stats.ts';
 import { joinHeaders, negotiateCoding } from './head.ts';
@@ -116,11 +117,19 @@ export class Channel {
   }
 
   /**
-   * Sends an event to every listener that may see it. Resolves to its id when it has been stored.
+   * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` are what
+   * a listener is told by the channel itself, and are refused.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
   async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
     if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
+    if (String(fields?.event).startsWith(OWN_TYPES)) {
+      const rule = `allowed are types that do not begin with ${OWN_TYPES}, which are the channel's own`;
+      throw new ServerError(
+        'ERR_INVALID_EVENT',
+        `Cannot publish: found the type ${JSON.stringify(fields.event)}, ${rule}`,
+      );
+    }
     const append = this.#log.append([{ topics: [TOPIC], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
     if (this.#options.maxAgeMs !== undefined) this.#sweepLater();

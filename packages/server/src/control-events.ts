@@ -2,7 +2,8 @@ import { encodeEvent } from '@tidings/wire';
 import { formatCursor, type Position } from './position.ts';
 import { SharedChunk } from './shared-chunk.ts';
 
-/** The types of the events that the server itself sends. */
+/** How the types of the events begin that the server itself sends: nobody else may send one. */
+export const OWN_TYPES = 'tidings-';
 export const HEARTBEAT_TYPE = 'tidings-heartbeat';
 export const GAP_TYPE = 'tidings-gap';
 

@@ -2,18 +2,27 @@ import type { ServerResponse } from 'node:http';
 import { constants, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { ConnectionSink } from './connection-sink.ts';
+import type { Connection } from './connection.ts';
+import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 
 /**
  * A sink that writes to a Node response whose head has been sent.
  * @param coded whether the head announced a content coding that is in the bytes already
+ * @param connection what the stream may take, and then ends with it: where there is one, the head has said so
  */
-export function nodeSink(response: ServerResponse | Http2ServerResponse, coded: boolean): Sink {
+export function nodeSink(
+  response: ServerResponse | Http2ServerResponse,
+  coded: boolean,
+  connection?: Connection,
+): Sink {
   if (!('chunkedEncoding' in response)) return new Http2Sink(response);
   const { socket } = response;
   // A coding that somebody else announced is made in the response's own methods, which were wrapped for it.
   const codedByOthers = !coded && response.hasHeader('content-encoding');
+  if (connection?.isPassed && !codedByOthers) return new ConnectionSink(response, connection);
   if (response.chunkedEncoding && socket && !codedByOthers) return new SocketSink(response, socket);
   return new ResponseSink(response);
 }
@@ -144,13 +153,5 @@ class Http2Sink extends NodeSink<ServerHttp2Stream> {
     this.open = false;
     // A stream that is only destroyed looks finished to its listener.
     this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  }
-}
-
-function reset(socket: Socket): void {
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    // Only TCP can; the others are destroyed with their response. TLS tells by itself that its end was not said.
   }
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Channel } from './channel.ts';
 import { codedStream } from './coded-sink.ts';
+import { Connection } from './connection.ts';
 import { joinHeaders, streamHead } from './head.ts';
 import { nodeHead, type NodeRequest } from './node-head.ts';
 import { nodeSink } from './node-sink.ts';
@@ -12,6 +13,7 @@ import type { Sink } from './sink.ts';
 export { nodeHead, type NodeRequest } from './node-head.ts';
 export type { EventStreamHandle } from './open-stream.ts';
 export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from './pump.ts';
+export { createServer } from './stream-server.ts';
 
 /** A response as node:http, node:https and node:http2 give it. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -63,8 +65,9 @@ export async function respond(channel: Channel, request: NodeRequest, response: 
 export function startResponse(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): Sink {
   // A stream may be silent for longer than a server's idle time.
   response.socket?.setTimeout(0);
-  sendHead(response, status, headers).flushHeaders();
-  return nodeSink(response, 'Content-Encoding' in headers);
+  const connection = 'chunkedEncoding' in response ? Connection.of(response) : undefined;
+  sendHead(response, status, connection ? { ...headers, Connection: 'close' } : headers).flushHeaders();
+  return nodeSink(response, 'Content-Encoding' in headers, connection);
 }
 
 function sendWhole(

@@ -134,6 +134,15 @@ describe('a channel', () => {
     expect(await rest(events)).toEqual(['1']);
   });
 
+  test.each(['tidings-gap', 'tidings-heartbeat', 'tidings-'])('refuses events of its own type %s', async (event) => {
+    const channel = new Channel();
+    const refused = { code: 'ERR_INVALID_EVENT', message: expect.stringContaining(JSON.stringify(event)) as string };
+    await expect(channel.publish({ event, data: '1' })).rejects.toMatchObject(refused);
+    await expect(channel.close({ event, data: '1' })).rejects.toMatchObject(refused);
+    expect(await channel.earliest()).toBeUndefined();
+    await channel.publish({ event: 'tidings', data: '2' });
+  });
+
   test('whose last event is refused goes on', async () => {
     const channel = new Channel();
     await expect(channel.close({ id: 'a\nb' })).rejects.toMatchObject({ code: 'ERR_INVALID_EVENT' });

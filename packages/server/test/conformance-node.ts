@@ -43,7 +43,7 @@ export async function runHere(
 }
 
 /** Answers with the (req, res) form, and with 500 what it refuses. */
-export function handleNode(app: ConformanceApp): NodeHandler {
+function handleNode(app: ConformanceApp): NodeHandler {
   return (request, response) => {
     app
       .answer(request.url ?? '/', {

@@ -1,7 +1,6 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isMissing } from '../../../test/end-to-end/browser.ts';
-import { startBrowser } from '../../../test/proxy/browser.ts';
+import { isMissing, startBrowser } from '../../../test/browser.ts';
 import { CodedServer, type Version } from './content-coding-server.ts';
 import { until } from './test-server.ts';
 
@@ -57,7 +56,7 @@ describe.each(['chromium', 'firefox'] as const)('the EventSource of %s', (name) 
   let browser: Browser;
 
   beforeAll(async () => {
-    if (!missing) browser = await startBrowser(name);
+    if (!missing) browser = await startBrowser(name, { acceptInsecureCerts: true });
   }, 60_000);
 
   afterAll(async () => {

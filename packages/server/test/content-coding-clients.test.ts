@@ -7,7 +7,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { isMissing } from '../../../test/end-to-end/browser.ts';
+import { isMissing } from '../../../test/browser.ts';
 import { CodedServer, type Version } from './content-coding-server.ts';
 import { TestServer, until } from './test-server.ts';
 

@@ -2,8 +2,8 @@ import { Channel } from '@tidings/server';
 import { eventStream, respond, type EventStreamHandle } from '@tidings/server/node';
 import type { EventFields, EventMessage } from '@tidings/wire';
 import type { Page } from 'puppeteer-core';
-import { describe, expect, test } from 'vitest';
-import { isMissing, startBrowser, type BrowserName } from '../../../test/end-to-end/browser.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { isMissing, startBrowser, type BrowserName } from '../../../test/browser.ts';
 import { deferred } from './deferred.ts';
 import { FORGED, sample, type Case, type Door } from './fuzz-fields.ts';
 import { TestServer } from './test-server.ts';
@@ -111,6 +111,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
         else response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>Fuzz</title>');
       });
       const browser = await startBrowser(name);
+      onTestFinished(() => browser.close());
       const page = await browser.newPage();
       await page.goto(server.url);
 

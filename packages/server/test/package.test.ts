@@ -1,4 +1,7 @@
 import * as root from '@tidings/server';
+import * as fastify from '@tidings/server/fastify';
+import * as koa from '@tidings/server/koa';
+import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
 import * as testing from '@tidings/server/testing';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -36,12 +39,16 @@ describe('the package', () => {
     expect({
       '.': Object.keys(root),
       './node': Object.keys(node),
+      './fastify': Object.keys(fastify),
+      './koa': Object.keys(koa),
+      './nest': Object.keys(nest),
       './testing': Object.keys(testing),
     }).toMatchInlineSnapshot(`
       {
         ".": [
           "bodySink",
           "Channel",
+          "codedStream",
           "GAP_TYPE",
           "HEARTBEAT_TYPE",
           "ServerError",
@@ -50,7 +57,12 @@ describe('the package', () => {
           "MAX_NAME_BYTES",
           "placeEvent",
           "prepareEvent",
+          "checkCompression",
           "EVENT_STREAM_HEADERS",
+          "joinHeaders",
+          "negotiateCoding",
+          "fetchHead",
+          "DEFAULT_KEEP_ALIVE_MS",
           "KEY_LIFETIME_MS",
           "MemoryLog",
           "formatCursor",
@@ -65,7 +77,20 @@ describe('the package', () => {
           "Tails",
           "TrimLedger",
         ],
+        "./fastify": [
+          "eventStream",
+          "respond",
+        ],
+        "./koa": [
+          "eventStream",
+          "respond",
+        ],
+        "./nest": [
+          "eventStream",
+          "respond",
+        ],
         "./node": [
+          "nodeHead",
           "eventStream",
           "respond",
           "startResponse",
@@ -110,6 +135,23 @@ describe('the README', () => {
   test('has a program that counts down', async () => {
     const child = run(program('lift-off'));
     expect(await (await answer(child)).text()).toContain('event: count\ndata: 1\n\ndata: lift-off\n\n');
+    child.kill();
+  });
+
+  test('has a program that sends from a callback', async () => {
+    const child = run(program('EventEmitter'));
+    const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!/event: price\ndata: 0\.\d+\n\n/.test(text)) text += (await reader.read()).value;
+    child.kill();
+  });
+
+  test('has a program that answers pages of other origins', async () => {
+    const child = run(program('const cors ='));
+    const { headers, body } = await answer(child, { headers: { Origin: 'https://app.example' } });
+    expect(headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(headers.get('access-control-allow-credentials')).toBe('true');
+    await body!.cancel();
     child.kill();
   });
 

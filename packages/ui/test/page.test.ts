@@ -1,31 +1,16 @@
-import { launch } from 'puppeteer-core';
-import type { Browser, LaunchOptions, Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BROWSERS, startBrowser } from '../../../test/browser.ts';
 import { FakeHub } from './fake-hub.ts';
 
-const CHROMIUM_ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const BROWSERS: readonly [string, LaunchOptions][] = [
-  ['Chromium', { browser: 'chrome', executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGS }],
-  ['Firefox', { browser: 'firefox', executablePath: '/usr/bin/firefox-esr' }],
-];
-
-describe.each(BROWSERS)('the page in %s', (_, options) => {
+describe.each(BROWSERS)('the page in %s', (name) => {
   let browser: Browser;
   let page: Page;
   let hub: FakeHub;
   let faults: string[];
 
   beforeAll(async () => {
-    browser = await launch(options);
+    browser = await startBrowser(name);
   });
 
   afterAll(async () => {

@@ -1,29 +1,5 @@
-import { launch, type Browser, type LaunchOptions, type Page } from 'puppeteer-core';
-import { programPath } from '../../scripts/debian.mjs';
+import type { Browser, Page } from 'puppeteer-core';
 import type { Listener, Opening } from './reception.ts';
-
-const OPTIONS = {
-  chromium: {
-    browser: 'chrome',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  },
-  firefox: { browser: 'firefox' },
-} as const satisfies Record<string, LaunchOptions>;
-
-export const BROWSERS = ['chromium', 'firefox'] as const;
-
-/** Starts a browser that takes the proxy's certificate. */
-export async function startBrowser(name: (typeof BROWSERS)[number]): Promise<Browser> {
-  return await launch({ ...OPTIONS[name], executablePath: programPath(name), acceptInsecureCerts: true });
-}
 
 interface Watch {
   readonly source: globalThis.EventSource;
