@@ -35,7 +35,7 @@ const buffer = (
   }
 ).Buffer?.prototype;
 const utf8Slice = buffer?.utf8Slice;
-const indexOf = (buffer ?? Uint8Array.prototype).indexOf;
+const searching = buffer ?? Uint8Array.prototype;
 
 /**
  * Decodes an event stream, chunk by chunk, calling a handler for what it finds. How the stream is cut into chunks makes no
@@ -313,8 +313,8 @@ function decode(bytes: Uint8Array, from: number, end: number): string {
 function lineEnd(bytes: Uint8Array, from: number, end: number): number {
   if (end - from > WINDOW) {
     const window = bytes.subarray(from, end);
-    const lf = indexOf.call(window, LF);
-    const cr = indexOf.call(window, CR);
+    const lf = searching.indexOf.call(window, LF);
+    const cr = searching.indexOf.call(window, CR);
     const first = lf < 0 || (cr >= 0 && cr < lf) ? cr : lf;
     return first < 0 ? first : from + first;
   }
