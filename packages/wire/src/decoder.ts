@@ -22,6 +22,9 @@ const NOWHERE = 0x3fff_ffff;
  */
 const WINDOW = 800;
 
+/** A long line becomes text piece by piece, which costs less memory than to carry and decode it as a whole. */
+const PIECE = 65_536;
+
 /** Of data in many lines, so many characters are joined lazily before they are copied: a lazily joined line takes 50 times its bytes. */
 const LAZY_CHARACTERS = 4096;
 
@@ -49,11 +52,10 @@ export class EventStreamDecoder {
   readonly #maxEventBytes: number;
   #lastEventId: string;
 
-  /** The bytes of the line that has not ended yet. */
+  /** The bytes of the line that has not ended yet, behind those that have become text. */
   #carry: Uint8Array = new Uint8Array(WINDOW);
   #carried = 0;
-  /** With as many bytes the carried line is not too long for certain. */
-  #allowed = 0;
+  #longLine = '';
   #isFirstLine = true;
   /** The last byte was a CR: an LF behind it belongs to it. */
   #isAfterCr = false;
@@ -134,7 +136,7 @@ export class EventStreamDecoder {
 
   #discard(): void {
     this.#carried = this.#blockLength = 0;
-    this.#type = this.#moreData = '';
+    this.#type = this.#moreData = this.#longLine = '';
     this.#data = this.#id = undefined;
     this.#isAfterCr = false;
     this.#isFirstLine = true;
@@ -152,9 +154,10 @@ export class EventStreamDecoder {
           continue;
         }
       }
-      const end = Math.min(from + Math.max(WINDOW, this.#carried), length);
+      const lineLength = this.#longLine.length + this.#carried;
+      const end = Math.min(from + Math.max(WINDOW, lineLength), length);
       let cut = end;
-      if (this.#carried < WINDOW) {
+      if (lineLength < WINDOW) {
         while (cut > from && bytes[cut - 1] !== LF && bytes[cut - 1] !== CR) cut--;
       } else {
         // A long line is decoded alone, in a window that grows with it
@@ -167,14 +170,12 @@ export class EventStreamDecoder {
         continue;
       }
       this.#isAfterCr = bytes[cut - 1] === CR;
-      if (this.#carried > 0) {
+      if (lineLength > 0) {
         this.#keep(bytes, from, cut);
-        const carry = this.#carry;
-        const carried = this.#carried;
-        this.#carried = this.#allowed = 0;
-        // A long line must not take its room for good
-        if (carried > LAZY_CHARACTERS) this.#carry = new Uint8Array(WINDOW);
-        this.#readLines(decode(carry, 0, carried));
+        const text = this.#longLine + decode(this.#carry, 0, this.#carried);
+        this.#longLine = '';
+        this.#carried = 0;
+        this.#readLines(text);
       } else {
         this.#readLines(decode(bytes, from, cut));
       }
@@ -194,16 +195,22 @@ export class EventStreamDecoder {
     if (end - from > 128) carry.set(bytes.subarray(from, end), to);
     else for (let i = from; i < end; i++) carry[to++] = bytes[i] as number;
     this.#carried = carried;
+    if (carried >= PIECE) {
+      // A character that may be unfinished stays behind; one has no more than three bytes behind its first
+      let cut = carried - 1;
+      while (isContinuation(carry[cut]) && cut > carried - 4) cut--;
+      if (isContinuation(carry[cut])) cut = carried;
+      this.#longLine += decode(carry, 0, cut);
+      carry.copyWithin(0, cut, carried);
+      this.#carried -= cut;
+    }
   }
 
   #refuseLongerCarry(): void {
-    const carried = this.#carried;
-    if (carried <= Math.max(this.#allowed, this.#maxEventBytes - this.#blockLength)) return;
-    const text = decode(this.#carry, 0, carried);
-    const length = text.length - this.#bomLength(text);
-    this.#refuseLonger(length);
-    // No byte is more than one character
-    this.#allowed = carried + this.#maxEventBytes - this.#blockLength - length;
+    const { length } = this.#longLine;
+    if (this.#blockLength + length + this.#carried <= this.#maxEventBytes) return;
+    const text = decode(this.#carry, 0, this.#carried);
+    this.#refuseLonger(length + text.length - this.#bomLength(this.#longLine || text));
   }
 
   #bomLength(text: string): number {
@@ -307,6 +314,11 @@ export class EventStreamDecoder {
 
 function decode(bytes: Uint8Array, from: number, end: number): string {
   return utf8Slice?.call(bytes, from, end) ?? textDecoder.decode(bytes.subarray(from, end));
+}
+
+/** Whether a byte is one of a character, but not its first. */
+function isContinuation(byte: number | undefined): boolean {
+  return (Number(byte) & 0xc0) === 0x80;
 }
 
 /** The index of the first line end, or -1. */

@@ -50,6 +50,33 @@ test('decoder reports what the standard says, however the stream is cut', () => 
   );
 });
 
+test('decoder reads a line of any length, whatever bytes lie where it becomes text piece by piece', () => {
+  const odd = fc.array(
+    fc.constantFrom(
+      ...['a', 'é', '語', '😀'].map(utf8),
+      ...['\x80', '\xff', '\xf0\x9f', '\xe8', '\xf0\x9f\x98\x80\x80\x80'].map(bytesOf),
+    ),
+    { minLength: 1, maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(
+      odd,
+      fc.integer({ min: 65_520, max: 65_560 }),
+      fc.integer({ min: 1, max: 70_000 }),
+      (bytes, start, size) => {
+        const line = [...utf8('data: '), ...new Array<number>(start).fill(0x78), ...bytes.flatMap((few) => [...few])];
+        const whole = Uint8Array.from([...line, ...line, ...utf8('\r\n\r\ndata: next\n\n')]);
+        const at = Array.from({ length: Math.ceil(whole.length / size) }, (_, i) => i * size);
+        // With few bytes a chunk only about the place, for it takes long
+        const few = Array.from({ length: 200 }, (_, i) => start - 90 + i);
+        const expected = reference(whole);
+        expect(record(cut(whole, size < 50 ? few : at))).toEqual(expected);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 test('decoder reads chunks that are views into a larger buffer, at any alignment', () => {
   fc.assert(
     fc.property(stream, fc.integer({ min: 0, max: 7 }), (bytes, offset) => {
