@@ -80,7 +80,9 @@ function compare(chunks: Uint8Array[]): { ours: number; theirs: number } {
 
 /** Prints the table. Takes about half a minute. */
 export async function run(): Promise<void> {
-  console.log(`${title}: MB/s, median of alternating runs in one process, Node ${process.versions.node}`);
+  const { bun, node } = process.versions;
+  const runtime = bun === undefined ? `Node ${node}` : `Bun ${bun}`;
+  console.log(`${title}: MB/s, median of alternating runs in one process, ${runtime}`);
   const streams = Object.entries(inputs).flatMap(([name, bytes]) =>
     CHUNK_BYTES.map((size) => ({ name, size, bytes: bytes.length, chunks: cut(bytes, size) })),
   );
