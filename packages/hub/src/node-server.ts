@@ -1,6 +1,6 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startResponse } from '@tidings/server/node';
+import { createServer as createStreamServer, startResponse } from '@tidings/server/node';
 import type { HubRequest } from './exchange.ts';
 import type { Hub } from './hub.ts';
 
@@ -9,9 +9,7 @@ const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000 };
 
 /** A server for the hub, not listening yet. */
 export function createServer(hub: Hub): Server {
-  return createHttpServer(TIMEOUTS, (request, response) => {
-    void answer(hub, request, response);
-  });
+  return createStreamServer((request, response) => void answer(hub, request, response), TIMEOUTS);
 }
 
 async function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { ConnectionSink } from './connection-sink.ts';
+import { SocketFace } from './socket-face.ts';
 import { own, type SocketOwner } from './socket-owner.ts';
 
 type Done = (error?: Error | null) => void;
@@ -21,20 +21,16 @@ type Watched = ServerResponse & { [WATCHERS]?: number };
  * What http has in place of a socket: any Duplex may be one, says its documentation of the event `connection`. A stream can so take the socket
  * away from it: http is told that the response has ended and the connection with it, and lets go of all that it held for them.
  */
-export class Connection extends Duplex implements SocketOwner {
-  readonly #socket: Socket;
+export class Connection extends SocketFace implements SocketOwner {
   /** The sockets of its server that were taken. */
   readonly #taken: Set<Socket>;
-  #isTaken = false;
   /** How much of what was written the socket has been given, and has not passed on yet. */
   #passing = 0;
   /** What writes to the socket past this. */
   #sink: ConnectionSink | undefined;
 
   constructor(socket: Socket, taken: Set<Socket>) {
-    const { readableHighWaterMark, writableHighWaterMark } = socket;
-    super({ decodeStrings: false, readableHighWaterMark, writableHighWaterMark });
-    this.#socket = socket;
+    super(socket);
     this.#taken = taken;
     own(socket, this);
   }
@@ -58,7 +54,7 @@ export class Connection extends Duplex implements SocketOwner {
   /** Gives the socket to what will write to it. It is taken with {@link takeSocket}. */
   share(sink: ConnectionSink): Socket {
     this.#sink = sink;
-    return this.#socket;
+    return this.socket;
   }
 
   /**
@@ -66,9 +62,9 @@ export class Connection extends Duplex implements SocketOwner {
    * now on, undefined where it was not taken.
    */
   takeSocket(response: ServerResponse, sink: ConnectionSink): Set<Socket> | undefined {
-    const socket = this.#socket;
+    const socket = this.socket;
     if (!socket.writable || socket.readableEnded || !this.#canBeTaken(response)) return undefined;
-    this.#isTaken = true;
+    this.isTaken = true;
     this.#sink = undefined;
     own(socket, sink);
     this.#taken.add(socket);
@@ -92,7 +88,7 @@ export class Connection extends Duplex implements SocketOwner {
   }
 
   socketReceived(chunk: Uint8Array): void {
-    if (!this.push(chunk)) this.#socket.pause();
+    if (!this.push(chunk)) this.socket.pause();
   }
 
   socketEnded(): void {
@@ -117,7 +113,7 @@ export class Connection extends Duplex implements SocketOwner {
   }
 
   override _read(): void {
-    if (!this.#isTaken) this.#socket.resume();
+    if (!this.isTaken) this.socket.resume();
   }
 
   override _write(chunk: string | Uint8Array, encoding: BufferEncoding, done: Done): void {
@@ -130,15 +126,16 @@ export class Connection extends Duplex implements SocketOwner {
 
   #pass(pieces: readonly Piece[], done: Done): void {
     // What http writes to end the response that it knows of.
-    if (this.#isTaken) {
+    if (this.isTaken) {
       done();
       return;
     }
-    const socket = this.#socket;
+    const socket = this.socket;
     const last = pieces.length - 1;
     const passed = (error?: Error | null): void => {
       this.#passing = 0;
-      done(error);
+      // What becomes of a socket that was taken is no concern of http.
+      done(this.isTaken ? null : error);
     };
     if (last > 0) socket.cork();
     for (const [index, { chunk, encoding }] of pieces.entries()) {
@@ -149,105 +146,13 @@ export class Connection extends Duplex implements SocketOwner {
   }
 
   override _final(done: Done): void {
-    if (this.#isTaken) done();
-    else this.#socket.end(() => done());
+    if (this.isTaken) done();
+    else this.socket.end(() => done());
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    if (!this.#isTaken) this.#socket.destroy();
+    if (!this.isTaken) this.socket.destroy();
     done(error);
-  }
-
-  // What http and its users ask of a socket.
-
-  destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy());
-  }
-
-  resetAndDestroy(): this {
-    if (!this.#isTaken) this.#socket.resetAndDestroy();
-    return this;
-  }
-
-  setTimeout(ms: number, listener?: () => void): this {
-    if (!this.#isTaken) this.#socket.setTimeout(ms);
-    if (listener && ms > 0) this.once('timeout', listener);
-    else if (listener) this.off('timeout', listener);
-    return this;
-  }
-
-  setNoDelay(noDelay?: boolean): this {
-    this.#socket.setNoDelay(noDelay);
-    return this;
-  }
-
-  setKeepAlive(...settings: Parameters<Socket['setKeepAlive']>): this {
-    this.#socket.setKeepAlive(...settings);
-    return this;
-  }
-
-  ref(): this {
-    this.#socket.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#socket.unref();
-    return this;
-  }
-
-  address(): AddressInfo | Record<string, never> {
-    return this.#socket.address();
-  }
-
-  get timeout(): number | undefined {
-    return this.#socket.timeout;
-  }
-
-  get connecting(): boolean {
-    return this.#socket.connecting;
-  }
-
-  get pending(): boolean {
-    return this.#socket.pending;
-  }
-
-  get readyState(): Socket['readyState'] {
-    return this.#socket.readyState;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
-  }
-
-  get remoteFamily(): string | undefined {
-    return this.#socket.remoteFamily;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#socket.remotePort;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#socket.localAddress;
-  }
-
-  get localFamily(): string | undefined {
-    return this.#socket.localFamily;
-  }
-
-  get localPort(): number | undefined {
-    return this.#socket.localPort;
-  }
-
-  get bytesRead(): number {
-    return this.#socket.bytesRead;
-  }
-
-  get bytesWritten(): number {
-    return this.#socket.bytesWritten;
   }
 }
 

@@ -37,7 +37,8 @@ export async function eventStream(
     return;
   }
   const sink = codedStream(startResponse(response, status, headers), coding);
-  await pump(source, sink, options, lastEventIdOf(requestHead));
+  // Not waited for here: that would keep the request and the response for as long as the stream is open.
+  return pump(source, sink, options, lastEventIdOf(requestHead));
 }
 
 /**

@@ -4,7 +4,7 @@ import { Connection } from './connection.ts';
 
 /**
  * A server of node:http, for servers that hold many streams open: `eventStream`, `respond` and `startResponse` keep nothing of a connection but its
- * socket, which is a fifth of the memory. Such a stream's head says `Connection: close`, what its client sends behind the request is not
+ * socket, which is a quarter of the memory. Such a stream's head says `Connection: close`, what its client sends behind the request is not
  * read, and its end is up to the source or channel alone: the response that http gave has ended by then. Where
  * anyone else listens to the response, its request or their socket, or has put a method in place of the response's own, http keeps them, as
  * it does for every other response. On runtimes whose node:http has no connections to speak of (Bun, Deno) it is an ordinary server.

@@ -123,6 +123,12 @@ export const frameworkAdapters: readonly Adapter[] = [
     start: () => runHere(expressHandler),
   },
   {
+    name: 'Express on a server of @tidings/server/node',
+    form: 'req-res',
+    adds: [...NODE_ADDS, 'x-powered-by'],
+    start: () => runHere(expressHandler, 'http', nodeForm.createServer),
+  },
+  {
     name: 'Fastify',
     form: 'req-res',
     adds: NODE_ADDS,

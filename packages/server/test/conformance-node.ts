@@ -1,4 +1,10 @@
-import { eventStream, respond, type NodeRequest, type NodeResponse } from '@tidings/server/node';
+import {
+  createServer as createStreamServer,
+  eventStream,
+  respond,
+  type NodeRequest,
+  type NodeResponse,
+} from '@tidings/server/node';
 import { once } from 'node:events';
 import { createServer as createHttp } from 'node:http';
 import { createSecureServer } from 'node:http2';
@@ -19,12 +25,14 @@ export const NODE_ADDS: readonly string[] = ['date', 'connection', 'keep-alive',
 export async function runHere(
   make: (app: ConformanceApp) => NodeHandler | Promise<NodeHandler>,
   transport: Transport = 'http',
+  makePlain: (handler: NodeHandler) => Server = createHttp,
 ): Promise<Running> {
   const facts = new Facts();
   const app = new ConformanceApp((fact) => facts.add(fact));
   const unhandled = (reason: unknown): void => facts.add(`unhandled ${String(reason)}`);
   process.on('unhandledRejection', unhandled);
-  const server = makeServer(transport, await make(app));
+  const handler = await make(app);
+  const server = transport === 'http' ? makePlain(handler) : makeSecureServer(transport, handler);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const sockets = new Set<Socket>();
@@ -59,15 +67,22 @@ function handleNode(app: ConformanceApp): NodeHandler {
   };
 }
 
-export const nodeAdapters: readonly Adapter[] = (['http', 'https', 'http2'] as const).map((transport) => ({
-  name: `node:${transport}`,
-  form: 'req-res',
-  adds: transport === 'http2' ? ['date'] : NODE_ADDS,
-  start: () => runHere(handleNode, transport),
-}));
+export const nodeAdapters: readonly Adapter[] = [
+  ...(['http', 'https', 'http2'] as const).map((transport): Adapter => ({
+    name: `node:${transport}`,
+    form: 'req-res',
+    adds: transport === 'http2' ? ['date'] : NODE_ADDS,
+    start: () => runHere(handleNode, transport),
+  })),
+  {
+    name: 'a server of @tidings/server/node',
+    form: 'req-res',
+    adds: NODE_ADDS,
+    start: () => runHere(handleNode, 'http', createStreamServer),
+  },
+];
 
-function makeServer(transport: Transport, handler: NodeHandler): Server {
-  if (transport === 'http') return createHttp(handler);
+function makeSecureServer(transport: 'https' | 'http2', handler: NodeHandler): Server {
   if (transport === 'https') return createHttps(makeCertificate(), handler);
   return createSecureServer(makeCertificate(), handler);
 }

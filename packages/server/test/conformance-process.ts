@@ -19,18 +19,26 @@ const ADDS: Readonly<Record<Runtime['kind'], readonly string[]>> = {
 };
 
 /** The app behind each runtime's own server, in a process of its own. */
-export const processAdapters: readonly Adapter[] = runtimes.map((runtime) => ({
-  name: `${runtime.title}, a process of its own`,
-  form: runtime.kind === 'node' ? 'req-res' : 'fetch',
-  adds: ADDS[runtime.kind],
-  missing: runtime.missing,
-  idles: runtime.kind === 'bun',
-  start: () => runProcess(runtime),
-}));
+export const processAdapters: readonly Adapter[] = [
+  ...runtimes.map((runtime) => adapterOf(runtime, 'own')),
+  ...runtimes.filter(({ kind }) => kind === 'node').map((runtime) => adapterOf(runtime, 'streams')),
+];
 
-async function runProcess({ path, args }: Runtime): Promise<Running> {
-  const folder = await install();
-  const child = spawn(path, [...args, join(folder, 'server.mjs')], {
+/** @param whose the runtime's own server, or that of `@tidings/server/node` */
+function adapterOf(runtime: Runtime, whose: 'own' | 'streams'): Adapter {
+  return {
+    name: `${runtime.title}, a process of its own${whose === 'own' ? '' : ' with a server of @tidings/server/node'}`,
+    form: runtime.kind === 'node' ? 'req-res' : 'fetch',
+    adds: ADDS[runtime.kind],
+    missing: runtime.missing,
+    idles: runtime.kind === 'bun',
+    start: () => runProcess(runtime, whose),
+  };
+}
+
+async function runProcess({ path, args }: Runtime, whose: 'own' | 'streams'): Promise<Running> {
+  const folder = await install(new URL('conformance-server.ts', import.meta.url));
+  const child = spawn(path, [...args, join(folder, 'server.mjs'), whose], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });
@@ -55,8 +63,8 @@ async function runProcess({ path, args }: Runtime): Promise<Running> {
   };
 }
 
-/** A project of its own that has the package installed, for runtimes that load it by their own conditions. */
-async function install(): Promise<string> {
+/** A project of its own that has the package installed, for runtimes that load it by their own conditions, and a script as `server.mjs`. */
+export async function install(script: URL): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-server-'));
   const dependencies: Record<string, string> = {};
   for (const name of ['server', 'wire']) {
@@ -68,7 +76,7 @@ async function install(): Promise<string> {
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));
   await build({
-    entryPoints: [fileURLToPath(new URL('conformance-server.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(script)],
     outfile: join(folder, 'server.mjs'),
     bundle: true,
     format: 'esm',

@@ -31,8 +31,8 @@ else if (Deno) {
   const onListen = ({ port }: { port: number }): void => tell(`port ${port}`);
   Deno.serve({ port: 0, hostname: '127.0.0.1', onListen }, answer);
 } else {
-  const { createServer } = await import('node:http');
   const node = await import('@tidings/server/node');
+  const { createServer } = process.argv[2] === 'streams' ? node : await import('node:http');
   const server = createServer((request, response) => {
     app
       .answer(request.url ?? '/', {

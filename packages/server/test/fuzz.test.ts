@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { createServer as createHttpServer, get, type IncomingMessage } from 'node:http';
 import { Channel, ServerError } from '@tidings/server';
-import { eventStream, respond } from '@tidings/server/node';
+import { createServer as createStreamServer, eventStream, respond } from '@tidings/server/node';
 import { EventStreamDecoder, EventStreamError, type EventFields, type EventMessage } from '@tidings/wire';
 import { expect, test } from 'vitest';
 import { deferred } from './deferred.ts';
@@ -122,29 +122,40 @@ async function listen(url: string): Promise<IncomingMessage> {
   return response;
 }
 
-test('whatever is sent to a response is refused, or arrives as this one event', async () => {
+const SERVERS = { 'node:http': createHttpServer, 'a server of @tidings/server/node': createStreamServer } as const;
+const NAMES = Object.keys(SERVERS) as (keyof typeof SERVERS)[];
+
+test.each(NAMES)('whatever is sent to a response on %s is refused, or arrives as this one event', async (name) => {
   const seed = Date.now() % 2 ** 31;
   const ran = deferred<Run>();
-  await using server = await TestServer.listen((request, response) => {
-    const outcome = eventStream(request, response, (stream) => {
-      ran.resolve(
-        passIn(seed, 'eventStream', async (fields) => {
-          await stream.send(fields);
-          return undefined;
-        }),
-      );
-    });
-    outcome.catch(ran.reject);
-  });
+  await using server = await TestServer.listen(
+    (request, response) => {
+      const outcome = eventStream(request, response, (stream) => {
+        ran.resolve(
+          passIn(seed, 'eventStream', async (fields) => {
+            await stream.send(fields);
+            return undefined;
+          }),
+        );
+      });
+      outcome.catch(ran.reject);
+    },
+    'tcp',
+    SERVERS[name],
+  );
   const arrived = await readStretches(await listen(server.url), sample(seed, CASES).length);
   expectSame(seed, 'eventStream', await ran.promise, arrived);
 });
 
-test('whatever is published to a channel is refused, or arrives as this one event', async () => {
+test.each(NAMES)('whatever is published to a channel on %s is refused, or arrives as this one event', async (name) => {
   const seed = Date.now() % 2 ** 31;
   // Nothing may be lost to a listener that is slow for a moment.
   const channel = new Channel({ history: { maxEvents: 10 * CASES } });
-  await using server = await TestServer.listen((request, response) => void respond(channel, request, response));
+  await using server = await TestServer.listen(
+    (request, response) => void respond(channel, request, response),
+    'tcp',
+    SERVERS[name],
+  );
   const reading = readStretches(await listen(server.url), sample(seed, CASES).length);
   const run = await passIn(seed, 'Channel', (fields) => channel.publish(fields));
   expectSame(seed, 'Channel', run, await reading);

@@ -91,6 +91,7 @@ describe('the package', () => {
         ],
         "./node": [
           "nodeHead",
+          "createServer",
           "eventStream",
           "respond",
           "startResponse",
@@ -175,6 +176,14 @@ describe('the README', () => {
     let text = '';
     while (text.split('"to":"ada"').length < 3) text += (await reader.read()).value;
     expect(text).not.toContain('bob');
+    child.kill();
+  });
+
+  test('has a program for many listeners', async () => {
+    const child = run(program('createServer, respond }'));
+    const { headers, body } = await answer(child);
+    expect(headers.get('connection')).toBe('close');
+    await body!.cancel();
     child.kill();
   });
 

@@ -13,7 +13,7 @@ export interface Runtime {
 
 const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
 
-const ARGS = {
+export const ARGS = {
   node: [],
   bun: ['run'],
   deno: ['run', '--quiet', '--no-prompt', '--cached-only', '--node-modules-dir=manual', '--allow-net=127.0.0.1'],

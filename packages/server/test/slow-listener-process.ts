@@ -1,8 +1,8 @@
 // A channel in a process of its own, for the test that watches its memory.
-// slow-listener-process.ts <path of a Unix socket>: sends 'open' over IPC when it listens. Takes { publish: [fields] }, and 'memory'.
-import { createServer } from 'node:http';
+// slow-listener-process.ts <path of a Unix socket> <http or streams: whose server>: sends 'open' over IPC when it listens. Takes { publish: [fields] }, and 'memory'.
+import { createServer as createHttpServer } from 'node:http';
 import { Channel, type ChannelEvent } from '@tidings/server';
-import { respond } from '@tidings/server/node';
+import { createServer as createStreamServer, respond } from '@tidings/server/node';
 import type { EventFields } from '@tidings/wire';
 
 type Order = 'memory' | { readonly publish: readonly EventFields[] };
@@ -13,9 +13,11 @@ const channel = new Channel({
   history: { maxEvents: 40 },
   authorize: ({ url }) => url !== '/ticks' || { allow: true, filter: isTick, filterKey: 'ticks' },
 });
+const [, , path, whose] = process.argv;
+const createServer = whose === 'streams' ? createStreamServer : createHttpServer;
 const server = createServer((request, response) => void respond(channel, request, response));
 // A thousand may come at once.
-server.listen({ path: process.argv[2], backlog: 1000 }, () => process.send?.('open'));
+server.listen({ path, backlog: 1000 }, () => process.send?.('open'));
 
 process.on('message', (order: Order) => void obey(order));
 process.on('disconnect', () => process.exit());

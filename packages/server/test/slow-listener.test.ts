@@ -21,12 +21,12 @@ const EVENTS = BATCHES * (EVENTS_PER_BATCH + 1);
 const MAX_LIFE_MS = 120_000;
 
 /** Starts a channel in a process of its own, behind a Unix socket: the kernel holds little for who does not read. */
-async function start(): Promise<{ child: ChildProcess; socketPath: string }> {
+async function start(whose: 'http' | 'streams'): Promise<{ child: ChildProcess; socketPath: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-slow-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const socketPath = join(folder, 'http');
   const script = fileURLToPath(new URL('./slow-listener-process.ts', import.meta.url));
-  const child = fork(script, [socketPath], {
+  const child = fork(script, [socketPath, whose], {
     execArgv: ['--expose-gc'],
     timeout: MAX_LIFE_MS,
     killSignal: 'SIGKILL',
@@ -123,37 +123,41 @@ async function look(child: ChildProcess): Promise<{ bytes: number; listeners: nu
   return answer;
 }
 
-test('of a thousand listeners fifty never read: the others get everything, and the server keeps nothing for the fifty', async () => {
-  const { child, socketPath } = await start();
-  const open = (count: number, path: string, expected: (index: number) => string): Promise<Counter[]> =>
-    Promise.all(Array.from({ length: count }, () => Counter.open(socketPath, path, expected)));
-  const slow = await open(SLOW, '/', anyEvent);
-  // In the cohort of the slow ones, and in another.
-  const beside = (await open(BESIDE, '/', anyEvent)).map((counter) => counter.read());
-  const others = (await open(OTHERS, '/ticks', (index) => `tick-${index}`)).map((counter) => counter.read());
+test.each(['http', 'streams'] as const)(
+  'of a thousand listeners fifty never read, on a server for %s: the others get everything, and the server keeps nothing for the fifty',
+  async (whose) => {
+    const { child, socketPath } = await start(whose);
+    const open = (count: number, path: string, expected: (index: number) => string): Promise<Counter[]> =>
+      Promise.all(Array.from({ length: count }, () => Counter.open(socketPath, path, expected)));
+    const slow = await open(SLOW, '/', anyEvent);
+    // In the cohort of the slow ones, and in another.
+    const beside = (await open(BESIDE, '/', anyEvent)).map((counter) => counter.read());
+    const others = (await open(OTHERS, '/ticks', (index) => `tick-${index}`)).map((counter) => counter.read());
 
-  const before = await look(child);
-  expect(before.listeners).toBe(SLOW + BESIDE + OTHERS);
-  let peak = 0;
-  for (let batch = 0; batch < BATCHES; batch += 1) {
-    await publish(child, batch);
-    await Promise.all(beside.map((counter) => counter.reach((batch + 1) * (EVENTS_PER_BATCH + 1))));
-    await Promise.all(others.map((counter) => counter.reach(batch + 1)));
-    if (batch % 10 === 9) peak = Math.max(peak, (await look(child)).bytes - before.bytes);
-  }
-  expect([...beside, ...others].filter(({ wrong, gaps }) => wrong !== undefined || gaps > 0)).toEqual([]);
-  expect(new Set(beside.map(({ count }) => count))).toEqual(new Set([EVENTS]));
-  expect(new Set(others.map(({ count }) => count))).toEqual(new Set([BATCHES]));
-  // 20 MiB have passed by those that do not read, of which the history keeps less than three.
-  expect(peak).toBeLessThan(8 * MIB);
+    const before = await look(child);
+    expect(before.listeners).toBe(SLOW + BESIDE + OTHERS);
+    let peak = 0;
+    for (let batch = 0; batch < BATCHES; batch += 1) {
+      await publish(child, batch);
+      await Promise.all(beside.map((counter) => counter.reach((batch + 1) * (EVENTS_PER_BATCH + 1))));
+      await Promise.all(others.map((counter) => counter.reach(batch + 1)));
+      if (batch % 10 === 9) peak = Math.max(peak, (await look(child)).bytes - before.bytes);
+    }
+    expect([...beside, ...others].filter(({ wrong, gaps }) => wrong !== undefined || gaps > 0)).toEqual([]);
+    expect(new Set(beside.map(({ count }) => count))).toEqual(new Set([EVENTS]));
+    expect(new Set(others.map(({ count }) => count))).toEqual(new Set([BATCHES]));
+    // 20 MiB have passed by those that do not read, of which the history keeps less than three.
+    expect(peak).toBeLessThan(8 * MIB);
 
-  // None has been sent away: each goes on, is told what it missed, and is live again.
-  expect((await look(child)).listeners).toBe(before.listeners);
-  for (const counter of slow) counter.read();
-  await Promise.all(slow.map((counter) => counter.reach(EVENTS)));
-  await publish(child, BATCHES);
-  await Promise.all(slow.map((counter) => counter.reach(EVENTS + EVENTS_PER_BATCH + 1)));
-  expect(slow.filter(({ wrong }) => wrong !== undefined)).toEqual([]);
-  expect(new Set(slow.map(({ gaps }) => gaps))).toEqual(new Set([1]));
-  console.log(`${(peak / MIB).toFixed(1)} MiB held at most of 20 MiB that fifty listeners did not read`);
-}, 120_000);
+    // None has been sent away: each goes on, is told what it missed, and is live again.
+    expect((await look(child)).listeners).toBe(before.listeners);
+    for (const counter of slow) counter.read();
+    await Promise.all(slow.map((counter) => counter.reach(EVENTS)));
+    await publish(child, BATCHES);
+    await Promise.all(slow.map((counter) => counter.reach(EVENTS + EVENTS_PER_BATCH + 1)));
+    expect(slow.filter(({ wrong }) => wrong !== undefined)).toEqual([]);
+    expect(new Set(slow.map(({ gaps }) => gaps))).toEqual(new Set([1]));
+    console.log(`${(peak / MIB).toFixed(1)} MiB held at most of 20 MiB that fifty listeners did not read`);
+  },
+  120_000,
+);

@@ -17,8 +17,12 @@ export class TestServer {
     this.#folder = folder;
   }
 
-  static async listen(handler: Handler, where: 'tcp' | 'unix' = 'tcp'): Promise<TestServer> {
-    const server = createServer(handler);
+  static async listen(
+    handler: Handler,
+    where: 'tcp' | 'unix' = 'tcp',
+    make: (handler: Handler) => Server = createServer,
+  ): Promise<TestServer> {
+    const server = make(handler);
     const folder = where === 'unix' ? await mkdtemp(join(tmpdir(), 'tidings-server-')) : undefined;
     if (folder === undefined) server.listen(0, '127.0.0.1');
     else server.listen(join(folder, 'http'));
