@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
 import { utf8Value, type RequestHead } from './request-head.ts';
 
 /** A request as node:http, node:https and node:http2 give it, and as frameworks pass it on. */
@@ -10,19 +10,23 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
 
 /** The head of a Node request. */
 export function nodeHead(request: NodeRequest): RequestHead {
-  const { headers } = request;
   return {
     method: request.method ?? 'GET',
     url: request.originalUrl ?? request.url ?? '/',
-    header(name) {
-      // HTTP/2 has the host in a field of its own.
-      const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined);
-      if (value === undefined) return undefined;
-      return utf8Value(Array.isArray(value) ? value.join(', ') : value);
-    },
+    header: fieldReader(request.headers),
     get address() {
       return request.socket?.remoteAddress;
     },
     original: request,
+  };
+}
+
+/** Gives the values of header fields by their names in lower case. */
+export function fieldReader(headers: IncomingHttpHeaders): (name: string) => string | undefined {
+  return (name) => {
+    // HTTP/2 has the host in a field of its own.
+    const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined);
+    if (value === undefined) return undefined;
+    return utf8Value(Array.isArray(value) ? value.join(', ') : value);
   };
 }

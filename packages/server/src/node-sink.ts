@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { constants, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { ConnectionSink } from './connection-sink.ts';
@@ -18,7 +18,7 @@ export function nodeSink(
   coded: boolean,
   connection?: Connection,
 ): Sink {
-  if (!('chunkedEncoding' in response)) return new Http2Sink(response);
+  if (!('chunkedEncoding' in response)) return new Http2Sink(response.stream);
   const { socket } = response;
   // A coding that somebody else announced is made in the response's own methods, which were wrapped for it.
   const codedByOthers = !coded && response.hasHeader('content-encoding');
@@ -42,7 +42,7 @@ abstract class NodeSink<Stream extends Writable | ServerResponse> implements Sin
    * @param stream what tells of backlog and drain
    * @param closers what tells of the close, each in cases of its own; it is passed on once
    */
-  constructor(stream: Stream, closers: readonly (Writable | ServerResponse | Http2ServerResponse)[]) {
+  constructor(stream: Stream, closers: readonly (Writable | ServerResponse)[]) {
     this.stream = stream;
     const drained = (): void => this.onDrain();
     const closed = (): void => {
@@ -132,26 +132,25 @@ class ResponseSink extends NodeSink<ServerResponse> {
 }
 
 /** On HTTP/2 the bytes go to the stream itself: the response object of Node 20 does not tell when to wait for it to drain. */
-class Http2Sink extends NodeSink<ServerHttp2Stream> {
-  readonly #response: Http2ServerResponse;
-
-  constructor(response: Http2ServerResponse) {
-    super(response.stream, [response]);
-    this.#response = response;
+export class Http2Sink extends NodeSink<ServerHttp2Stream> {
+  constructor(stream: ServerHttp2Stream) {
+    super(stream, [stream]);
+    // A listener that went away is no error of ours; what it leaves is told by 'close'.
+    stream.on('error', ignore);
   }
 
   write({ bytes }: SharedChunk): void {
-    if (this.open && !this.#response.writableEnded && this.stream.writable) this.stream.write(bytes);
+    if (this.open && this.stream.writable) this.stream.write(bytes);
   }
 
   end(): void {
     this.open = false;
-    if (!this.#response.writableEnded) this.#response.end();
+    if (!this.stream.writableEnded) this.stream.end();
   }
 
   destroy(): void {
     this.open = false;
-    // A stream that is only destroyed looks finished to its listener.
-    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // A stream that is closed, or destroyed without an error, can look finished to its listener.
+    this.stream.destroy(new Error('The event stream was broken off'));
   }
 }

@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Channel } from './channel.ts';
-import { codedStream } from './coded-sink.ts';
 import { Connection } from './connection.ts';
-import { joinHeaders, streamHead } from './head.ts';
+import { joinHeaders } from './head.ts';
 import { nodeHead, type NodeRequest } from './node-head.ts';
 import { nodeSink } from './node-sink.ts';
-import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
-import { lastEventIdOf } from './request-head.ts';
+import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
+import type { EventStreamOptions, EventStreamSource } from './pump.ts';
 import type { Sink } from './sink.ts';
 
 export { nodeHead, type NodeRequest } from './node-head.ts';
@@ -23,43 +22,29 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
  * what the source threw, after the response was broken off. `HEAD` and `OPTIONS` are answered without the source.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
  */
-export async function eventStream(
+export function eventStream(
   request: NodeRequest,
   response: NodeResponse,
   source: EventStreamSource,
   options: EventStreamOptions = {},
 ): Promise<void> {
-  checkStream(source, options);
-  const requestHead = nodeHead(request);
-  const { status, headers, open, coding } = streamHead(requestHead, options);
-  if (!open) {
-    sendWhole(response, status, headers);
-    return;
-  }
-  const sink = codedStream(startResponse(response, status, headers), coding);
-  // Not waited for here: that would keep the request and the response for as long as the stream is open.
-  return pump(source, sink, options, lastEventIdOf(requestHead));
+  return sendEventStream(nodeOutlet(request, response), source, options);
 }
 
 /**
  * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
  */
-export async function respond(channel: Channel, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const head = nodeHead(request);
-  const { status, headers, body, start, abandon } = await channel.answer(head);
-  if (!start) {
-    sendWhole(response, status, headers, head.method === 'HEAD' ? undefined : body);
-    return;
-  }
-  let sink: Sink;
-  try {
-    sink = startResponse(response, status, headers);
-  } catch (error) {
-    abandon?.();
-    throw error;
-  }
-  start(sink);
+export function respond(channel: Channel, request: NodeRequest, response: NodeResponse): Promise<void> {
+  return sendChannel(nodeOutlet(request, response), channel);
+}
+
+function nodeOutlet(request: NodeRequest, response: NodeResponse): Outlet {
+  return {
+    head: nodeHead(request),
+    send: (status, headers, body) => void sendHead(response, status, { ...headers, ...contentLength(body) }).end(body),
+    open: (status, headers) => startResponse(response, status, headers),
+  };
 }
 
 /** Sends the head of a stream and gives the sink for its body. */
@@ -69,16 +54,6 @@ export function startResponse(response: NodeResponse, status: number, headers: R
   const connection = 'chunkedEncoding' in response ? Connection.of(response) : undefined;
   sendHead(response, status, connection ? { ...headers, Connection: 'close' } : headers).flushHeaders();
   return nodeSink(response, 'Content-Encoding' in headers, connection);
-}
-
-function sendWhole(
-  response: NodeResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body?: string,
-): void {
-  const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-  sendHead(response, status, { ...headers, ...length }).end(body);
 }
 
 function sendHead(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): ServerResponse {

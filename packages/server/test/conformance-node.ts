@@ -1,3 +1,4 @@
+import * as streamForm from '@tidings/server/http2';
 import {
   createServer as createStreamServer,
   eventStream,
@@ -21,18 +22,27 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse) => unkn
 /** What Node's own servers add to a response. */
 export const NODE_ADDS: readonly string[] = ['date', 'connection', 'keep-alive', 'transfer-encoding'];
 
-/** A server of this process for an app, with what a framework made of it. */
-export async function runHere(
+/** A server of this process for an app, with the handler that a framework made of it. */
+export function runHere(
   make: (app: ConformanceApp) => NodeHandler | Promise<NodeHandler>,
   transport: Transport = 'http',
   makePlain: (handler: NodeHandler) => Server = createHttp,
+): Promise<Running> {
+  return runServer(transport, async (app) => {
+    const handler = await make(app);
+    return transport === 'http' ? makePlain(handler) : makeSecureServer(transport, handler);
+  });
+}
+
+async function runServer(
+  transport: Transport,
+  make: (app: ConformanceApp) => Server | Promise<Server>,
 ): Promise<Running> {
   const facts = new Facts();
   const app = new ConformanceApp((fact) => facts.add(fact));
   const unhandled = (reason: unknown): void => facts.add(`unhandled ${String(reason)}`);
   process.on('unhandledRejection', unhandled);
-  const handler = await make(app);
-  const server = transport === 'http' ? makePlain(handler) : makeSecureServer(transport, handler);
+  const server = await make(app);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const sockets = new Set<Socket>();
@@ -67,6 +77,22 @@ function handleNode(app: ConformanceApp): NodeHandler {
   };
 }
 
+/** Answers without requests and responses, and with 500 what is refused. */
+function serveStreams(app: ConformanceApp): Server {
+  const server = createSecureServer(makeCertificate());
+  server.on('stream', (stream, headers) => {
+    app
+      .answer(headers[':path'] ?? '/', {
+        eventStream: (source, options) => streamForm.eventStream(stream, headers, source, options),
+        respond: (channel) => streamForm.respond(channel, stream, headers),
+      })
+      .catch(() => {
+        if (!stream.headersSent) stream.respond({ ':status': 500 }, { endStream: true });
+      });
+  });
+  return server;
+}
+
 export const nodeAdapters: readonly Adapter[] = [
   ...(['http', 'https', 'http2'] as const).map((transport): Adapter => ({
     name: `node:${transport}`,
@@ -74,6 +100,12 @@ export const nodeAdapters: readonly Adapter[] = [
     adds: transport === 'http2' ? ['date'] : NODE_ADDS,
     start: () => runHere(handleNode, transport),
   })),
+  {
+    name: 'the streams of node:http2',
+    form: 'req-res',
+    adds: ['date'],
+    start: () => runServer('http2', serveStreams),
+  },
   {
     name: 'a server of @tidings/server/node',
     form: 'req-res',

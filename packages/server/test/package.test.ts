@@ -1,5 +1,6 @@
 import * as root from '@tidings/server';
 import * as fastify from '@tidings/server/fastify';
+import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
@@ -39,6 +40,7 @@ describe('the package', () => {
     expect({
       '.': Object.keys(root),
       './node': Object.keys(node),
+      './http2': Object.keys(http2),
       './fastify': Object.keys(fastify),
       './koa': Object.keys(koa),
       './nest': Object.keys(nest),
@@ -78,6 +80,10 @@ describe('the package', () => {
           "TrimLedger",
         ],
         "./fastify": [
+          "eventStream",
+          "respond",
+        ],
+        "./http2": [
           "eventStream",
           "respond",
         ],
