@@ -2,7 +2,7 @@
 //
 // Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 100 events of 100
 // bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
-// sink confirms event by event. The cost of a run is the processor time that the server's process (all of its threads) had in
+// sink confirms event by event; in the end it makes sure that all of them have had the same bytes. The cost of a run is the processor time that the server's process (all of its threads) had in
 // it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds,
 // the ratios to others in the same run, and how long a tick took from publishing until the last listener had it.
 //
@@ -12,7 +12,7 @@
 
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
-import { Listeners, sinkName } from './load/listeners.ts';
+import { hasSinkInC, Listeners, sinkName } from './load/listeners.ts';
 import { type Server, startServer } from './load/server.ts';
 import { DATA } from './parts/event-data.ts';
 import { median } from './parts/median.ts';
@@ -25,7 +25,7 @@ const LISTENERS = 2_000;
 const EVENTS = 100;
 const EVENTS_PER_TICK = [1, 10];
 const WARM_UP_TICKS = 40;
-const ROUNDS = { atLeast: 4, atMost: 9, milliseconds: 40_000 };
+const ROUNDS = { atLeast: 3, atMost: 9, milliseconds: 30_000 };
 
 const FLOOR = 'write(2) in a C loop: the floor';
 const BETTER_SSE = 'better-sse';
@@ -42,6 +42,7 @@ const PEERS = [
 const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
   'Tidings hub, log on disk': () => RunningHub.start(),
   'Tidings Channel on node:http': () => startServer('channel.ts'),
+  'Tidings Channel on its stream server': () => startServer('channel.ts', [DATA, 'stream-server']),
   [BETTER_SSE]: () => startServer('better-sse.ts'),
   'response.write() in Node': () => startServer('plain.ts'),
   [NCHAN]: () => startServer('nchan.ts'),
@@ -67,7 +68,7 @@ async function measure(server: Server, listeners: Listeners, perTick: number): P
   return { perEvent: cpu / (LISTENERS * EVENTS), tick: median(times) };
 }
 
-/** Prints the table. Takes about 70 seconds. */
+/** Prints the table. Takes about 90 seconds. */
 export async function run(): Promise<void> {
   console.log(
     `${title}: what a delivered event of ${DATA.length} bytes of data costs the server, in µs of processor time. ${LISTENERS} listeners
@@ -76,6 +77,7 @@ The hub's figures include publishing over HTTP and a commit to disk for every ti
   );
   const stops: (() => Promise<void>)[] = [];
   const rows: Row[] = [];
+  const checks: (() => Promise<void>)[] = [];
   try {
     for (const [name, start] of Object.entries(SERVERS)) {
       const server = await start();
@@ -85,11 +87,17 @@ The hub's figures include publishing over HTTP and a commit to disk for every ti
       stops.push(() => listeners.leave());
       await listeners.connected;
       await publishTicks(server, listeners, WARM_UP_TICKS, 1);
+      if (hasSinkInC()) {
+        await listeners.settle();
+        checks.push(() => listeners.compare());
+      }
       for (const perTick of EVENTS_PER_TICK) {
         rows.push({ name: rowName(name, perTick), measure: () => measure(server, listeners, perTick) });
       }
     }
-    print(await alternate(rows, ROUNDS));
+    const figures = await alternate(rows, ROUNDS);
+    for (const check of checks) await check();
+    print(figures);
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }

@@ -26,6 +26,7 @@ const NCHAN = 'nchan in nginx';
 const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
   'Tidings hub, log on disk': () => RunningHub.start(),
   'Tidings Channel on node:http': () => startServer('channel.ts'),
+  'Tidings Channel on its stream server': () => startServer('channel.ts', ['-', 'stream-server']),
   'Tidings eventStream on node:http': () => startServer('event-stream.ts'),
   'better-sse': () => startServer('better-sse.ts'),
   'response.write() in Node': () => startServer('plain.ts'),
@@ -39,7 +40,7 @@ interface Memory {
   readonly peak: number;
 }
 
-/** Prints the table. Takes about 60 seconds. */
+/** Prints the table. Takes about 110 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
     console.log(`${title}: left out, for the listeners need gcc and epoll`);

@@ -54,6 +54,11 @@ export class Listeners {
     await this.#sink.ask('settle');
   }
 
+  /** Waits until nothing comes any more, and fails the run unless all have had the same bytes since {@link settle}. Only where there is gcc. */
+  async compare(): Promise<void> {
+    await this.#sink.ask('compare');
+  }
+
   /** Of the events since the last time that are stamped. Only where there is gcc. */
   async latencies(): Promise<Latencies> {
     const [p50 = 0, p99 = 0, max = 0, count = 0] = (await this.#sink.ask('latencies')).split(' ').map(Number);

@@ -8,6 +8,8 @@
 //   deaf                              listeners to come read their first byte and never again; before "connect"
 //   bytes COUNT                       answers "got" when each has had so many bytes more: where the events are compressed
 //   settle                            answers "settled" when nothing has come for a quarter of a second; a "got" begins here
+//   compare                           answers "same COUNT" when nothing has come for a quarter of a second; COUNT are the bytes that each
+//                                     has had since "settle". It ends the sink where one has had other bytes than the first
 //   latencies                         answers "P50 P99 MAX COUNT" in microseconds, of the events since the last time that carry
 //                                     when they were published: "@", nanoseconds of CLOCK_MONOTONIC, then their last byte
 //
@@ -17,7 +19,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +33,10 @@
 
 #define MAX_READY 1024
 #define SETTLED_MS 250
-// As little as the system allows, so that what is not read piles up in the server
+// As little as the system allows, and segments as on Ethernet: with those of loopback the kernel of the server takes megabytes for a
+// connection. So what is not read piles up in the server.
 #define DEAF_BUFFER_BYTES 4096
+#define DEAF_SEGMENT_BYTES 1460
 #define MAX_STAMP_DIGITS 20
 
 struct listener {
@@ -38,6 +44,8 @@ struct listener {
   long events;
   long bytes;
   long bytes_before;
+  long compared;
+  uint64_t hash;
 };
 
 static struct listener *listeners;
@@ -45,7 +53,7 @@ static int count, opened, answered, window;
 static long expected;
 static long expected_bytes;
 static int behind;
-static int deaf, settling;
+static int deaf, settling, comparing, settled;
 static char headers[2048];
 static char request[8192];
 static unsigned *latencies;
@@ -72,8 +80,8 @@ static void open_more(void) {
     struct listener *listener = &listeners[opened++];
     listener->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) fail("socket: %s", strerror(errno));
-    int room = DEAF_BUFFER_BYTES;
-    if (deaf && setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) < 0) fail("setsockopt: %s", strerror(errno));
+    int room = DEAF_BUFFER_BYTES, segment = DEAF_SEGMENT_BYTES;
+    if (deaf && (setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) < 0 || setsockopt(listener->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment) < 0)) fail("setsockopt: %s", strerror(errno));
     int done = connect(listener->fd, (struct sockaddr *)&server, sizeof server);
     if (done < 0 && errno != EINPROGRESS) fail("connect: %s", strerror(errno));
     wait_for(listener->fd, EPOLLOUT, listener, EPOLL_CTL_ADD);
@@ -135,6 +143,14 @@ static int has_all(const struct listener *listener) {
   return expected_bytes ? listener->bytes - listener->bytes_before >= expected_bytes : listener->events >= expected;
 }
 
+/** Adds what has come to what stands for all bytes of this listener: FNV-1a. */
+static void hash(struct listener *listener, ssize_t got) {
+  uint64_t value = listener->hash;
+  for (ssize_t i = 0; i < got; i++) value = (value ^ (unsigned char)bytes[i]) * 1099511628211u;
+  listener->hash = value;
+  listener->compared += got;
+}
+
 static void take(struct listener *listener) {
   ssize_t got = read(listener->fd, bytes, sizeof bytes);
   if (got < 0 && errno == EAGAIN) return;
@@ -147,6 +163,7 @@ static void take(struct listener *listener) {
   }
   int had_all = has_all(listener);
   listener->bytes += got;
+  if (settled) hash(listener, got);
   long now = nanoseconds();
   for (char *at = bytes, *end = bytes + got; !expected_bytes && (at = memchr(at, '~', (size_t)(end - at))); at++) {
     listener->events++;
@@ -178,8 +195,18 @@ static void wait_for_all(void) {
 
 static void tell_settled(void) {
   settling = 0;
+  settled = 1;
   for (int i = 0; i < count; i++) listeners[i].bytes_before = listeners[i].bytes;
   printf("settled\n");
+}
+
+static void tell_same(void) {
+  comparing = 0;
+  for (int i = 1; i < count; i++) {
+    if (listeners[i].compared != listeners[0].compared) fail("a listener got %ld bytes where another got %ld", listeners[i].compared, listeners[0].compared);
+    if (listeners[i].hash != listeners[0].hash) fail("a listener got other bytes than another, %ld of them", listeners[i].compared);
+  }
+  printf("same %ld\n", listeners[0].compared);
 }
 
 static void obey_line(const char *line) {
@@ -201,6 +228,7 @@ static void obey_line(const char *line) {
     snprintf(headers + held, sizeof headers - held, "%s\r\n", line + 7);
   } else if (strcmp(line, "deaf") == 0) deaf = 1;
   else if (strcmp(line, "settle") == 0) settling = 1;
+  else if (strcmp(line, "compare") == 0) comparing = 1;
   else if (strcmp(line, "latencies") == 0) tell_latencies();
   else fail("unknown line: %s", line);
 }
@@ -234,9 +262,10 @@ int main(void) {
   wait_for(STDIN_FILENO, EPOLLIN, NULL, EPOLL_CTL_ADD);
   struct epoll_event ready[MAX_READY];
   for (;;) {
-    int found = epoll_wait(queue, ready, MAX_READY, settling ? SETTLED_MS : -1);
+    int found = epoll_wait(queue, ready, MAX_READY, settling || comparing ? SETTLED_MS : -1);
     if (found < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
-    if (found == 0) tell_settled();
+    if (found == 0 && settling) tell_settled();
+    else if (found == 0 && comparing) tell_same();
     for (int i = 0; i < found; i++) {
       if (ready[i].data.ptr) meet(ready[i].data.ptr, ready[i].events);
       else if (!obey()) return 0;

@@ -39,6 +39,8 @@ export class CohortCoder {
   #history: Uint8Array = new Uint8Array();
   #total: PlainTotal = NOTHING;
   #tick: CodedTick | undefined;
+  /** What the member before was given: the next one has nearly always as much history. */
+  #given: { readonly since: number; readonly coded: SharedChunk } | undefined;
 
   constructor(coding: ContentCoding) {
     this.#coding = coding;
@@ -66,6 +68,11 @@ export class CohortCoder {
 
   /** The bytes of the tick for a member whose history begins there. */
   coded(tick: CodedTick, since: number): SharedChunk {
+    if (this.#given?.since !== since) this.#given = { since, coded: this.#codedFor(tick, since) };
+    return this.#given.coded;
+  }
+
+  #codedFor(tick: CodedTick, since: number): SharedChunk {
     const group = this.#groups.find((each) => since <= each.since) ?? { since: tick.before.length, coded: undefined };
     if (!group.coded) {
       const shared = Math.min(tick.before.length - group.since, this.#history.length);
@@ -80,6 +87,7 @@ export class CohortCoder {
     const tick = this.#tick;
     if (!tick) return;
     this.#tick = undefined;
+    this.#given = undefined;
     this.#total = tick.after;
     this.#remember(tick.plain.bytes);
     for (const group of this.#groups) group.coded = undefined;
