@@ -1,5 +1,13 @@
 import type { Clock } from './clock.ts';
-import { look, type Watch, watchFor } from './watch.ts';
+
+/** How often the time of day is looked at, in milliseconds. */
+const CHECK_MS = 10_000;
+
+/**
+ * How late a look has to be, in milliseconds, before the machine counts as having slept. Pages in the background get
+ * their timers once a minute, and those are awake.
+ */
+const SLEPT_MS = 75_000;
 
 /** One timer that notices when the machine has slept. */
 export interface Alarm {
@@ -10,38 +18,47 @@ export interface Alarm {
   readonly clear: () => void;
 }
 
-/** The shell around `watch.ts`. */
-export function createAlarm(clock: Clock, onSlept: () => void): Alarm {
-  let watch: Watch | undefined;
-  let ring: () => void;
+/**
+ * It waits on the clock that never goes back and may stop while the machine sleeps, and looks at the time of day now and then.
+ * A clock that was set back tells nothing.
+ */
+export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): Alarm {
+  /** Absent while nothing is set. */
   let timer: unknown;
+  let ring: () => void;
+  /** When it is due, and when to look, by `now`. */
+  let dueAt = 0;
+  let lookAt = 0;
 
-  function arm(next: Watch | undefined): void {
-    clock.clearTimeout(timer);
-    watch = next;
-    if (next) timer = clock.setTimeout(check, Math.max(next.lookAt - clock.now(), 0));
+  function wait(): void {
+    clear();
+    const ms = Math.min(Math.max(dueAt - clock.now(), 0), CHECK_MS);
+    lookAt = clock.now() + ms;
+    const expected = clock.time() + ms;
+    timer = clock.setTimeout(() => {
+      timer = undefined;
+      if (clock.time() - expected > SLEPT_MS) onSlept();
+      else if (clock.now() < dueAt) wait();
+      else ring();
+    }, ms);
   }
 
-  function check(): void {
-    const seen = watch && look(watch, clock.now(), clock.time());
-    if (typeof seen === 'object') return arm(seen);
-    watch = undefined;
-    if (seen === 'due') ring();
-    else onSlept();
+  function clear(): void {
+    clock.clearTimeout(timer);
+    timer = undefined;
   }
 
   return {
     set(ms, onDue) {
       ring = onDue;
-      arm(watchFor(ms, clock.now(), clock.time()));
+      dueAt = clock.now() + ms;
+      wait();
     },
     putOff(ms) {
-      if (!watch) return;
-      const dueAt = clock.now() + ms;
+      dueAt = clock.now() + ms;
       // A timer that is only too early may stay: one anew for each chunk would cost more.
-      if (dueAt < watch.lookAt) arm(watchFor(ms, clock.now(), clock.time()));
-      else watch = { ...watch, dueAt };
+      if (timer && dueAt < lookAt) wait();
     },
-    clear: () => arm(undefined),
+    clear,
   };
 }

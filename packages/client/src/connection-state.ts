@@ -28,12 +28,12 @@ export interface ConnectionState {
   readonly phase: typeof CONNECTING | typeof OPEN | typeof CLOSED | typeof WAITING;
   /** The number of this try in its row, or while waiting of the coming one. 1 begins a row. */
   readonly attempt: number;
-  /** The reconnection time that the server has named, in milliseconds; 0 where it has named none. */
+  /** The least wait, in milliseconds: the reconnection time that the server has named, or the one to begin with. */
   readonly named: number;
   /** Since when it is open, or was the last time, in milliseconds. */
-  readonly since?: number;
+  readonly since: number;
   /** How long the wait is, or was the last time, in milliseconds. */
-  readonly wait?: number;
+  readonly wait: number;
 }
 
 /**
@@ -45,7 +45,9 @@ export interface ConnectionState {
 export type Backoff = (failures: number, named: number, random: number, away: number) => number;
 
 /** The first try. */
-export const FIRST: ConnectionState = { phase: CONNECTING, attempt: 1, named: 0 };
+export function begin(reconnectionMs: number): ConnectionState {
+  return { phase: CONNECTING, attempt: 1, named: reconnectionMs, since: 0, wait: 0 };
+}
 
 /** The next try. In place of an open connection it begins a row. */
 export function next(state: ConnectionState): ConnectionState {
@@ -64,19 +66,20 @@ export function name(state: ConnectionState, ms: number): ConnectionState {
 
 /** The try is over: the next one is waited for, or there is none. */
 export function lose(
-  { phase, attempt, named, since = 0 }: ConnectionState,
+  state: ConnectionState,
   { away = 0, stayedUp }: Failure,
   now: number,
   random: number,
   backoff: Backoff,
 ): ConnectionState {
+  const { phase, attempt, named, since } = state;
   const failures = phase === OPEN && (stayedUp || now - since >= STAYED_UP_MS) ? 1 : attempt;
   const wait = backoff(failures, named, random, away);
   return {
+    ...state,
     phase: wait < Infinity ? WAITING : CLOSED,
     attempt: away < 0 ? attempt : failures + 1,
-    named,
-    wait: Math.min(wait, MAX_TIMER_MS),
+    wait,
   };
 }
 

@@ -6,6 +6,7 @@ import { isEventStream } from './content-type.ts';
 import { describeException } from './exception-text.ts';
 import type { Failure } from './failure.ts';
 import type { Fetch, FetchResponse } from './fetch.ts';
+import type { RequestBody } from './request-body.ts';
 import { encodeLastEventId } from './request-headers.ts';
 
 /** The caller's part of a request. */
@@ -13,7 +14,7 @@ export interface RequestParts {
   readonly method: string;
   /** By names in lower case, without the last event ID. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly body?: RequestBody;
 }
 
 export type Prepared = readonly [url: string, parts: RequestParts] | Failure;
@@ -27,11 +28,13 @@ export interface ConnectionPlan {
   /** The most bytes of one event; the decoder's own cap when absent. */
   readonly maxEventBytes?: number | undefined;
   readonly backoff: State.Backoff;
+  /** The least wait until the server names another, in milliseconds. */
+  readonly reconnectionMs: number;
   /**
-   * Asked at each try, once the caller has the connection: the URL, without credentials, and the rest of the request. A
-   * `Failure` ends the try. Must not throw.
+   * Asked at each try, the first time before the caller has the connection: the URL, without credentials, and the rest of
+   * the request. A `Failure` ends the try. What it answers once the signal has aborted is for nobody. Must not throw.
    */
-  prepare(): Prepared | Promise<Prepared>;
+  prepare(signal: AbortSignal): Prepared | Promise<Prepared>;
   /** Told of each response, and asked how long to stay away where that one is no stream, see `Failure`. */
   onResponse(response: FetchResponse): number;
   /** Awaited before each read of the body: when it is opened, and then when a chunk of it has been taken. */
@@ -56,7 +59,7 @@ export interface Connection {
 /** The shell around the connection's state: requests, the reading of bodies, and the timer of the wait. */
 export function connect(plan: ConnectionPlan): Connection {
   const { clock } = plan;
-  let state = State.FIRST;
+  let state = State.begin(plan.reconnectionMs);
   let { lastEventId } = plan;
   /** Ends the try under way. A try whose signal has aborted is over, whatever it still learns. */
   let controller: AbortController | undefined;
@@ -69,7 +72,7 @@ export function connect(plan: ConnectionPlan): Connection {
     controller?.abort();
     clock.clearTimeout(timer);
     state = next;
-    if (next.phase === State.WAITING) timer = clock.setTimeout(retry, next.wait ?? 0);
+    if (next.phase === State.WAITING) timer = clock.setTimeout(retry, next.wait);
     if (next.phase === State.CONNECTING) void attempt();
     // Last, because whoever is told may close it.
     plan.onState(next, error);
@@ -83,11 +86,18 @@ export function connect(plan: ConnectionPlan): Connection {
   function fail(failure: Failure): void {
     const next = State.lose(state, failure, clock.now(), clock.random(), plan.backoff);
     const willRetry = next.phase === State.WAITING;
-    const tell = (why: Failure) => new ConnectionError(why, url, state.attempt, willRetry);
-    let error = tell(failure);
+    const { away: _away, stayedUp: _stayedUp, ...why } = failure;
+    const tell = (fields: Failure): ConnectionError =>
+      new ConnectionError({
+        ...fields,
+        message: `could not listen to ${url}: ${fields.message}`,
+        url,
+        attempt: state.attempt,
+        willRetry,
+      });
+    let error = tell(why);
     if (willRetry && encodeLastEventId(lastEventId) === undefined) {
-      const message = 'no header can carry the last event ID, so it is left out';
-      error = tell({ code: 'ERR_LAST_EVENT_ID', message, cause: error });
+      error = tell({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
     }
     enter(next, error);
   }
@@ -96,10 +106,7 @@ export function connect(plan: ConnectionPlan): Connection {
   async function attempt(): Promise<void> {
     const { signal } = (controller = new AbortController());
     try {
-      // Nothing is asked for before the caller has the connection.
-      await Promise.resolve();
-      if (signal.aborted) return;
-      const prepared = await plan.prepare();
+      const prepared = await plan.prepare(signal);
       if (signal.aborted) return;
       if ('code' in prepared) return fail(prepared);
       const [target, parts] = prepared;
@@ -114,7 +121,6 @@ export function connect(plan: ConnectionPlan): Connection {
         },
         credentials: plan.withCredentials ? 'include' : 'same-origin',
         cache: 'no-store',
-        redirect: 'follow',
         signal,
       });
       const reader = response.body?.getReader();
@@ -130,7 +136,7 @@ export function connect(plan: ConnectionPlan): Connection {
       if (status !== 200 || !isEventStream(type)) {
         return fail({
           code: status === 200 ? 'ERR_CONTENT_TYPE' : 'ERR_STATUS',
-          message: `found status ${status}, ${type}, needed is 200, text/event-stream`,
+          message: `found ${status} ${type}, allowed is 200 text/event-stream`,
           status,
           away,
         });
@@ -144,10 +150,10 @@ export function connect(plan: ConnectionPlan): Connection {
       const decoder = new EventStreamDecoder({
         lastEventId,
         maxEventBytes: plan.maxEventBytes,
-        // A listener may have closed the connection at an earlier event of the same chunk.
         onRetry: (ms) => {
-          if (!signal.aborted) state = State.name(state, ms);
+          state = State.name(state, ms);
         },
+        // A listener may have closed the connection at an earlier event of the same chunk.
         onId: (received) => {
           if (signal.aborted) return;
           stayedUp = true;

@@ -7,8 +7,8 @@ import { describeException } from './exception-text.ts';
 import type { FailureCode } from './error-codes.ts';
 import type { Feed, FeedHandlers } from './feed.ts';
 import { isIdempotent } from './method.ts';
-import { portableHeaders } from './portable-headers.ts';
-import { encodeBody } from './request-body.ts';
+import { isFunction } from './option-check.ts';
+import { checkBody } from './request-body.ts';
 import { basicAuthorization } from './request-headers.ts';
 import { readRetryAfter } from './retry-after.ts';
 import type { Attempt, PerTry } from './subscription-options.ts';
@@ -27,9 +27,8 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
   let attempt = 1;
   /** Why the last try failed, until one succeeds. */
   let error: ConnectionError | undefined;
-  /** The URL that was asked for last, and where requests for it go: to another after a permanent redirect. */
-  let asked = settings.url instanceof URL ? settings.url : undefined;
-  let target = asked;
+  /** The URL that was asked for last. */
+  let target: URL | undefined;
   let id = lastEventId;
   /** Whether a block has set the last event ID since the last event. */
   let hasOwnId = false;
@@ -37,7 +36,7 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
   let isSpent = false;
   /** Whether the next try was due and has been put off because there is no network. */
   let isPutOff = false;
-  /** Whether bytes of the body have arrived. */
+  /** Whether the body is being read, so that the next time around something has arrived. */
   let hasBegun = false;
   /** How long the server may be silent, and what it is when it was. */
   let silence: readonly [code: FailureCode, ms: number];
@@ -65,20 +64,22 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
     });
   }
 
-  async function prepare(): Promise<Prepared> {
+  async function prepare(signal: AbortSignal): Promise<Prepared> {
     const details: Attempt = { attempt, unauthorized: error?.status === 401, lastEventId: id };
-    const valueOf = <T>(value: PerTry<T>) =>
-      typeof value === 'function' ? (value as (details: Attempt) => T | Promise<T>)(details) : value;
+    const valueOf = <T>(value: PerTry<T>) => (isFunction(value) ? value(details) : value);
     try {
+      // Nothing is asked for before the caller has the subscription.
+      await Promise.resolve();
+      signal.throwIfAborted();
       const url = readUrl(await valueOf(settings.url));
-      if (url.href !== asked?.href) asked = target = url;
-      const to = target ?? url;
       const method = readMethod(await valueOf(settings.method));
       const body = await valueOf(settings.body);
       const given = readHeaders(await valueOf(settings.headers));
       given.delete('last-event-id');
-      const encoded = body === undefined ? undefined : await encodeBody(body, method);
-      if (encoded?.contentType && !given.has('content-type')) given.set('content-type', encoded.contentType);
+      checkBody(body, method);
+      // What a try does that is over would otherwise be held against the next one.
+      signal.throwIfAborted();
+      target = url;
       if (!settings.repeats && !isIdempotent(method)) {
         if (isSpent && error) {
           const { code, status } = error;
@@ -93,14 +94,7 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
         isSpent = true;
       }
       const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
-      return [
-        bareUrl(to),
-        {
-          method,
-          headers: to.origin === url.origin ? headers : portableHeaders(headers),
-          ...(encoded && { body: encoded.content }),
-        },
-      ];
+      return [bareUrl(url), { method, headers, ...(body !== undefined && { body }) }];
     } catch (cause) {
       // What an option may not be, it may not be the next time either.
       const away = cause instanceof InvalidOptionError ? Infinity : 0;
@@ -123,24 +117,23 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
         }),
       clearTimeout: alarm.clear,
     },
-    withCredentials: settings.withCredentials,
+    withCredentials: settings.withCredentials ?? false,
     lastEventId,
-    maxEventBytes: Math.floor(settings.maxEventBytes),
+    maxEventBytes: Math.floor(Math.min(settings.maxEventBytes, Number.MAX_SAFE_INTEGER)),
     backoff: fullJitter(settings.initialMs, settings.maxMs, settings.maxAttempts),
+    reconnectionMs: 0,
     prepare,
-    onResponse({ status, headers, permanentUrl }) {
-      if (status === 200) {
-        if (permanentUrl !== undefined) target = new URL(permanentUrl);
-        return Infinity;
-      }
+    onResponse({ status, headers }) {
       if (status === 401) {
         // A request that was refused for its credentials has done nothing.
         isSpent = false;
         if (settings.refreshes && error?.status !== 401) return -1;
       }
-      if (status === 204 || !settings.retryStatus(status)) return Infinity;
-      const retryAfter = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()) ?? 0;
-      return Math.min(retryAfter, settings.maxRetryAfterMs);
+      if (status === 200 || status === 204 || !settings.retryStatus(status)) return Infinity;
+      return Math.min(
+        readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()),
+        settings.maxRetryAfterMs,
+      );
     },
     ready() {
       if (hasBegun) {

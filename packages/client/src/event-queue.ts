@@ -37,9 +37,7 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
   const isFull = (): boolean => !hasEnded && (events.length - taken >= maxEvents || bytes >= maxBytes);
 
   function giveRoom(): void {
-    if (!onRoom || isFull()) return;
-    onRoom();
-    onRoom = undefined;
+    if (!isFull()) onRoom?.();
   }
 
   return {
@@ -56,22 +54,23 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
       events.push(event);
       bytes += bytesOf(event);
     },
-    room() {
-      if (!isFull()) return undefined;
-      return new Promise((resolve) => {
-        onRoom = resolve;
-      });
-    },
+    room: () =>
+      isFull()
+        ? new Promise((resolve) => {
+            onRoom = resolve;
+          })
+        : undefined,
     take() {
       const event = events[taken];
-      if (!event) return undefined;
-      events[taken++] = undefined;
-      if (taken === events.length || taken === MAX_TAKEN) {
-        events.splice(0, taken);
-        taken = 0;
+      if (event) {
+        events[taken++] = undefined;
+        if (taken === events.length || taken === MAX_TAKEN) {
+          events.splice(0, taken);
+          taken = 0;
+        }
+        bytes -= bytesOf(event);
+        giveRoom();
       }
-      bytes -= bytesOf(event);
-      giveRoom();
       return event;
     },
     next() {

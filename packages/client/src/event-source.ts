@@ -1,3 +1,4 @@
+import { fullJitter } from './backoff.ts';
 import type { ConnectionError } from './client-error.ts';
 import { systemClock } from './clock.ts';
 import { CLOSED, CONNECTING, OPEN } from './connection-state.ts';
@@ -14,13 +15,6 @@ const RECONNECTION_MS = 3_000;
 
 /** The longest wait in milliseconds that backing off leads to. A longer reconnection time is kept to all the same. */
 const MAX_BACKOFF_MS = 30_000;
-
-/** From the second failure in a row on twice as long each time, with the upper half left to chance. It never gives up. */
-export function backoff(failures: number, named: number, random: number, away: number): number {
-  const reconnectionMs = named || RECONNECTION_MS;
-  const longest = Math.min(MAX_BACKOFF_MS, reconnectionMs * 2 ** (failures - 1));
-  return Math.max(away, reconnectionMs, (longest * (1 + random)) / 2);
-}
 
 export interface EventSourceInit {
   /**
@@ -144,7 +138,8 @@ export class EventSource extends Target {
       clock: systemClock,
       withCredentials: this.#withCredentials,
       lastEventId: '',
-      backoff,
+      backoff: fullJitter(0, MAX_BACKOFF_MS, Infinity),
+      reconnectionMs: RECONNECTION_MS,
       prepare: () =>
         hasListenableScheme(target)
           ? [
@@ -164,9 +159,7 @@ export class EventSource extends Target {
       onState: ({ phase }, cause) => {
         this.#readyState = phase % 3;
         if (phase === OPEN) this.dispatchEvent(new Event('open'));
-        if (!cause) return;
-        const { code, message, status } = cause;
-        this.dispatchEvent(Object.assign(new Event('error'), { code, message, status, cause }));
+        if (cause) this.dispatchEvent(Object.assign(new Event('error'), cause, { message: cause.message, cause }));
       },
     });
   }

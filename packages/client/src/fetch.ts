@@ -1,12 +1,13 @@
+import type { RequestBody } from './request-body.ts';
+
 /** What is asked for, once per try. A part of the platform's `RequestInit`. */
 export interface FetchInit {
   method: string;
   /** Names in lower case. Values are byte strings: one character per byte. */
   headers: Record<string, string>;
-  body?: string | Uint8Array<ArrayBuffer>;
+  body?: RequestBody;
   credentials: 'same-origin' | 'include';
   cache: 'no-store';
-  redirect: 'follow';
   signal: AbortSignal;
 }
 
@@ -18,8 +19,6 @@ export interface FetchResponse {
   readonly redirected: boolean;
   readonly headers: { get(name: string): string | null };
   readonly body: ReadableStream<Uint8Array> | null;
-  /** The URL at the end of the redirects that were permanent (301, 308), where the transport can see that. */
-  readonly permanentUrl?: string;
 }
 
 /**

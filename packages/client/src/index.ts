@@ -1,7 +1,7 @@
 export type { EventMessage } from '@tidings/wire';
 export { ClientError, ConnectionError, InvalidEventError, InvalidOptionError, StoreError } from './client-error.ts';
 export type { Clock } from './clock.ts';
-export { CLIENT_ERROR_CODES, type ClientErrorCode } from './error-codes.ts';
+export type { ClientErrorCode } from './error-codes.ts';
 export type { EventHandler } from './event-handler.ts';
 export { type EventItem, type EventSchemas, type InvalidEvent, isInvalid, type TypedEvent } from './event-item.ts';
 export {

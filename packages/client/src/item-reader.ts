@@ -6,7 +6,7 @@ import { type GapMessage, isGap } from './gap.ts';
 import type { SchemaIssue, SchemaResult } from './schema.ts';
 
 export interface ItemReaderOptions {
-  readonly schemas: EventSchemas | undefined;
+  readonly schemas?: EventSchemas | undefined;
   readonly json: boolean;
 }
 
@@ -19,7 +19,8 @@ export function readItem(event: EventMessage, { schemas, json }: ItemReaderOptio
   const { type, data, lastEventId } = event;
 
   function refuse(what: string, issues: readonly SchemaIssue[] = [], cause?: unknown): InvalidEvent {
-    const error = new InvalidEventError(`event "${type}": ${what}`, issues, cause ? { cause } : undefined);
+    const message = `event "${type}": ${what}`;
+    const error = new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues, ...(cause ? { cause } : {}) });
     return { type: 'tidings-invalid', eventType: type, data, lastEventId, error };
   }
   const refuseFor = (cause: unknown): AnyItem => refuse(describeException(cause), [], cause);

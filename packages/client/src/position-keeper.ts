@@ -1,7 +1,9 @@
 import { StoreError } from './client-error.ts';
 import type { Clock } from './clock.ts';
+import { MAX_TIMER_MS } from './connection-state.ts';
 import { describeException } from './exception-text.ts';
 import type { PositionStore } from './position-store.ts';
+import { encodeLastEventId } from './request-headers.ts';
 
 /** Writes a position to its store: the newest one, not too often, and one write at a time. */
 export interface PositionKeeper {
@@ -27,14 +29,19 @@ export function keepPosition(
   let writtenAt = -Infinity;
 
   const failure = (what: string, cause: unknown): StoreError =>
-    new StoreError(`could not ${what} the position: ${describeException(cause)}`, { cause });
+    new StoreError({
+      code: 'ERR_STORE',
+      message: `could not ${what} the position: ${describeException(cause)}`,
+      cause,
+    });
 
   async function write(): Promise<void> {
     try {
       while (next) {
         const id = next;
         next = '';
-        await store.set(id);
+        // With one that no header can carry there would be no going on.
+        if (encodeLastEventId(id) !== undefined) await store.set(id);
       }
     } catch (cause) {
       next = '';
@@ -64,7 +71,10 @@ export function keepPosition(
       if (id === known || !id) return;
       known = next = id;
       if (timer || writing) return;
-      timer = clock.setTimeout(() => void flush(), Math.max(writtenAt + intervalMs - clock.now(), 0));
+      timer = clock.setTimeout(
+        () => void flush(),
+        Math.max(writtenAt + Math.min(intervalMs, MAX_TIMER_MS) - clock.now(), 0),
+      );
     },
     flush,
   };

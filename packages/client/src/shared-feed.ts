@@ -2,6 +2,7 @@ import type { EventMessage } from '@tidings/wire';
 import type { ConnectionError } from './client-error.ts';
 import type { openDirectFeed } from './direct-feed.ts';
 import type { Feed, FeedHandlers } from './feed.ts';
+import { type LeaderWatch, watchLeader } from './leader-watch.ts';
 import {
   lead,
   type Leader,
@@ -26,14 +27,21 @@ export interface SharedFeedTools {
   readonly ConnectionError: typeof ConnectionError;
 }
 
-/** A connection that all tabs of the origin share which listen by the same key: the shell around `shared-state.ts`. */
+/**
+ * A connection that all tabs of the origin share which listen by the same key: the shell around `shared-state.ts`. Its own where
+ * there are no tabs, or not what it takes to share with them.
+ */
 export function openSharedFeed(
   settings: SubscriptionSettings & { readonly sharedKey: string },
   lastEventId: string,
   handlers: FeedHandlers,
   tools: SharedFeedTools,
 ): Feed {
-  return new SharedFeed(settings, lastEventId, handlers, tools);
+  const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
+  const canShare = isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
+  return canShare
+    ? new SharedFeed(settings, lastEventId, handlers, tools)
+    : tools.openDirectFeed(settings, lastEventId, handlers);
 }
 
 class SharedFeed implements Feed {
@@ -55,6 +63,13 @@ class SharedFeed implements Feed {
   readonly #unheard: Notice[] = [];
   #isHearing = false;
   readonly #closing = new AbortController();
+  readonly #watch: LeaderWatch;
+  /** Withdraws from waiting to be the leader. */
+  #candidacy = new AbortController();
+  /** Gives the lock back. */
+  #release: (() => void) | undefined;
+  /** Whether the page is put aside, to be shown again when somebody goes back to it. It is frozen then, and may not lead. */
+  #isAside = false;
 
   constructor(
     settings: SubscriptionSettings & { sharedKey: string },
@@ -74,7 +89,17 @@ class SharedFeed implements Feed {
     queueMicrotask(() => {
       if (!this.#isClosed) this.#do(first);
     });
+    this.#watch = watchLeader(
+      settings.clock,
+      () => this.#say({ type: 'ask' }),
+      () => {
+        if (!this.#isAside) this.#candidate(true);
+      },
+    );
     this.#candidate();
+    const { signal } = this.#closing;
+    globalThis.addEventListener('pagehide', () => this.#putAside(), { signal });
+    globalThis.addEventListener('pageshow', () => this.#comeBack(), { signal });
   }
 
   get lastEventId(): string {
@@ -94,27 +119,34 @@ class SharedFeed implements Feed {
     return this.#closing.signal.aborted;
   }
 
-  /** Waits to be the leader, and is it until the connection has come to its end or the tab goes. */
-  #candidate(): void {
-    const { signal } = this.#closing;
+  /**
+   * Waits to be the leader, and is it until the connection has come to its end, the tab goes, or the lock is taken away.
+   * @param steal - takes the lock away, from a leader that hangs
+   */
+  #candidate(steal = false): void {
+    this.#candidacy.abort();
+    const { signal } = (this.#candidacy = new AbortController());
     navigator.locks
-      .request(this.#name, { signal }, () => (this.#isClosed ? undefined : this.#rule()))
+      .request(this.#name, steal ? { steal } : { signal }, () => (this.#isClosed ? undefined : this.#rule()))
       .then(
         async () => {
           // Its end was not for a tab whose consumer is not there yet. That one asks again, once there is room for an answer.
           await this.#room;
-          if (!this.#isClosed) this.#candidate();
+          if (!this.#isClosed && !this.#isAside) this.#candidate();
         },
         () => {
+          if (this.#isClosed) return;
+          // This tab hung, and another has taken the lock away.
+          if (this.#leader !== undefined) this.#follow();
           // Where the browser refuses locks, as it does to documents without an origin, nothing can be shared.
-          if (!this.#isClosed) this.#openOwn(this.#listener.lastEventId);
+          else if (!signal.aborted) this.#openOwn(this.#listener.lastEventId);
         },
       );
   }
 
   #rule(): Promise<void> {
     return new Promise((resolve) => {
-      this.#closing.signal.addEventListener('abort', () => resolve());
+      this.#release = resolve;
       this.#send({ type: 'elected' });
       this.#leader = startLeader(this.#listener, crypto.randomUUID());
       this.#say({ type: 'leader' });
@@ -123,17 +155,41 @@ class SharedFeed implements Feed {
         onState: (state) => {
           if (this.#leader === undefined) return;
           this.#leader = { ...this.#leader, state };
-          if (state.phase === 'closed') {
-            this.#leader = undefined;
-            this.#shared = undefined;
-            resolve();
-          }
+          if (state.phase === 'closed') this.#stepDown();
           this.#say({ type: 'state', state });
         },
         // A slow tab leaves the shared stream; it never holds up the others.
         room: () => undefined,
       });
     });
+  }
+
+  /** Leads no more, where it did. */
+  #stepDown(): void {
+    const shared = this.#shared;
+    this.#leader = undefined;
+    this.#shared = undefined;
+    shared?.close();
+    this.#release?.();
+  }
+
+  /** Joins whoever leads now. */
+  #follow(): void {
+    this.#stepDown();
+    this.#candidate();
+    this.#send({ type: 'notice', notice: { type: 'leader' }, hasRoom: true });
+  }
+
+  #putAside(): void {
+    this.#isAside = true;
+    this.#candidacy.abort();
+    this.#stepDown();
+  }
+
+  #comeBack(): void {
+    if (!this.#isAside) return;
+    this.#isAside = false;
+    this.#follow();
   }
 
   #lead(message: EventMessage, hasOwnId: boolean): void {
@@ -159,6 +215,8 @@ class SharedFeed implements Feed {
     if (this.#isClosed) return;
     if (this.#leader !== undefined && notice.type === 'hello') this.#say(welcome(this.#leader, notice));
     if (this.#leader !== undefined && notice.type === 'reconnect') this.#shared?.reconnect();
+    if (this.#leader !== undefined && notice.type === 'ask') this.#say({ type: 'state', state: this.#leader.state });
+    if (!['hello', 'reconnect', 'ask'].includes(notice.type)) this.#watch.heard();
     if (notice.type === 'event' && this.#listener.phase === 'live') this.#room = this.#handlers.room();
     this.#send({ type: 'notice', notice, hasRoom: this.#room === undefined });
   }
@@ -230,9 +288,9 @@ class SharedFeed implements Feed {
 
   #leave(): void {
     this.#closing.abort();
-    this.#leader = undefined;
-    this.#shared?.close();
-    this.#shared = undefined;
+    this.#candidacy.abort();
+    this.#watch.stop();
+    this.#stepDown();
     this.#closeOwn();
     this.#channel.close();
   }
@@ -267,7 +325,6 @@ function unpack(notice: Notice, { ConnectionError: Told }: SharedFeedTools): Not
   const { error, ...state } = notice.state;
   if (error === undefined) return notice;
   const { code, message, status, cause, url, attempt, willRetry } = error as unknown as ToldError;
-  const failure = { code, message, cause, ...(status === undefined ? {} : { status }) };
-  const told = Object.assign(new Told(failure, url, attempt, willRetry), { message });
+  const told = new Told({ code, message, cause, url, attempt, willRetry, status });
   return { ...notice, state: { ...state, error: told } };
 }

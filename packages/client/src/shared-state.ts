@@ -1,7 +1,7 @@
 /**
  * How tabs share one connection, as pure functions. `SharedFeed` is the shell: a Web Lock makes one of the tabs the leader, and
  * a BroadcastChannel carries what they say. A message of one tab reaches every other tab, in the order in which that tab
- * sent it; messages of different tabs may overtake each other; a tab may vanish at any point.
+ * sent it; messages of different tabs may overtake each other; a tab may vanish at any point, or hang.
  *
  * The leader has the connection. It counts the events, in a term of its own, and says each of them to all. Each tab, the
  * leader's own included, is a listener that is in one of four phases:
@@ -19,6 +19,10 @@
  * again. A tab that had heard less than the new leader is given the rest from what the new leader remembers; one that had heard
  * more is at a place that the new leader does not know, and catches up. So no event is lost and none is doubled, given
  * a server that resumes and gives each event an id of its own.
+ *
+ * A leader that says nothing is asked how its connection is. One that does not answer either hangs, and a tab takes its lock away.
+ * When it goes on, it hears that it has lost the lock, drops its connection and joins. What it says until then is of its
+ * old term, so whoever hears that joins again and is told by either leader what is behind its own last event ID.
  *
  * A tab that begins with a last event ID joins with it: behind the event of that id where the leader remembers it, else
  * by catching up. A tab that begins without one gets what comes from then on, and takes over the leader's last event ID.
@@ -48,7 +52,9 @@ export type Notice =
   /** How the leader's connection is. */
   | { readonly type: 'state'; readonly state: SubscriptionState }
   /** Somebody wants the leader to try now. */
-  | { readonly type: 'reconnect' };
+  | { readonly type: 'reconnect' }
+  /** Somebody wants to know whether the leader is there, which answers with its state. */
+  | { readonly type: 'ask' };
 
 export interface Hello {
   readonly from: string;
@@ -154,6 +160,7 @@ function hear(listener: Listener, notice: Notice, hasRoom: boolean): ListenerSte
       return { listener, actions: [{ type: 'tell', state: notice.state }] };
     case 'hello':
     case 'reconnect':
+    case 'ask':
       return { listener, actions: [] };
   }
 }

@@ -22,19 +22,19 @@ export type PerTry<T> = T | ((attempt: Attempt) => T | Promise<T>);
 
 export interface RetryOptions {
   /**
-   * The longest wait before the first reconnect in milliseconds, 1 to 2^31 - 1. It doubles with each failure in a row, and
+   * The longest wait before the first reconnect in milliseconds, from 1. It doubles with each failure in a row, and
    * how much of it is waited is left to chance. Once the server names a time with `retry`, no wait is shorter than that.
    * @default 1000
    */
   initialMs?: number;
   /**
-   * The longest wait in milliseconds, 1 to 2^31 - 1, that a row of failures leads to. A longer `retry` of the server is
+   * The longest wait in milliseconds, from 1, that a row of failures leads to. A longer `retry` of the server is
    * kept to all the same.
    * @default 30000
    */
   maxMs?: number;
   /**
-   * The longest `Retry-After` in milliseconds, 0 to 2^31 - 1, that is kept to. Guards against an answer that would put the
+   * The longest `Retry-After` in milliseconds, from 0, that is kept to. Guards against an answer that would put the
    * subscription to sleep for good.
    * @default 600000
    */
@@ -84,7 +84,7 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   signal?: AbortSignal;
   /**
-   * The last event ID to begin behind.
+   * The last event ID to begin behind: at most 8,000 bytes as UTF-8, none of them a control character but tab.
    * @default ''
    */
   lastEventId?: string;
@@ -95,12 +95,12 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   store?: PositionStore;
   /**
-   * The least time between two writes to the store in milliseconds, 0 to 2^31 - 1.
+   * The least time between two writes to the store in milliseconds, from 0.
    * @default 250
    */
   storeIntervalMs?: number;
   /**
-   * How many ids of events are remembered, 0 to 100,000, to leave out an event that brings one of them again. An event
+   * How many ids of events are remembered, from 0, to leave out an event that brings one of them again. An event
    * without an id of its own is never left out. Only for servers that give no two events the same id.
    * @default 0
    */
@@ -140,18 +140,18 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   shared?: boolean | string;
   /**
-   * How long the head of a response may take in milliseconds, 1 to 2^31 - 1, or Infinity.
+   * How long the head of a response may take in milliseconds, from 1.
    * @default 60000
    */
   connectTimeoutMs?: number;
   /**
-   * How long the first byte of the body may take after the head in milliseconds, 1 to 2^31 - 1, or Infinity. For servers
+   * How long the first byte of the body may take after the head in milliseconds, from 1. For servers
    * that send one at once, as Tidings does.
    * @default Infinity
    */
   firstByteTimeoutMs?: number;
   /**
-   * How long an open stream may be silent in milliseconds, 1 to 2^31 - 1, before it counts as lost. Any byte ends the
+   * How long an open stream may be silent in milliseconds, from 1, before it counts as lost. Any byte ends the
    * silence, comments included. Twice the server's keep-alive interval is a good value.
    * @default Infinity
    */

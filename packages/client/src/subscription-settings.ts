@@ -1,19 +1,20 @@
 import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
 import { type Clock, systemClock } from './clock.ts';
-import { MAX_TIMER_MS } from './connection-state.ts';
 import type { EventSchemas } from './event-item.ts';
 import type { Fetch } from './fetch.ts';
 import { isIdempotent } from './method.ts';
 import { type Network, systemNetwork } from './network.ts';
-import { check, refusal } from './option-check.ts';
+import { check, isFunction, readWith } from './option-check.ts';
 import { checkBody } from './request-body.ts';
-import { encodeLastEventId } from './request-headers.ts';
+import { encodeLastEventId, MAX_ID_BYTES } from './request-headers.ts';
 import type { PerTry, SubscribeOptions } from './subscription-options.ts';
 import { hasListenableScheme, parseTargetUrl } from './target-url.ts';
 import { defaultFetch } from '#transport';
 
 type Options = SubscribeOptions<EventSchemas | undefined, boolean>;
 
+/** Of a number: the least it may be, and the default. */
+type NumberRule = readonly [min: number, fallback: number];
 type NumberName =
   | 'storeIntervalMs'
   | 'dedupe'
@@ -25,41 +26,35 @@ type NumberName =
   | 'maxEventBytes';
 type RetryNumberName = 'initialMs' | 'maxMs' | 'maxRetryAfterMs' | 'maxAttempts';
 
-/** Of a number: the least and the most it may be, the default, and what it may be besides. */
-type NumberRule = readonly [min: number, max: number, fallback: number, besides?: number];
-
 const NUMBERS: Record<NumberName, NumberRule> = {
-  storeIntervalMs: [0, MAX_TIMER_MS, 250],
-  // Keeps the ids that are remembered from filling the memory.
-  dedupe: [0, 100_000, 0],
-  connectTimeoutMs: [1, MAX_TIMER_MS, 60_000, Infinity],
-  firstByteTimeoutMs: [1, MAX_TIMER_MS, Infinity, Infinity],
-  idleTimeoutMs: [1, MAX_TIMER_MS, Infinity, Infinity],
-  maxQueuedEvents: [1, Infinity, 1_000],
-  maxQueuedBytes: [1, Infinity, 1_048_576],
-  maxEventBytes: [1, Number.MAX_SAFE_INTEGER, DEFAULT_MAX_EVENT_BYTES],
+  storeIntervalMs: [0, 250],
+  dedupe: [0, 0],
+  connectTimeoutMs: [1, 60_000],
+  firstByteTimeoutMs: [1, Infinity],
+  idleTimeoutMs: [1, Infinity],
+  maxQueuedEvents: [1, 1_000],
+  maxQueuedBytes: [1, 1_048_576],
+  maxEventBytes: [1, DEFAULT_MAX_EVENT_BYTES],
 };
 
 const RETRY_NUMBERS: Record<RetryNumberName, NumberRule> = {
-  initialMs: [1, MAX_TIMER_MS, 1_000],
-  maxMs: [1, MAX_TIMER_MS, 30_000],
-  maxRetryAfterMs: [0, MAX_TIMER_MS, 600_000],
-  maxAttempts: [1, Infinity, Infinity],
+  initialMs: [1, 1_000],
+  maxMs: [1, 30_000],
+  maxRetryAfterMs: [0, 600_000],
+  maxAttempts: [1, Infinity],
 };
 
 /** The options with every default filled in. */
 export interface SubscriptionSettings
   extends
-    Pick<Options, 'method' | 'body' | 'signal' | 'store' | 'until' | 'onState'>,
+    Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials'>,
     Record<NumberName | RetryNumberName, number> {
   readonly url: PerTry<string | URL>;
   readonly method: PerTry<string>;
   readonly headers: PerTry<HeadersInit>;
   readonly lastEventId: string;
-  readonly schemas: EventSchemas | undefined;
   readonly json: boolean;
   readonly fetch: Fetch;
-  readonly withCredentials: boolean;
   readonly retryStatus: (status: number) => boolean;
   /** Whether a 401 is worth one more try at once, because the next request will have new credentials. */
   readonly refreshes: boolean;
@@ -73,27 +68,49 @@ export interface SubscriptionSettings
 
 /** @throws InvalidOptionError */
 export function readOptions(url: PerTry<string | URL>, options: Options): SubscriptionSettings {
-  const { headers = {}, body, method = 'GET', schemas, store, retry = {}, fetch = defaultFetch } = options;
-  for (const [name, value] of Object.entries({
-    fetch,
-    until: options.until,
-    onState: options.onState,
-  })) {
+  const {
+    method = 'GET',
+    headers = {},
+    body,
+    lastEventId = '',
+    store,
+    schemas,
+    json = schemas !== undefined,
+    fetch = defaultFetch,
+    until,
+    onState,
+    retry = {},
+    shared = false,
+    clock = systemClock,
+    network = systemNetwork,
+  } = options;
+  const { retryStatus = (status) => status === 429 || (status >= 500 && status <= 599) } = retry;
+  for (const [name, value] of Object.entries({ fetch, until, onState, retryStatus })) {
     check(value === undefined || isFunction(value), name, 'a function', value);
   }
-  if (!isFunction(method)) readMethod(method);
-  if (!isFunction(headers)) readHeaders(headers);
-  if (body !== undefined && !isFunction(body)) checkBody(body, isFunction(method) ? '' : method);
-  if (store) {
-    const isStore = typeof store.get === 'function' && typeof store.set === 'function';
-    check(isStore, 'store', 'an object with get() and set()', store);
-  }
-  for (const [type, schema] of Object.entries(schemas ?? {})) {
-    const { version, validate } = schema?.['~standard'] ?? {};
-    check(version === 1 && isFunction(validate), `schemas.${type}`, 'a Standard Schema of version 1', schema);
-  }
   const target = isFunction(url) ? url : readUrl(url);
-  const isOnce = !isFunction(method) && !isIdempotent(method.toUpperCase());
+  const isOnce = !isFunction(method) && !isIdempotent(readMethod(method));
+  if (!isFunction(headers)) readHeaders(headers);
+  if (!isFunction(body)) checkBody(body, method);
+  check(
+    !store || (typeof store.get === 'function' && typeof store.set === 'function'),
+    'store',
+    'an object with get() and set()',
+    store,
+  );
+  for (const [type, schema] of Object.entries(schemas ?? {})) {
+    check(schema?.['~standard']?.version === 1, `schemas.${type}`, 'a Standard Schema of version 1', schema);
+  }
+  if (shared !== false) {
+    const isName = typeof shared === 'string' && shared;
+    check(
+      isName || (shared === true && !isFunction(url)),
+      'shared',
+      'a name, or true where url is no function',
+      shared,
+    );
+    check(/^get$/i.test(method as string), 'method', 'GET where shared is set', method);
+  }
   return {
     ...options,
     ...readNumbers('', NUMBERS, options),
@@ -101,17 +118,16 @@ export function readOptions(url: PerTry<string | URL>, options: Options): Subscr
     url: target,
     method,
     headers,
-    lastEventId: readLastEventId('lastEventId', options.lastEventId ?? ''),
-    schemas: schemas && { ...schemas },
-    json: options.json ?? schemas !== undefined,
+    lastEventId: readLastEventId('lastEventId', lastEventId),
+    json,
     fetch,
-    withCredentials: options.withCredentials ?? false,
-    retryStatus: retry.retryStatus ?? ((status) => status === 429 || (status >= 500 && status <= 599)),
+    retryStatus,
     refreshes: [url, headers, body].some(isFunction),
     repeats: retry.maxAttempts !== undefined,
-    sharedKey: readSharedKey(target, method, options),
-    clock: options.clock ?? systemClock,
-    network: options.network ?? systemNetwork,
+    sharedKey:
+      shared === false ? undefined : JSON.stringify([shared, isFunction(url) ? '' : target, options.withCredentials]),
+    clock,
+    network,
   };
 }
 
@@ -122,24 +138,16 @@ function readNumbers<Name extends string>(
 ): Record<Name, number> {
   const numbers: Partial<Record<Name, number>> = {};
   for (const name in rules) {
-    const [min, max, fallback, besides] = rules[name];
-    const value = options[name] ?? fallback;
-    const isAllowed = typeof value === 'number' && ((value >= min && value <= max) || value === besides);
-    const allowed = `a number from ${min} to ${max}${besides ? ` or ${besides}` : ''}`;
-    check(isAllowed, prefix + name, allowed, value);
-    numbers[name] = value;
+    const [min, fallback] = rules[name];
+    const value = (numbers[name] = options[name] ?? fallback);
+    check(typeof value === 'number' && value >= min, prefix + name, `a number from ${min}`, value);
   }
   return numbers as Record<Name, number>;
 }
 
 /** @throws InvalidOptionError */
 export function readUrl(url: string | URL): URL {
-  let target: URL;
-  try {
-    target = parseTargetUrl(String(url));
-  } catch (cause) {
-    throw refusal('url', 'a URL', url, cause);
-  }
+  const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
   check(hasListenableScheme(target), 'url', 'http: or https:', url);
   return target;
 }
@@ -152,11 +160,7 @@ export function readMethod(method: string): string {
 
 /** @throws InvalidOptionError */
 export function readHeaders(headers: HeadersInit): Headers {
-  try {
-    return new Headers(headers);
-  } catch (cause) {
-    throw refusal('headers', 'names and values that HTTP allows', headers, cause);
-  }
+  return readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
 }
 
 /** @throws InvalidOptionError */
@@ -164,24 +168,8 @@ export function readLastEventId(name: string, id: string): string {
   check(
     typeof id === 'string' && encodeLastEventId(id) !== undefined,
     name,
-    'at most 65536 characters, none of them a control character',
+    `at most ${MAX_ID_BYTES} bytes, none of them a control character`,
     id,
   );
   return id;
-}
-
-function readSharedKey(
-  url: URL | ((...parameters: never[]) => unknown),
-  method: unknown,
-  { shared = false, withCredentials = false }: Options,
-): string | undefined {
-  if (shared === false) return undefined;
-  check(shared === true || (typeof shared === 'string' && shared), 'shared', 'true, false or a name', shared);
-  check(shared !== true || !isFunction(url), 'shared', 'a name where url is a function', shared);
-  check(/^get$/i.test(method as string), 'method', 'GET where shared is set', method);
-  return JSON.stringify([shared, url instanceof URL ? url.href : '', withCredentials]);
-}
-
-function isFunction(value: unknown): value is (...parameters: never[]) => unknown {
-  return typeof value === 'function';
 }

@@ -8,7 +8,6 @@ import { readGap } from './gap.ts';
 import { type AnyItem, isWanted, readItem } from './item-reader.ts';
 import { keepPosition } from './position-keeper.ts';
 import { rememberIds } from './recent-ids.ts';
-import { reportException } from './report-exception.ts';
 import type { PerTry, SubscribeOptions, SubscriptionState } from './subscription-options.ts';
 import { readLastEventId, readOptions, type SubscriptionSettings } from './subscription-settings.ts';
 
@@ -79,7 +78,9 @@ function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
     try {
       settings.onState?.(next);
     } catch (exception) {
-      reportException(exception);
+      queueMicrotask(() => {
+        throw exception;
+      });
     }
   }
 
@@ -107,8 +108,8 @@ function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
     const openAlone = (): void => {
       if (state.phase !== 'closed') feed = openDirectFeed(settings, id, handlers);
     };
-    if (sharedKey === undefined || !canShare()) return openAlone();
-    // Where its code cannot be had, nothing can be shared.
+    if (sharedKey === undefined) return openAlone();
+    // Where its code cannot be had, or not run, nothing can be shared.
     import('./shared-feed.ts')
       .then(({ openSharedFeed }) => {
         const tools = { openDirectFeed, ConnectionError };
@@ -168,10 +169,4 @@ function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
     [Symbol.asyncIterator]: () => iterator,
     [Symbol.asyncDispose]: async () => void (await leave()),
   };
-}
-
-/** Whether there are other tabs, and what it takes to share with them. */
-function canShare(): boolean {
-  const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
-  return isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
 }

@@ -8,26 +8,37 @@ import { followRedirects, type RawResponse, type RequestParts } from './transpor
 /** How long a connection is silent before TCP asks whether the other end is still there. */
 const TCP_KEEP_ALIVE_MS = 60_000;
 
+/** How many interim responses (1xx) may come before the one that counts. Guards against a server that sends nothing else. */
+const MAX_INTERIM_RESPONSES = 100;
+
 /**
  * The transport of Node. Node's own fetch cuts a body that is silent for 300 seconds, and the option that would change
  * that takes a class which only an npm package exports.
  */
 export const defaultFetch: Fetch = followRedirects(request);
 
-function request(target: URL, { method, headers, body, signal }: RequestParts): Promise<RawResponse> {
+async function request(target: URL, { method, headers, body, signal }: RequestParts): Promise<RawResponse> {
+  // A blob or form is read into memory.
+  const content = body === undefined ? undefined : new Response(body);
+  const type = content?.headers.get('content-type');
+  const bytes = content && new Uint8Array(await content.arrayBuffer());
   return new Promise((resolve, reject) => {
     const { request: open } = target.protocol === 'https:' ? https : http;
-    const sent = { 'accept-encoding': 'gzip, deflate, br', ...headers };
+    const sent = { 'accept-encoding': 'gzip, deflate, br', ...(type && { 'content-type': type }), ...headers };
     const outgoing = open(target, { method, headers: sent, signal });
     // An agent may have a timeout, Node's own has one of 5 s. Silence is no fault of a stream.
     outgoing.setTimeout(0);
     outgoing.setSocketKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    let interim = 0;
+    outgoing.on('information', () => {
+      if (++interim > MAX_INTERIM_RESPONSES) outgoing.destroy(new Error('found nothing but interim responses'));
+    });
     outgoing.on('response', (message) => resolve(toResponse(message)));
     // The error for several addresses that all refused has a code and no message.
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       reject(error.message ? error : new Error(error.code, { cause: error }));
     });
-    outgoing.end(body);
+    outgoing.end(bytes);
   });
 }
 

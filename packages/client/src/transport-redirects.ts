@@ -5,7 +5,6 @@ import { portableHeaders } from './portable-headers.ts';
 const MAX_REDIRECTS = 20;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const PERMANENT_REDIRECTS: ReadonlySet<number> = new Set([301, 308]);
 
 /** What cache mode no-store means outside browsers, where there is no cache but on the way. */
 const UNCACHED = { 'cache-control': 'no-cache', pragma: 'no-cache' };
@@ -23,8 +22,8 @@ export interface RawResponse {
 }
 
 /**
- * A fetch that follows redirects itself: it sees which ones are permanent, and takes no secret to another origin, where
- * a runtime's own would take along all headers but a few. Other schemes than HTTP are left to the runtime.
+ * A fetch that follows redirects itself and takes no secret to another origin, where a runtime's own would take along
+ * all headers but a few. Other schemes than HTTP are left to the runtime.
  */
 export function followRedirects(request: (url: URL, parts: RequestParts) => Promise<RawResponse>): Fetch {
   return async (url, init) => {
@@ -33,8 +32,6 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
 
     let { method, body } = init;
     let headers: Record<string, string> = { ...UNCACHED, ...init.headers };
-    let permanent = true;
-    let permanentUrl: string | undefined;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const content = body === undefined ? {} : { body };
       const response = await request(target, { method, headers, signal: init.signal, ...content });
@@ -49,25 +46,21 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
           redirected: redirects > 0,
           headers: response.headers,
           body: response.open(),
-          ...(permanentUrl === undefined ? {} : { permanentUrl }),
         };
       }
 
       response.discard();
       next.username = '';
       next.password = '';
-      permanent &&= PERMANENT_REDIRECTS.has(status);
       const becomesGet = (status === 303 && method !== 'HEAD') || (status <= 302 && method === 'POST');
       if (becomesGet && method !== 'GET') {
         method = 'GET';
         body = undefined;
         const { 'content-type': _, ...others } = headers;
         headers = others;
-        permanent = false; // the next try has to begin with the method and body that were asked for
       }
       if (next.origin !== target.origin) headers = portableHeaders(headers);
       target = next;
-      if (permanent) permanentUrl = target.href;
     }
     throw new TypeError(`more than ${MAX_REDIRECTS} redirects, the last one to ${target.href}`);
   };

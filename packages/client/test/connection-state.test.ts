@@ -2,7 +2,6 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fullJitter } from '../dist/backoff.js';
 import * as State from '../dist/connection-state.js';
-import { backoff as halfJitter } from '../dist/event-source.js';
 import type { Failure } from '../dist/failure.js';
 
 const { CLOSED, CONNECTING, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
@@ -10,15 +9,18 @@ const LOST: Failure = { code: 'ERR_NETWORK', message: 'it broke' };
 /** The most that chance can be. */
 const MOST = 1 - Number.EPSILON;
 const FULL = fullJitter(1_000, 30_000, Infinity);
+/** What an EventSource begins with. */
+const RECONNECTION_MS = 3_000;
 
 /** Runs a connection through what happens, each thing at its time. */
 class Run {
-  state: State.ConnectionState = State.FIRST;
+  state: State.ConnectionState;
   now = 0;
   random = 0;
   readonly backoff: State.Backoff;
 
-  constructor(backoff: State.Backoff = halfJitter) {
+  constructor(backoff: State.Backoff = FULL, reconnectionMs = RECONNECTION_MS) {
+    this.state = State.begin(reconnectionMs);
     this.backoff = backoff;
   }
 
@@ -42,7 +44,7 @@ class Run {
   fail(how: Partial<Failure> = {}): number {
     this.lose(how);
     if (this.state.phase !== WAITING) throw new Error(`it is not waiting but in phase ${this.state.phase}`);
-    const { wait = Number.NaN } = this.state;
+    const { wait } = this.state;
     this.now += wait;
     this.next();
     return Math.round(wait);
@@ -58,16 +60,7 @@ describe('reconnecting', () => {
     expect(run.state.phase).toBe(CONNECTING);
   });
 
-  test('failures in a row wait longer each time, up to the cap', () => {
-    const run = new Run();
-    run.open();
-    run.name(1_000);
-    expect(Array.from({ length: 8 }, () => run.fail())).toEqual([
-      1_000, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000,
-    ]);
-  });
-
-  test('chance adds up to the double', () => {
+  test('failures in a row may wait twice as long each time, up to the cap', () => {
     const run = new Run();
     run.random = MOST;
     run.open();
@@ -75,8 +68,17 @@ describe('reconnecting', () => {
     expect(Array.from({ length: 7 }, () => run.fail())).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  test.each([halfJitter, FULL])('a reconnection time longer than the cap is kept to', (backoff) => {
-    const run = new Run(backoff);
+  test('how much of that is waited beyond the reconnection time is left to chance', () => {
+    const run = new Run();
+    run.open();
+    run.name(1_000);
+    expect(Array.from({ length: 4 }, () => run.fail())).toEqual([1_000, 1_000, 1_000, 1_000]);
+    run.random = 0.5;
+    expect(Array.from({ length: 3 }, () => run.fail())).toEqual([8_500, 15_500, 15_500]);
+  });
+
+  test.each([RECONNECTION_MS, 0])('a reconnection time longer than the cap is kept to', (reconnectionMs) => {
+    const run = new Run(FULL, reconnectionMs);
     run.open();
     run.name(60_000);
     run.random = 0.5;
@@ -143,8 +145,8 @@ describe('reconnecting', () => {
     expect(run.fail()).toBe(7_000);
   });
 
-  test.each([halfJitter, FULL])('a failure for good closes it', (backoff) => {
-    const run = new Run(backoff);
+  test.each([RECONNECTION_MS, 0])('a failure for good closes it', (reconnectionMs) => {
+    const run = new Run(FULL, reconnectionMs);
     run.lose({ away: Infinity });
     expect(run.state.phase).toBe(CLOSED);
   });
@@ -163,8 +165,8 @@ describe('reconnecting', () => {
 
 describe('full jitter', () => {
   test('leaves every wait to chance, from nothing to what backing off leads to', () => {
-    const least = new Run(FULL);
-    const most = new Run(FULL);
+    const least = new Run(FULL, 0);
+    const most = new Run(FULL, 0);
     most.random = MOST;
     const waits = Array.from({ length: 7 }, () => [least.fail(), most.fail()]);
     expect(waits.map(([wait]) => wait)).toEqual([0, 0, 0, 0, 0, 0, 0]);
@@ -180,21 +182,21 @@ describe('full jitter', () => {
   });
 
   test('stays away as long as the server says, and some chance longer', () => {
-    const run = new Run(FULL);
+    const run = new Run(FULL, 0);
     expect(run.fail({ away: 90_000 })).toBe(90_000);
     run.random = 0.5;
     expect(run.fail({ away: 90_000 })).toBe(90_500);
   });
 
   test('gives up after as many failures in a row as are allowed', () => {
-    const run = new Run(fullJitter(1_000, 30_000, 2));
+    const run = new Run(fullJitter(1_000, 30_000, 2), 0);
     run.fail();
     run.lose();
     expect(run.state).toMatchObject({ phase: CLOSED });
   });
 
   test('tries again at once after a failure that does not count, even the last one', () => {
-    const run = new Run(fullJitter(1_000, 30_000, 1));
+    const run = new Run(fullJitter(1_000, 30_000, 1), 0);
     run.random = MOST;
     expect(run.fail({ away: -1 })).toBe(0);
     expect(run.state).toMatchObject({ phase: CONNECTING, attempt: 1 });
@@ -215,12 +217,12 @@ describe('whatever happens', () => {
   });
 
   test.each([
-    ['half', false],
-    ['full', true],
-  ])('no wait with %s jitter is out of bounds, and no row longer than is allowed', (_, isFull) => {
+    ['with a reconnection time', RECONNECTION_MS],
+    ['without one', 0],
+  ])('no wait %s is out of bounds, and no row longer than is allowed', (_, reconnectionMs) => {
     fc.assert(
       fc.property(fc.array(losses, { maxLength: 40 }), fc.constantFrom(Infinity, 1, 3), (list, most) => {
-        const run = new Run(isFull ? fullJitter(1_000, 30_000, most) : halfJitter);
+        const run = new Run(fullJitter(1_000, 30_000, most), reconnectionMs);
         for (const { away, open, random } of list) {
           run.random = random;
           if (open !== null) {
@@ -231,15 +233,14 @@ describe('whatever happens', () => {
           const { attempt, named } = run.state;
           run.lose({ away, stayedUp: open?.stayedUp === true });
           if (run.state.phase === CLOSED) {
-            expect(isFull && attempt >= most).toBe(true);
+            expect(attempt).toBeGreaterThanOrEqual(most);
             return;
           }
-          const { wait = Number.NaN } = run.state;
-          const base = named || (isFull ? 1_000 : 3_000);
-          const least = isFull ? (away < 0 ? 0 : named) : base;
-          expect(wait).toBeGreaterThanOrEqual(Math.min(Math.max(least, away), MAX_TIMER_MS));
-          expect(wait).toBeLessThanOrEqual(Math.min(Math.max(base, 30_000, away + base), MAX_TIMER_MS));
-          expect(run.state.attempt).toBeLessThanOrEqual(isFull ? most : Infinity);
+          const { wait } = run.state;
+          const base = named || 1_000;
+          expect(wait).toBeGreaterThanOrEqual(away < 0 ? 0 : Math.max(named, away));
+          expect(wait).toBeLessThanOrEqual(Math.max(base, 30_000, away + base));
+          expect(run.state.attempt).toBeLessThanOrEqual(most);
           expect([CONNECTING, OPEN]).not.toContain(run.state.phase);
           run.next();
         }

@@ -4,7 +4,7 @@ import type { Page } from 'puppeteer-core';
 /** How long the page is kept busy to find its process, in milliseconds. */
 const BUSY_MS = 500;
 
-/** The process in which a page of Firefox lives, among those of its browser: the one that works when the page does. */
+/** The process in which a page lives, among those of its browser: the one that works when the page does. */
 export async function contentProcessOf(page: Page, browser: number): Promise<number> {
   const before = new Map(contentProcesses(browser).map((pid) => [pid, ticksOf(pid)]));
   await page.evaluate((ms) => {
@@ -27,7 +27,9 @@ function contentProcesses(browser: number): number[] {
     const parent = parents.get(pid) ?? 0;
     return parent === browser || (parent > 1 && isOfBrowser(parent));
   };
-  return [...parents.keys()].filter((pid) => isOfBrowser(pid) && /-contentproc\b/.test(read(`/proc/${pid}/cmdline`)));
+  return [...parents.keys()].filter(
+    (pid) => isOfBrowser(pid) && /-contentproc\b|--type=renderer\b/.test(read(`/proc/${pid}/cmdline`)),
+  );
 }
 
 /** The time that a process has worked, in ticks of the kernel. */

@@ -52,6 +52,26 @@ const UNTIL_ERROR = `
     tell({ code, readyState });
   };`;
 
+const UNTIL_ERROR_OR_SILENCE = `
+  const source = new EventSource(url);
+  const silence = setTimeout(() => end('none'), 3_000);
+  function end(code) {
+    clearTimeout(silence);
+    const { readyState } = source;
+    source.close();
+    tell({ code, readyState });
+  }
+  source.onerror = ({ code }) => end(code);`;
+
+const RECONNECTED = `
+  import { EventSource } from '@tidings/client';
+  const source = new EventSource(args[0]);
+  source.onerror = ({ code }) => console.log(code);
+  source.onmessage = ({ data, lastEventId }) => {
+    console.log(data, lastEventId.length);
+    if (data === 'b') source.close();
+  };`;
+
 /** Takes ten events and then none for a second. */
 const SLOW = `
   let taken = 0;
@@ -101,6 +121,32 @@ describe.each(runtimes)('a hostile server cannot hurt $title', (runtime) => {
     const { growth, ...seen } = await measure(runtime, poured, UNTIL_ERROR);
     expect(seen).toEqual({ code: 'ERR_NETWORK', readyState: 0 });
     expect(growth).toBeLessThan(MAX_GROWTH_OF_SMALL_EVENTS);
+  });
+
+  test.skipIf(runtime.missing)('with interim responses without end', async () => {
+    const endless = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'.repeat(1_000);
+    const { growth, ...seen } = await measure(runtime, { head: '', endless }, UNTIL_ERROR_OR_SILENCE);
+    // The fetch of Bun and that of Deno wait for the response that counts, and keep nothing of the others.
+    expect(seen).toEqual({ code: runtime.kind === 'node' ? 'ERR_NETWORK' : 'none', readyState: 0 });
+    expect(growth).toBeLessThan(MAX_GROWTH_OF_SMALL_EVENTS);
+  });
+
+  const ids: readonly (readonly [string, number, boolean])[] = [
+    ['an ID as long as a header line may be', 8_000, true],
+    ['an ID longer than a header line may be', 8_001, false],
+    ['an ID as long as a head may be', 65_536, false],
+    ['an ID almost as long as an event may be', 16 * MEBIBYTE - 100, false],
+  ];
+  test.skipIf(runtime.missing).each(ids)('with %s, behind which it reconnects', async (_, length, isSent) => {
+    const id = 'i'.repeat(length);
+    await using server = await ScriptedServer.listen([
+      [STREAM_HEAD, `retry: 100\nid: ${id}\ndata: a\n\n`, END],
+      [STREAM_HEAD, 'data: b\n\n'],
+    ]);
+    const { code, lines } = await runProgram(runtime, installed, RECONNECTED, { args: [server.origin] });
+    expect(code).toBe(0);
+    expect(lines).toEqual([`a ${length}`, isSent ? 'ERR_STREAM_ENDED' : 'ERR_LAST_EVENT_ID', `b ${length}`]);
+    expect(server.requests[1]?.headers['last-event-id']).toBe(isSent ? id : undefined);
   });
 
   test.skipIf(runtime.missing)('with a redirect to another origin, which gets no secret', async () => {

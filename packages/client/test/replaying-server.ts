@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * An HTTP/1.1 server with a stream that resumes: its n-th event has the id n. It also serves a page with a script, whatever
- * the query, and knows which page each stream belongs to.
+ * the query, and one without, and knows which page each stream belongs to.
  */
 export class ReplayingServer implements AsyncDisposable {
   readonly #server: http.Server;
@@ -18,6 +18,7 @@ export class ReplayingServer implements AsyncDisposable {
     this.#server = http.createServer((request, response) => {
       if (request.url?.startsWith('/stream')) this.#stream(request, response);
       else if (request.url === '/script.js') response.setHeader('content-type', 'text/javascript').end(script);
+      else if (request.url === '/elsewhere') response.setHeader('content-type', 'text/html').end('<!doctype html>');
       else
         response
           .setHeader('content-type', 'text/html')

@@ -10,12 +10,12 @@ test.each([
   ['Sunday, 06-Nov-94 08:49:37 GMT', 37_000],
   ['Sun Nov  6 08:49:37 1994', 37_000],
   ['Sun, 06 Nov 1994 08:00:00 GMT', 0],
-  ['-1', undefined],
-  ['1.5', undefined],
+  ['-1', 0],
+  ['1.5', 0],
   ['2024', 2_024_000],
-  ['soon', undefined],
-  ['', undefined],
-  [null, undefined],
+  ['soon', 0],
+  ['', 0],
+  [null, 0],
 ])('Retry-After: %s asks for %s ms', (value, ms) => {
   expect(readRetryAfter(value, null, NOW)).toBe(ms);
 });

@@ -20,9 +20,7 @@ export async function expectScenario(server: ScenarioServer, index: number, list
   const expected: Expectation = { ...scenario, ...departure };
   const seen = await server.outcome(index);
 
-  const logs = [expected.log, ...(departure?.orLog === undefined ? [] : [departure.orLog])].map((log) =>
-    log.join('\n'),
-  );
+  const logs = [expected.log, ...(departure?.orLogs ?? [])].map((log) => log.join('\n'));
   expect(seen.log.join('\n')).toBeOneOf(logs);
   // Firefox may let go of a response that a script gives up, by abort or by cancel, only when its next bytes arrive: always
   // after a redirect, and now and then in a worker.

@@ -22,8 +22,8 @@ export interface Expectation {
 export interface Departure extends Partial<Expectation> {
   readonly who: readonly Listener[];
   readonly why: string;
-  /** What may be seen as well as the above, where it is not always the same. */
-  readonly orLog?: readonly string[];
+  /** What may be seen as well as `log`, where it is not always the same. */
+  readonly orLogs?: readonly (readonly string[])[];
   /** True where how many requests come is not always the same. */
   readonly anyRequests?: boolean;
 }

@@ -62,6 +62,14 @@ export const redirectScenarios: readonly Scenario[] = [
     client: listen(2),
     log: ['open 1', 'message 1 "a" "" {other}'],
     requests: [{ path: '/stream' }, { path: '/target' }],
+    departures: [
+      {
+        who: ['Firefox'],
+        why: 'until some version after 140 it is the origin of the URL asked for first',
+        log: ['open 1', 'message 1 "a" "" {origin}'],
+        orLogs: [['open 1', 'message 1 "a" "" {other}']],
+      },
+    ],
   },
   {
     rules: [35, 30],

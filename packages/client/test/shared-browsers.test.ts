@@ -177,6 +177,37 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
   );
 
   test.skipIf(isMissing)(
+    'lose and double nothing when the leading one hangs, nor when it goes on',
+    async () => {
+      for (let tab = 0; tab < 4; tab++) await open(`${tab}`);
+      for (const page of tabs.values()) {
+        await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
+      }
+      server.publish(20);
+      await expectAll(1);
+      const leading = leader();
+      const page = tabs.get(leading)!;
+      tabs.delete(leading);
+      const renderer = await contentProcessOf(page, browser.process()!.pid!);
+      process.kill(renderer, 'SIGSTOP');
+      try {
+        server.publish(20);
+        await server.listened(2);
+        server.publish(20);
+        await expectAll(1);
+      } finally {
+        process.kill(renderer, 'SIGCONT');
+      }
+      tabs.set(leading, page);
+      await server.listened(1);
+      expect(leader()).not.toBe(leading);
+      server.publish(20);
+      await expectAll(1);
+    },
+    120_000,
+  );
+
+  test.skipIf(isMissing)(
     'that come late get what they are entitled to',
     async () => {
       await open('first');

@@ -4,15 +4,15 @@ import { expect, test } from 'vitest';
 
 /** What a browser downloads for an import, minified and compressed: how many bytes that may be, and is meant to become. */
 const BUDGETS = [
-  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 2_050, aim: 1_500 },
-  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 4_550, aim: 3_500 },
-  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 4_550, aim: 3_500 },
-  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 8_700, aim: 7_000 },
-  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 9_600, aim: 7_000 },
+  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 2_060, aim: 1_500 },
+  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 4_500, aim: 3_500 },
+  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 4_520, aim: 3_500 },
+  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 8_150, aim: 7_000 },
+  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_900, aim: 7_000 },
 ] as const;
 
 /** What is fetched besides where `shared` is asked for, and only there. */
-const SHARED_BYTES = 3_000;
+const SHARED_BYTES = 3_400;
 
 test.each(BUDGETS)('$name stays within its size', async ({ name, code, bytes, aim }) => {
   const { atOnce } = await measure(code);

@@ -128,6 +128,24 @@ describe('the answer of a language model', () => {
     ]);
   });
 
+  test('is asked for by the next try where a try was given up before its POST went out', async () => {
+    const waiting: (() => void)[] = [];
+    const { server, clock, subscription } = start({
+      method: () => 'POST',
+      headers: () => new Promise<Record<string, string>>((resolve) => waiting.push(() => resolve({}))),
+      connectTimeoutMs: 1_000,
+    });
+    await settle();
+    clock.advance(1_000);
+    expect(subscription.state.phase).toBe('waiting');
+    waiting[0]!();
+    await settle();
+    clock.advance(1_000);
+    await settle();
+    waiting[1]!();
+    expect((await server.request(0)).init.method).toBe('POST');
+  });
+
   test('that breaks before its first ID is not asked for again by POST, and fails with why it broke', async () => {
     const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n';
     await using server = await ScriptedServer.listen([[head, RESET], [STREAM_HEAD]]);

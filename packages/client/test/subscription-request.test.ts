@@ -36,25 +36,6 @@ describe('the parts of the request', () => {
     ]);
   });
 
-  test('a permanent redirect holds for the URL it was given for, not for the next one', async () => {
-    const urls = ['http://tidings.test/a', 'http://tidings.test/a', 'http://tidings.test/b'];
-    const { server, clock } = start({}, () => urls.shift()!);
-    const first = await server.request(0);
-    first.respond({ url: 'http://tidings.test/moved', redirected: true, permanentUrl: 'http://tidings.test/moved' });
-    first.end();
-    await settle();
-    clock.advance(1_000);
-    (await server.request(1)).fail(new Error('refused'));
-    await settle();
-    clock.advance(2_000);
-    await server.request(2);
-    expect(server.requests.map(({ url }) => url)).toEqual([
-      'http://tidings.test/a',
-      'http://tidings.test/moved',
-      'http://tidings.test/b',
-    ]);
-  });
-
   const refused: [string, () => ReturnType<typeof start>][] = [
     ['a URL', () => start({}, () => 'ftp://tidings.test/')],
     ['a method', () => start({ method: () => 'GET /' })],

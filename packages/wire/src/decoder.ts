@@ -20,7 +20,7 @@ const NOWHERE = 0x3fff_ffff;
  * Bytes are decoded in windows of at most this many, because a value that is cut out of a text keeps the whole text alive: 1,000 kept
  * small events hold less than 1 MB, also where they came out of 60 MB. A larger window would be faster, because each costs a call.
  */
-const WINDOW = 800;
+const WINDOW = 750;
 
 /** A long line becomes text piece by piece, which costs less memory than to carry and decode it as a whole. */
 const PIECE = 65_536;
@@ -56,6 +56,9 @@ export class EventStreamDecoder {
   #carry: Uint8Array = new Uint8Array(WINDOW);
   #carried = 0;
   #longLine = '';
+  #window = WINDOW;
+  /** Whether the newest line is longer than a window: then the next one may be, too. */
+  #isLong = false;
   #isFirstLine = true;
   /** The last byte was a CR: an LF behind it belongs to it. */
   #isAfterCr = false;
@@ -146,6 +149,8 @@ export class EventStreamDecoder {
   #read(bytes: Uint8Array): void {
     const { length } = bytes;
     let from = 0;
+    let lf = -1;
+    let cr = -1;
     while (from < length) {
       if (this.#isAfterCr) {
         this.#isAfterCr = false;
@@ -155,19 +160,29 @@ export class EventStreamDecoder {
         }
       }
       const lineLength = this.#longLine.length + this.#carried;
-      const end = Math.min(from + Math.max(WINDOW, lineLength), length);
+      const end = Math.min(from + this.#window, length);
       let cut = end;
-      if (lineLength < WINDOW) {
+      if (!this.#isLong && lineLength < WINDOW) {
         while (cut > from && bytes[cut - 1] !== LF && bytes[cut - 1] !== CR) cut--;
+        this.#isLong = cut === from && end < length;
+        if (this.#isLong) continue;
       } else {
-        // A long line is decoded alone, in a window that grows with it
-        cut = lineEnd(bytes, from, end) + 1 || from;
+        // A long line is decoded alone, with the blank line behind it
+        if (end < length) {
+          if (lf < from && (lf = searching.indexOf.call(bytes, LF, from)) < 0) lf = NOWHERE;
+          if (cr < from && (cr = searching.indexOf.call(bytes, CR, from)) < 0) cr = NOWHERE;
+          cut = Math.min(lf, cr, length);
+        } else {
+          for (cut = from; cut < end && bytes[cut] !== LF && bytes[cut] !== CR;) cut++;
+        }
+        this.#isLong = lineLength + cut - from > WINDOW;
+        if (cut === length) cut = from;
+        else while (bytes[cut] === LF || bytes[cut] === CR) cut++;
       }
       if (cut === from) {
-        this.#keep(bytes, from, end);
+        this.#keep(bytes, from, length);
         this.#refuseLongerCarry();
-        from = end;
-        continue;
+        return;
       }
       this.#isAfterCr = bytes[cut - 1] === CR;
       if (lineLength > 0) {
@@ -177,7 +192,11 @@ export class EventStreamDecoder {
         this.#carried = 0;
         this.#readLines(text);
       } else {
-        this.#readLines(decode(bytes, from, cut));
+        const text = decode(bytes, from, cut);
+        // With one character that is not ASCII among them, all characters take two bytes
+        const isWide = text.length < cut - from;
+        if (text.length > (isWide ? WINDOW : this.#window) / 2) this.#window = isWide ? WINDOW / 2 : WINDOW;
+        this.#readLines(text);
       }
       from = cut;
     }
@@ -319,17 +338,4 @@ function decode(bytes: Uint8Array, from: number, end: number): string {
 /** Whether a byte is one of a character, but not its first. */
 function isContinuation(byte: number | undefined): boolean {
   return (Number(byte) & 0xc0) === 0x80;
-}
-
-/** The index of the first line end, or -1. */
-function lineEnd(bytes: Uint8Array, from: number, end: number): number {
-  if (end - from > WINDOW) {
-    const window = bytes.subarray(from, end);
-    const lf = searching.indexOf.call(window, LF);
-    const cr = searching.indexOf.call(window, CR);
-    const first = lf < 0 || (cr >= 0 && cr < lf) ? cr : lf;
-    return first < 0 ? first : from + first;
-  }
-  for (let i = from; i < end; i++) if (bytes[i] === LF || bytes[i] === CR) return i;
-  return -1;
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
-const CHUNKS_OF = { ascii: 'x', wide: '\\u8a9e' };
+const CHUNKS_OF = { ascii: 'x', wide: '\\u8a9e', mixed: 'x\\u8a9exx' };
 
 // A process of its own: only there can garbage be collected on demand, and nothing else moves the heap
 const script = `
@@ -11,7 +11,7 @@ const script = `
   const TOTAL = 60_000_000, KEPT = 1_000;
   const block = (i) => 'id: id-of-an-event-' + i + '\\ndata: a small event that somebody keeps, ' + i + '\\n\\n';
   // A long comment now and then: text next to a kept event that must not stay alive with it
-  const rest = ('data: ' + filler.repeat(60) + '\\n\\n').repeat(20) + ': ' + filler.repeat(18_000) + '\\n';
+  const rest = ('data: ' + filler.repeat(60 / filler.length) + '\\n\\n').repeat(20) + ': ' + filler.repeat(18_000 / filler.length) + '\\n';
   const bytes = new TextEncoder().encode(block(1000) + rest);
   const kept = [];
   const decoder = new EventStreamDecoder({ onEvent(event) { if (event.data.startsWith('a small')) kept.push(event); } });
@@ -39,6 +39,8 @@ test.each([
   { chunkBytes: 400, text: 'ascii' },
   { chunkBytes: 65_536, text: 'wide' },
   { chunkBytes: 1_400, text: 'wide' },
+  { chunkBytes: 65_536, text: 'mixed' },
+  { chunkBytes: 1_400, text: 'mixed' },
 ] as const)(
   '1,000 small events kept out of 60 MB of $text text in chunks of $chunkBytes bytes hold less than 1 MB',
   async ({ chunkBytes, text }) => {
@@ -81,6 +83,7 @@ test.each([
     ['--expose-gc', '--input-type=module', '-e', unfinishedScript, block, String(times)],
     { cwd: import.meta.dirname },
   );
-  expect(Number(stdout)).toBeGreaterThan(bytes);
+  // That it is measured at all; what was garbage before may be gone by then.
+  expect(Number(stdout)).toBeGreaterThan(bytes / 2);
   expect(Number(stdout)).toBeLessThan(bytes + 2_000_000);
 });

@@ -1,0 +1,107 @@
+import { build } from 'esbuild';
+import { type Browser, launch, type LaunchOptions, type Page } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ReplayingServer } from './replaying-server.ts';
+
+const BROWSERS: readonly { name: 'Chromium' | 'Firefox'; options: LaunchOptions }[] = [
+  {
+    name: 'Chromium',
+    options: { browser: 'chrome', executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] },
+  },
+  { name: 'Firefox', options: { browser: 'firefox', executablePath: '/usr/bin/firefox-esr' } },
+];
+
+const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
+
+/** What a page does: it listens in one of three ways, and keeps what it got. */
+const SCRIPT = `
+  import { EventSource, subscribe } from '@tidings/client';
+  const how = new URL(location.href).searchParams.get('tab');
+  const got = (globalThis.got = []);
+  addEventListener('pageshow', ({ persisted }) => (globalThis.isKept = persisted));
+  if (how === 'EventSource') {
+    const source = new EventSource('/stream');
+    source.onopen = () => (globalThis.isOpen = true);
+    source.onmessage = ({ data }) => got.push(Number(data));
+  } else {
+    const onState = ({ phase }) => (globalThis.isOpen = phase === 'open');
+    for await (const { data } of subscribe('/stream', { shared: how === 'shared', onState })) got.push(Number(data));
+  }
+`;
+
+interface PageGlobals {
+  got: number[];
+  isOpen: boolean;
+  isKept: boolean;
+}
+
+function numbers(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+describe.each(BROWSERS)('a page of $name', ({ name, options }) => {
+  const isMissing = missing.has(name.toLowerCase());
+  let browser: Browser;
+  let script: string;
+  let server: ReplayingServer;
+
+  beforeAll(async () => {
+    if (isMissing) return;
+    const { outputFiles } = await build({
+      stdin: { contents: SCRIPT, resolveDir: import.meta.dirname },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+    });
+    script = outputFiles[0]!.text;
+    browser = await launch(options);
+  }, 60_000);
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    if (!isMissing) server = await ReplayingServer.listen(script);
+  });
+  afterEach(() => server?.[Symbol.asyncDispose]());
+
+  async function open(how: string): Promise<Page> {
+    const page = await browser.newPage();
+    await page.goto(`${server.origin}/page?tab=${how}`);
+    await page.waitForFunction(() => (globalThis as unknown as PageGlobals).isOpen, { polling: 50 });
+    return page;
+  }
+
+  /** What a page got, once it has the last event. */
+  async function gotBy(page: Page, timeout = 30_000): Promise<number[]> {
+    const last = server.published;
+    const hasIt = (event: number) => (globalThis as unknown as PageGlobals).got.at(-1) === event;
+    await page.waitForFunction(hasIt, { polling: 50, timeout }, last);
+    return page.evaluate(() => (globalThis as unknown as PageGlobals).got);
+  }
+
+  test.skipIf(isMissing).each(['EventSource', 'subscribe', 'shared'])(
+    'that is left and comes back has everything once, listening by %s',
+    async (how) => {
+      const page = await open(how);
+      const other = how === 'shared' ? await open(how) : undefined;
+      server.publish(5);
+      expect(await gotBy(page)).toEqual(numbers(1, 5));
+      await page.goto(`${server.origin}/elsewhere`);
+      server.publish(5);
+      // A leader that is put aside without a word would be found out after 20 seconds at the earliest.
+      if (other) expect(await gotBy(other, 15_000)).toEqual(numbers(1, 10));
+      await page.goBack();
+      await page.waitForFunction(() => (globalThis as unknown as PageGlobals).isOpen, { polling: 50 });
+      server.publish(5);
+      const isKept = await page.evaluate(() => (globalThis as unknown as PageGlobals).isKept);
+      // Chromium keeps a page that listens, with its connection, unless another talks to it meanwhile. Firefox loads it anew.
+      if (how !== 'shared') expect(isKept).toBe(name === 'Chromium');
+      expect(await gotBy(page)).toEqual(isKept ? numbers(1, 15) : numbers(11, 15));
+      if (other) expect(await gotBy(other)).toEqual(numbers(1, 15));
+      expect(server.listeners).toHaveLength(1);
+      await other?.close();
+      await page.close();
+    },
+    60_000,
+  );
+});
