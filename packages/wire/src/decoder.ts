@@ -238,7 +238,6 @@ export class EventStreamDecoder {
 
   /** The hot path: most events are one data line and a blank line, and cost one search for a line end and one cut. */
   #readLines(text: string): void {
-    const { onEvent, onId } = this.#options;
     const { length } = text;
     let start = this.#bomLength(text);
     this.#isFirstLine = false;
@@ -248,19 +247,8 @@ export class EventStreamDecoder {
       const first = text.charCodeAt(start);
       let end = start;
       if (first === LF || first === CR) {
-        if (this.#id !== undefined) {
-          this.#lastEventId = this.#id;
-          this.#id = undefined;
-          this.#call(onId, this.#lastEventId);
-        }
-        if (data !== undefined) {
-          if (this.#moreData !== '') data += this.#moreData;
-          this.#moreData = '';
-          this.#call(onEvent, { type: this.#type || 'message', data, lastEventId: this.#lastEventId });
-          data = undefined;
-        }
-        this.#type = '';
-        this.#blockLength = 0;
+        this.#dispatch(data);
+        data = undefined;
       } else {
         if (cr < start && (cr = text.indexOf('\r', start)) < 0) cr = NOWHERE;
         end = text.indexOf('\n', start);
@@ -293,9 +281,24 @@ export class EventStreamDecoder {
         }
       }
       start = end + 1;
-      if (text.charCodeAt(end) === CR && text.charCodeAt(start) === LF) start++;
+      if ((end === cr || first === CR) && text.charCodeAt(start) === LF) start++;
     }
     this.#data = data;
+  }
+
+  #dispatch(data: string | undefined): void {
+    if (this.#id !== undefined) {
+      this.#lastEventId = this.#id;
+      this.#id = undefined;
+      this.#call(this.#options.onId, this.#lastEventId);
+    }
+    if (data !== undefined) {
+      if (this.#moreData !== '') data += this.#moreData;
+      this.#moreData = '';
+      this.#call(this.#options.onEvent, { type: this.#type || 'message', data, lastEventId: this.#lastEventId });
+    }
+    this.#type = '';
+    this.#blockLength = 0;
   }
 
   /** Returns the value where the field is one of data. */
