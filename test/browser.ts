@@ -1,6 +1,8 @@
 import { launch, type Browser, type LaunchOptions } from 'puppeteer-core';
 import { programPath } from '../scripts/debian.mjs';
 
+export { isMissing } from './missing.ts';
+
 export const BROWSERS = ['chromium', 'firefox'] as const;
 export type BrowserName = (typeof BROWSERS)[number];
 
@@ -20,12 +22,13 @@ const OPTIONS: Readonly<Record<BrowserName, LaunchOptions>> = {
   firefox: { browser: 'firefox' },
 };
 
-/** Whether the gate has said that this machine has not got the program, and so what needs it is not tested. */
-export function isMissing(name: string): boolean {
-  return (process.env['TIDINGS_MISSING'] ?? '').split(',').includes(name);
-}
-
-/** Starts a browser, without a window. Whoever starts it closes it. */
-export function startBrowser(name: BrowserName, options: LaunchOptions = {}): Promise<Browser> {
-  return launch({ ...OPTIONS[name], executablePath: programPath(name), ...options });
+/** Starts a browser, without a window, with more options and arguments if need be. Whoever starts it closes it. */
+export function startBrowser(name: BrowserName, { args = [], ...options }: LaunchOptions = {}): Promise<Browser> {
+  const usual = OPTIONS[name];
+  return launch({
+    ...usual,
+    executablePath: programPath(name),
+    ...options,
+    args: [...(usual.args ?? []), ...args],
+  });
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Flood, flood, gzipFlood, HostileServer } from './hostile-server.ts';
 import { InstalledClient } from './installed-client.ts';
 import { runProgram } from './program.ts';
-import { type Runtime, runtimes } from './runtimes.ts';
+import { type Runtime, runtimes } from '../../../test/runtimes.ts';
 import { head, ScriptedServer, type ServerScript, STREAM_HEAD } from './scripted-server.ts';
 
 const END = { do: 'end' } as const;

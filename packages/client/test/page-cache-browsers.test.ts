@@ -1,17 +1,8 @@
-import { build } from 'esbuild';
-import { type Browser, launch, type LaunchOptions, type Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BROWSERS, isMissing, startBrowser } from '../../../test/browser.ts';
 import { ReplayingServer } from './replaying-server.ts';
-
-const BROWSERS: readonly { name: 'Chromium' | 'Firefox'; options: LaunchOptions }[] = [
-  {
-    name: 'Chromium',
-    options: { browser: 'chrome', executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] },
-  },
-  { name: 'Firefox', options: { browser: 'firefox', executablePath: '/usr/bin/firefox-esr' } },
-];
-
-const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
+import { bundleScript } from './browser-bundle.ts';
 
 /** What a page does: it listens in one of three ways, and keeps what it got. */
 const SCRIPT = `
@@ -39,28 +30,20 @@ function numbers(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-describe.each(BROWSERS)('a page of $name', ({ name, options }) => {
-  const isMissing = missing.has(name.toLowerCase());
+describe.each(BROWSERS)('a page of %s', (name) => {
   let browser: Browser;
   let script: string;
   let server: ReplayingServer;
 
   beforeAll(async () => {
-    if (isMissing) return;
-    const { outputFiles } = await build({
-      stdin: { contents: SCRIPT, resolveDir: import.meta.dirname },
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      write: false,
-    });
-    script = outputFiles[0]!.text;
-    browser = await launch(options);
+    if (isMissing(name)) return;
+    script = await bundleScript(SCRIPT);
+    browser = await startBrowser(name);
   }, 60_000);
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
-    if (!isMissing) server = await ReplayingServer.listen(script);
+    if (!isMissing(name)) server = await ReplayingServer.listen(script);
   });
   afterEach(() => server?.[Symbol.asyncDispose]());
 
@@ -79,7 +62,7 @@ describe.each(BROWSERS)('a page of $name', ({ name, options }) => {
     return page.evaluate(() => (globalThis as unknown as PageGlobals).got);
   }
 
-  test.skipIf(isMissing).each(['EventSource', 'subscribe', 'shared'])(
+  test.skipIf(isMissing(name)).each(['EventSource', 'subscribe', 'shared'])(
     'that is left and comes back has everything once, listening by %s',
     async (how) => {
       const page = await open(how);
@@ -95,7 +78,7 @@ describe.each(BROWSERS)('a page of $name', ({ name, options }) => {
       server.publish(5);
       const isKept = await page.evaluate(() => (globalThis as unknown as PageGlobals).isKept);
       // Chromium keeps a page that listens, with its connection, unless another talks to it meanwhile. Firefox loads it anew.
-      if (how !== 'shared') expect(isKept).toBe(name === 'Chromium');
+      if (how !== 'shared') expect(isKept).toBe(name === 'chromium');
       expect(await gotBy(page)).toEqual(isKept ? numbers(1, 15) : numbers(11, 15));
       if (other) expect(await gotBy(other)).toEqual(numbers(1, 15));
       expect(server.listeners).toHaveLength(1);

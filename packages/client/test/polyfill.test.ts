@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InstalledClient } from './installed-client.ts';
 import { runProgram } from './program.ts';
-import { runtimes } from './runtimes.ts';
+import { runtimes } from '../../../test/runtimes.ts';
 
 /** Whose class the global one is in the end, and what its property is like. */
 const PROGRAM = `

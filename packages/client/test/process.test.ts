@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InstalledClient } from './installed-client.ts';
 import { runProgram } from './program.ts';
-import { type Runtime, runtimes } from './runtimes.ts';
+import { type Runtime, runtimes } from '../../../test/runtimes.ts';
 import { ScriptedServer, type ServerScript, STREAM_HEAD } from './scripted-server.ts';
 
 const END = { do: 'end' } as const;

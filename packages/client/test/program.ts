@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { InstalledClient } from './installed-client.ts';
-import type { Runtime } from './runtimes.ts';
+import type { Runtime } from '../../../test/runtimes.ts';
 
 /** What a program printed, line by line, once it had ended by itself. */
 export interface Finished {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { InstalledClient } from './installed-client.ts';
-import { runtimes } from './runtimes.ts';
-import { bundleForRuntimes } from './scenario-bundle.ts';
+import { runtimes } from '../../../test/runtimes.ts';
+import { bundleForRuntimes } from './browser-bundle.ts';
 import { expectScenario, scenariosFor } from './scenario-check.ts';
 import { ScenarioServer } from './scenario-server.ts';
 import { scenarios } from './scenarios.ts';

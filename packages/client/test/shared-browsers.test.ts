@@ -1,35 +1,15 @@
-import { build } from 'esbuild';
-import { type Browser, launch, type LaunchOptions, type Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BROWSERS, isMissing, startBrowser } from '../../../test/browser.ts';
 import { contentProcessOf } from './content-process.ts';
 import { ReplayingServer } from './replaying-server.ts';
+import { bundleScript } from './browser-bundle.ts';
 
-const CHROMIUM_ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  // A process for each tab, so that one can crash alone.
-  '--renderer-process-limit=100',
-];
-
-const BROWSERS: readonly { name: 'Chromium' | 'Firefox'; options: LaunchOptions }[] = [
-  { name: 'Chromium', options: { browser: 'chrome', executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGS } },
-  {
-    name: 'Firefox',
-    options: {
-      browser: 'firefox',
-      executablePath: '/usr/bin/firefox-esr',
-      // A process for each tab here too.
-      extraPrefsFirefox: { 'dom.ipc.processCount': 20, 'dom.ipc.processCount.webIsolated': 20 },
-    },
-  },
-];
-
-const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
+/** A process for each tab, so that one can crash alone. */
+const APART = {
+  chromium: { args: ['--renderer-process-limit=100'] },
+  firefox: { extraPrefsFirefox: { 'dom.ipc.processCount': 20, 'dom.ipc.processCount.webIsolated': 20 } },
+};
 
 /** What a tab does: it listens as its query says, and keeps what it got. */
 const SCRIPT = `
@@ -57,28 +37,20 @@ interface TabGlobals {
   subscription: { close(): void; readonly lastEventId: string };
 }
 
-describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
-  const isMissing = missing.has(name.toLowerCase());
+describe.each(BROWSERS)('tabs of %s', (name) => {
   let script: string;
   let browser: Browser;
   let server: ReplayingServer;
   let tabs: Map<string, Page>;
 
   beforeAll(async () => {
-    if (isMissing) return;
-    const { outputFiles } = await build({
-      stdin: { contents: SCRIPT, resolveDir: import.meta.dirname },
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      write: false,
-    });
-    script = outputFiles[0]!.text;
+    if (isMissing(name)) return;
+    script = await bundleScript(SCRIPT);
   });
 
   beforeEach(async () => {
-    if (isMissing) return;
-    browser = await launch(options);
+    if (isMissing(name)) return;
+    browser = await startBrowser(name, APART[name]);
     server = await ReplayingServer.listen(script);
     tabs = new Map();
   }, 60_000);
@@ -123,7 +95,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     return server.listeners[0]!;
   }
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'listen over one connection, ten of them on HTTP/1.1, and each gets everything',
     async () => {
       await openTen();
@@ -139,7 +111,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     120_000,
   );
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'lose and double nothing when the leading one is closed, again and again',
     async () => {
       await openTen();
@@ -156,7 +128,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     120_000,
   );
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'lose and double nothing when the leading one crashes',
     async () => {
       await openTen();
@@ -165,7 +137,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
       const timer = setInterval(() => server.publish(1), 5);
       const page = tabs.get(leading)!;
       tabs.delete(leading);
-      if (name === 'Firefox') process.kill(await contentProcessOf(page, browser.process()!.pid!), 'SIGKILL');
+      if (name === 'firefox') process.kill(await contentProcessOf(page, browser.process()!.pid!), 'SIGKILL');
       else void page.goto('chrome://crash').catch(() => {});
       await server.relayed(leading);
       clearInterval(timer);
@@ -176,7 +148,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     120_000,
   );
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'lose and double nothing when the leading one hangs, nor when it goes on',
     async () => {
       for (let tab = 0; tab < 4; tab++) await open(`${tab}`);
@@ -207,7 +179,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     120_000,
   );
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'that come late get what they are entitled to',
     async () => {
       await open('first');
@@ -229,7 +201,7 @@ describe.each(BROWSERS)('tabs of $name', ({ name, options }) => {
     120_000,
   );
 
-  test.skipIf(isMissing)(
+  test.skipIf(isMissing(name))(
     'that are slow hold up no other, and get everything in the end',
     async () => {
       await open('fast');

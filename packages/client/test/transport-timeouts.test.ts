@@ -5,7 +5,7 @@ import { EventSource } from '@tidings/client';
 import { describe, expect, test } from 'vitest';
 import { InstalledClient } from './installed-client.ts';
 import { runProgram } from './program.ts';
-import { runtimes } from './runtimes.ts';
+import { runtimes } from '../../../test/runtimes.ts';
 import { ScriptedServer, STREAM_HEAD } from './scripted-server.ts';
 
 /*

@@ -5,22 +5,19 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { runtimes } from '../../../scripts/runtimes.mjs';
+import { runtimes } from '../../../test/runtimes.ts';
 import { install } from './conformance-process.ts';
 import { Facts } from './facts.ts';
-import { ARGS } from './runtimes.ts';
 import { RawClient } from './test-server.ts';
 
-const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
-const pinned = { name: 'node', title: `Node ${process.versions.node}`, kind: 'node', path: process.execPath } as const;
-
-test.each([pinned, ...runtimes].map((runtime) => ({ ...runtime, skip: missing.has(runtime.name) })))(
+test.for(runtimes)(
   'on $title a stream outlives its request and response, where that runtime’s http can let go of them',
-  async ({ kind, path, skip }) => {
-    if (skip) return;
+  { timeout: 60_000 },
+  async ({ kind, path, args: usual, missing }, { skip }) => {
+    skip(missing);
     const folder = await install(new URL('stream-server-process.ts', import.meta.url));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const args = kind === 'node' ? ['--expose-gc'] : ARGS[kind];
+    const args = kind === 'node' ? ['--expose-gc'] : usual;
     const child = spawn(path, [...args, join(folder, 'server.mjs')], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_OPTIONS: '' },
@@ -49,5 +46,4 @@ test.each([pinned, ...runtimes].map((runtime) => ({ ...runtime, skip: missing.ha
     child.kill('SIGKILL');
     await once(child, 'close');
   },
-  60_000,
 );

@@ -11,6 +11,16 @@ export function bundleForRuntimes(): Promise<string> {
   return bundle({ format: 'esm', platform: 'neutral', external: ['@tidings/client'] });
 }
 
+/** A module for a page, the client's code included. */
+export function bundleScript(contents: string): Promise<string> {
+  return bundle({
+    entryPoints: [],
+    stdin: { contents, resolveDir: import.meta.dirname },
+    format: 'esm',
+    platform: 'browser',
+  });
+}
+
 async function bundle(options: BuildOptions): Promise<string> {
   const entryPoints = [fileURLToPath(new URL('./scenario-agent.ts', import.meta.url))];
   const { outputFiles } = await build({ entryPoints, bundle: true, write: false, target: 'es2022', ...options });

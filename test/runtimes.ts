@@ -1,8 +1,11 @@
 import { execPath, versions } from 'node:process';
-import { runtimes as others } from '../../../scripts/runtimes.mjs';
+import { isMissing } from './missing.ts';
+import { runtimes as others } from '../scripts/runtimes.mjs';
 
 /** A runtime that is no browser. */
 export interface Runtime {
+  /** As `TIDINGS_MISSING` has it; this Node has none. */
+  readonly name?: string;
   readonly title: string;
   readonly kind: 'node' | 'bun' | 'deno';
   readonly path: string;
@@ -12,8 +15,6 @@ export interface Runtime {
   readonly missing: boolean;
 }
 
-const missing = new Set((process.env['TIDINGS_MISSING'] ?? '').split(','));
-
 /** A server's address is all that Deno has to be allowed. It is not to fetch packages, they are there. */
 const ARGS = {
   node: [],
@@ -21,8 +22,15 @@ const ARGS = {
   deno: ['run', '--quiet', '--no-prompt', '--cached-only', '--node-modules-dir=manual', '--allow-net=127.0.0.1'],
 } as const;
 
-/** This Node and every other runtime that the client promises to run on. `npm test` fetches those that are not there. */
+/** This Node and the others that are promised to be run on, Bun and Deno. `npm test` fetches those that are not there. */
 export const runtimes: readonly Runtime[] = [
   { title: `Node ${versions.node}`, kind: 'node', path: execPath, args: ARGS.node, missing: false },
-  ...others.map(({ name, title, kind, path }) => ({ title, kind, path, args: ARGS[kind], missing: missing.has(name) })),
+  ...others.map(({ name, title, kind, path }) => ({
+    name,
+    title,
+    kind,
+    path,
+    args: ARGS[kind],
+    missing: isMissing(name),
+  })),
 ];
