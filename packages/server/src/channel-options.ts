@@ -1,6 +1,6 @@
 import type { Authorize } from './authorization.ts';
 import { checkCors, type Cors } from './cors.ts';
-import { checkChoice, checkFunction, checkInteger, ServerError } from './errors.ts';
+import { checkChoice, checkFunction, checkInteger, checkNames, ServerError } from './errors.ts';
 import { checkFanOutOptions, type FanOutOptions } from './fan-out-options.ts';
 import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type HeadOptions } from './head.ts';
 import type { EventLog } from './log.ts';
@@ -50,6 +50,24 @@ const DEFAULT_HISTORY: Retention = { maxEvents: 1000, maxBytes: 16 * 1024 * 1024
 /** Guards the memory against listeners that only connect. */
 const DEFAULT_MAX_LISTENERS = 50_000;
 
+const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
+  history: true,
+  log: true,
+  overflow: true,
+  maxBacklogBytes: true,
+  authorize: true,
+  maxListeners: true,
+  maxListenersPerKey: true,
+  key: true,
+  heartbeat: true,
+  keepAliveMs: true,
+  headers: true,
+  cors: true,
+  compression: true,
+  onError: true,
+  now: true,
+};
+
 /** The options as the channel uses them. */
 export interface CheckedChannelOptions {
   readonly log: EventLog;
@@ -71,6 +89,7 @@ export interface CheckedChannelOptions {
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): CheckedChannelOptions {
+  checkNames(options, NAMES);
   const { history = DEFAULT_HISTORY, maxListenersPerKey } = options;
   const overflow = checkOverflow(options);
   const fanOut = checkFanOutOptions({ ...options, overflow: overflow === 'evict' ? 'evict' : 'catch-up' });

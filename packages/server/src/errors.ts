@@ -23,6 +23,18 @@ export class ServerError extends Error {
 }
 
 /**
+ * Checks that an object of options has no others than these: one whose name is misspelled would change nothing, and nobody would know.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(names, name)) continue;
+    const allowed = Object.keys(names).join(', ');
+    throw new ServerError('ERR_INVALID_OPTION', `There is no option ${JSON.stringify(name)}; allowed are ${allowed}`);
+  }
+}
+
+/**
  * Checks a numeric option at the door.
  * @throws {ServerError} `ERR_INVALID_OPTION` unless it is an integer from `min` to `max`
  */

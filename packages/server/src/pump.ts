@@ -1,5 +1,5 @@
 import type { EventFields } from '@tidings/wire';
-import { checkInteger, ServerError } from './errors.ts';
+import { checkInteger, checkNames, ServerError } from './errors.ts';
 import type { HeadOptions } from './head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from './keep-alive.ts';
 import { OpenStream, type EventStreamHandle } from './open-stream.ts';
@@ -28,8 +28,19 @@ export interface PumpOptions {
 
 export interface EventStreamOptions extends HeadOptions, PumpOptions {}
 
+/** Those of every form: `onError` is the Fetch form's, and means nothing where a promise tells. */
+const NAMES: Readonly<Record<keyof EventStreamOptions | 'onError', true>> = {
+  headers: true,
+  cors: true,
+  compression: true,
+  keepAliveMs: true,
+  maxBacklogBytes: true,
+  onError: true,
+};
+
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
-export function checkStream(source: EventStreamSource, options: PumpOptions): void {
+export function checkStream(source: EventStreamSource, options: EventStreamOptions): void {
+  checkNames(options, NAMES);
   if (typeof source !== 'function' && !isAsyncIterable(source)) {
     throw new ServerError(
       'ERR_INVALID_OPTION',

@@ -121,6 +121,7 @@ describe('options', () => {
     [{ key: 'ip' }, /option key is ip, but must be a function/],
     [{ onError: {} }, /option onError is/],
     [{ now: 1 }, /option now is 1, but must be a function/],
+    [{ histroy: {} }, /no option "histroy"; allowed are history, log, overflow/],
     [{ maxListeners: 0 }, /option maxListeners is 0, but must be an integer from 1/],
     [{ maxListenersPerKey: 1.5 }, /option maxListenersPerKey is 1.5/],
     [{ heartbeat: true }, /option heartbeat is true, but must be one of "comment", "event"/],

@@ -440,6 +440,11 @@ describe('the door of eventStream', () => {
     ['a header value that would forge', { headers: { 'X-A': 'a\r\nX-B: b' } }, '"X-A" of the option headers'],
     ['a header name that is none', { headers: { 'X A': 'a' } }, '"X A" of the option headers'],
     ['headers that are no plain object', { headers: new Headers() }, 'must be a plain object'],
+    [
+      'an option that is none',
+      { keepAlive: 5 },
+      'no option "keepAlive"; allowed are headers, cors, compression, keepAliveMs',
+    ],
     ['a backlog below zero', { maxBacklogBytes: -1 }, 'maxBacklogBytes is -1'],
     ['origins that are none', { cors: { origins: ['https://a.example/path'] } }, 'cors.origins has'],
   ])('refuses %s and leaves the request to be answered', async (_name, { source, ...options }, message) => {
