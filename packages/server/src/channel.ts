@@ -123,7 +123,7 @@ export class Channel {
    */
   async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
     if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
-    if (String(fields?.event).startsWith(OWN_TYPES)) {
+    if (typeof fields?.event === 'string' && fields.event.startsWith(OWN_TYPES)) {
       const rule = `allowed are types that do not begin with ${OWN_TYPES}, which are the channel's own`;
       throw new ServerError(
         'ERR_INVALID_EVENT',

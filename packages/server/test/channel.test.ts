@@ -141,6 +141,9 @@ describe('a channel', () => {
     await expect(channel.close({ event, data: '1' })).rejects.toMatchObject(refused);
     expect(await channel.earliest()).toBeUndefined();
     await channel.publish({ event: 'tidings', data: '2' });
+    // What is no string is refused as such, also where it cannot become one.
+    const unprintable = { event: { toString: false } as never, data: '3' };
+    await expect(channel.publish(unprintable)).rejects.toMatchObject({ code: 'ERR_INVALID_EVENT' });
   });
 
   test('whose last event is refused goes on', async () => {
