@@ -42,14 +42,20 @@ function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHea
       original: stream,
     },
     send(status, headers, body) {
+      // Who asked may have gone by now: then there is nobody to answer.
+      if (isOver(stream)) return;
       stream.respond({ ':status': status, ...headers, ...contentLength(body) });
       stream.end(body);
     },
     open(status, headers) {
       // A stream may be silent for longer than a server's idle time.
       stream.session?.setTimeout(0);
-      stream.respond({ ':status': status, ...headers });
+      if (!isOver(stream)) stream.respond({ ':status': status, ...headers });
       return new Http2Sink(stream);
     },
   };
+}
+
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
 }

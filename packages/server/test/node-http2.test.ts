@@ -1,4 +1,5 @@
 import { Channel } from '@tidings/server';
+import * as streamForm from '@tidings/server/http2';
 import {
   eventStream,
   respond,
@@ -165,3 +166,37 @@ describe('a channel on HTTP/2', () => {
     expect(again.headers[':status']).toBe(204);
   });
 });
+
+test.each(['a listener', 'a refusal'])(
+  '%s of the stream form whose asker has gone meanwhile is no error',
+  async (what) => {
+    const asked = deferred();
+    const decided = deferred<boolean>();
+    const channel = new Channel({
+      authorize() {
+        asked.resolve();
+        return decided.promise;
+      },
+    });
+    const outcome = deferred<unknown>();
+    const server = createServer();
+    server.on('stream', (stream, headers) => {
+      outcome.resolve(streamForm.respond(channel, stream, headers).then(() => 'fulfilled'));
+      stream.once('close', () => decided.resolve(what === 'a listener'));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const request = session.request({ ':path': '/' });
+    request.on('error', () => {});
+    await asked.promise;
+    request.close(constants.NGHTTP2_CANCEL);
+    expect(await outcome.promise).toBe('fulfilled');
+    // What it was promised is given back.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(channel.listeners).toBe(0);
+    session.destroy();
+    server.close();
+    await once(server, 'close');
+  },
+);
