@@ -2,14 +2,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { EventSource } from '@tidings/client';
 import { programPath } from '../../scripts/debian.mjs';
 import type { Nginx } from './nginx.ts';
 import { Reception, type Ending, type Listener } from './reception.ts';
 
-/** What a listener says of content codings: that it takes gzip, or nothing. */
-export type Accepts = 'gzip' | undefined;
+/** What a listener says of content codings: the one that it takes, or nothing. */
+export type Accepts = keyof typeof DECODERS | undefined;
+
+const DECODERS = { gzip: createGunzip, zstd: createZstdDecompress };
 
 /** Starts to listen at a path behind the proxy. */
 export type Listen = (nginx: Nginx, path: string, accepts?: Accepts) => Listener;
@@ -23,7 +25,7 @@ export const LISTENERS: Readonly<Record<string, Listen>> = {
 };
 
 function curl(url: string, version: string, accepts: Accepts): Listener {
-  const coding = accepts === undefined ? [] : ['--compressed'];
+  const coding = accepts === undefined ? [] : ['--compressed', '--header', `Accept-Encoding: ${accepts}`];
   const child = spawn(
     programPath('curl'),
     ['--silent', '--no-buffer', '--insecure', '--include', version, ...coding, url],
@@ -88,7 +90,7 @@ function nodeHttp2(origin: string, path: string, accepts: Accepts): Listener {
       const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
       const coding = headers['content-encoding'];
       const version = session.alpnProtocol === 'h2' ? '2' : '1.1';
-      const body = coding === 'gzip' ? compose(stream, createGunzip()) : stream;
+      const body = coding !== undefined && accepts !== undefined ? compose(stream, DECODERS[accepts]()) : stream;
       for await (const chunk of body) {
         reception.open({ version, coding });
         reception.write(chunk as Buffer);

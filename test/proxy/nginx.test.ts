@@ -71,10 +71,10 @@ describe.skipIf(withoutNginx)('behind nginx with its default settings', () => {
         expect(opening).toEqual({ version, coding: undefined });
       });
 
-      test(`to ${name} that takes gzip`, async () => {
-        const opening = await expectLockstep(origin, sender, (path) => listen(nginx, path, 'gzip'));
+      test.each(['gzip', 'zstd'] as const)(`to ${name} that takes %s`, async (coding) => {
+        const opening = await expectLockstep(origin, sender, (path) => listen(nginx, path, coding));
         expect(opening.version).toBe(version);
-        expect(opening.coding).toBe(compresses(sender) ? 'gzip' : undefined);
+        expect(opening.coding).toBe(compresses(sender) ? coding : undefined);
       });
     }
 
@@ -90,15 +90,17 @@ describe.skipIf(withoutNginx)('behind nginx with its default settings', () => {
     await listener.leave();
   });
 
-  test.each(STREAMS)('a response of %s that ends looks complete', async (sender) => {
-    for (const listen of Object.values(LISTENERS)) {
-      const path = origin.path(sender);
-      const listener = listen(nginx, path, 'gzip');
-      const [{ source }] = await Promise.all([origin.arrival(path), listener.opened]);
-      source.end({ data: 'the last one' });
-      expect(await listener.ended).toBe('complete');
-      expect(await listener.received()).toEqual(['the last one']);
-    }
+  describe.each(STREAMS)('a response of %s that ends looks complete', (sender) => {
+    test.each(['gzip', 'zstd'] as const)('to who takes %s', async (coding) => {
+      for (const listen of Object.values(LISTENERS)) {
+        const path = origin.path(sender);
+        const listener = listen(nginx, path, coding);
+        const [{ source }] = await Promise.all([origin.arrival(path), listener.opened]);
+        source.end({ data: 'the last one' });
+        expect(await listener.ended).toBe('complete');
+        expect(await listener.received()).toEqual(['the last one']);
+      }
+    });
   });
 });
 
@@ -107,9 +109,10 @@ async function breakOff(
   { origin: from, nginx: proxy }: Proxied,
   sender: Sender,
   listen: Listen,
+  coding: 'gzip' | 'zstd',
 ): Promise<{ arrival: Arrival; listener: Listener }> {
   const path = from.path(sender);
-  const listener = listen(proxy, path, 'gzip');
+  const listener = listen(proxy, path, coding);
   const [arrival] = await Promise.all([from.arrival(path), listener.opened]);
   await from.send(sender, arrival, { data: 'first' });
   await listener.reach(1);
@@ -122,11 +125,13 @@ describe.skipIf(withoutNginx)('a source that throws looks cut', () => {
     test.each(['1.0', '1.1'])('behind nginx that asks with HTTP/%s', async (version) => {
       const proxied = await behind(`proxy_http_version ${version};`);
       for (const listen of Object.values(LISTENERS)) {
-        const { arrival, listener } = await breakOff(proxied, sender, listen);
-        expect(arrival.version).toBe(version);
-        await expect(arrival.outcome).rejects.toThrow('the source broke');
-        expect(await listener.ended).toBe('cut');
-        expect(await listener.received()).toEqual(['first']);
+        for (const coding of ['gzip', 'zstd'] as const) {
+          const { arrival, listener } = await breakOff(proxied, sender, listen, coding);
+          expect(arrival.version).toBe(version);
+          await expect(arrival.outcome).rejects.toThrow('the source broke');
+          expect(await listener.ended).toBe('cut');
+          expect(await listener.received()).toEqual(['first']);
+        }
       }
     });
   });

@@ -7,7 +7,7 @@ import type { Sink } from './sink.ts';
 const NO_HISTORY = new Uint8Array();
 
 /** What is coded for a listener alone can be the same for others, such as a page of the log that many are sent. */
-const codedAlone = new WeakMap<SharedChunk, SharedChunk>();
+const codedAlone = new WeakMap<ContentCoding, WeakMap<SharedChunk, SharedChunk>>();
 
 /**
  * A sink that codes what is written to it. It is written to in plain, as every sink is. What its cohort is sent is coded by the
@@ -97,10 +97,12 @@ export class CodedSink implements Sink {
   }
 
   #codeAlone(chunk: SharedChunk): SharedChunk {
-    let coded = codedAlone.get(chunk);
+    let known = codedAlone.get(this.#coding);
+    if (!known) codedAlone.set(this.#coding, (known = new WeakMap()));
+    let coded = known.get(chunk);
     if (!coded) {
       coded = new SharedChunk(this.#coding.code(chunk.bytes, NO_HISTORY));
-      codedAlone.set(chunk, coded);
+      known.set(chunk, coded);
     }
     return coded;
   }

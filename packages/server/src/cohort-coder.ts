@@ -62,7 +62,7 @@ export class CohortCoder {
   begin(plain: SharedChunk): void {
     const { bytes } = plain;
     const { crc, length } = this.#total;
-    const after = { crc: this.#coding.checksum(bytes, crc), length: length + bytes.length };
+    const after = { crc: this.#coding.checksum(bytes, crc), length: length + bytes.length + this.#coding.trail.length };
     this.#tick = { plain, before: this.#total, after };
   }
 
@@ -90,6 +90,7 @@ export class CohortCoder {
     this.#given = undefined;
     this.#total = tick.after;
     this.#remember(tick.plain.bytes);
+    this.#remember(this.#coding.trail);
     for (const group of this.#groups) group.coded = undefined;
     // Who has all the history there is has as much as the oldest.
     const begin = this.#total.length - this.#coding.historyBytes;

@@ -1,13 +1,16 @@
 import { gzip } from './gzip.ts';
 import type { PlainTotal } from './plain-total.ts';
+import { zstd } from './zstd.ts';
+
+/** Of two that are wanted alike, the first. */
+const CODINGS = [
+  { name: 'gzip', make: gzip },
+  { name: 'zstd', make: zstd },
+] as const;
 
 /**
  * A content coding (RFC 9110, 8.4.1) that can be cut after each event. It keeps no state between two calls, so that a stream
  * costs nothing while it is silent, and listeners who have got the same can share what is coded next.
- *
- * gzip is the only one. zstd was measured on events of JSON, one at a time, on Node 24: 117 bytes become 23.4 in 30 µs of gzip, 28.6
- * in 49 µs of a zstd stream with a context for each run of listeners, and 114 in frames that stand alone. Frames would not
- * do anyway: decoders in use, Node's among them, give up what follows the first one in a read. Every browser takes gzip.
  */
 export interface ContentCoding {
   /** Its name in header fields, in small letters. */
@@ -16,12 +19,14 @@ export interface ContentCoding {
   readonly historyBytes: number;
   /** What a coded stream begins with. */
   readonly head: Uint8Array;
+  /** What a decoder gives behind each chunk, besides: nothing, or lines that are blank. It is a part of the history. */
+  readonly trail: Uint8Array;
   /**
    * Codes a chunk so that all of it can be decoded as soon as it has come. `history` is the end of what the decoder has been given
    * before, at most {@link historyBytes} of it; empty where nothing of it may be referred to.
    */
   code(bytes: Uint8Array, history: Uint8Array): Uint8Array;
-  /** The CRC-32 of bytes behind others that have this one. */
+  /** The CRC-32 of bytes behind others that have this one; 0 where the end of a coded stream does not tell it. */
   checksum(bytes: Uint8Array, before: number): number;
   /** What a coded stream of these plain bytes ends with. */
   end(total: PlainTotal): Uint8Array;
@@ -29,15 +34,23 @@ export interface ContentCoding {
 
 /**
  * Chooses the coding of a stream by the `Accept-Encoding` of its request (RFC 9110, 12.5.3); undefined for none. A listener that sent no
- * such field has not asked for one, and where the runtime cannot code, nobody is given one.
+ * such field has not asked for one, and what the runtime cannot code, nobody is given.
+ *
+ * Where gzip and zstd are wanted alike, it is gzip: small events of JSON, 112 bytes each, come in 24 of gzip and in 44 of zstd, whose blocks
+ * have more around them. Only of chunks of eight kilobytes and more zstd makes less, in less time.
  */
 export function chooseCoding(acceptEncoding: string | undefined): ContentCoding | undefined {
   if (acceptEncoding === undefined) return undefined;
   const weights = weightsOf(acceptEncoding);
-  const weight = weights.get('gzip') ?? weights.get('*') ?? 0;
-  // Where both are wanted alike, what was asked for by name is what the listener came for.
-  if (weight === 0 || weight < (weights.get('identity') ?? 0)) return undefined;
-  return gzip();
+  const weightOf = (name: string): number => weights.get(name) ?? weights.get('*') ?? 0;
+  // Where a coding and none are wanted alike, what was asked for by name is what the listener came for.
+  const least = weights.get('identity') ?? 0;
+  const wanted = CODINGS.filter(({ name }) => weightOf(name) > 0 && weightOf(name) >= least);
+  for (const { make } of wanted.toSorted((one, other) => weightOf(other.name) - weightOf(one.name))) {
+    const coding = make();
+    if (coding) return coding;
+  }
+  return undefined;
 }
 
 /** The header fields of a stream whose coding was chosen by its request: also where none was, for caches to know. */

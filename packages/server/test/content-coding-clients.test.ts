@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
-import { createGunzip, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { isMissing } from '../../../test/browser.ts';
+import { CODINGS, type DecodedCoding, withoutBlankLines } from './codings.ts';
 import { CodedServer, type Version } from './content-coding-server.ts';
 import { TestServer, until } from './test-server.ts';
 
@@ -38,15 +38,16 @@ class Reception {
   }
 }
 
-type Listen = (origin: string, path: string) => Reception;
+type Listen = (origin: string, path: string, coding: DecodedCoding) => Reception;
 
 const CURL = ['--silent', '--no-buffer', '--insecure', '--compressed'];
 
 const curl =
   (version: string): Listen =>
-  (origin, path) =>
+  (origin, path, { name }) =>
     new Reception(async (write) => {
-      const child = spawn('curl', [...CURL, version, origin + path], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const args = [...CURL, version, '--header', `Accept-Encoding: ${name}`, origin + path];
+      const child = spawn('curl', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       child.stdout.on('data', write);
       const [code] = (await once(child, 'close')) as [number];
       return code === 0 ? 'complete' : 'cut';
@@ -58,10 +59,11 @@ const CLIENTS: readonly { name: string; version: Version; listen: Listen; missin
   {
     name: 'fetch of Node',
     version: 'HTTP/1.1',
-    listen: (origin, path) =>
+    listen: (origin, path, { name }) =>
       new Reception(async (write) => {
         try {
-          for await (const chunk of (await fetch(origin + path)).body!) write(chunk);
+          const response = await fetch(origin + path, { headers: { 'accept-encoding': name } });
+          for await (const chunk of response.body!) write(chunk);
           return 'complete';
         } catch {
           return 'cut';
@@ -71,16 +73,16 @@ const CLIENTS: readonly { name: string; version: Version; listen: Listen; missin
   {
     name: 'node:http2 with node:zlib',
     version: 'HTTP/2',
-    listen: (origin, path) =>
+    listen: (origin, path, { name, decoder }) =>
       new Reception(async (write) => {
         const session = connect(origin, { rejectUnauthorized: false });
         session.on('error', () => {});
-        const stream = session.request({ ':path': path, 'accept-encoding': 'gzip' });
-        const gunzip = createGunzip();
-        stream.on('error', (error) => gunzip.destroy(error));
-        stream.pipe(gunzip);
+        const stream = session.request({ ':path': path, 'accept-encoding': name });
+        const decoded = decoder();
+        stream.on('error', (error) => decoded.destroy(error));
+        stream.pipe(decoded);
         try {
-          for await (const chunk of gunzip) write(chunk as Uint8Array);
+          for await (const chunk of decoded) write(chunk as Uint8Array);
           return 'complete';
         } catch {
           return 'cut';
@@ -94,11 +96,13 @@ const CLIENTS: readonly { name: string; version: Version; listen: Listen; missin
 const reading = (n: number): string =>
   JSON.stringify({ n, sensor: `boiler-${n % 7}`, celsius: 60 + n / 4, at: '2026-01-01T00:00:00Z', valid: true });
 
-describe.each(CLIENTS)('$name on $version', ({ version, listen, missing = false }) => {
+const CASES = CLIENTS.flatMap((client) => CODINGS.map((coding) => ({ ...client, coding, codingName: coding.name })));
+
+describe.each(CASES)('$name on $version, in $codingName', ({ version, listen, missing = false, coding }) => {
   test.skipIf(missing)('decodes each event of a channel as it is sent, and a clean end', async () => {
     await using server = await CodedServer.listen(version);
     const { channel } = server;
-    const first = listen(server.origin, '/channel');
+    const first = listen(server.origin, '/channel', coding);
     await until(() => channel.listeners === 1);
     const ids: string[] = [];
     for (let n = 1; n <= 30; n += 1) {
@@ -106,8 +110,8 @@ describe.each(CLIENTS)('$name on $version', ({ version, listen, missing = false 
       ids.push(await channel.publish({ data: reading(n) }));
       await first.reach(n);
     }
-    const late = listen(server.origin, '/channel');
-    const behind = listen(server.origin, `/channel?lastEventId=${ids[19]}`);
+    const late = listen(server.origin, '/channel', coding);
+    const behind = listen(server.origin, `/channel?lastEventId=${ids[19]}`, coding);
     await behind.reach(10);
     await until(() => channel.stats().live === 3);
     for (let n = 31; n <= 40; n += 1) {
@@ -118,7 +122,7 @@ describe.each(CLIENTS)('$name on $version', ({ version, listen, missing = false 
     expect(new Set(await Promise.all([first.ended, late.ended, behind.ended]))).toEqual(new Set(['complete']));
     const all = [...Array.from({ length: 40 }, (_, index) => reading(index + 1)), 'the end'];
     expect([first.events, late.events, behind.events]).toEqual([all, all.slice(30), all.slice(20)]);
-    for (const { coding, vary } of server.answers) expect([coding, vary]).toEqual(['gzip', 'Accept-Encoding']);
+    for (const answer of server.answers) expect(answer).toEqual({ coding: coding.name, vary: 'Accept-Encoding' });
     expect(server.answers).toHaveLength(3);
   });
 
@@ -126,9 +130,9 @@ describe.each(CLIENTS)('$name on $version', ({ version, listen, missing = false 
     'decodes each event of a response of its own as it is sent, and sees a clean end and a cut',
     async () => {
       await using server = await CodedServer.listen(version);
-      const whole = listen(server.origin, '/stream');
+      const whole = listen(server.origin, '/stream', coding);
       await until(() => server.streams.length === 1);
-      const cut = listen(server.origin, '/stream');
+      const cut = listen(server.origin, '/stream', coding);
       await until(() => server.streams.length === 2);
       for (let n = 1; n <= 20; n += 1) {
         for (const { handle } of server.streams) void handle.send({ data: reading(n) });
@@ -137,7 +141,7 @@ describe.each(CLIENTS)('$name on $version', ({ version, listen, missing = false 
       server.streams[0]!.handle.close();
       server.streams[1]!.fail(new Error('The source broke'));
       expect([await whole.ended, await cut.ended]).toEqual(['complete', 'cut']);
-      expect(server.answers.map(({ coding }) => coding)).toEqual(['gzip', 'gzip']);
+      expect(server.answers.map((answer) => answer.coding)).toEqual([coding.name, coding.name]);
     },
   );
 });
@@ -164,57 +168,60 @@ test('who did not ask gets plain bytes, and who asks gets none where the option 
   expect(await ask('off', 'gzip')).toEqual([null, null, hello]);
 });
 
-test('a listener that reads slowly leaves its cohort and comes back to it, and decodes everything', async () => {
-  const channel = new Channel({
-    compression: true,
-    keepAliveMs: 0,
-    maxBacklogBytes: 16 * 1024,
-    history: { maxBytes: 256 * 1024 * 1024 },
-  });
-  await using server = await TestServer.listen((request, response) => {
-    void respond(channel, request, response);
-  }, 'unix');
-  const socketPath = server.server.address() as unknown as string;
-  const open = async (): Promise<{ text(): string; pause(): void; resume(): void; closed: Promise<unknown> }> => {
-    const request = get({ socketPath, path: '/', headers: { 'accept-encoding': 'gzip' } });
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    const chunks: Buffer[] = [];
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // Where it is cut, what was decoded of it is not whole.
-    response.on('error', () => {});
-    return {
-      text: () => gunzipSync(Buffer.concat(chunks)).toString(),
-      pause: () => void response.pause(),
-      resume: () => void response.resume(),
-      closed: once(response, 'close'),
-    };
-  };
-  const slow = await open();
-  const quick = await open();
-  await until(() => channel.listeners === 2);
-  let published = 0;
-  // Noise, so that it stays large.
-  const publish = async (): Promise<void> => {
-    published += 1;
-    await channel.publish({
-      data: `${published} ${Array.from({ length: 100 }, () => Math.random().toString(36)).join('')}`,
+test.each(CODINGS)(
+  'a listener that reads $name slowly leaves its cohort and comes back to it, and decodes everything',
+  async ({ name, whole }) => {
+    const channel = new Channel({
+      compression: true,
+      keepAliveMs: 0,
+      maxBacklogBytes: 16 * 1024,
+      history: { maxBytes: 256 * 1024 * 1024 },
     });
-  };
-  slow.pause();
-  do {
-    await publish();
-    // A tick.
-    await new Promise((resolve) => setImmediate(resolve));
-  } while (channel.stats().live === 2);
-  slow.resume();
-  await until(() => channel.stats().live === 2);
-  const back = published;
-  while (published < back + 50) await publish();
-  await channel.close({ data: 'the end' });
-  await Promise.all([slow.closed, quick.closed]);
-  for (const { text } of [slow, quick]) {
-    const numbers = [...text().matchAll(/^data: (\d+) /gm)].map(([, n]) => Number(n));
-    expect(numbers).toEqual(Array.from({ length: published }, (_, index) => index + 1));
-    expect(text().endsWith('data: the end\n\n')).toBe(true);
-  }
-});
+    await using server = await TestServer.listen((request, response) => {
+      void respond(channel, request, response);
+    }, 'unix');
+    const socketPath = server.server.address() as unknown as string;
+    const open = async (): Promise<{ text(): string; pause(): void; resume(): void; closed: Promise<unknown> }> => {
+      const request = get({ socketPath, path: '/', headers: { 'accept-encoding': name } });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      // Where it is cut, what was decoded of it is not whole.
+      response.on('error', () => {});
+      return {
+        text: () => withoutBlankLines(whole(Buffer.concat(chunks))),
+        pause: () => void response.pause(),
+        resume: () => void response.resume(),
+        closed: once(response, 'close'),
+      };
+    };
+    const slow = await open();
+    const quick = await open();
+    await until(() => channel.listeners === 2);
+    let published = 0;
+    // Noise, so that it stays large.
+    const publish = async (): Promise<void> => {
+      published += 1;
+      await channel.publish({
+        data: `${published} ${Array.from({ length: 100 }, () => Math.random().toString(36)).join('')}`,
+      });
+    };
+    slow.pause();
+    do {
+      await publish();
+      // A tick.
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (channel.stats().live === 2);
+    slow.resume();
+    await until(() => channel.stats().live === 2);
+    const back = published;
+    while (published < back + 50) await publish();
+    await channel.close({ data: 'the end' });
+    await Promise.all([slow.closed, quick.closed]);
+    for (const { text } of [slow, quick]) {
+      const numbers = [...text().matchAll(/^data: (\d+) /gm)].map(([, n]) => Number(n));
+      expect(numbers).toEqual(Array.from({ length: published }, (_, index) => index + 1));
+      expect(text().endsWith('data: the end\n\n')).toBe(true);
+    }
+  },
+);

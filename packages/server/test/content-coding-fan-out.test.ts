@@ -1,64 +1,11 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { constants, gunzipSync } from 'node:zlib';
 import { findStart, HEARTBEAT_TYPE, parseCursor, type View } from '@tidings/server';
 import { EventStreamDecoder } from '@tidings/wire';
-import { expect, test } from 'vitest';
-import { chooseCoding } from '../src/content-coding.ts';
+import { describe, expect, test } from 'vitest';
+import { CODINGS, withoutBlankLines } from './codings.ts';
 import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
 import { FakeSink } from './model/fake-sink.ts';
-
-const CODED: View = { ...VIEW, coding: chooseCoding('gzip') };
-
-const bytes = (sink: FakeSink): Uint8Array => Buffer.concat(sink.chunks.map((chunk) => chunk.bytes));
-const open = (sink: FakeSink): string => gunzipSync(bytes(sink), { finishFlush: constants.Z_SYNC_FLUSH }).toString();
-const whole = (sink: FakeSink): string => gunzipSync(bytes(sink)).toString();
-
-test('listeners with and without a coding are told the same, each in its own form', async () => {
-  const rig = new Rig();
-  const plain = await rig.listen();
-  const coded = await rig.listen({}, CODED);
-  const other = await rig.listen({}, CODED);
-  await rig.publish('a', 'first');
-  await rig.settle();
-  expect(plain.text).toBe(FROM_NOW + frame(1, 'first'));
-  expect([open(coded), open(other)]).toEqual([plain.text, plain.text]);
-  await rig.publish('a', 'first, and once again what was first');
-  await rig.publish('a', 'first, and once again what was first');
-  await rig.settle();
-  await rig.publish('a', 'first, and once again what was first');
-  await rig.settle();
-  expect([open(coded), open(other)]).toEqual([plain.text, plain.text]);
-  // What they are sent is one chunk, made once, and refers to those before.
-  const [last] = coded.chunks.slice(-1);
-  expect(other.chunks.at(-1)).toBe(last);
-  expect(last!.bytes.length).toBeLessThan(20);
-});
-
-test('those that catch up in the same tick share what is coded for them', async () => {
-  const rig = new Rig();
-  await rig.publish('a', ...Array.from({ length: 20 }, (_, n) => `event ${n}`));
-  const sinks = [];
-  for (let n = 0; n < 5; n += 1) sinks.push(await rig.listen({ lastEventId: 'earliest' }, CODED));
-  await rig.settle();
-  expect(new Set(sinks.map((sink) => sink.chunks.at(-1))).size).toBe(1);
-  for (const sink of sinks) expect(open(sink)).toContain(frame(20, 'event 19'));
-});
-
-test('a listener that is sent away, or has got everything, gets a whole body', async () => {
-  const rig = new Rig();
-  const done = await rig.listen({}, CODED);
-  await rig.publish('a', 'last');
-  rig.fanOut.finish(1);
-  await rig.settle();
-  expect(whole(done)).toBe(FROM_NOW + frame(1, 'last'));
-
-  const other = new Rig();
-  const away = await other.listen({}, CODED);
-  other.fanOut.drain(0, () => 0);
-  const late = await other.listen({}, CODED);
-  expect([whole(away), whole(late)]).toEqual([`${FROM_NOW}retry: 1000\n\n`, 'retry: 1000\n\n']);
-});
 
 const LISTENERS = 5;
 const who = fc.nat({ max: LISTENERS - 1 });
@@ -105,56 +52,109 @@ function check(text: string, after: number, head: number): void {
   assert.equal(seq, head);
 }
 
-test('every listener of a coding gets every event once and in order, however it comes, falls behind and comes back', async () => {
-  let overflows = 0;
-  const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (script) => {
+describe.each(CODINGS)('in $name', ({ coding, ...decoding }) => {
+  const CODED: View = { ...VIEW, coding };
+  const bytes = (sink: FakeSink): Uint8Array => Buffer.concat(sink.chunks.map((chunk) => chunk.bytes));
+  const open = (sink: FakeSink): string => withoutBlankLines(decoding.open(bytes(sink)));
+  const whole = (sink: FakeSink): string => withoutBlankLines(decoding.whole(bytes(sink)));
+
+  test('listeners with and without a coding are told the same, each in its own form', async () => {
     const rig = new Rig();
-    const listeners: (Listening | undefined)[] = [];
-    let head = 0;
-    for (const next of script) {
-      if (next.type === 'publish') {
-        for (let n = 0; n < next.count; n += 1) {
-          head += 1;
-          await rig.publish('a', `${head} ${'{"x":1}'.repeat(next.size / 7)}`);
-        }
-      } else if (next.type === 'listen') {
-        listeners[next.who]?.sink.leave();
-        const after = next.choice === 0 ? head : Math.floor((head * (next.choice - 1)) / 4);
-        const request = next.choice === 0 ? {} : { lastEventId: `e.${after}` };
-        const start = await findStart(rig.log, CODED.selection, request);
-        const sink = new FakeSink(100);
-        listeners[next.who] = { sink, after, subscriber: rig.fanOut.subscribe(sink, CODED, start)! };
-      } else if (!('who' in next)) {
-        if (next.type === 'tick') await rig.tick();
-        else {
-          rig.now += 1000;
-          rig.fanOut.sweep();
-        }
-      } else {
-        const listener = listeners[next.who];
-        if (!listener) continue;
-        const { sink, subscriber } = listener;
-        if (next.type === 'take') sink.take(next.count);
-        else if (next.type === 'take all') sink.take();
-        else if (next.type === 'hold') rig.fanOut.hold(subscriber);
-        else if (next.type === 'release') rig.fanOut.release(subscriber, { ...CODED });
-        else {
-          sink.leave();
-          listeners[next.who] = undefined;
-        }
-      }
-      await settled();
-    }
-    for (const listener of listeners) if (listener) rig.fanOut.release(listener.subscriber, { ...CODED });
-    for (let round = 0; round < 200; round += 1) {
-      await rig.tick();
-      for (const listener of listeners) listener?.sink.take();
-    }
-    for (const listener of listeners) if (listener) check(open(listener.sink), listener.after, head);
-    overflows += rig.fanOut.stats().overflows;
-    rig.fanOut.drain(0, () => 0);
-    for (const listener of listeners) if (listener) check(whole(listener.sink), listener.after, head);
+    const plain = await rig.listen();
+    const coded = await rig.listen({}, CODED);
+    const other = await rig.listen({}, CODED);
+    await rig.publish('a', 'first');
+    await rig.settle();
+    expect(plain.text).toBe(FROM_NOW + frame(1, 'first'));
+    expect([open(coded), open(other)]).toEqual([plain.text, plain.text]);
+    await rig.publish('a', 'first, and once again what was first');
+    await rig.publish('a', 'first, and once again what was first');
+    await rig.settle();
+    await rig.publish('a', 'first, and once again what was first');
+    await rig.settle();
+    expect([open(coded), open(other)]).toEqual([plain.text, plain.text]);
+    // What they are sent is one chunk, made once, and refers to those before.
+    const [last] = coded.chunks.slice(-1);
+    expect(other.chunks.at(-1)).toBe(last);
+    expect(last!.bytes.length).toBeLessThan(frame(4, 'first, and once again what was first').length / 2);
   });
-  await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 300) });
-  expect(overflows).toBeGreaterThan(0);
+
+  test('those that catch up in the same tick share what is coded for them', async () => {
+    const rig = new Rig();
+    await rig.publish('a', ...Array.from({ length: 20 }, (_, n) => `event ${n}`));
+    const sinks = [];
+    for (let n = 0; n < 5; n += 1) sinks.push(await rig.listen({ lastEventId: 'earliest' }, CODED));
+    await rig.settle();
+    expect(new Set(sinks.map((sink) => sink.chunks.at(-1))).size).toBe(1);
+    for (const sink of sinks) expect(open(sink)).toContain(frame(20, 'event 19'));
+  });
+
+  test('a listener that is sent away, or has got everything, gets a whole body', async () => {
+    const rig = new Rig();
+    const done = await rig.listen({}, CODED);
+    await rig.publish('a', 'last');
+    rig.fanOut.finish(1);
+    await rig.settle();
+    expect(whole(done)).toBe(FROM_NOW + frame(1, 'last'));
+
+    const other = new Rig();
+    const away = await other.listen({}, CODED);
+    other.fanOut.drain(0, () => 0);
+    const late = await other.listen({}, CODED);
+    expect([whole(away), whole(late)]).toEqual([`${FROM_NOW}retry: 1000\n\n`, 'retry: 1000\n\n']);
+  });
+
+  test('every listener of a coding gets every event once and in order, however it comes, falls behind and comes back', async () => {
+    let overflows = 0;
+    const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (script) => {
+      const rig = new Rig();
+      const listeners: (Listening | undefined)[] = [];
+      let head = 0;
+      for (const next of script) {
+        if (next.type === 'publish') {
+          for (let n = 0; n < next.count; n += 1) {
+            head += 1;
+            await rig.publish('a', `${head} ${'{"x":1}'.repeat(next.size / 7)}`);
+          }
+        } else if (next.type === 'listen') {
+          listeners[next.who]?.sink.leave();
+          const after = next.choice === 0 ? head : Math.floor((head * (next.choice - 1)) / 4);
+          const request = next.choice === 0 ? {} : { lastEventId: `e.${after}` };
+          const start = await findStart(rig.log, CODED.selection, request);
+          const sink = new FakeSink(100);
+          listeners[next.who] = { sink, after, subscriber: rig.fanOut.subscribe(sink, CODED, start)! };
+        } else if (!('who' in next)) {
+          if (next.type === 'tick') await rig.tick();
+          else {
+            rig.now += 1000;
+            rig.fanOut.sweep();
+          }
+        } else {
+          const listener = listeners[next.who];
+          if (!listener) continue;
+          const { sink, subscriber } = listener;
+          if (next.type === 'take') sink.take(next.count);
+          else if (next.type === 'take all') sink.take();
+          else if (next.type === 'hold') rig.fanOut.hold(subscriber);
+          else if (next.type === 'release') rig.fanOut.release(subscriber, { ...CODED });
+          else {
+            sink.leave();
+            listeners[next.who] = undefined;
+          }
+        }
+        await settled();
+      }
+      for (const listener of listeners) if (listener) rig.fanOut.release(listener.subscriber, { ...CODED });
+      for (let round = 0; round < 200; round += 1) {
+        await rig.tick();
+        for (const listener of listeners) listener?.sink.take();
+      }
+      for (const listener of listeners) if (listener) check(open(listener.sink), listener.after, head);
+      overflows += rig.fanOut.stats().overflows;
+      rig.fanOut.drain(0, () => 0);
+      for (const listener of listeners) if (listener) check(whole(listener.sink), listener.after, head);
+    });
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 300) });
+    expect(overflows).toBeGreaterThan(0);
+  });
 });

@@ -1,43 +1,38 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { constants, gunzipSync } from 'node:zlib';
 import { SharedChunk } from '@tidings/server';
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 import { CodedSink, codedStream } from '../src/coded-sink.ts';
 import { CohortCoder } from '../src/cohort-coder.ts';
-import { chooseCoding } from '../src/content-coding.ts';
 import { append, NOTHING, type PlainTotal } from '../src/plain-total.ts';
+import { CODINGS, type DecodedCoding } from './codings.ts';
 import { FakeSink } from './model/fake-sink.ts';
 
-const coding = chooseCoding('gzip')!;
-
-/** What a decoder has of a stream that goes on. */
-function decodeOpen(coded: Uint8Array): string {
-  return gunzipSync(coded, { finishFlush: constants.Z_SYNC_FLUSH }).toString();
-}
-
-/** A whole stream; throws where its end is missing or wrong. */
-function decodeWhole(coded: Uint8Array): string {
-  return gunzipSync(coded).toString();
-}
+const decoder = new TextDecoder();
 
 /** A listener of a cohort, with the plain text that it must have. */
 class Listener {
   readonly #transport = new FakeSink(Infinity);
-  readonly sink: CodedSink = new CodedSink(this.#transport, coding);
+  readonly #coding: DecodedCoding;
+  readonly sink: CodedSink;
   #plain = '';
   member = false;
 
+  constructor(coding: DecodedCoding) {
+    this.#coding = coding;
+    this.sink = new CodedSink(this.#transport, coding.coding);
+  }
+
   write(chunk: SharedChunk): void {
     this.sink.write(chunk);
-    this.#plain += new TextDecoder().decode(chunk.bytes);
-    assert.equal(decodeOpen(this.#coded), this.#plain);
+    this.#plain += decoder.decode(chunk.bytes) + decoder.decode(this.#coding.coding.trail);
+    assert.equal(this.#coding.open(this.#coded), this.#plain);
   }
 
   end(): void {
     this.sink.end();
     assert.equal(this.#transport.state, 'ending');
-    assert.equal(decodeWhole(this.#coded), this.#plain);
+    assert.equal(this.#coding.whole(this.#coded), this.#plain);
   }
 
   get #coded(): Uint8Array {
@@ -52,6 +47,20 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.constant(':\n\n') },
   { weight: 1, arbitrary: fc.nat({ max: 9 }).map((n) => `data: ${`${n}0123456789`.repeat(300)}\n\n`) },
   { weight: 1, arbitrary: fc.integer({ min: 4000, max: 9000 }).map((n) => `data: ${'z'.repeat(n)}\n\n`) },
+  // What repeats at a distance of few bytes, from the first byte on.
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(fc.constantFrom('\n', ':\n\n', ':12345\n', ':1234567\n'), { maxLength: 40 })
+      .map((lines) => `${lines.join('')}\n`),
+  },
+  // Several blocks.
+  {
+    weight: 1,
+    arbitrary: fc
+      .integer({ min: 60_000, max: 200_000 })
+      .map((n) => Array.from({ length: n / 50 }, (_, line) => `data: ${(line * n) % 9973} of ${n}\n`).join('') + '\n'),
+  },
 );
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('tick' as const), text: event }) },
@@ -65,9 +74,9 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-function run(script: readonly Step[]): void {
-  const cohort = new CohortCoder(coding);
-  const listeners = Array.from({ length: LISTENERS }, () => new Listener());
+function run(coding: DecodedCoding, script: readonly Step[]): void {
+  const cohort = new CohortCoder(coding.coding);
+  const listeners = Array.from({ length: LISTENERS }, () => new Listener(coding));
   const tick = (text: string, around: (listener: Listener, write: () => void) => void): void => {
     const chunk = SharedChunk.fromText(text);
     cohort.begin(chunk);
@@ -90,39 +99,41 @@ function run(script: readonly Step[]): void {
       if (next.type === 'join' || next.type === 'leave') listener.member = next.type === 'join';
       if (next.type === 'end') {
         listener.end();
-        listeners[next.who] = new Listener();
+        listeners[next.who] = new Listener(coding);
       }
     }
   }
   for (const listener of listeners) listener.end();
 }
 
-test('every listener of a cohort decodes what it was sent, whoever joins, leaves or is sent something alone', () => {
-  const property = fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), run);
-  fc.assert(property, { numRuns: Number(process.env.RUNS ?? 300) });
-});
+describe.each(CODINGS)('in $name', (coding) => {
+  test('every listener of a cohort decodes what it was sent, whoever joins, leaves or is sent something alone', () => {
+    const property = fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (script) => run(coding, script));
+    fc.assert(property, { numRuns: Number(process.env.RUNS ?? 300) });
+  });
 
-test('a response of its own decodes after each write', () => {
-  fc.assert(
-    fc.property(fc.array(event, { minLength: 1, maxLength: 60 }), (texts) => {
-      const transport = new FakeSink(Infinity);
-      const sink = codedStream(transport, coding);
-      const coded = (): Uint8Array => Buffer.concat(transport.chunks.map(({ bytes }) => bytes));
-      let plain = '';
-      for (const text of texts) {
-        sink.write(SharedChunk.fromText(text));
-        plain += text;
-        assert.equal(decodeOpen(coded()), plain);
-      }
-      sink.end();
-      assert.equal(decodeWhole(coded()), plain);
-    }),
-    { numRuns: 50 },
-  );
+  test('a response of its own decodes after each write', () => {
+    fc.assert(
+      fc.property(fc.array(event, { minLength: 1, maxLength: 60 }), (texts) => {
+        const transport = new FakeSink(Infinity);
+        const sink = codedStream(transport, coding.coding);
+        const coded = (): Uint8Array => Buffer.concat(transport.chunks.map(({ bytes }) => bytes));
+        let plain = '';
+        for (const text of texts) {
+          sink.write(SharedChunk.fromText(text));
+          plain += text + decoder.decode(coding.coding.trail);
+          assert.equal(coding.open(coded()), plain);
+        }
+        sink.end();
+        assert.equal(coding.whole(coded()), plain);
+      }),
+      { numRuns: 50 },
+    );
+  });
 });
 
 test('totals of parts are the total of the whole, of any length', () => {
-  const { checksum } = coding;
+  const { checksum } = CODINGS[0]!.coding;
   const total = (...parts: Uint8Array[]): PlainTotal =>
     parts.reduce<PlainTotal>(
       ({ crc, length }, part) => ({ crc: checksum(part, crc), length: length + part.length }),

@@ -28,14 +28,17 @@ export class CodedServer {
   readonly answers: Answered[] = [];
   /** The responses at /stream that are open, each with what breaks it off. */
   readonly streams: { readonly handle: EventStreamHandle; readonly fail: (error: Error) => void }[] = [];
+  readonly #accepted: string | undefined;
   readonly #close: () => Promise<void>;
 
-  private constructor(origin: string, close: () => Promise<void>) {
+  private constructor(origin: string, accepted: string | undefined, close: () => Promise<void>) {
     this.origin = origin;
+    this.#accepted = accepted;
     this.#close = close;
   }
 
-  static async listen(version: Version): Promise<CodedServer> {
+  /** @param accepted - what listeners are taken to accept, whatever they say: browsers say that they accept all that they know, always */
+  static async listen(version: Version, accepted?: string): Promise<CodedServer> {
     const answer = (request: NodeRequest, response: NodeResponse): void => coded.#answer(request, response);
     const server =
       version === 'HTTP/2' ? createSecureServer(makeCertificate(), answer) : createServer((...pair) => answer(...pair));
@@ -44,7 +47,8 @@ export class CodedServer {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const coded = new CodedServer(`http${version === 'HTTP/2' ? 's' : ''}://127.0.0.1:${port}`, async () => {
+    const origin = `http${version === 'HTTP/2' ? 's' : ''}://127.0.0.1:${port}`;
+    const coded = new CodedServer(origin, accepted, async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, 'close');
@@ -58,6 +62,7 @@ export class CodedServer {
 
   #answer(request: NodeRequest, response: NodeResponse): void {
     const path = request.url?.split('?')[0];
+    if (this.#accepted !== undefined) request.headers['accept-encoding'] = this.#accepted;
     if (path === '/channel' || path === '/stream') this.#watch(response);
     if (path === '/channel') void respond(this.channel, request, response);
     else if (path === '/stream') {

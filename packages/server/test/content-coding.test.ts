@@ -12,13 +12,19 @@ describe('the coding of a stream', () => {
     ['br;q=1.0, gzip;q=0.8, *;q=0.1', 'gzip'],
     ['gzip ; q=0.5', 'gzip'],
     ['gzip;q=0.001', 'gzip'],
-    ['zstd, gzip;q=0.5', 'gzip'],
+    ['zstd, gzip;q=0.5', 'zstd'],
+    ['zstd;q=0.5, gzip;q=0.4, identity;q=0.3', 'zstd'],
+    ['gzip;q=0.5, *', 'zstd'],
+    ['Zstd;q=0.001', 'zstd'],
+    ['identity, zstd;q=0.5', undefined],
+    ['zstd;q=0', undefined],
+    ['zstd;q=0, *', 'gzip'],
     ['gzip;q=1.000', 'gzip'],
     ['identity;q=0, gzip;q=0.5', 'gzip'],
-    ['gzip;q=0, zstd', undefined],
-    ['zstd', undefined],
+    ['gzip;q=0, zstd', 'zstd'],
+    ['zstd', 'zstd'],
     ['*', 'gzip'],
-    ['gzip;q=0, *', undefined],
+    ['gzip;q=0, *', 'zstd'],
     ['*;q=0, gzip', 'gzip'],
     ['identity;q=0.5, gzip', 'gzip'],
     ['identity, gzip', 'gzip'],
@@ -53,24 +59,45 @@ describe('the coding of a stream', () => {
   });
 });
 
-test('a runtime without zlib sends plain bytes', () => {
-  const program = `
+describe('a runtime', () => {
+  const PROGRAM = `
     import { Channel } from '@tidings/server';
-    const ask = () => new Channel({ compression: true }).respond(
-      new Request('http://localhost/', { headers: { 'accept-encoding': 'gzip' } }),
+    const ask = (coding) => new Channel({ compression: true }).respond(
+      new Request('http://localhost/', { headers: { 'accept-encoding': coding } }),
     );
-    const { headers } = await ask();
-    console.log(headers.get('content-encoding'), headers.get('vary'));
+    for (const coding of ['gzip', 'zstd', 'zstd, gzip;q=0.5']) {
+      const { headers } = await ask(coding);
+      console.log(headers.get('content-encoding'), headers.get('vary'));
+    }
   `;
-  const run = (before: string): string =>
-    execFileSync(
+  const zlibWith = (change: string): string => `
+    const get = process.getBuiltinModule;
+    const { ...zlib } = get('node:zlib');
+    const { zstdCompressSync: zstd } = zlib;
+    ${change};
+    process.getBuiltinModule = (name) => (name === 'node:zlib' ? zlib : get(name));
+  `;
+
+  test.each([
+    ['with all of it', '', ['gzip', 'zstd', 'zstd']],
+    ['without zlib sends plain bytes', 'process.getBuiltinModule = undefined', ['null', 'null', 'null']],
+    ['without zstd sends gzip alone', zlibWith('delete zlib.zstdCompressSync'), ['gzip', 'null', 'gzip']],
+    [
+      'whose zstd cuts its frames short sends gzip alone',
+      zlibWith('zlib.zstdCompressSync = (...all) => zstd(...all).subarray(0, -1)'),
+      ['gzip', 'null', 'gzip'],
+    ],
+    [
+      'whose zstd compresses something else sends gzip alone',
+      zlibWith('zlib.zstdCompressSync = (_, o) => zstd(Buffer.alloc(99), o)'),
+      ['gzip', 'null', 'gzip'],
+    ],
+  ])('%s', (_name, before, codings) => {
+    const output = execFileSync(
       process.execPath,
-      ['--import', `data:text/javascript,${before}`, '--input-type=module', '--eval', program],
-      {
-        cwd: import.meta.dirname,
-        encoding: 'utf8',
-      },
+      ['--import', `data:text/javascript,${encodeURIComponent(before)}`, '--input-type=module', '--eval', PROGRAM],
+      { cwd: import.meta.dirname, encoding: 'utf8' },
     );
-  expect(run('')).toBe('gzip Accept-Encoding\n');
-  expect(run('process.getBuiltinModule = undefined')).toBe('null Accept-Encoding\n');
+    expect(output).toBe(codings.map((coding) => `${coding} Accept-Encoding\n`).join(''));
+  });
 });
