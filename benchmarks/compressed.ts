@@ -1,6 +1,6 @@
 // Compressed fan-out: what content coding costs the server, and how many bytes it saves.
 //
-// Method: as in fan-out.ts, with small JSON events no two of which are alike. The listeners of the compressed rows ask for gzip.
+// Method: as in fan-out.ts, with small JSON events no two of which are alike. The listeners of the compressed rows ask for gzip or zstd.
 // Nobody but one decodes: that one is in this process, gets the same bytes as the others, and says how many bytes a tick came in;
 // the sink then waits until all others have had as many, and fails the run when one has more, and in the end when not all had the same
 // bytes. The last row is what a compression middleware does: a gzip stream for each response, flushed after each event.
@@ -26,11 +26,12 @@ const PLAIN = 'Tidings Channel, not compressed';
 const SERVERS: Readonly<Record<string, readonly [string, readonly string[], string]>> = {
   [PLAIN]: ['channel.ts', ['-', 'compression'], 'identity'],
   'Tidings Channel, gzip': ['channel.ts', ['-', 'compression'], 'gzip'],
+  'Tidings Channel, zstd': ['channel.ts', ['-', 'compression'], 'zstd'],
   'response.write() in Node': ['plain.ts', ['-'], 'identity'],
   'a gzip stream for each response': ['plain.ts', ['-', 'gzip'], 'gzip'],
 };
 
-/** Prints the table. Takes about 70 seconds. */
+/** Prints the table. Takes about 80 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
     console.log(`${title}: left out, for the listeners need gcc and epoll`);

@@ -1,9 +1,15 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { constants, createGunzip } from 'node:zlib';
+import type { Duplex } from 'node:stream';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 
 // Longer than any event
 const KEPT_CHARACTERS = 4096;
+
+const DECODERS: Readonly<Record<string, () => Duplex>> = {
+  gzip: () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
+  zstd: () => createZstdDecompress({ flush: constants.ZSTD_e_flush }),
+};
 
 /** A listener that decodes what it gets. */
 export class Decoding {
@@ -17,10 +23,8 @@ export class Decoding {
   private constructor(response: IncomingMessage) {
     this.#response = response;
     this.#counted = response.socket.bytesRead;
-    const body =
-      response.headers['content-encoding'] === 'gzip'
-        ? response.pipe(createGunzip({ flush: constants.Z_SYNC_FLUSH }))
-        : response;
+    const decoder = DECODERS[response.headers['content-encoding'] ?? '']?.();
+    const body = decoder ? response.pipe(decoder) : response;
     body.setEncoding('utf8').on('data', (text: string) => {
       this.#text = (this.#text + text).slice(-KEPT_CHARACTERS);
       this.#check();

@@ -89,7 +89,7 @@ function addServe(program: Command): void {
     .addOption(
       new Option('--cors-origin <origin>', 'origin whose pages may use the hub (repeatable)').argParser(originValue),
     )
-    .option('--compress', 'send gzip to who accepts it; not where secrets and others’ text share a stream')
+    .option('--compress', 'send gzip or zstd to who accepts it; not where secrets and others’ text share a stream')
     .addOption(
       new Option('--retain-age <duration>', 'how long events are kept').argParser(ageValue).default(604_800_000, '7d'),
     )

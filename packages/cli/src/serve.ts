@@ -33,7 +33,7 @@ export interface Serve {
   readonly key: string | undefined;
   readonly anonymous: Anonymous;
   readonly origins: readonly string[];
-  /** Whether streams are sent in gzip to who accepts it. */
+  /** Whether streams are sent in gzip or zstd to who accepts it. */
   readonly compression: boolean;
   readonly retention: Retention;
   /** Whether to log more than warnings and errors. */

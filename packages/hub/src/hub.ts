@@ -38,7 +38,7 @@ export interface HubOptions extends AccessOptions {
   readonly maxBacklogBytes?: number;
   readonly limits?: Partial<HubLimits>;
   /**
-   * Sends streams in gzip to who accepts it (PROTOCOL §5.8). An event is several times smaller then, and its size tells what it has in
+   * Sends streams in gzip or zstd to who accepts it (PROTOCOL §5.8). An event is several times smaller then, and its size tells what it has in
    * common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
    */
   readonly compression?: boolean;

@@ -38,6 +38,13 @@ describe('a hub with compression', () => {
     for (let n = 16; n <= 20; n += 1) expect(await next(behind)).toBe(`reading ${n}`);
     expect([coded, other, behind].map(coding)).toEqual(Array.from({ length: 3 }, () => ['gzip', 'Accept-Encoding']));
     expect(coding(plain)).toEqual([null, 'Accept-Encoding']);
+    const preferring = await listen(hub, '/topics/a', { 'accept-encoding': 'zstd, gzip;q=0.5' });
+    expect(coding(preferring)).toEqual(['zstd', 'Accept-Encoding']);
+    expect(await next(preferring)).toBe('tidings-heartbeat');
+    for (let n = 21; n <= 40; n += 1) {
+      await hub.publish('a', `reading ${n}`);
+      expect([await next(preferring), await next(coded)]).toEqual([`reading ${n}`, `reading ${n}`]);
+    }
   });
 
   test('codes the list of topics as it changes', async () => {

@@ -19,7 +19,7 @@ export interface HeadOptions {
   /** Which pages of other origins may read the response. @default none */
   readonly cors?: CorsOptions;
   /**
-   * Sends gzip to who accepts it. An event is several times smaller then, and can be decoded as soon as it has come. Its size tells what it
+   * Sends gzip or zstd to who accepts it. An event is several times smaller then, and can be decoded as soon as it has come. Its size tells what it
    * has in common with those before it: not for a stream that has secrets beside what others can put into it (BREACH).
    * @default false
    */

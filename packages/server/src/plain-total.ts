@@ -1,4 +1,4 @@
-/** What a stream held before it was coded: all that the trailer of gzip needs to know of it. */
+/** What a decoder has been given: all that the trailer of gzip needs to know of it. */
 export interface PlainTotal {
   /** Its CRC-32 (ISO 3309), as an integer from 0. */
   readonly crc: number;

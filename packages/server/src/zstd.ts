@@ -27,15 +27,23 @@ const END = Uint8Array.of(1, 0, 0);
  */
 const RESET = Uint8Array.of(
   // A compressed block of 9 bytes that is not the last.
-  ...[0x4c, 0, 0],
+  (9 << 3) | 0b10_0,
+  0,
+  0,
   // 24 literals, which are one byte repeated: LF.
-  ...[(24 << 3) | 1, 0x0a],
+  (24 << 3) | 0b01,
+  0x0a,
   // Three sequences. One code for all their literals' lengths (8: eight) and one for all their matches' (0: three); the codes of the
   // offsets by the predefined table.
-  ...[3, 0b01_00_01_00, 8, 0],
+  3,
+  0b01_00_01_00,
+  8,
+  0,
   // Read backwards, behind the highest bit that is set: state 5 (code 3) and 3 more bits, offset 8; state 14 (code 2) and 2 more bits,
   // offset 4; state 14 and 2 more bits, offset 1.
-  ...[0b1011_1000, 0b1101_1101, 0b0100_1010],
+  0b1011_1000,
+  0b1101_1101,
+  0b0100_1010,
 );
 
 /** What a decoder makes of {@link RESET}: lines that are blank, which between two events mean nothing. */

@@ -2,6 +2,12 @@ import { Channel, type FetchEventStreamOptions } from '@tidings/server';
 import type { EventStreamHandle, EventStreamSource } from '@tidings/server/node';
 import type { EventFields } from '@tidings/wire';
 
+/** Alike enough to refer to each other, and one that is longer than a block of any coding. */
+export const CODED_EVENTS: readonly EventFields[] = Array.from({ length: 120 }, (_, n) => ({
+  id: String(n),
+  data: n === 60 ? 'long '.repeat(40_000) : `{"sensor":"boiler-${n % 7}","celsius":${60 + n / 8},"on":true}`,
+}));
+
 /** What an adapter answers a request with: (req, res) forms give a promise, Fetch forms a response. */
 export interface Tools<Result> {
   eventStream(source: EventStreamSource, options: FetchEventStreamOptions): Result;
@@ -66,6 +72,7 @@ export class ConformanceApp {
     if (pathname === '/cors') {
       return { cors: { origins: [ALLOWED_ORIGIN], credentials: true }, headers: { 'X-Test': 'yes' } };
     }
+    if (pathname === '/coded') return { compression: true };
     if (pathname === '/bad') return { keepAliveMs: -1 };
     if (pathname === '/ignored') return { maxBacklogBytes: 100_000 };
     return {};
@@ -75,6 +82,7 @@ export class ConformanceApp {
     if (pathname === '/steps') return () => this.#steps(key);
     if (pathname === '/throw') return () => this.#throwing(key);
     if (pathname === '/end') return ending();
+    if (pathname === '/coded') return coded();
     if (pathname === '/flood') return () => this.#flood(key);
     if (pathname === '/busy') return () => this.#busy(key);
     if (pathname === '/callback') return (stream) => this.#callback(key, stream);
@@ -165,4 +173,8 @@ export class ConformanceApp {
 async function* ending(): AsyncGenerator<EventFields> {
   yield { data: '1' };
   yield { data: '2' };
+}
+
+async function* coded(): AsyncGenerator<EventFields> {
+  yield* CODED_EVENTS;
 }

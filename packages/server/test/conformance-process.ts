@@ -35,6 +35,7 @@ function adapterOf(runtime: Runtime, whose: 'own' | 'streams'): Adapter {
     adds: ADDS[runtime.kind],
     missing: runtime.missing,
     idles: runtime.kind === 'bun',
+    lacks: runtime.name === 'node20' ? ['zstd'] : [],
     start: () => runProcess(runtime, whose),
   };
 }

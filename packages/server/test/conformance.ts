@@ -1,6 +1,7 @@
 import { EVENT_STREAM_HEADERS } from '@tidings/server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ALLOWED_ORIGIN, FLOOD_BYTES } from './conformance-app.ts';
+import { CODINGS, withoutBlankLines } from './codings.ts';
+import { ALLOWED_ORIGIN, CODED_EVENTS, FLOOD_BYTES } from './conformance-app.ts';
 import { ask, type Address, type Asked, type Exchange } from './conformance-client.ts';
 import type { Facts } from './facts.ts';
 
@@ -24,6 +25,8 @@ export interface Adapter {
   readonly carries?: Readonly<Record<string, string>>;
   /** Skipped where its runtime is said to be missing. */
   readonly missing?: boolean;
+  /** The content codings that its runtime has not. */
+  readonly lacks?: readonly string[];
   /** Whether its server ends connections that were silent for some seconds, unless told otherwise. */
   readonly idles?: boolean;
   start(): Promise<Running>;
@@ -105,6 +108,18 @@ export function conforms(adapter: Adapter): void {
       const { key, exchange } = await get('/end');
       expect(await exchange.over()).toEqual({ how: 'complete', body: ':\n\ndata: 1\n\ndata: 2\n\n' });
       if (adapter.form === 'req-res') await running.facts.take(`fulfilled ${key}`);
+    });
+
+    test.each(CODINGS)('is coded in $name where that is asked for', async ({ name, whole }) => {
+      const { exchange } = await get('/coded', { headers: { 'accept-encoding': name } });
+      const isLacking = adapter.lacks?.includes(name) === true;
+      const { headers } = await exchange.head();
+      expect(headers.get('content-encoding')).toBe(isLacking ? null : name);
+      expect(headers.get('vary')?.toLowerCase()).toContain('accept-encoding');
+      const { how, body } = await exchange.over();
+      expect(how).toBe('complete');
+      const text = isLacking ? body : withoutBlankLines(whole(Buffer.from(body, 'latin1')));
+      expect(text).toBe(`:\n\n${CODED_EVENTS.map(({ id, data }) => `id: ${id}\ndata: ${data}\n\n`).join('')}`);
     });
 
     test('looks cut when its source throws, which is told', async () => {
