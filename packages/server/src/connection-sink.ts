@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from './connection.ts';
+import { canWriteDirectly, write } from './direct-write.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
@@ -29,6 +30,8 @@ export class ConnectionSink implements Sink, SocketOwner {
   #response: ServerResponse | undefined;
   /** The set of its server's that the socket is in, once it was taken. */
   #taken: Set<Socket> | undefined;
+  /** Whether the socket, once it was taken, may be written to directly. */
+  #isDirect = false;
   #ignoredBytes = 0;
 
   constructor(response: ServerResponse, connection: Connection) {
@@ -50,7 +53,7 @@ export class ConnectionSink implements Sink, SocketOwner {
   write(chunk: SharedChunk): void {
     // Somebody else may have ended the response, or its connection.
     if (!this.#open || this.#response?.writableEnded || !this.#socket.writable) return;
-    this.#socket.write(this.#chunked ? chunk.chunked : chunk.bytes);
+    write(this.#socket, this.#chunked ? chunk.chunked : chunk.bytes, this.#isDirect);
   }
 
   end(): void {
@@ -75,7 +78,9 @@ export class ConnectionSink implements Sink, SocketOwner {
   take(response: ServerResponse, connection: Connection): void {
     if (!this.#open) return;
     this.#taken = connection.takeSocket(response, this);
-    if (this.#taken) this.#response = undefined;
+    if (!this.#taken) return;
+    this.#response = undefined;
+    this.#isDirect = canWriteDirectly(this.#socket);
   }
 
   socketReceived({ length }: Uint8Array): void {
