@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from './connection.ts';
-import { canWriteDirectly, write } from './direct-write.ts';
+import { type Handle, handleOf, writeDirectly } from './direct-write.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
@@ -30,8 +30,10 @@ export class ConnectionSink implements Sink, SocketOwner {
   #response: ServerResponse | undefined;
   /** The set of its server's that the socket is in, once it was taken. */
   #taken: Set<Socket> | undefined;
-  /** Whether the socket, once it was taken, may be written to directly. */
-  #isDirect = false;
+  /** What is written to past the socket's stream, once it was taken; undefined where it cannot be. */
+  #handle: Handle | undefined;
+  /** Whether the stream has something to write, as far as is known: no listener's socket is touched to ask. */
+  #waits = true;
   #ignoredBytes = 0;
 
   constructor(response: ServerResponse, connection: Connection) {
@@ -43,7 +45,7 @@ export class ConnectionSink implements Sink, SocketOwner {
   }
 
   get backlog(): number {
-    return this.#socket.writableLength;
+    return this.#waits ? this.#socket.writableLength : 0;
   }
 
   get needsDrain(): boolean {
@@ -52,8 +54,12 @@ export class ConnectionSink implements Sink, SocketOwner {
 
   write(chunk: SharedChunk): void {
     // Somebody else may have ended the response, or its connection.
-    if (!this.#open || this.#response?.writableEnded || !this.#socket.writable) return;
-    write(this.#socket, this.#chunked ? chunk.chunked : chunk.bytes, this.#isDirect);
+    if (!this.#open || this.#response?.writableEnded) return;
+    const bytes = this.#chunked ? chunk.chunked : chunk.bytes;
+    const written = this.#handle && !this.#waits ? writeDirectly(this.#handle, bytes) : 0;
+    if (written === bytes.length || !this.#socket.writable) return;
+    this.#socket.write(written === 0 ? bytes : bytes.subarray(written));
+    this.#waits = this.#handle === undefined || this.#socket.writableLength > 0;
   }
 
   end(): void {
@@ -80,7 +86,8 @@ export class ConnectionSink implements Sink, SocketOwner {
     this.#taken = connection.takeSocket(response, this);
     if (!this.#taken) return;
     this.#response = undefined;
-    this.#isDirect = canWriteDirectly(this.#socket);
+    // What is written past the stream would not put off a time to be idle.
+    if (!this.#socket.timeout) this.#handle = handleOf(this.#socket);
   }
 
   socketReceived({ length }: Uint8Array): void {

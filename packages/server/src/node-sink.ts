@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { ConnectionSink } from './connection-sink.ts';
 import type { Connection } from './connection.ts';
-import { canWriteDirectly, write } from './direct-write.ts';
+import { type Handle, handleOf, writeDirectly } from './direct-write.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
@@ -77,21 +77,25 @@ abstract class NodeSink<Stream extends Writable | ServerResponse> implements Sin
 /** On HTTP/1.1 the shared chunk-framed bytes go to the socket, past the response: nothing is made or copied for a listener. */
 class SocketSink extends NodeSink<Socket> {
   readonly #response: ServerResponse;
-  readonly #isDirect: boolean;
+  readonly #handle: Handle | undefined;
 
   constructor(response: ServerResponse, socket: Socket) {
     // The response's close, not the request's: that one comes as soon as the body has been read.
     super(socket, [response, socket]);
     this.#response = response;
-    this.#isDirect = canWriteDirectly(socket);
+    this.#handle = handleOf(socket);
     // A listener that went away is no error of ours; what it leaves is told by 'close'.
     response.on('error', ignore);
   }
 
-  write(chunk: SharedChunk): void {
+  write({ chunked: bytes }: SharedChunk): void {
+    const socket = this.stream;
     // Somebody else may have ended the response, or its connection.
-    if (!this.open || this.#response.writableEnded || !this.stream.writable) return;
-    write(this.stream, chunk.chunked, this.#isDirect);
+    if (!this.open || this.#response.writableEnded || !socket.writable) return;
+    // Others may write to the socket, too, and what is written past its stream would not put off a time to be idle.
+    const isDirect = socket.writableLength === 0 && !socket.timeout;
+    const written = this.#handle && isDirect ? writeDirectly(this.#handle, bytes) : 0;
+    if (written < bytes.length) socket.write(written === 0 ? bytes : bytes.subarray(written));
   }
 
   end(): void {

@@ -1,158 +1,209 @@
+import { SharedChunk, type Sink } from '@tidings/server';
+import { createServer as createStreamServer, startResponse } from '@tidings/server/node';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, Socket, type AddressInfo, type Server } from 'node:net';
+import {
+  createServer as createHttpServer,
+  get,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import { connect, createServer, Socket, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, connect as connectTls } from 'node:tls';
-import { randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { canWriteDirectly, write } from '../src/direct-write.ts';
+import { handleOf, writeDirectly } from '../src/direct-write.ts';
 import { makeCertificate } from './certificate.ts';
+import { until } from './test-server.ts';
 
-/** The two ends of a connection. */
-interface Pair {
-  readonly server: Socket;
-  readonly client: Socket;
-}
-
-const PLACES = {
-  TCP: () => 0,
-  'a Unix domain socket': () => join(tmpdir(), `tidings-${randomBytes(8).toString('hex')}`),
+const SERVERS: Readonly<Record<string, (listener: RequestListener) => Server>> = {
+  'node:http': createHttpServer,
+  '@tidings/server/node': createStreamServer,
 };
 
-async function open(where: number | string = 0, server: Server = createServer()): Promise<Pair> {
-  server.listen(typeof where === 'string' ? where : { port: where, host: '127.0.0.1' });
+const PLACES: Readonly<Record<string, () => object>> = {
+  TCP: () => ({ port: 0, host: '127.0.0.1' }),
+  'a Unix domain socket': () => ({ path: join(tmpdir(), `tidings-${randomBytes(8).toString('hex')}`) }),
+};
+
+const CASES = Object.keys(SERVERS).flatMap((server) => Object.keys(PLACES).map((place) => ({ server, place })));
+
+/** A stream that has begun: what writes to it, its server's socket, and what its listener has. */
+interface Stream {
+  readonly sink: Sink;
+  readonly socket: Socket;
+  readonly received: IncomingMessage;
+}
+
+async function open({ server: kind, place }: (typeof CASES)[number]): Promise<Stream> {
+  let sink: Sink | undefined;
+  let socket: Socket | undefined;
+  const server = SERVERS[kind]!((_request, response) => {
+    sink = startResponse(response, 200, { 'Content-Type': 'text/event-stream' });
+  });
+  server.on('connection', (accepted: Socket) => {
+    socket = accepted;
+  });
+  server.listen(PLACES[place]!());
   await once(server, 'listening');
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const client =
-    typeof where === 'string' ? connect(where) : connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [socket] = await accepted;
-  socket.on('error', () => {});
-  client.on('error', () => {});
+  const address = server.address() as AddressInfo | string;
+  const request = get(
+    typeof address === 'string' ? { socketPath: address } : { port: address.port, host: '127.0.0.1' },
+  );
+  const [received] = (await once(request, 'response')) as [IncomingMessage];
   onTestFinished(() => {
-    client.destroy();
-    socket.destroy();
+    request.destroy();
     server.close();
   });
-  return { server: socket, client };
+  // The stream server takes the socket in a later turn of the loop.
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  return { sink: sink!, socket: socket!, received };
 }
 
-/** Reads until so many bytes have come. */
-async function read(client: Socket, length: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let received = 0;
-  client.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    received += chunk.length;
-  });
-  while (received < length) await once(client, 'data');
-  return Buffer.concat(chunks);
-}
-
-describe.each(Object.entries(PLACES))('a write to %s', (_name, place) => {
-  test('goes past the stream where nothing waits', async () => {
-    const { server, client } = await open(place());
-    expect(canWriteDirectly(server)).toBe(true);
-    write(server, Buffer.from('directly'), true);
-    expect([server.writableLength, server.bytesWritten]).toEqual([0, 0]);
-    expect(String(await read(client, 8))).toBe('directly');
+describe.each(CASES)('on $server, $place', (where) => {
+  test('what is written goes past the stream while nothing waits', async () => {
+    const { sink, socket, received } = await open(where);
+    // The first may still go by the stream.
+    sink.write(SharedChunk.fromText('1'));
+    const { bytesWritten } = socket;
+    for (let n = 2; n <= 9; n += 1) sink.write(SharedChunk.fromText(String(n)));
+    expect(socket.bytesWritten).toBe(bytesWritten);
+    sink.end();
+    let text = '';
+    for await (const chunk of received.setEncoding('latin1')) text += chunk;
+    expect(text).toBe('123456789');
   });
 
-  test('comes whole and in order beside writes to its stream, to a reader that stops and goes on', async () => {
-    const { server, client } = await open(place());
-    const bytes = randomBytes(30_000_000);
-    const received = read(client, bytes.length);
+  test('everything comes, once and in order, to a listener that stops and goes on', async () => {
+    const { sink, socket, received } = await open(where);
+    const bytes = randomBytes(40_000_000);
+    const parts: Buffer[] = [];
+    received.on('data', (part: Buffer) => parts.push(part));
+    let drained = (): void => {};
+    sink.onDrain = () => drained();
     let at = 0;
+    let waited = 0;
     for (let turn = 0; at < bytes.length; turn += 1) {
       const end = Math.min(at + 1 + ((turn * 104_729) % 200_000), bytes.length);
-      if (turn % 7 === 0) server.write(bytes.subarray(at, end));
-      else write(server, bytes.subarray(at, end), true);
+      sink.write(new SharedChunk(bytes.subarray(at, end)));
       at = end;
-      if (turn % 20 === 5) client.pause();
-      if (turn % 20 === 15) {
-        client.resume();
-        if (server.writableNeedDrain) await once(server, 'drain');
+      if (turn % 40 === 5) received.pause();
+      if (sink.backlog > 0) waited += 1;
+      if (turn % 40 === 35) {
+        received.resume();
+        if (sink.needsDrain) {
+          await new Promise<void>((resolve) => {
+            drained = resolve;
+          });
+        }
       }
     }
-    client.resume();
-    expect((await received).equals(bytes)).toBe(true);
-    expect(server.bytesWritten).toBeLessThan(bytes.length);
+    received.resume();
+    sink.end();
+    await once(received, 'end');
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+    expect(waited).toBeGreaterThan(0);
+    expect(socket.bytesWritten).toBeLessThan(bytes.length);
+  });
+
+  test('that the listener has gone is told, whoever finds it out', async () => {
+    const { sink, received } = await open(where);
+    let closed = false;
+    sink.onClose = () => {
+      closed = true;
+    };
+    received.destroy();
+    await until(() => {
+      sink.write(SharedChunk.fromText('to nobody'));
+      return closed;
+    });
+    expect(sink.needsDrain).toBe(false);
   });
 });
 
-describe('is left to the stream', () => {
-  test('where the socket has a time after which it counts as idle', async () => {
-    const { server, client } = await open();
-    server.setTimeout(600_000);
-    write(server, Buffer.from('by the stream'), true);
-    expect(server.bytesWritten).toBe(13);
-    expect(String(await read(client, 13))).toBe('by the stream');
-  });
+test('a socket that counts as idle after some time is written to by its stream, which puts that off', async () => {
+  const { sink, socket } = await open({ server: 'node:http', place: 'TCP' });
+  sink.write(SharedChunk.fromText('1'));
+  socket.setTimeout(600_000);
+  const { bytesWritten } = socket;
+  sink.write(SharedChunk.fromText('2'));
+  expect(socket.bytesWritten).toBeGreaterThan(bytesWritten);
+});
 
-  test('where there is no file descriptor, as on Windows', async () => {
-    const { server, client } = await open();
-    // oxlint-disable-next-line no-underscore-dangle -- Node's name
-    Object.defineProperty((server as unknown as { _handle: object })._handle, 'fd', { value: -1 });
-    expect(canWriteDirectly(server)).toBe(false);
-    write(server, Buffer.from('by the stream'), true);
-    expect(server.bytesWritten).toBe(13);
-    expect(String(await read(client, 13))).toBe('by the stream');
-  });
-
-  test('where the socket is one of TLS, or of a class of its own', async () => {
-    const { key, cert } = makeCertificate();
-    const tls = createTlsServer({ key, cert });
-    tls.listen(0, '127.0.0.1');
-    await once(tls, 'listening');
-    const client = connectTls({
-      port: (tls.address() as AddressInfo).port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-    });
-    const [secure] = (await once(tls, 'secureConnection')) as [Socket];
+describe('there is no handle', () => {
+  async function connection(): Promise<Socket> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
     onTestFinished(() => {
       client.destroy();
-      secure.destroy();
-      tls.close();
+      socket.destroy();
+      server.close();
     });
-    expect(canWriteDirectly(secure)).toBe(false);
+    expect(handleOf(socket)).toBeDefined();
+    return socket;
+  }
 
+  test('where there is no file descriptor, as on Windows', async () => {
+    const socket = await connection();
+    Object.defineProperty(handleOf(socket)!, 'fd', { value: -1 });
+    expect(handleOf(socket)).toBeUndefined();
+  });
+
+  test('of a socket of TLS', async () => {
+    const { key, cert } = makeCertificate();
+    const server = createTlsServer({ key, cert }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    const [socket] = (await once(server, 'secureConnection')) as [Socket];
+    onTestFinished(() => {
+      client.destroy();
+      socket.destroy();
+      server.close();
+    });
+    expect(handleOf(socket)).toBeUndefined();
+  });
+
+  test('of a socket of a class of its own', async () => {
     class Other extends Socket {}
-    const { server } = await open();
-    Object.setPrototypeOf(server, Other.prototype);
-    expect(canWriteDirectly(server)).toBe(false);
+    const socket = await connection();
+    Object.setPrototypeOf(socket, Other.prototype);
+    expect(handleOf(socket)).toBeUndefined();
+  });
+
+  test('of a socket that was destroyed', async () => {
+    const socket = await connection();
+    socket.destroy();
+    expect(handleOf(socket)).toBeUndefined();
   });
 });
 
-test('what is written to a socket that was destroyed goes to no other, which has its number by then', async () => {
-  const gone = await open();
-  const numberOf = (socket: Socket): unknown =>
-    // oxlint-disable-next-line no-underscore-dangle -- Node's name
-    (socket as unknown as { _handle?: { fd: number } })._handle?.fd;
-  const numbers = new Set([numberOf(gone.server), numberOf(gone.client)]);
-  gone.server.destroy();
-  gone.client.destroy();
-  await Promise.all([once(gone.server, 'close'), once(gone.client, 'close')]);
-  const others: Pair[] = [];
-  do others.push(await open());
-  while (!others.some(({ server, client }) => numbers.has(numberOf(server)) || numbers.has(numberOf(client))));
-  write(gone.server, Buffer.from('not for you'), true);
-  for (const { server, client } of others) {
-    write(server, Buffer.from('for you'), true);
-    expect(String(await read(client, 7))).toBe('for you');
-    client.write('for you too');
-    expect(String(await read(server, 11))).toBe('for you too');
+test('what is written to a handle whose socket was destroyed goes to no other, which has its number by then', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pair = async (): Promise<Socket[]> => {
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    onTestFinished(() => void client.destroy());
+    return [client, socket];
+  };
+  onTestFinished(() => void server.close());
+  const gone = await pair();
+  const handles = gone.map((socket) => handleOf(socket)!);
+  const numbers = new Set(handles.map(({ fd }) => fd));
+  for (const socket of gone) socket.destroy();
+  const others: Socket[] = [];
+  do others.push(...(await pair()));
+  while (!others.some((socket) => numbers.has(handleOf(socket)!.fd)));
+  for (const handle of handles) expect(writeDirectly(handle, Buffer.from('not for you'))).toBe(0);
+  for (const [index, socket] of others.entries()) {
+    const peer = others[index % 2 === 0 ? index + 1 : index - 1]!;
+    expect(writeDirectly(handleOf(socket)!, Buffer.from('for you'))).toBe(7);
+    const [received] = (await once(peer, 'data')) as [Buffer];
+    expect(String(received)).toBe('for you');
   }
-});
-
-test('that the other side has gone is told by the stream', async () => {
-  const { server, client } = await open();
-  client.resetAndDestroy();
-  const closed = new Promise((resolve) => {
-    server.once('close', resolve);
-  });
-  while (!server.destroyed) {
-    write(server, Buffer.from('to nobody'), true);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(await closed).toBe(true);
 });
