@@ -17,7 +17,7 @@ import { pathToFileURL } from 'node:url';
 import { CLIENTS, OURS, READING } from './load/clients.ts';
 import { Child } from './parts/child.ts';
 import { type Framing, FRAMINGS, STREAMS, type StreamName } from './parts/event-streams.ts';
-import { alternate, type Figures, type Row } from './parts/rounds.ts';
+import { alternate, type Figures, type Measured, type Row } from './parts/rounds.ts';
 import { figure, printTable } from './parts/table.ts';
 
 export const title: string = 'Clients';
@@ -73,7 +73,7 @@ async function listening(name: string, client: Child, url: string): Promise<Row>
   return { name, measure };
 }
 
-function print(stream: StreamName, figures: ReadonlyMap<string, Figures>): void {
+function print(stream: StreamName, figures: Measured): void {
   const columns = FRAMINGS.flatMap((framing) => [`${framing}, events/s`, 'CPU, µs', 'ratio']);
   const rows = Object.keys(CLIENTS).map((name) => [
     name,
@@ -87,7 +87,7 @@ function print(stream: StreamName, figures: ReadonlyMap<string, Figures>): void 
 }
 
 /** The least processor time that a client of others takes. */
-function leastOfOthers(stream: StreamName, framing: Framing, figures: ReadonlyMap<string, Figures>): number {
+function leastOfOthers(stream: StreamName, framing: Framing, figures: Measured): number {
   const others = Object.keys(CLIENTS).filter((name) => !name.endsWith(READING) && !name.startsWith(OURS));
   return Math.min(...others.map((name) => figures.get(rowName(name, stream, framing))?.['cpu'] ?? Infinity));
 }

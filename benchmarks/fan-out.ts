@@ -1,10 +1,10 @@
 // Fan-out: what a delivered event costs the server, ours beside others and beside the floor.
 //
-// Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 100 events of 100
+// Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 20 events of 100
 // bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
 // sink confirms event by event; in the end it makes sure that all of them have had the same bytes. The cost of a run is the processor time that the server's process (all of its threads) had in
-// it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds,
-// the ratios to others in the same run, and how long a tick took from publishing until the last listener had it.
+// it, divided by the events delivered. Rows run in rounds, each row once a round, and the table shows the median of the rounds, the
+// medians of the ratios to others in the same round, and how long a tick took from publishing until the last listener had it.
 //
 // The hub's cost has all of publishing in it: an HTTP request and a commit to disk for every tick. nchan's has the HTTP
 // requests alone, ten that are sent at once for ten events a tick. The others have no log on disk, and are told to publish by a line on
@@ -16,16 +16,16 @@ import { hasSinkInC, Listeners, sinkName } from './load/listeners.ts';
 import { type Server, startServer } from './load/server.ts';
 import { DATA } from './parts/event-data.ts';
 import { median } from './parts/median.ts';
-import { alternate, type Figures, type Row } from './parts/rounds.ts';
+import { alternate, type Figures, type Measured, type Row } from './parts/rounds.ts';
 import { figure, printTable } from './parts/table.ts';
 
 export const title: string = 'Fan-out';
 
 const LISTENERS = 2_000;
-const EVENTS = 100;
+const EVENTS = 20;
 const EVENTS_PER_TICK = [1, 10];
 const WARM_UP_TICKS = 40;
-const ROUNDS = { atLeast: 3, atMost: 9, milliseconds: 30_000 };
+const ROUNDS = { atLeast: 8, atMost: 40, milliseconds: 80_000 };
 
 const FLOOR = 'write(2) in a C loop: the floor';
 const BETTER_SSE = 'better-sse';
@@ -68,7 +68,7 @@ async function measure(server: Server, listeners: Listeners, perTick: number): P
   return { perEvent: cpu / (LISTENERS * EVENTS), tick: median(times) };
 }
 
-/** Prints the table. Takes about 90 seconds. */
+/** Prints the tables. Takes about two minutes. */
 export async function run(): Promise<void> {
   console.log(
     `${title}: what a delivered event of ${DATA.length} bytes of data costs the server, in µs of processor time. ${LISTENERS} listeners
@@ -103,15 +103,13 @@ The hub's figures include publishing over HTTP and a commit to disk for every ti
   }
 }
 
-function print(figures: ReadonlyMap<string, Figures>): void {
+function print(figures: Measured): void {
   for (const perTick of EVENTS_PER_TICK) {
-    const cost = (name: string): number => figures.get(rowName(name, perTick))?.['perEvent'] ?? Number.NaN;
-    const rows = Object.keys(SERVERS).map((name) => [
-      name,
-      figure(cost(name)),
-      ...PEERS.map(([, peer]) => figure(cost(name) / cost(peer))),
-      figure(figures.get(rowName(name, perTick))?.['tick']),
-    ]);
+    const rows = Object.keys(SERVERS).map((name) => {
+      const own = rowName(name, perTick);
+      const ratios = PEERS.map(([, peer]) => figures.ratio(own, rowName(peer, perTick), 'perEvent'));
+      return [name, figure(figures.get(own)?.['perEvent']), ...ratios.map(figure), figure(figures.get(own)?.['tick'])];
+    });
     const many = perTick === 1 ? '1 event a tick' : `${perTick} events a tick`;
     printTable([many, 'µs an event', ...PEERS.map(([peer]) => `to ${peer}`), 'tick, ms'], rows);
   }

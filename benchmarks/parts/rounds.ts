@@ -18,9 +18,9 @@ export interface Rounds {
 
 /**
  * Measures the rows in rounds, each row once a round, each round begun by another row: what slows the machine down for a while
- * falls on all of them. Gives the median of each figure of each row.
+ * falls on all of them.
  */
-export async function alternate(rows: readonly Row[], rounds: Rounds): Promise<Map<string, Figures>> {
+export async function alternate(rows: readonly Row[], rounds: Rounds): Promise<Measured> {
   const samples = new Map<string, Figures[]>(rows.map(({ name }) => [name, []]));
   const start = performance.now();
   for (let round = 0; round < rounds.atMost; round += 1) {
@@ -30,10 +30,32 @@ export async function alternate(rows: readonly Row[], rounds: Rounds): Promise<M
       if (row) samples.get(row.name)?.push(await row.measure());
     }
   }
-  return new Map([...samples].map(([name, runs]) => [name, medians(runs)]));
+  return new Measured(samples);
 }
 
-function medians(runs: readonly Figures[]): Figures {
-  const names = Object.keys(runs[0] ?? {});
-  return Object.fromEntries(names.map((name) => [name, median(runs.map((run) => run[name] ?? Number.NaN))]));
+/** What the runs of all rows measured. */
+export class Measured {
+  readonly #samples: ReadonlyMap<string, readonly Figures[]>;
+
+  constructor(samples: ReadonlyMap<string, readonly Figures[]>) {
+    this.#samples = samples;
+  }
+
+  /** The median of each figure of a row; undefined where there is no such row. */
+  get(name: string): Figures | undefined {
+    const runs = this.#samples.get(name);
+    if (!runs) return undefined;
+    const keys = Object.keys(runs[0] ?? {});
+    return Object.fromEntries(keys.map((key) => [key, median(runs.map((run) => run[key] ?? Number.NaN))]));
+  }
+
+  /**
+   * How a figure of a row is to that of another: the median of the ratios of runs in the same round. That is surer than the ratio of two
+   * medians on a machine whose speed changes from one round to the next.
+   */
+  ratio(name: string, other: string, key: string): number {
+    const others = this.#samples.get(other) ?? [];
+    const runs = this.#samples.get(name) ?? [];
+    return median(runs.map((run, round) => (run[key] ?? Number.NaN) / (others[round]?.[key] ?? Number.NaN)));
+  }
 }
