@@ -151,10 +151,12 @@ describe('retention in the background', () => {
         const page = await log.read({ selection: EVERYTHING, after, through, maxBytes: 500 });
         const got = new Set(page.entries.map(({ seq }) => seq));
         const missing = range(after + 1, page.through).filter((seq) => !got.has(seq));
-        for (const seq of missing) expect(seq).toBeLessThanOrEqual(page.trimmedThrough);
+        expect(missing.filter((seq) => seq > page.trimmedThrough)).toEqual([]);
         if (missing.length > 0) gaps += 1;
         expect(page.through).toBeGreaterThan(after);
         after = page.through;
+        // So that reading does not hold up the appends.
+        await new Promise((resolve) => setImmediate(resolve));
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
