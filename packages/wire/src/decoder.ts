@@ -211,7 +211,9 @@ export class EventStreamDecoder {
       this.#carry = larger;
     }
     const carry = this.#carry;
-    if (end - from > 128) carry.set(bytes.subarray(from, end), to);
+    // A few bytes are copied one by one sooner than by a call
+    const isWhole = end - from === bytes.length;
+    if (end - from > (isWhole ? 32 : 128)) carry.set(isWhole ? bytes : bytes.subarray(from, end), to);
     else for (let i = from; i < end; i++) carry[to++] = bytes[i] as number;
     this.#carried = carried;
     if (carried >= PIECE) {
@@ -340,5 +342,5 @@ function decode(bytes: Uint8Array, from: number, end: number): string {
 
 /** Whether a byte is one of a character, but not its first. */
 function isContinuation(byte: number | undefined): boolean {
-  return (Number(byte) & 0xc0) === 0x80;
+  return ((byte as number) & 0xc0) === 0x80;
 }
