@@ -1,12 +1,13 @@
+import { builtinZlib, type Zlib } from './builtin-zlib.ts';
 import { gzip } from './gzip.ts';
 import type { PlainTotal } from './plain-total.ts';
 import { zstd } from './zstd.ts';
 
-/** Of two that are wanted alike, the first. */
-const CODINGS = [
-  { name: 'gzip', make: gzip },
-  { name: 'zstd', make: zstd },
-] as const;
+/** How each is made, by its name. Of two that are wanted alike it is the first. */
+const CODINGS: Readonly<Record<string, (zlib: Zlib) => ContentCoding | undefined>> = { gzip, zstd };
+
+/** Those that were asked for: undefined is what the runtime has not. */
+const made = new Map<string, ContentCoding | undefined>();
 
 /**
  * A content coding (RFC 9110, 8.4.1) that can be cut after each event. It keeps no state between two calls, so that a stream
@@ -45,12 +46,20 @@ export function chooseCoding(acceptEncoding: string | undefined): ContentCoding 
   const weightOf = (name: string): number => weights.get(name) ?? weights.get('*') ?? 0;
   // Where a coding and none are wanted alike, what was asked for by name is what the listener came for.
   const least = weights.get('identity') ?? 0;
-  const wanted = CODINGS.filter(({ name }) => weightOf(name) > 0 && weightOf(name) >= least);
-  for (const { make } of wanted.toSorted((one, other) => weightOf(other.name) - weightOf(one.name))) {
-    const coding = make();
+  const wanted = Object.keys(CODINGS).filter((name) => weightOf(name) > 0 && weightOf(name) >= least);
+  for (const name of wanted.toSorted((one, other) => weightOf(other) - weightOf(one))) {
+    const coding = codingOf(name);
     if (coding) return coding;
   }
   return undefined;
+}
+
+function codingOf(name: string): ContentCoding | undefined {
+  if (!made.has(name)) {
+    const zlib = builtinZlib();
+    made.set(name, zlib && CODINGS[name]?.(zlib));
+  }
+  return made.get(name);
 }
 
 /** The header fields of a stream whose coding was chosen by its request: also where none was, for caches to know. */

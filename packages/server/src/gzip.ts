@@ -1,4 +1,4 @@
-import { builtinZlib, type Zlib } from './builtin-zlib.ts';
+import type { Zlib } from './builtin-zlib.ts';
 import type { ContentCoding } from './content-coding.ts';
 import { concat } from './shared-chunk.ts';
 
@@ -18,16 +18,9 @@ const BEST_BYTES = 4096;
 // RFC 1952, 2.3: deflate, no flags, no time, no extra flags, an unknown system.
 const HEAD = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
 
-let made: { readonly coding: ContentCoding | undefined } | undefined;
-
 /** gzip, where the runtime's zlib has all that is needed. */
-export function gzip(): ContentCoding | undefined {
-  made ??= { coding: make(builtinZlib()) };
-  return made.coding;
-}
-
-function make(zlib: Zlib | undefined): ContentCoding | undefined {
-  if (!zlib || !keepsPromise(zlib)) return undefined;
+export function gzip(zlib: Zlib): ContentCoding | undefined {
+  if (!keepsPromise(zlib)) return undefined;
   return {
     name: 'gzip',
     historyBytes: HISTORY_BYTES,

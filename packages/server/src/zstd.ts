@@ -1,4 +1,4 @@
-import { builtinZlib, type Zlib } from './builtin-zlib.ts';
+import type { Zlib } from './builtin-zlib.ts';
 import type { ContentCoding } from './content-coding.ts';
 import { concat } from './shared-chunk.ts';
 
@@ -51,16 +51,9 @@ const TRAIL = new Uint8Array(33).fill(0x0a);
 
 const decoder = new TextDecoder();
 
-let made: { readonly coding: ContentCoding | undefined } | undefined;
-
 /** zstd, where the runtime's zlib has all that is needed. */
-export function zstd(): ContentCoding | undefined {
-  made ??= { coding: make(builtinZlib()) };
-  return made.coding;
-}
-
-function make(zlib: Zlib | undefined): ContentCoding | undefined {
-  if (!zlib || !keepsPromise(zlib)) return undefined;
+export function zstd(zlib: Zlib): ContentCoding | undefined {
+  if (!keepsPromise(zlib)) return undefined;
   return {
     name: 'zstd',
     historyBytes: HISTORY_BYTES,
