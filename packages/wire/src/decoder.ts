@@ -212,8 +212,7 @@ export class EventStreamDecoder {
     }
     const carry = this.#carry;
     // A few bytes are copied one by one sooner than by a call
-    const isWhole = end - from === bytes.length;
-    if (end - from > (isWhole ? 32 : 128)) carry.set(isWhole ? bytes : bytes.subarray(from, end), to);
+    if (end - from > 60) carry.set(end - from < bytes.length ? bytes.subarray(from, end) : bytes, to);
     else for (let i = from; i < end; i++) carry[to++] = bytes[i] as number;
     this.#carried = carried;
     if (carried >= PIECE) {
