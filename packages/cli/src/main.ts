@@ -43,7 +43,8 @@ function sentence(message: string): string {
     .replace(' is invalid. ', ' is not allowed: ')
     .replace('. Expected ', ', expected ')
     .replace(/\.$/, '')
-    .replace(/\s*\(Did you mean ([^)]*)\)$/, ', did you mean $1');
+    .replace(/\s*\(Did you mean ([^)]*)\)$/, ', did you mean $1')
+    .replace(/^unknown (option|command) '[^']*'$/, '$&, --help lists every $1');
 }
 
 function tell(message: string, exitCode: number): number {

@@ -43,6 +43,8 @@ async function freePort(): Promise<number> {
 test.each([
   { args: ['serv'], parts: ["unknown command 'serv'", 'did you mean serve?'] },
   { args: ['serve', '--prot', '1'], parts: ["unknown option '--prot'", 'did you mean --port?'] },
+  { args: ['listen', 't', '--from', '1'], parts: ["unknown option '--from'", '--help lists every option'] },
+  { args: ['forget'], parts: ["unknown command 'forget'", '--help lists every command'] },
   { args: ['serve', '--port', '99999'], parts: ['--port', '99999', 'from 0 to 65535'] },
   { args: ['serve', '--port', 'x'], parts: ['--port', 'from 0 to 65535'] },
   { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age', '7x', 'such as 12h'] },
