@@ -2,12 +2,30 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Two cores: more workers only make the processes that tests start wait for each other.
     maxWorkers: 2,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'here',
+          include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts', 'test/**/*.test.ts'],
+        },
+      },
+      {
+        // What browsers download of the wire package differs from what Node loads, and has to do the same
+        extends: true,
+        ssr: { resolve: { conditions: ['browser', 'node'] } },
+        test: {
+          name: 'as in a browser',
+          include: ['packages/wire/test/**/*.test.ts'],
+          execArgv: ['--conditions=browser'],
+        },
+      },
+    ],
   },
 });

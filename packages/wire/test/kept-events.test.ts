@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
+/** The conditions by which this process was told to choose among the files of a package. */
+const conditions = process.execArgv.filter((arg) => arg.startsWith('--conditions='));
+
 const CHUNKS_OF = { ascii: 'x', wide: '\\u8a9e', mixed: 'x\\u8a9exx' };
 
 // A process of its own: only there can garbage be collected on demand, and nothing else moves the heap
@@ -50,7 +53,7 @@ test.each([
     const filler = JSON.parse(`"${CHUNKS_OF[text]}"`) as string;
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--expose-gc', '--input-type=module', '-e', script, String(chunkBytes), filler],
+      [...conditions, '--expose-gc', '--input-type=module', '-e', script, String(chunkBytes), filler],
       { cwd: import.meta.dirname },
     );
     const { events, held } = JSON.parse(stdout) as { events: number; held: number };
@@ -83,7 +86,7 @@ test.each([
 ])('an unfinished event of $what holds little more than its bytes', async ({ block, times, bytes }) => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--expose-gc', '--input-type=module', '-e', unfinishedScript, block, String(times)],
+    [...conditions, '--expose-gc', '--input-type=module', '-e', unfinishedScript, block, String(times)],
     { cwd: import.meta.dirname },
   );
   // That it is measured at all; what was garbage before may be gone by then.

@@ -1,0 +1,202 @@
+import { DEFAULT_MAX_EVENT_BYTES, type EventStreamDecoderOptions } from './decoder-options.ts';
+import { refuse } from './errors.ts';
+import { Rope } from './rope.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const A = 0x61;
+const D = 0x64;
+const E = 0x65;
+const I = 0x69;
+const R = 0x72;
+const T = 0x74;
+const BOM = 0xfeff;
+
+/** Behind the end of any string. */
+const NOWHERE = 0x3fff_ffff;
+
+/** What the lines of a stream mean: reads text, and calls the handlers of a decoder for what it finds. */
+export class LineReader {
+  lastEventId: string;
+  /** The first exception of a handler. */
+  thrown: { error: unknown } | undefined;
+  /** Whether a block has ended, and nothing of the next one was read yet. */
+  isBetweenBlocks = false;
+
+  readonly #options: EventStreamDecoderOptions;
+  readonly #maxEventBytes: number;
+  /** The line that has not ended yet, as far as it was kept. */
+  readonly #rest = new Rope();
+  #isFirstLine = true;
+  /** The last character was a CR: an LF behind it belongs to it. */
+  #isAfterCr = false;
+
+  #type = '';
+  #data: string | undefined;
+  /** The data lines behind the first, each behind its line end. */
+  readonly #moreData = new Rope();
+  #id: string | undefined;
+  /** Of what is buffered for the block, each data line with its line end. */
+  #blockLength = 0;
+
+  constructor(options: EventStreamDecoderOptions) {
+    this.#options = { ...options };
+    this.lastEventId = options.lastEventId ?? '';
+    this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
+  }
+
+  /** Forgets the unfinished block. The next text is the first of a stream. */
+  clear(): void {
+    this.#rest.take();
+    this.#moreData.take();
+    this.#blockLength = 0;
+    this.#type = '';
+    this.#data = this.#id = undefined;
+    this.#isAfterCr = this.isBetweenBlocks = false;
+    this.#isFirstLine = true;
+  }
+
+  /**
+   * Reads the complete lines of a text from `start` on. Returns where the unfinished one begins: the next text begins with it, or it is
+   * kept.
+   *
+   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE`
+   */
+  readLines(text: string, start: number): number {
+    const carried = this.#rest.length;
+    if (carried > 0) {
+      if (!/[\n\r]/.test(text)) return 0;
+      text = this.#rest.take() + text;
+    }
+    const { length } = text;
+    const bom = this.#bomLength(text);
+    start += bom;
+    if (this.#isAfterCr && start < length) {
+      this.#isAfterCr = false;
+      if (text.charCodeAt(start) === LF) start++;
+    }
+    let isRead = bom === 0;
+    let data = this.#data;
+    let cr = -1;
+    let nul = -1;
+    while (start < length) {
+      const first = text.charCodeAt(start);
+      let end = start;
+      if (first === LF || first === CR) {
+        this.#dispatch(data);
+        data = undefined;
+      } else {
+        // No line ends in what was kept
+        const from = start < carried ? carried : start;
+        if (cr < start && (cr = text.indexOf('\r', from)) < 0) cr = NOWHERE;
+        end = text.indexOf('\n', from);
+        if (end < 0 || cr < end) end = cr;
+        if (end === NOWHERE) break;
+        this.#refuseLonger(end - start);
+        this.isBetweenBlocks = false;
+        let value: string | undefined;
+        if (
+          first === D &&
+          text.charCodeAt(start + 4) === COLON &&
+          text.charCodeAt(start + 1) === A &&
+          text.charCodeAt(start + 2) === T &&
+          text.charCodeAt(start + 3) === A
+        ) {
+          value = text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end);
+        } else if (first === I && text.charCodeAt(start + 2) === COLON && text.charCodeAt(start + 1) === D) {
+          const id = text.slice(text.charCodeAt(start + 3) === SPACE ? start + 4 : start + 3, end);
+          if (nul < start && (nul = text.indexOf('\0', start)) < 0) nul = NOWHERE;
+          if (nul > end) this.#id = id;
+          this.#blockLength += id.length;
+        } else {
+          value = this.#readField(text, start, end, first);
+        }
+        if (value !== undefined) {
+          this.#blockLength += value.length + 1;
+          if (data === undefined) data = value;
+          else this.#moreData.add(`\n${value}`);
+        }
+      }
+      isRead = true;
+      start = end + 1;
+      if (end === cr || first === CR) {
+        this.#isAfterCr = start === length;
+        if (text.charCodeAt(start) === LF) start++;
+      }
+    }
+    this.#data = data;
+    if (!isRead) return 0;
+    if (start > 0) this.#isFirstLine = false;
+    return start - carried;
+  }
+
+  /** Keeps a text, in which no line ends, for the next one. @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
+  keep(text: string): void {
+    this.#rest.add(text.slice(this.#bomLength(text)));
+    this.#isFirstLine = false;
+    this.#refuseLonger(this.#rest.length);
+  }
+
+  /** Whether a line of so many characters is allowed. */
+  hasRoom(characters: number): boolean {
+    return this.#blockLength + characters <= this.#maxEventBytes;
+  }
+
+  /** Delivers an event of one data line. Only between blocks. */
+  emit(data: string): void {
+    this.#call(this.#options.onEvent, { type: 'message', data, lastEventId: this.lastEventId });
+  }
+
+  #bomLength(text: string): number {
+    return this.#isFirstLine && text.charCodeAt(0) === BOM ? 1 : 0;
+  }
+
+  #dispatch(data: string | undefined): void {
+    if (this.#id !== undefined) {
+      this.lastEventId = this.#id;
+      this.#id = undefined;
+      this.#call(this.#options.onId, this.lastEventId);
+    }
+    if (data !== undefined) {
+      if (this.#moreData.length > 0) data += this.#moreData.take();
+      this.#call(this.#options.onEvent, { type: this.#type || 'message', data, lastEventId: this.lastEventId });
+    }
+    this.#type = '';
+    this.#blockLength = 0;
+    this.isBetweenBlocks = true;
+  }
+
+  /** Returns the value where the field is one of data. */
+  #readField(text: string, start: number, end: number, first: number): string | undefined {
+    const name = first === E ? 'event' : first === I ? 'id' : first === D ? 'data' : first === R ? 'retry' : '';
+    const colon = start + name.length;
+    if ((colon < end && text.charCodeAt(colon) !== COLON) || !text.startsWith(name, start)) return undefined;
+    const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
+    if (first === D) return value;
+    if (first === COLON) this.#call(this.#options.onComment, value);
+    else if (first === R) {
+      if (/^[0-9]+$/.test(value)) this.#call(this.#options.onRetry, Number(value));
+    } else {
+      this.#blockLength += value.length;
+      if (first === E) this.#type = value;
+      else this.#id = value;
+    }
+    return undefined;
+  }
+
+  #refuseLonger(length: number): void {
+    if (!this.hasRoom(length)) {
+      refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${this.#maxEventBytes} bytes`, 'maxEventBytes');
+    }
+  }
+
+  #call<V>(handler: ((value: V) => void) | undefined, value: V): void {
+    try {
+      handler?.(value);
+    } catch (error) {
+      this.thrown ??= { error };
+    }
+  }
+}

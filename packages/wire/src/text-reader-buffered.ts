@@ -1,0 +1,211 @@
+import type { LineReader } from './line-reader.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const A = 0x61;
+const D = 0x64;
+const T = 0x74;
+
+/**
+ * Bytes are decoded in windows of at most this many, because a value that is cut out of a text keeps the whole text alive: 1,000 kept
+ * small events hold less than 1 MB, also where they came out of 60 MB. A larger window would be faster, because each costs a call.
+ */
+const WINDOW = 750;
+
+/** A long line becomes text piece by piece, which costs less memory than to carry and decode it as a whole. */
+const PIECE = 65_536;
+
+/** Of so few bytes, those that end no line are looked for one by one before the others are decoded. */
+const SHORT = 100;
+
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Node's Buffer decodes a short text in two thirds of a TextDecoder's time, malformed bytes alike, and finds a byte 20 times as fast. */
+const buffer = (
+  globalThis as {
+    Buffer?: { prototype: Uint8Array & { utf8Slice?: (this: Uint8Array, start: number, end: number) => string } };
+  }
+).Buffer?.prototype;
+const utf8Slice = buffer?.utf8Slice;
+const searching = buffer ?? Uint8Array.prototype;
+
+/** Turns bytes into text for a reader of lines, as fast as can be where there is Node's Buffer. */
+export class TextReader {
+  readonly #lines: LineReader;
+  /** The bytes of the line that has not ended yet, behind those that have become text. */
+  #carry: Uint8Array = new Uint8Array(WINDOW);
+  #carried = 0;
+  /** How many characters of that line have become text. */
+  #kept = 0;
+  #window = WINDOW;
+  /** Whether the newest line is longer than a window: then the next one may be, too. */
+  #isLong = false;
+  /** Whether a character of the newest window was not ASCII: then the next one is cut behind a line before it is decoded. */
+  #isWide = false;
+
+  constructor(lines: LineReader) {
+    this.#lines = lines;
+  }
+
+  /** Forgets the unfinished line. */
+  clear(): void {
+    this.#carried = this.#kept = 0;
+  }
+
+  /**
+   * Reads the complete lines, window by window, and carries what is left.
+   *
+   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE`
+   */
+  read(bytes: Uint8Array): void {
+    const { length } = bytes;
+    let from = 0;
+    while (from < length) {
+      const lineLength = this.#kept + this.#carried;
+      let end = Math.min(from + this.#window, length);
+      let cut = end;
+      if (this.#isLong || lineLength >= WINDOW) {
+        // A long line is decoded alone, with the blank line behind it
+        cut = lineEnd(bytes, from);
+        this.#isLong = lineLength + cut - from > WINDOW;
+        if (cut === length) break;
+        while (bytes[cut] === LF || bytes[cut] === CR) cut++;
+        end = cut;
+      } else if (this.#isWide || end - from < SHORT) {
+        cut = behindLines(bytes, from, end);
+      } else if (end < length) {
+        cut = characterStart(bytes, end);
+      }
+      const next = cut > from ? this.#readWindow(bytes, from, cut) : from;
+      if (next === from && end < length) this.#isLong = true;
+      from = next;
+      if (end === length) break;
+    }
+    if (from < length) this.#keep(bytes, from, length);
+  }
+
+  /** Returns where the first line begins that does not end in the window. */
+  #readWindow(bytes: Uint8Array, from: number, cut: number): number {
+    const carried = this.#carried;
+    let source = bytes;
+    let start = from;
+    let end = cut;
+    if (carried > 0) {
+      this.#append(bytes, from, cut);
+      source = this.#carry;
+      start = 0;
+      end = this.#carried;
+    }
+    const text = decode(source, start, end);
+    // Otherwise some character is not ASCII, and all of them take two bytes
+    const isNarrow = text.length === end - start;
+    const read = isNarrow ? this.#readNarrow(text, source, start) : this.#lines.readLines(text, 0);
+    if (read === 0) {
+      this.#carried = carried;
+      return from;
+    }
+    this.#carried = this.#kept = 0;
+    this.#isWide = !isNarrow;
+    if (text.length > (isNarrow ? this.#window : WINDOW) / 2) this.#window = isNarrow ? WINDOW : WINDOW / 2;
+    return isNarrow ? cut + read - text.length : behindLines(bytes, from, cut);
+  }
+
+  /**
+   * The hot path: most events are one data line and a blank line, and cost one search for a line end and one cut. Each byte is a
+   * character, and bytes are compared sooner.
+   */
+  #readNarrow(text: string, bytes: Uint8Array, from: number): number {
+    const lines = this.#lines;
+    const { length } = text;
+    let start = 0;
+    if (lines.isBetweenBlocks && this.#kept === 0 && text.indexOf('\r') < 0) {
+      for (;;) {
+        const at = from + start;
+        if (
+          bytes[at] !== D ||
+          bytes[at + 4] !== COLON ||
+          bytes[at + 1] !== A ||
+          bytes[at + 2] !== T ||
+          bytes[at + 3] !== A
+        ) {
+          break;
+        }
+        const end = text.indexOf('\n', start);
+        if (end < 0) return start;
+        if (end + 1 >= length || bytes[from + end + 1] !== LF || !lines.hasRoom(end - start)) break;
+        lines.emit(text.slice(bytes[at + 5] === SPACE ? start + 6 : start + 5, end));
+        start = end + 2;
+      }
+    }
+    return lines.readLines(text, start);
+  }
+
+  /** Keeps the bytes of an unfinished line, as text where they are many or may be too many. */
+  #keep(bytes: Uint8Array, from: number, end: number): void {
+    if (this.#carried === 0 && end - from >= PIECE) from = this.#keepText(bytes, from, end);
+    this.#append(bytes, from, end);
+    const carried = this.#carried;
+    if (carried >= PIECE || !this.#lines.hasRoom(this.#kept + carried)) {
+      const cut = this.#keepText(this.#carry, 0, carried);
+      this.#carry.copyWithin(0, cut, carried);
+      this.#carried -= cut;
+    }
+  }
+
+  /** Returns where the character begins that may be unfinished. */
+  #keepText(bytes: Uint8Array, from: number, end: number): number {
+    const cut = characterStart(bytes, end);
+    const text = decode(bytes, from, cut);
+    this.#kept += text.length;
+    if (cut > from) this.#lines.keep(text);
+    return cut;
+  }
+
+  #append(bytes: Uint8Array, from: number, end: number): void {
+    let to = this.#carried;
+    const carried = to + end - from;
+    if (carried > this.#carry.length) {
+      const larger = new Uint8Array(carried * 2);
+      larger.set(this.#carry.subarray(0, to));
+      this.#carry = larger;
+    }
+    const carry = this.#carry;
+    // A few bytes are copied one by one sooner than by a call
+    if (end - from > 60) carry.set(end - from < bytes.length ? bytes.subarray(from, end) : bytes, to);
+    else for (let i = from; i < end; i++) carry[to++] = bytes[i] as number;
+    this.#carried = carried;
+  }
+}
+
+function decode(bytes: Uint8Array, from: number, end: number): string {
+  return utf8Slice?.call(bytes, from, end) ?? textDecoder.decode(bytes.subarray(from, end));
+}
+
+/** Where the line ends that the byte is of, or the end of the bytes. */
+function lineEnd(bytes: Uint8Array, from: number): number {
+  const { length } = bytes;
+  if (length - from < SHORT) {
+    while (from < length && bytes[from] !== LF && bytes[from] !== CR) from++;
+    return from;
+  }
+  const lf = searching.indexOf.call(bytes, LF, from);
+  // Not all of the bytes: what lies behind the LF would be searched again for every line
+  const cr = searching.indexOf.call(lf < 0 ? bytes : bytes.subarray(0, lf), CR, from);
+  return cr < 0 ? (lf < 0 ? length : lf) : cr;
+}
+
+/** Where the first line begins that does not end before `end`. */
+function behindLines(bytes: Uint8Array, from: number, end: number): number {
+  while (end > from && bytes[end - 1] !== LF && bytes[end - 1] !== CR) end--;
+  return end;
+}
+
+/** Where bytes can be cut, at `end` or before, so that no character is cut in two. */
+function characterStart(bytes: Uint8Array, end: number): number {
+  let start = end - 1;
+  // A character has no more than three bytes behind its first
+  while (start > end - 4 && ((bytes[start] as number) & 0xc0) === 0x80) start--;
+  return (bytes[start] as number) >= 0xc0 ? start : end;
+}
