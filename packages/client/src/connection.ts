@@ -1,4 +1,5 @@
-import { type EventMessage, EventStreamDecoder } from '@tidings/wire';
+import type { EventMessage } from '@tidings/wire';
+import { LineReader, TextReader } from '@tidings/wire/bare';
 import { ConnectionError } from './client-error.ts';
 import type { Clock } from './clock.ts';
 import * as State from './connection-state.ts';
@@ -147,31 +148,39 @@ export function connect(plan: ConnectionPlan): Connection {
       let stayedUp = false;
       const { origin } = new URL(response.url || url);
       // [spec] 9.2.6: what the connection before left unfinished is forgotten, so each has a decoder of its own.
-      const decoder = new EventStreamDecoder({
-        lastEventId,
-        maxEventBytes: plan.maxEventBytes,
-        onRetry: (ms) => {
-          state = State.name(state, ms);
+      const lines = new LineReader(
+        {
+          lastEventId,
+          maxEventBytes: plan.maxEventBytes,
+          onRetry: (ms) => {
+            state = State.name(state, ms);
+          },
+          // A listener may have closed the connection at an earlier event of the same chunk.
+          onId: (received) => {
+            if (signal.aborted) return;
+            stayedUp = true;
+            lastEventId = received;
+            plan.onId?.(received);
+          },
+          onEvent: (message) => {
+            if (signal.aborted) return;
+            stayedUp = true;
+            plan.onEvent(message, origin);
+          },
         },
-        // A listener may have closed the connection at an earlier event of the same chunk.
-        onId: (received) => {
-          if (signal.aborted) return;
-          stayedUp = true;
-          lastEventId = received;
-          plan.onId?.(received);
+        (limit) => {
+          throw Object.assign(new Error(`an event has more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
         },
-        onEvent: (message) => {
-          if (signal.aborted) return;
-          stayedUp = true;
-          plan.onEvent(message, origin);
-        },
-      });
+      );
+      const text = new TextReader(lines);
       for (;;) {
         await plan.ready?.();
         const chunk = (await reader?.read())?.value;
         if (signal.aborted) return;
         if (!chunk) return fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended', stayedUp });
-        decoder.write(chunk);
+        if (!ArrayBuffer.isView(chunk))
+          throw new TypeError(`found a body of ${typeof chunk}s, allowed are Uint8Arrays`);
+        text.read(chunk);
       }
     } catch (cause) {
       if (signal.aborted) return;

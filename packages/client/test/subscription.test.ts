@@ -118,6 +118,16 @@ describe('the iteration', () => {
     expect(error).toMatchObject({ code: 'ERR_EVENT_TOO_LARGE', cause: { code: 'ERR_EVENT_TOO_LARGE' } });
   });
 
+  test('throws for a body that does not give bytes', async () => {
+    const { server, events } = start({ retry: { maxAttempts: 1 } });
+    const request = await server.request(0);
+    request.respond({ body: new ReadableStream({ start: (body) => body.enqueue('data: a\n\n' as never) }) });
+    expect(await failureOf(events.next())).toMatchObject({
+      code: 'ERR_NETWORK',
+      message: expect.stringContaining('found a body of strings, allowed are Uint8Arrays') as string,
+    });
+  });
+
   test('ends well with the stream where there is to be no other try', async () => {
     const { server, events } = start({ retry: { maxAttempts: 1 } });
     const request = await server.request(0);

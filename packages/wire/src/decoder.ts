@@ -13,17 +13,27 @@ const textEncoder = new TextEncoder();
  * Handlers may not call `write` or `end`.
  */
 export class EventStreamDecoder {
-  readonly #lines: LineReader;
-  readonly #text: TextReader;
+  readonly #options: EventStreamDecoderOptions;
+  #lines!: LineReader;
+  #text!: TextReader;
   #isBusy = false;
+  /** The first exception of a handler in this write. */
+  #thrown: { error: unknown } | undefined;
   /** Why nothing more is read until the end. */
   #failure: { error: unknown } | undefined;
 
   /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
   constructor(options: EventStreamDecoderOptions) {
     checkDecoderOptions(options);
-    this.#lines = new LineReader(options);
-    this.#text = new TextReader(this.#lines);
+    const { onEvent, onId, onRetry, onComment } = options;
+    this.#options = {
+      ...options,
+      onEvent: this.#guard(onEvent),
+      onId: onId && this.#guard(onId),
+      onRetry: onRetry && this.#guard(onRetry),
+      onComment: onComment && this.#guard(onComment),
+    };
+    this.#begin(options.lastEventId);
   }
 
   /** The last event ID: that of the newest finished block with an id. It outlives `end`, as it does in browsers. */
@@ -52,13 +62,13 @@ export class EventStreamDecoder {
       try {
         this.#text.read(bytes);
       } catch (error) {
-        this.#discard();
+        this.#begin(this.lastEventId);
         this.#failure = { error };
       }
       this.#isBusy = false;
     }
-    const thrown = this.#lines.thrown ?? this.#failure;
-    this.#lines.thrown = undefined;
+    const thrown = this.#thrown ?? this.#failure;
+    this.#thrown = undefined;
     if (thrown !== undefined) throw thrown.error;
   }
 
@@ -70,16 +80,28 @@ export class EventStreamDecoder {
    */
   end(): void {
     this.#refuseReentry();
-    this.#discard();
+    this.#begin(this.lastEventId);
     this.#failure = undefined;
+  }
+
+  #guard<V>(handler: (value: V) => void): (value: V) => void {
+    return (value) => {
+      try {
+        handler(value);
+      } catch (error) {
+        this.#thrown ??= { error };
+      }
+    };
   }
 
   #refuseReentry(): void {
     if (this.#isBusy) refuse('ERR_REENTRANT_CALL', 'use a decoder', 'its handler running', 'a call after it');
   }
 
-  #discard(): void {
-    this.#lines.clear();
-    this.#text.clear();
+  #begin(lastEventId: string | undefined): void {
+    this.#lines = new LineReader({ ...this.#options, lastEventId }, (limit) =>
+      refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
+    );
+    this.#text = new TextReader(this.#lines);
   }
 }

@@ -1,5 +1,4 @@
 import { DEFAULT_MAX_EVENT_BYTES, type EventStreamDecoderOptions } from './decoder-options.ts';
-import { refuse } from './errors.ts';
 import { Rope } from './rope.ts';
 
 const LF = 0x0a;
@@ -17,15 +16,14 @@ const BOM = 0xfeff;
 /** Behind the end of any string. */
 const NOWHERE = 0x3fff_ffff;
 
-/** What the lines of a stream mean: reads text, and calls the handlers of a decoder for what it finds. */
+/** What the lines of one stream mean: reads text, and calls the handlers of a decoder for what it finds. */
 export class LineReader {
   lastEventId: string;
-  /** The first exception of a handler. */
-  thrown: { error: unknown } | undefined;
   /** Whether a block has ended, and nothing of the next one was read yet. */
   isBetweenBlocks = false;
 
-  readonly #options: EventStreamDecoderOptions;
+  readonly #handlers: EventStreamDecoderOptions;
+  readonly #refuse: (maxEventBytes: number) => never;
   readonly #maxEventBytes: number;
   /** The line that has not ended yet, as far as it was kept. */
   readonly #rest = new Rope();
@@ -41,28 +39,19 @@ export class LineReader {
   /** Of what is buffered for the block, each data line with its line end. */
   #blockLength = 0;
 
-  constructor(options: EventStreamDecoderOptions) {
-    this.#options = { ...options };
+  /** @param refuse throws, because an event is longer than the options allow */
+  constructor(options: EventStreamDecoderOptions, refuse: (maxEventBytes: number) => never) {
+    this.#handlers = options;
+    this.#refuse = refuse;
     this.lastEventId = options.lastEventId ?? '';
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
-  }
-
-  /** Forgets the unfinished block. The next text is the first of a stream. */
-  clear(): void {
-    this.#rest.take();
-    this.#moreData.take();
-    this.#blockLength = 0;
-    this.#type = '';
-    this.#data = this.#id = undefined;
-    this.#isAfterCr = this.isBetweenBlocks = false;
-    this.#isFirstLine = true;
   }
 
   /**
    * Reads the complete lines of a text from `start` on. Returns where the unfinished one begins: the next text begins with it, or it is
    * kept.
    *
-   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE`
+   * @throws what `refuse` throws
    */
   readLines(text: string, start: number): number {
     const carried = this.#rest.length;
@@ -96,27 +85,30 @@ export class LineReader {
         if (end === NOWHERE) break;
         this.#refuseLonger(end - start);
         this.isBetweenBlocks = false;
-        let value: string | undefined;
+        const colon = start + (first === D ? 4 : first === I ? 2 : first === E || first === R ? 5 : 0);
         if (
-          first === D &&
-          text.charCodeAt(start + 4) === COLON &&
-          text.charCodeAt(start + 1) === A &&
-          text.charCodeAt(start + 2) === T &&
-          text.charCodeAt(start + 3) === A
+          (colon === end || text.charCodeAt(colon) === COLON) &&
+          (first === D
+            ? text.charCodeAt(start + 1) === A && text.charCodeAt(start + 2) === T && text.charCodeAt(start + 3) === A
+            : first === I
+              ? text.charCodeAt(start + 1) === D
+              : text.startsWith(first === E ? 'event' : first === R ? 'retry' : '', start))
         ) {
-          value = text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end);
-        } else if (first === I && text.charCodeAt(start + 2) === COLON && text.charCodeAt(start + 1) === D) {
-          const id = text.slice(text.charCodeAt(start + 3) === SPACE ? start + 4 : start + 3, end);
-          if (nul < start && (nul = text.indexOf('\0', start)) < 0) nul = NOWHERE;
-          if (nul > end) this.#id = id;
-          this.#blockLength += id.length;
-        } else {
-          value = this.#readField(text, start, end, first);
-        }
-        if (value !== undefined) {
-          this.#blockLength += value.length + 1;
-          if (data === undefined) data = value;
-          else this.#moreData.add(`\n${value}`);
+          const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
+          if (first === D) {
+            this.#blockLength += value.length + 1;
+            if (data === undefined) data = value;
+            else this.#moreData.add(`\n${value}`);
+          } else if (first === R) {
+            if (/^[0-9]+$/.test(value)) this.#handlers.onRetry?.(Number(value));
+          } else if (first === COLON) {
+            this.#handlers.onComment?.(value);
+          } else {
+            this.#blockLength += value.length;
+            if (nul < start && (nul = text.indexOf('\0', start)) < 0) nul = NOWHERE;
+            if (first === E) this.#type = value;
+            else if (nul > end) this.#id = value;
+          }
         }
       }
       isRead = true;
@@ -132,7 +124,7 @@ export class LineReader {
     return start - carried;
   }
 
-  /** Keeps a text, in which no line ends, for the next one. @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
+  /** Keeps a text, in which no line ends, for the next one. @throws what `refuse` throws */
   keep(text: string): void {
     this.#rest.add(text.slice(this.#bomLength(text)));
     this.#isFirstLine = false;
@@ -146,7 +138,7 @@ export class LineReader {
 
   /** Delivers an event of one data line. Only between blocks. */
   emit(data: string): void {
-    this.#call(this.#options.onEvent, { type: 'message', data, lastEventId: this.lastEventId });
+    this.#handlers.onEvent({ type: 'message', data, lastEventId: this.lastEventId });
   }
 
   #bomLength(text: string): number {
@@ -157,46 +149,18 @@ export class LineReader {
     if (this.#id !== undefined) {
       this.lastEventId = this.#id;
       this.#id = undefined;
-      this.#call(this.#options.onId, this.lastEventId);
+      this.#handlers.onId?.(this.lastEventId);
     }
     if (data !== undefined) {
       if (this.#moreData.length > 0) data += this.#moreData.take();
-      this.#call(this.#options.onEvent, { type: this.#type || 'message', data, lastEventId: this.lastEventId });
+      this.#handlers.onEvent({ type: this.#type || 'message', data, lastEventId: this.lastEventId });
     }
     this.#type = '';
     this.#blockLength = 0;
     this.isBetweenBlocks = true;
   }
 
-  /** Returns the value where the field is one of data. */
-  #readField(text: string, start: number, end: number, first: number): string | undefined {
-    const name = first === E ? 'event' : first === I ? 'id' : first === D ? 'data' : first === R ? 'retry' : '';
-    const colon = start + name.length;
-    if ((colon < end && text.charCodeAt(colon) !== COLON) || !text.startsWith(name, start)) return undefined;
-    const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
-    if (first === D) return value;
-    if (first === COLON) this.#call(this.#options.onComment, value);
-    else if (first === R) {
-      if (/^[0-9]+$/.test(value)) this.#call(this.#options.onRetry, Number(value));
-    } else {
-      this.#blockLength += value.length;
-      if (first === E) this.#type = value;
-      else this.#id = value;
-    }
-    return undefined;
-  }
-
   #refuseLonger(length: number): void {
-    if (!this.hasRoom(length)) {
-      refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${this.#maxEventBytes} bytes`, 'maxEventBytes');
-    }
-  }
-
-  #call<V>(handler: ((value: V) => void) | undefined, value: V): void {
-    try {
-      handler?.(value);
-    } catch (error) {
-      this.thrown ??= { error };
-    }
+    if (!this.hasRoom(length)) this.#refuse(this.#maxEventBytes);
   }
 }

@@ -31,7 +31,7 @@ const buffer = (
 const utf8Slice = buffer?.utf8Slice;
 const searching = buffer ?? Uint8Array.prototype;
 
-/** Turns bytes into text for a reader of lines, as fast as can be where there is Node's Buffer. */
+/** Turns the bytes of one stream into text for a reader of lines, as fast as can be where there is Node's Buffer. */
 export class TextReader {
   readonly #lines: LineReader;
   /** The bytes of the line that has not ended yet, behind those that have become text. */
@@ -49,15 +49,10 @@ export class TextReader {
     this.#lines = lines;
   }
 
-  /** Forgets the unfinished line. */
-  clear(): void {
-    this.#carried = this.#kept = 0;
-  }
-
   /**
    * Reads the complete lines, window by window, and carries what is left.
    *
-   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE`
+   * @throws what the reader of lines throws
    */
   read(bytes: Uint8Array): void {
     const { length } = bytes;

@@ -6,22 +6,16 @@ import type { LineReader } from './line-reader.ts';
  */
 const WINDOW = 750;
 
-/** Turns bytes into text for a reader of lines, in little code: browsers download it. */
+/** Turns the bytes of one stream into text for a reader of lines, in little code: browsers download it. */
 export class TextReader {
   readonly #lines: LineReader;
-  #decoder!: TextDecoder;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   constructor(lines: LineReader) {
     this.#lines = lines;
-    this.clear();
   }
 
-  /** Forgets the unfinished character. */
-  clear(): void {
-    this.#decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  }
-
-  /** @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
+  /** @throws what the reader of lines throws */
   read(bytes: Uint8Array): void {
     const text = this.#decoder.decode(bytes, { stream: true });
     // With one character that is not ASCII among them, all characters take two bytes
