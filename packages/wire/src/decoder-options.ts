@@ -1,9 +1,6 @@
 import { refuse } from './errors.ts';
 import type { EventMessage } from './event.ts';
 
-/** Keeps a stream that never ends a line, or never ends a block, from filling the memory: 16 MiB. */
-export const DEFAULT_MAX_EVENT_BYTES: number = 16 * 1024 * 1024;
-
 /** What a decoder takes besides the handler of its events. */
 export interface EventStreamOptions {
   /**

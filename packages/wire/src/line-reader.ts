@@ -1,5 +1,4 @@
-import { DEFAULT_MAX_EVENT_BYTES, type EventStreamDecoderOptions } from './decoder-options.ts';
-import { Rope } from './rope.ts';
+import type { EventStreamDecoderOptions } from './decoder-options.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -15,6 +14,12 @@ const BOM = 0xfeff;
 
 /** Behind the end of any string. */
 const NOWHERE = 0x3fff_ffff;
+
+/** So many characters are joined lazily before they are copied: a lazily joined piece takes up to 50 times its characters. */
+const LAZY_CHARACTERS = 4096;
+
+/** Keeps a stream that never ends a line, or never ends a block, from filling the memory: 16 MiB. */
+export const DEFAULT_MAX_EVENT_BYTES: number = 16 * 1024 * 1024;
 
 /** What the lines of one stream mean: reads text, and calls the handlers of a decoder for what it finds. */
 export class LineReader {
@@ -162,5 +167,30 @@ export class LineReader {
 
   #refuseLonger(length: number): void {
     if (!this.hasRoom(length)) this.#refuse(this.#maxEventBytes);
+  }
+}
+
+/** A text that grows piece by piece, in linear time and little more memory than its characters. */
+class Rope {
+  #whole = '';
+  #newest = '';
+
+  get length(): number {
+    return this.#whole.length + this.#newest.length;
+  }
+
+  add(piece: string): void {
+    const newest = this.#newest + piece;
+    const isLong = newest.length > LAZY_CHARACTERS;
+    // In V8 a joined string becomes a flat one when it is cut
+    if (isLong) this.#whole += this.#newest === '' ? piece : ` ${newest}`.slice(1);
+    this.#newest = isLong ? '' : newest;
+  }
+
+  /** Returns the text and lets go of it. */
+  take(): string {
+    const text = this.#whole + this.#newest;
+    this.#whole = this.#newest = '';
+    return text;
   }
 }

@@ -4,7 +4,7 @@ import type { LineReader } from './line-reader.ts';
  * Text is read in windows of at most so many bytes of memory, because a value that is cut out of a text keeps the whole text alive: 1,000
  * kept small events hold less than 1 MB, also where they came out of 60 MB.
  */
-const WINDOW = 750;
+const WINDOW = 600;
 
 /** Turns the bytes of one stream into text for a reader of lines, in little code: browsers download it. */
 export class TextReader {
