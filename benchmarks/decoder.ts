@@ -2,7 +2,8 @@
 //
 // Method: each row feeds the same byte stream, cut into chunks beforehand, to both in one process. A run goes through the
 // whole stream with a fresh decoder and counts events and characters, which must be equal. Runs alternate, ours then theirs,
-// so that heat, frequency and garbage of one fall on the other too; the row shows the median of each. Before measuring,
+// so that heat, frequency and garbage of one fall on the other too; the row shows the median of each, and the median of the ratios
+// of runs that follow each other, because a machine's speed changes from one second to the next. Before measuring,
 // every kind of input has gone through both, so no row profits from code that was compiled for it alone.
 
 import { pathToFileURL } from 'node:url';
@@ -68,14 +69,15 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
-function compare(chunks: Uint8Array[]): { ours: number; theirs: number } {
+function compare(chunks: Uint8Array[]): { ours: number; theirs: number; ratio: number } {
   const times = { ours: [] as number[], theirs: [] as number[] };
   const start = performance.now();
   while (times.ours.length < 3 || (performance.now() - start < MILLISECONDS_PER_ROW && times.ours.length < MAX_PAIRS)) {
     times.ours.push(milliseconds(ours, chunks));
     times.theirs.push(milliseconds(theirs, chunks));
   }
-  return { ours: median(times.ours), theirs: median(times.theirs) };
+  const ratios = times.ours.map((time, i) => (times.theirs[i] ?? NaN) / time);
+  return { ours: median(times.ours), theirs: median(times.theirs), ratio: median(ratios) };
 }
 
 /** Prints the table. Takes about half a minute. */
@@ -97,8 +99,8 @@ export async function run(): Promise<void> {
   for (const { name, size, bytes, chunks } of streams) {
     const time = compare(chunks);
     const speed = (ms: number) => Math.round(bytes / ms / 1_000).toLocaleString('en');
-    const ratio = (time.theirs / time.ours).toFixed(2);
-    console.log(`| ${name} | ${size.toLocaleString('en')} | ${speed(time.ours)} | ${speed(time.theirs)} | ${ratio} |`);
+    const [own, others, ratio] = [speed(time.ours), speed(time.theirs), time.ratio.toFixed(2)];
+    console.log(`| ${name} | ${size.toLocaleString('en')} | ${own} | ${others} | ${ratio} |`);
     // Lets what a row left behind be collected, and a runner breathe
     await new Promise((resolve) => setImmediate(resolve));
   }
