@@ -169,7 +169,7 @@ export function connect(plan: ConnectionPlan): Connection {
           },
         },
         (limit) => {
-          throw Object.assign(new Error(`an event has more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
+          throw Object.assign(new Error(`found an event of more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
         },
       );
       const text = new TextReader(lines);
@@ -178,8 +178,10 @@ export function connect(plan: ConnectionPlan): Connection {
         const chunk = (await reader?.read())?.value;
         if (signal.aborted) return;
         if (!chunk) return fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended', stayedUp });
-        if (!ArrayBuffer.isView(chunk))
+        // Not instanceof: a chunk may come from another realm
+        if (chunk.BYTES_PER_ELEMENT !== 1) {
           throw new TypeError(`found a body of ${typeof chunk}s, allowed are Uint8Arrays`);
+        }
         text.read(chunk);
       }
     } catch (cause) {

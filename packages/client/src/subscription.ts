@@ -16,7 +16,7 @@ import { readLastEventId, readOptions, type SubscriptionSettings } from './subsc
  * any number of reconnects. While the consumer is busy, a bounded number of events waits and the rest stays with the
  * server. Leaving the loop closes the subscription.
  */
-export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>, AsyncDisposable {
+export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>, Disposable, AsyncDisposable {
   [Symbol.asyncIterator](): AsyncIterator<Item, undefined>;
   readonly state: SubscriptionState;
   /**
@@ -167,6 +167,7 @@ function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
     reconnect: () => feed?.reconnect(),
     close,
     [Symbol.asyncIterator]: () => iterator,
+    [Symbol.dispose]: close,
     [Symbol.asyncDispose]: async () => void (await leave()),
   };
 }

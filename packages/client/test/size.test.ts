@@ -7,8 +7,8 @@ const BUDGETS = [
   { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 1_845, aim: 1_500 },
   { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_725, aim: 3_500 },
   { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_735, aim: 3_500 },
-  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_370, aim: 7_000 },
-  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_140, aim: 7_000 },
+  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_385, aim: 7_000 },
+  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_150, aim: 7_000 },
 ] as const;
 
 /** What is fetched besides where `shared` is asked for, and only there. */

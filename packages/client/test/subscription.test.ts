@@ -115,7 +115,11 @@ describe('the iteration', () => {
     request.open();
     request.send(`data: ${'x'.repeat(100)}\n\n`);
     const error = await failureOf(events.next());
-    expect(error).toMatchObject({ code: 'ERR_EVENT_TOO_LARGE', cause: { code: 'ERR_EVENT_TOO_LARGE' } });
+    expect(error).toMatchObject({
+      code: 'ERR_EVENT_TOO_LARGE',
+      message: `could not listen to ${URL}: found an event of more than 10 bytes`,
+      cause: { code: 'ERR_EVENT_TOO_LARGE' },
+    });
   });
 
   test('throws for a body that does not give bytes', async () => {
@@ -491,6 +495,23 @@ describe('closing', () => {
     expect(await waiting[0]).toMatchObject({ done: false });
     expect(await waiting[1]).toEqual({ done: true, value: undefined });
     expect(states.map(({ phase }) => phase)).toEqual(['open', 'closed']);
+  });
+
+  test.each(['using', 'await using'])('is what the end of a block does with %s', async (declaration) => {
+    const { server, clock, subscription, events } = start();
+    const request = await server.request(0);
+    request.open();
+    await settle();
+    if (declaration === 'using') {
+      using listening = subscription;
+      expect(listening.state.phase).toBe('open');
+    } else {
+      await using listening = subscription;
+      expect(listening.state.phase).toBe('open');
+    }
+    expect(request.init.signal.aborted).toBe(true);
+    expect(clock.pending).toBe(0);
+    expect(await events.next()).toEqual({ done: true, value: undefined });
   });
 
   test('while waiting ends the wait', async () => {
