@@ -1,7 +1,7 @@
 // A hub on disk. The argument is its data folder.
 
 import { createServer, Hub } from '@tidings/hub';
-import { LmdbLog } from '@tidings/hub/lmdb';
+import { LmdbLog } from '@tidings/lmdb';
 import { serve } from './commands.ts';
 
 const log = await LmdbLog.open({ path: process.argv[2] ?? '' });

@@ -2,7 +2,7 @@
 
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { LmdbLog } from '@tidings/hub/lmdb';
+import { LmdbLog } from '@tidings/lmdb';
 import { closedLoop } from '../load/closed-loop.ts';
 import { DATA } from '../parts/event-data.ts';
 import { cpuMicroseconds, obey } from './commands.ts';

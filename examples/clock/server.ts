@@ -1,4 +1,4 @@
-import { EVENT_STREAM_HEADERS, SharedChunk } from '@tidings/server';
+import { EVENT_STREAM_HEADERS, SharedChunk } from '@tidings/server/live';
 import { startResponse } from '@tidings/server/node';
 import { encodeEvent } from '@tidings/wire';
 import type { Answer, Example } from '../site/example.ts';

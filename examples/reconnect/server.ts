@@ -1,4 +1,5 @@
-import { Channel, EVENT_STREAM_HEADERS, SharedChunk } from '@tidings/server';
+import { Channel } from '@tidings/server';
+import { EVENT_STREAM_HEADERS, SharedChunk } from '@tidings/server/live';
 import { eventStream, respond, startResponse } from '@tidings/server/node';
 import { setTimeout } from 'node:timers/promises';
 import type { EventFields } from '@tidings/wire';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { checkBinding, createServer, Hub, HubError, MemoryLog } from '@tidings/hub';
-import { LmdbLog } from '@tidings/hub/lmdb';
+import { LmdbError, LmdbLog } from '@tidings/lmdb';
 import { destination, pino } from 'pino';
 import { announce, type Anonymous, type Retention } from './announcement.ts';
 import { bind, tryBinding } from './binding.ts';
@@ -49,7 +49,7 @@ export async function serve(options: Serve): Promise<void> {
   try {
     await run(options);
   } catch (error) {
-    throw error instanceof HubError ? explain(error) : error;
+    throw error instanceof HubError || error instanceof LmdbError ? explain(error) : error;
   }
 }
 
@@ -94,7 +94,7 @@ function checkKeyless(anonymous: Anonymous): void {
   );
 }
 
-function explain(error: HubError): CliError {
+function explain(error: HubError | LmdbError): CliError {
   const { message, code } = error;
   switch (code) {
     case 'ERR_INVALID_OPTION':

@@ -1,5 +1,5 @@
 import type { ClientErrorCode, FailureCode } from './error-codes.ts';
-import type { SchemaIssue } from './schema.ts';
+import type { SchemaIssue } from './subscription/schema.ts';
 
 /** What becomes of it the properties of an error. */
 interface ErrorFields {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createAlarm } from '../dist/alarm.js';
+import { createAlarm } from '../dist/platform/alarm.js';
 import { FakeClock } from './fake-clock.ts';
 
 const HOUR = 3_600_000;

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fullJitter } from '../dist/backoff.js';
-import * as State from '../dist/connection-state.js';
-import type { Failure } from '../dist/failure.js';
+import { fullJitter } from '../dist/connection/backoff.js';
+import * as State from '../dist/connection/connection-state.js';
+import type { Failure } from '../dist/connection/failure.js';
 
 const { CLOSED, CONNECTING, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
 const LOST: Failure = { code: 'ERR_NETWORK', message: 'it broke' };

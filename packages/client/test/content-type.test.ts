@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isEventStream } from '../dist/content-type.js';
+import { isEventStream } from '../dist/connection/content-type.js';
 
 test.each([
   ['text/event-stream', true],

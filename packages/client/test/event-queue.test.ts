@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createQueue } from '../dist/event-queue.js';
+import { createQueue } from '../dist/subscription/event-queue.js';
 
 const event = (number: number) => ({ type: 'message', data: `${number}`, lastEventId: '' });
 

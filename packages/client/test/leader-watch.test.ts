@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { watchLeader } from '../dist/leader-watch.js';
+import { watchLeader } from '../dist/shared/leader-watch.js';
 import { FakeClock } from './fake-clock.ts';
 
 const MINUTE = 60_000;

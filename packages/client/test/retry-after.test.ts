@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readRetryAfter } from '../dist/retry-after.js';
+import { readRetryAfter } from '../dist/connection/retry-after.js';
 
 const NOW = Date.parse('Sun, 06 Nov 1994 08:49:00 GMT');
 

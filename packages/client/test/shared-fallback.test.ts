@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { settle } from './scripted-fetch.ts';
 import { start } from './subscription-harness.ts';
 
-vi.mock('../dist/shared-feed.js', () => {
+vi.mock('../dist/shared/shared-feed.js', () => {
   throw new Error('it cannot be fetched');
 });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_REMEMBERED_EVENTS } from '../dist/shared-log.js';
+import { MAX_REMEMBERED_EVENTS } from '../dist/shared/shared-log.js';
 import {
   lead,
   type Leader,
@@ -12,7 +12,7 @@ import {
   startLeader,
   startListener,
   welcome,
-} from '../dist/shared-state.js';
+} from '../dist/shared/shared-state.js';
 
 /** A connection to a server whose n-th event has the id n. */
 class Line {

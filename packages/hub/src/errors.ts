@@ -2,12 +2,6 @@
 export type HubErrorCode =
   /** An option is missing, of the wrong type or out of range. */
   | 'ERR_INVALID_OPTION'
-  /** The data folder cannot be created, read or written. */
-  | 'ERR_DATA_FOLDER'
-  /** Another hub has the data folder open. */
-  | 'ERR_DATA_IN_USE'
-  /** The data folder was written by a version with another format. */
-  | 'ERR_DATA_FORMAT'
   /** A hub without a key may listen on loopback addresses only. */
   | 'ERR_NOT_LOOPBACK';
 

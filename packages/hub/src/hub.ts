@@ -1,29 +1,28 @@
+import type { EventStreamHandle } from '@tidings/server';
 import {
   bodySink,
   checkCompression,
   codedStream,
   EVENT_STREAM_HEADERS,
   FanOut,
-  formatCursor,
   joinHeaders,
   negotiateCoding,
   pump,
   type CodedHead,
-  type EventLog,
-  type EventStreamHandle,
   type Sink,
-} from '@tidings/server';
+} from '@tidings/server/live';
+import { formatCursor, type EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
-import { Access, type AccessOptions, type Rights } from './access.ts';
-import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './exchange.ts';
-import { fromRequest } from './fetch-request.ts';
+import { Access, type AccessOptions, type Rights } from './access/access.ts';
+import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './http/request.ts';
+import { fromRequest } from './http/fetch-request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
-import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
+import { hasMatchers, listenToMatches, listenToTopic } from './faces/topics/listen.ts';
 import { ListenerCount } from './listener-count.ts';
-import { Problem, problemOf } from './problem.ts';
-import { publish } from './publish.ts';
-import { TopicList } from './topic-list.ts';
-import { topicOfPath } from './topic.ts';
+import { Problem, problemOf } from './http/problem.ts';
+import { publish } from './faces/topics/publish.ts';
+import { TopicList } from './faces/topics/directory.ts';
+import { topicOfPath } from './faces/topics/topic.ts';
 
 export interface HubOptions extends AccessOptions {
   /** Where the events are kept. The hub closes it when it is closed. */

@@ -1,8 +1,8 @@
-export { MemoryLog, type MemoryLogOptions } from '@tidings/server';
-export { checkBinding, type AccessOptions, type AnonymousAccess, type Rights } from './access.ts';
+export { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
+export { checkBinding, type AccessOptions, type AnonymousAccess, type Rights } from './access/access.ts';
 export { HubError, type HubErrorCode } from './errors.ts';
-export type { Answer, HubRequest } from './exchange.ts';
+export type { Answer, HubRequest } from './http/request.ts';
 export { Hub, type HubOptions } from './hub.ts';
 export type { HubLimits } from './limits.ts';
-export { createServer } from './node-server.ts';
-export { PROBLEMS, type ProblemName } from './problem.ts';
+export { createServer } from './node/server.ts';
+export { PROBLEMS, type ProblemName } from './http/problem.ts';

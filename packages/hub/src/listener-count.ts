@@ -1,5 +1,5 @@
 import type { HubLimits } from './limits.ts';
-import { Problem } from './problem.ts';
+import { Problem } from './http/problem.ts';
 
 /** How many streams are open, in all and for each address (PROTOCOL §11). */
 export class ListenerCount {

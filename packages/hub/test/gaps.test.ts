@@ -1,4 +1,4 @@
-import { LmdbLog } from '@tidings/hub/lmdb';
+import { LmdbLog } from '@tidings/lmdb';
 import { describe, expect, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { startHub, temporaryFolder, type TestHub } from './test-hub.ts';

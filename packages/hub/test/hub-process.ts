@@ -1,8 +1,8 @@
 // A hub in a process of its own, for tests that kill it, fill its disk or watch its memory.
 // hub-process.ts <data folder> [JSON of retention]: prints `open <port>`, or the code of what stopped it. Answers 'memory' over IPC.
 import type { AddressInfo } from 'node:net';
-import { createServer, Hub, HubError } from '@tidings/hub';
-import { LmdbLog } from '@tidings/hub/lmdb';
+import { createServer, Hub } from '@tidings/hub';
+import { LmdbError, LmdbLog } from '@tidings/lmdb';
 
 const [path = '', retention = '{}'] = process.argv.slice(2);
 
@@ -13,7 +13,7 @@ try {
     process.stdout.write(`open ${(server.address() as AddressInfo).port}\n`);
   });
 } catch (error) {
-  if (!(error instanceof HubError)) throw error;
+  if (!(error instanceof LmdbError)) throw error;
   process.stdout.write(`${error.code}\n`);
 }
 

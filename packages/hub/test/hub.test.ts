@@ -1,8 +1,8 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import * as hubPackage from '@tidings/hub';
 import { Hub, MemoryLog } from '@tidings/hub';
-import * as lmdbPackage from '@tidings/hub/lmdb';
-import * as testingPackage from '@tidings/hub/testing';
+import * as lmdbPackage from '@tidings/lmdb';
+import * as testingPackage from '@tidings/server/log/testing';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createServer, Hub, HubError, MemoryLog, PROBLEMS, type ProblemName } from '@tidings/hub';
-import { ServerError, type EventLog } from '@tidings/server';
+import { ServerError } from '@tidings/server';
+import type { EventLog } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { ask, problemOf, startHub, type Reply } from './test-hub.ts';

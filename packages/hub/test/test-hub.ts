@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createServer, Hub, type HubOptions } from '@tidings/hub';
-import { LmdbLog, type LmdbLogOptions } from '@tidings/hub/lmdb';
+import { LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
 import { onTestFinished } from 'vitest';
 
 /** A new folder for the length of one test. */

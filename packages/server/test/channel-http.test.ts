@@ -1,4 +1,5 @@
-import { Channel, MemoryLog, type ChannelOptions } from '@tidings/server';
+import { Channel, type ChannelOptions } from '@tidings/server';
+import { MemoryLog } from '@tidings/server/log';
 import { respond } from '@tidings/server/node';
 import { describe, expect, test } from 'vitest';
 import { dataOf, listen, requestHead, untilData } from './channel-rig.ts';

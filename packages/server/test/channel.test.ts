@@ -1,4 +1,5 @@
-import { Channel, MemoryLog, ServerError, type ChannelOptions } from '@tidings/server';
+import { Channel, ServerError, type ChannelOptions } from '@tidings/server';
+import { MemoryLog } from '@tidings/server/log';
 import { respond } from '@tidings/server/node';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import type { Socket } from 'node:net';

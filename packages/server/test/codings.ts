@@ -1,6 +1,6 @@
 import { constants, createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Duplex } from 'node:stream';
-import { chooseCoding, type ContentCoding } from '../src/content-coding.ts';
+import { chooseCoding, type ContentCoding } from '../src/coding/content-coding.ts';
 
 /** A content coding, and how Node's zlib decodes it. */
 export interface DecodedCoding {

@@ -1,4 +1,4 @@
-import { EVENT_STREAM_HEADERS } from '@tidings/server';
+import { EVENT_STREAM_HEADERS } from '@tidings/server/live';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CODINGS, withoutBlankLines } from './codings.ts';
 import { ALLOWED_ORIGIN, CODED_EVENTS, FLOOD_BYTES } from './conformance-app.ts';

@@ -1,8 +1,8 @@
-import { SharedChunk } from '@tidings/server';
+import { SharedChunk } from '@tidings/server/live';
 import { describe, expect, test } from 'vitest';
-import { CodedSink } from '../src/coded-sink.ts';
-import { CohortCoder } from '../src/cohort-coder.ts';
-import type { ContentCoding } from '../src/content-coding.ts';
+import { CodedSink } from '../src/coding/coded-sink.ts';
+import { CohortCoder } from '../src/coding/cohort-coder.ts';
+import type { ContentCoding } from '../src/coding/content-coding.ts';
 import { CODINGS, withoutBlankLines } from './codings.ts';
 import { FakeSink } from './model/fake-sink.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { findStart, HEARTBEAT_TYPE, parseCursor, type View } from '@tidings/server';
+import { findStart, HEARTBEAT_TYPE, type View } from '@tidings/server/live';
+import { parseCursor } from '@tidings/server/log';
 import { EventStreamDecoder } from '@tidings/wire';
 import { describe, expect, test } from 'vitest';
 import { CODINGS, withoutBlankLines } from './codings.ts';
@@ -30,7 +31,7 @@ const step = fc.oneof(
 interface Listening {
   readonly sink: FakeSink;
   readonly after: number;
-  readonly subscriber: NonNullable<ReturnType<Rig['fanOut']['subscribe']>>;
+  readonly listener: NonNullable<ReturnType<Rig['fanOut']['subscribe']>>;
 }
 
 /** Checks that a listener got every event behind where it began, once and in order. */
@@ -122,7 +123,7 @@ describe.each(CODINGS)('in $name', ({ coding, ...decoding }) => {
           const request = next.choice === 0 ? {} : { lastEventId: `e.${after}` };
           const start = await findStart(rig.log, CODED.selection, request);
           const sink = new FakeSink(100);
-          listeners[next.who] = { sink, after, subscriber: rig.fanOut.subscribe(sink, CODED, start)! };
+          listeners[next.who] = { sink, after, listener: rig.fanOut.subscribe(sink, CODED, start)! };
         } else if (!('who' in next)) {
           if (next.type === 'tick') await rig.tick();
           else {
@@ -130,13 +131,13 @@ describe.each(CODINGS)('in $name', ({ coding, ...decoding }) => {
             rig.fanOut.sweep();
           }
         } else {
-          const listener = listeners[next.who];
-          if (!listener) continue;
-          const { sink, subscriber } = listener;
+          const listening = listeners[next.who];
+          if (!listening) continue;
+          const { sink, listener } = listening;
           if (next.type === 'take') sink.take(next.count);
           else if (next.type === 'take all') sink.take();
-          else if (next.type === 'hold') rig.fanOut.hold(subscriber);
-          else if (next.type === 'release') rig.fanOut.release(subscriber, { ...CODED });
+          else if (next.type === 'hold') rig.fanOut.hold(listener);
+          else if (next.type === 'release') rig.fanOut.release(listener, { ...CODED });
           else {
             sink.leave();
             listeners[next.who] = undefined;
@@ -144,7 +145,7 @@ describe.each(CODINGS)('in $name', ({ coding, ...decoding }) => {
         }
         await settled();
       }
-      for (const listener of listeners) if (listener) rig.fanOut.release(listener.subscriber, { ...CODED });
+      for (const listening of listeners) if (listening) rig.fanOut.release(listening.listener, { ...CODED });
       for (let round = 0; round < 200; round += 1) {
         await rig.tick();
         for (const listener of listeners) listener?.sink.take();

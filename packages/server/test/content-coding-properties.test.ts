@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { SharedChunk } from '@tidings/server';
+import { SharedChunk } from '@tidings/server/live';
 import { describe, test } from 'vitest';
-import { CodedSink, codedStream } from '../src/coded-sink.ts';
-import { CohortCoder } from '../src/cohort-coder.ts';
-import { append, NOTHING, type PlainTotal } from '../src/plain-total.ts';
+import { CodedSink, codedStream } from '../src/coding/coded-sink.ts';
+import { CohortCoder } from '../src/coding/cohort-coder.ts';
+import { append, NOTHING, type PlainTotal } from '../src/coding/plain-total.ts';
 import { CODINGS, type DecodedCoding } from './codings.ts';
 import { FakeSink } from './model/fake-sink.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { chooseCoding, codedHeaders } from '../src/content-coding.ts';
+import { chooseCoding, codedHeaders } from '../src/coding/content-coding.ts';
 
 describe('the coding of a stream', () => {
   test.each([

@@ -1,4 +1,4 @@
-import { SharedChunk, type Sink } from '@tidings/server';
+import { SharedChunk, type Sink } from '@tidings/server/live';
 import { createServer as createStreamServer, startResponse } from '@tidings/server/node';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { handleOf, writeDirectly } from '../src/direct-write.ts';
+import { handleOf, writeDirectly } from '../src/sink/direct-write.ts';
 import { makeCertificate } from './certificate.ts';
 import { until } from './test-server.ts';
 

@@ -1,4 +1,5 @@
-import { bodySink, Channel, eventStream, ServerError, SharedChunk, type EventStreamSource } from '@tidings/server';
+import { Channel, eventStream, ServerError, type EventStreamSource } from '@tidings/server';
+import { bodySink, SharedChunk } from '@tidings/server/live';
 import { decodeEventStream, type EventFields } from '@tidings/wire';
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';

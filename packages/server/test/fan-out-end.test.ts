@@ -1,4 +1,6 @@
-import { FanOut, MemoryLog, ServerError, type FanOutOptions } from '@tidings/server';
+import { ServerError } from '@tidings/server';
+import { FanOut, type FanOutOptions } from '@tidings/server/live';
+import { MemoryLog } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
 

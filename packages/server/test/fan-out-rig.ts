@@ -1,13 +1,5 @@
-import {
-  FanOut,
-  findStart,
-  MemoryLog,
-  type EventLog,
-  type FanOutOptions,
-  type LogRetention,
-  type StartRequest,
-  type View,
-} from '@tidings/server';
+import { FanOut, findStart, type FanOutOptions, type StartRequest, type View } from '@tidings/server/live';
+import { MemoryLog, type EventLog, type LogRetention } from '@tidings/server/log';
 import { FakeSink } from './model/fake-sink.ts';
 
 export const VIEW: View = { key: 'a', selection: { topics: ['a'], private: false } };

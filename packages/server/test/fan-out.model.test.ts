@@ -1,4 +1,5 @@
-import { FanOut, MemoryLog, type LogRetention, type NewEvent, type StartRequest } from '@tidings/server';
+import { FanOut, type StartRequest } from '@tidings/server/live';
+import { MemoryLog, type LogRetention, type NewEvent } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'vitest';

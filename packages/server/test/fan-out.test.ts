@@ -1,9 +1,10 @@
-import type { EventLog, LogEntry, MemoryLog, View } from '@tidings/server';
+import type { View } from '@tidings/server/live';
+import type { EventLog, LogEntry, MemoryLog } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
 
 describe('a tick', () => {
-  test('is one write for each subscriber, however many events it holds', async () => {
+  test('is one write for each listener, however many events it holds', async () => {
     const rig = new Rig();
     const sinks = [await rig.listen(), await rig.listen()];
     await rig.publish('a', '1', '2', '3');

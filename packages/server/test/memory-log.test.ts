@@ -1,5 +1,6 @@
-import { KEY_LIFETIME_MS, MemoryLog, ServerError, type LogRetention, type NewEvent } from '@tidings/server';
-import { eventLogContract } from '@tidings/server/testing';
+import { ServerError } from '@tidings/server';
+import { KEY_LIFETIME_MS, MemoryLog, type LogRetention, type NewEvent } from '@tidings/server/log';
+import { eventLogContract } from '@tidings/server/log/testing';
 import { describe, expect, test } from 'vitest';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };

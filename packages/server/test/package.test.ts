@@ -4,7 +4,7 @@ import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
-import * as testing from '@tidings/server/testing';
+import * as testing from '@tidings/server/log/testing';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -194,7 +194,7 @@ describe('the README', () => {
   });
 
   test('has every diagnostics name', () => {
-    const source = readFileSync(join(FOLDER, 'src/channel-diagnostics.ts'), 'utf8');
+    const source = readFileSync(join(FOLDER, 'src/channel/channel-diagnostics.ts'), 'utf8');
     const names = [...source.matchAll(/open\('(\w+)'\)/g)].map(([, name]) => name!);
     expect(names.length).toBeGreaterThan(8);
     expect(names.filter((name) => !README.includes(`| \`tidings:channel:${name}\` |`))).toEqual([]);

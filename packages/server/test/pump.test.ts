@@ -1,4 +1,5 @@
-import { pump, type EventStreamHandle, type SharedChunk, type Sink } from '@tidings/server';
+import type { EventStreamHandle } from '@tidings/server';
+import { pump, type SharedChunk, type Sink } from '@tidings/server/live';
 import { decodeEventStream, type EventFields } from '@tidings/wire';
 import { describe, expect, test } from 'vitest';
 import { deferred } from './deferred.ts';

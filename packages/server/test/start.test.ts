@@ -1,12 +1,5 @@
-import {
-  findStart,
-  formatCursor,
-  MemoryLog,
-  newEpoch,
-  parseCursor,
-  type Start,
-  type StartRequest,
-} from '@tidings/server';
+import { findStart, type Start, type StartRequest } from '@tidings/server/live';
+import { formatCursor, MemoryLog, newEpoch, parseCursor } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 
 const SELECTION = { topics: ['a'], private: false };

@@ -1,4 +1,4 @@
-import { TrimLedger, type Selection } from '@tidings/server';
+import { TrimLedger, type Selection } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 
 function note(ledger: TrimLedger, seq: number, topic: string, isPrivate = false): readonly string[] {

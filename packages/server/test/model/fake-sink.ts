@@ -1,4 +1,4 @@
-import type { SharedChunk, Sink } from '@tidings/server';
+import type { SharedChunk, Sink } from '@tidings/server/live';
 
 /** When a sink says that it has drained: when all has been taken, as a socket does, or once there is room, as a body does. */
 export type DrainMode = 'empty' | 'room';

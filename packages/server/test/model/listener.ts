@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import {
   EARLIEST,
   findStart,
-  parseCursor,
   type FanOut,
   type StartRequest,
-  type Subscriber,
+  type Listener as ServedListener,
   type View,
-} from '@tidings/server';
+} from '@tidings/server/live';
+import { parseCursor } from '@tidings/server/log';
 import { EventStreamDecoder } from '@tidings/wire';
 import { FakeSink, type DrainMode } from './fake-sink.ts';
 import type { Published } from './published.ts';
@@ -34,7 +34,7 @@ export class Listener {
   connecting = false;
   readonly #world: World;
   readonly #request: StartRequest;
-  #subscriber: Subscriber | undefined;
+  #listener: ServedListener | undefined;
   #held = false;
   #left = 0;
   #lastEventId = '';
@@ -65,7 +65,7 @@ export class Listener {
           this.#written(check, bytes),
         );
         // Each listener comes with a view of its own, as requests do; the key makes them one cohort.
-        this.#subscriber = fanOut.subscribe(this.sink, this.#ownView(), start);
+        this.#listener = fanOut.subscribe(this.sink, this.#ownView(), start);
       },
       (error: unknown) => failures.push(error as Error),
     );
@@ -81,14 +81,14 @@ export class Listener {
 
   /** Its rights are not known for a while: it may not be written to. */
   hold(): void {
-    if (!this.#subscriber || !this.sink) return;
-    this.#world.fanOut.hold(this.#subscriber);
+    if (!this.#listener || !this.sink) return;
+    this.#world.fanOut.hold(this.#listener);
     this.#held = true;
   }
 
   release(): void {
     this.#held = false;
-    if (this.#subscriber) this.#world.fanOut.release(this.#subscriber, this.#ownView());
+    if (this.#listener) this.#world.fanOut.release(this.#listener, this.#ownView());
   }
 
   leave(): void {
@@ -97,7 +97,7 @@ export class Listener {
     this.check = undefined;
     this.sink?.leave();
     this.sink = undefined;
-    this.#subscriber = undefined;
+    this.#listener = undefined;
     this.#held = false;
   }
 

@@ -1,4 +1,4 @@
-import type { LogRetention, NewEvent, Selection } from '@tidings/server';
+import type { LogRetention, NewEvent, Selection } from '@tidings/server/log';
 
 /** An event as the model remembers it. */
 export interface PublishedEvent {

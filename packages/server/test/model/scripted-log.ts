@@ -10,7 +10,7 @@ import type {
   ReadRequest,
   Selection,
   TopicSummary,
-} from '@tidings/server';
+} from '@tidings/server/log';
 import type { Published } from './published.ts';
 
 /** When a read looks at the log: at the call and answered at once, at the call and answered later, or when it is answered. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { GAP_TYPE, HEARTBEAT_TYPE, parseCursor, type LogEntry, type Selection, type View } from '@tidings/server';
+import { GAP_TYPE, HEARTBEAT_TYPE, type View } from '@tidings/server/live';
+import { parseCursor, type LogEntry, type Selection } from '@tidings/server/log';
 import { EventStreamDecoder, type EventMessage } from '@tidings/wire';
 import type { Published, PublishedEvent } from './published.ts';
 import type { ReadRecord, ScriptedLog } from './scripted-log.ts';

@@ -1,0 +1,28 @@
+import type { RequestBody } from '../connection/request-body.ts';
+
+/** What is asked for, once per try. A part of the platform's `RequestInit`. */
+export interface FetchInit {
+  method: string;
+  /** Names in lower case. Values are byte strings: one character per byte. */
+  headers: Record<string, string>;
+  body?: RequestBody;
+  credentials: 'same-origin' | 'include';
+  cache: 'no-store';
+  signal: AbortSignal;
+}
+
+/** What is used of a response. The platform's `Response` has all of it. */
+export interface FetchResponse {
+  readonly status: number;
+  /** The final URL, after redirects. */
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
+/**
+ * Makes a request: the platform's `fetch`, or anything that behaves like it. It must follow redirects, settle once the
+ * head of the response is there, hand over the body as it arrives, and give both up when the signal aborts.
+ */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;

@@ -1,1 +1,0 @@
-export { LmdbLog, type LmdbLogOptions } from './lmdb-log.ts';

@@ -1,1 +1,0 @@
-export { eventLogContract, type LogFactory, type LogHarness } from '@tidings/server/testing';

@@ -1,0 +1,21 @@
+/** The codes of {@link LmdbError}. */
+export type LmdbErrorCode =
+  /** An option is missing, of the wrong type or out of range. */
+  | 'ERR_INVALID_OPTION'
+  /** The data folder cannot be created, read or written. */
+  | 'ERR_DATA_FOLDER'
+  /** Another log has the data folder open. */
+  | 'ERR_DATA_IN_USE'
+  /** The data folder was written by a version with another format. */
+  | 'ERR_DATA_FORMAT';
+
+/** The error of a log that cannot be opened. `code` is stable, `message` is a sentence for the person who started it. */
+export class LmdbError extends Error {
+  override readonly name = 'LmdbError';
+  readonly code: LmdbErrorCode;
+
+  constructor(code: LmdbErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

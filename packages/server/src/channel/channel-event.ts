@@ -1,0 +1,46 @@
+import { EventStreamDecoder } from '@tidings/wire';
+import type { LogEntry } from '../log/event-log.ts';
+
+/** An event as a filter sees it. */
+export interface ChannelEvent {
+  /** `message` where the publisher gave none. */
+  readonly type: string;
+  readonly data: string;
+  readonly id: string;
+}
+
+// Guard the memory against a long history that is replayed through filters: what was read is forgotten when this much is remembered.
+const MAX_EVENTS = 1024;
+const MAX_BYTES = 1024 * 1024;
+
+/** Reads the events out of a log's entries, each once, however many filters look at it. */
+export class EventReader {
+  readonly #events = new Map<LogEntry, ChannelEvent>();
+  #bytes = 0;
+
+  read(entry: LogEntry): ChannelEvent {
+    const known = this.#events.get(entry);
+    if (known) return known;
+    const event = readEvent(entry);
+    if (this.#events.size === MAX_EVENTS || this.#bytes + entry.frame.length > MAX_BYTES) {
+      this.#events.clear();
+      this.#bytes = 0;
+    }
+    this.#events.set(entry, event);
+    this.#bytes += entry.frame.length;
+    return event;
+  }
+}
+
+function readEvent({ id, frame }: LogEntry): ChannelEvent {
+  let event: ChannelEvent | undefined;
+  const decoder = new EventStreamDecoder({
+    maxEventBytes: frame.length + 1,
+    onEvent: ({ type, data }) => {
+      event = { type, data, id };
+    },
+  });
+  decoder.write(frame);
+  if (!event) throw new Error(`The log's entry ${id} holds no event`);
+  return event;
+}

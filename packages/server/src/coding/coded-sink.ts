@@ -1,0 +1,147 @@
+import { CohortCoder } from './cohort-coder.ts';
+import type { ContentCoding } from './content-coding.ts';
+import { append, NOTHING, type PlainTotal } from './plain-total.ts';
+import { SharedChunk } from '../sink/shared-chunk.ts';
+import type { Sink } from '../sink/sink.ts';
+
+const NO_HISTORY = new Uint8Array();
+
+/** What is coded for a listener alone can be the same for others, such as a page of the log that many are sent. */
+const codedAlone = new WeakMap<ContentCoding, WeakMap<SharedChunk, SharedChunk>>();
+
+/**
+ * A sink that codes what is written to it. It is written to in plain, as every sink is. What its cohort is sent is coded by the
+ * cohort; anything else it codes alone, and refers to nothing before.
+ */
+export class CodedSink implements Sink {
+  readonly #inner: Sink;
+  readonly #coding: ContentCoding;
+  #begun = false;
+  #ended = false;
+  /** What was sent before the run of the cohort's ticks that lies between `#from` and `#to`. */
+  #own: PlainTotal = NOTHING;
+  #from: PlainTotal | undefined;
+  #to: PlainTotal | undefined;
+  #cohort: CohortCoder | undefined;
+  /** Where in the cohort's bytes the history begins that this listener has; undefined until the next tick. */
+  #since: number | undefined;
+
+  constructor(inner: Sink, coding: ContentCoding) {
+    this.#inner = inner;
+    this.#coding = coding;
+  }
+
+  /** Coded bytes that the transport has not taken. */
+  get backlog(): number {
+    return this.#inner.backlog;
+  }
+
+  get needsDrain(): boolean {
+    return this.#inner.needsDrain;
+  }
+
+  get onDrain(): () => void {
+    return this.#inner.onDrain;
+  }
+
+  set onDrain(listener: () => void) {
+    this.#inner.onDrain = listener;
+  }
+
+  get onClose(): () => void {
+    return this.#inner.onClose;
+  }
+
+  set onClose(listener: () => void) {
+    this.#inner.onClose = listener;
+  }
+
+  /** From now on the cohort's ticks are written to this sink, each of them, until something of them is left out: then it joins anew. */
+  join(cohort: CohortCoder): void {
+    this.#endRun();
+    this.#cohort = cohort;
+    this.#since = undefined;
+  }
+
+  write(chunk: SharedChunk): void {
+    if (this.#ended) return;
+    const tick = this.#cohort?.tick;
+    if (this.#cohort && tick?.plain === chunk) {
+      this.#from ??= tick.before;
+      this.#to = tick.after;
+      this.#since ??= this.#cohort.join();
+      this.#send(this.#cohort.coded(tick, this.#since));
+    } else this.#writeAlone(chunk);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#endRun();
+    this.#send(new SharedChunk(this.#coding.end(this.#own)));
+    this.#ended = true;
+    this.#inner.end();
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#inner.destroy();
+  }
+
+  #writeAlone(chunk: SharedChunk): void {
+    this.#endRun();
+    const { crc, length } = this.#own;
+    this.#own = { crc: this.#coding.checksum(chunk.bytes, crc), length: length + chunk.bytes.length };
+    // What the cohort was sent before lies further back for this listener now.
+    this.#since = undefined;
+    this.#send(this.#codeAlone(chunk));
+  }
+
+  #codeAlone(chunk: SharedChunk): SharedChunk {
+    let known = codedAlone.get(this.#coding);
+    if (!known) codedAlone.set(this.#coding, (known = new WeakMap()));
+    let coded = known.get(chunk);
+    if (!coded) {
+      coded = new SharedChunk(this.#coding.code(chunk.bytes, NO_HISTORY));
+      known.set(chunk, coded);
+    }
+    return coded;
+  }
+
+  #send(coded: SharedChunk): void {
+    this.#inner.write(this.#begun ? coded : SharedChunk.fromFrames([this.#coding.head, coded.bytes]));
+    this.#begun = true;
+  }
+
+  #endRun(): void {
+    if (this.#from && this.#to) this.#own = append(this.#own, this.#from, this.#to);
+    this.#from = undefined;
+    this.#to = undefined;
+  }
+}
+
+/** A sink for one response of its own: what is written may refer to what was written before. */
+class CodedStreamSink extends CodedSink {
+  readonly #coder: CohortCoder;
+
+  constructor(inner: Sink, coding: ContentCoding) {
+    super(inner, coding);
+    this.#coder = new CohortCoder(coding);
+    this.join(this.#coder);
+  }
+
+  override write(chunk: SharedChunk): void {
+    this.#coder.begin(chunk);
+    super.write(chunk);
+    this.#coder.end();
+  }
+}
+
+/** The sink to give a cohort's member. */
+export function codedFor(sink: Sink, coding: ContentCoding | undefined): Sink {
+  return coding ? new CodedSink(sink, coding) : sink;
+}
+
+/** The sink to write a response of its own to. */
+export function codedStream(sink: Sink, coding: ContentCoding | undefined): Sink {
+  return coding ? new CodedStreamSink(sink, coding) : sink;
+}

@@ -1,0 +1,58 @@
+import type { Channel } from '../channel/channel.ts';
+import {
+  eventStream as nodeEventStream,
+  respond as nodeRespond,
+  type EventStreamOptions,
+  type EventStreamSource,
+  type NodeRequest,
+  type NodeResponse,
+} from '../node/index.ts';
+
+/** What is needed of Fastify's request. */
+export interface FastifyRequestLike {
+  readonly raw: NodeRequest;
+}
+
+/** What is needed of Fastify's reply. */
+export interface FastifyReplyLike {
+  readonly raw: NodeResponse;
+  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>;
+  hijack(): unknown;
+}
+
+/**
+ * Answers a request with the source's events, together with the header fields that were put on the reply before. Return its promise from
+ * the handler: it fulfils when the source has ended or the listener has left, and rejects with what the source threw, after the response was
+ * broken off.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered, so that Fastify answers it
+ */
+export async function eventStream(
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  source: EventStreamSource,
+  options: EventStreamOptions = {},
+): Promise<void> {
+  passHeaders(reply);
+  const over = nodeEventStream(request.raw, reply.raw, source, options);
+  hijackAnswered(reply);
+  await over;
+}
+
+/** Lets a listener into a channel, or refuses it. Return its promise from the handler. */
+export async function respond(channel: Channel, request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+  passHeaders(reply);
+  await nodeRespond(channel, request.raw, reply.raw);
+  hijackAnswered(reply);
+}
+
+/** Fastify keeps header fields to itself until it answers. */
+function passHeaders(reply: FastifyReplyLike): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, typeof value === 'number' ? String(value) : value);
+  }
+}
+
+/** Only what has been answered is taken away from Fastify: what failed before that is its to answer. */
+function hijackAnswered(reply: FastifyReplyLike): void {
+  if (reply.raw.headersSent) reply.hijack();
+}

@@ -1,0 +1,43 @@
+import type { Channel } from '../channel/channel.ts';
+import {
+  eventStream as nodeEventStream,
+  respond as nodeRespond,
+  type EventStreamOptions,
+  type EventStreamSource,
+  type NodeRequest,
+  type NodeResponse,
+} from '../node/index.ts';
+
+/** What is needed of Koa's context. */
+export interface KoaContextLike {
+  readonly req: NodeRequest;
+  readonly res: NodeResponse;
+  /** Whether Koa answers by itself when its middleware is done. */
+  respond?: boolean | undefined;
+}
+
+/**
+ * Answers a request with the source's events. Await it in the middleware: it fulfils when the source has ended or the listener has left,
+ * and rejects with what the source threw, after the response was broken off; Koa's `error` event then tells of it.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered, so that Koa answers it
+ */
+export async function eventStream(
+  context: KoaContextLike,
+  source: EventStreamSource,
+  options: EventStreamOptions = {},
+): Promise<void> {
+  const over = nodeEventStream(context.req, context.res, source, options);
+  takeAnswered(context);
+  await over;
+}
+
+/** Lets a listener into a channel, or refuses it. Await it in the middleware. */
+export async function respond(channel: Channel, context: KoaContextLike): Promise<void> {
+  await nodeRespond(channel, context.req, context.res);
+  takeAnswered(context);
+}
+
+/** Only what has been answered is taken away from Koa: what failed before that is its to answer. */
+function takeAnswered(context: KoaContextLike): void {
+  if (context.res.headersSent) context.respond = false;
+}

@@ -1,0 +1,111 @@
+import { checkInteger, ServerError } from '../errors.ts';
+import type { RequestHead } from './request.ts';
+
+/** Which pages of other origins may read a response. */
+export interface CorsOptions {
+  /**
+   * The origins that may, such as `https://example.com`: a list, a function that is asked for each, or `'*'` for every page there is.
+   * A function must answer `true` itself: whatever else it returns, a promise included, is a no.
+   */
+  readonly origins: '*' | readonly string[] | ((origin: string) => boolean);
+  /** Whether their requests may carry cookies and HTTP authentication (`withCredentials`). Not with `'*'`. @default false */
+  readonly credentials?: boolean;
+  /** How long a browser may keep the answer to a preflight, in seconds. @default 600 */
+  readonly maxAgeSeconds?: number;
+}
+
+// A scheme, a host and perhaps a port. Extensions of browsers have origins of schemes of their own.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/;
+
+// Names of header fields with commas between them (RFC 9110, 5.6.2): what else a request says is not repeated to it.
+const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
+
+/**
+ * Checks the option at the door.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function checkCors(options?: CorsOptions): Cors | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('cors', options, 'an object with origins');
+  }
+  const { origins, credentials = false, maxAgeSeconds = 600 } = options;
+  if (typeof credentials !== 'boolean') throw invalid('cors.credentials', credentials, 'a boolean');
+  checkInteger('cors.maxAgeSeconds', maxAgeSeconds, 0, 86_400);
+  if (typeof origins === 'string') {
+    if (origins !== '*') throw invalid('cors.origins', origins, "'*', a list of origins or a function");
+    // The standard refuses it too, but only in the page's console.
+    if (credentials)
+      throw invalid('cors.origins', origins, 'a list of origins or a function where credentials is true');
+    return new Cors('*', false, maxAgeSeconds);
+  }
+  if (typeof origins === 'function') return new Cors(origins, credentials, maxAgeSeconds);
+  if (!Array.isArray(origins)) throw invalid('cors.origins', origins, "'*', a list of origins or a function");
+  const allowed = new Set<string>();
+  for (const origin of origins as readonly unknown[]) allowed.add(checkOrigin(origin, credentials));
+  return new Cors((origin) => allowed.has(origin), credentials, maxAgeSeconds);
+}
+
+/** Answers requests of other origins' pages ([Fetch] 3.3). Made by {@link checkCors}. */
+export class Cors {
+  readonly #allows: '*' | ((origin: string) => unknown);
+  readonly #credentials: boolean;
+  readonly #maxAgeSeconds: number;
+
+  constructor(allows: '*' | ((origin: string) => unknown), credentials: boolean, maxAgeSeconds: number) {
+    this.#allows = allows;
+    this.#credentials = credentials;
+    this.#maxAgeSeconds = maxAgeSeconds;
+  }
+
+  /** The header fields for every answer to this request, refusals included. */
+  headers(head: RequestHead): Record<string, string> {
+    if (this.#allows === '*') {
+      return { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After' };
+    }
+    // Also where it is not allowed, or a cache would give one origin's answer to another.
+    const headers: Record<string, string> = { Vary: 'Origin' };
+    const origin = head.header('origin');
+    if (origin === undefined || this.#allows(origin) !== true) return headers;
+    headers['Access-Control-Allow-Origin'] = origin;
+    if (this.#credentials) headers['Access-Control-Allow-Credentials'] = 'true';
+    // A page that reconnects by itself has to know when.
+    headers['Access-Control-Expose-Headers'] = 'Retry-After';
+    return headers;
+  }
+
+  /** The answer to a preflight, undefined where the request is none. An origin that is not allowed is answered 403. */
+  preflight(head: RequestHead): { status: number; headers: Record<string, string> } | undefined {
+    if (head.method !== 'OPTIONS' || head.header('access-control-request-method') === undefined) return undefined;
+    const headers = this.headers(head);
+    delete headers['Access-Control-Expose-Headers'];
+    if (headers['Access-Control-Allow-Origin'] === undefined) return { status: 403, headers };
+    headers['Access-Control-Allow-Methods'] = 'GET, HEAD, POST';
+    const asked = head.header('access-control-request-headers');
+    if (asked !== undefined && FIELD_NAMES.test(asked)) headers['Access-Control-Allow-Headers'] = asked;
+    headers['Access-Control-Max-Age'] = String(this.#maxAgeSeconds);
+    return { status: 204, headers };
+  }
+}
+
+function checkOrigin(origin: unknown, credentials: boolean): string {
+  const allowed = "the origin of a page, such as 'https://example.com', without a path";
+  if (typeof origin !== 'string') throw invalid('cors.origins', origin, allowed);
+  if (origin === 'null') {
+    // Every sandboxed frame on any site has this origin.
+    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' where credentials is true");
+    return origin;
+  }
+  if (!ORIGIN.test(origin) || !URL.canParse(origin)) throw invalid('cors.origins', origin, allowed);
+  const serialized = new URL(origin).origin;
+  // Where a scheme has no origins by the standard, the browser's own notion of one cannot be checked.
+  if (serialized !== 'null' && serialized !== origin) {
+    throw invalid('cors.origins', origin, `${allowed}; did you mean '${serialized}'`);
+  }
+  return origin;
+}
+
+function invalid(name: string, found: unknown, allowed: string): ServerError {
+  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
+  return new ServerError('ERR_INVALID_OPTION', `The option ${name} has ${shown}, but must be ${allowed}`);
+}

@@ -1,0 +1,144 @@
+import { chooseCoding, codedHeaders, type ContentCoding } from '../coding/content-coding.ts';
+import { checkCors, type Cors, type CorsOptions } from './cors.ts';
+import { checkChoice, ServerError } from '../errors.ts';
+import type { RequestHead } from './request.ts';
+
+/** The header fields of every event stream (PROTOCOL §5.1): no cache may keep it, no proxy may change or hold it. */
+export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
+};
+
+export interface HeadOptions {
+  /**
+   * Header fields beside those of an event stream, or instead of `Cache-Control` and `X-Accel-Buffering`. Those that frame the body or
+   * belong to the connection are refused: HTTP/2 forbids them, and HTTP/1.1 has them from the server. @default none
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Which pages of other origins may read the response. @default none */
+  readonly cors?: CorsOptions;
+  /**
+   * Sends gzip or zstd to who accepts it. An event is several times smaller then, and can be decoded as soon as it has come. Its size tells what it
+   * has in common with those before it: not for a stream that has secrets beside what others can put into it (BREACH).
+   * @default false
+   */
+  readonly compression?: boolean;
+}
+
+/** What a response begins with. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether a stream follows; otherwise the head is all. */
+  readonly open: boolean;
+  /** What the stream is coded with; undefined for plain bytes. */
+  readonly coding?: ContentCoding | undefined;
+}
+
+// RFC 9113, 8.2.2, and what says how long or how coded the body is, which only its sender knows.
+const FORBIDDEN = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'content-length',
+  'content-encoding',
+  'content-type',
+]);
+
+const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+// Visible characters, spaces and tabs of Latin-1.
+const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+
+/**
+ * Checks header fields at the door.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
+    throw new ServerError('ERR_INVALID_OPTION', 'The option headers must be a plain object of names and values');
+  }
+  for (const [name, value] of Object.entries<unknown>(headers)) {
+    if (!NAME.test(name)) throw invalid(name, 'is no name of a header field');
+    if (FORBIDDEN.has(name.toLowerCase())) {
+      throw invalid(name, 'is not allowed: the server sets what frames the body or belongs to the connection');
+    }
+    if (typeof value !== 'string') throw invalid(name, `has a value of type ${typeof value}, but must have a string`);
+    if (!VALUE.test(value)) throw invalid(name, `has a character that no header field can have`);
+  }
+  return headers;
+}
+
+/**
+ * Decides how a request for an event stream is answered, before its source is asked for anything: `OPTIONS` and `HEAD` need none.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function streamHead(head: RequestHead, options: HeadOptions): ResponseHead {
+  const cors: Cors | undefined = checkCors(options.cors);
+  const headers = checkHeaders(options.headers);
+  if (head.method === 'OPTIONS') {
+    const preflight = cors?.preflight(head);
+    if (preflight) return { ...preflight, open: false };
+    return {
+      status: 204,
+      headers: joinHeaders({ Allow: 'GET, HEAD, POST, OPTIONS' }, cors?.headers(head)),
+      open: false,
+    };
+  }
+  const joined = joinHeaders(EVENT_STREAM_HEADERS, headers, cors?.headers(head));
+  const coded = negotiateCoding(head, joined, checkCompression(options.compression));
+  return { status: 200, ...coded, open: head.method !== 'HEAD' };
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkCompression(compression: boolean = false): boolean {
+  return checkChoice('compression', compression, [true, false]);
+}
+
+/** The header fields of a stream that is coded as they say. */
+export type CodedHead = Pick<ResponseHead, 'headers' | 'coding'>;
+
+/** Adds to the header fields of a stream the coding that its request asks for, where the option allows one. */
+export function negotiateCoding(
+  head: Pick<RequestHead, 'header'>,
+  headers: Readonly<Record<string, string>>,
+  compression: boolean,
+): CodedHead {
+  if (!compression) return { headers };
+  const coding = chooseCoding(head.header('accept-encoding'));
+  return { headers: joinHeaders(headers, codedHeaders(coding)), coding };
+}
+
+/** Header fields of several sources: the later ones win, whatever the case of their names, and every `Vary` counts. */
+export function joinHeaders(
+  ...parts: readonly (Readonly<Record<string, string>> | undefined)[]
+): Record<string, string> {
+  const fields = new Map<string, [name: string, value: string]>();
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part ?? {})) {
+      const key = name.toLowerCase();
+      const before = key === 'vary' ? fields.get(key)?.[1] : undefined;
+      fields.set(key, [name, before === undefined ? value : joinVary(before, value)]);
+    }
+  }
+  return Object.fromEntries(fields.values());
+}
+
+function joinVary(before: string, after: string): string {
+  const names = before.split(',').map((name) => name.trim());
+  for (const name of after.split(',').map((other) => other.trim())) {
+    if (!names.some((known) => known.toLowerCase() === name.toLowerCase())) names.push(name);
+  }
+  return names.join(', ');
+}
+
+function invalid(name: string, problem: string): ServerError {
+  return new ServerError(
+    'ERR_INVALID_OPTION',
+    `The header field ${JSON.stringify(name)} of the option headers ${problem}`,
+  );
+}

@@ -1,0 +1,44 @@
+import type { GapReason } from '../log/start.ts';
+
+/** Told what happens to listeners. May not throw. */
+export interface FanOutObserver {
+  /** A listener's backlog passed the cap, and it is caught up from the log. */
+  onOverflow?(backlog: number): void;
+  /** A listener's backlog passed the cap, and it was broken off. */
+  onEvict?(backlog: number): void;
+  /** A listener was told that events are missing. */
+  onGap?(gap: { readonly after: string; readonly resumedAt: string; readonly reason: GapReason }): void;
+  /** The log could not be read, or a view's filter threw; the listeners concerned are broken off. */
+  onError?(error: unknown): void;
+}
+
+/** What a fan-out has done since it was made, and how it stands. */
+export interface FanOutStats {
+  /** Listeners now. */
+  readonly listeners: number;
+  /** Those of them that are written to in lockstep; the others are catching up. */
+  readonly live: number;
+  /** Events that the log handed over, for whomever. */
+  readonly published: number;
+  /** Events written to listeners, counted once for each listener. */
+  readonly delivered: number;
+  /** Bytes of event stream written to listeners, before any transfer or content coding. */
+  readonly bytes: number;
+  /** Bytes that wait now: for all listeners together, and for the one for which the most wait. */
+  readonly backlog: { readonly total: number; readonly max: number };
+  /** How often a listener's backlog passed the cap and it was caught up from the log. */
+  readonly overflows: number;
+  /** Listeners that were broken off because their backlog passed the cap. */
+  readonly evictions: number;
+  /** Events that were no longer kept when a listener that had been too slow for them came to read them, counted for each. */
+  readonly dropped: number;
+  /** How often a listener was told that events are missing. */
+  readonly gaps: number;
+}
+
+/** What a fan-out counts as it goes: once for a cohort and tick, never for a listener's write. */
+export type FanOutCounts = { -readonly [Name in keyof Omit<FanOutStats, 'listeners' | 'live' | 'backlog'>]: number };
+
+export function noCounts(): FanOutCounts {
+  return { published: 0, delivered: 0, bytes: 0, overflows: 0, evictions: 0, dropped: 0, gaps: 0 };
+}

@@ -1,0 +1,96 @@
+import { encodeEvent, type EventFields } from '@tidings/wire';
+import { ServerError } from '../errors.ts';
+import type { LogEntry, NewEvent } from './event-log.ts';
+import { formatCursor, parseCursor } from './position.ts';
+
+/** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
+export const MAX_NAME_BYTES = 1024;
+
+const encoder = new TextEncoder();
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** An event that has been checked and encoded, all but its place in the log. */
+export interface PreparedEvent {
+  readonly topics: readonly string[];
+  readonly private: boolean;
+  /** The publisher's own id, where one was given. */
+  readonly id: string | undefined;
+  /** The encoded event without its `id:` line. */
+  readonly body: Uint8Array;
+}
+
+/**
+ * Checks and encodes an event as it comes in, so that a bad one is refused to its own publisher and nothing can fail
+ * when the batch is written.
+ * @throws {ServerError} `ERR_INVALID_EVENT`
+ */
+export function prepareEvent(event: NewEvent, epoch: string): PreparedEvent {
+  if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
+  for (const topic of event.topics) checkName('topic', topic);
+  if (event.latestKey !== undefined) checkName('key', event.latestKey);
+  const { id, ...rest } = readFields(event.fields);
+  if (id !== undefined) checkId(id, epoch);
+  if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
+  try {
+    const body = encoder.encode(encodeEvent(rest));
+    return { topics: [...new Set(event.topics)], private: event.private ?? false, id, body };
+  } catch (error) {
+    throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
+}
+
+/** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */
+function readFields(fields: EventFields): EventFields {
+  if (typeof fields !== 'object' || fields === null) {
+    throw invalid(`An event is an object of fields, but ${fields === null ? 'null' : typeof fields} was given`);
+  }
+  const { data, event, id, retry, comment, ...rest } = fields;
+  // What has another name, or null, is left for the encoder to refuse.
+  const read = { ...rest, data, event, id, retry, comment } as EventFields;
+  return data === undefined ? { ...read, data: '' } : read;
+}
+
+/** Gives a prepared event its place: the entry with its frame. */
+export function placeEvent(event: PreparedEvent, epoch: string, seq: number, time: number): LogEntry {
+  const id = event.id ?? formatCursor({ epoch, seq });
+  const line = encoder.encode(`id: ${id}\n`);
+  const frame = new Uint8Array(line.length + event.body.length);
+  frame.set(line);
+  frame.set(event.body, line.length);
+  return { seq, id, topics: event.topics, time, private: event.private, frame };
+}
+
+function checkId(id: string, epoch: string): void {
+  checkName('id', id);
+  if (id === 'earliest' || id.startsWith('#')) {
+    throw invalid(`The id ${JSON.stringify(id)} is reserved: an id may not be "earliest" and may not begin with "#"`);
+  }
+  if (id.startsWith(' ') || id.endsWith(' ')) {
+    throw invalid(`The id ${JSON.stringify(id)} begins or ends with a space, which HTTP leaves out of Last-Event-ID`);
+  }
+  if (parseCursor(id)?.epoch === epoch) {
+    throw invalid(
+      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be told from one`,
+    );
+  }
+}
+
+function checkName(what: string, text: string): void {
+  if (typeof text !== 'string') throw invalid(`The ${what} is ${typeof text}, but must be a string`);
+  if (text === '') throw invalid(`The ${what} is empty; it must be 1 to ${MAX_NAME_BYTES} bytes long`);
+  if (CONTROL.test(text))
+    throw invalid(`The ${what} ${JSON.stringify(text)} has a control character, which is not allowed`);
+  if (!text.isWellFormed())
+    throw invalid(`The ${what} ${JSON.stringify(text)} has a lone surrogate, which is not allowed`);
+  // A UTF-16 unit is at most three bytes of UTF-8, so short names need no encoding to be measured.
+  if (text.length * 3 > MAX_NAME_BYTES && encoder.encode(text).length > MAX_NAME_BYTES) {
+    throw invalid(`The ${what} is ${encoder.encode(text).length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
+  }
+}
+
+function invalid(message: string): ServerError {
+  return new ServerError('ERR_INVALID_EVENT', message);
+}

@@ -1,0 +1,51 @@
+import { checkInteger } from '../errors.ts';
+
+/** How much is kept. What exceeds any of the bounds is trimmed, oldest first. */
+export interface Retention {
+  /** Milliseconds. @default unbounded */
+  readonly maxAgeMs?: number;
+  /** Events. @default unbounded */
+  readonly maxEvents?: number;
+  /** Bytes of encoded events. @default unbounded */
+  readonly maxBytes?: number;
+}
+
+/** Bounds for each of the topics that `matches` accepts, on its own. An event of several topics goes with the first of them that exceeds. */
+export interface TopicRetention extends Retention {
+  readonly matches: (topic: string) => boolean;
+}
+
+/** Bounds for the whole log, and tighter ones for topics. */
+export interface LogRetention extends Retention {
+  /** The first one that matches a topic counts for it. @default none */
+  readonly perTopic?: readonly TopicRetention[];
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` for a bound that is not a non-negative safe integer */
+export function checkRetention<R extends LogRetention>(retention: R, option = 'retention'): R {
+  for (const bounds of [retention, ...(retention.perTopic ?? [])]) {
+    for (const name of ['maxAgeMs', 'maxEvents', 'maxBytes'] as const) {
+      const value = bounds[name];
+      if (value !== undefined) checkInteger(`${option}.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
+    }
+  }
+  return retention;
+}
+
+/** What is kept of a log or a topic. */
+export interface Kept {
+  readonly events: number;
+  readonly bytes: number;
+  /** When the oldest kept event was appended, milliseconds since 1970. */
+  readonly oldest: number;
+}
+
+/** Whether the oldest event has to go. */
+export function exceeds(kept: Kept, bounds: Retention, now: number): boolean {
+  if (kept.events === 0) return false;
+  return (
+    (bounds.maxEvents !== undefined && kept.events > bounds.maxEvents) ||
+    (bounds.maxBytes !== undefined && kept.bytes > bounds.maxBytes) ||
+    (bounds.maxAgeMs !== undefined && now - kept.oldest > bounds.maxAgeMs)
+  );
+}

@@ -1,0 +1,169 @@
+import { channel } from 'node:diagnostics_channel';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { SocketFace } from './socket-face.ts';
+import { own, type SocketLender, type SocketOwner } from '../sink/socket-owner.ts';
+
+type Done = (error?: Error | null) => void;
+
+interface Piece {
+  readonly chunk: string | Uint8Array;
+  readonly encoding: BufferEncoding;
+}
+
+const FINISHED = channel('http.server.response.finish');
+const WATCHERS = Symbol('watchers');
+
+type Watched = ServerResponse & { [WATCHERS]?: number };
+
+/**
+ * What http has in place of a socket: any Duplex may be one, says its documentation of the event `connection`. A stream can so take the socket
+ * away from it: http is told that the response has ended and the connection with it, and lets go of all that it held for them.
+ */
+export class Connection extends SocketFace implements SocketLender, SocketOwner {
+  /** The sockets of its server that were taken. */
+  readonly #taken: Set<Socket>;
+  /** How much of what was written the socket has been given, and has not passed on yet. */
+  #passing = 0;
+  /** What writes to the socket past this. */
+  #sink: SocketOwner | undefined;
+
+  constructor(socket: Socket, taken: Set<Socket>) {
+    super(socket);
+    this.#taken = taken;
+    own(socket, this);
+  }
+
+  /** To be called for each request before anyone else knows of it: who listens later wants to be told what http tells. */
+  static begin(request: IncomingMessage, response: ServerResponse): void {
+    (response as Watched)[WATCHERS] = watchers(request, response);
+  }
+
+  /** The connection of a response, where nothing is known yet against a stream's taking its socket. */
+  static of(response: ServerResponse): Connection | undefined {
+    const { socket } = response;
+    return socket instanceof Connection && socket.#canBeTaken(response) ? socket : undefined;
+  }
+
+  get isPassed(): boolean {
+    return this.writableLength === this.#passing && !this.destroyed;
+  }
+
+  share(sink: SocketOwner): Socket {
+    this.#sink = sink;
+    return this.socket;
+  }
+
+  takeSocket(response: ServerResponse, sink: SocketOwner): Set<Socket> | undefined {
+    const socket = this.socket;
+    if (!socket.writable || socket.readableEnded || !this.#canBeTaken(response)) return undefined;
+    this.isTaken = true;
+    this.#sink = undefined;
+    own(socket, sink);
+    this.#taken.add(socket);
+    // A paused socket would not tell that the other side has ended.
+    socket.resume();
+    response.end(() => this.destroy());
+    return this.#taken;
+  }
+
+  #canBeTaken(response: Watched): boolean {
+    const { req: request } = response;
+    return (
+      (request.readableEnded || !hasBody(request)) &&
+      !response.writableEnded &&
+      !response.destroyed &&
+      response[WATCHERS] === watchers(request, response) &&
+      // Who put a method of his own in its place wants to be called.
+      !Object.hasOwn(response, 'end') &&
+      !FINISHED.hasSubscribers
+    );
+  }
+
+  socketReceived(chunk: Uint8Array): void {
+    if (!this.push(chunk)) this.socket.pause();
+  }
+
+  socketEnded(): void {
+    this.push(null);
+  }
+
+  socketDrained(): void {
+    this.#sink?.socketDrained();
+  }
+
+  socketIdle(): void {
+    this.emit('timeout');
+  }
+
+  socketFailed(error: Error): void {
+    this.destroy(error);
+  }
+
+  socketClosed(): void {
+    this.destroy();
+    this.#sink?.socketClosed();
+  }
+
+  override _read(): void {
+    if (!this.isTaken) this.socket.resume();
+  }
+
+  override _write(chunk: string | Uint8Array, encoding: BufferEncoding, done: Done): void {
+    this.#pass([{ chunk, encoding }], done);
+  }
+
+  override _writev(chunks: Piece[], done: Done): void {
+    this.#pass(chunks, done);
+  }
+
+  #pass(pieces: readonly Piece[], done: Done): void {
+    // What http writes to end the response that it knows of.
+    if (this.isTaken) {
+      done();
+      return;
+    }
+    const socket = this.socket;
+    const last = pieces.length - 1;
+    const passed = (error?: Error | null): void => {
+      this.#passing = 0;
+      // What becomes of a socket that was taken is no concern of http.
+      done(this.isTaken ? null : error);
+    };
+    if (last > 0) socket.cork();
+    for (const [index, { chunk, encoding }] of pieces.entries()) {
+      this.#passing += chunk.length;
+      socket.write(chunk, encoding, index === last ? passed : undefined);
+    }
+    if (last > 0) socket.uncork();
+  }
+
+  override _final(done: Done): void {
+    if (this.isTaken) done();
+    else this.socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    if (!this.isTaken) this.socket.destroy();
+    done(error);
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** How many want to be told what becomes of a request, http itself included. */
+function watchers(request: IncomingMessage, response: ServerResponse): number {
+  const { socket } = request;
+  return (
+    response.listenerCount('close') +
+    response.listenerCount('finish') +
+    response.listenerCount('prefinish') +
+    request.listenerCount('close') +
+    request.listenerCount('aborted') +
+    socket.listenerCount('close') +
+    socket.listenerCount('end') +
+    socket.listenerCount('timeout')
+  );
+}

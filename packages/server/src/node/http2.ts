@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Channel } from '../channel/channel.ts';
+import { fieldReader } from './node-head.ts';
+import { Http2Sink } from '../sink/node-sink.ts';
+import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
+import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
+
+export type { EventStreamHandle } from '../response/open-stream.ts';
+export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from '../response/pump.ts';
+
+/**
+ * Answers a stream of node:http2, as its servers' event `stream` gives it, with the source's events. Fulfils when the source has ended or the
+ * listener has left; rejects with what the source threw, after the stream was reset. `HEAD` and `OPTIONS` are answered without the source.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
+ */
+export function eventStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  source: EventStreamSource,
+  options: EventStreamOptions = {},
+): Promise<void> {
+  return sendEventStream(streamOutlet(stream, headers), source, options);
+}
+
+/**
+ * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
+ * the request unanswered.
+ */
+export function respond(channel: Channel, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+  return sendChannel(streamOutlet(stream, headers), channel);
+}
+
+function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHeaders): Outlet {
+  return {
+    head: {
+      method: requestHeaders[':method'] ?? 'GET',
+      url: requestHeaders[':path'] ?? '/',
+      header: fieldReader(requestHeaders),
+      get address() {
+        return stream.session?.socket.remoteAddress;
+      },
+      original: stream,
+    },
+    send(status, headers, body) {
+      // Who asked may have gone by now: then there is nobody to answer.
+      if (isOver(stream)) return;
+      stream.respond({ ':status': status, ...headers, ...contentLength(body) });
+      stream.end(body);
+    },
+    open(status, headers) {
+      // A stream may be silent for longer than a server's idle time.
+      stream.session?.setTimeout(0);
+      if (!isOver(stream)) stream.respond({ ':status': status, ...headers });
+      return new Http2Sink(stream);
+    },
+  };
+}
+
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}

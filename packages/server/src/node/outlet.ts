@@ -1,0 +1,58 @@
+import type { Channel } from '../channel/channel.ts';
+import { codedStream } from '../coding/coded-sink.ts';
+import { streamHead } from '../http/head.ts';
+import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from '../response/pump.ts';
+import { lastEventIdOf, type RequestHead } from '../http/request.ts';
+import type { Sink } from '../sink/sink.ts';
+
+/** One request of a server that answers through an object of its own, and the ways to answer it. */
+export interface Outlet {
+  readonly head: RequestHead;
+  /** Sends a whole answer. */
+  send(status: number, headers: Readonly<Record<string, string>>, body?: string): void;
+  /** Sends the head of a stream and gives the sink for its body. */
+  open(status: number, headers: Readonly<Record<string, string>>): Sink;
+}
+
+/**
+ * Answers with the source's events. Fulfils when the source has ended or the listener has left; rejects with what the source threw,
+ * after the response was broken off. `HEAD` and `OPTIONS` are answered without the source.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
+ */
+export async function sendEventStream(
+  outlet: Outlet,
+  source: EventStreamSource,
+  options: EventStreamOptions,
+): Promise<void> {
+  checkStream(source, options);
+  const { status, headers, open, coding } = streamHead(outlet.head, options);
+  if (!open) {
+    outlet.send(status, headers);
+    return;
+  }
+  const sink = codedStream(outlet.open(status, headers), coding);
+  // Not waited for here: that would keep the request and the response for as long as the stream is open.
+  return pump(source, sink, options, lastEventIdOf(outlet.head));
+}
+
+/** Lets a listener into a channel, or refuses it. Rejects with what a hook of the channel threw, with the request unanswered. */
+export async function sendChannel(outlet: Outlet, channel: Channel): Promise<void> {
+  const { status, headers, body, start, abandon } = await channel.answer(outlet.head);
+  if (!start) {
+    outlet.send(status, headers, outlet.head.method === 'HEAD' ? undefined : body);
+    return;
+  }
+  let sink: Sink;
+  try {
+    sink = outlet.open(status, headers);
+  } catch (error) {
+    abandon?.();
+    throw error;
+  }
+  start(sink);
+}
+
+/** How long a whole answer's body is. */
+export function contentLength(body: string | undefined): Readonly<Record<string, string>> {
+  return body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+}

@@ -1,0 +1,47 @@
+import { bodySink } from '../sink/body-sink.ts';
+import { codedStream } from '../coding/coded-sink.ts';
+import { streamHead } from '../http/head.ts';
+import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
+import { fetchHead, lastEventIdOf } from '../http/request.ts';
+
+export interface FetchEventStreamOptions extends EventStreamOptions {
+  /** Told what broke the response off: the response has been returned by then, so nobody else hears of it. @default console.error */
+  readonly onError?: (error: unknown) => void;
+}
+
+/**
+ * A response whose body is the source's events.
+ *
+ * The source is read at the listener's pace. When the listener goes its `finally` runs; where it waits for something of its own, let the
+ * handle's signal end the wait. A source that throws breaks the response off. `HEAD` and `OPTIONS` are answered without the source.
+ *
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function eventStream(
+  request: Request,
+  source: EventStreamSource,
+  options: FetchEventStreamOptions = {},
+): Response {
+  checkStream(source, options);
+  const requestHead = fetchHead(request);
+  const { status, headers, open, coding } = streamHead(requestHead, options);
+  if (!open) return new Response(null, { status, headers });
+  const { body, sink } = bodySink(request.signal);
+  // Made before the source is asked for anything: a head that the runtime refuses leaves nothing running.
+  const response = new Response(body, { status, headers });
+  pump(source, codedStream(sink, coding), options, lastEventIdOf(requestHead)).catch((error: unknown) =>
+    report(error, options.onError),
+  );
+  return response;
+}
+
+function report(error: unknown, onError: ((error: unknown) => void) | undefined): void {
+  try {
+    if (onError) return onError(error);
+  } catch (failure) {
+    // One that fails must not end the process as an unhandled rejection.
+    error = failure;
+  }
+  // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
+  console.error(error);
+}

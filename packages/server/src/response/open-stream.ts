@@ -1,0 +1,152 @@
+import { encodeEvent, type EventFields } from '@tidings/wire';
+import { COMMENT } from '../sink/keep-alive.ts';
+import { ServerError } from '../errors.ts';
+import { SharedChunk } from '../sink/shared-chunk.ts';
+import type { Sink } from '../sink/sink.ts';
+
+/** One response that is open: what a source that is no loop sends its events with. */
+export interface EventStreamHandle {
+  /** Aborted when the listener has gone or the response has ended. */
+  readonly signal: AbortSignal;
+  /** Where the listener wants to go on: its `Last-Event-ID`, else `?lastEventId=`, else an empty string. */
+  readonly lastEventId: string;
+  /**
+   * Sends an event. Fulfils when the transport can take more, and at once when the response is over; never rejects, so who has no use
+   * for the promise can leave it. Who leaves it is bounded by `maxBacklogBytes`.
+   * @throws {EventStreamError} `ERR_INVALID_FIELD` where the event cannot be encoded; nothing of it is sent
+   */
+  send(fields: EventFields): Promise<void>;
+  /** Ends the response: the listener sees a finished one. What was sent before is still delivered. */
+  close(): void;
+}
+
+export interface OpenStreamOptions {
+  readonly lastEventId: string;
+  readonly keepAliveMs: number;
+  readonly maxBacklogBytes: number;
+}
+
+interface Settle {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const DONE = Promise.resolve();
+
+/** The life of one response, from its head to its end. It ends once: by its source, by an error, or because the listener left. */
+export class OpenStream implements EventStreamHandle {
+  readonly lastEventId: string;
+  /** Fulfils when the response is over, and rejects with what broke it off. */
+  readonly over: Promise<void>;
+  readonly #sink: Sink;
+  readonly #keepAliveMs: number;
+  readonly #maxBacklogBytes: number;
+  #open = true;
+  #settle: Settle | undefined;
+  /** Made when somebody asks for the signal. */
+  #aborted: AbortController | undefined;
+  /** What all who wait for the transport wait for. */
+  #drain: { readonly promise: Promise<void>; resolve(): void } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastWrite = 0;
+
+  constructor(sink: Sink, options: OpenStreamOptions) {
+    this.lastEventId = options.lastEventId;
+    this.#sink = sink;
+    this.#keepAliveMs = options.keepAliveMs;
+    this.#maxBacklogBytes = options.maxBacklogBytes;
+    this.over = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    sink.onDrain = () => this.#drained();
+    sink.onClose = () => this.#finish(({ resolve }) => resolve());
+    // A first byte at once: some proxies hold the head until one comes.
+    this.#write(COMMENT);
+    if (this.#keepAliveMs > 0) this.#timer = setTimeout(() => this.#beat(), this.#keepAliveMs);
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#aborted) {
+      this.#aborted = new AbortController();
+      if (!this.#open) this.#aborted.abort();
+    }
+    return this.#aborted.signal;
+  }
+
+  send(fields: EventFields): Promise<void> {
+    const text = encodeEvent(fields);
+    if (!this.#open) return DONE;
+    const { backlog } = this.#sink;
+    // Measured before the write: a single event may be of any size.
+    if (backlog > this.#maxBacklogBytes) {
+      this.fail(
+        new ServerError(
+          'ERR_BACKLOG_EXCEEDED',
+          `Cannot send an event: ${backlog} bytes wait for a listener that does not read them, and maxBacklogBytes allows ` +
+            `${this.#maxBacklogBytes}. A source that awaits send() is held back before that`,
+        ),
+      );
+      return DONE;
+    }
+    this.#write(SharedChunk.fromText(text));
+    return this.#sink.needsDrain ? this.#waitForDrain() : DONE;
+  }
+
+  close(): void {
+    this.#finish(({ resolve }) => {
+      this.#sink.end();
+      resolve();
+    });
+  }
+
+  /** Breaks the response off, so that it does not look finished. */
+  fail(error: unknown): void {
+    this.#finish(({ reject }) => {
+      this.#sink.destroy();
+      reject(error);
+    });
+  }
+
+  /** Ends the stream, once. */
+  #finish(how: (settle: Settle) => void): void {
+    const settle = this.#settle;
+    if (!settle) return;
+    this.#settle = undefined;
+    this.#open = false;
+    clearTimeout(this.#timer);
+    how(settle);
+    this.#aborted?.abort();
+    this.#drained();
+  }
+
+  #write(chunk: SharedChunk): void {
+    this.#lastWrite = performance.now();
+    this.#sink.write(chunk);
+  }
+
+  #waitForDrain(): Promise<void> {
+    if (!this.#drain) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#drain = { promise, resolve };
+    }
+    return this.#drain.promise;
+  }
+
+  #drained(): void {
+    this.#drain?.resolve();
+    this.#drain = undefined;
+  }
+
+  /** One timer a response: it finds out how long the silence has been, so an event costs it nothing. */
+  #beat(): void {
+    const silent = performance.now() - this.#lastWrite;
+    // Timers may be a millisecond early.
+    const due = silent >= this.#keepAliveMs - 1;
+    // Bytes that wait for the listener keep it alive as soon as it reads.
+    if (due && !this.#sink.needsDrain) this.#write(COMMENT);
+    this.#timer = setTimeout(() => this.#beat(), due ? this.#keepAliveMs : this.#keepAliveMs - silent);
+  }
+}

@@ -1,0 +1,133 @@
+import type { EventFields } from '@tidings/wire';
+import { checkInteger, checkNames, ServerError } from '../errors.ts';
+import type { HeadOptions } from '../http/head.ts';
+import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
+import { OpenStream, type EventStreamHandle } from './open-stream.ts';
+import type { Sink } from '../sink/sink.ts';
+
+/**
+ * Makes the events of one response. Where it gives an iterable, the response ends with that; otherwise it ends with `close()`. What it
+ * throws, or its promise rejects with, breaks the response off.
+ */
+export type EventSourceFunction = (
+  stream: EventStreamHandle,
+) => AsyncIterable<EventFields> | void | Promise<AsyncIterable<EventFields> | void>;
+
+/** The events of one response: an iterable where they come from a loop, a function of a handle where they come from callbacks. */
+export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
+
+export interface PumpOptions {
+  /** A comment after so many milliseconds without an event; 0 for none. @default 15000, 8000 on Bun */
+  readonly keepAliveMs?: number;
+  /**
+   * Bytes that may wait for the listener before the response is broken off. Only a source that does not await `send` gets there.
+   * @default 1048576
+   */
+  readonly maxBacklogBytes?: number;
+}
+
+export interface EventStreamOptions extends HeadOptions, PumpOptions {}
+
+/** Those of every form: `onError` is the Fetch form's, and means nothing where a promise tells. */
+const NAMES: Readonly<Record<keyof EventStreamOptions | 'onError', true>> = {
+  headers: true,
+  cors: true,
+  compression: true,
+  keepAliveMs: true,
+  maxBacklogBytes: true,
+  onError: true,
+};
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkStream(source: EventStreamSource, options: EventStreamOptions): void {
+  checkNames(options, NAMES);
+  if (typeof source !== 'function' && !isAsyncIterable(source)) {
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The source of an event stream is ${source === null ? 'null' : typeof source}, but must be an async iterable or a function`,
+    );
+  }
+  if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);
+  if (options.maxBacklogBytes !== undefined) checkInteger('maxBacklogBytes', options.maxBacklogBytes, 0, 2 ** 31);
+}
+
+/**
+ * Writes a source's events to a sink, at the sink's pace, until either ends. When the listener goes, the signal is aborted and the
+ * source is returned at once, so that its `finally` runs: where it is suspended at a `yield` right then, where it waits for something
+ * of its own as soon as that settles. Rejects with what the source threw, after the response was broken off.
+ */
+export async function pump(
+  source: EventStreamSource,
+  sink: Sink,
+  options: PumpOptions = {},
+  lastEventId: string = '',
+): Promise<void> {
+  const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, maxBacklogBytes = 1024 * 1024 } = options;
+  const stream = new OpenStream(sink, { keepAliveMs, maxBacklogBytes, lastEventId });
+  const reading = new Reading(stream);
+  reading.start(source).catch((error: unknown) => stream.fail(error));
+  try {
+    await stream.over;
+  } finally {
+    reading.stop();
+  }
+}
+
+/** The way of a source's events into an open stream. */
+class Reading {
+  readonly #stream: OpenStream;
+  #iterator: AsyncIterator<EventFields> | undefined;
+  #stopped = false;
+
+  constructor(stream: OpenStream) {
+    this.#stream = stream;
+  }
+
+  /** Rejects with what the source throws. May never settle where the source does not, once it has been stopped. */
+  async start(source: EventStreamSource): Promise<void> {
+    const made = typeof source === 'function' ? await source(this.#stream) : source;
+    // A function that gives no iterable ends the stream itself.
+    if (!isAsyncIterable(made)) return;
+    const iterator = made[Symbol.asyncIterator]();
+    this.#iterator = iterator;
+    while (!this.#stopped) {
+      const step = await this.#next(iterator);
+      if (this.#stopped) return;
+      if (step.done) {
+        this.#stream.close();
+        return;
+      }
+      await this.#stream.send(step.value);
+    }
+    this.#return();
+  }
+
+  /** Ends the source, once. Its promise is not waited for: a source that is busy ends when it is done. */
+  stop(): void {
+    this.#stopped = true;
+    this.#return();
+  }
+
+  async #next(iterator: AsyncIterator<EventFields>): Promise<IteratorResult<EventFields>> {
+    let over = true;
+    try {
+      const step = await iterator.next();
+      over = step.done === true;
+      return step;
+    } finally {
+      // What has ended by itself is not to be returned.
+      if (over) this.#iterator = undefined;
+    }
+  }
+
+  #return(): void {
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    // Nobody is there to hear of what it throws now.
+    void (async () => iterator?.return?.())().catch(() => {});
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<EventFields> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}

@@ -1,0 +1,213 @@
+import type { LogEntry, LogPage } from '@tidings/server/log';
+import { describe, expect, test } from 'vitest';
+import {
+  catchingUp,
+  gapBefore,
+  isAhead,
+  joining,
+  transition,
+  type ListenerInput,
+  type ListenerState,
+} from '../dist/live/listener-state.js';
+
+const LIVE: ListenerState = { phase: 'live' };
+const ENDED: ListenerState = { phase: 'ended' };
+const READING: ListenerState = { phase: 'reading', position: 5, told: 5 };
+const DRAINING: ListenerState = { phase: 'draining', position: 5, told: 5 };
+const HELD: ListenerState = { phase: 'held', position: 5, told: 5 };
+
+function page(through: number, options: { trimmedThrough?: number; seqs?: number[] } = {}): LogPage {
+  const { trimmedThrough = 0, seqs = [] } = options;
+  return { through, trimmedThrough, entries: seqs.map((seq) => ({ seq }) as LogEntry) };
+}
+
+function pageInput(answer: LogPage, flushed: number, needsDrain = false): ListenerInput {
+  return { type: 'page', page: answer, flushed, needsDrain };
+}
+
+function released(flushed: number, needsDrain = false): ListenerInput {
+  return { type: 'release', flushed, needsDrain };
+}
+
+describe('transition', () => {
+  const rows: [string, ListenerState, ListenerInput, ListenerState, unknown[]][] = [
+    ['joins where a page reaches the cohorts', READING, pageInput(page(9), 9), LIVE, [{ type: 'join' }]],
+    [
+      'joins though the transport is full: the cap of the backlog is for that',
+      READING,
+      pageInput(page(9), 9, true),
+      LIVE,
+      [{ type: 'join' }],
+    ],
+    [
+      'reads on where a page does not reach the cohorts',
+      READING,
+      pageInput(page(8, { trimmedThrough: 3 }), 9),
+      { phase: 'reading', position: 8, told: 3 },
+      [{ type: 'read', after: 8 }],
+    ],
+    [
+      'forgets what it came with after its first page',
+      { ...READING, sent: 'x', misplaced: 'unknown' },
+      pageInput(page(8), 9),
+      { phase: 'reading', position: 8, told: 0 },
+      [{ type: 'read', after: 8 }],
+    ],
+    [
+      'waits for the transport between pages',
+      READING,
+      pageInput(page(8), 9, true),
+      { phase: 'draining', position: 8, told: 0 },
+      [],
+    ],
+    [
+      'does not join where its cursor is past the cohorts',
+      READING,
+      pageInput(page(5), 4),
+      { phase: 'reading', position: 5, told: 0 },
+      [{ type: 'read', after: 5 }],
+    ],
+    [
+      'asks again where a page knows of a trim that the cohorts have not come to',
+      READING,
+      pageInput(page(9, { trimmedThrough: 10 }), 9),
+      READING,
+      [{ type: 'read', after: 5 }],
+    ],
+    [
+      'reads when the transport has drained',
+      DRAINING,
+      { type: 'drain' },
+      { phase: 'reading', position: 5, told: 5 },
+      [{ type: 'read', after: 5 }],
+    ],
+    [
+      'leaves its cohort and waits when its backlog passes the cap',
+      LIVE,
+      { type: 'overflow', flushed: 7, needsDrain: true },
+      { phase: 'draining', position: 7, told: 7, slow: true },
+      [{ type: 'leave' }],
+    ],
+    [
+      'leaves its cohort and reads at once when the transport will not say that it has drained',
+      LIVE,
+      { type: 'overflow', flushed: 7, needsDrain: false },
+      { phase: 'reading', position: 7, told: 7, slow: true },
+      [{ type: 'leave' }, { type: 'read', after: 7 }],
+    ],
+    [
+      'is known to have been slow until it is live again',
+      { ...READING, slow: true },
+      pageInput(page(8), 9),
+      { phase: 'reading', position: 8, told: 0, slow: true },
+      [{ type: 'read', after: 8 }],
+    ],
+    [
+      'leaves its cohort when it is held',
+      LIVE,
+      { type: 'hold', flushed: 7 },
+      { ...HELD, position: 7, told: 7 },
+      [{ type: 'leave' }],
+    ],
+    ['gives up the page that it waits for when it is held', READING, { type: 'hold', flushed: 7 }, HELD, []],
+    ['keeps its place when it is held while it waits', DRAINING, { type: 'hold', flushed: 7 }, HELD, []],
+    ['ignores a page while it is held', HELD, pageInput(page(9), 9), HELD, []],
+    ['ignores a drain while it is held', HELD, { type: 'drain' }, HELD, []],
+    ['ends while it is held', HELD, { type: 'end' }, ENDED, []],
+    ['joins at once when it is released and nothing has come', HELD, released(5), LIVE, [{ type: 'join' }]],
+    ['reads what has come when it is released', HELD, released(7), READING, [{ type: 'read', after: 5 }]],
+    ['waits for its transport when it is released', HELD, released(7, true), DRAINING, []],
+    [
+      'is told that its cursor is misplaced though nothing has come when it is released',
+      { ...HELD, misplaced: 'unknown' },
+      released(5),
+      { ...READING, misplaced: 'unknown' },
+      [{ type: 'read', after: 5 }],
+    ],
+    ['ignores a release while it is live', LIVE, released(7), LIVE, []],
+    ['is not changed by being held after its end', ENDED, { type: 'hold', flushed: 7 }, ENDED, []],
+    ['leaves its cohort at its end', LIVE, { type: 'end' }, ENDED, [{ type: 'leave' }]],
+    ['has no cohort to leave while it reads', READING, { type: 'end' }, ENDED, []],
+    ['has no cohort to leave while it waits', DRAINING, { type: 'end' }, ENDED, []],
+    ['ignores a drain while it reads', READING, { type: 'drain' }, READING, []],
+    ['ignores a drain while it is live', LIVE, { type: 'drain' }, LIVE, []],
+    ['ignores an overflow while it reads', READING, { type: 'overflow', flushed: 7, needsDrain: true }, READING, []],
+    ['ignores a page that it did not ask for', LIVE, pageInput(page(9), 9), LIVE, []],
+    ['ignores a page while it waits', DRAINING, pageInput(page(9), 9), DRAINING, []],
+    ['is not changed by a page after its end', ENDED, pageInput(page(9), 9), ENDED, []],
+    ['is not changed by a drain after its end', ENDED, { type: 'drain' }, ENDED, []],
+    ['ends once', ENDED, { type: 'end' }, ENDED, []],
+  ];
+  test.each(rows)('a listener %s', (_name, state, input, next, actions) => {
+    expect(transition(state, input)).toEqual({ state: next, actions });
+  });
+});
+
+describe('the beginning', () => {
+  test('a listener that catches up begins with a read', () => {
+    const start = { type: 'after', after: 5, told: 8, announce: false, sent: 'x', misplaced: 'unknown' } as const;
+    expect(catchingUp(start)).toEqual({
+      state: { phase: 'reading', position: 5, told: 8, sent: 'x', misplaced: 'unknown' },
+      actions: [{ type: 'read', after: 5 }],
+    });
+  });
+
+  test('a listener from now on begins in its cohort', () => {
+    expect(joining()).toEqual({ state: LIVE, actions: [{ type: 'join' }] });
+  });
+});
+
+describe('gapBefore', () => {
+  const told = (position: number, upTo: number): ListenerState => ({ phase: 'reading', position, told: upTo });
+  const misplaced: ListenerState = { phase: 'reading', position: 0, told: 9, sent: 'x', misplaced: 'unknown' };
+  const trimmed = (from: number, resumedAt: number): unknown => ({
+    reason: 'trimmed',
+    after: undefined,
+    from,
+    resumedAt,
+  });
+  const rows: [string, ListenerState, LogPage, unknown][] = [
+    ['tells nothing where nothing was trimmed', READING, page(9), undefined],
+    ['tells nothing of what was trimmed before the position', READING, page(9, { trimmedThrough: 5 }), undefined],
+    ['tells nothing of what has been told', told(5, 7), page(9, { trimmedThrough: 7 }), undefined],
+    ['tells of what was trimmed behind the position', READING, page(9, { trimmedThrough: 6 }), trimmed(5, 6)],
+    ['tells of what was trimmed since it was last told', told(5, 7), page(9, { trimmedThrough: 8 }), trimmed(5, 8)],
+    ['resumes before the first kept event', READING, page(9, { trimmedThrough: 8, seqs: [7, 9] }), trimmed(5, 6)],
+    [
+      'resumes where it was if the next event is kept',
+      READING,
+      page(9, { trimmedThrough: 8, seqs: [6] }),
+      trimmed(5, 5),
+    ],
+    ['resumes within the page', READING, page(7, { trimmedThrough: 8 }), trimmed(5, 7)],
+    [
+      'always tells of a misplaced cursor',
+      misplaced,
+      page(9, { trimmedThrough: 4, seqs: [5] }),
+      { reason: 'unknown', after: 'x', from: 0, resumedAt: 4 },
+    ],
+    [
+      'resumes a misplaced cursor at the beginning where nothing was trimmed',
+      misplaced,
+      page(9, { seqs: [3] }),
+      { reason: 'unknown', after: 'x', from: 0, resumedAt: 0 },
+    ],
+    [
+      'names what the listener came with',
+      { phase: 'reading', position: 5, told: 5, sent: 'mine' },
+      page(9, { trimmedThrough: 6 }),
+      { reason: 'trimmed', after: 'mine', from: 5, resumedAt: 6 },
+    ],
+    ['tells nothing to a listener that does not read', LIVE, page(9, { trimmedThrough: 8 }), undefined],
+  ];
+  test.each(rows)('a page %s', (_name, state, answer, gap) => {
+    expect(gapBefore(state, answer)).toEqual(gap);
+  });
+
+  test('a page is ahead only with a trim that the cohorts have not come to', () => {
+    expect([isAhead(page(9, { trimmedThrough: 8 }), 7), isAhead(page(9, { trimmedThrough: 7 }), 7)]).toEqual([
+      true,
+      false,
+    ]);
+  });
+});
