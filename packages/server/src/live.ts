@@ -15,7 +15,7 @@ export { FanOut } from './live/fan-out.ts';
 export type { FanOutOptions } from './live/fan-out-options.ts';
 export type { FanOutObserver, FanOutStats } from './live/fan-out-stats.ts';
 export type { EndReason, Listener } from './live/listener.ts';
-export { EARLIEST, findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
+export { findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
 export { pump, type PumpOptions } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';
 export { DEFAULT_KEEP_ALIVE_MS } from './sink/keep-alive.ts';
