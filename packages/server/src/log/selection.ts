@@ -30,7 +30,9 @@ export class TopicTest {
     this.isAll = set === 'all';
     const matchers = set === 'all' ? [] : set;
     this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));
-    this.#patterns = matchers.filter((matcher) => typeof matcher !== 'string').map((pattern) => compilePattern(pattern));
+    this.#patterns = matchers
+      .filter((matcher) => typeof matcher !== 'string')
+      .map((pattern) => compilePattern(pattern));
   }
 
   /** Whether exact topics are all there is, so that an index by topic finds everything. */
