@@ -20,15 +20,18 @@ export type {
 } from './event-log.ts';
 export { Followers } from './followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareEvent, type PreparedEvent } from './frame.ts';
+export { mergeBySeq } from './merge.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';
 export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
+export { RecentTopics } from './recent-topics.ts';
 export {
   checkRetention,
   exceeds,
   type Kept,
   type LogRetention,
   type Retention,
+  TopicBounds,
   type TopicRetention,
 } from './retention.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
