@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { GAP_TYPE, HEARTBEAT_TYPE, type View } from '@tidings/server/live';
+import type { View } from '@tidings/server/live';
 import { parseCursor, type LogEntry, type Selection } from '@tidings/server/log';
-import { EventStreamDecoder, type EventMessage } from '@tidings/wire';
+import { EventStreamDecoder, GAP_TYPE, HEARTBEAT_TYPE, type EventMessage } from '@tidings/wire';
 import type { Published, PublishedEvent } from './published.ts';
 import type { ReadRecord, ScriptedLog } from './scripted-log.ts';
 
@@ -59,7 +59,7 @@ export class StreamCheck {
   }
 
   #mayBeFirst({ request: { after, selection } }: ReadRecord): boolean {
-    return after === this.#start.after && String(selection.topics) === String(this.#selection.topics);
+    return after === this.#start.after && JSON.stringify(selection) === JSON.stringify(this.#selection);
   }
 
   write(bytes: Uint8Array): void {
