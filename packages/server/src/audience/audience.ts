@@ -31,7 +31,7 @@ export interface AudienceOptions {
    */
   readonly key?: ((request: RequestHead) => string | undefined) | undefined;
   /** @default the system's clock */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 /** Is called when a listener comes or goes. A method may not throw. */

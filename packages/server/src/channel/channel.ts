@@ -1,4 +1,4 @@
-import type { EventFields } from '@tidings/wire';
+import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import { Audience, type AudienceStats, type KnownListener, type RefuseReason } from '../audience/audience.ts';
 import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
@@ -8,7 +8,6 @@ import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
-import { OWN_TYPES } from '../live/control-events.ts';
 import { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { EARLIEST } from '../log/position.ts';
@@ -267,11 +266,11 @@ export class Channel {
 
 /** @throws {ServerError} `ERR_INVALID_EVENT` for a type that only the channel itself may send */
 function checkType(fields: EventFields): void {
-  if (typeof fields?.event !== 'string' || !fields.event.startsWith(OWN_TYPES)) return;
+  if (typeof fields?.event !== 'string' || !isOwnType(fields.event)) return;
   const found = `found the type ${JSON.stringify(fields.event)}`;
   throw new ServerError(
     'ERR_INVALID_EVENT',
-    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPES}, which are the channel's own`,
+    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPE_PREFIX}, which are the channel's own`,
   );
 }
 
