@@ -37,7 +37,6 @@ export {
 } from './http/parameters.ts';
 export { fetchHead, type RequestHead } from './http/request.ts';
 export type { View } from './live/cohort.ts';
-export { GAP_TYPE, HEARTBEAT_TYPE } from './live/control-events.ts';
 export { FanOut } from './live/fan-out.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';
