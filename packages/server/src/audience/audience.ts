@@ -19,17 +19,17 @@ export interface AudienceOptions {
    * Finds out what the sender of a request may do. It is asked on every connect, and again when the rights that it gave expire.
    * @default everybody may listen to everything
    */
-  readonly authenticate?: Authenticate | undefined;
+  readonly authenticate?: Authenticate;
   /** How many listeners there may be in all; the next one is answered 503. From 1. @default 50000 */
-  readonly maxListeners?: number | undefined;
+  readonly maxListeners?: number;
   /** How many listeners there may be with the same key; the next one is answered 429. From 1. @default unbounded */
-  readonly maxListenersPerKey?: number | undefined;
+  readonly maxListenersPerKey?: number;
   /**
    * Whose listener a request is, such as a user or an address, for the limit of listeners with the same key; undefined for one that is not
    * counted. A `key` of the rights goes before it.
    * @default the network address, which behind a proxy is the proxy's
    */
-  readonly key?: ((request: RequestHead) => string | undefined) | undefined;
+  readonly key?: (request: RequestHead) => string | undefined;
   /** @default the system's clock */
   readonly clock?: Clock;
 }

@@ -32,9 +32,6 @@ export interface ChannelStats extends AudienceStats {
   readonly lastEventId: string;
 }
 
-/** The longest time that a timer can wait for, in milliseconds. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
 /** Events for any number of listeners, each of which can come back and go on where it was. */
 export class Channel {
   readonly #options: CheckedChannelOptions;
@@ -43,8 +40,6 @@ export class Channel {
   readonly #audience: Audience;
   /** What a listener is given that has no rights to private events. */
   readonly #view: View;
-  /** The timer that lets go of what has become too old, also where nobody publishes or reads. */
-  #trimmer: unknown;
   /** Settles when every event so far has been stored or refused. */
   #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
@@ -107,7 +102,6 @@ export class Channel {
     const { topic } = this.#options;
     const append = this.#log.append([{ topics: [topic], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
-    this.#trimLater();
     const { id } = await append;
     report('publish', () => ({ channel: this, id }));
     return id;
@@ -177,7 +171,6 @@ export class Channel {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
     this.#drained = true;
-    this.#options.clock.clearTimeout(this.#trimmer);
     this.#fanOut.drain(windowMs);
     await this.#stored;
     if (this.#options.ownsLog) await this.#log.close();
@@ -233,23 +226,6 @@ export class Channel {
 
   #isOver(start: Start): boolean {
     return this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
-  }
-
-  #trimLater(): void {
-    const { maxAgeMs, clock } = this.#options;
-    if (maxAgeMs === undefined || this.#trimmer !== undefined || this.#drained) return;
-    const trim = (): void => {
-      this.#trimmer = undefined;
-      void this.#trim();
-    };
-    this.#trimmer = clock.setTimeout(trim, Math.min(Math.max(1, maxAgeMs / 4), MAX_DELAY_MS));
-  }
-
-  async #trim(): Promise<void> {
-    await this.#log.trim?.();
-    const page = await this.#log.directory?.list({ order: 'name', limit: 1 });
-    // An empty channel needs no timer, so that one that nobody uses any more is let go.
-    if (page && page.total > 0) this.#trimLater();
   }
 
   #onError(error: unknown): void {
