@@ -3,7 +3,7 @@ import {
   type Answer,
   Audience,
   type AudienceStats,
-  type Attendance,
+  type KnownListener,
   checkCompression,
   type Clock,
   EVENT_STREAM_HEADERS,
@@ -131,7 +131,7 @@ export class Hub {
   }
 
   /** Breaks off the listeners that are chosen, so that they come back and ask anew. Gives how many they were. */
-  kick(which: (listener: Attendance) => boolean): number {
+  kick(which: (listener: KnownListener) => boolean): number {
     return this.#audience.kick(which);
   }
 
