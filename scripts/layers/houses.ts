@@ -149,7 +149,7 @@ export const HOUSES: Houses = {
     purpose: 'the format: bytes to events and back',
     mayUse: [],
     thirdParty: false,
-    runsAnywhere: ['index.ts', 'bare.ts'],
+    runsAnywhere: ['index.ts', 'internal.ts'],
     rooms: [],
   },
 };

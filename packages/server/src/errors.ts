@@ -4,12 +4,18 @@ export type ServerErrorCode =
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
+  /** A URL pattern is malformed, too large, or has what is not allowed in patterns of topics. */
+  | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch; nothing of it was published. */
   | 'ERR_NOT_STORED'
   /** The log, channel or fan-out has been closed. */
   | 'ERR_CLOSED'
   /** A source sent more than `maxBacklogBytes` that its listener has not taken, without waiting; the response was broken off. */
-  | 'ERR_BACKLOG_EXCEEDED';
+  | 'ERR_BACKLOG_EXCEEDED'
+  /** A query parameter of a request is malformed, or is given more than once. */
+  | 'ERR_INVALID_PARAMETER'
+  /** What `authenticate` answered cannot be used. */
+  | 'ERR_INVALID_RIGHTS';
 
 /** The one error class of this package. `code` is stable, `cause` is the error underneath where there is one. */
 export class ServerError extends Error {
@@ -23,7 +29,7 @@ export class ServerError extends Error {
 }
 
 /**
- * Checks that an object of options has no others than these: one whose name is misspelled would change nothing, and nobody would know.
+ * Checks that an object of options has only these names. A misspelled option would change nothing, and nobody would notice.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
@@ -48,14 +54,14 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   return value;
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` unless it is one of those */
+/** @throws {ServerError} `ERR_INVALID_OPTION` unless the value is one of the allowed ones */
 export function checkChoice<T>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   const choices = allowed.map((choice) => JSON.stringify(choice)).join(', ');
   throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be one of ${choices}`);
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` unless it is a function or undefined */
+/** @throws {ServerError} `ERR_INVALID_OPTION` unless the value is a function or undefined */
 export function checkFunction<T>(name: string, value: T): T {
   if (value === undefined || typeof value === 'function') return value;
   throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be a function`);

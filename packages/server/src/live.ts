@@ -1,5 +1,29 @@
+// What the author of a hub needs: a fan-out of a log, an audience, and what stands between them and HTTP.
+export {
+  Audience,
+  type Admission,
+  type AdmissionRequest,
+  type AudienceObserver,
+  type AudienceOptions,
+  type AudienceStats,
+  type KnownListener,
+  type Place,
+  type RefuseReason,
+} from './audience/audience.ts';
+export type { ReceivedEvent } from './audience/event-reader.ts';
+export {
+  may,
+  type Action,
+  type Authenticate,
+  type Authentication,
+  type Refusal,
+  type Rights,
+} from './audience/rights.ts';
+export { type Clock, systemClock } from './clock.ts';
 export { codedStream } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
+export { toResponse, type Answer } from './http/answer.ts';
+export { checkCors, type Cors, type CorsOptions } from './http/cors.ts';
 export {
   checkCompression,
   EVENT_STREAM_HEADERS,
@@ -7,16 +31,26 @@ export {
   negotiateCoding,
   type CodedHead,
   type HeadOptions,
-  type ResponseHead,
 } from './http/head.ts';
+export {
+  checkParameters,
+  choice,
+  LISTEN_PARAMETERS,
+  listenParameters,
+  parameter,
+  queryOf,
+  wholeNumber,
+  type ListenParameters,
+} from './http/parameters.ts';
+export { fetchHead, type RequestHead } from './http/request.ts';
 export type { View } from './live/cohort.ts';
-export { GAP_TYPE, HEARTBEAT_TYPE } from './live/control-events.ts';
 export { FanOut } from './live/fan-out.ts';
-export type { FanOutOptions } from './live/fan-out-options.ts';
-export type { FanOutObserver, FanOutStats } from './live/fan-out-stats.ts';
 export type { EndReason, Listener } from './live/listener.ts';
-export { EARLIEST, findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
-export { pump, type PumpOptions } from './response/pump.ts';
+export type { FanOutOptions } from './live/options.ts';
+export type { FanOutObserver, FanOutStats } from './live/stats.ts';
+export { findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
+export type { EventStreamHandle } from './response/open-stream.ts';
+export { pump, type EventStreamSource, type PumpOptions } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';
 export { DEFAULT_KEEP_ALIVE_MS } from './sink/keep-alive.ts';
 export { SharedChunk } from './sink/shared-chunk.ts';

@@ -13,23 +13,22 @@ describe('a keep-alive', () => {
     const sink = await rig.listen();
     await rig.publish('b', '1', '2');
     await rig.tick();
-    for (rig.now = 1000; rig.now <= 3000; rig.now += 1000) rig.fanOut.sweep();
+    rig.clock.advance(3000);
     expect(sink.text).toBe(FROM_NOW + heartbeat(2) + COMMENT + COMMENT);
     await rig.publish('b', '3');
     await rig.tick();
-    rig.fanOut.sweep();
+    rig.clock.advance(1000);
     expect(sink.text.endsWith(COMMENT + heartbeat(3))).toBe(true);
   });
 
   test('is not sent to a cohort that has been written to', async () => {
     const rig = new Rig();
     const busy = await rig.listen();
-    const quiet = await rig.listen({}, { key: 'b', selection: { topics: ['b'], private: false } });
-    rig.now = 999;
+    const quiet = await rig.listen({}, { key: 'b', selection: { topics: ['b'] } });
+    rig.clock.advance(999);
     await rig.publish('a', '1');
     await rig.tick();
-    rig.now = 1500;
-    rig.fanOut.sweep();
+    rig.clock.advance(501);
     expect(busy.text).toBe(FROM_NOW + frame(1, '1'));
     expect(quiet.text).toBe(FROM_NOW + heartbeat(1));
   });
@@ -40,8 +39,7 @@ describe('a keep-alive', () => {
     await rig.publish('b', '1');
     await rig.tick();
     await rig.publish('a', '2');
-    rig.now = 1000;
-    rig.fanOut.sweep();
+    rig.clock.advance(1000);
     await rig.tick();
     expect(sink.text).toBe(FROM_NOW + heartbeat(1) + frame(2, '2'));
   });
@@ -51,20 +49,18 @@ describe('a keep-alive', () => {
     await rig.listen();
     await rig.publish('b', '1');
     await rig.tick();
-    rig.now = 1000;
-    rig.fanOut.sweep();
+    rig.clock.advance(1000);
     const back = await rig.listen({ lastEventId: 'e.0' });
     await rig.settle();
-    rig.now = 2000;
-    rig.fanOut.sweep();
+    rig.clock.advance(1000);
     expect(back.text).toBe(COMMENT + heartbeat(1));
   });
 
   test('is never sent with keepAliveMs 0', async () => {
     const rig = new Rig({ keepAliveMs: 0 });
     const sink = await rig.listen();
-    rig.now = 1e9;
-    rig.fanOut.sweep();
+    rig.clock.advance(1e9);
+    expect(rig.clock.pending).toBe(0);
     expect(sink.text).toBe(FROM_NOW);
   });
 });
@@ -113,16 +109,19 @@ describe('the end', () => {
 
   test('drain gives everyone a time of its own to come back, those to come included', async () => {
     const rig = new Rig();
+    await rig.publish('b', '1');
+    await rig.settle();
     const live = [await rig.listen(), await rig.listen()];
     const behind = await rig.listen({ lastEventId: 'earliest' });
-    await rig.publish('a', '1');
+    await rig.publish('a', '2');
+    const BEGIN = 'event: tidings-heartbeat\nid: e.1\ndata:\n\n';
     const chances = [0, 0.25, 0.5, 0.999];
     rig.fanOut.drain(4000, () => chances.shift()!);
     const late = await rig.listen();
     const retry = (ms: number): string => `retry: ${ms}\n\n`;
     expect(live.map((sink) => sink.text)).toEqual([
-      FROM_NOW + frame(1, '1') + retry(1000),
-      FROM_NOW + frame(1, '1') + retry(2000),
+      BEGIN + frame(2, '2') + retry(1000),
+      BEGIN + frame(2, '2') + retry(2000),
     ]);
     expect(live.map((sink) => sink.state)).toEqual(['ending', 'ending']);
     expect(behind.state).toBe('destroyed');
@@ -132,7 +131,7 @@ describe('the end', () => {
     expect(rig.fanOut.listeners).toBe(0);
   });
 
-  test('close breaks everyone off and hears no more of the log', async () => {
+  test('close breaks everyone off and follows the log no more', async () => {
     const rig = new Rig();
     const sink = await rig.listen();
     rig.fanOut.close();

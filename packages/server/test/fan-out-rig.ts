@@ -1,25 +1,26 @@
 import { FanOut, findStart, type FanOutOptions, type StartRequest, type View } from '@tidings/server/live';
 import { MemoryLog, type EventLog, type LogRetention } from '@tidings/server/log';
+import { FakeClock } from './fake-clock.ts';
 import { FakeSink } from './model/fake-sink.ts';
 
-export const VIEW: View = { key: 'a', selection: { topics: ['a'], private: false } };
+export const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
 export const FROM_NOW = 'event: tidings-heartbeat\nid: e.0\ndata:\n\n';
 
 /** A fan-out whose ticks and clock the test moves. */
 export class Rig {
   readonly log: MemoryLog;
   readonly fanOut: FanOut;
-  now = 0;
+  readonly clock = new FakeClock();
   readonly #scheduled: (() => void)[] = [];
 
   constructor(options: FanOutOptions & { retention?: LogRetention; wrap?: (log: MemoryLog) => EventLog } = {}) {
     const { retention = {}, wrap = (log) => log, ...fanOut } = options;
-    const now = (): number => this.now;
-    this.log = new MemoryLog({ retention, now, epoch: 'e' });
+    const { clock } = this;
+    this.log = new MemoryLog({ retention, clock, epoch: 'e' });
     this.fanOut = new FanOut(wrap(this.log), {
       maxBacklogBytes: 200,
       keepAliveMs: 1000,
-      now,
+      clock,
       schedule: (run) => this.#scheduled.push(run),
       ...fanOut,
     });
@@ -35,7 +36,7 @@ export class Rig {
 
   async listen(request: StartRequest = {}, view: View = VIEW, highWaterMark = 100): Promise<FakeSink> {
     const sink = new FakeSink(highWaterMark);
-    this.fanOut.subscribe(sink, view, await findStart(this.log, view.selection, request));
+    this.fanOut.listen(sink, view, await findStart(this.log, view.selection, request));
     return sink;
   }
 

@@ -1,7 +1,9 @@
 import type { View } from '@tidings/server/live';
-import type { EventLog, LogEntry, MemoryLog } from '@tidings/server/log';
+import type { EventLog, LogEntry, MemoryLog, TopicPattern } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
+
+const EVERY: TopicPattern = { pattern: '*', base: 'https://hub.test/topics/' };
 
 describe('a tick', () => {
   test('is one write for each listener, however many events it holds', async () => {
@@ -30,8 +32,12 @@ describe('a tick', () => {
     const rig = new Rig();
     const sink = await rig.listen();
     let told: LogEntry | undefined;
-    rig.log.tail(([entry]) => {
-      told = entry;
+    rig.log.follow({
+      onStart: () => {},
+      onBatch: ([entry]) => {
+        told = entry;
+      },
+      onLost: () => {},
     });
     await rig.publish('a', '1');
     await rig.tick();
@@ -48,7 +54,7 @@ describe('a tick', () => {
 
   test('gives an event to a cohort once, though several of its topics and its pattern select it', async () => {
     const rig = new Rig();
-    const view: View = { key: 'ab', selection: { topics: ['a', 'b'], test: () => true, private: false } };
+    const view: View = { key: 'ab', selection: { topics: ['a', 'b', EVERY] } };
     const sink = await rig.listen({}, view);
     await rig.log.append([{ topics: ['a', 'b', 'c'], fields: { data: '1' } }]);
     await rig.tick();
@@ -91,7 +97,7 @@ describe('a listener', () => {
     const rig = new Rig();
     await rig.publish('b', '1', '2');
     expect((await rig.listen()).text).toBe('event: tidings-heartbeat\nid: e.2\ndata:\n\n');
-    const last = await rig.listen({ last: 5 }, { key: 'b', selection: { topics: ['b'], private: false } });
+    const last = await rig.listen({ last: 5 }, { key: 'b', selection: { topics: ['b'] } });
     await rig.settle();
     expect(last.text).toBe(FROM_NOW + frame(1, '1') + frame(2, '2'));
   });
@@ -141,6 +147,8 @@ describe('a listener', () => {
         },
       });
     const rig = new Rig({ wrap: broken });
+    await rig.publish('a', '1');
+    await rig.settle();
     const sink = await rig.listen({ lastEventId: 'earliest' });
     await rig.settle();
     expect(sink.state).toBe('destroyed');
@@ -152,7 +160,7 @@ describe('a listener', () => {
     const sinks = [
       await rig.listen(),
       await rig.listen({ lastEventId: 'earliest' }),
-      await rig.listen({}, { key: 'p', selection: { topics: [], test: (topic) => topic < 'c', private: false } }),
+      await rig.listen({}, { key: 'p', selection: { topics: [{ ...EVERY, pattern: 'b' }, 'a'] } }),
     ];
     const counts = (): number[] => [rig.fanOut.listeners, ...['a', 'b', 'c'].map((t) => rig.fanOut.listenersOf(t))];
     expect(counts()).toEqual([3, 3, 1, 0]);
@@ -197,18 +205,19 @@ describe('a slow listener', () => {
 
 describe('a gap', () => {
   test('names the id that the listener came with, and later ones the place where it was', async () => {
-    const rig = new Rig({ retention: { maxEvents: 1 }, maxBacklogBytes: 0 });
-    const view: View = { key: 'ab', selection: { topics: ['a', 'b'], private: false } };
+    const rig = new Rig({ retention: { maxEvents: 2 }, maxBacklogBytes: 0 });
+    const view: View = { key: 'ab', selection: { topics: ['a', 'b'] } };
     await rig.log.append([{ topics: ['a'], fields: { data: '1', id: 'mine' } }]);
+    await rig.publish('a', '2');
     // It is found before it is trimmed, and read for after.
     const sink = await rig.listen({ lastEventId: 'mine' }, view, 1);
-    await rig.publish('a', '2', '3');
+    await rig.publish('a', '3', '4');
     await rig.settle();
-    await rig.publish('a', '4', '5');
+    await rig.publish('a', '5', '6', '7');
     await rig.settle();
     sink.take();
     await rig.settle();
     const told = [...sink.text.matchAll(/"after":"(.+?)"/g)].map(([, after]) => after);
-    expect(told).toEqual(['mine', 'e.3']);
+    expect(told).toEqual(['mine', 'e.4']);
   });
 });

@@ -14,6 +14,7 @@ const LIVE: ListenerState = { phase: 'live' };
 const ENDED: ListenerState = { phase: 'ended' };
 const READING: ListenerState = { phase: 'reading', position: 5, told: 5 };
 const DRAINING: ListenerState = { phase: 'draining', position: 5, told: 5 };
+const WAITING: ListenerState = { phase: 'waiting', position: 5, told: 5, until: 8 };
 const HELD: ListenerState = { phase: 'held', position: 5, told: 5 };
 
 function page(through: number, options: { trimmedThrough?: number; seqs?: number[] } = {}): LogPage {
@@ -23,6 +24,10 @@ function page(through: number, options: { trimmedThrough?: number; seqs?: number
 
 function pageInput(answer: LogPage, flushed: number, needsDrain = false): ListenerInput {
   return { type: 'page', page: answer, flushed, needsDrain };
+}
+
+function advanced(flushed: number, needsDrain = false): ListenerInput {
+  return { type: 'advance', flushed, needsDrain };
 }
 
 function released(flushed: number, needsDrain = false): ListenerInput {
@@ -61,18 +66,47 @@ describe('transition', () => {
       [],
     ],
     [
-      'does not join where its cursor is past the cohorts',
-      READING,
-      pageInput(page(5), 4),
-      { phase: 'reading', position: 5, told: 0 },
+      'waits where a page tells of a trim that the cohorts have not come to',
+      { ...READING, sent: 'x' },
+      { type: 'ahead', trimmedThrough: 10 },
+      { ...WAITING, sent: 'x', until: 10 },
+      [],
+    ],
+    ['waits while the cohorts have not come far enough', WAITING, advanced(7), WAITING, []],
+    [
+      'reads again when the cohorts have come far enough',
+      { ...WAITING, sent: 'x' },
+      advanced(8),
+      { ...READING, sent: 'x' },
       [{ type: 'read', after: 5 }],
     ],
+    ['joins when the cohorts have come to its cursor', { ...WAITING, until: 5 }, advanced(5), LIVE, [{ type: 'join' }]],
+    ['waits for its transport when the cohorts have come far enough', WAITING, advanced(8, true), DRAINING, []],
     [
-      'asks again where a page knows of a trim that the cohorts have not come to',
+      'keeps its place when it is held while the cohorts are behind it',
+      WAITING,
+      { type: 'hold', flushed: 3 },
+      HELD,
+      [],
+    ],
+    ['waits for the cohorts when it is released behind its place', HELD, released(3), { ...WAITING, until: 5 }, []],
+    ['ends while it waits for the cohorts', WAITING, { type: 'end' }, ENDED, []],
+    ['ignores a drain while it waits for the cohorts', WAITING, { type: 'drain' }, WAITING, []],
+    ['ignores a page while it waits for the cohorts', WAITING, pageInput(page(9), 9), WAITING, []],
+    ['ignores the advance of the cohorts while it reads', READING, advanced(8), READING, []],
+    [
+      'reads what was not handed over to its cohort',
+      LIVE,
+      { type: 'skip', flushed: 7, needsDrain: false },
+      { phase: 'reading', position: 7, told: 7 },
+      [{ type: 'leave' }, { type: 'read', after: 7 }],
+    ],
+    [
+      'reads on where something was not handed over',
       READING,
-      pageInput(page(9, { trimmedThrough: 10 }), 9),
+      { type: 'skip', flushed: 7, needsDrain: false },
       READING,
-      [{ type: 'read', after: 5 }],
+      [],
     ],
     [
       'reads when the transport has drained',
@@ -85,22 +119,15 @@ describe('transition', () => {
       'leaves its cohort and waits when its backlog passes the cap',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: true },
-      { phase: 'draining', position: 7, told: 7, slow: true },
+      { phase: 'draining', position: 7, told: 7 },
       [{ type: 'leave' }],
     ],
     [
-      'leaves its cohort and reads at once when the transport will not say that it has drained',
+      'leaves its cohort and reads at once when the transport will not report that it has drained',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: false },
-      { phase: 'reading', position: 7, told: 7, slow: true },
+      { phase: 'reading', position: 7, told: 7 },
       [{ type: 'leave' }, { type: 'read', after: 7 }],
-    ],
-    [
-      'is known to have been slow until it is live again',
-      { ...READING, slow: true },
-      pageInput(page(8), 9),
-      { phase: 'reading', position: 8, told: 0, slow: true },
-      [{ type: 'read', after: 8 }],
     ],
     [
       'leaves its cohort when it is held',
@@ -146,10 +173,29 @@ describe('transition', () => {
 describe('the beginning', () => {
   test('a listener that catches up begins with a read', () => {
     const start = { type: 'after', after: 5, told: 8, announce: false, sent: 'x', misplaced: 'unknown' } as const;
-    expect(catchingUp(start)).toEqual({
+    expect(catchingUp(start, 8)).toEqual({
       state: { phase: 'reading', position: 5, told: 8, sent: 'x', misplaced: 'unknown' },
       actions: [{ type: 'read', after: 5 }],
     });
+  });
+
+  test('a listener whose cursor is where the cohorts are begins in its cohort', () => {
+    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    expect(catchingUp(start, 5)).toEqual(joining());
+  });
+
+  test('a listener whose cursor is past the cohorts begins by waiting for them', () => {
+    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    expect(catchingUp(start, 4)).toEqual({
+      state: { phase: 'waiting', until: 5, position: 5, told: 5, sent: 'e.5', misplaced: undefined },
+      actions: [],
+    });
+  });
+
+  test('a listener that knows of trims past the cohorts begins by waiting for them', () => {
+    const start = { type: 'after', after: 5, told: 7, announce: true } as const;
+    expect(catchingUp(start, 5).state).toEqual({ phase: 'waiting', until: 7, position: 5, told: 7 });
+    expect(catchingUp(start, 6).state).toEqual({ phase: 'reading', position: 5, told: 7 });
   });
 
   test('a listener from now on begins in its cohort', () => {

@@ -1,31 +1,33 @@
-// What setTimeout can wait for.
+import type { Clock } from '../clock.ts';
+
+/** The longest time that a timer can wait for, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Calls back when a time has come, however far off it is. */
-export class Lease {
-  readonly #now: () => number;
+export class Expiry {
+  readonly #clock: Clock;
   readonly #onExpiry: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: unknown;
 
-  constructor(now: () => number, onExpiry: () => void) {
-    this.#now = now;
+  constructor(clock: Clock, onExpiry: () => void) {
+    this.#clock = clock;
     this.#onExpiry = onExpiry;
   }
 
-  /** @param expiresAt milliseconds since 1970 */
+  /** @param expiresAt milliseconds since 1970; an infinite time never comes */
   runUntil(expiresAt: number): void {
-    clearTimeout(this.#timer);
-    const left = expiresAt - this.#now();
+    this.end();
+    if (expiresAt === Number.POSITIVE_INFINITY) return;
+    const left = expiresAt - this.#clock.time();
     // A timer may also run a little early.
-    this.#timer = setTimeout(
-      () => (this.#now() < expiresAt ? this.runUntil(expiresAt) : this.#onExpiry()),
+    this.#timer = this.#clock.setTimeout(
+      () => (this.#clock.time() < expiresAt ? this.runUntil(expiresAt) : this.#onExpiry()),
       Math.min(Math.max(left, 1), MAX_DELAY_MS),
     );
-    // Nobody's rights keep the process alive.
-    if (typeof this.#timer === 'object') this.#timer.unref();
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }

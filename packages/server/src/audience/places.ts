@@ -1,13 +1,15 @@
+import type { Clock } from '../clock.ts';
+
 /** How many listeners there may be. */
 export interface PlaceLimits {
   readonly maxListeners: number;
   readonly maxListenersPerKey: number;
 }
 
-/** One listener's place, from its answer to its end. */
-export interface Place {
+/** What holds one listener's place, from its answer to its end. */
+export interface PlaceHolder {
   readonly key: string | undefined;
-  /** When it was given, milliseconds since 1970. */
+  /** When the place was promised, by the clock's `now`. */
   readonly since: number;
 }
 
@@ -15,71 +17,68 @@ export interface Place {
 const PROMISE_MS = 10_000;
 
 /**
- * The places for listeners. One is promised with an answer, taken when its stream starts, and free again as soon as that ends. A promise
- * that is not kept lapses, so that no place can be lost.
+ * The places for listeners. A place is promised with an answer, taken when its stream starts, and free again as soon as that ends. A
+ * promise that is not kept lapses, so that no place can be lost.
  */
-export class Places {
+export class Places<Holder extends PlaceHolder> {
   readonly #limits: PlaceLimits;
-  readonly #now: () => number;
-  readonly #promised = new Set<Place>();
+  readonly #clock: Clock;
+  readonly #promised = new Set<Holder>();
+  readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
-  #count = 0;
 
-  constructor(limits: PlaceLimits, now: () => number) {
+  constructor(limits: PlaceLimits, clock: Clock) {
     this.#limits = limits;
-    this.#now = now;
+    this.#clock = clock;
   }
 
-  /** Places that are promised or taken. */
-  get count(): number {
-    return this.#count;
+  /** The holders of places that are taken. */
+  get taken(): ReadonlySet<Holder> {
+    return this.#taken;
   }
 
-  /** Which limit keeps a listener out, if one does. */
+  /** The limit that keeps a listener out; undefined where none does. */
   full(key: string | undefined): 'full' | 'full-for-key' | undefined {
     if (this.#promised.size > 0) this.#lapse();
-    if (this.#count >= this.#limits.maxListeners) return 'full';
+    if (this.#promised.size + this.#taken.size >= this.#limits.maxListeners) return 'full';
     if (key === undefined) return undefined;
     return (this.#perKey.get(key) ?? 0) >= this.#limits.maxListenersPerKey ? 'full-for-key' : undefined;
   }
 
-  promise(key: string | undefined): Place {
-    const place: Place = { key, since: this.#now() };
-    this.#promised.add(place);
-    this.#add(place);
-    return place;
+  promise(holder: Holder): void {
+    this.#promised.add(holder);
+    this.#count(holder, 1);
   }
 
-  /** Also where the promise has lapsed: the head was sent. */
-  take(place: Place): void {
-    if (!this.#promised.delete(place)) this.#add(place);
+  /** A place is taken also where its promise has lapsed: the head was sent. */
+  take(holder: Holder): void {
+    if (!this.#promised.delete(holder)) this.#count(holder, 1);
+    this.#taken.add(holder);
   }
 
   /** Gives up a place that was promised and not taken. */
-  abandon(place: Place): void {
-    if (this.#promised.delete(place)) this.free(place);
+  abandon(holder: Holder): void {
+    if (this.#promised.delete(holder)) this.#count(holder, -1);
   }
 
   /** Gives a taken place back. */
-  free({ key }: Place): void {
-    this.#count -= 1;
+  free(holder: Holder): void {
+    if (this.#taken.delete(holder)) this.#count(holder, -1);
+  }
+
+  #count({ key }: Holder, change: number): void {
     if (key === undefined) return;
-    const left = (this.#perKey.get(key) ?? 0) - 1;
-    if (left > 0) this.#perKey.set(key, left);
+    const count = (this.#perKey.get(key) ?? 0) + change;
+    if (count > 0) this.#perKey.set(key, count);
     else this.#perKey.delete(key);
   }
 
-  #add({ key }: Place): void {
-    this.#count += 1;
-    if (key !== undefined) this.#perKey.set(key, (this.#perKey.get(key) ?? 0) + 1);
-  }
-
   #lapse(): void {
-    const before = this.#now() - PROMISE_MS;
-    for (const place of this.#promised) {
-      // They are in the order in which they were given.
-      if (place.since > before) return;
-      this.abandon(place);
+    const before = this.#clock.now() - PROMISE_MS;
+    for (const holder of this.#promised) {
+      // They are in the order in which they were promised.
+      if (holder.since > before) return;
+      this.abandon(holder);
     }
   }
 }

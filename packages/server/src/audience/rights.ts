@@ -1,66 +1,132 @@
-import type { ChannelEvent } from '../channel/channel-event.ts';
+import { ServerError } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
+import { type Matcher, type TopicSet, TopicTest } from '../log/selection.ts';
+import type { ReceivedEvent } from './event-reader.ts';
 
-/** What a listener may see, and until when. */
-export interface Grant {
+/** What the sender of a request may do, on which topics and until when. */
+export interface Rights {
   readonly allow: true;
-  /** When the rights end, milliseconds since 1970: then `authorize` is asked again. @default never */
+  /** Who the sender is, such as the subject of a token. @default unknown */
+  readonly subject?: string;
+  /** The topics whose events it may be given. @default 'all' */
+  readonly listen?: TopicSet;
+  /** The topics that it may publish to. @default none */
+  readonly publish?: TopicSet;
+  /** The topics whose private events it is given, too. @default none */
+  readonly private?: TopicSet;
+  /** When the rights end, in milliseconds since 1970: then `authenticate` is asked again. @default never */
   readonly expiresAt?: number;
   /**
-   * Which events the listener gets, replayed ones included. Must give the same answer for the same event. Where it throws, the listener
+   * Whose listener this is, for the limit of listeners with the same key.
+   * @default what the option `key` makes of the request
+   */
+  readonly key?: string;
+  /**
+   * Which events the listener gets, replayed ones included. It must give the same answer for the same event. Where it throws, the listener
    * is broken off. @default all
    */
-  readonly filter?: (event: ChannelEvent) => boolean;
-  /** Filters with the same key are the same: their listeners are asked for once, and written to together. @default no two are */
+  readonly filter?: (event: ReceivedEvent) => boolean;
+  /**
+   * Filters with the same key are the same filter, which is asked once for all of their listeners.
+   * @default the filter of each listener is its own
+   */
   readonly filterKey?: string;
 }
 
-/** Why a listener may not listen. */
+/** Why a request is refused, and how that is answered. */
 export interface Refusal {
   readonly allow: false;
   /** 400 to 599. @default 403 */
   readonly status?: number;
   /** Such as `WWW-Authenticate`. @default none */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Plain text, unless the headers say something else. @default a sentence */
+  /** Plain text, unless the header fields name another type. @default a sentence */
   readonly body?: string;
 }
 
-/** Whether a request may listen: asked when it comes, on every reconnect, and when what was granted expires. */
-export type Authorize = (request: RequestHead) => Authorization | Promise<Authorization>;
-export type Authorization = boolean | Grant | Refusal;
+/**
+ * Finds out what the sender of a request may do. It is asked when the request comes, on every reconnect, and when the rights that it gave
+ * expire. `true` is all that {@link Rights} allows by default, `false` is a refusal with 403.
+ */
+export type Authenticate = (request: RequestHead) => Authentication | Promise<Authentication>;
+export type Authentication = boolean | Rights | Refusal;
 
-const GRANTED: Grant = { allow: true };
+/** What an action is called in {@link Rights}. */
+export type Action = 'listen' | 'publish';
+
+const ALLOWED: Rights = { allow: true };
 const REFUSED: Refusal = { allow: false };
 
 /**
- * Reads an answer of `authorize`, which JavaScript may have given any form. What has expired already is refused.
- * @throws {TypeError} where it is no answer: who is not clearly allowed to listen may not
+ * Reads an answer of `authenticate`, which JavaScript may have given any form. Rights that have expired already are a refusal.
+ * @param time milliseconds since 1970
+ * @throws {ServerError} `ERR_INVALID_RIGHTS` where it is no answer: a sender that is not clearly allowed something is allowed nothing
  */
-export function checkAuthorization(answer: Authorization, now: number): Grant | Refusal {
-  if (answer === true) return GRANTED;
+export function checkRights(answer: Authentication, time: number): Rights | Refusal {
+  if (answer === true) return ALLOWED;
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
-    throw invalid('', String(answer), 'a boolean or an object whose `allow` is one');
+    throw invalid('', answer, 'a boolean or an object whose `allow` is one');
   }
-  if (answer.allow) {
-    const { expiresAt, filter, filterKey } = answer;
-    if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
-      throw invalid('expiresAt ', String(expiresAt), 'milliseconds since 1970');
-    }
-    if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', String(filter), 'a function');
-    if (filterKey !== undefined && typeof filterKey !== 'string') {
-      throw invalid('filterKey ', String(filterKey), 'a string');
-    }
-    return expiresAt !== undefined && expiresAt <= now ? REFUSED : answer;
-  }
+  if (answer.allow) return checkAllowed(answer, time);
   const { status } = answer;
   if (status !== undefined && !(Number.isInteger(status) && status >= 400 && status <= 599)) {
-    throw invalid('status ', String(status), 'an integer from 400 to 599');
+    throw invalid('status ', status, 'an integer from 400 to 599');
   }
   return answer;
 }
 
-function invalid(what: string, found: string, allowed: string): TypeError {
-  return new TypeError(`Cannot use what authorize answered: ${what}is ${found}, but must be ${allowed}`);
+function checkAllowed(rights: Rights, time: number): Rights | Refusal {
+  for (const name of ['subject', 'key', 'filterKey'] as const) {
+    const value: unknown = rights[name];
+    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
+  }
+  for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
+  const { expiresAt, filter } = rights;
+  if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
+    throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
+  }
+  if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', filter, 'a function');
+  return expiresAt !== undefined && expiresAt <= time ? REFUSED : rights;
+}
+
+function checkTopics(name: string, topics: TopicSet | undefined): void {
+  if (topics === undefined || topics === 'all') return;
+  if (!Array.isArray(topics)) throw invalid(`${name} `, topics, "'all' or an array of topics and patterns");
+  try {
+    testOf(topics);
+  } catch (cause) {
+    throw invalid(`${name} `, topics, "'all' or an array of topics and patterns", { cause });
+  }
+}
+
+/**
+ * Whether the rights allow something for a topic, or for all topics of a pattern. A pattern is allowed where all topics are, and where the
+ * rights have the very same pattern.
+ */
+export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
+  const allowed = rights[action] ?? (action === 'listen' ? 'all' : []);
+  if (allowed === 'all') return true;
+  if (typeof matcher === 'string') return testOf(allowed).has(matcher);
+  return allowed.some(
+    (each) => typeof each !== 'string' && each.pattern === matcher.pattern && each.base === matcher.base,
+  );
+}
+
+/** Rights are often one object for many requests, and compiling patterns is dear. */
+const tests = new WeakMap<object, TopicTest>();
+
+function testOf(topics: Exclude<TopicSet, 'all'>): TopicTest {
+  let test = tests.get(topics);
+  if (!test) tests.set(topics, (test = new TopicTest(topics)));
+  return test;
+}
+
+function invalid(what: string, found: unknown, allowed: string, options?: ErrorOptions): ServerError {
+  const shown = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
+  return new ServerError(
+    'ERR_INVALID_RIGHTS',
+    `Cannot use what authenticate answered: ${what}is ${shown}, but must be ${allowed}`,
+    options,
+  );
 }

@@ -1,71 +1,66 @@
-import type { Channel } from './channel.ts';
-import type { GapReason } from '../log/start.ts';
-import type { EndReason } from '../live/listener.ts';
+import type { RefuseReason } from '../audience/audience.ts';
 import type { RequestHead } from '../http/request.ts';
+import type { EndReason } from '../live/listener.ts';
+import type { GapReason } from '../log/event-log.ts';
 
-/** What a channel tells on `node:diagnostics_channel`, by the part of the name behind `tidings:channel:`. */
-export interface ChannelDiagnostics {
+/**
+ * The messages that channels publish on `node:diagnostics_channel`, by the part of the name behind `tidings:channel:`.
+ * @typeParam Source the class of `channel`, which is `Channel`
+ */
+export interface ChannelDiagnostics<Source extends object = object> {
   /** A listener's stream has started. */
-  readonly subscribe: { readonly channel: Channel; readonly lastEventId: string; readonly listeners: number };
-  /** It has ended. */
-  readonly unsubscribe: {
-    readonly channel: Channel;
+  readonly listen: { readonly channel: Source; readonly lastEventId: string; readonly listeners: number };
+  /** A listener's stream has ended. */
+  readonly leave: {
+    readonly channel: Source;
     readonly reason: EndReason;
     readonly durationMs: number;
     readonly listeners: number;
   };
   /** A request was not let in. */
   readonly refuse: {
-    readonly channel: Channel;
+    readonly channel: Source;
     readonly request: RequestHead;
     readonly status: number;
     readonly reason: RefuseReason;
   };
   /** An event was stored. */
-  readonly publish: { readonly channel: Channel; readonly id: string };
+  readonly publish: { readonly channel: Source; readonly id: string };
   /** A listener's backlog passed the cap, and it is caught up from what is kept. */
-  readonly overflow: { readonly channel: Channel; readonly backlog: number };
+  readonly overflow: { readonly channel: Source; readonly backlog: number };
   /** A listener's backlog passed the cap, and it was broken off. */
-  readonly evict: { readonly channel: Channel; readonly backlog: number };
+  readonly evict: { readonly channel: Source; readonly backlog: number };
   /** A listener was told that events are missing. */
   readonly gap: {
-    readonly channel: Channel;
+    readonly channel: Source;
     readonly after: string;
     readonly resumedAt: string;
     readonly reason: GapReason;
   };
   /** All listeners were sent away. */
-  readonly drain: { readonly channel: Channel; readonly listeners: number; readonly windowMs: number };
+  readonly drain: { readonly channel: Source; readonly listeners: number; readonly windowMs: number };
   /** A hook threw, or the log could not be read. */
-  readonly error: { readonly channel: Channel; readonly error: unknown };
+  readonly error: { readonly channel: Source; readonly error: unknown };
 }
-
-/**
- * Why a request was not let in:
- * - `method`: it is none that a channel answers;
- * - `forbidden`: `authorize` refused it;
- * - `full`, `full-for-key`: there are as many listeners as there may be, in all or for its key;
- * - `complete`: the channel has been closed, and it has everything.
- */
-export type RefuseReason = 'method' | 'forbidden' | 'full' | 'full-for-key' | 'complete';
 
 type Name = keyof ChannelDiagnostics;
 
-interface Topic {
+/** The part of a diagnostics channel that is used here. */
+interface Outlet {
   readonly hasSubscribers: boolean;
   publish(message: unknown): void;
 }
 
-const SILENT: Topic = { hasSubscribers: false, publish: () => {} };
+const SILENT: Outlet = { hasSubscribers: false, publish: () => {} };
 
 // Not imported: this part of the package also runs where there is no such module.
 const builtin = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel');
 
-const open = (name: Name): Topic => builtin?.channel(`tidings:channel:${name}`) ?? SILENT;
+const open = (name: Name): Outlet => builtin?.channel(`tidings:channel:${name}`) ?? SILENT;
 
-const TOPICS: Readonly<Record<Name, Topic>> = {
-  subscribe: open('subscribe'),
-  unsubscribe: open('unsubscribe'),
+const OUTLETS: Readonly<Record<Name, Outlet>> = {
+  listen: open('listen'),
+  leave: open('leave'),
   refuse: open('refuse'),
   publish: open('publish'),
   overflow: open('overflow'),
@@ -75,7 +70,7 @@ const TOPICS: Readonly<Record<Name, Topic>> = {
   error: open('error'),
 };
 
-/** Tells who subscribes to the name; where nobody does, the message is not even made. */
-export function tell<N extends Name>(name: N, message: () => ChannelDiagnostics[N]): void {
-  if (TOPICS[name].hasSubscribers) TOPICS[name].publish(message());
+/** Publishes a message where somebody has subscribed to the name; where nobody has, the message is not even made. */
+export function report<N extends Name>(name: N, message: () => ChannelDiagnostics[N]): void {
+  if (OUTLETS[name].hasSubscribers) OUTLETS[name].publish(message());
 }

@@ -1,43 +1,41 @@
-import type { Authorize } from '../audience/rights.ts';
+import { checkAudienceOptions, type AudienceOptions } from '../audience/audience.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { checkChoice, checkFunction, checkNames, ServerError } from '../errors.ts';
 import { checkCors, type Cors } from '../http/cors.ts';
-import { checkChoice, checkFunction, checkInteger, checkNames, ServerError } from '../errors.ts';
-import { checkFanOutOptions, type FanOutOptions } from '../live/fan-out-options.ts';
 import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type HeadOptions } from '../http/head.ts';
+import type { FanOutOptions } from '../live/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
 import { checkRetention, type Retention } from '../log/retention.ts';
-import type { RequestHead } from '../http/request.ts';
 
-export interface ChannelOptions extends HeadOptions, Omit<FanOutOptions, 'schedule' | 'overflow'> {
+export interface ChannelOptions extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow'> {
   /** What a listener that comes back can still be given; false for nothing. @default 1,000 events and 16 MiB */
   readonly history?: Retention | false;
-  /** Where the events are kept, which stays its giver's: the channel does not close it. @default a MemoryLog with `history` */
+  /** Where the events are kept. The channel does not close a log that it was given. @default a MemoryLog with `history` */
   readonly log?: EventLog;
   /**
-   * What becomes of a listener that reads too slowly, where `history` is false; with a history it is caught up from that.
+   * The topic of the channel's events in its log, for which `authenticate` must allow listening. 1 to 1,024 bytes of UTF-8.
+   * @default 'channel'
+   */
+  readonly topic?: string;
+  /**
+   * What happens to a listener that reads too slowly, where `history` is false; with a history it is caught up from that.
    * - `evict`: it is broken off, and told of the gap when it comes back;
    * - `drop-oldest`: it gets the newest events that fit `maxBacklogBytes`, behind an event that tells of the gap;
    * - `latest-by-key`: it gets the newest event of each key (as given to `publish`, else of each type), as far as they fit `maxBacklogBytes`.
    * @default 'evict'
    */
   readonly overflow?: Overflow;
-  /** Decides who may listen to what, on every connect and when a grant expires. @default everybody may, to everything */
-  readonly authorize?: Authorize;
-  /** Listeners in all; who comes then is answered 503. From 1. @default 50000 */
-  readonly maxListeners?: number;
-  /** Listeners with the same key; who comes then is answered 429. From 1. @default unbounded */
-  readonly maxListenersPerKey?: number;
   /**
-   * Whose listener a request is, such as a user or an address; undefined for one that is not counted.
-   * @default the network address, which behind a proxy is the proxy's
-   */
-  readonly key?: (request: RequestHead) => string | undefined;
-  /**
-   * `event`: a keep-alive is an event `tidings-heartbeat`, in its time whatever else is sent, so that a page can tell a dead line. A page asks
-   * for it on its own with `?heartbeat=event`. `comment`: a comment, in silence only. @default 'comment'
+   * With `event`, every keep-alive is an event `tidings-heartbeat`, sent in its time whatever else is sent, so that a page can notice a dead
+   * connection; a page can ask for that itself with `?heartbeat=event`. With `comment`, it is a comment that is sent in silence only.
+   * @default 'comment'
    */
   readonly heartbeat?: 'comment' | 'event';
-  /** Told what nobody else hears of: what a filter threw, or `authorize` when a grant expired, or a log that could not be read. @default console.error */
+  /**
+   * Called with errors that have no caller: what a filter threw, or `authenticate` when rights were renewed, or a log that could not be read.
+   * @default console.error
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -47,15 +45,15 @@ const OVERFLOWS = ['evict', 'drop-oldest', 'latest-by-key'] as const;
 
 const DEFAULT_HISTORY: Retention = { maxEvents: 1000, maxBytes: 16 * 1024 * 1024 };
 
-/** Guards the memory against listeners that only connect. */
-const DEFAULT_MAX_LISTENERS = 50_000;
+const DEFAULT_MAX_BACKLOG_BYTES = 256 * 1024;
 
 const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
   history: true,
   log: true,
+  topic: true,
   overflow: true,
   maxBacklogBytes: true,
-  authorize: true,
+  authenticate: true,
   maxListeners: true,
   maxListenersPerKey: true,
   key: true,
@@ -65,7 +63,7 @@ const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
   cors: true,
   compression: true,
   onError: true,
-  now: true,
+  clock: true,
 };
 
 /** The options as the channel uses them. */
@@ -73,44 +71,46 @@ export interface CheckedChannelOptions {
   readonly log: EventLog;
   /** Whether the channel made the log, and closes it. */
   readonly ownsLog: boolean;
-  /** How long an event is kept in a log of its own, milliseconds, where that is bounded. */
-  readonly maxAgeMs: number | undefined;
-  readonly fanOut: Required<FanOutOptions>;
+  readonly topic: string;
+  readonly fanOut: FanOutOptions;
+  readonly audience: AudienceOptions;
   readonly headers: Readonly<Record<string, string>>;
   readonly cors: Cors | undefined;
   readonly compression: boolean;
-  readonly authorize: Authorize | undefined;
-  readonly maxListeners: number;
-  readonly maxListenersPerKey: number;
-  readonly key: ((request: RequestHead) => string | undefined) | undefined;
-  readonly visibleHeartbeat: boolean;
+  readonly heartbeat: 'comment' | 'event';
   readonly onError: (error: unknown) => void;
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): CheckedChannelOptions {
   checkNames(options, NAMES);
-  const { history = DEFAULT_HISTORY, maxListenersPerKey } = options;
+  const { history = DEFAULT_HISTORY, clock = systemClock, maxBacklogBytes = DEFAULT_MAX_BACKLOG_BYTES } = options;
+  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(clock)}, but must be a Clock`);
   const overflow = checkOverflow(options);
-  const fanOut = checkFanOutOptions({ ...options, overflow: overflow === 'evict' ? 'evict' : 'catch-up' });
-  const maxListeners = checkInteger('maxListeners', options.maxListeners ?? DEFAULT_MAX_LISTENERS, 1, 2 ** 31 - 1);
-  if (maxListenersPerKey !== undefined) checkInteger('maxListenersPerKey', maxListenersPerKey, 1, 2 ** 31 - 1);
-  const key = checkFunction('key', options.key) ?? ((request: RequestHead) => request.address);
+  // Before a fan-out follows the log, which would not be let go of.
+  checkAudienceOptions(options);
   return {
-    log: options.log ?? new MemoryLog(memoryLog(history, overflow, fanOut)),
+    log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
     ownsLog: options.log === undefined,
-    maxAgeMs: options.log === undefined && history !== false ? history.maxAgeMs : undefined,
-    fanOut,
+    topic: checkTopic(options.topic ?? 'channel'),
+    fanOut: {
+      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+      maxBacklogBytes,
+      clock,
+      overflow: overflow === 'evict' ? 'evict' : 'catch-up',
+    },
+    audience: options,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
-    cors: checkCors(options.cors),
+    cors: checkCors(options.cors, ['GET', 'HEAD']),
     compression: checkCompression(options.compression),
-    authorize: checkFunction('authorize', options.authorize),
-    maxListeners,
-    maxListenersPerKey: maxListenersPerKey ?? Number.POSITIVE_INFINITY,
-    key: maxListenersPerKey === undefined ? undefined : key,
-    visibleHeartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']) === 'event',
+    heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
     onError: checkFunction('onError', options.onError) ?? toConsole,
   };
+}
+
+function checkTopic(topic: unknown): string {
+  if (typeof topic === 'string' && topic !== '') return topic;
+  throw invalid('topic', `is ${JSON.stringify(topic)}, but must be a string that is not empty`);
 }
 
 function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | undefined {
@@ -133,12 +133,11 @@ function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | u
 /** Without a history the log holds what slow listeners can still be given, for all of them together. */
 function memoryLog(
   history: Retention | false,
-  overflow: Overflow | undefined,
-  { maxBacklogBytes, now }: Required<FanOutOptions>,
-): ConstructorParameters<typeof MemoryLog>[0] {
-  if (history !== false) return { retention: history, now };
+  { overflow, maxBacklogBytes, clock }: { overflow: Overflow | undefined; maxBacklogBytes: number; clock: Clock },
+): MemoryLog {
+  if (history !== false) return new MemoryLog({ retention: history, clock });
   const retention: Retention = overflow === 'evict' ? { maxEvents: 0 } : { maxBytes: maxBacklogBytes };
-  return { retention, now, latestByKey: overflow === 'latest-by-key' };
+  return new MemoryLog({ retention, clock, latestByKey: overflow === 'latest-by-key' });
 }
 
 function toConsole(error: unknown): void {

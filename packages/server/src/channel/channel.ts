@@ -1,82 +1,47 @@
-import type { EventFields } from '@tidings/wire';
-import { checkAuthorization, type Grant, type Refusal } from '../audience/rights.ts';
-import { bodySink } from '../sink/body-sink.ts';
-import { ALLOW, REFUSALS, type ChannelAnswer } from './channel-answer.ts';
-import { tell, type RefuseReason } from './channel-diagnostics.ts';
-import { EventReader } from './channel-event.ts';
-import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import type { View } from '../live/cohort.ts';
+import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
+import { Audience, type AudienceStats, type KnownListener, type RefuseReason } from '../audience/audience.ts';
+import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
-import { OWN_TYPES } from '../live/control-events.ts';
 import { checkInteger, ServerError } from '../errors.ts';
-import { FanOut } from '../live/fan-out.ts';
-import type { FanOutStats } from '../live/fan-out-stats.ts';
+import { toResponse, type Answer } from '../http/answer.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
-import { Lease } from '../audience/expiry.ts';
-import type { EventLog, Selection } from '../log/event-log.ts';
-import { Places, type Place } from '../audience/places.ts';
-import { fetchHead, lastEventIdOf, type RequestHead } from '../http/request.ts';
+import { listenParameters, type ListenParameters } from '../http/parameters.ts';
+import { fetchHead, type RequestHead } from '../http/request.ts';
+import type { View } from '../live/cohort.ts';
+import { FanOut } from '../live/fan-out.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { EARLIEST } from '../log/position.ts';
+import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
-import { findStart, type Start } from '../log/start.ts';
-import type { Listener } from '../live/listener.ts';
+import { report } from './channel-diagnostics.ts';
+import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
+import { ALLOW, REFUSALS } from './refusals.ts';
 
 export interface PublishOptions {
   /**
-   * What the event is the newest value of, for the policy `latest-by-key`; others pay no heed. 1 to 1,024 bytes of UTF-8.
+   * The name of the value that the event updates, where the channel keeps the latest event by key; other channels ignore it. 1 to 1,024 bytes
+   * of UTF-8.
    * @default the event's type
    */
   readonly key?: string;
 }
 
 /** What a channel has done since it was made, and how it stands. */
-export interface ChannelStats extends FanOutStats {
-  /** Requests that were not let in. */
-  readonly refused: Readonly<Record<RefuseReason, number>>;
+export interface ChannelStats extends AudienceStats {
   /** See {@link Channel.lastEventId}. */
   readonly lastEventId: string;
 }
-
-/** A listener that may come in. */
-interface Admission {
-  readonly request: RequestHead;
-  readonly lastEventId: string;
-  readonly grant: Grant;
-  readonly start: Start;
-  readonly coding: ContentCoding | undefined;
-  readonly place: Place;
-}
-
-const TOPIC = 'channel';
-const SELECTION: Selection = { topics: [TOPIC], private: true };
-const VIEW: View = { key: 'all', selection: SELECTION };
-const VISIBLY_KEPT_ALIVE: View = { ...VIEW, key: 'all, visible heartbeat', visibleHeartbeat: true };
-
-/** What rights are given for that do not expire. */
-const FOREVER: Pick<Lease, 'end'> = { end: () => {} };
-
-/** What a page asks for that wants keep-alives as events. */
-const ASKS_FOR_HEARTBEAT = /[?&]heartbeat=event(?:[&#]|$)/;
 
 /** Events for any number of listeners, each of which can come back and go on where it was. */
 export class Channel {
   readonly #options: CheckedChannelOptions;
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
-  readonly #places: Places;
-  readonly #reader = new EventReader();
-  readonly #refused: Record<RefuseReason, number> = {
-    method: 0,
-    forbidden: 0,
-    full: 0,
-    'full-for-key': 0,
-    complete: 0,
-  };
-  /** Runs while there is something to sweep, so that a channel that nobody uses any more is let go. */
-  #sweeper: ReturnType<typeof setInterval> | undefined;
+  readonly #audience: Audience;
+  /** What a listener is given that has no rights to private events. */
+  readonly #view: View;
   /** Settles when every event so far has been stored or refused. */
   #stored: Promise<void> = Promise.resolve();
-  /** Makes the keys of filters that have none. */
-  #filters = 0;
   #finalSeq: number | undefined;
   #closing = false;
   #drained = false;
@@ -84,65 +49,69 @@ export class Channel {
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
     this.#options = checkChannelOptions(options);
-    this.#log = this.#options.log;
-    this.#places = new Places(this.#options, this.#options.fanOut.now);
-    this.#fanOut = new FanOut(this.#log, this.#options.fanOut, {
-      onOverflow: (backlog) => tell('overflow', () => ({ channel: this, backlog })),
-      onEvict: (backlog) => tell('evict', () => ({ channel: this, backlog })),
-      onGap: (gap) => tell('gap', () => ({ channel: this, ...gap })),
-      onError: (error) => this.#report(error),
+    const { log, topic, fanOut, audience } = this.#options;
+    this.#log = log;
+    this.#view = { key: 'all', selection: { topics: [topic] } };
+    this.#fanOut = new FanOut(log, fanOut, {
+      onOverflow: (backlog) => report('overflow', () => ({ channel: this, backlog })),
+      onEvict: (backlog) => report('evict', () => ({ channel: this, backlog })),
+      onGap: (gap) => report('gap', () => ({ channel: this, ...gap })),
+      onError: (error) => this.#onError(error),
+    });
+    this.#audience = new Audience(log, this.#fanOut, audience, {
+      onListen: (event) => report('listen', () => ({ channel: this, ...event, listeners: this.listeners })),
+      onLeave: (event) => report('leave', () => ({ channel: this, ...event, listeners: this.listeners })),
+      onError: (error) => this.#onError(error),
     });
   }
 
-  /** Listeners now. */
+  /** How many listeners there are now. */
   get listeners(): number {
     return this.#fanOut.listeners;
   }
 
-  /** The newest event's id, or a cursor where the channel has not seen one: who comes with it gets what is published from now on. */
+  /**
+   * The newest event's id, or a cursor where the channel has not seen an event: a listener that comes with it gets what is published from
+   * now on.
+   */
   get lastEventId(): string {
     return this.#fanOut.lastEventId;
   }
 
-  /** The id of the earliest event that is kept; undefined where none is. */
+  /** The id of the earliest event that is kept; undefined where no event is. */
   async earliest(): Promise<string | undefined> {
-    const through = this.#log.head().seq;
-    const page = await this.#log.read({ selection: SELECTION, after: 0, through, maxBytes: 1 });
+    const { head } = await this.#log.locate(EARLIEST);
+    const selection = { topics: [this.#options.topic], private: 'all' } as const;
+    const page = await this.#log.read({ selection, after: 0, through: head, maxBytes: 1 });
     return page.entries[0]?.id;
   }
 
-  /** How the channel stands. Costs a look at every listener. */
+  /** How the channel stands. It costs a look at every listener. */
   stats(): ChannelStats {
-    return { ...this.#fanOut.stats(), refused: { ...this.#refused }, lastEventId: this.lastEventId };
+    return { ...this.#audience.stats(), lastEventId: this.lastEventId };
   }
 
   /**
-   * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` are what
-   * a listener is told by the channel itself, and are refused.
+   * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` are those
+   * of the channel's own events, and are refused.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
   async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
     if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
-    if (typeof fields?.event === 'string' && fields.event.startsWith(OWN_TYPES)) {
-      const rule = `allowed are types that do not begin with ${OWN_TYPES}, which are the channel's own`;
-      throw new ServerError(
-        'ERR_INVALID_EVENT',
-        `Cannot publish: found the type ${JSON.stringify(fields.event)}, ${rule}`,
-      );
-    }
-    const append = this.#log.append([{ topics: [TOPIC], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
+    checkType(fields);
+    const { topic } = this.#options;
+    const append = this.#log.append([{ topics: [topic], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
-    if (this.#options.maxAgeMs !== undefined) this.#sweepLater();
     const { id } = await append;
-    tell('publish', () => ({ channel: this, id }));
+    report('publish', () => ({ channel: this, id }));
     return id;
   }
 
   /**
-   * Decides the answer to a request. An adapter sends its head, then its body or what it {@link ChannelAnswer.start}s. Rejects with what
-   * `authorize` or `key` throws.
+   * Decides the answer to a request. An adapter sends its head, then its body or what it {@link Answer.start}s. Rejects with what
+   * `authenticate` or `key` throws.
    */
-  async answer(request: RequestHead): Promise<ChannelAnswer> {
+  async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
     const preflight = cors?.preflight(request);
     if (preflight) return preflight;
@@ -152,19 +121,21 @@ export class Channel {
     return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
   }
 
-  /** Answers a request: a stream with the events behind its `Last-Event-ID`, else those from now on, or a refusal. */
-  async respond(request: Request): Promise<Response> {
-    const { status, headers, body, start, abandon } = await this.answer(fetchHead(request));
-    if (!start) return new Response(body ?? null, { status, headers });
-    try {
-      const stream = bodySink(request.signal);
-      const response = new Response(stream.body, { status, headers });
-      start(stream.sink);
-      return response;
-    } catch (error) {
-      abandon?.();
-      throw error;
-    }
+  /**
+   * Answers a request: a stream with the events behind its `Last-Event-ID`, else those from now on, or a refusal.
+   * @param address the network address of the other side, for those who know it: a `Request` does not have it
+   */
+  async respond(request: Request, address?: string): Promise<Response> {
+    const answer = await this.answer(fetchHead(request, address));
+    return toResponse(answer, request.signal, request.method === 'HEAD');
+  }
+
+  /**
+   * Breaks off the listeners that are chosen, by the subject or key of their rights or by their address. Each of them comes back, and is
+   * refused where `authenticate` says so by then. Returns how many they were.
+   */
+  kick(which: (listener: KnownListener) => boolean): number {
+    return this.#audience.kick(which);
   }
 
   /**
@@ -179,13 +150,14 @@ export class Channel {
     try {
       await last;
     } catch (error) {
-      // The last word was refused: the channel goes on, and can be closed with another.
+      // The last event was refused: the channel goes on, and can be closed with another.
       this.#closing = false;
       throw error;
     }
     await this.#stored;
-    this.#finalSeq = this.#log.head().seq;
-    this.#fanOut.finish(this.#finalSeq);
+    const { head } = await this.#log.locate(EARLIEST);
+    this.#finalSeq = head;
+    this.#fanOut.finish(head);
   }
 
   /**
@@ -196,146 +168,68 @@ export class Channel {
    */
   async drain(windowMs = 5000): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
-    tell('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
+    report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
     this.#drained = true;
-    this.#stopSweeping();
     this.#fanOut.drain(windowMs);
     await this.#stored;
     if (this.#options.ownsLog) await this.#log.close();
   }
 
-  async #answer(request: RequestHead): Promise<ChannelAnswer> {
+  async #answer(request: RequestHead): Promise<Answer> {
     const { method } = request;
-    const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
     if (method !== 'GET' && method !== 'HEAD') return this.#refuse(request, 'method');
-    // Nobody is asked any more: whoever comes is only told when to come back.
+    const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
+    const head = { status: 200, headers };
+    // Rights do not matter any more: whoever comes is only told when to come back.
     if (this.#drained) {
-      const start = (sink: Sink): void => void this.#fanOut.subscribe(sink, { ...VIEW, coding }, { type: 'now' });
-      return method === 'HEAD' ? { status: 200, headers } : { status: 200, headers, start };
+      const start = (sink: Sink): void => void this.#fanOut.listen(sink, { ...this.#view, coding }, { type: 'now' });
+      return method === 'HEAD' ? head : { ...head, start };
     }
-    const key = this.#options.key?.(request);
-    // Also before the hook, which may be costly to ask.
-    const full = this.#places.full(key);
-    if (full) return this.#refuse(request, full);
-    const grant = await this.#authorize(request);
-    if (!grant.allow) return this.#refuse(request, 'forbidden', grant);
-    const lastEventId = lastEventIdOf(request);
-    const start = await findStart(this.#log, SELECTION, { lastEventId });
-    const complete = this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
-    if (complete) return this.#refuse(request, 'complete');
-    if (method === 'HEAD') return { status: 200, headers };
-    // From here to the promise nothing else can happen, so no more are let in than there may be.
-    const fullByNow = this.#places.full(key);
-    if (fullByNow) return this.#refuse(request, fullByNow);
-    const place = this.#places.promise(key);
-    const admission: Admission = { request, lastEventId, grant, start, coding, place };
-    return {
-      status: 200,
-      headers,
-      start: (sink) => this.#start(sink, admission),
-      abandon: () => this.#places.abandon(place),
-    };
+    const parameters = parametersOf(request);
+    if (parameters instanceof ServerError) {
+      return this.#refuse(request, 'parameter', { allow: false, body: `${parameters.message}\n` });
+    }
+    // Before the hook, which may be costly to ask.
+    if (this.#audience.isFull) return this.#refuse(request, 'full');
+    const rights = await this.#audience.authenticate(request);
+    const { heartbeat = this.#options.heartbeat } = parameters;
+    const admission = await this.#audience.admit({
+      request,
+      rights,
+      parameters: { ...parameters, heartbeat },
+      view: (granted) => this.#viewOf(granted, coding),
+      isOver: (start) => this.#isOver(start),
+    });
+    if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
+    if (method === 'GET') return { ...head, ...admission };
+    admission.abandon();
+    return head;
   }
 
-  async #authorize(request: RequestHead): Promise<Grant | Refusal> {
-    const { authorize, fanOut } = this.#options;
-    return authorize ? checkAuthorization(await authorize(request), fanOut.now()) : { allow: true };
-  }
-
-  #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): ChannelAnswer {
+  #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): Answer {
     const { headers, ...usual } = REFUSALS[reason];
     const { status = usual.status, body = usual.body } = refusal ?? {};
-    this.#refused[reason] += 1;
-    tell('refuse', () => ({ channel: this, request, status, reason }));
+    this.#audience.countRefusal(reason);
+    report('refuse', () => ({ channel: this, request, status, reason }));
     const answer = { status, headers: joinHeaders(headers, refusal?.headers) };
     return body === undefined ? answer : { ...answer, body };
   }
 
-  #start(sink: Sink, { request, lastEventId, grant, start, coding, place }: Admission): void {
-    this.#places.take(place);
-    const since = this.#options.fanOut.now();
-    const visible = this.#options.visibleHeartbeat || ASKS_FOR_HEARTBEAT.test(request.url);
-    let lease = FOREVER;
-    const listener = this.#fanOut.subscribe(sink, this.#view(grant, visible, coding), start, (reason) => {
-      lease.end();
-      this.#places.free(place);
-      const durationMs = this.#options.fanOut.now() - since;
-      tell('unsubscribe', () => ({ channel: this, reason, durationMs, listeners: this.listeners }));
-    });
-    if (!listener) return;
-    lease = this.#lease(listener, request, grant, visible);
-    tell('subscribe', () => ({ channel: this, lastEventId, listeners: this.listeners }));
-    this.#sweepLater();
+  #viewOf(rights: Rights, coding: ContentCoding | undefined): View | undefined {
+    const { topic } = this.#options;
+    if (!may(rights, 'listen', topic)) return undefined;
+    if (rights.private === undefined) return { ...this.#view, coding };
+    const selection = { topics: [topic], private: rights.private };
+    return { key: JSON.stringify(['private', rights.private]), selection, coding };
   }
 
-  /** The listeners without a filter, and those with filters of the same key, are one cohort. */
-  #view({ filter, filterKey }: Grant, visibleHeartbeat: boolean, coding: ContentCoding | undefined): View {
-    if (!filter) return { ...(visibleHeartbeat ? VISIBLY_KEPT_ALIVE : VIEW), coding };
-    const own = filterKey === undefined ? `own ${(this.#filters += 1)}` : `key ${filterKey}`;
-    return {
-      key: `filter ${visibleHeartbeat ? 'visible' : 'silent'} ${own}`,
-      selection: SELECTION,
-      visibleHeartbeat,
-      coding,
-      accepts: (entry) => {
-        const accepted: unknown = filter(this.#reader.read(entry));
-        // A promise would be taken for a yes.
-        if (typeof accepted === 'boolean') return accepted;
-        throw new TypeError(`Cannot filter events: the filter returned ${String(accepted)}, but must return a boolean`);
-      },
-    };
+  #isOver(start: Start): boolean {
+    return this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
   }
 
-  // Only here is the request kept: where rights do not expire, it is let go with its head.
-  #lease(listener: Listener, request: RequestHead, { expiresAt }: Grant, visible: boolean): Pick<Lease, 'end'> {
-    if (expiresAt === undefined || expiresAt === Number.POSITIVE_INFINITY) return FOREVER;
-    const lease = new Lease(this.#options.fanOut.now, () => void this.#renew(lease, listener, request, visible));
-    lease.runUntil(expiresAt);
-    return lease;
-  }
-
-  /** Asks again whether a listener may listen. Until that is known it is given nothing; if it may, it has lost nothing. */
-  async #renew(lease: Lease, listener: Listener, request: RequestHead, visible: boolean): Promise<void> {
-    this.#fanOut.hold(listener);
-    try {
-      const grant = await this.#authorize(request);
-      if (listener.state.phase === 'ended') return;
-      // Broken off and not ended: it has not got everything. When it comes back it gets the refusal.
-      if (!grant.allow) return this.#fanOut.breakOff(listener, 'expired');
-      this.#fanOut.release(listener, this.#view(grant, visible, listener.cohort.view.coding));
-      const { expiresAt = Number.POSITIVE_INFINITY } = grant;
-      if (expiresAt < Number.POSITIVE_INFINITY) lease.runUntil(expiresAt);
-    } catch (error) {
-      this.#report(error);
-      this.#fanOut.breakOff(listener, 'failed');
-    }
-  }
-
-  #sweepLater(): void {
-    const { fanOut, maxAgeMs } = this.#options;
-    if (this.#sweeper !== undefined || this.#drained) return;
-    const times = [fanOut.keepAliveMs, maxAgeMs ?? 0].filter((time) => time > 0);
-    if (times.length === 0) return;
-    this.#sweeper = setInterval(() => this.#sweep(), Math.max(1, Math.min(...times) / 4));
-    // A channel that nobody uses any more must not keep the process alive.
-    if (typeof this.#sweeper === 'object') this.#sweeper.unref();
-  }
-
-  #sweep(): void {
-    this.#fanOut.sweep();
-    // What has become too old is let go even where nobody publishes or reads.
-    const empty = this.#options.maxAgeMs === undefined || [...this.#log.topics()].length === 0;
-    if (this.listeners === 0 && empty) this.#stopSweeping();
-  }
-
-  #stopSweeping(): void {
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
-  }
-
-  #report(error: unknown): void {
-    tell('error', () => ({ channel: this, error }));
+  #onError(error: unknown): void {
+    report('error', () => ({ channel: this, error }));
     try {
       this.#options.onError(error);
     } catch (failure) {
@@ -343,5 +237,25 @@ export class Channel {
       // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
       console.error(failure);
     }
+  }
+}
+
+/** @throws {ServerError} `ERR_INVALID_EVENT` for a type that only the channel itself may send */
+function checkType(fields: EventFields): void {
+  if (typeof fields?.event !== 'string' || !isOwnType(fields.event)) return;
+  const found = `found the type ${JSON.stringify(fields.event)}`;
+  throw new ServerError(
+    'ERR_INVALID_EVENT',
+    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPE_PREFIX}, which are the channel's own`,
+  );
+}
+
+/** What a listener asks for, or what is wrong with it. */
+function parametersOf(request: RequestHead): ListenParameters | ServerError {
+  try {
+    return listenParameters(request);
+  } catch (error) {
+    if (error instanceof ServerError) return error;
+    throw error;
   }
 }

@@ -2,8 +2,9 @@ import type { Channel } from '../channel/channel.ts';
 import {
   eventStream as nodeEventStream,
   respond as nodeRespond,
-  type EventStreamOptions,
   type EventStreamSource,
+  type NodeEventStreamOptions,
+  type NodeOptions,
   type NodeRequest,
   type NodeResponse,
 } from '../node/index.ts';
@@ -30,7 +31,7 @@ export async function eventStream(
   request: FastifyRequestLike,
   reply: FastifyReplyLike,
   source: EventStreamSource,
-  options: EventStreamOptions = {},
+  options: NodeEventStreamOptions = {},
 ): Promise<void> {
   passHeaders(reply);
   const over = nodeEventStream(request.raw, reply.raw, source, options);
@@ -39,9 +40,14 @@ export async function eventStream(
 }
 
 /** Lets a listener into a channel, or refuses it. Return its promise from the handler. */
-export async function respond(channel: Channel, request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+export async function respond(
+  channel: Channel,
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  options: NodeOptions = {},
+): Promise<void> {
   passHeaders(reply);
-  await nodeRespond(channel, request.raw, reply.raw);
+  await nodeRespond(channel, request.raw, reply.raw, options);
   hijackAnswered(reply);
 }
 

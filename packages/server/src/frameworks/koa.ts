@@ -2,8 +2,9 @@ import type { Channel } from '../channel/channel.ts';
 import {
   eventStream as nodeEventStream,
   respond as nodeRespond,
-  type EventStreamOptions,
   type EventStreamSource,
+  type NodeEventStreamOptions,
+  type NodeOptions,
   type NodeRequest,
   type NodeResponse,
 } from '../node/index.ts';
@@ -18,13 +19,13 @@ export interface KoaContextLike {
 
 /**
  * Answers a request with the source's events. Await it in the middleware: it fulfils when the source has ended or the listener has left,
- * and rejects with what the source threw, after the response was broken off; Koa's `error` event then tells of it.
+ * and rejects with what the source threw, after the response was broken off; Koa's `error` event then reports it.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered, so that Koa answers it
  */
 export async function eventStream(
   context: KoaContextLike,
   source: EventStreamSource,
-  options: EventStreamOptions = {},
+  options: NodeEventStreamOptions = {},
 ): Promise<void> {
   const over = nodeEventStream(context.req, context.res, source, options);
   takeAnswered(context);
@@ -32,8 +33,8 @@ export async function eventStream(
 }
 
 /** Lets a listener into a channel, or refuses it. Await it in the middleware. */
-export async function respond(channel: Channel, context: KoaContextLike): Promise<void> {
-  await nodeRespond(channel, context.req, context.res);
+export async function respond(channel: Channel, context: KoaContextLike, options: NodeOptions = {}): Promise<void> {
+  await nodeRespond(channel, context.req, context.res, options);
   takeAnswered(context);
 }
 

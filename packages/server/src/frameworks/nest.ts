@@ -8,8 +8,9 @@ import {
 import {
   eventStream as nodeEventStream,
   respond as nodeRespond,
-  type EventStreamOptions,
   type EventStreamSource,
+  type NodeEventStreamOptions,
+  type NodeOptions,
   type NodeRequest,
   type NodeResponse,
 } from '../node/index.ts';
@@ -30,14 +31,19 @@ export async function eventStream(
   request: NestRequest,
   response: NestResponse,
   source: EventStreamSource,
-  options: EventStreamOptions = {},
+  options: NodeEventStreamOptions = {},
 ): Promise<void> {
   if ('hijack' in response) await fastifyEventStream(request as FastifyRequestLike, response, source, options);
   else await nodeEventStream(request as NodeRequest, response, source, options);
 }
 
 /** Lets a listener into a channel, or refuses it. Return its promise from the controller's method. */
-export async function respond(channel: Channel, request: NestRequest, response: NestResponse): Promise<void> {
-  if ('hijack' in response) await fastifyRespond(channel, request as FastifyRequestLike, response);
-  else await nodeRespond(channel, request as NodeRequest, response);
+export async function respond(
+  channel: Channel,
+  request: NestRequest,
+  response: NestResponse,
+  options: NodeOptions = {},
+): Promise<void> {
+  if ('hijack' in response) await fastifyRespond(channel, request as FastifyRequestLike, response, options);
+  else await nodeRespond(channel, request as NodeRequest, response, options);
 }

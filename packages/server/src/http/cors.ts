@@ -1,14 +1,15 @@
 import { checkInteger, ServerError } from '../errors.ts';
+import type { Answer } from './answer.ts';
 import type { RequestHead } from './request.ts';
 
 /** Which pages of other origins may read a response. */
 export interface CorsOptions {
   /**
-   * The origins that may, such as `https://example.com`: a list, a function that is asked for each, or `'*'` for every page there is.
-   * A function must answer `true` itself: whatever else it returns, a promise included, is a no.
+   * The origins whose pages may read it, such as `https://example.com`: a list, a function that is asked about each, or `'*'` for every page
+   * there is. A function must return `true` itself: whatever else it returns, a promise included, is a no.
    */
   readonly origins: '*' | readonly string[] | ((origin: string) => boolean);
-  /** Whether their requests may carry cookies and HTTP authentication (`withCredentials`). Not with `'*'`. @default false */
+  /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not with `'*'`. @default false */
   readonly credentials?: boolean;
   /** How long a browser may keep the answer to a preflight, in seconds. @default 600 */
   readonly maxAgeSeconds?: number;
@@ -22,9 +23,10 @@ const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
 /**
  * Checks the option at the door.
+ * @param methods the methods that may be used across origins, for the answer to a preflight
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkCors(options?: CorsOptions): Cors | undefined {
+export function checkCors(options: CorsOptions | undefined, methods: readonly string[]): Cors | undefined {
   if (options === undefined) return undefined;
   if (typeof options !== 'object' || options === null) {
     throw invalid('cors', options, 'an object with origins');
@@ -37,25 +39,37 @@ export function checkCors(options?: CorsOptions): Cors | undefined {
     // The standard refuses it too, but only in the page's console.
     if (credentials)
       throw invalid('cors.origins', origins, 'a list of origins or a function where credentials is true');
-    return new Cors('*', false, maxAgeSeconds);
+    return new Cors('*', { credentials: false, maxAgeSeconds, methods });
   }
-  if (typeof origins === 'function') return new Cors(origins, credentials, maxAgeSeconds);
+  const answer = { credentials, maxAgeSeconds, methods };
+  if (typeof origins === 'function') return new Cors(origins, answer);
   if (!Array.isArray(origins)) throw invalid('cors.origins', origins, "'*', a list of origins or a function");
   const allowed = new Set<string>();
   for (const origin of origins as readonly unknown[]) allowed.add(checkOrigin(origin, credentials));
-  return new Cors((origin) => allowed.has(origin), credentials, maxAgeSeconds);
+  return new Cors((origin) => allowed.has(origin), answer);
+}
+
+/** What pages of allowed origins are told. */
+interface CorsAnswer {
+  readonly credentials: boolean;
+  readonly maxAgeSeconds: number;
+  readonly methods: readonly string[];
 }
 
 /** Answers requests of other origins' pages ([Fetch] 3.3). Made by {@link checkCors}. */
 export class Cors {
   readonly #allows: '*' | ((origin: string) => unknown);
-  readonly #credentials: boolean;
-  readonly #maxAgeSeconds: number;
+  readonly #answer: CorsAnswer;
 
-  constructor(allows: '*' | ((origin: string) => unknown), credentials: boolean, maxAgeSeconds: number) {
+  constructor(allows: '*' | ((origin: string) => unknown), answer: CorsAnswer) {
     this.#allows = allows;
-    this.#credentials = credentials;
-    this.#maxAgeSeconds = maxAgeSeconds;
+    this.#answer = answer;
+  }
+
+  /** Whether a page of this origin may read an answer. */
+  allows(origin: string): boolean {
+    // A promise would be taken for a yes.
+    return this.#allows === '*' || this.#allows(origin) === true;
   }
 
   /** The header fields for every answer to this request, refusals included. */
@@ -66,24 +80,24 @@ export class Cors {
     // Also where it is not allowed, or a cache would give one origin's answer to another.
     const headers: Record<string, string> = { Vary: 'Origin' };
     const origin = head.header('origin');
-    if (origin === undefined || this.#allows(origin) !== true) return headers;
+    if (origin === undefined || !this.allows(origin)) return headers;
     headers['Access-Control-Allow-Origin'] = origin;
-    if (this.#credentials) headers['Access-Control-Allow-Credentials'] = 'true';
+    if (this.#answer.credentials) headers['Access-Control-Allow-Credentials'] = 'true';
     // A page that reconnects by itself has to know when.
     headers['Access-Control-Expose-Headers'] = 'Retry-After';
     return headers;
   }
 
-  /** The answer to a preflight, undefined where the request is none. An origin that is not allowed is answered 403. */
-  preflight(head: RequestHead): { status: number; headers: Record<string, string> } | undefined {
+  /** The answer to a preflight; undefined where the request is not one. An origin that is not allowed is answered 403. */
+  preflight(head: RequestHead): Answer | undefined {
     if (head.method !== 'OPTIONS' || head.header('access-control-request-method') === undefined) return undefined;
     const headers = this.headers(head);
     delete headers['Access-Control-Expose-Headers'];
     if (headers['Access-Control-Allow-Origin'] === undefined) return { status: 403, headers };
-    headers['Access-Control-Allow-Methods'] = 'GET, HEAD, POST';
+    headers['Access-Control-Allow-Methods'] = this.#answer.methods.join(', ');
     const asked = head.header('access-control-request-headers');
     if (asked !== undefined && FIELD_NAMES.test(asked)) headers['Access-Control-Allow-Headers'] = asked;
-    headers['Access-Control-Max-Age'] = String(this.#maxAgeSeconds);
+    headers['Access-Control-Max-Age'] = String(this.#answer.maxAgeSeconds);
     return { status: 204, headers };
   }
 }

@@ -1,4 +1,5 @@
-import { chooseCoding, codedHeaders, type ContentCoding } from '../coding/content-coding.ts';
+import type { ContentCoding } from '../coding/content-coding.ts';
+import { chooseCoding, codedHeaders } from '../coding/negotiation.ts';
 import { checkCors, type Cors, type CorsOptions } from './cors.ts';
 import { checkChoice, ServerError } from '../errors.ts';
 import type { RequestHead } from './request.ts';
@@ -12,15 +13,16 @@ export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
 
 export interface HeadOptions {
   /**
-   * Header fields beside those of an event stream, or instead of `Cache-Control` and `X-Accel-Buffering`. Those that frame the body or
-   * belong to the connection are refused: HTTP/2 forbids them, and HTTP/1.1 has them from the server. @default none
+   * Header fields beside those of an event stream, or instead of `Cache-Control` and `X-Accel-Buffering`. Fields that frame the body or
+   * belong to the connection are refused: HTTP/2 forbids them, and on HTTP/1.1 the server sets them. @default none
    */
   readonly headers?: Readonly<Record<string, string>>;
   /** Which pages of other origins may read the response. @default none */
   readonly cors?: CorsOptions;
   /**
-   * Sends gzip or zstd to who accepts it. An event is several times smaller then, and can be decoded as soon as it has come. Its size tells what it
-   * has in common with those before it: not for a stream that has secrets beside what others can put into it (BREACH).
+   * Whether listeners that accept gzip or zstd are sent it. An event is several times smaller then, and can be decoded as soon as it has
+   * come. Its size tells what it has in common with the events before it, so do not compress a stream that has secrets beside what others
+   * can put into it (BREACH).
    * @default false
    */
   readonly compression?: boolean;
@@ -63,7 +65,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
     throw new ServerError('ERR_INVALID_OPTION', 'The option headers must be a plain object of names and values');
   }
   for (const [name, value] of Object.entries<unknown>(headers)) {
-    if (!NAME.test(name)) throw invalid(name, 'is no name of a header field');
+    if (!NAME.test(name)) throw invalid(name, 'is not the name of a header field');
     if (FORBIDDEN.has(name.toLowerCase())) {
       throw invalid(name, 'is not allowed: the server sets what frames the body or belongs to the connection');
     }
@@ -78,7 +80,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function streamHead(head: RequestHead, options: HeadOptions): ResponseHead {
-  const cors: Cors | undefined = checkCors(options.cors);
+  const cors: Cors | undefined = checkCors(options.cors, ['GET', 'HEAD', 'POST']);
   const headers = checkHeaders(options.headers);
   if (head.method === 'OPTIONS') {
     const preflight = cors?.preflight(head);
@@ -99,7 +101,7 @@ export function checkCompression(compression: boolean = false): boolean {
   return checkChoice('compression', compression, [true, false]);
 }
 
-/** The header fields of a stream that is coded as they say. */
+/** The header fields of a stream, and the content coding that they announce. */
 export type CodedHead = Pick<ResponseHead, 'headers' | 'coding'>;
 
 /** Adds to the header fields of a stream the coding that its request asks for, where the option allows one. */

@@ -12,9 +12,10 @@ export interface RequestHead {
   readonly original?: unknown;
 }
 
-const QUERY_ID = /[?&]last(?:EventId|_event_id)=/;
-
-/** The head of a Fetch request. `address` is for those who know it: a `Request` does not say. */
+/**
+ * The head of a Fetch request.
+ * @param address the network address of the other side, for those who know it: a `Request` does not have it
+ */
 export function fetchHead(request: Request, address?: string): RequestHead {
   return {
     method: request.method,
@@ -28,29 +29,13 @@ export function fetchHead(request: Request, address?: string): RequestHead {
   };
 }
 
-/**
- * Where a listener wants to go on: its `Last-Event-ID`, else `lastEventId` or `last_event_id` in the query, which is what a page can
- * give the first connection of an `EventSource`; an empty string where there is none.
- */
-export function lastEventIdOf(head: RequestHead): string {
-  const sent = head.header('last-event-id');
-  if (sent !== undefined && sent !== '') return sent;
-  const { url } = head;
-  const query = url.indexOf('?');
-  // Most requests have none, and need not be parsed.
-  if (query === -1 || !QUERY_ID.test(url)) return '';
-  const end = url.indexOf('#', query);
-  const parameters = new URLSearchParams(url.slice(query + 1, end === -1 ? undefined : end));
-  return parameters.get('lastEventId') ?? parameters.get('last_event_id') ?? '';
-}
-
 const BEYOND_ASCII = /[\u0080-\u00ff]/;
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * A header field's value. Servers give its bytes as Latin-1, but an id is sent in UTF-8 ([spec] 9.2.3); what is no UTF-8 stays as
- * it is.
+ * A header field's value. Servers give its bytes as Latin-1, but an id is sent in UTF-8 ([spec] 9.2.3). Bytes that are not UTF-8 stay as
+ * they are.
  */
 export function utf8Value(value: string): string {
   if (!BEYOND_ASCII.test(value) || BEYOND_BYTES.test(value)) return value;

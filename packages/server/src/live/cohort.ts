@@ -1,9 +1,10 @@
 import { CodedSink } from '../coding/coded-sink.ts';
 import { CohortCoder } from '../coding/cohort-coder.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
-import type { LogEntry, Selection } from '../log/event-log.ts';
+import type { LogEntry } from '../log/event-log.ts';
+import { type Selection, Selector } from '../log/selection.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
-import type { Listener } from './listener.ts';
+import type { Sink } from '../sink/sink.ts';
 
 /** What a listener wants to see, and how. */
 export interface View {
@@ -18,11 +19,11 @@ export interface View {
   /** The bytes of an entry where its frame is not sent as it is kept. Must be pure. @default the frame */
   readonly render?: (entry: LogEntry) => Uint8Array;
   /**
-   * Every keep-alive is an event that a page can listen to, and comes in its time whatever else does; else a stream is kept alive only
-   * when it is silent, by a comment where its cursor need not move. @default false
+   * Whether every keep-alive is an event that a page can listen to, and comes in its time whatever else does. Otherwise a stream is kept alive
+   * only when it is silent, by a comment where its cursor need not move. @default false
    */
   readonly visibleHeartbeat?: boolean;
-  /** What the bytes are coded with. Those with the same key and another coding see the same events. @default plain bytes */
+  /** The content coding of the bytes. Listeners with the same key and another coding see the same events. @default plain bytes */
   readonly coding?: ContentCoding | undefined;
 }
 
@@ -32,49 +33,60 @@ export interface PageSeen {
   readonly chunk: SharedChunk | undefined;
 }
 
+/** A live listener, as its cohort knows it. */
+export interface Member {
+  readonly sink: Sink;
+  /** Its index among the members; -1 while it is not one of them. */
+  index: number;
+}
+
 /**
  * Listeners with the same view. The live ones are its members: they are in lockstep, so what one tick holds is put together
  * once and the same bytes go to all of them.
  */
-export class Cohort {
+export class Cohort<M extends Member = Member> {
   readonly view: View;
   /** The live ones, in no order. An array is what a tick runs through fastest. */
-  readonly members: Listener[] = [];
+  readonly members: M[] = [];
   /** Codes what the members are sent, where their view has a coding. */
   readonly coder: CohortCoder | undefined;
-  /** All that have this view, those that catch up included; at zero the cohort is dropped. */
+  /** Listeners with this view, those that catch up included; at zero the cohort is dropped. */
   listeners = 0;
+  /** Events that the members have been sent since the cohort was made. */
+  sent = 0;
   /** The sequence number of the newest id that the members have been sent. */
   told = 0;
-  /** When the members were last written to, or last sent a visible heartbeat, milliseconds. */
+  /** When the members were last written to, or last sent a visible heartbeat, by the clock's `now`. */
   lastWrite: number;
+  readonly #selector: Selector;
   #frames: Uint8Array[] = [];
-  /** The newest entry that was offered, … */
+  /** The newest entry that was offered. */
   #newest = 0;
-  /** … and the newest that was taken. */
+  /** The newest entry that was taken into a tick. */
   #taken = 0;
 
   constructor(view: View, now: number) {
     this.view = view;
+    this.#selector = Selector.of(view.selection);
     this.coder = view.coding && new CohortCoder(view.coding);
     this.lastWrite = now;
   }
 
-  join(listener: Listener): void {
-    listener.index = this.members.length;
-    this.members.push(listener);
-    if (this.coder && listener.sink instanceof CodedSink) listener.sink.join(this.coder);
+  join(member: M): void {
+    member.index = this.members.length;
+    this.members.push(member);
+    if (this.coder && member.sink instanceof CodedSink) member.sink.join(this.coder);
   }
 
   /** The last member takes the place of the one that leaves. */
-  leave(listener: Listener): void {
-    const { index } = listener;
+  leave(member: M): void {
+    const { index } = member;
     const last = this.members.pop();
-    if (last && last !== listener) {
+    if (last && last !== member) {
       this.members[index] = last;
       last.index = index;
     }
-    listener.index = -1;
+    member.index = -1;
   }
 
   /** How many events the tick holds. */
@@ -82,11 +94,10 @@ export class Cohort {
     return this.#frames.length;
   }
 
-  /** Takes an entry of one of its topics into the tick, once. Says whether it is the tick's first. Throws what the view's filter throws. */
+  /** Takes an entry of one of its topics into the tick, once. Returns whether it is the tick's first. Throws what the view's filter throws. */
   offer(entry: LogEntry): boolean {
     // Also without members: who joins before the tick ends has read only up to where it began.
-    if (entry.seq <= this.#newest) return false;
-    if (entry.private && !this.view.selection.private) return false;
+    if (entry.seq <= this.#newest || !this.#selector.sees(entry)) return false;
     this.#newest = entry.seq;
     if (this.view.accepts?.(entry) === false) return false;
     this.#frames.push(this.view.render ? this.view.render(entry) : entry.frame);
@@ -110,4 +121,80 @@ export class Cohort {
     const frames = seen.map((entry) => (render ? render(entry) : entry.frame));
     return { events: seen.length, chunk: SharedChunk.fromFrames(frames) };
   }
+}
+
+// Guards the memory against events on ever new topics: what is known of topics is forgotten when it is this much.
+const MAX_KNOWN_TOPICS = 10_000;
+
+/** The cohorts there are, found by the topic of an event. A topic is matched once and looked up from then on. */
+export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M>> {
+  readonly #byKey = new Map<string, Cohort<M>>();
+  readonly #byTopic = new Map<string, Set<Cohort<M>>>();
+  /** The cohorts that an index by topic does not find. */
+  readonly #others = new Set<Cohort<M>>();
+  /** The cohorts of topics that had events since the cohorts changed. */
+  readonly #known = new Map<string, readonly Cohort<M>[]>();
+
+  /** The cohort of a view, made where there is none yet, with one listener more. */
+  join(view: View, now: number): Cohort<M> {
+    const key = keyOf(view);
+    let cohort = this.#byKey.get(key);
+    if (!cohort) {
+      cohort = new Cohort<M>(view, now);
+      this.#byKey.set(key, cohort);
+      const { exact, isExact } = Selector.of(view.selection).topics;
+      if (!isExact) this.#others.add(cohort);
+      for (const topic of exact) {
+        const cohorts = this.#byTopic.get(topic);
+        if (cohorts) cohorts.add(cohort);
+        else this.#byTopic.set(topic, new Set([cohort]));
+      }
+      this.#forget(cohort);
+    }
+    cohort.listeners += 1;
+    return cohort;
+  }
+
+  /** One listener less; without any the cohort is dropped. */
+  leave(cohort: Cohort<M>): void {
+    cohort.listeners -= 1;
+    if (cohort.listeners > 0) return;
+    this.#byKey.delete(keyOf(cohort.view));
+    this.#others.delete(cohort);
+    for (const topic of Selector.of(cohort.view.selection).topics.exact) {
+      const cohorts = this.#byTopic.get(topic);
+      cohorts?.delete(cohort);
+      if (cohorts?.size === 0) this.#byTopic.delete(topic);
+    }
+    this.#forget(cohort);
+  }
+
+  /** The cohorts that select the topic, each once. */
+  of(topic: string): readonly Cohort<M>[] {
+    const known = this.#known.get(topic);
+    if (known) return known;
+    const exact = this.#byTopic.get(topic);
+    const cohorts = exact ? [...exact] : [];
+    for (const cohort of this.#others) {
+      if (!exact?.has(cohort) && Selector.of(cohort.view.selection).topics.has(topic)) cohorts.push(cohort);
+    }
+    if (this.#known.size >= MAX_KNOWN_TOPICS) this.#known.clear();
+    this.#known.set(topic, cohorts);
+    return cohorts;
+  }
+
+  [Symbol.iterator](): Iterator<Cohort<M>> {
+    return this.#byKey.values();
+  }
+
+  /** A cohort came or went, so what was known of its topics is no longer so. */
+  #forget(cohort: Cohort<M>): void {
+    const { exact, isExact } = Selector.of(cohort.view.selection).topics;
+    if (!isExact) this.#known.clear();
+    else for (const topic of exact) this.#known.delete(topic);
+  }
+}
+
+function keyOf({ key, coding }: View): string {
+  return `${coding?.name ?? 'identity'} ${key}`;
 }

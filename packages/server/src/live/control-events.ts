@@ -1,12 +1,7 @@
-import { encodeEvent } from '@tidings/wire';
+import { encodeEvent, GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
+import type { GapReason } from '../log/event-log.ts';
 import { formatCursor, type Position } from '../log/position.ts';
-import type { GapReason } from '../log/start.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
-
-/** How the types of the events begin that the server itself sends: nobody else may send one. */
-export const OWN_TYPES = 'tidings-';
-export const HEARTBEAT_TYPE = 'tidings-heartbeat';
-export const GAP_TYPE = 'tidings-gap';
 
 /** A keep-alive that moves the listener's cursor (PROTOCOL §5.5). */
 export function heartbeat(position: Position): SharedChunk {
@@ -14,7 +9,7 @@ export function heartbeat(position: Position): SharedChunk {
   return SharedChunk.fromText(encodeEvent({ event: HEARTBEAT_TYPE, id: formatCursor(position), data: '' }));
 }
 
-/** Tells that events are missing, and where the stream goes on (PROTOCOL §6.1). */
+/** Tells a listener that events are missing, and where the stream goes on (PROTOCOL §6.1). */
 export function gap(after: string, resumedAt: Position, reason: GapReason): SharedChunk {
   const id = formatCursor(resumedAt);
   return SharedChunk.fromText(
@@ -22,7 +17,7 @@ export function gap(after: string, resumedAt: Position, reason: GapReason): Shar
   );
 }
 
-/** The last word to a listener that is sent away: when to come back, in milliseconds. */
+/** Tells a listener that is sent away when to come back, in milliseconds. */
 export function reconnectAfter(milliseconds: number): SharedChunk {
   return SharedChunk.fromText(encodeEvent({ retry: Math.round(milliseconds) }));
 }

@@ -1,5 +1,4 @@
-import type { GapReason } from '../log/start.ts';
-import type { LogPage } from '../log/event-log.ts';
+import type { GapReason, LogPage } from '../log/event-log.ts';
 import type { StartAfter } from '../log/start.ts';
 
 interface CatchingUp {
@@ -11,14 +10,13 @@ interface CatchingUp {
   readonly sent?: string | undefined;
   /** Why the place of what it came with cannot be known: it is told so before anything else. */
   readonly misplaced?: GapReason | undefined;
-  /** It left its cohort because its backlog had passed the cap. */
-  readonly slow?: boolean | undefined;
 }
 
 /**
  * Where a listener is in its life:
  * - `reading`: catching up, a page of the log has been asked for;
  * - `draining`: catching up, its transport has more than it can take;
+ * - `waiting`: it was given, or the log has trimmed, events that this process has not come to yet;
  * - `held`: given nothing until its rights are known again;
  * - `live`: in its cohort, written to in lockstep, its position is the cohort's;
  * - `ended`: gone.
@@ -26,6 +24,11 @@ interface CatchingUp {
 export type ListenerState =
   | (CatchingUp & { readonly phase: 'reading' })
   | (CatchingUp & { readonly phase: 'draining' })
+  | (CatchingUp & {
+      readonly phase: 'waiting';
+      /** The sequence number up to which the cohorts have to be written to first. */
+      readonly until: number;
+    })
   | (CatchingUp & { readonly phase: 'held' })
   | { readonly phase: 'live' }
   | { readonly phase: 'ended' };
@@ -33,10 +36,16 @@ export type ListenerState =
 export type ListenerInput =
   /** The page that was asked for. `flushed`: how far the cohorts have been written to; `needsDrain`: after writing the page. */
   | { readonly type: 'page'; readonly page: LogPage; readonly flushed: number; readonly needsDrain: boolean }
+  /** The log has trimmed selected events up to here, which is past where the cohorts have been written to. */
+  | { readonly type: 'ahead'; readonly trimmedThrough: number }
+  /** The cohorts have been written to up to `flushed`. */
+  | { readonly type: 'advance'; readonly flushed: number; readonly needsDrain: boolean }
   /** The transport can take more. */
   | { readonly type: 'drain' }
   /** A live listener's backlog has passed its cap; its cohort has been written to up to `flushed`. */
   | { readonly type: 'overflow'; readonly flushed: number; readonly needsDrain: boolean }
+  /** Events behind `flushed`, where the cohorts have been written to, were not handed over: they have to be read. */
+  | { readonly type: 'skip'; readonly flushed: number; readonly needsDrain: boolean }
   /** Its rights are no longer known; the cohorts have been written to up to `flushed`. */
   | { readonly type: 'hold'; readonly flushed: number }
   /** Its rights are known again; the cohorts have been written to up to `flushed`. */
@@ -67,8 +76,8 @@ export interface PageGap {
 }
 
 /** A listener that starts behind a sequence number. */
-export function catchingUp({ after, told, sent, misplaced }: StartAfter): ListenerStep {
-  return { state: { phase: 'reading', position: after, told, sent, misplaced }, actions: [{ type: 'read', after }] };
+export function catchingUp({ after, told, sent, misplaced }: StartAfter, flushed: number): ListenerStep {
+  return goOn({ position: after, told, sent, misplaced }, flushed, false);
 }
 
 /** A listener that starts with what is published from now on. */
@@ -76,8 +85,21 @@ export function joining(): ListenerStep {
   return { state: { phase: 'live' }, actions: [{ type: 'join' }] };
 }
 
+/** The next step of a listener that is not live, from its position on. */
+function goOn(next: CatchingUp, flushed: number, needsDrain: boolean): ListenerStep {
+  // Another process was ahead of this one when it gave the listener its cursor. What is on its way here, the listener has.
+  if (next.position > flushed) return { state: { phase: 'waiting', until: next.position, ...next }, actions: [] };
+  if (next.position === flushed && !next.misplaced) {
+    // There is nothing to read, so from here on it gets what the cohorts get.
+    if (next.told <= flushed) return joining();
+    return { state: { phase: 'waiting', until: next.told, ...next }, actions: [] };
+  }
+  if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
+  return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: next.position }] };
+}
+
 /**
- * Whether a page knows of trimmed events that the cohorts have not come to: the log has another writer, or was read late. They may be
+ * Whether a page tells of trimmed events that the cohorts have not come to: the log has another writer, or was read late. They may be
  * on their way to this listener, so it cannot be told that they are missing. Such a page is not written; it is asked for again.
  */
 export function isAhead(page: LogPage, flushed: number): boolean {
@@ -102,26 +124,30 @@ export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefi
 
 /** The one place where a listener's phase changes. Pure. */
 export function transition(state: ListenerState, input: ListenerInput): ListenerStep {
-  if (state.phase === 'ended') return { state, actions: [] };
+  const unchanged = { state, actions: [] };
+  if (state.phase === 'ended') return unchanged;
   switch (input.type) {
     case 'page': {
-      if (state.phase !== 'reading') return { state, actions: [] };
+      if (state.phase !== 'reading') return unchanged;
       const { page, flushed, needsDrain } = input;
-      if (isAhead(page, flushed)) return { state, actions: [{ type: 'read', after: state.position }] };
-      // The seam: everything up to where the cohorts are has been written here too, and no more, so from here on all get the same.
-      if (page.through === flushed) return joining();
-      const next: CatchingUp = { position: page.through, told: page.trimmedThrough, slow: state.slow };
-      if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
-      return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: page.through }] };
+      // At the seam everything up to where the cohorts are has been written here too, and no more.
+      return goOn({ position: page.through, told: page.trimmedThrough }, flushed, needsDrain);
     }
+    case 'ahead':
+      if (state.phase !== 'reading') return unchanged;
+      return { state: { ...state, phase: 'waiting', until: input.trimmedThrough }, actions: [] };
+    case 'advance':
+      if (state.phase !== 'waiting' || input.flushed < state.until) return unchanged;
+      return goOn(whereIs(state), input.flushed, input.needsDrain);
     case 'drain':
-      if (state.phase !== 'draining') return { state, actions: [] };
+      if (state.phase !== 'draining') return unchanged;
       return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
-    case 'overflow': {
-      if (state.phase !== 'live') return { state, actions: [] };
-      const next: CatchingUp = { position: input.flushed, told: input.flushed, slow: true };
+    case 'overflow':
+    case 'skip': {
+      if (state.phase !== 'live') return unchanged;
+      const next: CatchingUp = { position: input.flushed, told: input.flushed };
       if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
-      // A transport that still takes more will not say when it has drained.
+      // A transport that still takes more will not report that it has drained.
       return {
         state: { phase: 'reading', ...next },
         actions: [{ type: 'leave' }, { type: 'read', after: next.position }],
@@ -133,15 +159,16 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
         return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
       }
       // A page that is on its way is for rights that may be gone.
-      return { state: { ...state, phase: 'held' }, actions: [] };
+      return { state: { phase: 'held', ...whereIs(state) }, actions: [] };
     }
     case 'release':
-      if (state.phase !== 'held') return { state, actions: [] };
-      // Nothing came meanwhile, so there is no page to read.
-      if (state.position === input.flushed && !state.misplaced) return joining();
-      if (input.needsDrain) return { state: { ...state, phase: 'draining' }, actions: [] };
-      return { state: { ...state, phase: 'reading' }, actions: [{ type: 'read', after: state.position }] };
+      if (state.phase !== 'held') return unchanged;
+      return goOn(whereIs(state), input.flushed, input.needsDrain);
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
   }
+}
+
+function whereIs({ position, told, sent, misplaced }: CatchingUp): CatchingUp {
+  return { position, told, sent, misplaced };
 }

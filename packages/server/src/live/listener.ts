@@ -1,5 +1,5 @@
-import type { Cohort } from './cohort.ts';
 import type { Sink } from '../sink/sink.ts';
+import type { Cohort } from './cohort.ts';
 import type { ListenerState } from './listener-state.ts';
 
 /**
@@ -8,20 +8,27 @@ import type { ListenerState } from './listener-state.ts';
  * - `finished`: it has got everything there will ever be;
  * - `evicted`: it read too slowly, and there is no log to catch it up from;
  * - `expired`: its rights ended;
+ * - `kicked`: whoever runs the server broke it off;
  * - `drained`: it was sent away to come back;
+ * - `renumbered`: the log's numbering began anew, so it has to come back with its cursor;
  * - `failed`: what was to come could not be read, or its filter threw.
  */
-export type EndReason = 'left' | 'finished' | 'evicted' | 'expired' | 'drained' | 'failed';
+export type EndReason = 'left' | 'finished' | 'evicted' | 'expired' | 'kicked' | 'drained' | 'renumbered' | 'failed';
 
 /** One listener: its state, its cohort and where its bytes go. */
 export interface Listener {
   readonly sink: Sink;
-  /** Told once, when it has ended. */
+  /** Called once, when the stream has ended. */
   readonly onEnd: ((reason: EndReason) => void) | undefined;
-  cohort: Cohort;
+  cohort: Cohort<Listener>;
   state: ListenerState;
-  /** Its index among the members of its cohort; -1 while it is none. */
+  /** Its index among the members of its cohort; -1 while it is not one of them. */
   index: number;
-  /** Why it ends, once that is known. */
+  /** Why its stream ends, once that is known. */
   reason: EndReason;
+  /**
+   * What its cohort was sent since it left it for being too slow, less what it was given itself, counted from the cohort's `sent` at that
+   * time; undefined for a listener that was not too slow.
+   */
+  owed: number | undefined;
 }

@@ -1,5 +1,6 @@
 import type { EventFields } from '@tidings/wire';
 import type { Position } from './position.ts';
+import type { Selection } from './selection.ts';
 
 /** An event as it is given to a log. */
 export interface NewEvent {
@@ -7,10 +8,11 @@ export interface NewEvent {
   readonly topics: readonly string[];
   /** `event`, `data`, `retry`, and `id` where the publisher names the event itself (PROTOCOL §4.4). */
   readonly fields: EventFields;
-  /** Only for listeners with a right to its topics. @default false */
+  /** Whether only listeners with a right to one of its topics get it. @default false */
   readonly private?: boolean;
   /**
-   * What it is the newest value of: a log that keeps the latest by key keeps no older event with the same one. Other logs keep all.
+   * The name of the value that the event updates: a log that keeps the latest by key keeps no older event with the same one. Other logs
+   * keep all.
    * @default the event's type
    */
   readonly latestKey?: string;
@@ -25,55 +27,85 @@ export interface LogEntry {
   /** When it was appended, milliseconds since 1970. */
   readonly time: number;
   readonly private: boolean;
-  /** The encoded event, `id:` included. Shared by all who get it: never written to. */
+  /** The encoded event, `id:` included. Every listener shares it, so nobody may write to it. */
   readonly frame: Uint8Array;
-}
-
-/** Which events of a log somebody wants: those of the topics, and those of each topic that `test` accepts. */
-export interface Selection {
-  readonly topics: readonly string[];
-  readonly test?: (topic: string) => boolean;
-  /** Whether private events are among them. */
-  readonly private: boolean;
 }
 
 export interface AppendOptions {
   /**
-   * Makes the append safe to repeat: for 24 hours the same key appends nothing and gives the first receipt again.
+   * A key makes the append safe to repeat: for 24 hours the same key appends nothing and gives the first receipt again.
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
 }
 
 export interface AppendReceipt {
-  /** The sequence number of the batch's last event; the batch's numbers follow each other without holes. */
+  /** The sequence number of the batch's last event. */
   readonly seq: number;
   /** The id of the batch's last event. */
   readonly id: string;
+  /** Whether the batch had been appended before with the same key, so that nothing was appended now. */
+  readonly repeated: boolean;
 }
 
 export interface ReadRequest {
   readonly selection: Selection;
-  /** Read the events behind this sequence number … */
+  /** The page holds events behind this sequence number. */
   readonly after: number;
-  /** … up to this one, which is at most the head's. */
+  /** The page holds events up to this sequence number, which is at most the head's. */
   readonly through: number;
-  /** A page ends with the event that reaches this many bytes of frames; at least one event is given. */
+  /** A page ends with the event that reaches this many bytes of frames; it holds at least one event where there is one. */
   readonly maxBytes: number;
 }
 
 export interface LogPage {
-  /** In the order of the log, each once. */
+  /** The selected events in the order of the log, each once. */
   readonly entries: readonly LogEntry[];
   /** How far the page reaches: everything kept and selected up to here is in it. At least `after`, at most `through`. */
   readonly through: number;
   /**
    * The highest sequence number of a selected event that has been trimmed, as of this page; 0 where none was. Where it is higher than
-   * `after`, events are missing from the page.
+   * `after`, events are missing from the page. It may be higher than `through`. See {@link EventLog.trimmedIsExact}.
    */
   readonly trimmedThrough: number;
 }
 
+/** Why the place of a cursor or id cannot be known, or why events behind it are missing (PROTOCOL §6.2). */
+export type GapReason = 'trimmed' | 'unknown' | 'foreign' | 'ahead';
+
+/** A log's answer to where a cursor or id is. */
+export interface Place {
+  /** The sequence number behind which the events follow. 0 where the place cannot be known. */
+  readonly after: number;
+  /** The sequence number of the log's newest event as of this answer. */
+  readonly head: number;
+  /** Why the place cannot be known; undefined where it is. */
+  readonly misplaced?: Exclude<GapReason, 'trimmed'>;
+}
+
+/** What a log tells somebody who follows it. A follower may not throw and may not block. */
+export interface LogFollower {
+  /**
+   * Following has begun: every batch that is committed behind this position is handed over from now on. A log in this process calls it
+   * before `follow` returns. It is called again after `onLost`: with a sequence number that may be higher than that of the last batch, so that the
+   * events between the two have to be read; with another epoch where the numbering began anew.
+   */
+  onStart(position: Position): void;
+  /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
+  onBatch(batch: readonly LogEntry[]): void;
+  /**
+   * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. Nothing comes until `onStart` is
+   * called again.
+   */
+  onLost(reason: unknown): void;
+}
+
+export interface LogFollowing {
+  /** Ends it at once. Idempotent. */
+  stop(): void;
+}
+
+/** What a log keeps of a topic. */
 export interface TopicSummary {
   readonly topic: string;
   /** Events kept. */
@@ -84,23 +116,37 @@ export interface TopicSummary {
   readonly last: number;
 }
 
-export interface LogTail {
-  /** The batches that the listener gets start behind this sequence number. */
-  readonly after: number;
-  stop(): void;
+export interface TopicPageRequest {
+  /** `name` sorts by the bytes of the name, `time` by the newest event, newest first. */
+  readonly order: 'name' | 'time';
+  /** Topics on the page, from 1. */
+  readonly limit: number;
+  /** With the order `name`: only topics behind this one. @default from the first */
+  readonly after?: string;
+}
+
+export interface TopicPage {
+  readonly topics: readonly TopicSummary[];
+  /** How many topics there are in all. */
+  readonly total: number;
+}
+
+/** The topics of which a log keeps events, a page at a time. */
+export interface TopicDirectory {
+  list(request: TopicPageRequest): Promise<TopicPage>;
 }
 
 /**
- * The ordered, append-only record of events: the one contract that every store meets. `@tidings/server/log/testing` holds
- * the suite that checks it.
+ * The ordered, append-only record of events: the one contract that every store meets, in this process or elsewhere.
+ * `@tidings/server/log/testing` holds the suite that checks it.
  *
- * A log may have writers in other processes: what was appended is known from the tail and from reads, not from one's own appends.
+ * Sequence numbers rise, and may have holes. A log may have writers and trimmers in other processes: what was appended is known from
+ * following and from reads, never from one's own appends. A member that is undefined is a capability that the log has not.
  */
 export interface EventLog {
   /**
-   * Appends a batch, whole or not at all, with the sequence numbers that follow the head. Calls that overlap are
-   * stored in the order in which they were made. Resolves when the batch is as durable as this log makes it, after
-   * the tails have had it.
+   * Appends a batch, whole or not at all, behind the head. Calls that overlap are stored in the order in which they were made. Resolves when
+   * the batch is as durable as this log makes it.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_NOT_STORED`
    * where the batch could not be stored, `ERR_CLOSED` after close()
    */
@@ -108,20 +154,24 @@ export interface EventLog {
   /** One page of what was selected. Sees every batch that was committed before the call. */
   read(request: ReadRequest): Promise<LogPage>;
   /**
-   * Calls the listener with every batch that is committed from now on, in order and without holes, once each. The
-   * listener may not throw and may not block.
+   * The store's own answer to where a cursor, a publisher's id or `earliest` is, as of the call. A cursor of an earlier epoch is found up to
+   * where that epoch ended.
    */
-  tail(listener: (batch: readonly LogEntry[]) => void): LogTail;
-  /** The position of the newest durable event; sequence number 0 in an empty log. */
-  head(): Position;
-  /** The sequence number of the earliest kept event with this publisher's id, or undefined. */
-  find(id: string): Promise<number | undefined>;
-  /** The sequence number behind which the last `count` (or fewer) kept and selected events follow. */
-  beforeLast(selection: Selection, count: number): Promise<number>;
-  /** The topics of which events are kept. */
-  topics(): Iterable<TopicSummary>;
-  /** Applies the retention now. Logs also do it by themselves. */
-  trim(): Promise<void>;
+  locate(id: string): Promise<Place>;
+  /** The place behind which the last `count` (or fewer) kept and selected events follow. */
+  locateLast(selection: Selection, count: number): Promise<Place>;
+  /** Hands over every batch that is committed from now on. */
+  follow(follower: LogFollower): LogFollowing;
   /** Finishes the appends under way and lets go of everything. Later appends are refused. Idempotent. */
   close(): Promise<void>;
+  /**
+   * Whether `trimmedThrough` is exact for every set of topics: it is the sequence number of an event that was selected. It may be higher,
+   * never lower, where types are selected, for private events of several topics, and, where this is false, everywhere: then a gap may
+   * be told where nothing that was selected is missing.
+   */
+  readonly trimmedIsExact: boolean;
+  /** The topics there are. */
+  readonly directory?: TopicDirectory;
+  /** Applies the retention now. Logs also do it by themselves. */
+  trim?(): Promise<void>;
 }

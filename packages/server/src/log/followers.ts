@@ -1,36 +1,57 @@
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry, LogFollower, LogFollowing } from './event-log.ts';
+import type { Position } from './position.ts';
 
-type TailListener = (batch: readonly LogEntry[]) => void;
+/** A follower's place in the set. Each call of `add` makes one, so that a follower that was added twice is two. */
+interface Seat {
+  readonly follower: LogFollower;
+}
 
-/** Who is told of each committed batch. */
-export class Tails {
-  readonly #listeners = new Set<TailListener>();
-  /** Batches to tell, each with those who listened when it was committed. */
-  #pending: { readonly batch: readonly LogEntry[]; readonly listeners: readonly TailListener[] }[] = [];
+/** The followers of a log in this process, and the batches that are still to be handed over to them. */
+export class Followers {
+  readonly #seats = new Set<Seat>();
+  // Each batch with those who followed when it was committed.
+  #pending: { readonly batch: readonly LogEntry[]; readonly seats: readonly Seat[] }[] = [];
 
-  add(listener: TailListener): () => void {
-    // A function of its own, so that one listener added twice is called twice and each can be stopped.
-    const own: TailListener = (batch) => listener(batch);
-    this.#listeners.add(own);
-    return () => {
-      this.#listeners.delete(own);
+  /**
+   * Adds a follower and starts it. It gets the batches that are committed from now on.
+   * @param position of the newest event that has been committed
+   */
+  add(follower: LogFollower, position: Position): LogFollowing {
+    const seat: Seat = { follower };
+    this.#seats.add(seat);
+    follower.onStart(position);
+    return {
+      stop: () => {
+        this.#seats.delete(seat);
+      },
     };
   }
 
-  /** Tells all listeners. Where one of them makes a batch, that one is told after this one, so that all have the same order. */
+  /**
+   * Hands a batch over to all followers. Where one of them commits another batch meanwhile, that one comes after this one, so that all
+   * followers get the same order.
+   */
   emit(batch: readonly LogEntry[]): void {
-    this.#pending.push({ batch, listeners: [...this.#listeners] });
+    this.#pending.push({ batch, seats: [...this.#seats] });
     if (this.#pending.length > 1) return;
-    try {
-      for (const { batch: next, listeners } of this.#pending) {
-        for (const listener of listeners) if (this.#listeners.has(listener)) listener(next);
-      }
-    } finally {
-      this.#pending = [];
+    for (const { batch: next, seats } of this.#pending) {
+      for (const seat of seats) if (this.#seats.has(seat)) handOver(seat.follower, next);
     }
+    this.#pending = [];
   }
 
   clear(): void {
-    this.#listeners.clear();
+    this.#seats.clear();
+  }
+}
+
+/** A follower may not throw. One that does is at fault, and the process is told; the others must not lose the batch by it. */
+function handOver(follower: LogFollower, batch: readonly LogEntry[]): void {
+  try {
+    follower.onBatch(batch);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

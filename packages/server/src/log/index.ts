@@ -1,26 +1,38 @@
+export { type Clock, systemClock } from '../clock.ts';
 export { ServerError, type ServerErrorCode } from '../errors.ts';
+export { type EarlierEpoch, Epochs } from './epochs.ts';
 export type {
   AppendOptions,
   AppendReceipt,
   EventLog,
+  GapReason,
   LogEntry,
+  LogFollower,
+  LogFollowing,
   LogPage,
-  LogTail,
   NewEvent,
+  Place,
   ReadRequest,
-  Selection,
+  TopicDirectory,
+  TopicPage,
+  TopicPageRequest,
   TopicSummary,
 } from './event-log.ts';
-export { Tails } from './followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareEvent, type PreparedEvent } from './frame.ts';
+export { Followers } from './followers.ts';
+export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './frame.ts';
+export { mergeBySeq } from './merge.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
-export { formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
+export { compilePattern, type TopicPattern } from './pattern.ts';
+export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
+export { RecentTopics } from './recent-topics.ts';
 export {
   checkRetention,
   exceeds,
   type Kept,
   type LogRetention,
   type Retention,
+  TopicBounds,
   type TopicRetention,
 } from './retention.ts';
+export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './trim-ledger.ts';

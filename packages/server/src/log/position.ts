@@ -6,6 +6,9 @@ export interface Position {
   readonly seq: number;
 }
 
+/** The last event ID that stands for the place before every event that is kept. */
+export const EARLIEST = 'earliest';
+
 // At most 15 digits: every such number is a safe integer.
 const CURSOR = /^([a-z0-9]{1,16})\.(0|[1-9][0-9]{0,14})$/;
 

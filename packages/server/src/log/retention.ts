@@ -1,4 +1,5 @@
 import { checkInteger } from '../errors.ts';
+import { TopicTest, type TopicSet } from './selection.ts';
 
 /** How much is kept. What exceeds any of the bounds is trimmed, oldest first. */
 export interface Retention {
@@ -10,15 +11,29 @@ export interface Retention {
   readonly maxBytes?: number;
 }
 
-/** Bounds for each of the topics that `matches` accepts, on its own. An event of several topics goes with the first of them that exceeds. */
+/** Bounds for each of some topics, on its own. An event of several topics goes with the first of them that exceeds its bounds. */
 export interface TopicRetention extends Retention {
-  readonly matches: (topic: string) => boolean;
+  readonly topics: TopicSet;
 }
 
 /** Bounds for the whole log, and tighter ones for topics. */
 export interface LogRetention extends Retention {
   /** The first one that matches a topic counts for it. @default none */
   readonly perTopic?: readonly TopicRetention[];
+}
+
+/** Finds the bounds of topics: those of the first rule that is for the topic. */
+export class TopicBounds {
+  readonly #rules: readonly { readonly test: TopicTest; readonly bounds: TopicRetention }[];
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor({ perTopic = [] }: LogRetention) {
+    this.#rules = perTopic.map((bounds) => ({ test: new TopicTest(bounds.topics), bounds }));
+  }
+
+  of(topic: string): TopicRetention | undefined {
+    return this.#rules.find(({ test }) => test.has(topic))?.bounds;
+  }
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` for a bound that is not a non-negative safe integer */

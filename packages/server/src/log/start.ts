@@ -1,11 +1,6 @@
-import type { EventLog, Selection } from './event-log.ts';
-import { parseCursor, type Position } from './position.ts';
-
-/** Why events are missing (PROTOCOL §6.2). */
-export type GapReason = 'trimmed' | 'unknown' | 'foreign' | 'ahead';
-
-/** Asks for everything that is kept, where a last event ID is asked for. */
-export const EARLIEST = 'earliest';
+import type { EventLog, GapReason, Place } from './event-log.ts';
+import { EARLIEST } from './position.ts';
+import type { Selection } from './selection.ts';
 
 /** Where a listener's stream begins: with what is published from now on, or behind a sequence number. */
 export type Start = { readonly type: 'now' } | StartAfter;
@@ -17,7 +12,7 @@ export interface StartAfter {
   readonly told: number;
   /** Whether the listener is first told its position, because it came without one. */
   readonly announce: boolean;
-  /** What the listener sent, where that is not the cursor of `after`. */
+  /** The last event ID that the listener sent. */
   readonly sent?: string;
   /** Why the place of what it sent cannot be known. */
   readonly misplaced?: GapReason;
@@ -30,30 +25,21 @@ export interface StartRequest {
   readonly last?: number | undefined;
 }
 
-/** Finds where a listener's stream begins (PROTOCOL §5.2, §6). */
+/** Finds where a listener's stream begins (PROTOCOL §5.2, §6). The log is asked, because this process may be behind it. */
 export async function findStart(log: EventLog, selection: Selection, request: StartRequest): Promise<Start> {
   const { lastEventId = '', last } = request;
-  const told = log.head().seq;
-  if (lastEventId === EARLIEST) return { type: 'after', after: 0, told, announce: false };
-  if (lastEventId !== '') return await findCursor(log, lastEventId);
-  if (last === undefined) return { type: 'now' };
-  const after = await log.beforeLast(selection, last);
-  return { type: 'after', after, told, announce: true };
-}
-
-async function findCursor(log: EventLog, text: string): Promise<Start> {
-  const head = log.head();
-  const cursor = parseCursor(text);
-  if (cursor?.epoch === head.epoch) {
-    if (cursor.seq <= head.seq) return { type: 'after', after: cursor.seq, told: cursor.seq, announce: false };
-    return misplaced(text, 'ahead', head);
+  if (lastEventId === '') {
+    if (last === undefined) return { type: 'now' };
+    const { after, head } = await log.locateLast(selection, last);
+    return { type: 'after', after, told: head, announce: true };
   }
-  // A publisher's own id may look like a cursor of another log.
-  const seq = await log.find(text);
-  if (seq !== undefined) return { type: 'after', after: seq, told: seq, announce: false, sent: text };
-  return misplaced(text, cursor ? 'foreign' : 'unknown', head);
+  const place = await log.locate(lastEventId);
+  if (lastEventId === EARLIEST) return { type: 'after', after: 0, told: place.head, announce: false };
+  return startBehind(lastEventId, place);
 }
 
-function misplaced(sent: string, reason: GapReason, head: Position): Start {
-  return { type: 'after', after: 0, told: head.seq, announce: false, sent, misplaced: reason };
+function startBehind(sent: string, { after, head, misplaced }: Place): Start {
+  // What is kept is all that a listener whose place is not known can be given; that something is missing, it is told once.
+  if (misplaced) return { type: 'after', after: 0, told: head, announce: false, sent, misplaced };
+  return { type: 'after', after, told: after, announce: false, sent };
 }

@@ -1,9 +1,14 @@
-import type { LogEntry, Selection } from './event-log.ts';
+import type { LogEntry } from './event-log.ts';
+import { Selector, type Selection, type TopicTest } from './selection.ts';
 
-/** How far a topic has been trimmed: the highest sequence number removed from it, of all its events and of the public ones. */
+/** How far a topic has been trimmed, as sequence numbers; 0 where nothing was. */
 export interface Trimmed {
+  /** The highest one of all its events that were removed. */
   readonly all: number;
+  /** The highest one of its public events that were removed. */
   readonly public: number;
+  /** The highest one of its removed private events that had other topics, too, whose listeners might have had a right to it. @default 0 */
+  readonly shared?: number;
 }
 
 /** A change of the ledger, so that a store can write it together with the removal itself. */
@@ -20,6 +25,9 @@ const NONE: Trimmed = { all: 0, public: 0 };
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
 const MAX_TRIMMED_TOPICS = 100_000;
 
+// Changes that are kept so that an answer given earlier can be brought up to date without asking all topics again.
+const MAX_CHANGES = 10_000;
+
 /**
  * What a log has trimmed, by topic, so that a gap is told exactly where a wanted event is missing. Beyond
  * {@link MAX_TRIMMED_TOPICS} the topics trimmed longest ago are merged into one floor that holds for every topic: a cursor
@@ -30,8 +38,13 @@ export class TrimLedger {
   readonly #topics = new Map<string, Trimmed>();
   readonly #maxTopics: number;
   #floor: Trimmed = NONE;
-  #version = 0;
-  readonly #known = new WeakMap<Selection, { version: number; through: number }>();
+  /** The highest numbers of all topics together. */
+  #top: Trimmed = NONE;
+  // The topics that changed last, and how many changes there were before the first of them.
+  readonly #changes: string[] = [];
+  #dropped = 0;
+  /** The answers that were given, each with the number of changes before it. */
+  #known = new WeakMap<Selection, { changes: number; through: number }>();
 
   constructor(maxTopics: number = MAX_TRIMMED_TOPICS) {
     this.#maxTopics = maxTopics;
@@ -40,12 +53,14 @@ export class TrimLedger {
   /** Takes up what a store remembered. */
   restore(topic: string, trimmed: Trimmed): void {
     this.#topics.set(topic, trimmed);
-    this.#version += 1;
+    this.#top = highest(this.#top, trimmed);
+    this.#known = new WeakMap();
   }
 
   restoreFloor(floor: Trimmed): void {
     this.#floor = floor;
-    this.#version += 1;
+    this.#top = highest(this.#top, floor);
+    this.#known = new WeakMap();
   }
 
   of(topic: string): Trimmed {
@@ -55,14 +70,9 @@ export class TrimLedger {
   /** What removing these entries changes. Nothing is changed before {@link apply}. */
   plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private'>[]): TrimPlan {
     const topics = new Map<string, Trimmed>();
-    for (const entry of entries) {
-      for (const topic of entry.topics) {
-        const before = topics.get(topic) ?? this.of(topic);
-        topics.set(topic, {
-          all: Math.max(before.all, entry.seq),
-          public: entry.private ? before.public : Math.max(before.public, entry.seq),
-        });
-      }
+    for (const { seq, topics: names, private: isPrivate } of entries) {
+      const removed = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
+      for (const topic of names) topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
     }
     const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic)).length;
     let surplus = this.#topics.size + added - this.#maxTopics;
@@ -71,7 +81,7 @@ export class TrimLedger {
     for (const [topic, trimmed] of this.#topics) {
       if (surplus <= 0) break;
       if (topics.has(topic)) continue;
-      floor = { all: Math.max(floor.all, trimmed.all), public: Math.max(floor.public, trimmed.public) };
+      floor = highest(floor, trimmed);
       forgotten.push(topic);
       surplus -= 1;
     }
@@ -80,28 +90,72 @@ export class TrimLedger {
 
   /** Takes up a plan, which must be the newest one. */
   apply(plan: TrimPlan): void {
-    this.#version += 1;
     for (const topic of plan.forgotten) this.#topics.delete(topic);
     for (const [topic, trimmed] of plan.topics) {
       this.#topics.delete(topic);
       this.#topics.set(topic, trimmed);
+      this.#top = highest(this.#top, trimmed);
+      this.#changes.push(topic);
     }
     this.#floor = plan.floor;
+    if (this.#changes.length > 2 * MAX_CHANGES) {
+      this.#dropped += this.#changes.length - MAX_CHANGES;
+      this.#changes.splice(0, this.#changes.length - MAX_CHANGES);
+    }
   }
 
-  /** The highest sequence number of a selected event that has been trimmed; 0 where none was. */
+  /**
+   * The highest sequence number of a selected event that has been trimmed; 0 where none was. It may be higher than that where the topic is
+   * under the floor, where only some types are selected, or where a private event had several topics.
+   */
   through(selection: Selection): number {
+    const changes = this.#dropped + this.#changes.length;
     const known = this.#known.get(selection);
-    if (known?.version === this.#version) return known.through;
-    const visible = selection.private ? 'all' : 'public';
-    let through = this.#floor[visible];
-    for (const topic of selection.topics) through = Math.max(through, this.of(topic)[visible]);
-    if (selection.test) {
-      for (const [topic, trimmed] of this.#topics) {
-        if (trimmed[visible] > through && selection.test(topic)) through = trimmed[visible];
-      }
-    }
-    this.#known.set(selection, { version: this.#version, through });
+    if (known?.changes === changes) return known.through;
+    const selector = Selector.of(selection);
+    // What has been trimmed only grows, so that an earlier answer needs what has changed since.
+    const since =
+      known && known.changes >= this.#dropped ? this.#changes.slice(known.changes - this.#dropped) : undefined;
+    const through = Math.max(known?.through ?? 0, this.#through(selector, since));
+    this.#known.set(selection, { changes, through });
     return through;
   }
+
+  #through({ topics, private: seen }: Selector, changed: readonly string[] | undefined): number {
+    const unseen = seen.isEmpty;
+    const floor = unseen ? this.#floor.public : this.#floor.all;
+    if (!topics.isAll) {
+      return this.#highest(topics, changed, floor, (topic, trimmed) => {
+        if (unseen || trimmed.all === trimmed.public) return trimmed.public;
+        return seen.has(topic) ? trimmed.all : Math.max(trimmed.public, trimmed.shared ?? 0);
+      });
+    }
+    if (seen.isAll) return this.#top.all;
+    // Every public event is selected, and every private one of a topic whose private events are seen.
+    return this.#highest(seen, changed, Math.max(floor, this.#top.public), (_, trimmed) => trimmed.all);
+  }
+
+  /** The highest number of those topics: of the named ones where there are no others, else of all that changed or are remembered. */
+  #highest(
+    test: TopicTest,
+    changed: readonly string[] | undefined,
+    floor: number,
+    numberOf: (topic: string, trimmed: Trimmed) => number,
+  ): number {
+    let through = floor;
+    for (const topic of test.isExact ? test.exact : (changed ?? this.#topics.keys())) {
+      const trimmed = this.of(topic);
+      // The numbers are cheaper to compare than a pattern is to test.
+      if (trimmed.all > through && test.has(topic)) through = Math.max(through, numberOf(topic, trimmed));
+    }
+    return through;
+  }
+}
+
+function highest(one: Trimmed, other: Trimmed): Trimmed {
+  return {
+    all: Math.max(one.all, other.all),
+    public: Math.max(one.public, other.public),
+    shared: Math.max(one.shared ?? 0, other.shared ?? 0),
+  };
 }

@@ -14,11 +14,11 @@ interface Piece {
 const FINISHED = channel('http.server.response.finish');
 const WATCHERS = Symbol('watchers');
 
-type Watched = ServerResponse & { [WATCHERS]?: number };
+type Watched = ServerResponse & { [WATCHERS]?: readonly number[] };
 
 /**
- * What http has in place of a socket: any Duplex may be one, says its documentation of the event `connection`. A stream can so take the socket
- * away from it: http is told that the response has ended and the connection with it, and lets go of all that it held for them.
+ * What http has in place of a socket: any Duplex may be one, by its documentation of the event `connection`. This lets a stream take the
+ * socket away from http, for which the response then has ended, and the connection with it, so that it lets go of all that it held for them.
  */
 export class Connection extends SocketFace implements SocketLender, SocketOwner {
   /** The sockets of its server that were taken. */
@@ -28,13 +28,19 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
   /** What writes to the socket past this. */
   #sink: SocketOwner | undefined;
 
-  constructor(socket: Socket, taken: Set<Socket>) {
+  readonly directWrites: boolean;
+
+  constructor(
+    socket: Socket,
+    { taken, directWrites }: { readonly taken: Set<Socket>; readonly directWrites: boolean },
+  ) {
     super(socket);
     this.#taken = taken;
+    this.directWrites = directWrites;
     own(socket, this);
   }
 
-  /** To be called for each request before anyone else knows of it: who listens later wants to be told what http tells. */
+  /** To be called for each request before anyone else knows of it: a listener that is added later needs what http reports. */
   static begin(request: IncomingMessage, response: ServerResponse): void {
     (response as Watched)[WATCHERS] = watchers(request, response);
   }
@@ -49,9 +55,8 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     return this.writableLength === this.#passing && !this.destroyed;
   }
 
-  share(sink: SocketOwner): Socket {
+  share(sink: SocketOwner): void {
     this.#sink = sink;
-    return this.socket;
   }
 
   takeSocket(response: ServerResponse, sink: SocketOwner): Set<Socket> | undefined {
@@ -61,7 +66,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     this.#sink = undefined;
     own(socket, sink);
     this.#taken.add(socket);
-    // A paused socket would not tell that the other side has ended.
+    // A paused socket would not report that the other side has ended.
     socket.resume();
     response.end(() => this.destroy());
     return this.#taken;
@@ -73,8 +78,8 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
       (request.readableEnded || !hasBody(request)) &&
       !response.writableEnded &&
       !response.destroyed &&
-      response[WATCHERS] === watchers(request, response) &&
-      // Who put a method of his own in its place wants to be called.
+      isSame(response[WATCHERS], watchers(request, response)) &&
+      // A method that was put in its place has to be called.
       !Object.hasOwn(response, 'end') &&
       !FINISHED.hasSubscribers
     );
@@ -153,17 +158,22 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** How many want to be told what becomes of a request, http itself included. */
-function watchers(request: IncomingMessage, response: ServerResponse): number {
+/** How many listeners there are for each thing that http reports of a request, its own included. */
+function watchers(request: IncomingMessage, response: ServerResponse): readonly number[] {
   const { socket } = request;
-  return (
-    response.listenerCount('close') +
-    response.listenerCount('finish') +
-    response.listenerCount('prefinish') +
-    request.listenerCount('close') +
-    request.listenerCount('aborted') +
-    socket.listenerCount('close') +
-    socket.listenerCount('end') +
-    socket.listenerCount('timeout')
-  );
+  return [
+    response.listenerCount('close'),
+    response.listenerCount('finish'),
+    response.listenerCount('prefinish'),
+    request.listenerCount('close'),
+    request.listenerCount('aborted'),
+    socket.listenerCount('close'),
+    socket.listenerCount('end'),
+    socket.listenerCount('timeout'),
+  ];
+}
+
+/** Whether each count is the same: a sum would not show that a listener went and another came. */
+function isSame(before: readonly number[] | undefined, now: readonly number[]): boolean {
+  return before !== undefined && now.every((count, index) => count === before[index]);
 }

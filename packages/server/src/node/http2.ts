@@ -42,7 +42,7 @@ function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHea
       original: stream,
     },
     send(status, headers, body) {
-      // Who asked may have gone by now: then there is nobody to answer.
+      // The client may have gone by now: then there is nobody to answer.
       if (isOver(stream)) return;
       stream.respond({ ':status': status, ...headers, ...contentLength(body) });
       stream.end(body);

@@ -1,63 +1,100 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
-import { Connection } from './connection.ts';
+import { checkChoice } from '../errors.ts';
+import type { Answer } from '../http/answer.ts';
 import { joinHeaders } from '../http/head.ts';
-import { nodeHead, type NodeRequest } from './node-head.ts';
-import { nodeSink } from '../sink/node-sink.ts';
-import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
+import { nodeSink } from '../sink/node-sink.ts';
 import type { Sink } from '../sink/sink.ts';
+import { Connection } from './connection.ts';
+import { nodeHead, type NodeRequest } from './node-head.ts';
+import { contentLength, sendAnswer as sendTo, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 
-export { nodeHead, type NodeRequest } from './node-head.ts';
 export type { EventStreamHandle } from '../response/open-stream.ts';
 export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from '../response/pump.ts';
-export { createServer } from './stream-server.ts';
+export { nodeHead, type NodeRequest } from './node-head.ts';
+export { createServer, type StreamServerOptions } from './stream-server.ts';
 
 /** A response as node:http, node:https and node:http2 give it. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface NodeOptions {
+  /**
+   * Whether events may go to a plain socket past its stream, by one system call. Turn it off where something has to see every write, such as
+   * a tracing agent or a reader of `socket.bytesWritten`. @default true
+   */
+  readonly directWrites?: boolean;
+}
+
+export interface NodeEventStreamOptions extends EventStreamOptions, NodeOptions {}
 
 /**
  * Answers a request with the source's events. Fulfils when the source has ended or the listener has left; rejects with
  * what the source threw, after the response was broken off. `HEAD` and `OPTIONS` are answered without the source.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
  */
-export function eventStream(
+export async function eventStream(
   request: NodeRequest,
   response: NodeResponse,
   source: EventStreamSource,
-  options: EventStreamOptions = {},
+  { directWrites = true, ...options }: NodeEventStreamOptions = {},
 ): Promise<void> {
-  return sendEventStream(nodeOutlet(request, response), source, options);
+  return sendEventStream(nodeOutlet(request, response, { directWrites }), source, options);
 }
 
 /**
  * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
  */
-export function respond(channel: Channel, request: NodeRequest, response: NodeResponse): Promise<void> {
-  return sendChannel(nodeOutlet(request, response), channel);
+export async function respond(
+  channel: Channel,
+  request: NodeRequest,
+  response: NodeResponse,
+  options: NodeOptions = {},
+): Promise<void> {
+  return sendChannel(nodeOutlet(request, response, options), channel);
 }
 
-function nodeOutlet(request: NodeRequest, response: NodeResponse): Outlet {
+/**
+ * Sends an answer, and starts its stream where it has one.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function sendAnswer(
+  request: NodeRequest,
+  response: NodeResponse,
+  answer: Answer,
+  options: NodeOptions = {},
+): void {
+  sendTo(nodeOutlet(request, response, options), answer);
+}
+
+function nodeOutlet(request: NodeRequest, response: NodeResponse, options: NodeOptions): Outlet {
+  checkChoice('directWrites', options.directWrites ?? true, [true, false]);
   return {
     head: nodeHead(request),
     send: (status, headers, body) => void sendHead(response, status, { ...headers, ...contentLength(body) }).end(body),
-    open: (status, headers) => startResponse(response, status, headers),
+    open: (status, headers) => startResponse(response, status, headers, options),
   };
 }
 
 /** Sends the head of a stream and gives the sink for its body. */
-export function startResponse(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): Sink {
+export function startResponse(
+  response: NodeResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  { directWrites = true }: NodeOptions = {},
+): Sink {
   // A stream may be silent for longer than a server's idle time.
   response.socket?.setTimeout(0);
   const connection = 'chunkedEncoding' in response ? Connection.of(response) : undefined;
   sendHead(response, status, connection ? { ...headers, Connection: 'close' } : headers).flushHeaders();
-  return nodeSink(response, 'Content-Encoding' in headers, connection);
+  return nodeSink(response, { coded: 'Content-Encoding' in headers, directWrites, connection });
 }
 
 function sendHead(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): ServerResponse {
-  // The one of HTTP/2 has the same methods, which its type does not say.
+  // The response of HTTP/2 has the same methods, which its type does not show.
   const sender = response as ServerResponse;
   // What was put on the response before, by a middleware, goes with it; a `Vary` of it must not be lost to ours.
   const vary = sender.getHeader('vary');

@@ -1,8 +1,10 @@
 import type { Channel } from '../channel/channel.ts';
 import { codedStream } from '../coding/coded-sink.ts';
+import type { Answer } from '../http/answer.ts';
 import { streamHead } from '../http/head.ts';
+import { lastEventIdOf } from '../http/parameters.ts';
+import type { RequestHead } from '../http/request.ts';
 import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from '../response/pump.ts';
-import { lastEventIdOf, type RequestHead } from '../http/request.ts';
 import type { Sink } from '../sink/sink.ts';
 
 /** One request of a server that answers through an object of its own, and the ways to answer it. */
@@ -37,9 +39,15 @@ export async function sendEventStream(
 
 /** Lets a listener into a channel, or refuses it. Rejects with what a hook of the channel threw, with the request unanswered. */
 export async function sendChannel(outlet: Outlet, channel: Channel): Promise<void> {
-  const { status, headers, body, start, abandon } = await channel.answer(outlet.head);
-  if (!start) {
-    outlet.send(status, headers, outlet.head.method === 'HEAD' ? undefined : body);
+  sendAnswer(outlet, await channel.answer(outlet.head));
+}
+
+/** Sends an answer, and starts its stream where it has one. */
+export function sendAnswer(outlet: Outlet, { status, headers, body, start, abandon }: Answer): void {
+  const isHead = outlet.head.method === 'HEAD';
+  if (!start || isHead) {
+    abandon?.();
+    outlet.send(status, headers, isHead ? undefined : body);
     return;
   }
   let sink: Sink;

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 
 /** A Duplex in place of a socket, with what http and its users ask of one. */
 export abstract class SocketFace extends Duplex {
-  protected readonly socket: Socket;
+  readonly socket: Socket;
   /** Whether the socket is somebody else's by now: nothing may be done to it then. */
   protected isTaken = false;
 

@@ -2,10 +2,11 @@ import { bodySink } from '../sink/body-sink.ts';
 import { codedStream } from '../coding/coded-sink.ts';
 import { streamHead } from '../http/head.ts';
 import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
-import { fetchHead, lastEventIdOf } from '../http/request.ts';
+import { lastEventIdOf } from '../http/parameters.ts';
+import { fetchHead } from '../http/request.ts';
 
 export interface FetchEventStreamOptions extends EventStreamOptions {
-  /** Told what broke the response off: the response has been returned by then, so nobody else hears of it. @default console.error */
+  /** Called with what broke the response off: the response has been returned by then, so no caller can get it. @default console.error */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -39,7 +40,7 @@ function report(error: unknown, onError: ((error: unknown) => void) | undefined)
   try {
     if (onError) return onError(error);
   } catch (failure) {
-    // One that fails must not end the process as an unhandled rejection.
+    // A handler that fails must not end the process as an unhandled rejection.
     error = failure;
   }
   // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller

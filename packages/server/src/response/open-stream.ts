@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { encodeEvent, type EventFields } from '@tidings/wire';
 import { COMMENT } from '../sink/keep-alive.ts';
 import { ServerError } from '../errors.ts';
@@ -11,8 +12,8 @@ export interface EventStreamHandle {
   /** Where the listener wants to go on: its `Last-Event-ID`, else `?lastEventId=`, else an empty string. */
   readonly lastEventId: string;
   /**
-   * Sends an event. Fulfils when the transport can take more, and at once when the response is over; never rejects, so who has no use
-   * for the promise can leave it. Who leaves it is bounded by `maxBacklogBytes`.
+   * Sends an event. Fulfils when the transport can take more, and at once when the response is over. It never rejects, so the promise can
+   * be left alone; a source that leaves it alone is bounded by `maxBacklogBytes`.
    * @throws {EventStreamError} `ERR_INVALID_FIELD` where the event cannot be encoded; nothing of it is sent
    */
   send(fields: EventFields): Promise<void>;
@@ -24,6 +25,7 @@ export interface OpenStreamOptions {
   readonly lastEventId: string;
   readonly keepAliveMs: number;
   readonly maxBacklogBytes: number;
+  readonly clock: Clock;
 }
 
 interface Settle {
@@ -47,7 +49,8 @@ export class OpenStream implements EventStreamHandle {
   #aborted: AbortController | undefined;
   /** What all who wait for the transport wait for. */
   #drain: { readonly promise: Promise<void>; resolve(): void } | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #timer: unknown;
   #lastWrite = 0;
 
   constructor(sink: Sink, options: OpenStreamOptions) {
@@ -55,6 +58,7 @@ export class OpenStream implements EventStreamHandle {
     this.#sink = sink;
     this.#keepAliveMs = options.keepAliveMs;
     this.#maxBacklogBytes = options.maxBacklogBytes;
+    this.#clock = options.clock;
     this.over = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -62,7 +66,7 @@ export class OpenStream implements EventStreamHandle {
     sink.onClose = () => this.#finish(({ resolve }) => resolve());
     // A first byte at once: some proxies hold the head until one comes.
     this.#write(COMMENT);
-    if (this.#keepAliveMs > 0) this.#timer = setTimeout(() => this.#beat(), this.#keepAliveMs);
+    if (this.#keepAliveMs > 0) this.#beatAfter(this.#keepAliveMs);
   }
 
   get signal(): AbortSignal {
@@ -113,14 +117,14 @@ export class OpenStream implements EventStreamHandle {
     if (!settle) return;
     this.#settle = undefined;
     this.#open = false;
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     how(settle);
     this.#aborted?.abort();
     this.#drained();
   }
 
   #write(chunk: SharedChunk): void {
-    this.#lastWrite = performance.now();
+    this.#lastWrite = this.#clock.now();
     this.#sink.write(chunk);
   }
 
@@ -142,11 +146,15 @@ export class OpenStream implements EventStreamHandle {
 
   /** One timer a response: it finds out how long the silence has been, so an event costs it nothing. */
   #beat(): void {
-    const silent = performance.now() - this.#lastWrite;
+    const silent = this.#clock.now() - this.#lastWrite;
     // Timers may be a millisecond early.
     const due = silent >= this.#keepAliveMs - 1;
     // Bytes that wait for the listener keep it alive as soon as it reads.
     if (due && !this.#sink.needsDrain) this.#write(COMMENT);
-    this.#timer = setTimeout(() => this.#beat(), due ? this.#keepAliveMs : this.#keepAliveMs - silent);
+    this.#beatAfter(due ? this.#keepAliveMs : this.#keepAliveMs - silent);
+  }
+
+  #beatAfter(ms: number): void {
+    this.#timer = this.#clock.setTimeout(() => this.#beat(), ms);
   }
 }

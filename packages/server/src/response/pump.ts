@@ -1,4 +1,5 @@
 import type { EventFields } from '@tidings/wire';
+import { type Clock, systemClock } from '../clock.ts';
 import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import type { HeadOptions } from '../http/head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
@@ -17,24 +18,27 @@ export type EventSourceFunction = (
 export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
 
 export interface PumpOptions {
-  /** A comment after so many milliseconds without an event; 0 for none. @default 15000, 8000 on Bun */
+  /** A comment is sent after so many milliseconds without an event; 0 for none. @default 15000, 8000 on Bun */
   readonly keepAliveMs?: number;
   /**
    * Bytes that may wait for the listener before the response is broken off. Only a source that does not await `send` gets there.
    * @default 1048576
    */
   readonly maxBacklogBytes?: number;
+  /** @default the system's clock */
+  readonly clock?: Clock;
 }
 
 export interface EventStreamOptions extends HeadOptions, PumpOptions {}
 
-/** Those of every form: `onError` is the Fetch form's, and means nothing where a promise tells. */
+/** The options of every form: `onError` is the Fetch form's, and is not used where a promise rejects. */
 const NAMES: Readonly<Record<keyof EventStreamOptions | 'onError', true>> = {
   headers: true,
   cors: true,
   compression: true,
   keepAliveMs: true,
   maxBacklogBytes: true,
+  clock: true,
   onError: true,
 };
 
@@ -62,8 +66,8 @@ export async function pump(
   options: PumpOptions = {},
   lastEventId: string = '',
 ): Promise<void> {
-  const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, maxBacklogBytes = 1024 * 1024 } = options;
-  const stream = new OpenStream(sink, { keepAliveMs, maxBacklogBytes, lastEventId });
+  const { keepAliveMs = DEFAULT_KEEP_ALIVE_MS, maxBacklogBytes = 1024 * 1024, clock = systemClock } = options;
+  const stream = new OpenStream(sink, { keepAliveMs, maxBacklogBytes, lastEventId, clock });
   const reading = new Reading(stream);
   reading.start(source).catch((error: unknown) => stream.fail(error));
   try {
@@ -115,7 +119,7 @@ class Reading {
       over = step.done === true;
       return step;
     } finally {
-      // What has ended by itself is not to be returned.
+      // A source that has ended by itself is not to be returned.
       if (over) this.#iterator = undefined;
     }
   }
@@ -123,7 +127,7 @@ class Reading {
   #return(): void {
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    // Nobody is there to hear of what it throws now.
+    // Nobody is there to take what it throws now.
     void (async () => iterator?.return?.())().catch(() => {});
   }
 }

@@ -3,62 +3,88 @@ import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { ConnectionSink } from './connection-sink.ts';
-import { type Handle, handleOf, writeDirectly } from './direct-write.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 import type { SocketLender } from './socket-owner.ts';
+import { SocketWriter } from './socket-writer.ts';
 
-/**
- * A sink that writes to a Node response whose head has been sent.
- * @param coded whether the head announced a content coding that is in the bytes already
- * @param connection what the stream may take, and then ends with it: where there is one, the head has said so
- */
+export interface NodeSinkOptions {
+  /** Whether the head announced a content coding that is in the bytes already. */
+  readonly coded: boolean;
+  /** Whether bytes may go to a plain socket past its stream. */
+  readonly directWrites: boolean;
+  /** What the stream may take, and then ends with it: where there is one, the head has announced it. */
+  readonly connection?: SocketLender | undefined;
+}
+
+/** A sink that writes to a Node response whose head has been sent. */
 export function nodeSink(
   response: ServerResponse | Http2ServerResponse,
-  coded: boolean,
-  connection?: SocketLender,
+  { coded, directWrites, connection }: NodeSinkOptions,
 ): Sink {
   if (!('chunkedEncoding' in response)) return new Http2Sink(response.stream);
   const { socket } = response;
   // A coding that somebody else announced is made in the response's own methods, which were wrapped for it.
   const codedByOthers = !coded && response.hasHeader('content-encoding');
-  if (connection?.isPassed && !codedByOthers) return new ConnectionSink(response, connection);
-  if (response.chunkedEncoding && socket && !codedByOthers) return new SocketSink(response, socket);
+  if (connection?.isPassed && !codedByOthers) {
+    return new ConnectionSink(response, connection, directWrites && connection.directWrites);
+  }
+  if (response.chunkedEncoding && socket && !codedByOthers) return new SocketSink(response, socket, directWrites);
   return new ResponseSink(response);
 }
 
 const ignore = (): void => {};
 
-/** What the sinks have in common: when they are open, and who tells of drain and close. */
-abstract class NodeSink<Stream extends Writable | ServerResponse> implements Sink {
+type Emitter = Writable | ServerResponse;
+
+/** What the events of a stream are passed on to. */
+interface Ears {
+  onDrain(): void;
+  /** Called once. */
+  closed(): void;
+}
+
+/**
+ * Passes on when a stream has drained or closed.
+ * @param stream what has the backlog, and drains
+ * @param closers what reports the close, each in cases of its own
+ */
+function passOn(ears: Ears, stream: Emitter, closers: readonly Emitter[]): void {
+  let isClosed = false;
+  const drained = (): void => ears.onDrain();
+  const closed = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    // The connection outlives the response.
+    stream.off('drain', drained);
+    for (const closer of closers) closer.off('close', closed);
+    ears.closed();
+  };
+  stream.on('drain', drained);
+  for (const closer of closers) closer.on('close', closed);
+  // It may have gone before it was answered: then nothing reports that any more.
+  if (stream.destroyed || closers.some((closer) => 'destroyed' in closer && closer.destroyed)) queueMicrotask(closed);
+}
+
+/** What the sinks that write through a stream have in common. */
+abstract class StreamSink<Stream extends Emitter> implements Sink {
   onDrain: () => void = ignore;
   onClose: () => void = ignore;
   /** Whether bytes can still be written. */
   protected open = true;
   protected readonly stream: Stream;
-  #told = false;
 
-  /**
-   * @param stream what tells of backlog and drain
-   * @param closers what tells of the close, each in cases of its own; it is passed on once
-   */
-  constructor(stream: Stream, closers: readonly (Writable | ServerResponse)[]) {
+  constructor(stream: Stream, closers: readonly Emitter[]) {
     this.stream = stream;
-    const drained = (): void => this.onDrain();
-    const closed = (): void => {
-      if (this.#told) return;
-      this.#told = true;
-      this.open = false;
-      // The connection outlives the response.
-      stream.off('drain', drained);
-      for (const closer of closers) closer.off('close', closed);
-      this.onClose();
-    };
-    stream.on('drain', drained);
-    for (const closer of closers) closer.on('close', closed);
-    // It may have gone before it was answered: then nobody tells of it any more.
-    if (stream.destroyed || closers.some((closer) => 'destroyed' in closer && closer.destroyed)) queueMicrotask(closed);
+    passOn(this, stream, closers);
+    // A listener that went away is no error of ours; 'close' follows.
+    stream.on('error', ignore);
+  }
+
+  closed(): void {
+    this.open = false;
+    this.onClose();
   }
 
   get backlog(): number {
@@ -75,53 +101,61 @@ abstract class NodeSink<Stream extends Writable | ServerResponse> implements Sin
 }
 
 /** On HTTP/1.1 the shared chunk-framed bytes go to the socket, past the response: nothing is made or copied for a listener. */
-class SocketSink extends NodeSink<Socket> {
+class SocketSink extends SocketWriter implements Sink {
+  onDrain: () => void = ignore;
+  onClose: () => void = ignore;
+  #open = true;
   readonly #response: ServerResponse;
-  readonly #handle: Handle | undefined;
 
-  constructor(response: ServerResponse, socket: Socket) {
-    // The response's close, not the request's: that one comes as soon as the body has been read.
-    super(socket, [response, socket]);
+  constructor(response: ServerResponse, socket: Socket, direct: boolean) {
+    super(socket);
     this.#response = response;
-    this.#handle = handleOf(socket);
-    // A listener that went away is no error of ours; what it leaves is told by 'close'.
+    // The response's close, not the request's: that one comes as soon as the body has been read.
+    passOn(this, socket, [response, socket]);
+    // A listener that went away is no error of ours; 'close' follows.
     response.on('error', ignore);
+    if (direct) this.allowDirectWrites();
+  }
+
+  closed(): void {
+    this.#open = false;
+    this.onClose();
+  }
+
+  get needsDrain(): boolean {
+    return this.#open && this.socket.writableNeedDrain;
   }
 
   write({ chunked: bytes }: SharedChunk): void {
-    const socket = this.stream;
     // Somebody else may have ended the response, or its connection.
-    if (!this.open || this.#response.writableEnded || !socket.writable) return;
-    // Others may write to the socket, too, and what is written past its stream would not put off a time to be idle.
-    const isDirect = socket.writableLength === 0 && !socket.timeout;
-    const written = this.#handle && isDirect ? writeDirectly(this.#handle, bytes) : 0;
-    if (written < bytes.length) socket.write(written === 0 ? bytes : bytes.subarray(written));
+    if (!this.#open || this.#response.writableEnded || !this.socket.writable) return;
+    this.look();
+    this.writeBytes(bytes);
   }
 
   end(): void {
-    this.open = false;
+    this.#open = false;
     if (!this.#response.writableEnded) this.#response.end();
   }
 
   destroy(): void {
-    this.open = false;
+    this.#open = false;
     this.#response.destroy();
   }
 }
 
 /** On HTTP/1.0, while an earlier response still has the socket, and under a coding of somebody else: through the response. */
-class ResponseSink extends NodeSink<ServerResponse> {
+class ResponseSink extends StreamSink<ServerResponse> {
   constructor(response: ServerResponse) {
-    // A response that waits for its turn is not told that its connection has closed.
+    // A response that waits for its turn does not report that its connection has closed.
     super(response, [response, response.req.socket]);
-    response.on('error', ignore);
   }
 
   write({ bytes }: SharedChunk): void {
     const response: ServerResponse & { flush?: () => void } = this.stream;
     if (!this.open || response.writableEnded || response.destroyed) return;
     response.write(bytes);
-    // What compresses for a framework keeps its output until it is told to let go of it.
+    // What compresses for a framework keeps its output until it is flushed.
     if (Object.hasOwn(response, 'flush')) response.flush?.();
   }
 
@@ -133,18 +167,16 @@ class ResponseSink extends NodeSink<ServerResponse> {
   destroy(): void {
     this.open = false;
     const { chunkedEncoding, socket } = this.stream;
-    // Without chunks the end of the connection is the end of the response: only a reset tells that it is not complete.
+    // Without chunks the end of the connection is the end of the response: only a reset shows that it is not complete.
     if (!chunkedEncoding && socket) reset(socket);
     this.stream.destroy();
   }
 }
 
-/** On HTTP/2 the bytes go to the stream itself: the response object of Node 20 does not tell when to wait for it to drain. */
-export class Http2Sink extends NodeSink<ServerHttp2Stream> {
+/** On HTTP/2 the bytes go to the stream itself: the response object of Node 20 does not show when to wait for it to drain. */
+export class Http2Sink extends StreamSink<ServerHttp2Stream> {
   constructor(stream: ServerHttp2Stream) {
     super(stream, [stream]);
-    // A listener that went away is no error of ours; what it leaves is told by 'close'.
-    stream.on('error', ignore);
   }
 
   write({ bytes }: SharedChunk): void {

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Who is told what becomes of a socket. */
+/** Is called with what happens to a socket. */
 export interface SocketOwner {
   socketReceived(chunk: Uint8Array): void;
-  /** The other side says nothing more. */
+  /** The other side sends nothing more. */
   socketEnded(): void;
   socketDrained(): void;
   socketIdle(): void;
@@ -16,11 +16,14 @@ export interface SocketOwner {
 export interface SocketLender {
   /** Whether what is written to the socket now comes behind all that was written to this. */
   readonly isPassed: boolean;
-  /** Gives the socket to what will write to it. It is taken with {@link takeSocket}. */
-  share(owner: SocketOwner): Socket;
+  readonly socket: Socket;
+  /** Whether the server lets bytes go past the streams of its sockets. */
+  readonly directWrites: boolean;
+  /** Lets an owner that will write to the socket know when it has drained or closed. The socket is taken with {@link takeSocket}. */
+  share(owner: SocketOwner): void;
   /**
-   * Takes the socket from http, if nobody has come that wants to know what http tells of the response. Gives the set that it is in from
-   * now on, undefined where it was not taken.
+   * Takes the socket from http, where nobody has come that listens to the response. Returns the set of taken sockets that it is in from now
+   * on; undefined where it was not taken.
    */
   takeSocket(response: ServerResponse, owner: SocketOwner): Set<Socket> | undefined;
 }
@@ -29,7 +32,7 @@ const OWNER = Symbol('owner');
 
 type OwnedSocket = Socket & { [OWNER]?: SocketOwner };
 
-/** Gives a socket to an owner that is told everything from now on, in place of the one before. */
+/** Gives a socket to an owner that is called from now on, in place of the one before. */
 export function own(socket: Socket, owner: SocketOwner): void {
   const owned = socket as OwnedSocket;
   const first = owned[OWNER] === undefined;

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import {
-  EARLIEST,
   findStart,
   type FanOut,
   type StartRequest,
   type Listener as ServedListener,
   type View,
 } from '@tidings/server/live';
-import { parseCursor } from '@tidings/server/log';
+import { EARLIEST, parseCursor, type TopicPattern } from '@tidings/server/log';
 import { EventStreamDecoder } from '@tidings/wire';
 import { FakeSink, type DrainMode } from './fake-sink.ts';
 import type { Published } from './published.ts';
@@ -16,7 +15,8 @@ import { StreamCheck, type ExpectedStart } from './stream-check.ts';
 
 export interface World {
   readonly published: Published;
-  readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly time: () => number;
   readonly log: ScriptedLog;
   readonly fanOut: FanOut;
   readonly highWaterMark: number;
@@ -65,7 +65,7 @@ export class Listener {
           this.#written(check, bytes),
         );
         // Each listener comes with a view of its own, as requests do; the key makes them one cohort.
-        this.#listener = fanOut.subscribe(this.sink, this.#ownView(), start);
+        this.#listener = fanOut.listen(this.sink, this.#ownView(), start);
       },
       (error: unknown) => failures.push(error as Error),
     );
@@ -117,8 +117,8 @@ export class Listener {
   }
 
   #expect({ lastEventId = '', last }: StartRequest): ExpectedStart {
-    const { published, now } = this.#world;
-    published.trim(now());
+    const { published, time } = this.#world;
+    published.trim(time());
     const { head } = published;
     if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused: true };
     if (lastEventId === '') {
@@ -127,7 +127,7 @@ export class Listener {
     }
     const cursor = parseCursor(lastEventId);
     if (cursor?.epoch === published.epoch && cursor.seq <= head) {
-      return { head, after: cursor.seq, announced: false, excused: false };
+      return { head, after: cursor.seq, announced: false, excused: false, sent: lastEventId };
     }
     const event = published.find(lastEventId);
     if (event) return { head, after: event.seq, announced: false, excused: false, sent: lastEventId };
@@ -136,14 +136,17 @@ export class Listener {
   }
 }
 
+const pattern = (topic: string): TopicPattern => ({ pattern: topic, base: 'https://hub.test/topics/' });
+
 export const VIEWS: readonly View[] = [
-  { key: 'a', selection: { topics: ['a'], private: false } },
-  { key: 'a with rights', selection: { topics: ['a'], private: true } },
-  { key: 'b', selection: { topics: ['b'], private: false } },
-  { key: 'a b', selection: { topics: ['a', 'b'], private: false } },
-  { key: 'a, pattern', selection: { topics: ['a'], test: (topic) => topic > 'b', private: true } },
-  { key: 'a b, filtered', selection: { topics: ['a', 'b'], private: false }, accepts: ({ seq }) => seq % 3 !== 0 },
-  { key: 'a, all filtered out', selection: { topics: ['a'], private: false }, accepts: () => false },
-  { key: 'b, visible', selection: { topics: ['b'], private: false }, visibleHeartbeat: true },
-  { key: 'pattern', selection: { topics: [], test: (topic) => topic !== 'b', private: false } },
+  { key: 'a', selection: { topics: ['a'] } },
+  { key: 'a with rights', selection: { topics: ['a'], private: 'all' } },
+  { key: 'b with rights to b', selection: { topics: ['b'], private: ['b'] } },
+  { key: 'a b', selection: { topics: ['a', 'b'] } },
+  { key: 'a, pattern', selection: { topics: ['a', pattern('c')], private: 'all' } },
+  { key: 'a b, filtered', selection: { topics: ['a', 'b'] }, accepts: ({ seq }) => seq % 3 !== 0 },
+  { key: 'a, all filtered out', selection: { topics: ['a'] }, accepts: () => false },
+  { key: 'b, visible', selection: { topics: ['b'] }, visibleHeartbeat: true },
+  { key: 'patterns', selection: { topics: [pattern('a'), pattern('c')] } },
+  { key: 'all', selection: { topics: 'all', private: ['a', 'b', 'c'] } },
 ];

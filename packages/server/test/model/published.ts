@@ -1,4 +1,4 @@
-import type { LogRetention, NewEvent, Selection } from '@tidings/server/log';
+import type { LogRetention, NewEvent, Selection, TopicSet } from '@tidings/server/log';
 
 /** An event as the model remembers it. */
 export interface PublishedEvent {
@@ -66,7 +66,7 @@ export class Published {
   trim(now: number): void {
     for (const rule of this.#retention.perTopic ?? []) {
       for (const topic of new Set(this.events.flatMap((event) => event.topics))) {
-        if (rule.matches(topic))
+        if (holds(rule.topics, topic))
           this.#cut(
             this.#kept().filter((event) => event.topics.includes(topic)),
             rule.maxEvents,
@@ -81,8 +81,8 @@ export class Published {
   matching(selection: Selection): PublishedEvent[] {
     return this.events.filter(
       (event) =>
-        (selection.private || !event.private) &&
-        event.topics.some((topic) => selection.topics.includes(topic) || selection.test?.(topic) === true),
+        event.topics.some((topic) => holds(selection.topics, topic)) &&
+        (!event.private || event.topics.some((topic) => holds(selection.private ?? [], topic))),
     );
   }
 
@@ -96,6 +96,7 @@ export class Published {
     return this.#kept().find((event) => event.id === id);
   }
 
+  /** The sequence number behind which the last so many kept events follow. */
   beforeLast(selection: Selection, count: number): number {
     const kept = this.matching(selection).filter((event) => event.trimmedAt === Infinity);
     const first = kept.slice(Math.max(0, kept.length - count))[0];
@@ -109,4 +110,10 @@ export class Published {
   #cut(events: PublishedEvent[], maxEvents = Infinity): void {
     for (const event of events.slice(0, Math.max(0, events.length - maxEvents))) event.trimmedAt = this.step;
   }
+}
+
+/** Whether a set holds a topic. The model's patterns are names of topics. */
+function holds(set: TopicSet, topic: string): boolean {
+  if (set === 'all') return true;
+  return set.some((matcher) => (typeof matcher === 'string' ? matcher : matcher.pattern) === topic);
 }

@@ -1,15 +1,16 @@
 import type {
-  MemoryLog,
   AppendReceipt,
   EventLog,
   LogEntry,
+  LogFollower,
+  LogFollowing,
   LogPage,
-  LogTail,
+  MemoryLog,
   NewEvent,
+  Place,
   Position,
   ReadRequest,
   Selection,
-  TopicSummary,
 } from '@tidings/server/log';
 import type { Published } from './published.ts';
 
@@ -19,10 +20,11 @@ export type ReadMode = 'at once' | 'early' | 'late';
 export interface ScriptedLogOptions {
   readonly log: MemoryLog;
   readonly published: Published;
-  readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly time: () => number;
   readonly reads: ReadMode;
   /** Whether batches are handed over when the script says so, as those of another process would be. */
-  readonly laggingTail: boolean;
+  readonly isLagging: boolean;
   /** The most bytes of frames in a page, however many are asked for. */
   readonly pageBytes: number;
 }
@@ -32,38 +34,68 @@ export interface ReadRecord {
   readonly request: ReadRequest;
   lookedAt: number;
   trimmedThrough: number;
+  /** When the page was dealt with for the first time, milliseconds since 1970. */
+  arrivedAt: number;
 }
 
-/** A MemoryLog whose slowness is under the script's control. */
+/** A MemoryLog whose slowness, and whose connection to its followers, is under the script's control. */
 export class ScriptedLog implements EventLog {
+  readonly trimmedIsExact = true;
   readonly reads: ReadRecord[] = [];
   /** The page that is being dealt with right now. */
   current: ReadRecord | undefined;
-  /** The sequence number up to which the tail has been told. */
+  /** The sequence number up to which the followers have been handed batches, or told to read. */
   handed = 0;
   readonly #options: ScriptedLogOptions;
   readonly #answers: (() => void)[] = [];
-  readonly #batches: (readonly LogEntry[])[] = [];
-  #listeners: ((batch: readonly LogEntry[]) => void)[] = [];
+  #batches: (readonly LogEntry[])[] = [];
+  #followers: LogFollower[] = [];
+  #position: Position | undefined;
+  #isLost = false;
 
   constructor(options: ScriptedLogOptions) {
     this.#options = options;
-    options.log.tail((batch) => {
-      this.#batches.push(batch);
-      if (!options.laggingTail) this.handOver();
+    options.log.follow({
+      onStart: (position) => {
+        this.#position = position;
+      },
+      onBatch: (batch) => {
+        this.#batches.push(batch);
+        if (!options.isLagging) this.handOver();
+      },
+      onLost: () => {},
     });
   }
 
-  get pending(): number {
-    return this.#answers.length + this.#batches.length;
+  get time(): number {
+    return this.#options.time();
   }
 
-  /** Hands the oldest batch to the tails. */
+  get pending(): number {
+    return this.#answers.length + this.#batches.length + Number(this.#isLost);
+  }
+
+  /** Hands the oldest batch to the followers, or finds the lost connection again: behind some of the batches, which then have to be read. */
   handOver(): void {
+    if (this.#isLost) {
+      this.#isLost = false;
+      const last = this.#batches.at(-1)?.at(-1);
+      this.#batches = [];
+      if (last) this.handed = last.seq;
+      for (const follower of this.#followers) follower.onStart({ epoch: this.#epoch, seq: this.handed });
+      return;
+    }
     const batch = this.#batches.shift();
     if (!batch) return;
     this.handed = batch.at(-1)!.seq;
-    for (const listener of this.#listeners) listener(batch);
+    for (const follower of this.#followers) follower.onBatch(batch);
+  }
+
+  /** The connection to the followers is lost. */
+  lose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    for (const follower of this.#followers) follower.onLost(new Error('lost by the script'));
   }
 
   /** Answers one of the reads under way. */
@@ -72,7 +104,7 @@ export class ScriptedLog implements EventLog {
   }
 
   read(request: ReadRequest): Promise<LogPage> {
-    const record: ReadRecord = { request, lookedAt: Infinity, trimmedThrough: 0 };
+    const record: ReadRecord = { request, lookedAt: Infinity, trimmedThrough: 0, arrivedAt: Infinity };
     this.reads.push(record);
     const { reads } = this.#options;
     if (reads === 'at once') return this.#look(record);
@@ -82,52 +114,47 @@ export class ScriptedLog implements EventLog {
     });
   }
 
-  tail(listener: (batch: readonly LogEntry[]) => void): LogTail {
-    this.#listeners.push(listener);
-    const stop = (): void => {
-      this.#listeners = this.#listeners.filter((other) => other !== listener);
+  follow(follower: LogFollower): LogFollowing {
+    this.#followers.push(follower);
+    follower.onStart({ epoch: this.#epoch, seq: this.handed });
+    return {
+      stop: () => {
+        this.#followers = this.#followers.filter((other) => other !== follower);
+      },
     };
-    return { after: this.handed, stop };
   }
 
   append(events: readonly NewEvent[]): Promise<AppendReceipt> {
     return this.#options.log.append(events);
   }
 
-  head(): Position {
-    return this.#options.log.head();
+  locate(id: string): Promise<Place> {
+    return this.#options.log.locate(id);
   }
 
-  find(id: string): Promise<number | undefined> {
-    return this.#options.log.find(id);
-  }
-
-  beforeLast(selection: Selection, count: number): Promise<number> {
-    return this.#options.log.beforeLast(selection, count);
-  }
-
-  topics(): Iterable<TopicSummary> {
-    return this.#options.log.topics();
-  }
-
-  trim(): Promise<void> {
-    return this.#options.log.trim();
+  locateLast(selection: Selection, count: number): Promise<Place> {
+    return this.#options.log.locateLast(selection, count);
   }
 
   close(): Promise<void> {
     return this.#options.log.close();
   }
 
+  get #epoch(): string {
+    return this.#position?.epoch ?? '';
+  }
+
   async #look(record: ReadRecord): Promise<LogPage> {
-    const { log, published, now, pageBytes } = this.#options;
+    const { log, published, time, pageBytes } = this.#options;
     const { request } = record;
     // Whoever reads is not given what has become too old.
-    published.trim(now());
+    published.trim(time());
     record.lookedAt = published.step;
     record.trimmedThrough = published.trimmedThrough(request.selection);
     const page = await log.read({ ...request, maxBytes: Math.min(pageBytes, request.maxBytes) });
     const current = (): void => {
       this.current = record;
+      record.arrivedAt = Math.min(record.arrivedAt, time());
     };
     return {
       entries: page.entries,

@@ -13,6 +13,14 @@ export class EntryList {
     return this.#entries[this.#start + index];
   }
 
+  get first(): LogEntry | undefined {
+    return this.#entries[this.#start];
+  }
+
+  get last(): LogEntry | undefined {
+    return this.length === 0 ? undefined : this.#entries.at(-1);
+  }
+
   push(entry: LogEntry): void {
     this.#entries.push(entry);
   }
@@ -27,6 +35,24 @@ export class EntryList {
       else high = middle;
     }
     return low - this.#start;
+  }
+
+  /** The entries behind a sequence number, oldest first. The list may not be changed meanwhile. */
+  *rising(after: number): Generator<LogEntry, undefined, undefined> {
+    for (let index = this.#start + this.indexAfter(after); ; index += 1) {
+      const entry = this.#entries[index];
+      if (!entry) return;
+      yield entry;
+    }
+  }
+
+  /** The entries up to a sequence number, newest first. The list may not be changed meanwhile. */
+  *falling(through: number): Generator<LogEntry, undefined, undefined> {
+    for (let index = this.#start + this.indexAfter(through) - 1; index >= this.#start; index -= 1) {
+      const entry = this.#entries[index];
+      if (!entry) return;
+      yield entry;
+    }
   }
 
   remove(seq: number): void {

@@ -1,23 +1,30 @@
-import { EntryList } from './entry-list.ts';
+import { systemClock, type Clock } from '../../clock.ts';
 import { ServerError } from '../../errors.ts';
-import { placeEvent, prepareEvent } from '../frame.ts';
-import { LatestKeys } from './latest-keys.ts';
+import { Epochs, type EarlierEpoch } from '../epochs.ts';
 import type {
   AppendOptions,
   AppendReceipt,
   EventLog,
   LogEntry,
+  LogFollower,
+  LogFollowing,
   LogPage,
-  LogTail,
   NewEvent,
+  Place,
   ReadRequest,
-  Selection,
-  TopicSummary,
+  TopicDirectory,
+  TopicPage,
+  TopicPageRequest,
 } from '../event-log.ts';
-import { newEpoch, type Position } from '../position.ts';
-import { checkRetention, exceeds, type Kept, type LogRetention, type TopicRetention } from '../retention.ts';
-import { Tails } from '../followers.ts';
+import { Followers } from '../followers.ts';
+import { placeEvent, prepareBatch } from '../frame.ts';
+import { newEpoch } from '../position.ts';
+import { checkRetention, type LogRetention } from '../retention.ts';
+import { Selector, type Selection } from '../selection.ts';
 import { TrimLedger } from '../trim-ledger.ts';
+import { KeptEntries, type KeptTopic } from './kept-entries.ts';
+import { LatestKeys } from './latest-keys.ts';
+import { firstNames } from './topic-names.ts';
 
 /** How long a key makes an append safe to repeat (PROTOCOL §4.6), in milliseconds. */
 export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
@@ -25,87 +32,101 @@ export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
 // Guards the memory against a publisher that gives every event a key: the oldest keys go first.
 const MAX_KEYS = 100_000;
 
+// How many events are looked at in one go where an index does not find the selected ones: bounds how long others wait.
+const MAX_SCANNED = 4096;
+
+// What has become too old is removed this often at most, in milliseconds. Nobody is given it before that either.
+const MIN_SWEEP_MS = 1000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export interface MemoryLogOptions {
   /** @default nothing is trimmed */
   readonly retention?: LogRetention;
-  /** Milliseconds since 1970. @default Date.now */
-  readonly now?: () => number;
+  /** @default the system's */
+  readonly clock?: Clock;
   /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
   readonly epoch?: string;
+  /**
+   * The epochs of logs that this one goes on behind, oldest first. It has none of their events, so that a listener is told of a gap
+   * unless it had all of them. @default none
+   */
+  readonly earlierEpochs?: readonly EarlierEpoch[];
   /**
    * Keep only the newest of the events with the same `latestKey`, or type where they have none. The older ones are replaced, which no
    * listener is told of as a gap. @default false
    */
   readonly latestByKey?: boolean;
-}
-
-interface Topic {
-  readonly entries: EntryList;
-  readonly retention: TopicRetention | undefined;
-  bytes: number;
+  /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
+  readonly nextSeq?: (seq: number) => number;
 }
 
 /** A log in memory: as durable as the process. */
 export class MemoryLog implements EventLog {
-  readonly #retention: LogRetention;
-  readonly #aged: boolean;
-  readonly #now: () => number;
-  readonly #epoch: string;
-  readonly #entries = new EntryList();
-  readonly #topics = new Map<string, Topic>();
-  // For each publisher's id the sequence numbers that bear it, in order.
-  readonly #ids = new Map<string, number[]>();
+  readonly trimmedIsExact = true;
+  readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
+  readonly #clock: Clock;
+  readonly #epochs: Epochs;
+  readonly #nextSeq: (seq: number) => number;
+  readonly #kept: KeptEntries;
   readonly #keys = new Map<string, { readonly receipt: AppendReceipt; readonly time: number }>();
-  readonly #tails = new Tails();
+  readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #latest: LatestKeys | undefined;
-  #bytes = 0;
-  #seq = 0;
+  #seq: number;
+  #sweep: unknown;
   #closed = false;
 
+  /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
-    this.#retention = checkRetention(options.retention ?? {});
-    this.#aged = [this.#retention, ...(this.#retention.perTopic ?? [])].some(({ maxAgeMs }) => maxAgeMs !== undefined);
-    this.#now = options.now ?? Date.now;
-    this.#epoch = options.epoch ?? newEpoch(this.#now());
+    this.#clock = options.clock ?? systemClock;
+    this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
+    this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);
+    this.#kept = new KeptEntries(checkRetention(options.retention ?? {}));
     this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
+    this.#seq = this.#epochs.start;
+    this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    if (events.length === 0) throw new ServerError('ERR_INVALID_EVENT', 'Cannot append a batch without an event');
-    const prepared = events.map((event) => prepareEvent(event, this.#epoch));
-    const time = this.#now();
+    const prepared = prepareBatch(events, options, this.#epochs);
+    const time = this.#clock.time();
     const repeated = options.key === undefined ? undefined : this.#receiptOf(options.key, time);
-    if (repeated) return repeated;
+    if (repeated) return { ...repeated, repeated: true };
 
     // Before one of them can be replaced: what has become too old is missing, whatever comes after it.
-    this.#trimByAge();
-    const batch = prepared.map((event, index) => placeEvent(event, this.#epoch, this.#seq + 1 + index, time));
-    this.#seq += batch.length;
-    let last = { seq: 0, id: '' };
-    batch.forEach((entry, index) => {
-      const replaced = this.#latest?.replace(events[index], entry);
-      if (replaced) this.#remove(replaced);
-      this.#keep(entry, prepared[index]?.id !== undefined);
-      last = { seq: entry.seq, id: entry.id };
-    });
-    if (options.key !== undefined) this.#remember(options.key, last, time);
-    this.#tails.emit(batch);
     this.#trim();
-    return last;
+    const batch: LogEntry[] = [];
+    prepared.forEach((event, index) => {
+      this.#seq = this.#nextSeq(this.#seq);
+      const entry = placeEvent(event, this.#epochs.current, this.#seq, time);
+      batch.push(entry);
+      const replaced = this.#latest?.replace(events[index], entry);
+      if (replaced) this.#kept.remove(replaced);
+      this.#kept.add(entry, event.id !== undefined);
+    });
+    const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
+    if (options.key !== undefined) this.#remember(options.key, receipt, time);
+    this.#followers.emit(batch);
+    this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
+    return receipt;
   }
 
-  read(request: ReadRequest): Promise<LogPage> {
-    const { selection, after, through, maxBytes } = request;
-    this.#trimByAge();
+  read({ selection, after, through, maxBytes }: ReadRequest): Promise<LogPage> {
+    this.#trim();
+    const selector = Selector.of(selection);
     const entries: LogEntry[] = [];
     let bytes = 0;
+    let scanned = 0;
     let reached = through;
-    for (const entry of this.#select(selection, after, through)) {
-      entries.push(entry);
-      bytes += entry.frame.length;
-      if (bytes >= maxBytes) {
+    for (const entry of this.#kept.rising(selector, after)) {
+      if (entry.seq > through) break;
+      scanned += 1;
+      if (selector.selects(entry)) {
+        entries.push(entry);
+        bytes += entry.frame.length;
+      }
+      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
         reached = entry.seq;
         break;
       }
@@ -113,114 +134,89 @@ export class MemoryLog implements EventLog {
     return Promise.resolve({ entries, through: reached, trimmedThrough: this.#ledger.through(selection) });
   }
 
-  tail(listener: (batch: readonly LogEntry[]) => void): LogTail {
-    return { after: this.#seq, stop: this.#tails.add(listener) };
-  }
-
-  head(): Position {
-    return { epoch: this.#epoch, seq: this.#seq };
-  }
-
-  find(id: string): Promise<number | undefined> {
-    this.#trimByAge();
-    return Promise.resolve(this.#ids.get(id)?.[0]);
-  }
-
-  beforeLast(selection: Selection, count: number): Promise<number> {
-    this.#trimByAge();
-    const seqs: number[] = [];
-    for (const entry of this.#select(selection, 0, this.#seq)) seqs.push(entry.seq);
-    const first = count === 0 ? undefined : (seqs.at(-count) ?? seqs[0]);
-    return Promise.resolve(first === undefined ? this.#seq : first - 1);
-  }
-
-  *topics(): Iterable<TopicSummary> {
-    this.#trimByAge();
-    for (const [topic, { entries, bytes }] of this.#topics) {
-      yield { topic, events: entries.length, bytes, last: entries.at(entries.length - 1)?.time ?? 0 };
-    }
-  }
-
-  trim(): Promise<void> {
+  locate(id: string): Promise<Place> {
     this.#trim();
+    return Promise.resolve(this.#epochs.locate(id, this.#seq, (named) => this.#kept.earliestWithId(named)));
+  }
+
+  async locateLast(selection: Selection, count: number): Promise<Place> {
+    this.#trim();
+    const selector = Selector.of(selection);
+    const head = this.#seq;
+    let after = head;
+    let found = 0;
+    for (let through = head; found < count;) {
+      let scanned = 0;
+      for (const entry of this.#kept.falling(selector, through)) {
+        scanned += 1;
+        through = entry.seq - 1;
+        if (selector.selects(entry)) {
+          found += 1;
+          after = through;
+        }
+        if (found === count || scanned === MAX_SCANNED) break;
+      }
+      if (found === count || scanned < MAX_SCANNED) break;
+      // What waits goes first, before the next events are looked at.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return { after, head };
+  }
+
+  follow(follower: LogFollower): LogFollowing {
+    return this.#followers.add(follower, { epoch: this.#epochs.current, seq: this.#seq });
+  }
+
+  /** Applies the retention now, and removes every event up to `through`, where it is given, whatever the retention. */
+  trim({ through = 0 }: { readonly through?: number } = {}): Promise<void> {
+    this.#trim([], through);
     return Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#tails.clear();
+    this.#clock.clearTimeout(this.#sweep);
+    this.#followers.clear();
     return Promise.resolve();
   }
 
-  /** The selected entries in order: one topic's own list, or a walk over everything. */
-  *#select(selection: Selection, after: number, through: number): Iterable<LogEntry> {
-    const wanted = new Set(selection.topics);
-    const only =
-      selection.topics.length === 1 && !selection.test ? this.#topics.get(selection.topics[0] ?? '') : undefined;
-    const entries = only?.entries ?? this.#entries;
-    for (let index = entries.indexAfter(after); ; index += 1) {
-      const entry = entries.at(index);
-      if (!entry || entry.seq > through) return;
-      if (entry.private && !selection.private) continue;
-      if (entry.topics.some((topic) => wanted.has(topic) || selection.test?.(topic) === true)) yield entry;
-    }
+  #list({ order, after, limit }: TopicPageRequest): TopicPage {
+    this.#trim();
+    const { topics } = this.#kept;
+    const page =
+      order === 'time'
+        ? topics.newest(limit)
+        : firstNames(topics.names(), after, limit).flatMap((topic) => topics.get(topic) ?? []);
+    return { topics: page.map(summary), total: topics.size };
   }
 
-  #keep(entry: LogEntry, named: boolean): void {
-    this.#entries.push(entry);
-    this.#bytes += entry.frame.length;
-    for (const name of entry.topics) {
-      let topic = this.#topics.get(name);
-      if (!topic) {
-        const retention = this.#retention.perTopic?.find((rule) => rule.matches(name));
-        topic = { entries: new EntryList(), retention, bytes: 0 };
-        this.#topics.set(name, topic);
-      }
-      topic.entries.push(entry);
-      topic.bytes += entry.frame.length;
-    }
-    if (named) {
-      const seqs = this.#ids.get(entry.id);
-      if (seqs) seqs.push(entry.seq);
-      else this.#ids.set(entry.id, [entry.seq]);
-    }
+  /** Removes what is too old, and what is too much for those topics and for the whole: elsewhere nothing has been added. */
+  #trim(topics: Iterable<string> = [], through = 0): void {
+    const now = this.#clock.time();
+    const removed: LogEntry[] = [];
+    const remove = (entry: LogEntry): void => {
+      this.#kept.remove(entry);
+      this.#latest?.forget(entry);
+      removed.push(entry);
+    };
+    for (let { oldest } = this.#kept; oldest && oldest.seq <= through; { oldest } = this.#kept) remove(oldest);
+    for (const entry of this.#kept.excess(now, topics)) remove(entry);
+    if (removed.length > 0) this.#ledger.apply(this.#ledger.plan(removed));
+    this.#sweepLater(now);
   }
 
-  /** Time passes without an append: what has become too old is not given any more. */
-  #trimByAge(): void {
-    if (this.#aged) this.#trim();
-  }
-
-  #trim(): void {
-    const now = this.#now();
-    for (const topic of this.#retention.perTopic ? [...this.#topics.values()] : []) {
-      const { entries, retention } = topic;
-      while (retention && exceeds(kept(entries, topic.bytes), retention, now)) this.#trimOldest(entries);
-    }
-    while (exceeds(kept(this.#entries, this.#bytes), this.#retention, now)) this.#trimOldest(this.#entries);
-  }
-
-  #trimOldest(entries: EntryList): void {
-    const entry = entries.at(0);
-    if (!entry) return;
-    this.#remove(entry);
-    this.#latest?.forget(entry);
-    this.#ledger.apply(this.#ledger.plan([entry]));
-  }
-
-  #remove(entry: LogEntry): void {
-    this.#entries.remove(entry.seq);
-    this.#bytes -= entry.frame.length;
-    for (const name of entry.topics) {
-      const topic = this.#topics.get(name);
-      if (!topic) continue;
-      topic.entries.remove(entry.seq);
-      topic.bytes -= entry.frame.length;
-      if (topic.entries.length === 0) this.#topics.delete(name);
-    }
-    const seqs = this.#ids.get(entry.id)?.filter((seq) => seq !== entry.seq);
-    if (seqs?.length) this.#ids.set(entry.id, seqs);
-    else this.#ids.delete(entry.id);
+  /** Time passes without appends and reads: what has become too old does not stay in memory. */
+  #sweepLater(now: number): void {
+    if (this.#sweep !== undefined || this.#closed) return;
+    const { due } = this.#kept;
+    if (due === undefined) return;
+    this.#sweep = this.#clock.setTimeout(
+      () => {
+        this.#sweep = undefined;
+        this.#trim();
+      },
+      Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
+    );
   }
 
   #receiptOf(key: string, now: number): AppendReceipt | undefined {
@@ -238,6 +234,6 @@ export class MemoryLog implements EventLog {
   }
 }
 
-function kept(entries: EntryList, bytes: number): Kept {
-  return { events: entries.length, bytes, oldest: entries.at(0)?.time ?? 0 };
+function summary({ topic, entries, bytes, last }: KeptTopic): TopicPage['topics'][number] {
+  return { topic, events: entries.length, bytes, last };
 }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.ts';
 import { checkChoice, checkFunction, checkInteger } from '../errors.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
 
@@ -8,17 +9,17 @@ export interface FanOutOptions {
    */
   readonly maxBacklogBytes?: number;
   /**
-   * What becomes of a listener for which more is waiting when the next tick is written: it leaves its cohort and is caught up from the
+   * What happens to a listener for which more than that waits when the next tick is written: it leaves its cohort and is caught up from the
    * log, or it is broken off. @default 'catch-up'
    */
   readonly overflow?: 'catch-up' | 'evict';
   /**
-   * A stream that has been silent for about this long, in milliseconds, is sent a keep-alive; 0 for none.
+   * How long a stream may be silent before it is sent a keep-alive, in milliseconds; 0 for no keep-alives.
    * @default 15000, on Bun 8000
    */
   readonly keepAliveMs?: number;
-  /** Milliseconds since 1970. @default Date.now */
-  readonly now?: () => number;
+  /** @default the system's clock */
+  readonly clock?: Clock;
   /** Runs a function soon, after what is under way; how often it does is how long a tick is. @default setImmediate */
   readonly schedule?: (run: () => void) => void;
 }
@@ -29,7 +30,7 @@ export function checkFanOutOptions(options: FanOutOptions): Required<FanOutOptio
     maxBacklogBytes: checkInteger('maxBacklogBytes', options.maxBacklogBytes ?? 256 * 1024, 0, 2 ** 31),
     overflow: checkChoice('overflow', options.overflow ?? 'catch-up', ['catch-up', 'evict']),
     keepAliveMs: checkInteger('keepAliveMs', options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS, 0, 2 ** 31 - 1),
-    now: checkFunction('now', options.now) ?? Date.now,
+    clock: options.clock ?? systemClock,
     schedule: checkFunction('schedule', options.schedule) ?? ((run) => setImmediate(run)),
   };
 }

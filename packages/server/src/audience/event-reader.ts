@@ -1,12 +1,14 @@
-import { EventStreamDecoder } from '@tidings/wire';
+import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from '../log/event-log.ts';
 
-/** An event as a filter sees it. */
-export interface ChannelEvent {
+/** An event as a filter gets it. */
+export interface ReceivedEvent {
   /** `message` where the publisher gave none. */
   readonly type: string;
   readonly data: string;
   readonly id: string;
+  /** The topics of the event; those of a channel are always the channel's own. */
+  readonly topics: readonly string[];
 }
 
 // Guard the memory against a long history that is replayed through filters: what was read is forgotten when this much is remembered.
@@ -15,10 +17,10 @@ const MAX_BYTES = 1024 * 1024;
 
 /** Reads the events out of a log's entries, each once, however many filters look at it. */
 export class EventReader {
-  readonly #events = new Map<LogEntry, ChannelEvent>();
+  readonly #events = new Map<LogEntry, ReceivedEvent>();
   #bytes = 0;
 
-  read(entry: LogEntry): ChannelEvent {
+  read(entry: LogEntry): ReceivedEvent {
     const known = this.#events.get(entry);
     if (known) return known;
     const event = readEvent(entry);
@@ -32,15 +34,8 @@ export class EventReader {
   }
 }
 
-function readEvent({ id, frame }: LogEntry): ChannelEvent {
-  let event: ChannelEvent | undefined;
-  const decoder = new EventStreamDecoder({
-    maxEventBytes: frame.length + 1,
-    onEvent: ({ type, data }) => {
-      event = { type, data, id };
-    },
-  });
-  decoder.write(frame);
-  if (!event) throw new Error(`The log's entry ${id} holds no event`);
-  return event;
+function readEvent({ id, frame, topics }: LogEntry): ReceivedEvent {
+  const fields = decodeEvent(frame);
+  if (!fields) throw new Error(`Cannot read the log's entry ${id}: its frame holds no event`);
+  return { type: fields.event ?? 'message', data: fields.data ?? '', id, topics };
 }

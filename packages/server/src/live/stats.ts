@@ -1,6 +1,6 @@
-import type { GapReason } from '../log/start.ts';
+import type { GapReason } from '../log/event-log.ts';
 
-/** Told what happens to listeners. May not throw. */
+/** What a fan-out reports as it happens. Its functions may not throw. */
 export interface FanOutObserver {
   /** A listener's backlog passed the cap, and it is caught up from the log. */
   onOverflow?(backlog: number): void;
@@ -8,7 +8,7 @@ export interface FanOutObserver {
   onEvict?(backlog: number): void;
   /** A listener was told that events are missing. */
   onGap?(gap: { readonly after: string; readonly resumedAt: string; readonly reason: GapReason }): void;
-  /** The log could not be read, or a view's filter threw; the listeners concerned are broken off. */
+  /** The log could not be read or followed, or a view's filter threw. In the first and last case the listeners concerned are broken off. */
   onError?(error: unknown): void;
 }
 
@@ -16,9 +16,9 @@ export interface FanOutObserver {
 export interface FanOutStats {
   /** Listeners now. */
   readonly listeners: number;
-  /** Those of them that are written to in lockstep; the others are catching up. */
+  /** Listeners that are written to in lockstep; the others are catching up. */
   readonly live: number;
-  /** Events that the log handed over, for whomever. */
+  /** Events that the log handed over. */
   readonly published: number;
   /** Events written to listeners, counted once for each listener. */
   readonly delivered: number;
@@ -30,7 +30,7 @@ export interface FanOutStats {
   readonly overflows: number;
   /** Listeners that were broken off because their backlog passed the cap. */
   readonly evictions: number;
-  /** Events that were no longer kept when a listener that had been too slow for them came to read them, counted for each. */
+  /** Events that listeners never got because they were too slow for what the log keeps, counted when such a listener is live again. */
   readonly dropped: number;
   /** How often a listener was told that events are missing. */
   readonly gaps: number;

@@ -1,0 +1,327 @@
+import { type Clock, systemClock } from '../clock.ts';
+import { checkFunction, checkInteger } from '../errors.ts';
+import type { ListenParameters } from '../http/parameters.ts';
+import type { RequestHead } from '../http/request.ts';
+import type { View } from '../live/cohort.ts';
+import type { FanOut } from '../live/fan-out.ts';
+import type { EndReason, Listener } from '../live/listener.ts';
+import type { FanOutStats } from '../live/stats.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { findStart, type Start } from '../log/start.ts';
+import type { Sink } from '../sink/sink.ts';
+import { Expiry } from './expiry.ts';
+import { EventReader } from './event-reader.ts';
+import { type PlaceLimits, Places } from './places.ts';
+import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
+
+export interface AudienceOptions {
+  /**
+   * Finds out what the sender of a request may do. It is asked on every connect, and again when the rights that it gave expire.
+   * @default everybody may listen to everything
+   */
+  readonly authenticate?: Authenticate;
+  /** How many listeners there may be in all; the next one is answered 503. From 1. @default 50000 */
+  readonly maxListeners?: number;
+  /** How many listeners there may be with the same key; the next one is answered 429. From 1. @default unbounded */
+  readonly maxListenersPerKey?: number;
+  /**
+   * Whose listener a request is, such as a user or an address, for the limit of listeners with the same key; undefined for one that is not
+   * counted. A `key` of the rights goes before it.
+   * @default the network address, which behind a proxy is the proxy's
+   */
+  readonly key?: (request: RequestHead) => string | undefined;
+  /** @default the system's clock */
+  readonly clock?: Clock;
+}
+
+/** Is called when a listener comes or goes. A method may not throw. */
+export interface AudienceObserver {
+  /** A listener's stream has started. */
+  onListen?(event: { readonly lastEventId: string }): void;
+  /** A listener's stream has ended. */
+  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }): void;
+  /** The rights of a listener could not be renewed, because `authenticate` threw; the listener was broken off. */
+  onError?(error: unknown): void;
+}
+
+/**
+ * Why a request was not let in:
+ * - `method`: it is not one that is answered;
+ * - `parameter`: a query parameter is malformed;
+ * - `forbidden`: `authenticate` refused it, or its rights do not cover what it asks for;
+ * - `full`, `full-for-key`: there are as many listeners as there may be, in all or for its key;
+ * - `complete`: it has everything that will ever come.
+ */
+export type RefuseReason = 'method' | 'parameter' | 'forbidden' | 'full' | 'full-for-key' | 'complete';
+
+export interface AdmissionRequest {
+  readonly request: RequestHead;
+  /** What {@link Audience.authenticate} gave. */
+  readonly rights: Rights | Refusal;
+  readonly parameters: ListenParameters;
+  /**
+   * What the listener is given under these rights; undefined where they do not cover it. It is asked again when the rights were renewed. The
+   * filter of the rights and the heartbeat of the parameters are added to the view.
+   */
+  readonly view: (rights: Rights) => View | undefined;
+  /** Whether nothing lies behind this start, nor ever will. @default it is never over */
+  readonly isOver?: (start: Start) => boolean;
+}
+
+/** A place that is kept for a listener: its stream is started once, or the place is abandoned. */
+export interface Place {
+  /** Starts the stream, after the head was sent. */
+  start(sink: Sink): void;
+  /** Gives the place back. It does nothing once the stream was started. */
+  abandon(): void;
+}
+
+export type Admission = Place | { readonly refused: Exclude<RefuseReason, 'method' | 'parameter'> };
+
+/** What a fan-out has done and how it stands, and who was not let in. */
+export interface AudienceStats extends FanOutStats {
+  /** Requests that were not let in. */
+  readonly refused: Readonly<Record<RefuseReason, number>>;
+}
+
+/** What is known of a listener, for choosing those who are sent away. */
+export interface KnownListener {
+  /** The subject of its rights. */
+  readonly subject: string | undefined;
+  /** Whose listener it counts as; undefined where listeners are not counted by key. */
+  readonly key: string | undefined;
+  /** Its network address, where that is known. */
+  readonly address: string | undefined;
+}
+
+/** A listener that was let in, from its answer to its end. */
+interface Admitted extends KnownListener {
+  subject: string | undefined;
+  /** When it was answered, by the clock's `now`. */
+  readonly since: number;
+  listener: Listener | undefined;
+  /** Where the bytes of a stream go that is not of the log. */
+  sink: Sink | undefined;
+  /** Ends the rights; undefined where they do not expire. */
+  expiry: Expiry | undefined;
+}
+
+/** Guards the memory against listeners that only connect. */
+const DEFAULT_MAX_LISTENERS = 50_000;
+
+interface CheckedAudienceOptions {
+  readonly authenticate: Authenticate;
+  /** Undefined where listeners are not counted by key. */
+  readonly key: ((request: RequestHead) => string | undefined) | undefined;
+  readonly limits: PlaceLimits;
+  readonly clock: Clock;
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkAudienceOptions(options: AudienceOptions): CheckedAudienceOptions {
+  const { maxListeners = DEFAULT_MAX_LISTENERS, maxListenersPerKey, clock = systemClock } = options;
+  checkInteger('maxListeners', maxListeners, 1, 2 ** 31 - 1);
+  if (maxListenersPerKey !== undefined) checkInteger('maxListenersPerKey', maxListenersPerKey, 1, 2 ** 31 - 1);
+  const key = checkFunction('key', options.key) ?? ((request: RequestHead) => request.address);
+  return {
+    authenticate: checkFunction('authenticate', options.authenticate) ?? (() => true),
+    key: maxListenersPerKey === undefined ? undefined : key,
+    limits: { maxListeners, maxListenersPerKey: maxListenersPerKey ?? Number.POSITIVE_INFINITY },
+    clock,
+  };
+}
+
+/** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
+export class Audience {
+  readonly #log: EventLog;
+  readonly #fanOut: FanOut;
+  readonly #authenticate: Authenticate;
+  readonly #key: ((request: RequestHead) => string | undefined) | undefined;
+  readonly #clock: Clock;
+  readonly #observer: AudienceObserver;
+  readonly #places: Places<Admitted>;
+  readonly #reader = new EventReader();
+  readonly #refused: Record<RefuseReason, number> = {
+    method: 0,
+    parameter: 0,
+    forbidden: 0,
+    full: 0,
+    'full-for-key': 0,
+    complete: 0,
+  };
+  /** Makes the keys of filters that have none. */
+  #filters = 0;
+
+  /** @throws {ServerError} `ERR_INVALID_OPTION` */
+  constructor(log: EventLog, fanOut: FanOut, options: AudienceOptions = {}, observer: AudienceObserver = {}) {
+    const { authenticate, key, limits, clock } = checkAudienceOptions(options);
+    this.#log = log;
+    this.#fanOut = fanOut;
+    this.#authenticate = authenticate;
+    this.#key = key;
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#places = new Places(limits, clock);
+  }
+
+  /** Whether there are as many listeners as there may be. It is cheaper to ask than `authenticate` may be. */
+  get isFull(): boolean {
+    return this.#places.full(undefined) !== undefined;
+  }
+
+  /**
+   * What the sender of a request may do. Rejects with what the option `authenticate` throws.
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_RIGHTS`
+   */
+  async authenticate(request: RequestHead): Promise<Rights | Refusal> {
+    return checkRights(await this.#authenticate(request), this.#clock.time());
+  }
+
+  /** Keeps a place for a listener, or says why it gets none. Whoever answers the request counts that with {@link countRefusal}. */
+  async admit(admission: AdmissionRequest): Promise<Admission> {
+    const { request, rights, parameters, isOver } = admission;
+    const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
+    if (!rights.allow || !view) return { refused: 'forbidden' };
+    await this.#fanOut.ready();
+    const start = await findStart(this.#log, view.selection, parameters);
+    if (isOver?.(start)) return { refused: 'complete' };
+    const key = this.#keyOf(request, rights);
+    // From here to the promise nothing else can happen, so no more are let in than there may be.
+    const full = this.#places.full(key);
+    if (full) return { refused: full };
+    const admitted = this.#promise(request, rights, key);
+    return {
+      start: (sink) => this.#start(admitted, admission, { sink, rights, view, start }),
+      abandon: () => this.#places.abandon(admitted),
+    };
+  }
+
+  /**
+   * Keeps a place for a stream that is not of the log, for as long as `run` is under way.
+   * @param run writes the stream to its sink
+   */
+  reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Admission {
+    const key = this.#keyOf(request, rights);
+    const full = this.#places.full(key);
+    if (full) return { refused: full };
+    const admitted = this.#promise(request, rights, key);
+    const free = (): void => this.#places.free(admitted);
+    return {
+      start: (sink) => {
+        this.#places.take(admitted);
+        admitted.sink = sink;
+        run(sink).then(free, free);
+      },
+      abandon: () => this.#places.abandon(admitted),
+    };
+  }
+
+  /** Counts a request that was not let in, whoever refused it. */
+  countRefusal(reason: RefuseReason): void {
+    this.#refused[reason] += 1;
+  }
+
+  /** Breaks off the listeners that are chosen; each asks for its rights anew when it comes back. Returns how many they were. */
+  kick(which: (listener: KnownListener) => boolean): number {
+    const chosen = [...this.#places.taken].filter((known) => which(known));
+    for (const { listener, sink } of chosen) {
+      if (listener) this.#fanOut.breakOff(listener, 'kicked');
+      else sink?.destroy();
+    }
+    return chosen.length;
+  }
+
+  /** What was done and how it stands. Costs a look at every listener. */
+  stats(): AudienceStats {
+    return { ...this.#fanOut.stats(), refused: { ...this.#refused } };
+  }
+
+  #keyOf(request: RequestHead, rights: Rights): string | undefined {
+    return this.#key && (rights.key ?? this.#key(request));
+  }
+
+  #promise(request: RequestHead, rights: Rights, key: string | undefined): Admitted {
+    const admitted: Admitted = {
+      subject: rights.subject,
+      key,
+      address: request.address,
+      since: this.#clock.now(),
+      listener: undefined,
+      sink: undefined,
+      expiry: undefined,
+    };
+    this.#places.promise(admitted);
+    return admitted;
+  }
+
+  #start(
+    admitted: Admitted,
+    admission: AdmissionRequest,
+    stream: { readonly sink: Sink; readonly rights: Rights; readonly view: View; readonly start: Start },
+  ): void {
+    this.#places.take(admitted);
+    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, (reason) => {
+      admitted.expiry?.end();
+      admitted.listener = undefined;
+      this.#places.free(admitted);
+      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since });
+    });
+    if (!listener) return;
+    admitted.listener = listener;
+    this.#expire(admitted, admission, stream.rights);
+    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId });
+  }
+
+  // Only here is the request kept: where rights do not expire, it is let go with its head.
+  #expire(admitted: Admitted, admission: AdmissionRequest, { expiresAt }: Rights): void {
+    if (expiresAt === undefined) return;
+    admitted.expiry ??= new Expiry(this.#clock, () => void this.#renew(admitted, admission));
+    admitted.expiry.runUntil(expiresAt);
+  }
+
+  /** Asks again what a listener may do. Until that is known it is given nothing; if it may go on, it has lost nothing. */
+  async #renew(admitted: Admitted, admission: AdmissionRequest): Promise<void> {
+    const { listener } = admitted;
+    if (!listener) return;
+    this.#fanOut.hold(listener);
+    try {
+      const rights = await this.authenticate(admission.request);
+      // It may have left meanwhile.
+      if (!admitted.listener) return;
+      const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
+      // Broken off and not ended: it has not got everything. When it comes back it gets the refusal.
+      if (!rights.allow || !view) return this.#fanOut.breakOff(listener, 'expired');
+      admitted.subject = rights.subject;
+      this.#fanOut.release(listener, view);
+      this.#expire(admitted, admission, rights);
+    } catch (error) {
+      this.#observer.onError?.(error);
+      this.#fanOut.breakOff(listener, 'failed');
+    }
+  }
+
+  /** The view that was asked for, with the filter of the rights and the heartbeat that was asked for. */
+  #viewOf({ view, parameters }: AdmissionRequest, rights: Rights): View | undefined {
+    const base = view(rights);
+    if (!base) return undefined;
+    const visible = parameters.heartbeat === 'event';
+    const kept: View = visible ? { ...base, key: `visible ${base.key}`, visibleHeartbeat: true } : base;
+    return rights.filter ? this.#filtered(kept, rights.filter, rights.filterKey) : kept;
+  }
+
+  /** Listeners with filters of the same key are one cohort; a filter without a key is the listener's own. */
+  #filtered(view: View, filter: NonNullable<Rights['filter']>, filterKey: string | undefined): View {
+    const own = filterKey === undefined ? `own ${(this.#filters += 1)}` : `key ${filterKey}`;
+    return {
+      ...view,
+      key: JSON.stringify(['filter', view.key, own]),
+      accepts: (entry) => {
+        if (view.accepts?.(entry) === false) return false;
+        const accepted: unknown = filter(this.#reader.read(entry));
+        // A promise would be taken for a yes.
+        if (typeof accepted === 'boolean') return accepted;
+        throw new TypeError(`Cannot filter events: the filter returned ${String(accepted)}, but must return a boolean`);
+      },
+    };
+  }
+}

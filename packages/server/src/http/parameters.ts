@@ -1,0 +1,102 @@
+import { ServerError } from '../errors.ts';
+import type { RequestHead } from './request.ts';
+
+/** What a listener asks for, in its header fields and in the query of its URL. */
+export interface ListenParameters {
+  /** Where the listener wants to go on: an id, a cursor or `earliest`; an empty string where it did not say. */
+  readonly lastEventId: string;
+  /** Without a last event ID, the stream begins with the last so many events; undefined where this was not asked for. */
+  readonly last: number | undefined;
+  /** `event` asks for every keep-alive as an event that a page can listen to. */
+  readonly heartbeat: 'comment' | 'event' | undefined;
+}
+
+/** The names of the query parameters that {@link listenParameters} reads. */
+export const LISTEN_PARAMETERS: readonly string[] = ['lastEventId', 'last_event_id', 'last', 'heartbeat'];
+
+/** Guards the log against replays that are asked for by mistake. */
+export const MAX_LAST = 10_000;
+
+/** Most requests have no query, and one object does for all of them. */
+const NONE: URLSearchParams = new URLSearchParams();
+
+/** The query parameters of a URL, which may be absolute or the target of a request line. */
+export function queryOf(url: string): URLSearchParams {
+  const query = url.indexOf('?');
+  if (query === -1) return NONE;
+  const end = url.indexOf('#', query);
+  return new URLSearchParams(url.slice(query + 1, end === -1 ? undefined : end));
+}
+
+/**
+ * Where a listener wants to go on: its `Last-Event-ID`, else `lastEventId` or `last_event_id` in the query, which is what a page can
+ * give the first connection of an `EventSource`; an empty string where there is none.
+ */
+export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryOf(head.url)): string {
+  const sent = head.header('last-event-id');
+  if (sent !== undefined && sent !== '') return sent;
+  return query.get('lastEventId') ?? query.get('last_event_id') ?? '';
+}
+
+/**
+ * Reads what a listener asks for. Parameters of other names are left alone: {@link checkParameters} refuses them where that is wanted.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function listenParameters(head: RequestHead, query: URLSearchParams = queryOf(head.url)): ListenParameters {
+  for (const name of LISTEN_PARAMETERS) parameter(query, name);
+  return {
+    lastEventId: lastEventIdOf(head, query),
+    last: wholeNumber(query, 'last', MAX_LAST),
+    heartbeat: choice(query, 'heartbeat', ['comment', 'event']),
+  };
+}
+
+/**
+ * Refuses query parameters of other names, so that a misspelled one is not overlooked.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function checkParameters(query: URLSearchParams, allowed: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (!allowed.includes(name)) throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
+  }
+}
+
+/**
+ * The value of a parameter that may be given once; undefined where it is not given.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function parameter(query: URLSearchParams, name: string): string | undefined {
+  if (query.size === 0) return undefined;
+  const values = query.getAll(name);
+  if (values.length < 2) return values[0];
+  throw invalid(`The query parameter ${name} is given ${values.length} times`, 'one');
+}
+
+/**
+ * The value of a parameter that is a whole number from 0 to `max`; undefined where it is not given.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function wholeNumber(query: URLSearchParams, name: string, max: number): number | undefined {
+  const text = parameter(query, name);
+  if (text === undefined) return undefined;
+  const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+  if (value <= max) return value;
+  throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, `a whole number from 0 to ${max}`);
+}
+
+/**
+ * The value of a parameter that is one of a few words; undefined where it is not given.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function choice<T extends string>(query: URLSearchParams, name: string, allowed: readonly T[]): T | undefined {
+  const text = parameter(query, name);
+  if (text === undefined) return undefined;
+  const found = allowed.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, allowed);
+}
+
+function invalid(found: string, allowed: string | readonly string[]): ServerError {
+  const names = typeof allowed === 'string' ? `allowed is ${allowed}` : `allowed are ${allowed.join(', ')}`;
+  return new ServerError('ERR_INVALID_PARAMETER', `${found}; ${names}`);
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '../clock.ts';
+import type { EventLog } from '../log/event-log.ts';
+import type { Cohort } from './cohort.ts';
+import { isAhead, type ListenerState } from './listener-state.ts';
+import type { Listener } from './listener.ts';
+import { type CohortPage, PageCache } from './page-cache.ts';
+
+// A page is read, written and forgotten: large enough to make a replay fast, small enough that thousands can be under way.
+const PAGE_BYTES = 64 * 1024;
+
+// Where the cap of the backlog is smaller, so is a page, but not so small that a replay takes for ever.
+const MIN_PAGE_BYTES = 4 * 1024;
+
+// Bound how long the live listeners wait, each tick, for those that catch up.
+const PAGES_PER_TICK = 32;
+const READERS_PER_TICK = 512;
+
+/** What catching up leaves to its fan-out. */
+export interface CatchUpHost {
+  /** The sequence number up to which the cohorts have been written to. */
+  flushed(): number;
+  /** A page for a listener that still wants it. */
+  onPage(listener: Listener, page: CohortPage): void;
+  /** A page that says that this process is behind the log. */
+  onAhead(listener: Listener, trimmedThrough: number): void;
+  /** The page could not be read, or a view's filter threw. */
+  onReadError(listeners: readonly Listener[], error: unknown): void;
+}
+
+/** A listener that waits for a page, with its state at that time: where the state has changed, it no longer wants the page. */
+interface Reader {
+  readonly listener: Listener;
+  readonly state: ListenerState;
+}
+
+/**
+ * Reads the log for listeners that catch up: a page at a time, at the pace of each one's socket. Listeners that want the same page share it,
+ * whether they ask in the same tick, while it is being read, or a moment later.
+ */
+export class CatchUp {
+  readonly #host: CatchUpHost;
+  readonly #log: EventLog;
+  readonly #pageBytes: number;
+  readonly #cache: PageCache;
+  #waiting: Listener[] = [];
+  /** Who waits for the pages that are being read, by cohort and by the sequence number behind which a page begins. */
+  readonly #reading = new Map<Cohort<Listener>, Map<number, Reader[]>>();
+
+  constructor(
+    host: CatchUpHost,
+    log: EventLog,
+    { maxBacklogBytes, clock }: { readonly maxBacklogBytes: number; readonly clock: Clock },
+  ) {
+    this.#host = host;
+    this.#log = log;
+    this.#pageBytes = Math.min(PAGE_BYTES, Math.max(MIN_PAGE_BYTES, maxBacklogBytes));
+    this.#cache = new PageCache(clock);
+  }
+
+  /** Whether somebody waits for the next tick. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** A listener in the phase `reading` wants the page behind its position. */
+  want(listener: Listener): void {
+    this.#waiting.push(listener);
+  }
+
+  /** Forgets what was read: the log's numbering began anew. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  /** Gives out and reads the pages of one tick. */
+  run(): void {
+    const waiting = this.#waiting;
+    // Who wants another page in this loop gets it in the next tick.
+    this.#waiting = [];
+    let taken = 0;
+    let pages = 0;
+    for (const listener of waiting) {
+      if (taken === READERS_PER_TICK || pages === PAGES_PER_TICK) break;
+      taken += 1;
+      const { state, cohort } = listener;
+      if (state.phase !== 'reading') continue;
+      const known = this.#cache.get(cohort, state.position);
+      if (known) this.#give({ listener, state }, known);
+      else if (this.#ask(cohort, state.position, { listener, state })) pages += 1;
+    }
+    this.#waiting = waiting.slice(taken).concat(this.#waiting);
+  }
+
+  /** Joins those who wait for a page. Returns whether it has to be read first. */
+  #ask(cohort: Cohort<Listener>, after: number, reader: Reader): boolean {
+    let pages = this.#reading.get(cohort);
+    if (!pages) this.#reading.set(cohort, (pages = new Map<number, Reader[]>()));
+    const readers = pages.get(after);
+    if (readers) {
+      readers.push(reader);
+      return false;
+    }
+    const first = [reader];
+    pages.set(after, first);
+    void this.#read(cohort, after, first);
+    return true;
+  }
+
+  async #read(cohort: Cohort<Listener>, after: number, readers: Reader[]): Promise<void> {
+    try {
+      const page = await this.#log.read({
+        selection: cohort.view.selection,
+        after,
+        through: Math.max(after, this.#host.flushed()),
+        maxBytes: this.#pageBytes,
+      });
+      this.#done(cohort, after);
+      if (isAhead(page, this.#host.flushed())) {
+        for (const { listener, state } of readers) {
+          if (listener.state === state) this.#host.onAhead(listener, page.trimmedThrough);
+        }
+        return;
+      }
+      const read = { page, seen: cohort.page(page.entries) };
+      // A listener that catches up alone has no use for it a second time, and one that is at the end of it gets no further by it.
+      if (cohort.listeners - cohort.members.length > 1 && page.through > after) this.#cache.keep(cohort, after, read);
+      for (const reader of readers) this.#give(reader, read);
+    } catch (error) {
+      this.#done(cohort, after);
+      const left = readers.filter(({ listener, state }) => listener.state === state);
+      this.#host.onReadError(
+        left.map(({ listener }) => listener),
+        error,
+      );
+    }
+  }
+
+  #done(cohort: Cohort<Listener>, after: number): void {
+    const pages = this.#reading.get(cohort);
+    pages?.delete(after);
+    if (pages?.size === 0) this.#reading.delete(cohort);
+  }
+
+  /** The listener may have gone, or be held, since it asked for the page. */
+  #give({ listener, state }: Reader, page: CohortPage): void {
+    if (listener.state === state) this.#host.onPage(listener, page);
+  }
+}

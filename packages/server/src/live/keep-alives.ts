@@ -1,0 +1,54 @@
+import type { Clock } from '../clock.ts';
+import type { Position } from '../log/position.ts';
+import { COMMENT } from '../sink/keep-alive.ts';
+import { heartbeat } from './control-events.ts';
+import type { Ticker } from './ticker.ts';
+
+export interface KeepAliveOptions {
+  /** How long a cohort may be silent, in milliseconds; 0 for no keep-alives. */
+  readonly keepAliveMs: number;
+  readonly clock: Clock;
+  /** How far the cohorts have been written to. */
+  readonly position: () => Position;
+}
+
+/** Sends keep-alives to cohorts that are silent. One sweep serves all, a few times in every `keepAliveMs`; it runs while there are cohorts. */
+export class KeepAlives {
+  readonly #ticker: Ticker;
+  readonly #options: KeepAliveOptions;
+  #timer: unknown;
+
+  constructor(ticker: Ticker, options: KeepAliveOptions) {
+    this.#ticker = ticker;
+    this.#options = options;
+  }
+
+  /** To be called when a listener has come. */
+  start(): void {
+    const { keepAliveMs, clock } = this.#options;
+    if (this.#timer !== undefined || keepAliveMs === 0) return;
+    this.#timer = clock.setTimeout(() => this.#sweep(), Math.max(1, keepAliveMs / 4));
+  }
+
+  stop(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const { keepAliveMs, clock, position } = this.#options;
+    const now = clock.now();
+    const at = position();
+    let isAnybodyThere = false;
+    for (const cohort of this.#ticker.cohorts) {
+      isAnybodyThere = true;
+      if (cohort.members.length === 0 || now - cohort.lastWrite < keepAliveMs) continue;
+      const moves = cohort.view.visibleHeartbeat === true || at.seq > cohort.told;
+      this.#ticker.send(cohort, moves ? heartbeat(at) : COMMENT, 0);
+      cohort.lastWrite = now;
+      cohort.told = Math.max(cohort.told, at.seq);
+    }
+    if (isAnybodyThere) this.start();
+  }
+}

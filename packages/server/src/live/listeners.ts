@@ -1,0 +1,201 @@
+import type { Clock } from '../clock.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { formatCursor, type Position } from '../log/position.ts';
+import type { SharedChunk } from '../sink/shared-chunk.ts';
+import { CatchUp } from './catch-up.ts';
+import type { Cohort } from './cohort.ts';
+import { gap } from './control-events.ts';
+import { gapBefore, transition, type ListenerInput, type ListenerState, type ListenerStep } from './listener-state.ts';
+import type { EndReason, Listener } from './listener.ts';
+import type { CohortPage } from './page-cache.ts';
+import type { FanOutCounts, FanOutObserver } from './stats.ts';
+import { Ticker } from './ticker.ts';
+
+export interface ListenersOptions {
+  readonly maxBacklogBytes: number;
+  /** Whether a listener whose backlog passes the cap is broken off, not caught up. */
+  readonly evicts: boolean;
+  readonly clock: Clock;
+  readonly schedule: (run: () => void) => void;
+  readonly counts: FanOutCounts;
+  readonly observer: FanOutObserver;
+  /** The position of a sequence number in the present epoch. */
+  readonly position: (seq: number) => Position;
+  /** All events that there will be have been written to the cohorts. */
+  readonly onFinished: () => void;
+}
+
+/**
+ * The listeners there are. {@link Ticker} writes to the live ones, {@link CatchUp} reads the log for the others, and this class moves each
+ * from one to the other as `transition` says.
+ */
+export class Listeners implements Iterable<Listener> {
+  readonly ticker: Ticker;
+  readonly catchUp: CatchUp;
+  readonly #options: ListenersOptions;
+  readonly #all = new Set<Listener>();
+  /** The listeners in the phase `waiting`. */
+  readonly #waiting = new Set<Listener>();
+  /** Listeners that have got everything up to here are done. */
+  #finalSeq = Number.POSITIVE_INFINITY;
+
+  constructor(log: EventLog, options: ListenersOptions) {
+    this.#options = options;
+    this.ticker = new Ticker(
+      {
+        onOverflow: (member) => this.#overflow(member),
+        onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
+        onTick: () => this.#afterTick(),
+      },
+      options,
+    );
+    this.catchUp = new CatchUp(
+      {
+        flushed: () => this.ticker.flushed,
+        onPage: (listener, page) => this.#page(listener, page),
+        onAhead: (listener, trimmedThrough) => this.input(listener, { type: 'ahead', trimmedThrough }),
+        onReadError: (listeners, error) => this.#fail(listeners, error),
+      },
+      log,
+      options,
+    );
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  [Symbol.iterator](): Iterator<Listener> {
+    return this.#all.values();
+  }
+
+  add(listener: Listener, first: ListenerStep): void {
+    this.#all.add(listener);
+    this.#apply(listener, first);
+  }
+
+  /** Writes what the tick under way holds. */
+  flush(): void {
+    this.ticker.flush();
+    this.#endFinished();
+  }
+
+  /** Ends every listener as soon as it has got everything up to this sequence number. */
+  finish(seq: number): void {
+    this.#finalSeq = seq;
+    this.ticker.soon();
+  }
+
+  write({ sink }: Listener, chunk: SharedChunk): void {
+    this.#options.counts.bytes += chunk.bytes.length;
+    sink.write(chunk);
+  }
+
+  /** Ends a listener's stream: it looks finished. */
+  end(listener: Listener, reason: EndReason): void {
+    listener.reason = reason;
+    listener.sink.end();
+  }
+
+  /** Breaks a listener off: its stream does not look finished, so that it comes back. */
+  breakOff(listener: Listener, reason: EndReason): void {
+    if (listener.state.phase === 'ended') return;
+    listener.reason = reason;
+    listener.sink.destroy();
+    // Its place is free now, not when its socket has closed.
+    this.input(listener, { type: 'end' });
+  }
+
+  input(listener: Listener, input: ListenerInput): void {
+    this.#apply(listener, transition(listener.state, input));
+  }
+
+  /** All listeners of a cohort, those that catch up too: they would join behind what the live ones were not given. */
+  #of(cohort: Cohort<Listener>): Listener[] {
+    return [...this.#all].filter((listener) => listener.cohort === cohort);
+  }
+
+  #afterTick(): void {
+    this.#endFinished();
+    const { flushed } = this.ticker;
+    for (const listener of this.#waiting) {
+      this.input(listener, { type: 'advance', flushed, needsDrain: listener.sink.needsDrain });
+    }
+    this.catchUp.run();
+    if (this.catchUp.isWaiting) this.ticker.soon();
+  }
+
+  #endFinished(): void {
+    if (this.ticker.flushed < this.#finalSeq) return;
+    for (const listener of this.#all) if (listener.state.phase === 'live') this.end(listener, 'finished');
+    this.#options.onFinished();
+  }
+
+  #overflow(member: Listener): void {
+    const { backlog, needsDrain } = member.sink;
+    const { counts, observer, evicts } = this.#options;
+    if (evicts) {
+      counts.evictions += 1;
+      observer.onEvict?.(backlog);
+      this.breakOff(member, 'evicted');
+      return;
+    }
+    counts.overflows += 1;
+    observer.onOverflow?.(backlog);
+    member.owed = -member.cohort.sent;
+    this.input(member, { type: 'overflow', flushed: this.ticker.flushed, needsDrain });
+  }
+
+  #page(listener: Listener, { page, seen }: CohortPage): void {
+    const { counts, observer, position } = this.#options;
+    const missing = gapBefore(listener.state, page);
+    if (missing) {
+      const after = missing.after ?? formatCursor(position(missing.from));
+      const resumedAt = position(missing.resumedAt);
+      counts.gaps += 1;
+      observer.onGap?.({ after, resumedAt: formatCursor(resumedAt), reason: missing.reason });
+      this.write(listener, gap(after, resumedAt, missing.reason));
+    }
+    if (seen.chunk) {
+      counts.delivered += seen.events;
+      if (listener.owed !== undefined) listener.owed -= seen.events;
+      this.write(listener, seen.chunk);
+    }
+    this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
+  }
+
+  /** What was to come cannot be given: the listeners see a broken stream and come back with their cursors. */
+  #fail(listeners: readonly Listener[], error: unknown): void {
+    this.#options.observer.onError?.(error);
+    for (const listener of listeners) this.breakOff(listener, 'failed');
+  }
+
+  #apply(listener: Listener, { state, actions }: ListenerStep): void {
+    const before = listener.state.phase;
+    listener.state = state;
+    if (state.phase === 'waiting') this.#waiting.add(listener);
+    else if (before === 'waiting') this.#waiting.delete(listener);
+    for (const action of actions) {
+      if (action.type === 'read') {
+        this.catchUp.want(listener);
+        this.ticker.soon();
+      } else if (action.type === 'join') this.#join(listener, before);
+      else listener.cohort.leave(listener);
+    }
+    if (state.phase !== 'ended' || !this.#all.delete(listener)) return;
+    this.ticker.cohorts.leave(listener.cohort);
+    listener.onEnd?.(listener.reason);
+  }
+
+  #join(listener: Listener, before: ListenerState['phase']): void {
+    const { cohort, owed } = listener;
+    cohort.join(listener);
+    // It may have been told less than the members were: the next keep-alive moves its cursor, too.
+    if (before !== 'live') cohort.told = 0;
+    if (owed !== undefined) {
+      this.#options.counts.dropped += Math.max(0, owed + cohort.sent);
+      listener.owed = undefined;
+    }
+    if (this.ticker.flushed >= this.#finalSeq) this.end(listener, 'finished');
+  }
+}

@@ -1,0 +1,142 @@
+import type { Clock } from '../clock.ts';
+import type { LogEntry } from '../log/event-log.ts';
+import type { SharedChunk } from '../sink/shared-chunk.ts';
+import { type Cohort, CohortIndex } from './cohort.ts';
+import type { Listener } from './listener.ts';
+import type { FanOutCounts } from './stats.ts';
+
+/** What a ticker leaves to its fan-out. */
+export interface TickerHost {
+  /** A member's backlog has passed the cap; it is not given what the tick holds. */
+  onOverflow(member: Listener): void;
+  /** A view's filter threw. */
+  onFilterError(cohort: Cohort<Listener>, error: unknown): void;
+  /** Everything received has been written; runs at the end of each tick. */
+  onTick(): void;
+}
+
+export interface TickerOptions {
+  readonly maxBacklogBytes: number;
+  readonly clock: Clock;
+  readonly schedule: (run: () => void) => void;
+  readonly counts: FanOutCounts;
+}
+
+/**
+ * The hot path, from commit to socket:
+ *
+ * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic).
+ * 2. At the end of the tick each cohort that was offered something puts it together, once.
+ * 3. Each member's socket is given those bytes: one write for each listener and tick.
+ */
+export class Ticker {
+  readonly cohorts: CohortIndex<Listener> = new CohortIndex();
+  readonly #host: TickerHost;
+  readonly #maxBacklogBytes: number;
+  readonly #clock: Clock;
+  readonly #schedule: (run: () => void) => void;
+  readonly #counts: FanOutCounts;
+  /** The cohorts that the tick holds something for. */
+  #dirty: Cohort<Listener>[] = [];
+  #received = 0;
+  #flushed = 0;
+  #newestId: string | undefined;
+  #isScheduled = false;
+
+  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts }: TickerOptions) {
+    this.#host = host;
+    this.#maxBacklogBytes = maxBacklogBytes;
+    this.#clock = clock;
+    this.#schedule = schedule;
+    this.#counts = counts;
+  }
+
+  /** The sequence number up to which the log has been handed over. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** The sequence number up to which the cohorts have been written to. */
+  get flushed(): number {
+    return this.#flushed;
+  }
+
+  /** The id of the newest event that was handed over. */
+  get newestId(): string | undefined {
+    return this.#newestId;
+  }
+
+  /** Goes on behind a sequence number, of which and before which nothing more is handed over. Nothing may be pending. */
+  startBehind(seq: number): void {
+    this.#received = seq;
+    this.#flushed = seq;
+    this.#newestId = undefined;
+  }
+
+  receive(batch: readonly LogEntry[]): void {
+    this.#counts.published += batch.length;
+    for (const entry of batch) {
+      this.#received = entry.seq;
+      this.#newestId = entry.id;
+      for (const topic of entry.topics) {
+        for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
+      }
+    }
+    this.soon();
+  }
+
+  /** Ends the tick soon, after what is under way. */
+  soon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#schedule(() => {
+      this.#isScheduled = false;
+      this.flush();
+      this.#host.onTick();
+    });
+  }
+
+  /** Writes what the tick holds. */
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    const now = this.#clock.now();
+    for (const cohort of dirty) {
+      const events = cohort.pending;
+      this.send(cohort, cohort.take(), events);
+      cohort.sent += events;
+      if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
+    }
+    this.#flushed = this.#received;
+  }
+
+  /** Gives the same bytes to every member. */
+  send(cohort: Cohort<Listener>, chunk: SharedChunk, events: number): void {
+    const { members } = cohort;
+    let written = 0;
+    cohort.coder?.begin(chunk);
+    // From the last to the first: a member that leaves gives its index to one that has had its turn.
+    for (let index = members.length - 1; index >= 0; index -= 1) {
+      const member = members[index];
+      if (!member) continue;
+      const { sink } = member;
+      // Measured before the write: a listener that keeps up is given a tick of any size.
+      if (sink.backlog > this.#maxBacklogBytes) this.#host.onOverflow(member);
+      else {
+        sink.write(chunk);
+        written += 1;
+      }
+    }
+    cohort.coder?.end();
+    this.#counts.delivered += written * events;
+    this.#counts.bytes += written * chunk.bytes.length;
+  }
+
+  #offer(cohort: Cohort<Listener>, entry: LogEntry): void {
+    try {
+      if (cohort.offer(entry)) this.#dirty.push(cohort);
+    } catch (error) {
+      this.#host.onFilterError(cohort, error);
+    }
+  }
+}

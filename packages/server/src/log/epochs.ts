@@ -1,0 +1,89 @@
+import { ServerError } from '../errors.ts';
+import type { Place } from './event-log.ts';
+import { EARLIEST, formatCursor, parseCursor, type Position } from './position.ts';
+
+/** A numbering that a log had before the present one. */
+export interface EarlierEpoch {
+  readonly epoch: string;
+  /** The last sequence number that was given in it. The next epoch goes on behind it. */
+  readonly through: number;
+}
+
+/** The numberings of a log: the present one, and where each earlier one ended (PROTOCOL §1). */
+export class Epochs {
+  readonly current: string;
+  readonly #earlier: readonly EarlierEpoch[];
+
+  /**
+   * @param earlier oldest first
+   * @throws {ServerError} `ERR_INVALID_OPTION` where a name is not one of an epoch or stands twice, or an epoch ends before the one before it
+   */
+  constructor(current: string, earlier: readonly EarlierEpoch[] = []) {
+    this.current = current;
+    this.#earlier = earlier;
+    const names = [...earlier.map(({ epoch }) => epoch), current];
+    for (const name of names) {
+      if (parseCursor(formatCursor({ epoch: name, seq: 0 }))) continue;
+      throw invalid(`The epoch ${JSON.stringify(name)} is not allowed; a name is 1 to 16 of a to z and 0 to 9`);
+    }
+    if (new Set(names).size < names.length) {
+      throw invalid(`The epochs ${names.join(', ')} are not allowed; each needs a name of its own`);
+    }
+    earlier.reduce((before, { epoch, through }) => {
+      if (Number.isSafeInteger(through) && through >= before) return through;
+      throw invalid(
+        `The epoch ${epoch} ends at ${through}; an integer from ${before} is allowed, where the epoch before it ended`,
+      );
+    }, 0);
+  }
+
+  /** The sequence number behind which the present epoch's begin. */
+  get start(): number {
+    return this.#earlier.at(-1)?.through ?? 0;
+  }
+
+  /** Every epoch but the present one, oldest first. */
+  get earlier(): readonly EarlierEpoch[] {
+    return this.#earlier;
+  }
+
+  /** A new epoch behind this log's newest event. The present one has ended there. */
+  begin(epoch: string, head: number): Epochs {
+    return new Epochs(epoch, [...this.#earlier, { epoch: this.current, through: head }]);
+  }
+
+  /** Whether a cursor of this epoch is one of this log's. */
+  has(epoch: string): boolean {
+    return epoch === this.current || this.#earlier.some((each) => each.epoch === epoch);
+  }
+
+  /** The epoch in which a sequence number was given. */
+  of(seq: number): string {
+    return this.#earlier.find(({ through }) => seq <= through)?.epoch ?? this.current;
+  }
+
+  /**
+   * Where a last event ID is in a log of these epochs.
+   * @param head the sequence number of the log's newest event
+   * @param seqOf the earliest kept event that has a publisher's id
+   */
+  locate(id: string, head: number, seqOf: (id: string) => number | undefined): Place {
+    if (id === EARLIEST) return { after: 0, head };
+    const cursor = parseCursor(id);
+    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, head);
+    const seq = seqOf(id);
+    if (seq !== undefined) return { after: seq, head };
+    return { after: 0, head, misplaced: cursor ? 'foreign' : 'unknown' };
+  }
+
+  #locate({ epoch, seq }: Position, head: number): Place {
+    if (epoch === this.current) return seq <= head ? { after: seq, head } : { after: 0, head, misplaced: 'ahead' };
+    const earlier = this.#earlier.find((each) => each.epoch === epoch);
+    // Behind its end the epoch went on elsewhere, with events that this log never had.
+    return earlier && seq <= earlier.through ? { after: seq, head } : { after: 0, head, misplaced: 'foreign' };
+  }
+}
+
+function invalid(message: string): ServerError {
+  return new ServerError('ERR_INVALID_OPTION', message);
+}

@@ -1,0 +1,165 @@
+import { mergeBySeq } from '../merge.ts';
+import type { LogEntry } from '../event-log.ts';
+import { RecentTopics } from '../recent-topics.ts';
+import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../retention.ts';
+import type { Selector, TopicTest } from '../selection.ts';
+import { EntryList } from './entry-list.ts';
+
+/** What is kept of a topic. */
+export class KeptTopic {
+  readonly topic: string;
+  readonly bounds: TopicRetention | undefined;
+  readonly entries: EntryList = new EntryList();
+  bytes = 0;
+
+  constructor(topic: string, bounds: TopicRetention | undefined) {
+    this.topic = topic;
+    this.bounds = bounds;
+  }
+
+  /** When its newest event was appended, milliseconds since 1970. */
+  get last(): number {
+    return this.entries.last?.time ?? 0;
+  }
+}
+
+/** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
+export class KeptEntries {
+  readonly topics: RecentTopics<KeptTopic> = new RecentTopics();
+  readonly #retention: LogRetention;
+  readonly #bounds: TopicBounds;
+  readonly #entries = new EntryList();
+  // For each publisher's id the sequence numbers that have it, in order.
+  readonly #ids = new Map<string, number[]>();
+  // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
+  readonly #ages = new Map<TopicRetention, EntryList>();
+  #bytes = 0;
+
+  constructor(retention: LogRetention) {
+    this.#retention = retention;
+    this.#bounds = new TopicBounds(retention);
+    for (const bounds of retention.perTopic ?? []) {
+      if (bounds.maxAgeMs !== undefined) this.#ages.set(bounds, new EntryList());
+    }
+  }
+
+  get oldest(): LogEntry | undefined {
+    return this.#entries.first;
+  }
+
+  add(entry: LogEntry, isNamed: boolean): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.frame.length;
+    for (const name of entry.topics) {
+      const topic = this.topics.get(name) ?? new KeptTopic(name, this.#bounds.of(name));
+      topic.entries.push(entry);
+      topic.bytes += entry.frame.length;
+      this.topics.putFirst(topic);
+      const aged = topic.bounds && this.#ages.get(topic.bounds);
+      if (aged && aged.last !== entry) aged.push(entry);
+    }
+    if (isNamed) {
+      const seqs = this.#ids.get(entry.id);
+      if (seqs) seqs.push(entry.seq);
+      else this.#ids.set(entry.id, [entry.seq]);
+    }
+  }
+
+  remove(entry: LogEntry): void {
+    this.#entries.remove(entry.seq);
+    this.#bytes -= entry.frame.length;
+    for (const name of entry.topics) {
+      const topic = this.topics.get(name);
+      if (!topic) continue;
+      const wasNewest = topic.entries.last === entry;
+      topic.entries.remove(entry.seq);
+      topic.bytes -= entry.frame.length;
+      if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
+      if (topic.entries.length === 0) this.topics.delete(name);
+      else if (wasNewest) this.topics.putBack(topic);
+    }
+    const seqs = this.#ids.get(entry.id)?.filter((seq) => seq !== entry.seq);
+    if (seqs?.length) this.#ids.set(entry.id, seqs);
+    else this.#ids.delete(entry.id);
+  }
+
+  earliestWithId(id: string): number | undefined {
+    return this.#ids.get(id)?.[0];
+  }
+
+  /** When the next event becomes too old, milliseconds since 1970; undefined where none will. */
+  get due(): number | undefined {
+    let due = dueOf(this.#entries, this.#retention);
+    for (const [bounds, entries] of this.#ages) due = Math.min(due, dueOf(entries, bounds));
+    return due === Infinity ? undefined : due;
+  }
+
+  /** What is too old, and what is too much for those topics or for the whole. Each has to be removed before the next is asked for. */
+  *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
+    for (const [bounds, entries] of this.#ages) {
+      for (let { first } = entries; first && dueOf(entries, bounds) <= now; { first } = entries) yield first;
+    }
+    for (const name of topics) {
+      const topic = this.topics.get(name);
+      if (!topic?.bounds) continue;
+      const { entries, bounds } = topic;
+      for (let { first } = entries; first && isTooMuch(entries, topic.bytes, bounds, now); { first } = entries)
+        yield first;
+    }
+    const entries = this.#entries;
+    for (let { first } = entries; first && isTooMuch(entries, this.#bytes, this.#retention, now); { first } = entries) {
+      yield first;
+    }
+  }
+
+  /** The entries behind a sequence number among which are all that are selected, oldest first. */
+  rising(selector: Selector, after: number): Iterable<LogEntry> {
+    const lists = this.#listsOf(selector.topics, (list) => list.length - list.indexAfter(after));
+    const [first = this.#entries] = lists;
+    if (lists.length === 1) return first.rising(after);
+    return mergeBySeq(
+      lists.map((list) => list.rising(after)),
+      seqOf,
+      'rising',
+    );
+  }
+
+  /** The entries up to a sequence number among which are all that are selected, newest first. */
+  falling(selector: Selector, through: number): Iterable<LogEntry> {
+    const lists = this.#listsOf(selector.topics, (list) => list.indexAfter(through));
+    const [first = this.#entries] = lists;
+    if (lists.length === 1) return first.falling(through);
+    return mergeBySeq(
+      lists.map((list) => list.falling(through)),
+      seqOf,
+      'falling',
+    );
+  }
+
+  /** The lists in which everything of some topics is: those of the topics, or that of all where it is less work to go through it. */
+  #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
+    if (!topics.isExact) return [this.#entries];
+    const lists: EntryList[] = [];
+    let length = 0;
+    for (const name of topics.exact) {
+      const list = this.topics.get(name)?.entries;
+      if (!list) continue;
+      lists.push(list);
+      length += lengthOf(list);
+    }
+    return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
+  }
+}
+
+function seqOf(entry: LogEntry): number {
+  return entry.seq;
+}
+
+/** When the first of them becomes too old. */
+function dueOf({ first }: EntryList, { maxAgeMs = Infinity }: Retention): number {
+  return first ? first.time + maxAgeMs + 1 : Infinity;
+}
+
+function isTooMuch(entries: EntryList, bytes: number, bounds: Retention, now: number): boolean {
+  return exceeds({ events: entries.length, bytes, oldest: entries.first?.time ?? 0 }, bounds, now);
+}

@@ -1,0 +1,63 @@
+interface Front<T> {
+  readonly source: Iterator<T>;
+  item: T;
+  /** The lower, the earlier its turn. */
+  rank: number;
+}
+
+/**
+ * Merges sources that are sorted by sequence number, rising or falling, into one that is, and gives what several of them have once.
+ * The time for each item grows with the logarithm of the number of sources.
+ */
+export function* mergeBySeq<T>(
+  sources: readonly Iterable<T>[],
+  seqOf: (item: T) => number,
+  order: 'rising' | 'falling',
+): Generator<T, undefined, undefined> {
+  const sign = order === 'rising' ? 1 : -1;
+  const heap: Front<T>[] = [];
+  try {
+    for (const each of sources) {
+      const source = each[Symbol.iterator]();
+      const first = source.next();
+      if (first.done !== true) heap.push({ source, item: first.value, rank: sign * seqOf(first.value) });
+    }
+    for (let index = (heap.length >>> 1) - 1; index >= 0; index -= 1) siftDown(heap, index);
+    let given = Number.NEGATIVE_INFINITY;
+    for (let [front] = heap; front; [front] = heap) {
+      if (front.rank > given) {
+        given = front.rank;
+        yield front.item;
+      }
+      const next = front.source.next();
+      if (next.done === true) {
+        const last = heap.pop();
+        if (last && last !== front) heap[0] = last;
+      } else {
+        front.item = next.value;
+        front.rank = sign * seqOf(next.value);
+      }
+      siftDown(heap, 0);
+    }
+  } finally {
+    // A store has its cursors back where the reader stops early.
+    for (const { source } of heap) source.return?.();
+  }
+}
+
+/** Moves an item down a binary heap until none below it comes first. */
+function siftDown<T>(heap: Front<T>[], from: number): void {
+  const item = heap[from];
+  if (!item) return;
+  let index = from;
+  for (;;) {
+    const left = heap[2 * index + 1];
+    const right = heap[2 * index + 2];
+    const isRight = left !== undefined && right !== undefined && right.rank < left.rank;
+    const child = isRight ? right : left;
+    if (!child || child.rank >= item.rank) break;
+    heap[index] = child;
+    index = 2 * index + (isRight ? 2 : 1);
+  }
+  heap[index] = item;
+}

@@ -1,0 +1,83 @@
+import { decodeEvent } from '@tidings/wire';
+import type { LogEntry } from './event-log.ts';
+import { compilePattern, type TopicPattern } from './pattern.ts';
+
+/** A topic, or a pattern of topics. */
+export type Matcher = string | TopicPattern;
+
+/** A set of topics, as data that can cross a process. An empty list is no topic. */
+export type TopicSet = 'all' | readonly Matcher[];
+
+/** Which events somebody wants, as data that can cross a process. */
+export interface Selection {
+  /** Events of at least one of these topics are selected. */
+  readonly topics: TopicSet;
+  /** Of which topics private events are selected, too: those that have at least one of them. @default none */
+  readonly private?: TopicSet;
+  /** Only events of these types are selected; `message` is the type of events without one. @default all */
+  readonly types?: readonly string[];
+}
+
+/** A set of topics in the form in which it is asked. */
+export class TopicTest {
+  /** The topics that are named exactly, each once. */
+  readonly exact: ReadonlySet<string>;
+  readonly isAll: boolean;
+  readonly #patterns: readonly ((topic: string) => boolean)[];
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor(set: TopicSet) {
+    this.isAll = set === 'all';
+    const matchers = set === 'all' ? [] : set;
+    this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));
+    this.#patterns = matchers
+      .filter((matcher) => typeof matcher !== 'string')
+      .map((pattern) => compilePattern(pattern));
+  }
+
+  /** Whether exact topics are all there is, so that an index by topic finds everything. */
+  get isExact(): boolean {
+    return !this.isAll && this.#patterns.length === 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.isExact && this.exact.size === 0;
+  }
+
+  has(topic: string): boolean {
+    return this.isAll || this.exact.has(topic) || this.#patterns.some((matches) => matches(topic));
+  }
+}
+
+/** A selection in the form in which entries are tested. */
+export class Selector {
+  readonly topics: TopicTest;
+  readonly private: TopicTest;
+  readonly #types: ReadonlySet<string> | undefined;
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor(selection: Selection) {
+    this.topics = new TopicTest(selection.topics);
+    this.private = new TopicTest(selection.private ?? []);
+    this.#types = selection.types && new Set(selection.types);
+  }
+
+  /** The selector of a selection, compiled once for each object. */
+  static of(selection: Selection): Selector {
+    let selector = compiled.get(selection);
+    if (!selector) compiled.set(selection, (selector = new Selector(selection)));
+    return selector;
+  }
+
+  selects(entry: LogEntry): boolean {
+    return entry.topics.some((topic) => this.topics.has(topic)) && this.sees(entry);
+  }
+
+  /** Whether an entry of a selected topic is selected, by its privacy and type. */
+  sees(entry: LogEntry): boolean {
+    if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
+    return this.#types === undefined || this.#types.has(decodeEvent(entry.frame)?.event ?? 'message');
+  }
+}
+
+const compiled = new WeakMap<Selection, Selector>();

@@ -1,0 +1,175 @@
+import type { EventLog, LogPage, ReadRequest } from '@tidings/server/log';
+import type { View } from '@tidings/server/live';
+import { describe, expect, test } from 'vitest';
+import { CatchUp } from '../dist/live/catch-up.js';
+import { Cohort } from '../dist/live/cohort.js';
+import type { ListenerState } from '../dist/live/listener-state.js';
+import type { Listener } from '../dist/live/listener.js';
+import { FakeClock } from './fake-clock.ts';
+import { settled } from './fan-out-rig.ts';
+import { FakeSink } from './model/fake-sink.ts';
+
+const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
+const FLUSHED = 9;
+
+/** Listeners that catch up from a log whose pages come when the test says so. */
+class Rig {
+  readonly clock = new FakeClock();
+  readonly catchUp: CatchUp;
+  readonly requests: ReadRequest[] = [];
+  /** Each page that was given to a listener: its name and what the page begins behind. */
+  readonly given: Listener[] = [];
+  readonly chunks = new Set<unknown>();
+  readonly failed: Listener[] = [];
+  #answers: ((page: LogPage | Error) => void)[] = [];
+
+  constructor() {
+    const log = {
+      read: (request: ReadRequest) => {
+        this.requests.push(request);
+        return new Promise<LogPage>((resolve, reject) => {
+          this.#answers.push((page) => (page instanceof Error ? reject(page) : resolve(page)));
+        });
+      },
+    } as EventLog;
+    this.catchUp = new CatchUp(
+      {
+        flushed: () => FLUSHED,
+        onPage: (listener, { seen }) => {
+          this.given.push(listener);
+          this.chunks.add(seen.chunk);
+        },
+        onAhead: () => {},
+        onReadError: (listeners) => this.failed.push(...listeners),
+      },
+      log,
+      { maxBacklogBytes: 65_536, clock: this.clock },
+    );
+  }
+
+  listener(cohort: Cohort<Listener>, position: number): Listener {
+    cohort.listeners += 1;
+    const state: ListenerState = { phase: 'reading', position, told: position };
+    const sink = new FakeSink(1);
+    return { sink, onEnd: undefined, cohort, state, index: -1, reason: 'left', owed: undefined };
+  }
+
+  want(cohort: Cohort<Listener>, position: number): Listener {
+    const listener = this.listener(cohort, position);
+    this.catchUp.want(listener);
+    return listener;
+  }
+
+  async answer(page: Partial<LogPage> | Error = {}): Promise<void> {
+    const frame = new TextEncoder().encode('data: x\n\n');
+    const entry = { seq: FLUSHED, id: `e.${FLUSHED}`, topics: ['a'], time: 0, private: false, frame };
+    const whole = page instanceof Error ? page : { entries: [entry], through: FLUSHED, trimmedThrough: 0, ...page };
+    for (const resolve of this.#answers.splice(0)) resolve(whole);
+    await settled();
+  }
+}
+
+const cohortOf = (view: View = VIEW): Cohort<Listener> => new Cohort<Listener>(view, 0);
+
+describe('listeners that want the same page', () => {
+  test('share it where they ask in the same tick, and those of other cohorts and places do not', async () => {
+    const rig = new Rig();
+    const [cohort, other] = [cohortOf(), cohortOf({ ...VIEW, key: 'b' })];
+    for (let n = 0; n < 100; n += 1) rig.want(n % 2 ? cohort : other, n % 3);
+    rig.catchUp.run();
+    expect(rig.requests.map(({ after }) => after)).toEqual([0, 1, 2, 0, 1, 2]);
+    await rig.answer();
+    expect(rig.given).toHaveLength(100);
+    expect(rig.chunks.size).toBe(6);
+  });
+
+  test('share it where one asks while it is being read', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    expect([rig.requests.length, rig.given.length]).toEqual([1, 2]);
+  });
+
+  test('share it where one asks within a second, and not later', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    rig.clock.advance(999);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    expect([rig.requests.length, rig.given.length, rig.chunks.size]).toEqual([1, 3, 1]);
+    rig.clock.advance(1);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    expect(rig.requests).toHaveLength(2);
+    await rig.answer();
+    rig.clock.advance(2000);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test('do not share it after the log’s numbering began anew', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    rig.catchUp.forget();
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    expect(rig.requests).toHaveLength(2);
+  });
+
+  test('are all broken off where it cannot be read, except who no longer wants it', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    const [one, other, held] = [rig.want(cohort, 4), rig.want(cohort, 4), rig.want(cohort, 4)];
+    rig.catchUp.run();
+    held.state = { phase: 'held', position: 4, told: 4 };
+    await rig.answer(new Error('the disk is gone'));
+    expect(rig.failed).toEqual([one, other]);
+    expect(rig.given).toEqual([]);
+  });
+});
+
+describe('a tick', () => {
+  test('serves a bounded number of listeners, and the others have their turn', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    for (let n = 0; n < 1200; n += 1) rig.want(cohort, 7);
+    const counts: number[] = [];
+    while (rig.catchUp.isWaiting) {
+      const before = rig.given.length;
+      rig.catchUp.run();
+      await rig.answer();
+      counts.push(rig.given.length - before);
+    }
+    expect(counts).toEqual([512, 512, 176]);
+    expect(rig.requests).toHaveLength(1);
+  });
+
+  test('reads a bounded number of pages', () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    for (let n = 0; n < 40; n += 1) rig.want(cohort, n);
+    rig.catchUp.run();
+    expect(rig.requests).toHaveLength(32);
+    rig.catchUp.run();
+    expect(rig.requests).toHaveLength(40);
+  });
+
+  test('passes over who was held after asking', () => {
+    const rig = new Rig();
+    const listener = rig.want(cohortOf(), 4);
+    listener.state = { phase: 'held', position: 4, told: 4 };
+    rig.catchUp.run();
+    expect(rig.requests).toEqual([]);
+  });
+});
