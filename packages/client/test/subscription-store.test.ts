@@ -239,7 +239,7 @@ describe('a file', () => {
   test('that holds something else is not read', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'tidings-store-')), 'position');
     writeFileSync(path, 'x'.repeat(100_000));
-    await expect(fileStore(path).get()).rejects.toThrow('no store of a position');
+    await expect(fileStore(path).get()).rejects.toThrow('found more than 65536 bytes');
     rmSync(join(path, '..'), { recursive: true });
   });
 

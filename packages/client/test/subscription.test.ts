@@ -128,7 +128,7 @@ describe('the iteration', () => {
     request.respond({ body: new ReadableStream({ start: (body) => body.enqueue('data: a\n\n' as never) }) });
     expect(await failureOf(events.next())).toMatchObject({
       code: 'ERR_NETWORK',
-      message: expect.stringContaining('found a body of strings, allowed are Uint8Arrays') as string,
+      message: expect.stringContaining('found a body of strings, expected Uint8Arrays') as string,
     });
   });
 

@@ -1,4 +1,5 @@
-import type { RequestBody } from '../connection/request-body.ts';
+/** A body that can be sent again with each request. A stream cannot be. */
+export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
 
 /** What is asked for, once per try. A part of the platform's `RequestInit`. */
 export interface FetchInit {
