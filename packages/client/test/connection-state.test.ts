@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { randomRuns } from './random-runs.ts';
 import * as State from '../dist/connection/connection-state.js';
 
 const { CLOSED, CONNECTING, fullJitter, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
@@ -251,7 +252,7 @@ describe('whatever happens', () => {
           run.reconnect();
         }
       }),
-      { numRuns: 1_000 },
+      randomRuns(1_000),
     );
   });
 });

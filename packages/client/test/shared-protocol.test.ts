@@ -10,6 +10,7 @@ import {
 import { answerJoin, type Leader, shareEvent, startLeader } from '../dist/shared/leader.js';
 import type { TabMessage } from '../dist/shared/protocol.js';
 import { MAX_RECENT_EVENTS } from '../dist/shared/recent-events.js';
+import { randomRuns } from './random-runs.ts';
 
 /** A connection to a server whose n-th event has the id n. */
 class Line {
@@ -241,7 +242,7 @@ describe('tabs that share a connection', () => {
           expect(tab.own).toBe(undefined);
         }
       }),
-      { numRuns: 1_500 },
+      randomRuns(1_500),
     );
   });
 });
