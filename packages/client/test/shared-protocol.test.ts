@@ -1,18 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_REMEMBERED_EVENTS } from '../dist/shared/shared-log.js';
 import {
-  lead,
-  type Leader,
-  listen,
-  type Listener,
-  type ListenerAction,
-  type ListenerInput,
-  type Notice,
-  startLeader,
-  startListener,
-  welcome,
-} from '../dist/shared/shared-state.js';
+  type Follower,
+  type FollowerAction,
+  type FollowerInput,
+  startFollower,
+  stepFollower,
+} from '../dist/shared/follower.js';
+import { answerJoin, type Leader, shareEvent, startLeader } from '../dist/shared/leader.js';
+import type { TabMessage } from '../dist/shared/protocol.js';
+import { MAX_RECENT_EVENTS } from '../dist/shared/recent-events.js';
+import { randomRuns } from './random-runs.ts';
 
 /** A connection to a server whose n-th event has the id n. */
 class Line {
@@ -27,14 +25,14 @@ class Tab {
   readonly name: string;
   readonly since: string;
   readonly given: number[] = [];
-  listener!: Listener;
+  follower!: Follower;
   leader: Leader | undefined;
   shared: Line | undefined;
   own: Line | undefined;
   hasRoom = true;
   isWaitingForRoom = false;
-  /** What other tabs said and this one has not heard, by who said it. */
-  readonly inbox = new Map<Tab, Notice[]>();
+  /** The messages of other tabs that have not arrived yet, by their senders. */
+  readonly inbox = new Map<Tab, TabMessage[]>();
 
   constructor(name: string, since: string) {
     this.name = name;
@@ -54,8 +52,8 @@ class World {
   begin(since: string): Tab {
     const tab = new Tab(`tab ${this.terms++}`, since);
     this.tabs.push(tab);
-    const step = startListener(tab.name, since);
-    tab.listener = step.listener;
+    const step = startFollower(tab.name, since);
+    tab.follower = step.follower;
     this.#act(tab, step.actions);
     return tab;
   }
@@ -65,34 +63,34 @@ class World {
   }
 
   elect(tab: Tab): void {
-    this.send(tab, { type: 'elected' });
-    tab.leader = startLeader(tab.listener, `term ${this.terms++}`);
+    this.step(tab, { type: 'elected' });
+    tab.leader = startLeader(tab.follower, `term ${this.terms++}`);
     tab.shared = new Line(tab.leader.lastEventId, this.published);
-    this.say(tab, { type: 'leader' });
+    this.send(tab, { type: 'elected' });
   }
 
-  say(tab: Tab, notice: Notice): void {
+  send(tab: Tab, message: TabMessage): void {
     for (const other of this.tabs) {
-      if (other !== tab) other.inbox.set(tab, [...(other.inbox.get(tab) ?? []), notice]);
+      if (other !== tab) other.inbox.set(tab, [...(other.inbox.get(tab) ?? []), message]);
     }
-    this.hear(tab, notice);
+    this.receive(tab, message);
   }
 
-  hear(tab: Tab, notice: Notice): void {
-    if (notice.type === 'hello' && tab.leader !== undefined) this.say(tab, welcome(tab.leader, notice));
-    this.send(tab, { type: 'notice', notice, hasRoom: tab.hasRoom });
+  receive(tab: Tab, message: TabMessage): void {
+    if (message.type === 'join' && tab.leader !== undefined) this.send(tab, answerJoin(tab.leader, message));
+    this.step(tab, { type: 'message', message, hasRoom: tab.hasRoom });
   }
 
-  send(tab: Tab, input: ListenerInput): void {
-    const step = listen(tab.listener, input);
-    tab.listener = step.listener;
+  step(tab: Tab, input: FollowerInput): void {
+    const step = stepFollower(tab.follower, input);
+    tab.follower = step.follower;
     this.#act(tab, step.actions);
   }
 
-  #act(tab: Tab, actions: readonly ListenerAction[]): void {
+  #act(tab: Tab, actions: readonly FollowerAction[]): void {
     for (const action of actions) {
-      if (action.type === 'say') this.say(tab, action.notice);
-      if (action.type === 'give') tab.given.push(Number(action.message.data));
+      if (action.type === 'send') this.send(tab, action.message);
+      if (action.type === 'give-out') tab.given.push(Number(action.event.data));
       if (action.type === 'wait-for-room') tab.isWaitingForRoom = true;
       if (action.type === 'open-own') {
         this.ownLines++;
@@ -110,34 +108,34 @@ class World {
     tab.hasRoom = true;
     if (!tab.isWaitingForRoom) return;
     tab.isWaitingForRoom = false;
-    this.send(tab, { type: 'room' });
+    this.step(tab, { type: 'room' });
   }
 
-  /** The next thing that a tab hears from another one. */
+  /** The next message of one tab arrives at another. */
   deliver(tab: Tab, from: Tab): void {
-    const notice = tab.inbox.get(from)?.shift();
-    if (notice !== undefined) this.hear(tab, notice);
+    const message = tab.inbox.get(from)?.shift();
+    if (message !== undefined) this.receive(tab, message);
   }
 
   bring(tab: Tab, line: Line): void {
     if (line.at >= this.published) return;
     line.at++;
-    const message = { type: 'message', data: `${line.at}`, lastEventId: this.hasIds ? `${line.at}` : '' };
+    const event = { type: 'message', data: `${line.at}`, lastEventId: this.hasIds ? `${line.at}` : '' };
     if (line === tab.shared && tab.leader !== undefined) {
-      const led = lead(tab.leader, message, this.hasIds);
-      tab.leader = led.leader;
-      this.say(tab, led.notice);
+      const { leader, shared } = shareEvent(tab.leader, event, this.hasIds);
+      tab.leader = leader;
+      this.send(tab, { type: 'event', shared });
     } else if (line === tab.own) {
-      this.send(tab, { type: 'own-event', message, hasOwnId: this.hasIds });
+      this.step(tab, { type: 'own-event', event, hasOwnId: this.hasIds });
     }
   }
 
-  /** The tab is gone. Of what it said last, some may not reach all the others. */
-  crash(tab: Tab, unsaid: readonly number[]): void {
+  /** The tab is gone. Some of its last messages may not reach all the others. */
+  crash(tab: Tab, unsent: readonly number[]): void {
     this.tabs.splice(this.tabs.indexOf(tab), 1);
     for (const [index, other] of this.tabs.entries()) {
-      const said = other.inbox.get(tab) ?? [];
-      said.length = Math.max(0, said.length - (unsaid[index] ?? 0));
+      const sent = other.inbox.get(tab) ?? [];
+      sent.length = Math.max(0, sent.length - (unsent[index] ?? 0));
     }
   }
 
@@ -149,8 +147,8 @@ class World {
       for (const tab of this.tabs) {
         if (tab.isWaitingForRoom) isQuiet = false;
         this.makeRoom(tab);
-        for (const [from, said] of tab.inbox) {
-          if (said.length > 0) isQuiet = false;
+        for (const [from, sent] of tab.inbox) {
+          if (sent.length > 0) isQuiet = false;
           this.deliver(tab, from);
         }
         for (const line of [tab.shared, tab.own]) {
@@ -191,7 +189,7 @@ describe('tabs that share a connection', () => {
         type: fc.constant('crash' as const),
         tab: fc.nat(),
         isLeader: fc.boolean(),
-        unsaid: fc.array(fc.nat(4), { maxLength: 6 }),
+        unsent: fc.array(fc.nat(4), { maxLength: 6 }),
       }),
     },
   );
@@ -229,22 +227,22 @@ describe('tabs that share a connection', () => {
           }
           if (what.type === 'crash') {
             const tab = what.isLeader ? world.leading : pick(what.tab);
-            if (tab !== undefined) world.crash(tab, what.unsaid);
+            if (tab !== undefined) world.crash(tab, what.unsent);
           }
         }
         world.settle();
         expect(world.faults()).toEqual([]);
-        // A last event shows who does not hear any more, and lets who catches up meet the others.
+        // A last event shows which tab gets nothing any more, and lets a tab that catches up be handed off.
         world.published++;
         world.settle();
         expect(world.faults()).toEqual([]);
         for (const tab of world.tabs) {
           expect(tab.given.at(-1)).toBe(world.published);
-          expect(tab.listener.phase).toBe('live');
+          expect(tab.follower.phase).toBe('live');
           expect(tab.own).toBe(undefined);
         }
       }),
-      { numRuns: 1_500 },
+      randomRuns(1_500),
     );
   });
 });
@@ -263,7 +261,7 @@ describe('a tab that comes late', () => {
     const world = worldAt(5);
     const late = world.begin('');
     world.settle();
-    expect(late.listener.lastEventId).toBe('5');
+    expect(late.follower.lastEventId).toBe('5');
     world.published++;
     world.settle();
     expect(late.given).toEqual([6]);
@@ -278,16 +276,16 @@ describe('a tab that comes late', () => {
   });
 
   test('catches up alone where the leader has forgotten, then joins', () => {
-    const world = worldAt(MAX_REMEMBERED_EVENTS + 50);
+    const world = worldAt(MAX_RECENT_EVENTS + 50);
     const late = world.begin('3');
     world.settle();
     expect(world.faults()).toEqual([]);
     expect(world.ownLines).toBe(1);
-    expect(late.listener.phase).toBe('live');
+    expect(late.follower.phase).toBe('live');
   });
 });
 
-test('a tab that heard more than the new leader neither loses nor repeats what it heard', () => {
+test('a tab that received more than the new leader neither loses nor repeats anything', () => {
   const world = new World();
   const [first, second, third] = [world.begin(''), world.begin(''), world.begin('')];
   world.elect(first);
@@ -306,7 +304,7 @@ test('a tab that heard more than the new leader neither loses nor repeats what i
   expect(second.given).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
 
-test('a tab that heard less than the new leader is given the rest, ids or none', () => {
+test('a tab that received less than the new leader gets the rest, with IDs or without', () => {
   const world = new World();
   world.hasIds = false;
   const [first, second, third] = [world.begin(''), world.begin(''), world.begin('')];
@@ -335,7 +333,7 @@ test('a tab without room takes nothing, and goes on where it was once there is r
   for (let event = 0; event < 3; event++) world.bring(first, first.shared!);
   for (let event = 0; event < 3; event++) world.deliver(second, first);
   expect(second.given).toEqual([]);
-  expect(second.listener.phase).toBe('full');
+  expect(second.follower.phase).toBe('full');
   world.settle();
   expect(first.given).toEqual([1, 2, 3]);
   expect(second.given).toEqual([1, 2, 3]);
