@@ -111,7 +111,8 @@ export function checkBinding(host: string, options: AccessOptions): void {
   );
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a host name or an address, with or without brackets, is one by which a machine reaches only itself. */
+export function isLoopback(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
   return (
     name === 'localhost' || name.endsWith('.localhost') || name === '::1' || (isIPv4(name) && name.startsWith('127.'))
