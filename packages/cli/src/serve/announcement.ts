@@ -1,24 +1,15 @@
-import { formatCount, formatDuration, formatSize } from './quantity.ts';
-
-export type Anonymous = 'none' | 'listen' | 'publish' | 'all';
-
-/** What is kept. Infinity is no bound. */
-export interface Retention {
-  /** Milliseconds. */
-  readonly maxAgeMs: number;
-  readonly maxBytes: number;
-  readonly maxEvents: number;
-}
+import type { AnonymousAccess, Retention } from '@tidings/hub';
+import { formatCount, formatDuration, formatSize } from '../terminal/quantity.ts';
 
 export interface Announcement {
-  /** Where the hub's page is. */
+  /** The URL of the hub and of its page. */
   readonly url: URL;
-  /** The folder of the events, or undefined where they are in memory. */
+  /** The folder of the events, or undefined for memory. */
   readonly data: string | undefined;
   readonly retention: Retention;
   readonly hasKey: boolean;
-  readonly anonymous: Anonymous;
-  /** Whether only this machine reaches the hub. */
+  readonly anonymous: AnonymousAccess;
+  /** Whether only this machine can reach the hub. */
   readonly loopback: boolean;
   readonly hasPage: boolean;
 }
@@ -26,7 +17,7 @@ export interface Announcement {
 const DEFAULT_PORT = '4000';
 const TOPIC = 'greetings';
 
-/** What `serve` prints when it is ready. The first line holds the hub's URL, the rest is for a person to go on with. */
+/** The text that `serve` prints when it is ready. The first line holds the URL of the hub, the rest shows what to do next. */
 export function announce(announcement: Announcement): string {
   const { url, hasKey, anonymous, loopback, hasPage } = announcement;
   const topic = new URL(`topics/${TOPIC}`, url).href;
@@ -45,7 +36,7 @@ export function announce(announcement: Announcement): string {
     `  Listen   ${listen}`,
     `       or  npx tidings listen ${TOPIC}${hub}`,
     ...(hasKey && anonymous !== 'all'
-      ? ['', '  The commands above read the key from the environment variable TIDINGS_KEY.']
+      ? ['', '  These commands read the key from the environment variable TIDINGS_KEY.']
       : []),
     '',
   ];
@@ -58,17 +49,17 @@ function describeStorage({ data, retention }: Announcement): string {
 }
 
 function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string {
-  const bounds = [
-    ...(maxAgeMs === Infinity ? [] : [`for ${formatDuration(maxAgeMs)}`]),
-    ...(maxBytes === Infinity ? [] : [`up to ${formatSize(maxBytes)}`]),
-    ...(maxEvents === Infinity ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),
+  const limits = [
+    ...(maxAgeMs === undefined ? [] : [`for ${formatDuration(maxAgeMs)}`]),
+    ...(maxBytes === undefined ? [] : [`up to ${formatSize(maxBytes)}`]),
+    ...(maxEvents === undefined ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),
   ];
-  return bounds.length === 0 ? 'without a bound' : bounds.join(', ');
+  return limits.length === 0 ? 'without a limit' : limits.join(', ');
 }
 
-function describeAccess(hasKey: boolean, anonymous: Anonymous, loopback: boolean): string {
-  const everyone = loopback ? 'everyone on this machine' : 'everyone who reaches it';
-  // PROTOCOL §9.1: without a key there is nothing to ask for.
+function describeAccess(hasKey: boolean, anonymous: AnonymousAccess, loopback: boolean): string {
+  const everyone = loopback ? 'everyone on this machine' : 'everyone who can reach it';
+  // A hub without a key asks for none (PROTOCOL §9.1).
   if (!hasKey) return `${everyone} may publish and listen, no key is set`;
   switch (anonymous) {
     case 'all':
@@ -82,6 +73,6 @@ function describeAccess(hasKey: boolean, anonymous: Anonymous, loopback: boolean
   }
 }
 
-function opens(anonymous: Anonymous, what: 'listen' | 'publish'): boolean {
+function opens(anonymous: AnonymousAccess, what: 'listen' | 'publish'): boolean {
   return anonymous === 'all' || anonymous === what;
 }

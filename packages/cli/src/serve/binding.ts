@@ -1,16 +1,16 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { CliError } from './cli-error.ts';
+import { CliError } from '../errors.ts';
 
 /**
- * Connections that may wait to be accepted; the system may allow fewer. Listeners that all come back at once after a restart would
- * otherwise have to knock again a second later.
+ * How many connections may wait to be accepted. The system may allow fewer. With a small number, listeners that all come back
+ * at once after a restart would have to connect again a second later.
  */
 const BACKLOG = 65_535;
 
 /**
- * Lets a server listen.
+ * Makes a server listen.
  *
- * @returns the port, which the system picks where it is 0
+ * @returns the port, which the system has picked where it was 0
  * @throws {CliError} `ERR_ADDRESS`
  */
 export async function bind(server: Server, port: number, host: string): Promise<number> {
@@ -23,7 +23,7 @@ export async function bind(server: Server, port: number, host: string): Promise<
 }
 
 /**
- * Tries an address and lets go of it again.
+ * Checks that an address can be listened on.
  *
  * @throws {CliError} `ERR_ADDRESS`
  */
@@ -36,13 +36,13 @@ export async function tryBinding(port: number, host: string): Promise<void> {
 function explain(error: Error & { code?: string }, port: number, host: string): Error {
   switch (error.code) {
     case 'EADDRINUSE':
-      return refused(`port ${port} is in use by another program, choose another one with --port`, error);
+      return refused(`port ${port} is in use by another program: choose another port with --port`, error);
     case 'EACCES':
-      return refused(`port ${port} is not allowed for this user, choose one above 1023 with --port`, error);
+      return refused(`port ${port} is not allowed for this user: choose a port above 1023 with --port`, error);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return refused(`"${host}" is no address of this machine, choose another one with --host`, error);
+      return refused(`"${host}" is not an address of this machine: choose another address with --host`, error);
     default:
       return refused(`cannot listen on ${host}, port ${port} (${error.code ?? error.message})`, error);
   }

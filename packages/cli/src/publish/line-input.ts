@@ -1,34 +1,37 @@
-import { CliError } from './cli-error.ts';
-import type { EventInput } from './event-input.ts';
-import { isTooLong, MAX_DATA_BYTES, outgoingEvent, type OutgoingEvent } from './outgoing-event.ts';
-import { formatSize } from './quantity.ts';
+import { CliError } from '../errors.ts';
+import { formatSize } from '../terminal/quantity.ts';
+import { encode, type EncodedEvent, type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
 
 export interface LineInputOptions {
   /** The event type of every event. @default 'message' */
   readonly type?: string | undefined;
+  /** The most bytes that a line may have. @default MAX_HELD_EVENT_BYTES (64 MiB) */
+  readonly maxLineBytes?: number;
   /** Called at most once, with a sentence. */
   readonly onNotice: (text: string) => void;
 }
 
 const LF = 0x0a;
 
-/** One event a line. LF or CRLF ends a line, the end of the input ends the last one. */
+/** Reads one event a line. LF or CRLF ends a line, the end of the input ends the last one. */
 export class LineInput implements EventInput {
   readonly #strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   readonly #type: string | undefined;
+  readonly #maxLineBytes: number;
   #onNotice: ((text: string) => void) | undefined;
-  /** The pieces of the line that has not ended yet, at most as long as an event may be. */
+  /** The pieces of the line that has not ended yet. */
   #carry: Uint8Array[] = [];
   #carriedBytes = 0;
   #lines = 0;
 
-  constructor({ type, onNotice }: LineInputOptions) {
+  constructor({ type, maxLineBytes = MAX_HELD_EVENT_BYTES, onNotice }: LineInputOptions) {
     this.#type = type;
+    this.#maxLineBytes = maxLineBytes;
     this.#onNotice = onNotice;
   }
 
-  read(chunk: Uint8Array, emit: (event: OutgoingEvent) => void): void {
+  read(chunk: Uint8Array, emit: (event: EncodedEvent) => void): void {
     const end = chunk.lastIndexOf(LF);
     if (end !== -1) {
       const lines = Buffer.concat([...this.#carry, chunk.subarray(0, end)]);
@@ -39,13 +42,16 @@ export class LineInput implements EventInput {
     const rest = chunk.subarray(end + 1);
     if (rest.length === 0) return;
     this.#carriedBytes += rest.length;
-    // One byte more may be the CR of a line end.
-    if (this.#carriedBytes > MAX_DATA_BYTES + 1) throw this.#tooLong(this.#lines + 1);
+    if (this.#carriedBytes > this.#maxLineBytes) {
+      const line = (this.#lines + 1).toLocaleString('en-US');
+      const limit = formatSize(this.#maxLineBytes);
+      throw new CliError('ERR_INPUT', `line ${line} of standard input does not end within ${limit}, which is the most`);
+    }
     // A copy, because the chunk's memory may be used again.
     this.#carry.push(Uint8Array.from(rest));
   }
 
-  end(emit: (event: OutgoingEvent) => void): void {
+  end(emit: (event: EncodedEvent) => void): void {
     if (this.#carriedBytes === 0) return;
     const line = this.#decode(Buffer.concat(this.#carry));
     this.#carry = [];
@@ -53,11 +59,10 @@ export class LineInput implements EventInput {
     this.#emit(line, emit);
   }
 
-  #emit(line: string, emit: (event: OutgoingEvent) => void): void {
+  #emit(line: string, emit: (event: EncodedEvent) => void): void {
     this.#lines++;
     const data = line.endsWith('\r') ? line.slice(0, -1) : line;
-    if (isTooLong(data)) throw this.#tooLong(this.#lines);
-    emit(outgoingEvent(this.#type === undefined ? { data } : { event: this.#type, data }));
+    emit(encode(this.#type === undefined ? { data } : { event: this.#type, data }));
   }
 
   #decode(bytes: Buffer): string {
@@ -65,14 +70,9 @@ export class LineInput implements EventInput {
     try {
       return this.#strictDecoder.decode(bytes);
     } catch {
-      this.#onNotice('The input is not all UTF-8; what is not is published as U+FFFD');
+      this.#onNotice('Some bytes of the input are not UTF-8 and are published as U+FFFD');
       this.#onNotice = undefined;
       return this.#decoder.decode(bytes);
     }
-  }
-
-  #tooLong(line: number): CliError {
-    const limit = formatSize(MAX_DATA_BYTES);
-    return new CliError('ERR_INPUT', `line ${line.toLocaleString('en-US')} is longer than an event may be (${limit})`);
   }
 }

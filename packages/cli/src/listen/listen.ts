@@ -8,18 +8,18 @@ import {
   subscribe,
   type SubscriptionState,
 } from '@tidings/client';
-import { ask, describeRefusal } from './answer.ts';
-import { CliError } from './cli-error.ts';
-import { describeGap, printEvent, printJson, type PrinterOptions } from './event-printer.ts';
-import { describeFailure } from './failure.ts';
-import { authorization, type HubAddress, listenUrl, type Matchers } from './hub-address.ts';
-import { notice } from './notice.ts';
-import { openEnvelope } from './received-event.ts';
+import { CliError } from '../errors.ts';
+import { describeFailure, unreachable } from '../http/failure.ts';
+import { authorization, type HubAddress, listenUrl, type Matchers } from '../http/hub-address.ts';
+import { describeRefusal, send } from '../http/request.ts';
+import { onInterrupt } from '../terminal/interrupt.ts';
+import { hasColours, notice, print } from '../terminal/output.ts';
+import { describeGap, formatEvent, formatJson, type FormatOptions, openEnvelope } from './event-format.ts';
 
-/** Four keep-alives of a hub at its default (PROTOCOL §5.5), in milliseconds: a line silent for longer is dead. */
+/** A connection that is silent for longer is dead, in milliseconds. A hub sends four keep-alives in this time (PROTOCOL §5.5). */
 const IDLE_TIMEOUT_MS = 60_000;
 
-/** A person waits, so the tries are closer together than a page's, in milliseconds. */
+/** The waits between attempts, in milliseconds. They are shorter than those of a page, because a person is waiting. */
 const RETRY = { initialMs: 500, maxMs: 5_000 };
 
 /** How long asking for the reason of a refusal may take, in milliseconds. */
@@ -28,9 +28,9 @@ const EXPLAIN_TIMEOUT_MS = 5_000;
 export interface Listen {
   readonly hub: HubAddress;
   readonly matchers: Matchers;
-  /** A cursor, an event's id, or `earliest`. @default from now on */
+  /** A cursor, the id of an event, or `earliest`. @default only new events */
   readonly since?: string | undefined;
-  /** Start with so many events that are kept. @default none */
+  /** The number of newest events to start with. @default 0 */
   readonly last?: number | undefined;
   /** Whether to print one JSON object a line. */
   readonly json: boolean;
@@ -39,7 +39,7 @@ export interface Listen {
 /**
  * Prints events as they come, until Ctrl-C or until the hub ends the stream.
  *
- * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first try finds no hub, `ERR_REFUSED`
+ * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub, `ERR_REFUSED`
  */
 export async function listen({ hub, matchers, since, last, json }: Listen): Promise<void> {
   const url = listenUrl(hub.url, matchers);
@@ -56,30 +56,28 @@ export async function listen({ hub, matchers, since, last, json }: Listen): Prom
       onState: (state) => monitor.follow(state, () => events.close()),
     });
   } catch (error) {
-    if (error instanceof InvalidOptionError) throw new CliError('ERR_USAGE', error.message, { cause: error });
-    throw error;
+    if (!(error instanceof InvalidOptionError)) throw error;
+    // The cursor is the only option whose text comes from the command line.
+    throw new CliError('ERR_USAGE', `the value of --since cannot be sent: ${error.message}`, { cause: error });
   }
-  const stop = (): void => events.close();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  const options: PrinterOptions = {
+  const release = onInterrupt(() => events.close());
+  const options: FormatOptions = {
     showTopic: matchers.topics.length > 1 || matchers.patterns.length > 0,
     colours: hasColours(),
     now: Date.now,
   };
   try {
-    for await (const event of events) await write(print(event, json, options));
+    for await (const event of events) await print(format(event, json, options));
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
     throw new CliError('ERR_REFUSED', await explain(error, url, headers), { cause: error });
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    release();
   }
   if (monitor.failure !== undefined) throw monitor.failure;
 }
 
-/** Tells the person how the connection is, no more often than it changes. */
+/** Reports each change of the connection once. */
 class Monitor {
   readonly #hub: HubAddress;
   readonly #what: string;
@@ -92,71 +90,53 @@ class Monitor {
     this.#what = [...topics, ...patterns].join(', ');
   }
 
-  /** A refusal of the very first try is told at once. */
+  /** Before the first connection a refusal is final. */
   get hasConnected(): boolean {
     return this.#connected;
   }
 
-  /** Why the subscription was given up. */
+  /** Why the first attempt failed, or undefined where it did not. */
   get failure(): CliError | undefined {
     return this.#failure;
   }
 
   follow(state: SubscriptionState, close: () => void): void {
     if (state.phase === 'open') {
-      if (!this.#connected) notice(`Listening to ${this.#what} at ${this.#hub.url.href}, Ctrl-C ends`);
+      if (!this.#connected) notice(`Listening to ${this.#what} at ${this.#hub.url.href} (Ctrl-C ends)`);
       else if (this.#lost) notice('Connected again');
       this.#connected = true;
       this.#lost = false;
     } else if (state.phase === 'waiting' && this.#connected) {
-      if (!this.#lost) notice('Lost the hub, trying again…');
+      if (!this.#lost) notice('Lost the connection to the hub, trying again…');
       this.#lost = true;
     } else if (state.phase === 'waiting') {
-      // Whoever has just typed the command wants to see a wrong address, not to wait for it.
-      const reason = describeFailure(state.error);
-      this.#failure = new CliError(
-        'ERR_UNREACHABLE',
-        `cannot listen to the hub at ${this.#hub.url.href} (${reason}): is it running? "tidings serve" starts one`,
-        { cause: state.error },
-      );
+      // A person who has just typed the command wants to see that the address is wrong, not to wait for it.
+      this.#failure = unreachable('listen to', this.#hub, describeFailure(state.error), state.error);
       close();
     }
   }
 }
 
-function print(event: EventMessage | GapMessage, json: boolean, options: PrinterOptions): string {
+function format(event: EventMessage | GapMessage, json: boolean, options: FormatOptions): string {
   if (isGap(event)) {
     const { after, resumedAt, reason } = event;
     notice(describeGap(event));
     return json ? `${JSON.stringify({ gap: { after, resumedAt, reason } })}\n` : '';
   }
   const received = openEnvelope(event);
-  return json ? printJson(received) : printEvent(received, options);
+  return json ? formatJson(received) : formatEvent(received, options);
 }
 
-/** Resolves when standard output has taken it, so that a slow reader slows the stream down. */
-async function write(text: string): Promise<void> {
-  if (text === '' || process.stdout.write(text)) return;
-  await new Promise((resolve) => {
-    process.stdout.once('drain', resolve);
-  });
-}
-
-function hasColours(): boolean {
-  const { NO_COLOR: noColour = '', TERM: terminal } = process.env;
-  return process.stdout.isTTY && noColour === '' && terminal !== 'dumb';
-}
-
-/** A refusal's reason is in a body that the subscription does not read, so it is asked for. */
+/** Asks once more, because the reason of a refusal is in a body that the subscription does not read. */
 async function explain(error: ConnectionError, url: URL, headers: Record<string, string>): Promise<string> {
   if (error.status === undefined || error.status === 200) return error.message;
   try {
-    const answer = await ask(url, {
+    const response = await send(url, {
       method: 'GET',
       headers: { ...headers, accept: 'text/event-stream' },
       timeoutMs: EXPLAIN_TIMEOUT_MS,
     });
-    return answer.status === error.status ? describeRefusal(answer) : error.message;
+    return response.status === error.status ? describeRefusal(response) : error.message;
   } catch {
     return error.message;
   }

@@ -29,17 +29,17 @@ const DURATION_NAMES: readonly (readonly [number, string])[] = [
 
 const SIZE_NAMES = ['TiB', 'GiB', 'MiB', 'KiB', 'TB', 'GB', 'MB', 'kB'] as const;
 
-/** A duration such as `90s`, `12h` or `7d` in milliseconds, or undefined where it is none or not above 0. */
+/** Reads a duration such as `90s`, `12h` or `7d` in milliseconds. Returns undefined for any other text and for 0. */
 export function parseDuration(text: string): number | undefined {
   return parseQuantity(text, MILLISECONDS);
 }
 
-/** A size such as `500MB` or `1GiB` in bytes, or undefined where it is none or not above 0. A bare number is bytes. */
+/** Reads a size such as `500MB` or `1GiB` in bytes. A bare number is bytes. Returns undefined for any other text and for 0. */
 export function parseSize(text: string): number | undefined {
   return parseQuantity(/^\d+$/.test(text) ? `${text}B` : text, BYTES);
 }
 
-/** An integer written in digits, or undefined where it is none or out of the range. */
+/** Reads an integer written in digits. Returns undefined for any other text and for a number outside of the range. */
 export function parseInteger(text: string, min: number, max: number): number | undefined {
   if (!/^\d+$/.test(text)) return undefined;
   const value = Number(text);
@@ -53,7 +53,7 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
   return Number.isSafeInteger(value) && value >= 1 ? value : undefined;
 }
 
-/** A duration in the largest unit that leaves no rest: `7 days`, `90 minutes`. */
+/** Writes a duration in the largest unit that leaves no remainder: `7 days`, `90 minutes`. */
 export function formatDuration(milliseconds: number): string {
   for (const [length, name] of DURATION_NAMES) {
     if (milliseconds % length === 0) return formatCount(milliseconds / length, name);
@@ -61,7 +61,7 @@ export function formatDuration(milliseconds: number): string {
   return formatCount(milliseconds, 'millisecond');
 }
 
-/** A size in the largest unit that leaves no rest: `1 GiB`, `500 MB`. */
+/** Writes a size in the largest unit that leaves no remainder: `1 GiB`, `500 MB`. */
 export function formatSize(bytes: number): string {
   for (const name of SIZE_NAMES) {
     const size = BYTES[name];
@@ -70,7 +70,7 @@ export function formatSize(bytes: number): string {
   return formatCount(bytes, 'byte');
 }
 
-/** A number with its noun: `1 event`, `1,234 events`. */
+/** Writes a number with its noun: `1 event`, `1,234 events`. */
 export function formatCount(count: number, noun: string): string {
   return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
 }

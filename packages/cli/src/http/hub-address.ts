@@ -1,8 +1,8 @@
-import { CliError } from './cli-error.ts';
+import { CliError } from '../errors.ts';
 
-/** Where a hub is and what it is shown to get in. */
+/** Where a hub is and the key that it asks for. */
 export interface HubAddress {
-  /** Ends in a slash. */
+  /** The URL ends in a slash. */
   readonly url: URL;
   readonly key: string | undefined;
 }
@@ -20,10 +20,13 @@ const DOT_SEGMENT = /^\.{1,2}$/;
 export function parseHubUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new CliError('ERR_USAGE', `the hub's URL has to begin with http:// or https://, found "${text}"`);
+    throw new CliError('ERR_USAGE', `the URL of the hub is "${text}", but must begin with http:// or https://`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new CliError('ERR_USAGE', "the hub's URL may not hold a user or password, use --key or TIDINGS_KEY");
+    throw new CliError(
+      'ERR_USAGE',
+      'the URL of the hub holds a user or a password, but must not: give the key with --key or TIDINGS_KEY',
+    );
   }
   url.search = '';
   url.hash = '';
@@ -33,17 +36,19 @@ export function parseHubUrl(text: string): URL {
 
 /** The URL of one topic (PROTOCOL §3.1). @throws {CliError} `ERR_USAGE` for a topic that no URL can name */
 export function topicUrl(hub: URL, topic: string): URL {
-  if (topic === '') throw new CliError('ERR_USAGE', 'a topic may not be empty');
+  if (topic === '') throw new CliError('ERR_USAGE', 'the topic is empty, but must have at least one character');
   const segments = topic.split('/');
   if (segments.some((segment) => DOT_SEGMENT.test(segment))) {
-    if (segments.length === 1) throw new CliError('ERR_USAGE', `the topic "${topic}" cannot be written as a URL`);
+    if (segments.length === 1) {
+      throw new CliError('ERR_USAGE', `the topic is "${topic}", which no URL can name: choose another one`);
+    }
     // With its slashes encoded the topic is one segment, and no longer one of dots.
     return new URL(`topics/${encodeURIComponent(topic)}`, hub);
   }
   return new URL(`topics/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`, hub);
 }
 
-/** The URL that listens to all that the matchers select (PROTOCOL §3), each event's topic and time with it (§5.6). */
+/** The URL that listens to all that the matchers select (PROTOCOL §3), with the topic and time of each event (§5.6). */
 export function listenUrl(hub: URL, { topics, patterns }: Matchers): URL {
   const [topic] = topics;
   const single = topic !== undefined && topics.length === 1 && patterns.length === 0 && !DOT_SEGMENT.test(topic);
