@@ -1,5 +1,5 @@
-import { EventStreamDecoder } from '@tidings/wire';
 import type { LogEntry } from './event-log.ts';
+import { typeOfFrame } from './frame.ts';
 import { compilePattern, type TopicPattern } from './pattern.ts';
 
 /** A topic, or a pattern of topics. */
@@ -76,19 +76,8 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
-    return this.#types === undefined || this.#types.has(typeOf(entry.frame));
+    return this.#types === undefined || this.#types.has(typeOfFrame(entry.frame));
   }
 }
 
 const compiled = new WeakMap<Selection, Selector>();
-
-function typeOf(frame: Uint8Array): string {
-  let found = '';
-  new EventStreamDecoder({
-    maxEventBytes: frame.length + 1,
-    onEvent: ({ type }) => {
-      found = type;
-    },
-  }).write(frame);
-  return found;
-}
