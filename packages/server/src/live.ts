@@ -11,7 +11,14 @@ export {
   type RefuseReason,
 } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
-export { may, type Action, type Authenticate, type Authentication, type Refusal, type Rights } from './audience/rights.ts';
+export {
+  may,
+  type Action,
+  type Authenticate,
+  type Authentication,
+  type Refusal,
+  type Rights,
+} from './audience/rights.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { codedStream } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
