@@ -3,6 +3,7 @@ import { decodeEventStream } from '@tidings/wire';
 import type { Browser } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { isMissing, startBrowser } from '../browser.ts';
+import { printSeed, randomNumbers } from '../seed.ts';
 import { RestartableHub } from './hub.ts';
 import { Ledger, publishAll } from './publishers.ts';
 import {
@@ -41,6 +42,8 @@ async function startWatchers(hub: RestartableHub): Promise<Watcher[]> {
 }
 
 test('every listener gets every acknowledged event once and in order, however often the hub is killed', async () => {
+  printSeed('the moments of the kills');
+  const random = randomNumbers();
   const hub = await RestartableHub.make();
   await hub.start();
   const watchers = await startWatchers(hub);
@@ -57,9 +60,9 @@ test('every listener gets every acknowledged event once and in order, however of
     // Every other time all of them are listening when it happens; else some are on their way back, or catching up.
     if (kill % 2 === 0) await Promise.all(watchers.map((watcher) => watcher.reach(ledger.acknowledged.size)));
     ledger.allow(100);
-    await ledger.acknowledgedMore(1 + Math.floor(Math.random() * 50));
+    await ledger.acknowledgedMore(1 + Math.floor(random() * 50));
     // Not to wait for anything: the kill comes at any moment of a publish, not always as one has been answered.
-    await delay(Math.random() * 10);
+    await delay(random() * 10);
     await hub.kill();
     await hub.start();
   }

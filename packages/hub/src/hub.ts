@@ -1,101 +1,121 @@
-import type { EventStreamHandle } from '@tidings/server';
+import type { Authenticate } from '@tidings/server';
 import {
-  bodySink,
+  type Answer,
+  Audience,
+  type AudienceStats,
+  type KnownListener,
   checkCompression,
-  codedStream,
+  type Clock,
   EVENT_STREAM_HEADERS,
   FanOut,
   joinHeaders,
   negotiateCoding,
-  pump,
-  type CodedHead,
-  type Sink,
+  systemClock,
+  toResponse,
 } from '@tidings/server/live';
-import { formatCursor, type EventLog } from '@tidings/server/log';
+import { type AppendReceipt, type EventLog, ServerError } from '@tidings/server/log';
 import type { Logger } from 'pino';
-import { Access, type AccessOptions, type Rights } from './access/access.ts';
-import { checkParameters, jsonAnswer, problemAnswer, type Answer, type HubRequest } from './http/request.ts';
-import { fromRequest } from './http/fetch-request.ts';
-import { checkLimits, type HubLimits } from './limits.ts';
-import { hasMatchers, listenToMatches, listenToTopic } from './faces/topics/listen.ts';
-import { ListenerCount } from './listener-count.ts';
+import { authenticateByKey, type KeyOptions } from './access/key.ts';
+import { Origins } from './access/origins.ts';
+import type { Face, FaceContext, MakeFace } from './faces/face.ts';
+import { health } from './faces/health.ts';
+import { topics } from './faces/topics/index.ts';
+import { problemAnswer, refusalAnswer } from './http/answer.ts';
 import { Problem, problemOf } from './http/problem.ts';
-import { publish } from './faces/topics/publish.ts';
-import { TopicList } from './faces/topics/directory.ts';
-import { topicOfPath } from './faces/topics/topic.ts';
+import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
+import { checkLimits, type HubLimits } from './limits.ts';
 
-export interface HubOptions extends AccessOptions {
+export interface HubOptions extends KeyOptions {
   /** Where the events are kept. The hub closes it when it is closed. */
   readonly log: EventLog;
-  /** The HTML of the page at `/`. @default none */
-  readonly page?: string;
+  /** The ways in which the hub is spoken to; the first that matches a URL answers. @default topics and health */
+  readonly faces?: readonly MakeFace[];
+  /**
+   * Finds out what the sender of a request may do. It takes the place of `key` and `anonymous`.
+   * @default by `key` and `anonymous` (PROTOCOL §9)
+   */
+  readonly authenticate?: Authenticate;
+  /** Origins of pages that may read and publish, such as `https://example.com`. @default none */
+  readonly allowedOrigins?: readonly string[];
   /** The URL by which clients reach the hub, where it is not the one they ask for: relative patterns resolve against it. */
   readonly publicUrl?: string;
-  /** A quiet stream is kept alive so often, in milliseconds; 0 for never. @default 15000 */
+  /** How long a stream may be silent before it is sent a keep-alive, in milliseconds; 0 for no keep-alives. @default 15000 */
   readonly keepAliveMs?: number;
   /** Bytes that may wait for one listener before it is caught up from the log. @default 262144 */
   readonly maxBacklogBytes?: number;
   readonly limits?: Partial<HubLimits>;
   /**
-   * Sends streams in gzip or zstd to who accepts it (PROTOCOL §5.8). An event is several times smaller then, and its size tells what it has in
-   * common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
+   * Whether streams are sent in gzip or zstd to listeners that accept it (PROTOCOL §5.8). An event is several times smaller then, and its size tells
+   * what it has in common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
    */
   readonly compression?: boolean;
-  /** Told what goes wrong. @default nobody */
+  /** Where the hub writes what goes wrong. @default nowhere */
   readonly logger?: Logger;
+  /** @default the system's clock */
+  readonly clock?: Clock;
 }
 
-const TOPICS = '/topics';
+export interface CloseOptions {
+  /** How far apart listeners come back, in milliseconds. @default 2000 */
+  readonly windowMs?: number;
+  /** How long requests under way may take to finish, in milliseconds. An upload may never end by itself. @default 5000 */
+  readonly finishMs?: number;
+}
 
-/** Topics over HTTP: takes requests from any server and gives answers (PROTOCOL). */
+/** Topics over HTTP: takes requests from any server and gives answers (PROTOCOL). It puts a log, an audience and faces together. */
 export class Hub {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
-  readonly #access: Access;
-  readonly #limits: HubLimits;
-  readonly #compression: boolean;
-  readonly #listeners: ListenerCount;
-  readonly #topicList: TopicList;
-  readonly #page: string | undefined;
-  readonly #publicUrl: string | undefined;
-  readonly #keepAliveMs: number;
+  readonly #audience: Audience;
+  readonly #faces: readonly Face[];
+  readonly #origins: Origins;
   readonly #logger: Logger | undefined;
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #clock: Clock;
   readonly #underWay = new Set<Promise<Answer>>();
   readonly #closing = new AbortController();
-  /** Why the last write to the log failed, until one succeeds. */
+  readonly #deadline = new AbortController();
+  /** Why the last append failed, until one succeeds. */
   #failure: string | undefined;
-  #draining = false;
+  #isDraining = false;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
-    const { log, keepAliveMs = 15_000, maxBacklogBytes } = options;
+    const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger, publicUrl } = options;
+    const limits = checkLimits(options.limits ?? {});
+    const compression = checkCompression(options.compression);
+    const authenticate = options.authenticate ?? authenticateByKey(options);
+    this.#origins = new Origins(options.allowedOrigins ?? []);
     this.#log = log;
-    this.#access = new Access(options);
-    this.#limits = checkLimits(options.limits ?? {});
-    this.#compression = checkCompression(options.compression);
-    this.#listeners = new ListenerCount(this.#limits);
-    this.#fanOut = new FanOut(log, { keepAliveMs, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) });
-    this.#topicList = new TopicList(log, this.#fanOut);
-    log.tail(() => {
-      this.#failure = undefined;
-    });
-    this.#page = options.page;
-    this.#publicUrl = options.publicUrl;
-    this.#keepAliveMs = keepAliveMs;
-    this.#logger = options.logger;
-    this.#sweeper = setInterval(() => this.#fanOut.sweep(), Math.max(10, keepAliveMs / 4));
-    this.#sweeper.unref();
+    this.#logger = logger;
+    this.#clock = clock;
+    const onError = (error: unknown): void => logger?.error({ err: error }, 'Listeners could not be served');
+    const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
+    this.#fanOut = new FanOut(log, fanOutOptions, { onError });
+    const { maxListeners, maxListenersPerAddress: maxListenersPerKey } = limits;
+    const audienceOptions = { authenticate, maxListeners, maxListenersPerKey, clock };
+    this.#audience = new Audience(log, this.#fanOut, audienceOptions, { onError });
+    const context: FaceContext = {
+      log,
+      append: (events, appendOptions) => this.#append(events, appendOptions),
+      fanOut: this.#fanOut,
+      audience: this.#audience,
+      limits,
+      clock,
+      logger,
+      keepAliveMs,
+      closing: this.#closing.signal,
+      deadline: this.#deadline.signal,
+      failure: () => this.#failure,
+      topicsBase: (url) => new URL('/topics/', publicUrl ?? url).href,
+      streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
+      requireOrigin: ({ request }, what) => this.#origins.require(request, what),
+    };
+    this.#faces = (options.faces ?? [topics(), health()]).map((make) => make(context));
   }
 
   /** Answers a request of a Fetch server. */
   async fetch(request: Request): Promise<Response> {
-    const { status, headers, body, start } = await this.handle(fromRequest(request));
-    if (!start) return new Response(body ?? null, { status, headers });
-    const stream = bodySink();
-    request.signal.addEventListener('abort', () => stream.sink.destroy(), { once: true });
-    start(stream.sink);
-    return new Response(stream.body, { status, headers });
+    return toResponse(await this.handle(fromRequest(request)), request.signal, request.method === 'HEAD');
   }
 
   /** Answers a request. Never rejects. */
@@ -104,134 +124,73 @@ export class Hub {
     this.#underWay.add(answer);
     try {
       const { headers, ...rest } = await answer;
-      return { ...rest, headers: joinHeaders(headers, this.#access.corsHeaders(request)) };
+      return { ...rest, headers: joinHeaders(headers, this.#origins.headers(request)) };
     } finally {
       this.#underWay.delete(answer);
     }
   }
 
+  /** Breaks off the listeners that are chosen, so that they come back and ask anew. Gives how many they were. */
+  kick(which: (listener: KnownListener) => boolean): number {
+    return this.#audience.kick(which);
+  }
+
+  /** What the hub has done and how it stands. Costs a look at every listener. */
+  stats(): AudienceStats {
+    return this.#audience.stats();
+  }
+
   /**
-   * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets publishes
-   * under way finish, closes the log. @param windowMs how far apart listeners come back, in milliseconds
+   * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
+   * the log. Idempotent.
    */
-  async close({ windowMs = 2000 }: { readonly windowMs?: number } = {}): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    clearInterval(this.#sweeper);
+  async close({ windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
     await Promise.allSettled(this.#underWay);
+    this.#clock.clearTimeout(timer);
     this.#closing.abort();
     this.#fanOut.drain(windowMs);
     await this.#log.close();
   }
 
   async #answer(request: HubRequest): Promise<Answer> {
-    if (this.#draining) throw new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
-    if (request.method === 'OPTIONS') return this.#preflight(request);
-    const rights = this.#access.rightsOf(request);
-    const { pathname } = request.url;
-    if (pathname === '/') return this.#servePage(request);
-    if (pathname === '/healthz') return this.#health(request, rights);
-    if (pathname === TOPICS || pathname === `${TOPICS}/`) return await this.#topics(request, rights);
-    if (pathname.startsWith(`${TOPICS}/`)) return await this.#topic(request, rights, pathname.slice(TOPICS.length + 1));
-    throw new Problem('not-found', `There is nothing at ${pathname}; topics are at /topics/{topic}`);
-  }
-
-  async #topic(request: HubRequest, rights: Rights, rest: string): Promise<Answer> {
-    allow(request, ['GET', 'POST']);
-    const topic = topicOfPath(rest);
-    if (request.method === 'GET') {
-      this.#access.require(rights, 'listen');
-      const options = { topic, includePrivate: rights.private, head: this.#head(request) };
-      return this.#listening(request, await listenToTopic(this.#log, this.#fanOut, request, options));
+    if (this.#isDraining) throw draining();
+    if (request.method === 'OPTIONS') return this.#origins.preflight(request);
+    const url = new URL(request.url);
+    const rights = await this.#audience.authenticate(request);
+    if (!rights.allow) return refusalAnswer(rights);
+    const exchange: Exchange = { request, url, rights };
+    for (const face of this.#faces) {
+      const methods = face.match(url);
+      if (methods) return await this.#ask(face, methods, exchange);
     }
-    this.#access.require(rights, 'publish');
-    if (!this.#access.originAllowed(request)) {
-      throw new Problem('origin-not-allowed', `A page of ${request.header('origin')} may not publish here`);
+    throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
+  }
+
+  async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
+    try {
+      if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
+      await this.#fanOut.ready();
+      return await face.handle(exchange);
+    } catch (error) {
+      const answer = face.problem?.(error, exchange);
+      if (answer) return answer;
+      throw error;
     }
-    return await publish(this.#log, this.#limits, request, topic);
   }
 
-  async #topics(request: HubRequest, rights: Rights): Promise<Answer> {
-    allow(request, ['GET']);
-    this.#access.require(rights, 'listen');
-    if (hasMatchers(request.url)) {
-      const base = new URL(`${TOPICS}/`, this.#publicUrl ?? request.url).href;
-      const head = this.#head(request);
-      const options = { limits: this.#limits, base, includePrivate: rights.private, head };
-      return this.#listening(request, await listenToMatches(this.#log, this.#fanOut, request, options));
+  /** Appends, and remembers whether the log could be written. */
+  async #append(...args: Parameters<EventLog['append']>): Promise<AppendReceipt> {
+    try {
+      const receipt = await this.#log.append(...args);
+      this.#failure = undefined;
+      return receipt;
+    } catch (error) {
+      if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.#failure = error.message;
+      throw error;
     }
-    checkParameters(request.url, ['match', 'match_urlpattern']);
-    if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return jsonAnswer(200, this.#topicList.make());
-
-    const { headers, coding } = this.#head(request);
-    return this.#listening(request, {
-      status: 200,
-      headers,
-      start: (sink) => {
-        // A stream that fails is broken off, and its page comes back.
-        const source = ({ signal }: EventStreamHandle) =>
-          this.#topicList.stream(AbortSignal.any([signal, this.#closing.signal]));
-        pump(source, codedStream(sink, coding), { keepAliveMs: this.#keepAliveMs }).catch((error: unknown) =>
-          this.#logger?.warn({ err: error }),
-        );
-      },
-    });
-  }
-
-  #head(request: HubRequest): CodedHead {
-    return negotiateCoding(request, EVENT_STREAM_HEADERS, this.#compression);
-  }
-
-  /** Counts the listener for as long as its stream lasts. @throws {Problem} */
-  #listening(request: HubRequest, answer: Answer): Answer {
-    const { start } = answer;
-    if (!start) return answer;
-    const leave = this.#listeners.enter(request.address);
-    return {
-      ...answer,
-      start: (sink: Sink) => {
-        start(sink);
-        const closed = sink.onClose;
-        sink.onClose = () => {
-          leave();
-          closed();
-        };
-      },
-    };
-  }
-
-  #servePage(request: HubRequest): Answer {
-    allow(request, ['GET', 'HEAD']);
-    if (this.#page === undefined) throw new Problem('not-found', 'This hub has no page; topics are at /topics/{topic}');
-    return {
-      status: 200,
-      headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' },
-      body: this.#page,
-    };
-  }
-
-  #health(request: HubRequest, rights: Rights): Answer {
-    allow(request, ['GET', 'HEAD']);
-    const head = this.#log.head();
-    // The reason names a folder and a disk: for those who run the hub, not for strangers.
-    const reason = rights.publish ? { reason: this.#failure } : {};
-    const state = this.#failure === undefined ? { status: 'ok' } : { status: 'failing', ...reason };
-    const document = { ...state, epoch: head.epoch, cursor: formatCursor(head), listeners: this.#fanOut.listeners };
-    return jsonAnswer(this.#failure === undefined ? 200 : 503, JSON.stringify(document));
-  }
-
-  #preflight(request: HubRequest): Answer {
-    if (!this.#access.originAllowed(request)) {
-      throw new Problem('origin-not-allowed', `A page of ${request.header('origin')} may not use this hub`);
-    }
-    return {
-      status: 204,
-      headers: {
-        'Access-Control-Allow-Methods': 'GET, POST',
-        'Access-Control-Allow-Headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
-        'Access-Control-Max-Age': '600',
-      },
-    };
   }
 
   #problemOf(error: unknown): Problem {
@@ -240,19 +199,14 @@ export class Hub {
       this.#logger?.error({ err: error }, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
-    if (problem.problem === 'not-stored') {
-      this.#failure = problem.cause instanceof Error ? problem.cause.message : problem.message;
-      this.#logger?.error(this.#failure);
-    }
+    if (problem.problem === 'not-stored') this.#logger?.error(this.#failure);
     return problem;
   }
 }
 
-/** @throws {Problem} `method-not-allowed` */
-function allow(request: HubRequest, methods: readonly string[]): void {
-  if (methods.includes(request.method)) return;
+function notAllowed(method: string, methods: readonly string[]): Problem {
   const allowed = methods.join(', ');
-  throw new Problem('method-not-allowed', `${request.method} is not allowed here; allowed are ${allowed}`, {
+  return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
     headers: { Allow: allowed },
   });
 }

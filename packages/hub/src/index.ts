@@ -1,8 +1,13 @@
 export { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
-export { checkBinding, type AccessOptions, type AnonymousAccess, type Rights } from './access/access.ts';
+export { checkBinding, isLoopback } from './access/binding.ts';
+export { type AnonymousAccess, authenticateByKey, type KeyOptions } from './access/key.ts';
 export { HubError, type HubErrorCode } from './errors.ts';
-export type { Answer, HubRequest } from './http/request.ts';
-export { Hub, type HubOptions } from './hub.ts';
+export type { Face, FaceContext, MakeFace } from './faces/face.ts';
+export { health } from './faces/health.ts';
+export { page } from './faces/page.ts';
+export { topics } from './faces/topics/index.ts';
+export type { Exchange, HubRequest } from './http/request.ts';
+export { Problem, PROBLEMS, type ProblemName } from './http/problem.ts';
+export { type CloseOptions, Hub, type HubOptions } from './hub.ts';
 export type { HubLimits } from './limits.ts';
 export { createServer } from './node/server.ts';
-export { PROBLEMS, type ProblemName } from './http/problem.ts';

@@ -1,30 +1,32 @@
-import { statfs } from 'node:fs/promises';
 import {
   checkRetention,
-  prepareEvent,
+  Followers,
+  prepareBatch,
   ServerError,
-  Tails,
+  systemClock,
   TrimLedger,
   type AppendOptions,
   type AppendReceipt,
+  type Clock,
   type EventLog,
-  type LogEntry,
+  type LogFollower,
+  type LogFollowing,
   type LogPage,
   type LogRetention,
-  type LogTail,
   type NewEvent,
-  type Position,
+  type Place,
   type PreparedEvent,
   type ReadRequest,
   type Selection,
-  type TopicSummary,
+  type TopicDirectory,
+  type Trimmed,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
-import { earliestWithId, readEntries, seqBeforeLast } from './reader.ts';
-import { openStore, type HeadRecord, type LmdbStore } from './store.ts';
-import { expireKeys, trimOnce } from './trim.ts';
-import { LmdbWriter, type Group } from './writer.ts';
-import { MAX_TOPICS } from './record.ts';
+import { LmdbReader } from './reader.ts';
+import { LmdbStore, MAX_TOPICS } from './store.ts';
+import { LmdbTopics } from './topics.ts';
+import { LmdbTrimmer } from './trim.ts';
+import { LmdbWriter } from './writer.ts';
 
 export interface LmdbLogOptions {
   /** The folder of the data; made where it is missing. */
@@ -33,196 +35,139 @@ export interface LmdbLogOptions {
   readonly retention?: LogRetention;
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
-  /** Milliseconds since 1970. @default Date.now */
-  readonly now?: () => number;
+  /**
+   * Begins a new epoch. A folder that was copied or restored needs that once, because the original may have gone on with other events
+   * under the same numbers. Cursors of the earlier epochs hold up to where each ended.
+   * @default false
+   */
+  readonly beginEpoch?: boolean;
+  /** @default the system's */
+  readonly clock?: Clock;
 }
 
 /** PROTOCOL §11. */
 const DEFAULT_RETENTION: LogRetention = { maxAgeMs: 7 * 24 * 60 * 60 * 1000, maxBytes: 1024 ** 3 };
 
-interface Waiting extends Group {
-  readonly bytes: number;
-  readonly resolve: (receipt: AppendReceipt) => void;
-  readonly reject: (error: Error) => void;
-}
-
-// A commit holds about this much at most: bounds its memory and how long the first in it waits for the last.
-const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
-
-// Bytes of events that may wait for the disk: guards against publishers that are faster than it.
-const MAX_WAITING_BYTES = 256 * 1024 * 1024;
+const DEFAULT_TRIM_EVERY_MS = 10_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A log on disk. Appends that arrive while the disk is busy are committed together (group commit): each is answered when the commit that
  * holds it has been synced. What retention no longer keeps is removed in small transactions between the commits.
  */
 export class LmdbLog implements EventLog {
+  readonly trimmedIsExact = true;
+  readonly directory: TopicDirectory;
   readonly #store: LmdbStore;
+  readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
-  readonly #retention: LogRetention;
-  readonly #now: () => number;
-  readonly #tails = new Tails();
+  readonly #trimmer: LmdbTrimmer;
+  readonly #clock: Clock;
+  readonly #trimEveryMs: number;
+  readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
-  readonly #trimmer: NodeJS.Timeout;
-  readonly #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  #head: HeadRecord;
-  /** What is being written: one thing at a time, in order. */
-  #writing: Promise<void> = Promise.resolve();
-  #committing = false;
+  #timer: unknown;
   /** Reads wait while events are being removed, so that what is missing and what is told to be missing are the same. */
   #trimming: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(store: LmdbStore, options: LmdbLogOptions) {
+  private constructor(store: LmdbStore, options: LmdbLogOptions, retention: LogRetention, clock: Clock) {
+    const topics = new LmdbTopics(store, retention);
+    this.directory = topics;
     this.#store = store;
-    this.#retention = checkRetention(options.retention ?? DEFAULT_RETENTION);
-    this.#now = options.now ?? Date.now;
-    this.#head = (store.meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0 };
-    this.#writer = new LmdbWriter(store);
+    this.#clock = clock;
+    this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
+    this.#reader = new LmdbReader(store, topics);
+    this.#trimmer = new LmdbTrimmer(store, this.#reader, topics, this.#ledger, retention);
+    this.#writer = new LmdbWriter(store, topics, {
+      now: () => clock.time(),
+      onCommitted: (batch) => this.#followers.emit(batch),
+      afterCommit: async () => {
+        if (this.#trimmer.isOverfull(this.#writer.head)) await this.#trimSome().catch(() => false);
+      },
+    });
     const floor = store.meta.get('floor');
-    if (floor) this.#ledger.restoreFloor(floor as { all: number; public: number });
+    if (floor) this.#ledger.restoreFloor(floor as Trimmed);
     const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
     for (const { key, value } of trimmed) this.#ledger.restore(key, value);
-    this.#trimmer = setInterval(() => {
-      // A disk that fails is told to publishers; what could not be trimmed is tried again.
-      this.trim().catch(() => {});
-    }, options.trimEveryMs ?? 10_000);
-    this.#trimmer.unref();
+    this.#trimLater();
   }
 
   /**
    * Opens the log of a data folder.
-   * @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` @throws {ServerError} `ERR_INVALID_OPTION`
+   * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
-    if (typeof options.path !== 'string' || options.path === '') {
-      throw new LmdbError('ERR_INVALID_OPTION', 'The option path must name the data folder');
+    const retention = checkOptions(options);
+    const clock = options.clock ?? systemClock;
+    const store = new LmdbStore(options.path, clock.time(), options.beginEpoch === true);
+    try {
+      return new LmdbLog(store, options, retention, clock);
+    } catch (error) {
+      await store.close();
+      throw error;
     }
-    const store = openStore(options.path, (options.now ?? Date.now)());
-    return new LmdbLog(store, options);
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    if (events.length === 0) throw new ServerError('ERR_INVALID_EVENT', 'Cannot append a batch without an event');
-    const prepared = events.map((event) => prepareEvent(event, this.#store.epoch));
-    const bytes = prepared.reduce((sum, event) => sum + checkTopics(event).body.length, 0);
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      throw new ServerError('ERR_NOT_STORED', 'Cannot append: more events wait for the disk than it can take');
-    }
-    return new Promise<AppendReceipt>((resolve, reject) => {
-      this.#waiting.push({ events: prepared, key: options.key, bytes, resolve, reject });
-      this.#waitingBytes += bytes;
-      this.#commitSoon();
-    });
+    const batch = prepareBatch(events, options, this.#store.epochs);
+    batch.forEach(checkTopics);
+    return await this.#writer.append(batch, options.key);
   }
 
   async read(request: ReadRequest): Promise<LogPage> {
     while (this.#trimming) await this.#trimming;
-    const page = readEntries(this.#store, request);
+    const page = this.#reader.page(request, this.#writer.head.events);
     return { ...page, trimmedThrough: this.#ledger.through(request.selection) };
   }
 
-  tail(listener: (batch: readonly LogEntry[]) => void): LogTail {
-    return { after: this.#head.seq, stop: this.#tails.add(listener) };
+  async locate(id: string): Promise<Place> {
+    return this.#store.epochs.locate(id, this.#writer.head.seq, (named) => this.#reader.earliestWithId(named));
   }
 
-  head(): Position {
-    return { epoch: this.#store.epoch, seq: this.#head.seq };
+  async locateLast(selection: Selection, count: number): Promise<Place> {
+    const { seq, events } = this.#writer.head;
+    return { after: await this.#reader.beforeLast(selection, count, seq, events), head: seq };
   }
 
-  find(id: string): Promise<number | undefined> {
-    return Promise.resolve(earliestWithId(this.#store, id));
-  }
-
-  beforeLast(selection: Selection, count: number): Promise<number> {
-    return seqBeforeLast(this.#store, selection, count, this.#head.seq);
-  }
-
-  *topics(): Iterable<TopicSummary> {
-    for (const { key, value } of this.#store.topics.getRange()) yield { topic: key, ...value };
+  follow(follower: LogFollower): LogFollowing {
+    return this.#followers.add(follower, { epoch: this.#store.epochs.current, seq: this.#writer.head.seq });
   }
 
   async trim(): Promise<void> {
-    if (this.#closed) return;
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
-    while (!this.#closed && (await this.#inTurn(() => this.#trimSome())));
-    while (!this.#closed && (await this.#inTurn(() => expireKeys(this.#store, this.#now()))));
+    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome())));
+    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimmer.expireKeys(this.#clock.time()))));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#trimmer);
-    while (this.#committing) await this.#writing;
-    await this.#writing;
-    this.#tails.clear();
+    this.#clock.clearTimeout(this.#timer);
+    await this.#writer.finish();
+    this.#followers.clear();
     await this.#store.close();
   }
 
-  #commitSoon(): void {
-    if (this.#committing) return;
-    this.#committing = true;
-    void this.#inTurn(async () => {
-      await this.#commit(this.#takeGroup());
-      if (this.#overfull()) await this.#trimSome().catch(() => false);
-    }).finally(() => {
-      this.#committing = false;
-      if (this.#waiting.length > 0) this.#commitSoon();
-    });
+  #trimLater(): void {
+    if (this.#closed) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+      void this.trim()
+        .catch(() => {})
+        .then(() => this.#trimLater());
+    }, this.#trimEveryMs);
   }
 
-  /** Runs a write after those before it, whatever became of them. */
-  async #inTurn<T>(write: () => Promise<T>): Promise<T> {
-    const turn = this.#writing.then(write);
-    this.#writing = turn.then(
-      () => {},
-      () => {},
-    );
-    return await turn;
-  }
-
-  #takeGroup(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#waiting) {
-      if (count > 0 && bytes + waiting.bytes > MAX_COMMIT_BYTES) break;
-      bytes += waiting.bytes;
-      count += 1;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
-  }
-
-  async #commit(group: readonly Waiting[]): Promise<void> {
-    try {
-      const { head, entries, receipts } = await this.#writer.append(group, this.#head, this.#now());
-      this.#head = head;
-      if (entries.length > 0) this.#tails.emit(entries);
-      group.forEach((waiting, index) => {
-        const receipt = receipts[index];
-        if (receipt) waiting.resolve(receipt);
-      });
-    } catch (error) {
-      const failure = await this.#notStored(error);
-      for (const waiting of group) waiting.reject(failure);
-    }
-  }
-
-  #overfull(): boolean {
-    const { maxEvents = Infinity, maxBytes = Infinity } = this.#retention;
-    return this.#head.events > maxEvents || this.#head.bytes > maxBytes;
-  }
-
-  /** Removes a small number of events that retention no longer keeps. Says whether there were any. */
+  /** Removes a small number of events that retention no longer keeps. Says whether there may be more. */
   async #trimSome(): Promise<boolean> {
-    const step = trimOnce(this.#store, this.#ledger, this.#retention, this.#head, this.#now());
+    const step = this.#trimmer.next(this.#writer.head, this.#clock.time());
     if (!step) return false;
     this.#trimming = (async () => {
       try {
         await step.commit();
-        this.#head = step.head;
+        this.#writer.head = step.head;
         step.note();
       } finally {
         this.#trimming = undefined;
@@ -231,21 +176,30 @@ export class LmdbLog implements EventLog {
     await this.#trimming;
     return true;
   }
+}
 
-  async #notStored(cause: unknown): Promise<ServerError> {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    const free = await statfs(this.#store.path).then(
-      (disk) => `, ${disk.bavail * disk.bsize} bytes are free on its disk`,
-      () => '',
-    );
-    return new ServerError('ERR_NOT_STORED', `Cannot store events in ${this.#store.path}: ${found}${free}`, { cause });
+/** Checks the options at the door, and gives the retention. */
+function checkOptions({
+  path,
+  trimEveryMs = DEFAULT_TRIM_EVERY_MS,
+  retention = DEFAULT_RETENTION,
+}: LmdbLogOptions): LogRetention {
+  if (typeof path !== 'string' || path === '') throw refused('The option path must name the data folder');
+  if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
+    throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
+  }
+  try {
+    return checkRetention(retention);
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : String(error), error);
   }
 }
 
-function checkTopics(event: PreparedEvent): PreparedEvent {
-  if (event.topics.length <= MAX_TOPICS) return event;
-  throw new ServerError(
-    'ERR_INVALID_EVENT',
-    `An event has ${event.topics.length} topics; at most ${MAX_TOPICS} are allowed`,
-  );
+function refused(message: string, cause?: unknown): LmdbError {
+  return new LmdbError('ERR_INVALID_OPTION', message, { cause });
+}
+
+function checkTopics({ topics }: PreparedEvent): void {
+  if (topics.length <= MAX_TOPICS) return;
+  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }

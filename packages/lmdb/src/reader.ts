@@ -1,9 +1,11 @@
-import type { LogEntry, ReadRequest, Selection } from '@tidings/server/log';
-import type { LmdbStore } from './store.ts';
-import { decodeRecord, type KeptEntry } from './record.ts';
+import { mergeBySeq, Selector, type LogEntry, type ReadRequest, type Selection } from '@tidings/server/log';
+import type { KeptEntry, LmdbStore } from './store.ts';
+import type { LmdbTopics } from './topics.ts';
 
 // How many events a page may look at where it has to look at all: bounds how long one reader holds up the others.
 const MAX_SCANNED = 4096;
+
+type TopicKey = readonly [topic: string, seq: number];
 
 /** What a page holds, before it is known what is missing from it. */
 export interface ReadEntries {
@@ -11,119 +13,113 @@ export interface ReadEntries {
   readonly through: number;
 }
 
-/** Reads a page: by the index of the topics where they are named, else by going through all events. */
-export function readEntries(store: LmdbStore, request: ReadRequest): ReadEntries {
-  const { selection, after, through, maxBytes } = request;
-  const entries: LogEntry[] = [];
-  let bytes = 0;
-  let scanned = 0;
-  for (const entry of walk(store, selection, after, through)) {
-    scanned += 1;
-    if (selects(selection, entry)) {
-      entries.push(entry);
-      bytes += entry.frame.length;
-    }
-    if (bytes >= maxBytes || scanned === MAX_SCANNED) return { entries, through: entry.seq };
-  }
-  return { entries, through };
-}
+/** Reads a store: by the index of the topics where they are named, else by going through all events. */
+export class LmdbReader {
+  readonly #store: LmdbStore;
+  readonly #topics: LmdbTopics;
 
-/** The sequence number behind which the last `count` selected events follow. */
-export async function seqBeforeLast(
-  store: LmdbStore,
-  selection: Selection,
-  count: number,
-  head: number,
-): Promise<number> {
-  let before = head;
-  let found = 0;
-  for (let end = head; found < count && end > 0;) {
+  constructor(store: LmdbStore, topics: LmdbTopics) {
+    this.#store = store;
+    this.#topics = topics;
+  }
+
+  /** @param kept how many events the log keeps */
+  page({ selection, after, through, maxBytes }: ReadRequest, kept: number): ReadEntries {
+    const selector = Selector.of(selection);
+    const entries: LogEntry[] = [];
+    let bytes = 0;
     let scanned = 0;
-    let reached = 0;
-    for (const entry of walkBack(store, selection, end)) {
+    for (const entry of this.#rising(selector, after, through, kept)) {
       scanned += 1;
-      reached = entry.seq - 1;
-      if (selects(selection, entry)) {
-        found += 1;
-        before = reached;
+      if (selector.selects(entry)) {
+        entries.push(entry);
+        bytes += entry.frame.length;
       }
-      if (found === count || scanned === MAX_SCANNED) break;
+      if (bytes >= maxBytes || scanned === MAX_SCANNED) return { entries, through: entry.seq };
     }
-    end = scanned === 0 ? 0 : reached;
-    if (scanned === MAX_SCANNED) await new Promise((resolve) => setImmediate(resolve));
+    return { entries, through };
   }
-  return before;
-}
 
-export function earliestWithId(store: LmdbStore, id: string): number | undefined {
-  for (const key of store.byId.getKeys({ start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 })) return key[1];
-  return undefined;
-}
-
-/** The oldest kept events, of one topic or of all. */
-export function* oldest(store: LmdbStore, topic?: string): Iterable<KeptEntry> {
-  yield* topic === undefined
-    ? everything(store, 0, Number.MAX_SAFE_INTEGER - 1)
-    : ofTopics(store, [topic], 0, Number.MAX_SAFE_INTEGER - 1);
-}
-
-function walk(store: LmdbStore, selection: Selection, after: number, through: number): Iterable<KeptEntry> {
-  if (selection.test) return everything(store, after, through);
-  return ofTopics(store, selection.topics, after, through);
-}
-
-function* everything(store: LmdbStore, after: number, through: number): Iterable<KeptEntry> {
-  for (const { key, value } of store.events.getRange({ start: after + 1, end: through + 1 })) {
-    yield decodeRecord(value, key, store.epoch);
-  }
-}
-
-function* ofTopics(store: LmdbStore, topics: readonly string[], after: number, through: number): Iterable<KeptEntry> {
-  const sources = topics.map((topic) =>
-    store.byTopic.getKeys({ start: [topic, after + 1], end: [topic, through + 1] })[Symbol.iterator](),
-  );
-  for (const seq of merge(sources)) {
-    const record = store.events.get(seq);
-    if (record) yield decodeRecord(record, seq, store.epoch);
-  }
-}
-
-/** The sequence numbers of sorted keys in order, each once. */
-function* merge(sources: readonly Iterator<[string, number]>[]): Iterable<number> {
-  const fronts = sources.map((source) => ({ source, seq: nextSeq(source) }));
-  try {
-    for (;;) {
-      const seq = fronts.reduce((lowest, front) => Math.min(lowest, front.seq), Number.POSITIVE_INFINITY);
-      if (seq === Number.POSITIVE_INFINITY) return;
-      yield seq;
-      for (const front of fronts) if (front.seq === seq) front.seq = nextSeq(front.source);
+  /** The sequence number behind which the last `count` selected events follow. */
+  async beforeLast(selection: Selection, count: number, head: number, kept: number): Promise<number> {
+    const selector = Selector.of(selection);
+    let before = head;
+    let found = 0;
+    for (let end = head; found < count && end > 0;) {
+      let scanned = 0;
+      for (const entry of this.#falling(selector, end, kept)) {
+        scanned += 1;
+        end = entry.seq - 1;
+        if (selector.selects(entry)) {
+          found += 1;
+          before = end;
+        }
+        if (found === count || scanned === MAX_SCANNED) break;
+      }
+      if (found === count || scanned < MAX_SCANNED) break;
+      await new Promise((resolve) => setImmediate(resolve));
     }
-  } finally {
-    // Lets LMDB have its cursors back where the reader stopped early.
-    for (const { source } of fronts) source.return?.();
+    return before;
   }
-}
 
-function nextSeq(source: Iterator<[string, number]>): number {
-  const next = source.next();
-  return next.done ? Number.POSITIVE_INFINITY : next.value[1];
-}
+  earliestWithId(id: string): number | undefined {
+    const range = { start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 };
+    for (const [, seq] of this.#store.byId.getKeys(range)) return seq;
+    return undefined;
+  }
 
-function* walkBack(store: LmdbStore, selection: Selection, through: number): Iterable<KeptEntry> {
-  const [topic, another] = selection.topics;
-  if (!selection.test && topic !== undefined && another === undefined) {
-    for (const [, seq] of store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
-      const record = store.events.get(seq);
-      if (record) yield decodeRecord(record, seq, store.epoch);
+  /** The oldest events behind a sequence number. */
+  *oldest(after = 0): Iterable<KeptEntry> {
+    for (const { key, value } of this.#store.events.getRange({ start: after + 1 }))
+      yield this.#store.decode(value, key);
+  }
+
+  /** The oldest events of a topic. */
+  oldestOf(topic: string): Iterable<KeptEntry> {
+    return this.#records(this.#keysOf([topic], 1, Number.MAX_SAFE_INTEGER));
+  }
+
+  #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {
+    if (!this.#isIndexShorter(selector, kept)) return this.#all({ start: after + 1, end: through + 1 });
+    return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
+  }
+
+  #falling(selector: Selector, through: number, kept: number): Iterable<KeptEntry> {
+    if (!this.#isIndexShorter(selector, kept)) return this.#all({ start: through, end: 0, reverse: true });
+    const sources = [...selector.topics.exact].map((topic) =>
+      this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
+    );
+    return this.#records(mergeBySeq(sources, seqOf, 'falling'));
+  }
+
+  /** Whether the index of the topics leads to less than half of the log. To look each of more up costs more than to pass over the others. */
+  #isIndexShorter({ topics }: Selector, kept: number): boolean {
+    if (!topics.isExact) return false;
+    let events = 0;
+    for (const topic of topics.exact) events += this.#topics.of(topic)?.events ?? 0;
+    return events * 2 < kept || events === 0;
+  }
+
+  *#all(range: { start: number; end: number; reverse?: boolean }): Iterable<KeptEntry> {
+    for (const { key, value } of this.#store.events.getRange(range)) yield this.#store.decode(value, key);
+  }
+
+  *#records(keys: Iterable<TopicKey>): Iterable<KeptEntry> {
+    for (const [, seq] of keys) {
+      const record = this.#store.events.get(seq);
+      if (record) yield this.#store.decode(record, seq);
     }
-    return;
   }
-  for (const { key, value } of store.events.getRange({ start: through, end: 0, reverse: true })) {
-    yield decodeRecord(value, key, store.epoch);
+
+  /** The keys of topics from one sequence number to before another, each number once. */
+  #keysOf(topics: Iterable<string>, start: number, end: number): Iterable<TopicKey> {
+    const sources = [...topics].map((topic) =>
+      this.#store.byTopic.getKeys({ start: [topic, start], end: [topic, end] }),
+    );
+    return mergeBySeq(sources, seqOf, 'rising');
   }
 }
 
-function selects(selection: Selection, entry: KeptEntry): boolean {
-  if (entry.private && !selection.private) return false;
-  return entry.topics.some((topic) => selection.topics.includes(topic) || selection.test?.(topic) === true);
+function seqOf([, seq]: TopicKey): number {
+  return seq;
 }

@@ -1,110 +1,172 @@
-import { exceeds, KEY_LIFETIME_MS, type LogRetention, type Retention, type TrimLedger } from '@tidings/server/log';
-import { commit } from './batch.ts';
-import { oldest } from './reader.ts';
-import type { HeadRecord, LmdbStore, TopicRecord } from './store.ts';
-import type { KeptEntry } from './record.ts';
+import {
+  exceeds,
+  KEY_LIFETIME_MS,
+  type LogRetention,
+  type Retention,
+  type TopicRetention,
+  type TrimLedger,
+} from '@tidings/server/log';
+import type { LmdbReader } from './reader.ts';
+import type { HeadRecord, KeptEntry, LmdbStore } from './store.ts';
+import type { LmdbTopics } from './topics.ts';
 
-// Events that one transaction removes: small, so that a publisher never waits long for its commit.
+// Events that one transaction removes, and that one step looks at: small, so that a publisher never waits long for its commit.
 const MAX_REMOVED = 1000;
+const MAX_SCANNED = 4096;
 
 /** One small step of trimming, ready to be committed. */
 export interface TrimStep {
   readonly head: HeadRecord;
   commit(): Promise<void>;
-  /** Notes in the ledger what has been removed, once it is committed. */
+  /** Notes in memory what has been removed, once it is committed. */
   note(): void;
 }
 
-/** The next step of trimming, or undefined where retention keeps everything there is. */
-export function trimOnce(
-  store: LmdbStore,
-  ledger: TrimLedger,
-  retention: LogRetention,
-  head: HeadRecord,
-  now: number,
-): TrimStep | undefined {
-  const doomed = exceeding(oldest(store), retention, head, now);
-  if (doomed.length === 0) doomed.push(...exceedingTopic(store, retention, now));
-  if (doomed.length === 0) return undefined;
+/** Finds what retention no longer keeps, step by step. It never goes through all topics. */
+export class LmdbTrimmer {
+  readonly #store: LmdbStore;
+  readonly #reader: LmdbReader;
+  readonly #topics: LmdbTopics;
+  readonly #ledger: TrimLedger;
+  readonly #retention: LogRetention;
+  // For each rule that bounds the age of topics, up to where all that was too old for it has been removed.
+  readonly #aged: Map<TopicRetention, number>;
 
-  const bytes = doomed.reduce((sum, entry) => sum + entry.frame.length, 0);
-  const next: HeadRecord = { seq: head.seq, events: head.events - doomed.length, bytes: head.bytes - bytes };
-  const plan = ledger.plan(doomed);
-  return {
-    head: next,
-    async commit() {
-      await commit(store, (track) => {
-        for (const entry of doomed) {
-          track(store.events.remove(entry.seq));
-          for (const topic of entry.topics) track(store.byTopic.remove([topic, entry.seq]));
-          if (entry.named) track(store.byId.remove([entry.id, entry.seq]));
-        }
-        for (const [topic, record] of topicsWithout(store, doomed)) {
-          track(record.events === 0 ? store.topics.remove(topic) : store.topics.put(topic, record));
-        }
-        for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
-        for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
-        if (plan.forgotten.length > 0) track(store.meta.put('floor', plan.floor));
-        track(store.meta.put('head', next));
-      });
-    },
-    note() {
-      ledger.apply(plan);
-    },
-  };
-}
+  constructor(store: LmdbStore, reader: LmdbReader, topics: LmdbTopics, ledger: TrimLedger, retention: LogRetention) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#topics = topics;
+    this.#ledger = ledger;
+    this.#retention = retention;
+    const aged = (retention.perTopic ?? []).filter(({ maxAgeMs }) => maxAgeMs !== undefined);
+    this.#aged = new Map(aged.map((bounds) => [bounds, 0]));
+  }
 
-/** Forgets a small number of keys of appends that are too old to be repeated. Says whether there were any. */
-export async function expireKeys(store: LmdbStore, now: number): Promise<boolean> {
-  const end: [number, string] = [now - KEY_LIFETIME_MS, ''];
-  const expired = [...store.keysByTime.getKeys({ start: [0, ''], end, limit: MAX_REMOVED })];
-  if (expired.length === 0) return false;
-  await commit(store, (track) => {
-    for (const [time, key] of expired) {
-      track(store.keysByTime.remove([time, key]));
-      // The key may have been used again since.
-      if (store.keys.get(key)?.time === time) track(store.keys.remove(key));
+  /** Whether there are more events or bytes than retention keeps. */
+  isOverfull({ events, bytes }: HeadRecord): boolean {
+    const { maxEvents = Infinity, maxBytes = Infinity } = this.#retention;
+    return events > maxEvents || bytes > maxBytes || this.#topics.overfull.size > 0;
+  }
+
+  /** The next step, or undefined where retention keeps everything there is. */
+  next(head: HeadRecord, now: number): TrimStep | undefined {
+    const removed = new Map<number, KeptEntry>();
+    for (const entry of exceeding(this.#reader.oldest(), this.#retention, head, now)) removed.set(entry.seq, entry);
+    if (removed.size === 0) this.#findInTopics(removed);
+    const aged = removed.size === 0 ? this.#findAged(removed, now) : undefined;
+    return removed.size === 0 && !aged ? undefined : this.#step(removed, aged, head);
+  }
+
+  /** Forgets a small number of keys of appends that are too old to be repeated. Says whether there were any. */
+  async expireKeys(now: number): Promise<boolean> {
+    const { keys, keysByTime } = this.#store;
+    const end: [number, string] = [now - KEY_LIFETIME_MS, ''];
+    const expired = [...keysByTime.getKeys({ start: [0, ''], end, limit: MAX_REMOVED })];
+    if (expired.length === 0) return false;
+    await this.#store.commit((track) => {
+      for (const [time, key] of expired) {
+        track(keysByTime.remove([time, key]));
+        // The key may have been used again since.
+        if (keys.get(key)?.time === time) track(keys.remove(key));
+      }
+    });
+    return true;
+  }
+
+  #step(
+    removed: ReadonlyMap<number, KeptEntry>,
+    aged: ReadonlyMap<TopicRetention, number> | undefined,
+    head: HeadRecord,
+  ): TrimStep {
+    const store = this.#store;
+    const entries = [...removed.values()];
+    const bytes = entries.reduce((sum, entry) => sum + entry.frame.length, 0);
+    const next: HeadRecord = { seq: head.seq, events: head.events - entries.length, bytes: head.bytes - bytes };
+    const plan = this.#ledger.plan(entries);
+    const topics = this.#topics.without(removed);
+    return {
+      head: next,
+      commit: async () => {
+        if (entries.length === 0) return;
+        await store.commit((track) => {
+          for (const entry of entries) {
+            track(store.events.remove(entry.seq));
+            for (const topic of entry.topics) track(store.byTopic.remove([topic, entry.seq]));
+            if (entry.named) track(store.byId.remove([entry.id, entry.seq]));
+          }
+          this.#topics.write(topics, track);
+          for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
+          for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
+          if (plan.forgotten.length > 0) track(store.meta.put('floor', plan.floor));
+          track(store.meta.put('head', next));
+        });
+      },
+      note: () => {
+        for (const [bounds, reached] of aged ?? []) this.#aged.set(bounds, reached);
+        this.#ledger.apply(plan);
+        this.#topics.removed(topics);
+      },
+    };
+  }
+
+  /** Finds what is too much for the topics that have more than their own bounds allow. */
+  #findInTopics(removed: Map<number, KeptEntry>): void {
+    for (const topic of this.#topics.overfull) {
+      const bounds = this.#topics.bounds.of(topic);
+      const kept = this.#topics.of(topic);
+      if (!bounds || !kept) continue;
+      // An event of several topics may be among those already found.
+      const rest = { events: kept.events, bytes: kept.bytes };
+      for (const entry of removed.values()) {
+        if (!entry.topics.includes(topic)) continue;
+        rest.events -= 1;
+        rest.bytes -= entry.frame.length;
+      }
+      for (const entry of this.#reader.oldestOf(topic)) {
+        if (removed.has(entry.seq)) continue;
+        if (!exceeds({ ...rest, oldest: Infinity }, bounds, 0)) break;
+        removed.set(entry.seq, entry);
+        if (removed.size === MAX_REMOVED) return;
+        rest.events -= 1;
+        rest.bytes -= entry.frame.length;
+      }
     }
-  });
-  return true;
+  }
+
+  /**
+   * Finds what is too old for its topic, in the order of the log.
+   * @returns up to where it has looked for each rule, or undefined where nothing too old is left to be looked at
+   */
+  #findAged(removed: Map<number, KeptEntry>, now: number): ReadonlyMap<TopicRetention, number> | undefined {
+    const aged = new Map<TopicRetention, number>();
+    let scanned = 0;
+    for (const [bounds, reached] of this.#aged) {
+      const { maxAgeMs = Infinity } = bounds;
+      for (const entry of this.#reader.oldest(reached)) {
+        if (scanned === MAX_SCANNED || removed.size === MAX_REMOVED || now - entry.time <= maxAgeMs) break;
+        scanned += 1;
+        if (entry.topics.some((topic) => this.#topics.bounds.of(topic) === bounds)) removed.set(entry.seq, entry);
+        aged.set(bounds, entry.seq);
+      }
+    }
+    return scanned === 0 ? undefined : aged;
+  }
 }
 
 /** The events, oldest first, that have to go until the bounds hold. */
-function exceeding(
+function* exceeding(
   events: Iterable<KeptEntry>,
   bounds: Retention,
   kept: { events: number; bytes: number },
   now: number,
-): KeptEntry[] {
-  const doomed: KeptEntry[] = [];
+): Iterable<KeptEntry> {
   const rest = { events: kept.events, bytes: kept.bytes };
+  let count = 0;
   for (const entry of events) {
-    if (doomed.length === MAX_REMOVED || !exceeds({ ...rest, oldest: entry.time }, bounds, now)) break;
-    doomed.push(entry);
+    if (count === MAX_REMOVED || !exceeds({ ...rest, oldest: entry.time }, bounds, now)) return;
+    yield entry;
+    count += 1;
     rest.events -= 1;
     rest.bytes -= entry.frame.length;
   }
-  return doomed;
-}
-
-function exceedingTopic(store: LmdbStore, retention: LogRetention, now: number): KeptEntry[] {
-  if (!retention.perTopic) return [];
-  for (const { key: topic, value: record } of store.topics.getRange()) {
-    const bounds = retention.perTopic.find((rule) => rule.matches(topic));
-    const doomed = bounds ? exceeding(oldest(store, topic), bounds, record, now) : [];
-    if (doomed.length > 0) return doomed;
-  }
-  return [];
-}
-
-function topicsWithout(store: LmdbStore, doomed: readonly KeptEntry[]): Map<string, TopicRecord> {
-  const changed = new Map<string, TopicRecord>();
-  for (const entry of doomed) {
-    for (const topic of entry.topics) {
-      const before = changed.get(topic) ?? store.topics.get(topic);
-      if (!before) continue;
-      changed.set(topic, { ...before, events: before.events - 1, bytes: before.bytes - entry.frame.length });
-    }
-  }
-  return changed;
 }

@@ -1,100 +1,193 @@
+import { statfs } from 'node:fs/promises';
 import {
   KEY_LIFETIME_MS,
   placeEvent,
+  ServerError,
   type AppendReceipt,
   type LogEntry,
   type PreparedEvent,
 } from '@tidings/server/log';
-import { commit } from './batch.ts';
-import type { HeadRecord, LmdbStore, TopicRecord } from './store.ts';
-import { encodeRecord } from './record.ts';
+import { encodeRecord, type HeadRecord, type LmdbStore } from './store.ts';
+import type { LmdbTopics } from './topics.ts';
 
 /** A batch that waits to be stored. */
-export interface Group {
+interface Waiting {
   readonly events: readonly PreparedEvent[];
   readonly key: string | undefined;
+  readonly bytes: number;
+  readonly resolve: (receipt: AppendReceipt) => void;
+  readonly reject: (error: Error) => void;
 }
 
-export interface Appended {
-  readonly head: HeadRecord;
-  /** In the order of the log. */
-  readonly entries: readonly LogEntry[];
-  /** One for each batch. */
-  readonly receipts: readonly AppendReceipt[];
+export interface WriterHooks {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Is given every batch that has been committed. */
+  readonly onCommitted: (batch: readonly LogEntry[]) => void;
+  /** Runs after each commit, before the next one. May not reject. */
+  readonly afterCommit: () => Promise<void>;
 }
+
+// A commit holds about this much at most: bounds its memory and how long the first in it waits for the last.
+const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
+
+// Bytes of events that may wait for the disk: guards against publishers that are faster than it.
+const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Stores batches. The only place that writes events. */
+/**
+ * Stores batches, in the order in which they come. Those that come while the disk is busy are committed together (group commit), and each is
+ * answered when the commit that holds it has been synced. One thing is written at a time.
+ */
 export class LmdbWriter {
+  /** As of the last commit. */
+  head: HeadRecord;
   readonly #store: LmdbStore;
+  readonly #topics: LmdbTopics;
+  readonly #hooks: WriterHooks;
+  readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #committing = false;
 
-  constructor(store: LmdbStore) {
+  constructor(store: LmdbStore, topics: LmdbTopics, hooks: WriterHooks) {
+    this.head = store.head;
     this.#store = store;
+    this.#topics = topics;
+    this.#hooks = hooks;
   }
 
-  /** Stores several batches in one commit, behind the head; all of them or, where it rejects, none. */
-  async append(batches: readonly Group[], head: HeadRecord, now: number): Promise<Appended> {
+  /** Resolves when the batch is on disk. */
+  append(events: readonly PreparedEvent[], key: string | undefined): Promise<AppendReceipt> {
+    const bytes = events.reduce((sum, event) => sum + event.body.length, 0);
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      const message = 'Cannot append: more events wait for the disk than it can take';
+      return Promise.reject(new ServerError('ERR_NOT_STORED', message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ events, key, bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#commitSoon();
+    });
+  }
+
+  /** Runs a write after those before it, whatever became of them. */
+  async inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const turn = this.#writing.then(write);
+    this.#writing = turn.then(
+      () => {},
+      () => {},
+    );
+    return await turn;
+  }
+
+  /** Resolves when everything that was appended is written. */
+  async finish(): Promise<void> {
+    while (this.#committing) await this.#writing;
+    await this.#writing;
+  }
+
+  #commitSoon(): void {
+    if (this.#committing) return;
+    this.#committing = true;
+    void this.inTurn(async () => {
+      await this.#commitGroup(this.#takeGroup());
+      await this.#hooks.afterCommit();
+    }).finally(() => {
+      this.#committing = false;
+      if (this.#waiting.length > 0) this.#commitSoon();
+    });
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      if (count > 0 && bytes + waiting.bytes > MAX_COMMIT_BYTES) break;
+      bytes += waiting.bytes;
+      count += 1;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+    try {
+      const receipts = await this.#commit(group);
+      group.forEach((waiting, index) => {
+        const receipt = receipts[index];
+        if (receipt) waiting.resolve(receipt);
+      });
+    } catch (error) {
+      const failure = await this.#notStored(error);
+      for (const waiting of group) waiting.reject(failure);
+    }
+  }
+
+  /** Stores several batches in one commit, behind the head; all of them or, where it rejects, none. Gives a receipt for each. */
+  async #commit(group: readonly Waiting[]): Promise<readonly AppendReceipt[]> {
     const store = this.#store;
+    const now = this.#hooks.now();
     const entries: LogEntry[] = [];
     const receipts: AppendReceipt[] = [];
     const named = new Set<number>();
     const keys = new Map<string, AppendReceipt>();
-    let { seq, bytes } = head;
-    for (const { events, key } of batches) {
+    let { seq, bytes } = this.head;
+    for (const { events, key } of group) {
       const repeated = key === undefined ? undefined : (keys.get(key) ?? this.#receiptOf(key, now));
       if (repeated) {
-        receipts.push(repeated);
+        receipts.push({ ...repeated, repeated: true });
         continue;
       }
-      let receipt: AppendReceipt = { seq, id: '' };
+      let id = '';
       for (const event of events) {
         seq += 1;
-        const entry = placeEvent(event, store.epoch, seq, now);
+        const entry = placeEvent(event, store.epochs.current, seq, now);
         if (event.id !== undefined) named.add(seq);
         entries.push(entry);
         bytes += entry.frame.length;
-        receipt = { seq, id: entry.id };
+        ({ id } = entry);
       }
+      const receipt = { seq, id, repeated: false };
       receipts.push(receipt);
       if (key !== undefined) keys.set(key, receipt);
     }
-    const next = { seq, events: head.events + entries.length, bytes };
-    if (entries.length === 0) return { head, entries, receipts };
+    if (entries.length === 0) return receipts;
 
-    await commit(store, (track) => {
+    const head = { seq, events: this.head.events + entries.length, bytes };
+    const topics = this.#topics.with(entries);
+    await store.commit((track) => {
       for (const entry of entries) {
         track(store.events.put(entry.seq, encodeRecord(entry, named.has(entry.seq))));
         for (const topic of entry.topics) track(store.byTopic.put([topic, entry.seq], NOTHING));
         if (named.has(entry.seq)) track(store.byId.put([entry.id, entry.seq], NOTHING));
       }
-      for (const [topic, record] of this.#topicsWith(entries)) track(store.topics.put(topic, record));
-      for (const [key, receipt] of keys) {
-        track(store.keys.put(key, { ...receipt, time: now }));
+      this.#topics.write(topics, track);
+      for (const [key, { seq: last, id }] of keys) {
+        track(store.keys.put(key, { seq: last, id, time: now }));
         track(store.keysByTime.put([now, key], NOTHING));
       }
-      track(store.meta.put('head', next));
+      track(store.meta.put('head', head));
     });
-    return { head: next, entries, receipts };
+    this.head = head;
+    this.#topics.added(topics);
+    this.#hooks.onCommitted(entries);
+    return receipts;
   }
 
-  #topicsWith(entries: readonly LogEntry[]): Map<string, TopicRecord> {
-    const changed = new Map<string, TopicRecord>();
-    for (const entry of entries) {
-      for (const topic of entry.topics) {
-        const before = changed.get(topic) ?? this.#store.topics.get(topic);
-        changed.set(topic, {
-          events: (before?.events ?? 0) + 1,
-          bytes: (before?.bytes ?? 0) + entry.frame.length,
-          last: entry.time,
-        });
-      }
-    }
-    return changed;
-  }
-
-  #receiptOf(key: string, now: number): AppendReceipt | undefined {
+  #receiptOf(key: string, now: number): Omit<AppendReceipt, 'repeated'> | undefined {
     const known = this.#store.keys.get(key);
     return known && now - known.time <= KEY_LIFETIME_MS ? { seq: known.seq, id: known.id } : undefined;
+  }
+
+  async #notStored(cause: unknown): Promise<ServerError> {
+    const { path } = this.#store;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const free = await statfs(path).then(
+      (disk) => `, ${disk.bavail * disk.bsize} bytes are free on its disk`,
+      () => '',
+    );
+    return new ServerError('ERR_NOT_STORED', `Cannot store events in ${path}: ${found}${free}`, { cause });
   }
 }

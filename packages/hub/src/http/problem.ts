@@ -1,4 +1,5 @@
 import { ServerError } from '@tidings/server';
+import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
@@ -7,6 +8,7 @@ export const PROBLEMS = {
   'invalid-event': { status: 400, title: 'The event cannot be published' },
   'too-many-matchers': { status: 400, title: 'Too many matchers' },
   unauthorized: { status: 401, title: 'The key is missing or wrong' },
+  forbidden: { status: 403, title: 'The rights do not cover this' },
   'origin-not-allowed': { status: 403, title: 'The origin is not on the allowlist' },
   'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
   'not-found': { status: 404, title: 'There is nothing here' },
@@ -16,8 +18,15 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'The hub has a defect' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
   draining: { status: 503, title: 'The hub is shutting down' },
+  unsupported: { status: 501, title: 'The log of this hub cannot do this' },
   'not-stored': { status: 507, title: 'The event could not be stored' },
 } as const;
+
+/**
+ * What the `type` of an error document begins with: a reference into PROTOCOL.md, relative to the document's own URL, which names the error
+ * without a domain (RFC 9457, 3.1.1).
+ */
+export const PROBLEM_TYPES = '/PROTOCOL.md#';
 
 export type ProblemName = keyof typeof PROBLEMS;
 
@@ -48,7 +57,7 @@ export class Problem extends Error {
   /** The document (RFC 9457). */
   toJSON(): Record<string, unknown> {
     const { status, title } = PROBLEMS[this.problem];
-    return { type: `https://tidings.dev/problems/${this.problem}`, title, status, detail: this.message, ...this.extra };
+    return { type: `${PROBLEM_TYPES}${this.problem}`, title, status, detail: this.message, ...this.extra };
   }
 }
 
@@ -65,8 +74,35 @@ export function problemOf(error: unknown): Problem | undefined {
       return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
         cause: error,
       });
+    case 'ERR_INVALID_PARAMETER':
+    case 'ERR_INVALID_PATTERN':
+      return new Problem('invalid-parameter', error.message, { cause: error });
     case 'ERR_INVALID_OPTION':
+    case 'ERR_INVALID_RIGHTS':
     case 'ERR_BACKLOG_EXCEEDED':
       return undefined;
+  }
+}
+
+type Refused = Extract<Admission, { readonly refused: unknown }>['refused'];
+
+/** The problem that a listener is answered that was not let in. */
+export function problemOfRefusal(reason: Refused): Problem {
+  const headers = { 'Retry-After': '5' };
+  switch (reason) {
+    case 'full':
+      return new Problem('too-many-listeners', 'This hub has as many listeners as it may have', { headers });
+    case 'full-for-key':
+      return new Problem(
+        'too-many-listeners-of-address',
+        'There are as many listeners from this address as there may be',
+        {
+          headers,
+        },
+      );
+    case 'forbidden':
+      return new Problem('forbidden', 'The rights of this request do not cover what it asks for');
+    case 'complete':
+      throw new Error('A listener was refused because its stream is complete, but topics have no end');
   }
 }

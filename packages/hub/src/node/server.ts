@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createServer as createStreamServer, startResponse } from '@tidings/server/node';
-import type { HubRequest } from '../http/request.ts';
+import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
 import type { Hub } from '../hub.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not.
@@ -16,19 +15,21 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
   // A client that breaks off its upload is no error of ours.
   request.on('error', () => {});
   const url = urlOf(request);
-  if (!url) {
+  if (url === undefined) {
     response
       .writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
       .end('The request has no valid URL\n');
     return;
   }
-  const { status, headers, body, start } = await hub.handle(fromMessage(request, url));
+  const { status, headers, body, start, abandon } = await hub.handle({ ...nodeHead(request), url, body: request });
+  if (response.destroyed) {
+    abandon?.();
+    return;
+  }
   if (start) {
-    // Also where the client has left meanwhile: what was counted for it ends with its stream.
     start(startResponse(response, status, headers));
     return;
   }
-  if (response.destroyed) return;
   // What is left of a refused body is not read to its end.
   const close = request.complete || request.method === 'GET' ? {} : { Connection: 'close' };
   const length = { 'Content-Length': Buffer.byteLength(body ?? '') };
@@ -36,25 +37,13 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-function fromMessage(request: IncomingMessage, url: URL): HubRequest {
-  return {
-    method: request.method ?? 'GET',
-    url,
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
-    body: request,
-    address: request.socket.remoteAddress,
-  };
-}
-
-function urlOf(request: IncomingMessage): URL | undefined {
+/** The absolute URL of a request, undefined where it has no valid one. */
+function urlOf(request: IncomingMessage): string | undefined {
   // HTTP/1.0 may leave the host out; then it is asked by the address it was reached at.
   const own = request.socket.address() as Partial<AddressInfo>;
   const address = own.family === 'IPv6' ? `[${own.address ?? '::1'}]` : (own.address ?? '127.0.0.1');
   const base = `http://${request.headers.host ?? `${address}:${own.port ?? 80}`}`;
   // A path that begins with two slashes is a path here, never a host.
   const target = `${base}${request.url ?? '/'}`;
-  return request.url?.startsWith('/') && URL.canParse(target) ? new URL(target) : undefined;
+  return request.url?.startsWith('/') && URL.canParse(target) ? target : undefined;
 }

@@ -165,8 +165,9 @@ export interface EventLog {
   /** Finishes the appends under way and lets go of everything. Later appends are refused. Idempotent. */
   close(): Promise<void>;
   /**
-   * Whether `trimmedThrough` is always the sequence number of an event that was selected. Where it is not, it may be higher, never lower, so that
-   * a gap may be told where nothing that was selected is missing.
+   * Whether `trimmedThrough` is exact for every set of topics: it is the sequence number of an event that was selected. It may be higher,
+   * never lower, where types are selected, for private events of several topics, and, where this is false, everywhere: then a gap may
+   * be told where nothing that was selected is missing.
    */
   readonly trimmedIsExact: boolean;
   /** The topics there are. */

@@ -1,11 +1,14 @@
 import { encodeEvent, type EventFields } from '@tidings/wire';
 import { ServerError } from '../errors.ts';
 import type { Epochs } from './epochs.ts';
-import type { LogEntry, NewEvent } from './event-log.ts';
+import type { AppendOptions, LogEntry, NewEvent } from './event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from './position.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;
+
+/** The longest key of an append, in bytes of UTF-8. */
+const MAX_KEY_BYTES = 1536;
 
 const encoder = new TextEncoder();
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
@@ -22,11 +25,20 @@ export interface PreparedEvent {
 }
 
 /**
- * Checks and encodes an event as it comes in, so that a bad one is refused to its own publisher and nothing can fail
- * when the batch is written.
+ * Checks and encodes a batch as it comes in, so that a bad one is refused to its own publisher and nothing can fail when it is written.
  * @throws {ServerError} `ERR_INVALID_EVENT`
  */
-export function prepareEvent(event: NewEvent, epochs: Epochs): PreparedEvent {
+export function prepareBatch(
+  events: readonly NewEvent[],
+  { key }: AppendOptions,
+  epochs: Epochs,
+): readonly PreparedEvent[] {
+  if (events.length === 0) throw invalid('Cannot append a batch without an event');
+  if (key !== undefined) checkKey(key);
+  return events.map((event) => prepareEvent(event, epochs));
+}
+
+function prepareEvent(event: NewEvent, epochs: Epochs): PreparedEvent {
   if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
@@ -62,6 +74,12 @@ export function placeEvent(event: PreparedEvent, epoch: string, seq: number, tim
   frame.set(line);
   frame.set(event.body, line.length);
   return { seq, id, topics: event.topics, time, private: event.private, frame };
+}
+
+function checkKey(key: string): void {
+  const bytes = typeof key === 'string' ? encoder.encode(key).length : 0;
+  if (bytes >= 1 && bytes <= MAX_KEY_BYTES) return;
+  throw invalid(`The key of an append is ${bytes} bytes long; 1 to ${MAX_KEY_BYTES} are allowed`);
 }
 
 function checkId(id: string, epochs: Epochs): void {

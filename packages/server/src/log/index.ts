@@ -19,7 +19,7 @@ export type {
   TopicSummary,
 } from './event-log.ts';
 export { Followers } from './followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareEvent, type PreparedEvent } from './frame.ts';
+export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './frame.ts';
 export { mergeBySeq } from './merge.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';

@@ -1,4 +1,4 @@
-import { EventStreamDecoder } from '@tidings/wire';
+import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from './event-log.ts';
 import { compilePattern, type TopicPattern } from './pattern.ts';
 
@@ -76,19 +76,8 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
-    return this.#types === undefined || this.#types.has(typeOf(entry.frame));
+    return this.#types === undefined || this.#types.has(decodeEvent(entry.frame)?.event ?? 'message');
   }
 }
 
 const compiled = new WeakMap<Selection, Selector>();
-
-function typeOf(frame: Uint8Array): string {
-  let found = '';
-  new EventStreamDecoder({
-    maxEventBytes: frame.length + 1,
-    onEvent: ({ type }) => {
-      found = type;
-    },
-  }).write(frame);
-  return found;
-}

@@ -1,56 +1,105 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { checkParameters, codedStream, pump, type Answer, type EventStreamHandle } from '@tidings/server/live';
+import { formatCursor, type TopicDirectory } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
-import type { FanOut } from '@tidings/server/live';
-import { formatCursor, type EventLog } from '@tidings/server/log';
+import { requireRight } from '../../access/require.ts';
+import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
+import { Problem } from '../../http/problem.ts';
+import type { Exchange } from '../../http/request.ts';
+import type { FaceContext } from '../face.ts';
+import { MATCHERS } from './matchers.ts';
 
 const MAX_TOPICS = 1000;
 
-// The list is made at most so often, however many ask for it.
+// A document for streams is made at most twice in this time, however many there are.
 const REFRESH_MS = 1000;
 
 /** What topics there are, as a document and as a stream of them (PROTOCOL §7). */
-export class TopicList {
-  readonly #log: EventLog;
-  readonly #fanOut: FanOut;
-  #document = '';
-  #madeAt = Number.NEGATIVE_INFINITY;
+export class TopicDocuments {
+  readonly #context: FaceContext;
+  #document: Promise<string> | undefined;
+  /** When the document was made, by the clock's `now`. */
+  #madeAt = 0;
 
-  constructor(log: EventLog, fanOut: FanOut) {
-    this.#log = log;
-    this.#fanOut = fanOut;
+  constructor(context: FaceContext) {
+    this.#context = context;
   }
 
-  /** The document as it is now. */
-  make(): string {
-    const all = [...this.#log.topics()].toSorted((a, b) => b.last - a.last);
-    const topics = all.slice(0, MAX_TOPICS).map(({ topic, events, bytes, last }) => ({
-      topic,
-      events,
-      bytes,
-      listeners: this.#fanOut.listenersOf(topic),
-      last: new Date(last).toISOString(),
-    }));
-    const head = this.#log.head();
-    return JSON.stringify({ topics, total: all.length, cursor: formatCursor(head), epoch: head.epoch });
+  /** @throws {Problem} @throws {ServerError} */
+  async answer(exchange: Exchange): Promise<Answer> {
+    const { request, url, rights } = exchange;
+    requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase(url) }]);
+    checkParameters(url.searchParams, MATCHERS);
+    const directory = this.#directory();
+    if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
+      return jsonAnswer(200, await this.#make(directory));
+    }
+    const { logger, audience, keepAliveMs, closing } = this.#context;
+    const { headers, coding } = this.#context.streamHead(exchange);
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
+      this.#stream(directory, AbortSignal.any([signal, closing]));
+    const admission = audience.reserve(request, rights, (sink) =>
+      // A stream that fails is broken off, and its page comes back.
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+    );
+    return streamAnswer(headers, admission);
+  }
+
+  #directory(): TopicDirectory {
+    const { directory } = this.#context.log;
+    if (directory) return directory;
+    throw new Problem('unsupported', 'The log of this hub cannot list its topics');
   }
 
   /** One document at once, then one whenever it has changed. */
-  async *stream(signal: AbortSignal): AsyncIterable<EventFields> {
+  async *#stream(directory: TopicDirectory, signal: AbortSignal): AsyncIterable<EventFields> {
     let last: string | undefined;
     while (!signal.aborted) {
-      const document = this.#recent();
+      const document = await this.#recent(directory);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
-      await delay(REFRESH_MS, undefined, { signal }).catch(() => {});
+      await this.#wait(REFRESH_MS, signal);
     }
   }
 
-  #recent(): string {
-    const now = performance.now();
-    if (now - this.#madeAt >= REFRESH_MS / 2) {
-      this.#document = this.make();
+  /** The document that streams share. */
+  #recent(directory: TopicDirectory): Promise<string> {
+    const now = this.#context.clock.now();
+    if (!this.#document || now - this.#madeAt >= REFRESH_MS / 2) {
       this.#madeAt = now;
+      this.#document = this.#make(directory);
+      // One that fails is not kept.
+      this.#document.catch(() => {
+        this.#document = undefined;
+      });
     }
     return this.#document;
+  }
+
+  async #make(directory: TopicDirectory): Promise<string> {
+    const { fanOut } = this.#context;
+    const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
+    const topics = page.topics.map(({ topic, events, bytes, last }) => ({
+      topic,
+      events,
+      bytes,
+      listeners: fanOut.listenersOf(topic),
+      last: new Date(last).toISOString(),
+    }));
+    const { position } = fanOut;
+    return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
+  }
+
+  /** Ends with the time or with the signal. */
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(done, ms);
+      signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        clock.clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+    });
   }
 }

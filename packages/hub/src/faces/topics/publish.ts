@@ -1,33 +1,38 @@
+import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
+import type { AppendReceipt, NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
-import type { AppendReceipt, EventLog, NewEvent } from '@tidings/server/log';
-import { bodyParts, checkParameters, digits, single, type Answer, type HubRequest } from '../../http/request.ts';
-import type { HubLimits } from '../../limits.ts';
+import { requireRight } from '../../access/require.ts';
+import { textAnswer } from '../../http/answer.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
+import { bodyParts, readBody, type Exchange, type HubRequest } from '../../http/request.ts';
+import type { FaceContext } from '../face.ts';
 import { checkData, checkType, Upload } from './upload.ts';
 
 /** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
-export async function publish(log: EventLog, limits: HubLimits, request: HubRequest, topic: string): Promise<Answer> {
-  const contentType = request.header('content-type') ?? '';
-  const isStream = /^text\/event-stream\s*(;|$)/i.test(contentType);
-  checkParameters(request.url, isStream ? ['private'] : ['type', 'id', 'retry', 'private']);
-  const isPrivate = request.url.searchParams.has('private');
+export async function publish(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  const { request, url, rights } = exchange;
+  requireRight(rights, 'publish', [topic]);
+  context.requireOrigin(exchange, 'publish here');
+  const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
+  checkParameters(url.searchParams, isStream ? ['private'] : ['type', 'id', 'retry', 'private']);
+  const isPrivate = url.searchParams.has('private');
   const toEvent = (fields: EventFields): NewEvent => ({ topics: [topic], fields, private: isPrivate });
   const key = idempotencyKey(request, topic);
 
   if (!isStream) {
-    const event = toEvent(await plainFields(request, limits));
-    return published(await log.append([event], key));
+    const event = toEvent(await plainFields(context, exchange));
+    return published(await context.append([event], key));
   }
-  if (!key) return published(await publishParts(log, limits, request, toEvent));
-  const upload = new Upload(limits.maxEventBytes);
-  const events = upload.write(await readBody(request, limits.maxBodyBytes)).map(toEvent);
-  return published(events.length === 0 ? undefined : await log.append(events, key));
+  if (!key) return published(await publishParts(context, request, toEvent));
+  const upload = new Upload(context.limits.maxEventBytes);
+  const body = await readBody(request, context.limits.maxBodyBytes, context.deadline);
+  const events = upload.write(body).map(toEvent);
+  return published(events.length === 0 ? undefined : await context.append(events, key));
 }
 
 /** Publishes an upload as it arrives, a batch for each part. */
 async function publishParts(
-  log: EventLog,
-  limits: HubLimits,
+  { append, limits, deadline }: FaceContext,
   request: HubRequest,
   toEvent: (fields: EventFields) => NewEvent,
 ): Promise<AppendReceipt | undefined> {
@@ -35,10 +40,10 @@ async function publishParts(
   let receipt: AppendReceipt | undefined;
   let count = 0;
   try {
-    for await (const chunk of bodyParts(request)) {
+    for await (const chunk of bodyParts(request, deadline)) {
       const events = upload.write(chunk).map(toEvent);
       if (events.length === 0) continue;
-      receipt = await log.append(events);
+      receipt = await append(events);
       count += events.length;
     }
   } catch (error) {
@@ -58,12 +63,12 @@ async function publishParts(
   return receipt;
 }
 
-async function plainFields(request: HubRequest, limits: HubLimits): Promise<EventFields> {
-  const type = single(request.url, 'type');
-  const id = single(request.url, 'id');
-  const retry = digits(request.url, 'retry', Number.MAX_SAFE_INTEGER);
+async function plainFields({ limits, deadline }: FaceContext, { request, url }: Exchange): Promise<EventFields> {
+  const type = parameter(url.searchParams, 'type');
+  const id = parameter(url.searchParams, 'id');
+  const retry = wholeNumber(url.searchParams, 'retry', Number.MAX_SAFE_INTEGER);
   if (type) checkType(type);
-  const bytes = await readBody(request, limits.maxEventBytes);
+  const bytes = await readBody(request, limits.maxEventBytes, deadline);
   let data: string;
   try {
     data = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -77,19 +82,6 @@ async function plainFields(request: HubRequest, limits: HubLimits): Promise<Even
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
   };
-}
-
-async function readBody(request: HubRequest, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of bodyParts(request)) {
-    length += part.length;
-    if (length > maxBytes)
-      throw new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
-    parts.push(part);
-  }
-  const [first] = parts;
-  return first && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 /** The key that makes the publish safe to send again, for its topic (PROTOCOL §4.6). */
@@ -106,9 +98,5 @@ function idempotencyKey(request: HubRequest, topic: string): { readonly key: str
 }
 
 function published(receipt: AppendReceipt | undefined): Answer {
-  return {
-    status: 200,
-    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' },
-    body: receipt?.id ?? '',
-  };
+  return textAnswer(200, receipt?.id ?? '');
 }

@@ -17,7 +17,7 @@ import type {
   TopicPageRequest,
 } from '../event-log.ts';
 import { Followers } from '../followers.ts';
-import { placeEvent, prepareEvent } from '../frame.ts';
+import { placeEvent, prepareBatch } from '../frame.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../retention.ts';
 import { Selector, type Selection } from '../selection.ts';
@@ -89,8 +89,7 @@ export class MemoryLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    if (events.length === 0) throw new ServerError('ERR_INVALID_EVENT', 'Cannot append a batch without an event');
-    const prepared = events.map((event) => prepareEvent(event, this.#epochs));
+    const prepared = prepareBatch(events, options, this.#epochs);
     const time = this.#clock.time();
     const repeated = options.key === undefined ? undefined : this.#receiptOf(options.key, time);
     if (repeated) return { ...repeated, repeated: true };

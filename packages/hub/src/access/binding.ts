@@ -1,0 +1,24 @@
+import { isIPv4 } from 'node:net';
+import { HubError } from '../errors.ts';
+import type { KeyOptions } from './key.ts';
+
+/**
+ * Checks that a hub may listen on an address: without a key only on a loopback one, unless anonymous access was asked for by name.
+ * @param host a host name or an IP address
+ * @throws {HubError} `ERR_NOT_LOOPBACK`
+ */
+export function checkBinding(host: string, options: KeyOptions): void {
+  if (options.key !== undefined || (options.anonymous ?? 'none') !== 'none' || isLoopback(host)) return;
+  throw new HubError(
+    'ERR_NOT_LOOPBACK',
+    `Without a key the hub listens on loopback addresses only, and ${host} is not one: whoever reached it could publish and listen`,
+  );
+}
+
+/** Whether a host name or an IP address, in brackets or not, is one by which a machine reaches only itself. */
+export function isLoopback(hostname: string): boolean {
+  const name = hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  return (
+    name === 'localhost' || name.endsWith('.localhost') || name === '::1' || (isIPv4(name) && name.startsWith('127.'))
+  );
+}

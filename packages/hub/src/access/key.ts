@@ -1,0 +1,69 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Authenticate, Rights } from '@tidings/server';
+import type { RequestHead } from '@tidings/server/live';
+import { HubError } from '../errors.ts';
+import { Problem } from '../http/problem.ts';
+import { isLoopback } from './binding.ts';
+
+/** What everyone may do without the key. */
+export type AnonymousAccess = 'none' | 'listen' | 'publish' | 'all';
+
+export interface KeyOptions {
+  /** What requests must carry as `Authorization: Bearer <key>`. 16 or more printable ASCII characters without spaces. @default none */
+  readonly key?: string;
+  /** What may be done without the key. @default 'none' */
+  readonly anonymous?: AnonymousAccess;
+}
+
+const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];
+
+const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all' };
+
+/**
+ * Rights by one key (PROTOCOL §9): who has it may do everything, everyone else what `anonymous` says. Without a key, and without anonymous
+ * access, everyone who reaches the hub by a loopback name may do everything.
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Authenticate {
+  if (key !== undefined && !/^[\x21-\x7e]{16,}$/.test(key)) {
+    throw new HubError('ERR_INVALID_OPTION', 'The key must be 16 or more printable ASCII characters without spaces');
+  }
+  if (!ANONYMOUS.includes(anonymous)) {
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `The option anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`,
+    );
+  }
+  if (key === undefined && anonymous === 'none') return authenticateByHost;
+  const expected = key === undefined ? undefined : digest(key);
+  const everyone: Rights = {
+    allow: true,
+    listen: anonymous === 'all' || anonymous === 'listen' ? 'all' : [],
+    publish: anonymous === 'all' || anonymous === 'publish' ? 'all' : [],
+  };
+  return (request) => {
+    const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
+    if (!expected || given === undefined) return everyone;
+    if (timingSafeEqual(digest(given), expected)) return ALL;
+    throw unauthorized('The key in the Authorization header field is wrong');
+  };
+}
+
+/** @throws {Problem} `host-not-allowed` */
+function authenticateByHost({ url }: RequestHead): Rights {
+  const { hostname } = new URL(url);
+  if (isLoopback(hostname)) return ALL;
+  throw new Problem(
+    'host-not-allowed',
+    `This hub has no key and is asked as ${hostname}; without one it answers to localhost and loopback addresses only`,
+  );
+}
+
+/** What is answered where a request without a key asks for what takes one. */
+export function unauthorized(detail: string): Problem {
+  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,20 @@
+import type { Rights } from '@tidings/server';
+import { type Action, may } from '@tidings/server/live';
+import type { Matcher } from '@tidings/server/log';
+import { Problem } from '../http/problem.ts';
+import { unauthorized } from './key.ts';
+
+/**
+ * Refuses what the rights of a request do not cover.
+ * @param matchers the topics, and patterns of topics, that it asks for
+ * @throws {Problem} `unauthorized` where the request said nothing of who sent it, `forbidden` where it did
+ */
+export function requireRight(rights: Rights, action: Action, matchers: readonly Matcher[]): void {
+  const denied = matchers.find((matcher) => !may(rights, action, matcher));
+  if (denied === undefined) return;
+  if (rights.subject === undefined) {
+    throw unauthorized(`This hub asks for its key to ${action}: send it as Authorization: Bearer <key>`);
+  }
+  const name = JSON.stringify(typeof denied === 'string' ? denied : denied.pattern);
+  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to ${name}`);
+}

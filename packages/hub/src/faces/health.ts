@@ -1,0 +1,21 @@
+import { formatCursor } from '@tidings/server/log';
+import { may } from '@tidings/server/live';
+import { jsonAnswer } from '../http/answer.ts';
+import type { MakeFace } from './face.ts';
+
+/** `GET /healthz` (PROTOCOL §8). */
+export function health(): MakeFace {
+  return ({ fanOut, failure }) => ({
+    name: 'health',
+    match: ({ pathname }) => (pathname === '/healthz' ? ['GET', 'HEAD'] : undefined),
+    handle({ rights }) {
+      const reason = fanOut.isFollowing ? failure() : 'The store of the log is out of reach';
+      const { position } = fanOut;
+      // The reason may name a folder and a disk: it is for those who run the hub, not for strangers.
+      const shown = may(rights, 'publish', '') ? { reason } : {};
+      const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
+      const document = { ...state, epoch: position.epoch, cursor: formatCursor(position), listeners: fanOut.listeners };
+      return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
+    },
+  });
+}

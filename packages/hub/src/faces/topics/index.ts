@@ -1,0 +1,32 @@
+import type { MakeFace } from '../face.ts';
+import { TopicDocuments } from './directory.ts';
+import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
+import { publish } from './publish.ts';
+import { topicOfPath } from './topic.ts';
+
+const ROOT = '/topics';
+
+/** Publishing, listening and the topics there are, at `/topics` (PROTOCOL §3 to §7). */
+export function topics(): MakeFace {
+  return (context) => {
+    const documents = new TopicDocuments(context);
+    return {
+      name: 'topics',
+      match({ pathname }) {
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET'];
+        return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
+      },
+      async handle(exchange) {
+        const { request, url } = exchange;
+        const rest = url.pathname.slice(ROOT.length + 1);
+        if (rest === '') {
+          if (hasMatchers(url)) return await listenToMatches(context, exchange);
+          return await documents.answer(exchange);
+        }
+        const topic = topicOfPath(rest);
+        if (request.method === 'GET') return await listenToTopic(context, exchange, topic);
+        return await publish(context, exchange, topic);
+      },
+    };
+  };
+}
