@@ -184,6 +184,55 @@ describe('an audience', () => {
     expect([dataOf(sink), answers, onError.mock.calls]).toEqual([['1', '3'], [], []]);
   });
 
+  describe('for a stream that is not of its log', () => {
+    /** A stream that lasts until its sink closes. */
+    const run = (sink: Sink): Promise<void> =>
+      new Promise((resolve) => {
+        sink.onClose = resolve;
+      });
+
+    test('keeps a place for as long as that lasts', async () => {
+      const rig = new Rig({ maxListeners: 1 });
+      const rights: Rights = { allow: true };
+      const abandoned = rig.audience.reserve(requestHead(), rights, run) as Place;
+      expect(rig.audience.reserve(requestHead(), rights, run)).toEqual({ refused: 'full' });
+      abandoned.abandon();
+      const sink = new FakeSink(1e9);
+      (rig.audience.reserve(requestHead(), rights, run) as Place).start(sink);
+      expect(rig.audience.isFull).toBe(true);
+      sink.leave();
+      await until(() => !rig.audience.isFull);
+      const failing = rig.audience.reserve(requestHead(), rights, () => Promise.reject(new Error('it broke'))) as Place;
+      failing.start(new FakeSink(1e9));
+      await until(() => !rig.audience.isFull);
+    });
+
+    test('breaks it off when it is kicked, and when its rights expire', async () => {
+      const rig = new Rig();
+      const kicked = new FakeSink(1e9);
+      (rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run) as Place).start(kicked);
+      expect(rig.audience.kick(({ subject }) => subject === 'ada')).toBe(1);
+      const expired = new FakeSink(1e9);
+      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Place).start(expired);
+      rig.clock.advance(9);
+      expect([kicked.state, expired.state]).toEqual(['destroyed', 'open']);
+      rig.clock.advance(1);
+      expect(expired.state).toBe('destroyed');
+      await until(() => rig.audience.kick(() => true) === 0);
+      expect(rig.clock.pending).toBe(0);
+    });
+
+    test('lets go of the timer when it ends before its rights do', async () => {
+      const rig = new Rig();
+      const sink = new FakeSink(1e9);
+      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Place).start(sink);
+      expect(rig.clock.pending).toBe(1);
+      sink.leave();
+      await until(() => rig.clock.pending === 0);
+      expect(sink.state).toBe('left');
+    });
+  });
+
   test('counts every reason apart', () => {
     const { audience } = new Rig();
     const reasons: RefuseReason[] = ['method', 'parameter', 'forbidden', 'full', 'full-for-key', 'complete'];
