@@ -6,7 +6,6 @@ import {
   type AudienceObserver,
   type AudienceOptions,
   type Authentication,
-  type EndReason,
   type ListenParameters,
   type Place,
   type RefuseReason,
@@ -137,7 +136,7 @@ describe('an audience', () => {
   });
 
   test('reports who comes and who goes, and why', async () => {
-    const reasons: (string | EndReason)[] = [];
+    const reasons: string[] = [];
     const rig = new Rig(
       {},
       {
