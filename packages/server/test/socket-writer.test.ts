@@ -1,5 +1,12 @@
+import { Channel, type EventStreamHandle } from '@tidings/server';
 import { SharedChunk, type Sink } from '@tidings/server/live';
-import { createServer as createStreamServer, startResponse } from '@tidings/server/node';
+import {
+  createServer as createStreamServer,
+  eventStream,
+  respond,
+  startResponse,
+  type NodeOptions,
+} from '@tidings/server/node';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -14,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { handleOf, writeDirectly } from '../src/sink/direct-write.ts';
+import { handleOf, writeDirectly } from '../src/sink/socket-writer.ts';
 import { makeCertificate } from './certificate.ts';
 import { until } from './test-server.ts';
 
@@ -37,11 +44,15 @@ interface Stream {
   readonly received: IncomingMessage;
 }
 
-async function open({ server: kind, place }: (typeof CASES)[number]): Promise<Stream> {
+async function open(
+  { server: kind, place }: (typeof CASES)[number],
+  options: NodeOptions = {},
+  make = SERVERS[kind]!,
+): Promise<Stream> {
   let sink: Sink | undefined;
   let socket: Socket | undefined;
-  const server = SERVERS[kind]!((_request, response) => {
-    sink = startResponse(response, 200, { 'Content-Type': 'text/event-stream' });
+  const server = make((_request, response) => {
+    sink = startResponse(response, 200, { 'Content-Type': 'text/event-stream' }, options);
   });
   server.on('connection', (accepted: Socket) => {
     socket = accepted;
@@ -70,6 +81,21 @@ describe.each(CASES)('on $server, $place', (where) => {
     const { bytesWritten } = socket;
     for (let n = 2; n <= 9; n += 1) sink.write(SharedChunk.fromText(String(n)));
     expect(socket.bytesWritten).toBe(bytesWritten);
+    sink.end();
+    let text = '';
+    for await (const chunk of received.setEncoding('latin1')) text += chunk;
+    expect(text).toBe('123456789');
+  });
+
+  test('everything goes through the stream where that is asked for', async () => {
+    const { sink, socket, received } = await open(where, { directWrites: false });
+    sink.write(SharedChunk.fromText('1'));
+    for (let n = 2; n <= 9; n += 1) {
+      await until(() => socket.writableLength === 0);
+      const { bytesWritten } = socket;
+      sink.write(SharedChunk.fromText(String(n)));
+      expect(socket.bytesWritten).toBeGreaterThan(bytesWritten);
+    }
     sink.end();
     let text = '';
     for await (const chunk of received.setEncoding('latin1')) text += chunk;
@@ -130,6 +156,47 @@ test('a socket that counts as idle after some time is written to by its stream, 
   const { bytesWritten } = socket;
   sink.write(SharedChunk.fromText('2'));
   expect(socket.bytesWritten).toBeGreaterThan(bytesWritten);
+});
+
+test('a stream server whose option says so writes everything through the streams of its sockets', async () => {
+  const make = (listener: RequestListener): Server => createStreamServer(listener, { directWrites: false });
+  const { sink, socket } = await open({ server: '@tidings/server/node', place: 'TCP' }, {}, make);
+  for (let n = 1; n <= 3; n += 1) {
+    await until(() => socket.writableLength === 0);
+    const { bytesWritten } = socket;
+    sink.write(SharedChunk.fromText(String(n)));
+    expect(socket.bytesWritten).toBeGreaterThan(bytesWritten);
+  }
+});
+
+test('eventStream and respond pass the option on, and refuse a value that is no boolean', async () => {
+  const channel = new Channel();
+  const sockets: Socket[] = [];
+  const server = createHttpServer((request, response) => {
+    if (request.url === '/channel') return void respond(channel, request, response, { directWrites: false });
+    void eventStream(request, response, (stream) => void handles.push(stream), { directWrites: false });
+  }).listen(0, '127.0.0.1');
+  const handles: EventStreamHandle[] = [];
+  server.on('connection', (socket: Socket) => sockets.push(socket));
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (const path of ['/channel', '/stream']) {
+    const request = get({ port, host: '127.0.0.1', path, agent: false });
+    onTestFinished(() => void request.destroy());
+    const [received] = (await once(request, 'response')) as [IncomingMessage];
+    received.resume();
+  }
+  onTestFinished(() => void server.close());
+  await until(() => sockets.every((socket) => socket.writableLength === 0) && channel.listeners === 1);
+  const before = sockets.map(({ bytesWritten }) => bytesWritten);
+  await Promise.all([channel.publish({ data: '1' }), handles[0]!.send({ data: '1' })]);
+  await until(() => sockets.every(({ bytesWritten }, index) => bytesWritten > before[index]!));
+
+  const bad = { directWrites: 'no' as unknown as boolean };
+  const refused = { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('directWrites is no') as string };
+  await expect(respond(channel, {} as never, {} as never, bad)).rejects.toMatchObject(refused);
+  await expect(eventStream({} as never, {} as never, () => {}, bad)).rejects.toMatchObject(refused);
+  expect(() => createStreamServer(() => {}, bad)).toThrow(expect.objectContaining(refused));
 });
 
 describe('there is no handle', () => {
