@@ -1,27 +1,94 @@
 import { ServerError } from '@tidings/server';
-import { KEY_LIFETIME_MS, MemoryLog, type LogRetention, type NewEvent } from '@tidings/server/log';
-import { eventLogContract } from '@tidings/server/log/testing';
+import {
+  EARLIEST,
+  formatCursor,
+  KEY_LIFETIME_MS,
+  MemoryLog,
+  type LogRetention,
+  type NewEvent,
+} from '@tidings/server/log';
+import { eventLogCases, ManualClock, type LogCapability } from '@tidings/server/log/testing';
 import { describe, expect, test } from 'vitest';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
-const ALL = { topics: ['a'], private: true };
+const ALL = { topics: ['a'], private: 'all' as const };
+const CAPABILITIES: LogCapability[] = ['local', 'time', 'trim', 'directory', 'exact', 'epochs'];
 
 describe('MemoryLog as an EventLog', () => {
-  for (const { name, durable, run } of eventLogContract) {
-    test.skipIf(durable)(name, () =>
+  for (const { name, run } of eventLogCases(CAPABILITIES)) {
+    test(name, () =>
+      run(async (options) => {
+        let [log, epochs] = [new MemoryLog({ ...options, epoch: 'e0' }), [] as { epoch: string; through: number }[]];
+        return {
+          log,
+          async beginEpoch() {
+            const { head } = await log.locate(EARLIEST);
+            epochs = [...epochs, { epoch: `e${epochs.length}`, through: head }];
+            await log.close();
+            log = new MemoryLog({ ...options, epoch: `e${epochs.length}`, earlierEpochs: epochs });
+            return log;
+          },
+          dispose: () => log.close(),
+        };
+      }),
+    );
+  }
+});
+
+describe('MemoryLog with holes in its numbers as an EventLog', () => {
+  const nextSeq = (seq: number): number => seq + 1 + (seq % 3);
+  for (const { name, run } of eventLogCases(CAPABILITIES.filter((capability) => capability !== 'epochs'))) {
+    test(name, () =>
       run((options) => {
-        const log = new MemoryLog(options);
+        const log = new MemoryLog({ ...options, nextSeq });
         return Promise.resolve({ log, dispose: () => log.close() });
       }),
     );
   }
 });
 
+function positionOf(log: MemoryLog): string {
+  let found = '';
+  log.follow({ onStart: (position) => (found = formatCursor(position)), onBatch: () => {}, onLost: () => {} }).stop();
+  return found;
+}
+
+async function seqs(log: MemoryLog, selection: Parameters<MemoryLog['read']>[0]['selection'] = ALL): Promise<number[]> {
+  const page = await log.read({ selection, after: 0, through: 1e9, maxBytes: 1e6 });
+  return page.entries.map(({ seq }) => seq);
+}
+
 describe('MemoryLog', () => {
   test('begins a new epoch each time, or the one it is given', () => {
-    expect(new MemoryLog({ epoch: 'abc9' }).head()).toEqual({ epoch: 'abc9', seq: 0 });
-    const epochs = new Set(Array.from({ length: 100 }, () => new MemoryLog().head().epoch));
+    expect(positionOf(new MemoryLog({ epoch: 'abc9' }))).toBe('abc9.0');
+    const epochs = new Set(Array.from({ length: 100 }, () => positionOf(new MemoryLog())));
     expect(epochs.size).toBeGreaterThan(90);
+  });
+
+  test('goes on behind the earlier epochs that it is given, of which it has no event', async () => {
+    const log = new MemoryLog({ epoch: 'new', earlierEpochs: [{ epoch: 'old', through: 7 }] });
+    expect(positionOf(log)).toBe('new.7');
+    expect(await log.append([EVENT])).toEqual({ seq: 8, id: 'new.8', repeated: false });
+    expect(await log.locate('old.7')).toEqual({ after: 7, head: 8 });
+    const { trimmedThrough } = await log.read({ selection: ALL, after: 7, through: 8, maxBytes: 1 });
+    expect(trimmedThrough).toBe(7);
+  });
+
+  test.each([
+    { epoch: 'A' },
+    { epoch: '' },
+    { epoch: 'a'.repeat(17) },
+    { epoch: 'a', earlierEpochs: [{ epoch: 'a', through: 1 }] },
+    { epoch: 'a', earlierEpochs: [{ epoch: 'b', through: 1.5 }] },
+    {
+      epoch: 'a',
+      earlierEpochs: [
+        { epoch: 'b', through: 2 },
+        { epoch: 'c', through: 1 },
+      ],
+    },
+  ])('refuses the epochs %o', (options) => {
+    expect(() => new MemoryLog(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
   });
 
   test('applies its retention with each append', async () => {
@@ -32,16 +99,28 @@ describe('MemoryLog', () => {
     expect(trimmedThrough).toBe(3);
   });
 
-  test('has stored a batch and told the tails when append returns its promise', () => {
+  test('has stored a batch and handed it over when append returns its promise', async () => {
     const log = new MemoryLog();
-    const told: number[] = [];
-    log.tail((batch) => told.push(batch.length));
+    const sizes: number[] = [];
+    log.follow({ onStart: () => {}, onBatch: (batch) => sizes.push(batch.length), onLost: () => {} });
     void log.append([EVENT, EVENT]);
-    expect([log.head().seq, told]).toEqual([2, [2]]);
+    const head = log.locate(EARLIEST);
+    expect(sizes).toEqual([2]);
+    expect(await head).toEqual({ after: 0, head: 2 });
+  });
+
+  test('removes what is asked of it, whatever its retention', async () => {
+    const log = new MemoryLog();
+    await log.append([EVENT, EVENT, EVENT]);
+    await log.trim({ through: 2 });
+    const page = await log.read({ selection: ALL, after: 0, through: 3, maxBytes: 1e6 });
+    expect([page.entries.map(({ seq }) => seq), page.trimmedThrough]).toEqual([[3], 2]);
+    await log.trim();
+    expect(await seqs(log)).toEqual([3]);
   });
 
   test('forgets the oldest keys where there are too many', async () => {
-    const log = new MemoryLog({ retention: { maxEvents: 0 }, now: () => 0 });
+    const log = new MemoryLog({ retention: { maxEvents: 0 }, clock: new ManualClock() });
     for (let n = 0; n <= 100_000; n += 1) await log.append([EVENT], { key: String(n) });
     expect((await log.append([EVENT], { key: '1' })).seq).toBe(2);
     expect((await log.append([EVENT], { key: '0' })).seq).toBe(100_002);
@@ -53,7 +132,7 @@ describe('MemoryLog', () => {
     { maxBytes: 1.5 },
     { maxAgeMs: Number.NaN },
     { maxAgeMs: Number.POSITIVE_INFINITY },
-    { perTopic: [{ matches: () => true, maxEvents: -1 }] },
+    { perTopic: [{ topics: 'all', maxEvents: -1 }] },
   ];
   test.each(bad)('refuses the retention %o', (retention) => {
     expect(() => new MemoryLog({ retention })).toThrow(ServerError);
@@ -61,22 +140,63 @@ describe('MemoryLog', () => {
       /The option retention\.\w+ is .+, but must be an integer from 0/,
     );
   });
+
+  test('looks at 4,096 events for a page at most, and reaches as far', async () => {
+    const log = new MemoryLog();
+    await log.append(Array.from({ length: 10_000 }, () => EVENT));
+    await log.append([{ topics: ['b'], fields: {} }]);
+    const request = { selection: { topics: 'all' as const, types: ['none'] }, through: 10_001, maxBytes: 1 };
+    const reached: number[] = [];
+    for (let after = 0; after < 10_001; reached.push(after))
+      ({ through: after } = await log.read({ ...request, after }));
+    expect(reached).toEqual([4096, 8192, 10_001]);
+  });
+
+  test('lets others go first while it looks for the last of few events among many', async () => {
+    const log = new MemoryLog();
+    await log.append([{ topics: ['a'], fields: { event: 'odd' } }]);
+    await log.append(Array.from({ length: 10_000 }, () => EVENT));
+    const order: string[] = [];
+    const found = log
+      .locateLast({ topics: 'all', types: ['odd'] }, 1)
+      .then(({ after }) => order.push(`found ${after}`));
+    const other = new Promise<void>((resolve) => void setTimeout(resolve, 0)).then(() => order.push('other'));
+    await Promise.all([found, other]);
+    expect(order).toEqual(['other', 'found 0']);
+  });
 });
 
 describe('MemoryLog as time passes', () => {
   test('gives nothing that has become too old, though nothing is appended', async () => {
-    let now = 0;
-    const log = new MemoryLog({ retention: { maxAgeMs: 100 }, now: () => now });
+    const clock = new ManualClock();
+    const log = new MemoryLog({ retention: { maxAgeMs: 100 }, clock });
     await log.append([{ topics: ['a'], fields: { data: '1', id: 'one' } }]);
-    now = 50;
+    clock.advance(50);
     await log.append([EVENT]);
-    now = 101;
-    expect(await log.find('one')).toBeUndefined();
-    expect(await log.beforeLast(ALL, 5)).toBe(1);
+    clock.advance(51);
+    expect((await log.locate('one')).misplaced).toBe('unknown');
+    expect((await log.locateLast(ALL, 5)).after).toBe(1);
     const page = await log.read({ selection: ALL, after: 0, through: 2, maxBytes: 1e6 });
     expect([page.entries.map(({ seq }) => seq), page.trimmedThrough]).toEqual([[2], 1]);
-    now = 151;
-    expect([...log.topics()]).toEqual([]);
+    clock.advance(50);
+    expect((await log.directory.list({ order: 'name', limit: 1 })).total).toBe(0);
+  });
+
+  test('frees what has become too old by itself, by topic too, and has no timer while nothing can', async () => {
+    const clock = new ManualClock();
+    const retention = { maxAgeMs: 10_000, perTopic: [{ topics: ['b'], maxAgeMs: 2000 }] };
+    const log = new MemoryLog({ retention, clock });
+    expect(clock.pending).toBe(0);
+    await log.append([EVENT, { topics: ['b'], fields: {} }]);
+    expect(clock.pending).toBe(1);
+    clock.advance(2001);
+    expect(clock.pending).toBe(1);
+    clock.advance(8000);
+    expect(clock.pending).toBe(0);
+    await log.append([EVENT]);
+    expect(clock.pending).toBe(1);
+    await log.close();
+    expect(clock.pending).toBe(0);
   });
 
   test('keeps the newest of each key where it is to, and no gap is told for the others', async () => {
@@ -87,11 +207,11 @@ describe('MemoryLog as time passes', () => {
     await put('2', 'y');
     await put('3', 'x');
     const through = async (): Promise<[number[], number]> => {
-      const page = await log.read({ selection: ALL, after: 0, through: log.head().seq, maxBytes: 1e6 });
+      const page = await log.read({ selection: ALL, after: 0, through: 1e6, maxBytes: 1e6 });
       return [page.entries.map(({ seq }) => seq), page.trimmedThrough];
     };
     expect(await through()).toEqual([[2, 3], 0]);
-    expect(await log.find('one')).toBeUndefined();
+    expect((await log.locate('one')).misplaced).toBe('unknown');
     await put('4', 'z');
     // The bound still holds, and what it takes away is told.
     expect(await through()).toEqual([[3, 4], 2]);

@@ -172,11 +172,11 @@ describe('the README', () => {
   });
 
   test('has a program that gives a listener its own events', async () => {
-    const refused = run(program('authorize(request)'));
+    const refused = run(program('authenticate(request)'));
     const { status, headers } = await answer(refused);
     expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
     refused.kill();
-    const child = run(program('authorize(request)'));
+    const child = run(program('authenticate(request)'));
     const { body } = await answer(child, { headers: { Authorization: 'Bearer s3cret' } });
     const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';

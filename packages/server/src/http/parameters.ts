@@ -22,10 +22,9 @@ const NONE: URLSearchParams = new URLSearchParams();
 
 /** The query parameters of a URL, which may be absolute or the target of a request line. */
 export function queryOf(url: string): URLSearchParams {
-  const query = url.indexOf('?');
-  if (query === -1) return NONE;
-  const end = url.indexOf('#', query);
-  return new URLSearchParams(url.slice(query + 1, end === -1 ? undefined : end));
+  const [target = ''] = url.split('#', 1);
+  const query = target.indexOf('?');
+  return query === -1 ? NONE : new URLSearchParams(target.slice(query + 1));
 }
 
 /**

@@ -1,118 +1,204 @@
 import assert from 'node:assert/strict';
 import type { LogEntry } from '../event-log.ts';
 import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, plain, range, seqs } from './log-probe.ts';
+import { assertRising, dataOf, event, EVERYTHING, message, plain, range, seqs } from './log-probe.ts';
+import { Recorder } from './recorder.ts';
 
-export const tailCases: readonly LogCase[] = [
-  logCase('the tail has a batch before its append resolves', async (probe) => {
-    const steps: string[] = [];
-    probe.log.tail((batch) => steps.push(`tail ${seqs(batch).join()}`));
-    const append = async (count: number): Promise<void> => {
-      const { seq } = await probe.append(...range(1, count).map(() => event('a')));
-      steps.push(`resolved ${seq}`);
-    };
-    await append(1);
-    await append(2);
-    assert.deepEqual(steps, ['tail 1', 'resolved 1', 'tail 2,3', 'resolved 3']);
-  }),
-
-  logCase('the tail gets the entries that a read gives', async (probe) => {
-    const told: LogEntry[] = [];
-    probe.log.tail((batch) => told.push(...batch));
-    await probe.append({ topics: ['a', 'b'], fields: { data: 'x\ny', event: 't' } });
-    await probe.append({ topics: ['c'], fields: { data: '', id: 'mine' }, private: true });
-    assert.deepEqual(plain(told), plain(await probe.read(EVERYTHING)));
+export const followCases: readonly LogCase[] = [
+  logCase('a follower is started with the position, then handed every batch behind it', async (probe) => {
+    const before = await probe.append(event('a', { data: '1' }));
+    const recorder = new Recorder();
+    probe.log.follow(recorder);
+    const position = await recorder.started();
+    // A store that is elsewhere may not have started it at its newest event.
+    assert.ok(position.seq <= before.seq);
+    const { seq } = await probe.append(event('a', { data: '2' }), event('a', { data: '3' }));
+    await recorder.reached(seq);
+    assert.deepEqual(plain(recorder.entries), plain(await probe.read(EVERYTHING, position.seq)));
+    assert.match(recorder.steps[0] ?? '', /^start/);
   }),
 
   logCase(
-    'a tail starts behind its `after` and gets everything from there, in order and without holes',
+    'a log in this process starts a follower within follow(), at its head',
     async (probe) => {
-      await probe.publish('a', '1', '2');
-      const told: number[] = [];
-      const { after } = probe.log.tail((batch) => told.push(...seqs(batch)));
-      assert.equal(after, 2);
-      await Promise.all(range(1, 40).map((n) => probe.append(...range(1, 1 + (n % 3)).map(() => event('a')))));
-      assert.deepEqual(told, range(3, probe.log.head().seq));
+      const { seq } = await probe.append(event('a'));
+      const recorder = new Recorder();
+      probe.log.follow(recorder);
+      assert.deepEqual(recorder.steps, [`start ${seq}`]);
+    },
+    { needs: ['local'] },
+  ),
+
+  logCase(
+    'a log in this process hands a batch over before its append resolves',
+    async (probe) => {
+      const recorder = await probe.follow();
+      for (const count of [1, 2, 3]) {
+        const { seq } = await probe.append(...range(1, count).map(() => event('a')));
+        assert.equal(recorder.entries.at(-1)?.seq, seq);
+      }
+      assert.equal(recorder.entries.length, 6);
+    },
+    { needs: ['local'] },
+  ),
+
+  logCase('a follower gets the entries that a read gives', async (probe) => {
+    const recorder = await probe.follow();
+    await probe.append({ topics: ['a', 'b'], fields: { data: 'x\ny', event: 't' } });
+    const { seq } = await probe.append({ topics: ['c'], fields: { data: '', id: 'mine' }, private: true });
+    await recorder.reached(seq);
+    assert.deepEqual(plain(recorder.entries), plain(await probe.read(EVERYTHING)));
+  }),
+
+  logCase('a follower gets everything in order, each event once, and no batch in pieces', async (probe) => {
+    const recorder = await probe.follow();
+    const receipts = await Promise.all(
+      range(1, 40).map((n) => probe.append(...range(0, n % 3).map((part) => event('a', { data: `${n}.${part}` })))),
+    );
+    await recorder.reached(receipts.at(-1)?.seq ?? 0);
+    assertRising(recorder.seqs);
+    assert.deepEqual(
+      dataOf(recorder.entries),
+      range(1, 40).flatMap((n) => range(0, n % 3).map((part) => `${n}.${part}`)),
+    );
+    // Several appends may be handed over together.
+    const ends = new Set(receipts.map(({ seq }) => seq));
+    for (const step of recorder.steps.slice(1)) assert.ok(ends.has(Number(step.split(/[ ,]/).at(-1))), step);
+  }),
+
+  logCase(
+    'a follower that starts while appends are under way and a read up to it hold each event once',
+    async (probe) => {
+      const appends = range(1, 20).map((n) => probe.append(event('a', { data: String(n) })));
+      await appends[4];
+      const recorder = await probe.follow();
+      const [position] = recorder.starts;
+      const receipts = await Promise.all(appends);
+      await recorder.reached(receipts.at(-1)?.seq ?? 0);
+      const before = (await probe.read(EVERYTHING)).filter(({ seq }) => seq <= (position?.seq ?? 0));
+      assert.deepEqual(dataOf([...before, ...recorder.entries]), range(1, 20).map(String));
     },
   ),
 
-  logCase('a tail that starts while appends are under way and a read up to it hold each event once', async (probe) => {
-    const appends = range(1, 20).map((n) => probe.append(event('a', { data: String(n) })));
-    await appends[4];
-    const told: number[] = [];
-    const { after } = probe.log.tail((batch) => told.push(...seqs(batch)));
-    await Promise.all(appends);
-    const before = seqs(await probe.read(EVERYTHING)).filter((seq) => seq <= after);
-    assert.deepEqual([...before, ...told], range(1, 20));
-  }),
-
-  logCase('in a tail the head has reached the batch and a read sees it', async (probe) => {
+  logCase('when a batch is handed over, a read sees it and the head has reached it', async (probe) => {
     const { log } = probe;
     const checks: Promise<void>[] = [];
-    log.tail((batch) => {
-      const last = batch.at(-1)?.seq ?? 0;
-      assert.ok(log.head().seq >= last);
-      const request = { selection: EVERYTHING, after: 0, through: last, maxBytes: 64 * 1024 };
-      checks.push(log.read(request).then((page) => assert.deepEqual(seqs(page.entries), range(1, last))));
-    });
+    const check = async (last: number): Promise<void> => {
+      assert.ok((await probe.head()) >= last);
+      const page = await log.read({ selection: EVERYTHING, after: 0, through: last, maxBytes: 64 * 1024 });
+      assert.equal(page.entries.at(-1)?.seq, last);
+    };
+    const recorder = await probe.follow((batch) => checks.push(check(batch.at(-1)?.seq ?? 0)));
     await probe.publish('a', '1', '2', '3');
-    assert.equal(checks.length, 3);
+    await recorder.reached(await probe.head());
+    assert.ok(checks.length > 0);
     await Promise.all(checks);
   }),
 
-  logCase('several tails get the same, also where they share a listener', async (probe) => {
-    const told = { one: [] as number[], other: [] as number[] };
-    const listener = (batch: readonly LogEntry[]): number => told.one.push(...seqs(batch));
-    probe.log.tail(listener);
-    probe.log.tail((batch) => told.other.push(...seqs(batch)));
-    await probe.publish('a', '1');
-    probe.log.tail(listener);
-    await probe.publish('a', '2');
-    assert.deepEqual(told, { one: [1, 2, 2], other: [1, 2] });
+  logCase('several followers get the same, and one that follows twice gets everything twice', async (probe) => {
+    const [one, other] = [await probe.follow(), await probe.follow()];
+    const first = await probe.append(event('a'));
+    await one.reached(first.seq);
+    probe.log.follow(one);
+    await one.until(() => one.starts.length === 2);
+    const begun = one.starts[1]?.seq ?? 0;
+    const second = await probe.append(event('a'));
+    const count = (seq: number): number => one.seqs.filter((each) => each === seq).length;
+    await one.until(() => count(second.seq) === 2);
+    await other.reached(second.seq);
+    assert.deepEqual(other.seqs, [first.seq, second.seq]);
+    assert.equal(count(first.seq), begun < first.seq ? 2 : 1);
   }),
 
-  logCase('stop ends that tail alone, at once, and can be called again', async (probe) => {
-    const told: string[] = [];
-    const listen = (name: string) => (batch: readonly LogEntry[]) => told.push(`${name} ${seqs(batch).join()}`);
-    const shared = listen('shared');
-    const first = probe.log.tail(shared);
-    probe.log.tail(shared);
-    const once = probe.log.tail((batch) => {
-      once.stop();
-      listen('once')(batch);
-    });
-    await probe.publish('a', '1');
-    first.stop();
-    first.stop();
-    await probe.publish('a', '2');
-    assert.deepEqual(told.toSorted(), ['once 1', 'shared 1', 'shared 1', 'shared 2']);
+  logCase('stop ends that following alone, at once, and can be called again', async (probe) => {
+    const shared = new Recorder();
+    const stopped = probe.log.follow(shared);
+    probe.log.follow(shared);
+    const once: Recorder = new Recorder(() => own.stop());
+    const own = probe.log.follow(once);
+    await shared.until(() => shared.starts.length === 2);
+    await once.started();
+    const first = await probe.append(event('a'));
+    await shared.until(() => shared.entries.length === 2);
+    await once.reached(first.seq);
+    stopped.stop();
+    stopped.stop();
+    const witness = await probe.follow();
+    const second = await probe.append(event('a'));
+    await witness.reached(second.seq);
+    await shared.reached(second.seq);
+    assert.deepEqual(shared.seqs, [first.seq, first.seq, second.seq]);
+    assert.deepEqual(once.seqs, [first.seq]);
   }),
 
-  logCase('tails stay in order where a listener appends', async (probe) => {
-    const told = { one: [] as number[], other: [] as number[] };
-    let more: Promise<unknown> = Promise.resolve();
-    probe.log.tail((batch) => {
-      told.one.push(...seqs(batch));
-      if (batch[0]?.seq === 1) more = probe.append(event('a'));
+  logCase('followers stay in order where one of them appends', async (probe) => {
+    let more: Promise<unknown> | undefined;
+    const one = await probe.follow(() => {
+      more ??= probe.append(event('a', { data: 'more' }));
     });
-    probe.log.tail((batch) => told.other.push(...seqs(batch)));
-    await probe.append(event('a'));
+    const other = await probe.follow();
+    await probe.append(event('a', { data: 'first' }));
+    await Promise.all([one.until(() => one.entries.length === 2), other.until(() => other.entries.length === 2)]);
     await more;
-    assert.deepEqual(told, { one: [1, 2], other: [1, 2] });
+    assert.deepEqual(dataOf(one.entries), ['first', 'more']);
+    assert.deepEqual(dataOf(other.entries), ['first', 'more']);
   }),
 
-  logCase('a tail that is started by a listener gets what lies behind its `after`', async (probe) => {
-    const told: number[] = [];
-    let after = -1;
-    let more: Promise<unknown> = Promise.resolve();
-    const first = probe.log.tail(() => {
-      first.stop();
-      more = probe.append(event('a'));
-      ({ after } = probe.log.tail((batch) => told.push(...seqs(batch))));
+  logCase('a follower that is added by another gets what lies behind its position', async (probe) => {
+    const added = new Recorder();
+    let more: Promise<unknown> | undefined;
+    await probe.follow(() => {
+      if (more) return;
+      more = probe.append(event('a', { data: '2' }));
+      probe.log.follow(added);
     });
-    await probe.append(event('a'));
+    await probe.append(event('a', { data: '1' }));
+    const position = await added.started();
     await more;
-    await probe.append(event('a'));
-    assert.deepEqual(told, range(after + 1, 3));
+    const last = await probe.append(event('a', { data: '3' }));
+    await added.reached(last.seq);
+    const expected = (await probe.read(EVERYTHING)).filter(({ seq }) => seq > position.seq);
+    assert.deepEqual(added.seqs, seqs(expected));
   }),
+
+  logCase(
+    'after a lost connection a follower is started again, and what lies between can be read',
+    async (probe) => {
+      const recorder = await probe.follow();
+      const before = await probe.append(event('a', { data: '1' }), event('b', { data: '2' }));
+      await recorder.reached(before.seq);
+      for (const round of range(1, 3)) {
+        await probe.cut();
+        await probe.publish('a', `${round} a`, `${round} b`);
+        await recorder.until(() => recorder.losses >= round && recorder.starts.length > recorder.losses);
+        await probe.publish('a', `${round} c`);
+      }
+      await recorder.reached(await probe.head());
+      assert.deepEqual(dataOf(await complete(recorder, (after) => probe.read(EVERYTHING, after))), [
+        '1',
+        '2',
+        ...range(1, 3).flatMap((round) => ['a', 'b', 'c'].map((part) => `${round} ${part}`)),
+      ]);
+    },
+    { needs: ['cut'] },
+  ),
 ];
+
+/** What a follower gets that reads what lies before each new start. */
+async function complete(recorder: Recorder, read: (after: number) => Promise<LogEntry[]>): Promise<LogEntry[]> {
+  const handed = new Map(recorder.entries.map((entry) => [entry.seq, entry]));
+  const got: LogEntry[] = [];
+  for (const step of recorder.steps) {
+    const [what, numbers = ''] = step.split(' ');
+    const last = got.at(-1)?.seq ?? 0;
+    if (what === 'start' && Number(numbers) > last) {
+      const missed = await read(last);
+      got.push(...missed.filter(({ seq }) => seq <= Number(numbers)));
+    } else if (what === 'batch') {
+      got.push(...numbers.split(',').flatMap((seq) => handed.get(Number(seq)) ?? []));
+    }
+  }
+  assertRising(seqs(got));
+  assert.ok(got.every((entry) => message(entry).data !== ''));
+  return got;
+}

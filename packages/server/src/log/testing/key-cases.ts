@@ -5,55 +5,66 @@ import { event, EVERYTHING, HOUR_MS, refused, seqs } from './log-probe.ts';
 export const keyCases: readonly LogCase[] = [
   logCase('a key that is used again appends nothing and gives the first receipt', async (probe) => {
     const { log } = probe;
+    const recorder = await probe.follow();
     const first = await log.append([event('a'), event('a', { id: 'mine' })], { key: 'k' });
-    let told = 0;
-    log.tail(() => {
-      told += 1;
-    });
-    assert.deepEqual(await log.append([event('b')], { key: 'k' }), first);
-    assert.deepEqual(first, { seq: 2, id: 'mine' });
-    assert.equal(told, 0);
-    assert.equal(log.head().seq, 2);
-    assert.equal((await log.append([event('b')], { key: 'K' })).seq, 3);
-    assert.equal((await log.append([event('b')])).seq, 4);
+    assert.deepEqual(first, { seq: first.seq, id: 'mine', repeated: false });
+    assert.deepEqual(await log.append([event('b')], { key: 'k' }), { ...first, repeated: true });
+    assert.deepEqual(await log.append([event('b')], { key: 'k' }), { ...first, repeated: true });
+    assert.equal(await probe.head(), first.seq);
+    const other = await log.append([event('b')], { key: 'K' });
+    const last = await log.append([event('b')]);
+    assert.deepEqual([other.repeated, last.repeated], [false, false]);
+    await recorder.reached(last.seq);
+    assert.deepEqual(recorder.seqs.slice(1), [first.seq, other.seq, last.seq]);
   }),
 
   logCase('appends with one key that overlap store one batch', async (probe) => {
     const { log } = probe;
-    const receipts = await Promise.all([
+    const [first, between, again] = await Promise.all([
       log.append([event('a')], { key: 'k' }),
       log.append([event('b')]),
       log.append([event('a')], { key: 'k' }),
     ]);
-    assert.deepEqual(
-      receipts.map((receipt) => receipt.seq),
-      [1, 2, 1],
-    );
-    assert.deepEqual(seqs(await probe.read(EVERYTHING)), [1, 2]);
+    assert.deepEqual(again, { ...first, repeated: true });
+    assert.deepEqual([first.repeated, between.repeated], [false, false]);
+    assert.deepEqual(seqs(await probe.read(EVERYTHING)), [first.seq, between.seq]);
   }),
 
-  logCase('a key is good for 24 hours and then like a new one', async (probe) => {
-    const { log } = probe;
-    const first = await log.append([event('a')], { key: 'k' });
-    probe.time += 24 * HOUR_MS - 1;
-    assert.deepEqual(await log.append([event('a')], { key: 'k' }), first);
-    probe.time += 2;
-    const second = await log.append([event('a')], { key: 'k' });
-    assert.equal(second.seq, 2);
-    probe.time += 24 * HOUR_MS - 1;
-    assert.deepEqual(await log.append([event('a')], { key: 'k' }), second);
-  }),
+  logCase(
+    'a key is good for 24 hours and then like a new one',
+    async (probe) => {
+      const { log } = probe;
+      const append = () => log.append([event('a')], { key: 'k' });
+      const first = await append();
+      await probe.advance(24 * HOUR_MS - 1);
+      assert.deepEqual(await append(), { ...first, repeated: true });
+      await probe.advance(2);
+      const second = await append();
+      assert.ok(second.seq > first.seq && !second.repeated);
+      await probe.advance(24 * HOUR_MS - 1);
+      assert.deepEqual(await append(), { ...second, repeated: true });
+    },
+    { needs: ['time'] },
+  ),
 
   logCase('a refused batch does not use up its key', async ({ log }) => {
     await refused(log.append([event('')], { key: 'k' }), 'ERR_INVALID_EVENT', 'a batch with a bad event');
-    assert.equal((await log.append([event('a')], { key: 'k' })).seq, 1);
+    assert.equal((await log.append([event('a')], { key: 'k' })).repeated, false);
   }),
 
   logCase('keys of 1,536 bytes are told apart to the last byte', async ({ log }) => {
     const long = 'é'.repeat(767);
-    assert.equal((await log.append([event('a')], { key: `${long}aa` })).seq, 1);
-    assert.equal((await log.append([event('a')], { key: `${long}ab` })).seq, 2);
-    assert.equal((await log.append([event('a')], { key: `${long}aa` })).seq, 1);
+    const first = await log.append([event('a')], { key: `${long}aa` });
+    const other = await log.append([event('a')], { key: `${long}ab` });
+    assert.deepEqual([first.repeated, other.repeated], [false, false]);
+    assert.deepEqual(await log.append([event('a')], { key: `${long}aa` }), { ...first, repeated: true });
+  }),
+
+  logCase('a key that is empty or longer is refused', async (probe) => {
+    for (const key of ['', `${'é'.repeat(768)}a`]) {
+      await refused(probe.log.append([event('a')], { key }), 'ERR_INVALID_EVENT', `a key of ${key.length} characters`);
+    }
+    assert.deepEqual(await probe.read(EVERYTHING), []);
   }),
 
   logCase(
@@ -62,10 +73,10 @@ export const keyCases: readonly LogCase[] = [
       const { log } = probe;
       const first = await log.append([event('a')], { key: 'k' });
       await probe.publish('a', '2', '3');
-      await log.trim();
-      assert.deepEqual(await log.append([event('a')], { key: 'k' }), first);
+      await probe.trim();
+      assert.deepEqual(await log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
     },
-    { retention: { maxEvents: 1 } },
+    { needs: ['trim'], retention: { maxEvents: 1 } },
   ),
 
   logCase(
@@ -73,11 +84,20 @@ export const keyCases: readonly LogCase[] = [
     async (probe) => {
       const first = await probe.log.append([event('a', { id: 'mine' })], { key: 'k' });
       await probe.reopen();
-      assert.deepEqual(await probe.log.append([event('a')], { key: 'k' }), first);
-      probe.time += 24 * HOUR_MS + 1;
-      await probe.reopen();
-      assert.equal((await probe.log.append([event('a')], { key: 'k' })).seq, 2);
+      assert.deepEqual(await probe.log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
     },
-    { durable: true },
+    { needs: ['durable'] },
+  ),
+
+  logCase(
+    'a key that has become too old is forgotten when the log is opened again',
+    async (probe) => {
+      const first = await probe.log.append([event('a')], { key: 'k' });
+      await probe.advance(24 * HOUR_MS + 1);
+      await probe.reopen();
+      const second = await probe.log.append([event('a')], { key: 'k' });
+      assert.ok(second.seq > first.seq && !second.repeated);
+    },
+    { needs: ['durable', 'time'] },
   ),
 ];

@@ -1,18 +1,36 @@
 import type { LogRetention } from '../retention.ts';
 import { LogProbe, type LogFactory } from './log-probe.ts';
 
-/** One thing that every log must do. */
+/** What not every log can do. A case says what it needs, and is for the logs that have all of it. */
+export type LogCapability =
+  /** The log is in this process: it starts a follower within `follow`, and hands a batch over before its append resolves. */
+  | 'local'
+  /** The log takes its time from the harness's clock. */
+  | 'time'
+  /** It has `trim`. */
+  | 'trim'
+  /** It has a `directory`. */
+  | 'directory'
+  /** Its `trimmedIsExact` is true. */
+  | 'exact'
+  /** It can be opened again: the harness has `reopen`. */
+  | 'durable'
+  /** It can begin a new epoch: the harness has `beginEpoch`. */
+  | 'epochs'
+  /** Its connection to the store can be cut: the harness has `cut`. */
+  | 'cut';
+
+/** One thing that every log must do, or every log with some capabilities. */
 export interface LogCase {
   /** A sentence. */
   readonly name: string;
-  /** Whether it is for logs that can be opened again; without `reopen` such a case is to be skipped, and shown as skipped. */
-  readonly durable: boolean;
+  readonly needs: readonly LogCapability[];
   /** Rejects with an AssertionError where the log does something else. */
   run(make: LogFactory): Promise<void>;
 }
 
 export interface LogCaseOptions {
-  readonly durable?: boolean;
+  readonly needs?: readonly LogCapability[];
   /** @default everything is kept */
   readonly retention?: LogRetention;
 }
@@ -20,7 +38,7 @@ export interface LogCaseOptions {
 export function logCase(
   name: string,
   run: (probe: LogProbe) => Promise<void>,
-  { durable = false, retention }: LogCaseOptions = {},
+  { needs = [], retention }: LogCaseOptions = {},
 ): LogCase {
-  return { name, durable, run: (make) => LogProbe.use(make, retention, run) };
+  return { name, needs, run: (make) => LogProbe.use(make, retention, run) };
 }

@@ -1,20 +1,37 @@
 import assert from 'node:assert/strict';
 import { EventStreamDecoder, type EventFields, type EventMessage } from '@tidings/wire';
+import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
-import type { AppendReceipt, EventLog, LogEntry, NewEvent, Selection } from '../event-log.ts';
+import type { AppendReceipt, EventLog, LogEntry, NewEvent } from '../event-log.ts';
+import { EARLIEST, type Position } from '../position.ts';
 import type { LogRetention } from '../retention.ts';
+import type { Selection } from '../selection.ts';
+import { ManualClock } from './manual-clock.ts';
+import { Recorder } from './recorder.ts';
 
-/** A log under test. */
+/** A log under test. What is not there is a capability that the log has not. */
 export interface LogHarness {
   readonly log: EventLog;
-  /** Closes the log and opens it again on the same data. A log that forgets has none: the durable cases are not for it. */
+  /** Lets time pass in a store that has a clock of its own. The clock that was given has been moved before. */
+  advance?(ms: number): Promise<void>;
+  /** Closes the log and opens it again on the same data. */
   reopen?(): Promise<EventLog>;
+  /** Begins a new epoch behind the newest event, as a log that was copied or restored does. The events may be lost. */
+  beginEpoch?(): Promise<EventLog>;
+  /** Cuts the connection to the store, which the log makes again by itself. */
+  cut?(): Promise<void>;
   /** Closes the log and removes its data. */
   dispose(): Promise<void>;
 }
 
-/** Makes an empty log that keeps what `retention` says (everything without one) and takes its time from `now`. */
-export type LogFactory = (options: { retention?: LogRetention; now: () => number }) => Promise<LogHarness>;
+export interface LogHarnessOptions {
+  /** @default everything is kept */
+  readonly retention?: LogRetention;
+  readonly clock: Clock;
+}
+
+/** Makes an empty log. */
+export type LogFactory = (options: LogHarnessOptions) => Promise<LogHarness>;
 
 export const HOUR_MS: number = 60 * 60 * 1000;
 const START_MS = 1_700_000_000_000;
@@ -23,21 +40,12 @@ const START_MS = 1_700_000_000_000;
 export class LogProbe {
   log: EventLog;
   readonly #harness: LogHarness;
-  readonly #clock: { time: number };
+  readonly #clock: ManualClock;
 
-  private constructor(harness: LogHarness, clock: { time: number }) {
+  private constructor(harness: LogHarness, clock: ManualClock) {
     this.#harness = harness;
     this.#clock = clock;
     this.log = harness.log;
-  }
-
-  /** Milliseconds since 1970. */
-  get time(): number {
-    return this.#clock.time;
-  }
-
-  set time(time: number) {
-    this.#clock.time = time;
   }
 
   /** Makes a log, runs the case and disposes of the log whatever comes of it. */
@@ -46,9 +54,8 @@ export class LogProbe {
     retention: LogRetention | undefined,
     run: (probe: LogProbe) => Promise<void>,
   ): Promise<void> {
-    const clock = { time: START_MS };
-    const now = (): number => clock.time;
-    const harness = await make(retention ? { retention, now } : { now });
+    const clock = new ManualClock(START_MS);
+    const harness = await make(retention ? { retention, clock } : { clock });
     try {
       await run(new LogProbe(harness, clock));
     } finally {
@@ -56,10 +63,30 @@ export class LogProbe {
     }
   }
 
+  /** Milliseconds since 1970. */
+  get time(): number {
+    return this.#clock.time();
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.#clock.advance(ms);
+    await this.#harness.advance?.(ms);
+  }
+
   async reopen(): Promise<void> {
-    const log = await this.#harness.reopen?.();
-    assert.ok(log, 'this case is for durable logs: the harness has no reopen()');
-    this.log = log;
+    this.log = needed(await this.#harness.reopen?.(), 'durable');
+  }
+
+  async beginEpoch(): Promise<void> {
+    this.log = needed(await this.#harness.beginEpoch?.(), 'epochs');
+  }
+
+  async cut(): Promise<void> {
+    await needed(this.#harness.cut, 'cut').call(this.#harness);
+  }
+
+  async trim(): Promise<void> {
+    await needed(this.log.trim, 'trim').call(this.log);
   }
 
   /** Publishes each of the data as an event of its own batch. */
@@ -71,9 +98,30 @@ export class LogProbe {
     return this.log.append(events);
   }
 
+  /** The sequence number of the newest event, as the store has it. */
+  async head(): Promise<number> {
+    return (await this.log.locate(EARLIEST)).head;
+  }
+
+  async position(): Promise<Position> {
+    const recorder = new Recorder();
+    const following = this.log.follow(recorder);
+    const position = await recorder.started();
+    following.stop();
+    return position;
+  }
+
+  /** Follows the log, and gives the follower once it has been started. */
+  async follow(onBatch?: (batch: readonly LogEntry[]) => void): Promise<Recorder> {
+    const recorder = new Recorder(onBatch);
+    this.log.follow(recorder);
+    await recorder.started();
+    return recorder;
+  }
+
   /** Everything selected behind `after`, read in pages. */
   async read(selection: Selection, after = 0, maxBytes: number = 64 * 1024): Promise<LogEntry[]> {
-    const through = this.log.head().seq;
+    const through = Math.max(after, await this.head());
     const entries: LogEntry[] = [];
     let reached = after;
     for (;;) {
@@ -88,30 +136,40 @@ export class LogProbe {
 
   /** The data of everything selected behind `after`. */
   async data(selection: Selection, after = 0): Promise<string[]> {
-    const entries = await this.read(selection, after);
-    return entries.map((entry) => message(entry).data);
+    return dataOf(await this.read(selection, after));
+  }
+
+  /** The sequence numbers of everything that is kept, by the data of the events. */
+  async seqOf(): Promise<Record<string, number>> {
+    const entries = await this.read(EVERYTHING);
+    return Object.fromEntries(entries.map((entry) => [message(entry).data, entry.seq]));
   }
 
   async trimmedThrough(selection: Selection): Promise<number> {
-    const { seq } = this.log.head();
-    const page = await this.log.read({ selection, after: seq, through: seq, maxBytes: 1 });
+    const head = await this.head();
+    const page = await this.log.read({ selection, after: head, through: head, maxBytes: 1 });
     return page.trimmedThrough;
   }
 }
 
-/** Selects topics, public events only. */
-export function select(...topics: readonly string[]): Selection {
-  return { topics, private: false };
+function needed<T>(capability: T | undefined, name: string): T {
+  assert.ok(capability !== undefined, `this case needs the capability ${name}, which the harness does not have`);
+  return capability;
 }
 
-export const EVERYTHING: Selection = { topics: [], test: () => true, private: true };
+/** Selects public events of topics. */
+export function select(...topics: readonly string[]): Selection {
+  return { topics };
+}
+
+export const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
 export function event(topic: string, fields: EventFields = { data: topic }): NewEvent {
   return { topics: [topic], fields };
 }
 
-export function privately(topic: string): NewEvent {
-  return { topics: [topic], fields: { data: topic }, private: true };
+export function privately(...topics: readonly string[]): NewEvent {
+  return { topics, fields: { data: topics.join(' ') }, private: true };
 }
 
 /** What a listener reads from an entry's frame, which must be one whole event. */
@@ -124,6 +182,10 @@ export function message(entry: LogEntry): EventMessage {
   return only;
 }
 
+export function dataOf(entries: readonly LogEntry[]): string[] {
+  return entries.map((entry) => message(entry).data);
+}
+
 /** What the contract says of entries, their frames as text; a log may keep more in them. */
 export function plain(entries: readonly LogEntry[]): unknown[] {
   return entries.map(({ seq, id, topics, time, private: isPrivate, frame }) => {
@@ -133,6 +195,14 @@ export function plain(entries: readonly LogEntry[]): unknown[] {
 
 export function seqs(entries: readonly LogEntry[]): number[] {
   return entries.map((entry) => entry.seq);
+}
+
+/** Asserts that numbers rise. Holes are allowed. */
+export function assertRising(numbers: readonly number[]): void {
+  numbers.reduce((before, number) => {
+    assert.ok(Number.isSafeInteger(number) && number > before, `the sequence number ${number} follows ${before}`);
+    return number;
+  }, 0);
 }
 
 /** The numbers from one to the other, both included. */

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import type { Place } from '../event-log.ts';
+import { EARLIEST, formatCursor } from '../position.ts';
+import type { Selection } from '../selection.ts';
+import { logCase, type LogCase } from './log-case.ts';
+import { dataOf, event, EVERYTHING, privately, range, select } from './log-probe.ts';
+
+export const locateCases: readonly LogCase[] = [
+  logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
+    const { epoch } = await probe.position();
+    await probe.append(event('a'), event('b'), event('a', { id: 'mine' }));
+    const entries = await probe.read(EVERYTHING);
+    const head = entries.at(-1)?.seq ?? 0;
+    const locate = (seq: number): Promise<Place> => probe.log.locate(formatCursor({ epoch, seq }));
+    for (const { seq } of entries) assert.deepEqual(await locate(seq), { after: seq, head });
+    assert.deepEqual(await locate(0), { after: 0, head });
+    assert.deepEqual(await locate(head + 1), { after: 0, head, misplaced: 'ahead' });
+    assert.deepEqual(await locate(999_999_999_999_999), { after: 0, head, misplaced: 'ahead' });
+  }),
+
+  logCase('locate knows an event as soon as its append has resolved', async (probe) => {
+    for (const n of range(1, 20)) {
+      const { seq, id } = await probe.append(event('a', { data: String(n) }));
+      assert.deepEqual(await probe.log.locate(id), { after: seq, head: seq });
+    }
+  }),
+
+  logCase('a publisher’s id is the place of the earliest event that has it', async (probe) => {
+    const ids = ['x', 'y', 'other.9', 'x'];
+    for (const id of ids) await probe.append(event('a', { id }));
+    const entries = await probe.read(EVERYTHING);
+    const head = await probe.head();
+    for (const id of ids) {
+      const earliest = entries.find((entry) => entry.id === id)?.seq ?? 0;
+      assert.deepEqual(await probe.log.locate(id), { after: earliest, head });
+    }
+  }),
+
+  logCase('an id that nobody gave has no place, and a cursor of another log is foreign', async (probe) => {
+    const { seq: head } = await probe.append(event('a'));
+    const { epoch } = await probe.position();
+    const unknown = ['', 'z', 'Earliest', `${epoch}.01`, `${epoch}.`, 'é'.repeat(1024), 'x'.repeat(100_000)];
+    for (const id of unknown) assert.deepEqual(await probe.log.locate(id), { after: 0, head, misplaced: 'unknown' });
+    for (const id of ['other.0', 'other.1', `${'z'.repeat(16)}.5`]) {
+      assert.deepEqual(await probe.log.locate(id), { after: 0, head, misplaced: 'foreign' });
+    }
+  }),
+
+  logCase('earliest is the place before everything', async (probe) => {
+    assert.equal((await probe.log.locate(EARLIEST)).after, 0);
+    const { seq: head } = await probe.append(event('a'));
+    assert.deepEqual(await probe.log.locate(EARLIEST), { after: 0, head });
+  }),
+
+  logCase('locateLast gives the place behind which the last events follow', async (probe) => {
+    for (const [index, topics] of ['a', 'b', 'a', 'a b', 'b'].entries()) {
+      await probe.append({ topics: topics.split(' '), fields: { data: String(index + 1) } });
+    }
+    await probe.append({ ...privately('a'), fields: { data: '6' } });
+    const head = await probe.head();
+    const last = async (selection: Selection, count: number): Promise<string> => {
+      const place = await probe.log.locateLast(selection, count);
+      assert.equal(place.head, head);
+      assert.equal(place.misplaced, undefined);
+      assert.ok(place.after >= 0 && place.after <= head);
+      return dataOf(await probe.read(selection, place.after)).join();
+    };
+    assert.equal(await last(select('a'), 0), '');
+    assert.equal(await last(select('a'), 1), '4');
+    assert.equal(await last(select('a'), 2), '3,4');
+    assert.equal(await last(select('a'), 10_000), '1,3,4');
+    assert.equal(await last({ ...select('a'), private: 'all' }, 2), '4,6');
+    assert.equal(await last({ ...select('a'), private: ['b'] }, 2), '3,4');
+    assert.equal(await last(select('a', 'b'), 3), '3,4,5');
+    assert.equal(await last({ topics: 'all' }, 2), '4,5');
+    assert.equal(await last(select('nobody'), 5), '');
+    assert.equal(await last(select(), 5), '');
+  }),
+
+  logCase('locateLast finds few events among very many others', async (probe) => {
+    await probe.append(event('rare', { data: '1' }), event('rare', { data: '2', event: 'odd' }));
+    for (const _ of range(1, 10)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
+    const data = async (selection: Selection): Promise<string[]> =>
+      (await probe.data(selection, (await probe.log.locateLast(selection, 3)).after)).slice(0, 3);
+    assert.deepEqual(await data(select('rare')), ['1', '2']);
+    assert.deepEqual(await data(select('rare', 'nobody')), ['1', '2']);
+    assert.deepEqual(await data({ topics: 'all', types: ['odd'] }), ['2']);
+  }),
+];

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type { TopicPage, TopicPageRequest } from '../event-log.ts';
+import { logCase, type LogCase } from './log-case.ts';
+import { event, EVERYTHING, range, type LogProbe } from './log-probe.ts';
+
+async function list(probe: LogProbe, request: TopicPageRequest): Promise<TopicPage> {
+  const page = await probe.log.directory?.list(request);
+  assert.ok(page, 'this case needs the capability directory, which the log does not have');
+  return page;
+}
+
+async function names(probe: LogProbe, request: TopicPageRequest): Promise<string[]> {
+  return (await list(probe, request)).topics.map(({ topic }) => topic);
+}
+
+export const topicCases: readonly LogCase[] = [
+  logCase(
+    'the directory sums up what is kept of each topic',
+    async (probe) => {
+      assert.deepEqual(await list(probe, { order: 'name', limit: 10 }), { topics: [], total: 0 });
+      assert.deepEqual(await list(probe, { order: 'time', limit: 10 }), { topics: [], total: 0 });
+      await probe.append(event('a'));
+      await probe.append({ topics: ['a', 'b'], fields: {} });
+      await probe.append(event('c'));
+      const [first, second, third] = await probe.read(EVERYTHING);
+      assert.ok(first && second && third);
+      const [a, b, c] = [
+        { topic: 'a', events: 2, bytes: first.frame.length + second.frame.length, last: second.time },
+        { topic: 'b', events: 1, bytes: second.frame.length, last: second.time },
+        { topic: 'c', events: 1, bytes: third.frame.length, last: third.time },
+      ];
+      assert.deepEqual(await list(probe, { order: 'name', limit: 10 }), { topics: [a, b, c], total: 3 });
+      const byTime = await list(probe, { order: 'time', limit: 1 });
+      assert.deepEqual(byTime, { topics: [c], total: 3 });
+    },
+    { needs: ['directory'] },
+  ),
+
+  logCase(
+    'topics are listed by the bytes of their names, a page at a time',
+    async (probe) => {
+      // In bytes a private use character comes before a surrogate pair, in UTF-16 behind it.
+      const sorted = ['A', 'B', 'a', 'a!', 'aa', 'b', 'ä', '\uE000', '\uFFFD', '🎉', '🎉a'];
+      const shuffled = sorted.toSorted(
+        (one, other) =>
+          ((one.length * 7 + sorted.indexOf(one) * 5) % 11) - ((other.length * 7 + sorted.indexOf(other) * 5) % 11),
+      );
+      for (const topic of shuffled) await probe.append(event(topic));
+      assert.deepEqual(await names(probe, { order: 'name', limit: 100 }), sorted);
+      for (const limit of [1, 2, 3]) {
+        const found: string[] = [];
+        for (;;) {
+          const after = found.at(-1);
+          const page = await list(probe, { order: 'name', limit, ...(after === undefined ? {} : { after }) });
+          assert.equal(page.total, sorted.length);
+          if (page.topics.length === 0) break;
+          assert.ok(page.topics.length <= limit);
+          found.push(...page.topics.map(({ topic }) => topic));
+        }
+        assert.deepEqual(found, sorted);
+      }
+      // A page begins behind a name that is not there, too.
+      assert.deepEqual(await names(probe, { order: 'name', limit: 2, after: 'a"' }), ['aa', 'b']);
+    },
+    { needs: ['directory'] },
+  ),
+
+  logCase(
+    'topics are listed by their newest events',
+    async (probe) => {
+      for (const topic of ['a', 'b', 'c', 'd', 'b', 'a']) await probe.append(event(topic));
+      assert.deepEqual(await names(probe, { order: 'time', limit: 10 }), ['a', 'b', 'd', 'c']);
+      assert.deepEqual(await names(probe, { order: 'time', limit: 2 }), ['a', 'b']);
+      await probe.append(event('new'), event('c'));
+      assert.deepEqual(await names(probe, { order: 'time', limit: 3 }), ['c', 'new', 'a']);
+    },
+    { needs: ['directory'] },
+  ),
+
+  logCase(
+    'a topic whose newest event has been trimmed is listed with the newest that is kept',
+    async (probe) => {
+      const start = probe.time;
+      await probe.append(event('a'));
+      await probe.advance(1);
+      await probe.append(event('b'));
+      await probe.advance(1);
+      await probe.append({ topics: ['a', 'few'], fields: {} });
+      await probe.advance(1);
+      await probe.append(event('few'));
+      await probe.trim();
+      const { topics } = await list(probe, { order: 'time', limit: 10 });
+      assert.deepEqual(
+        topics.map(({ topic, events, last }) => [topic, events, last - start]),
+        [
+          ['few', 1, 3],
+          ['b', 1, 1],
+          ['a', 1, 0],
+        ],
+      );
+    },
+    { needs: ['directory', 'trim', 'time'], retention: { perTopic: [{ topics: ['few'], maxEvents: 1 }] } },
+  ),
+
+  logCase(
+    'topics of which nothing is kept are not listed',
+    async (probe) => {
+      for (const n of range(1, 5)) await probe.append(event(`t${n}`));
+      await probe.trim();
+      assert.deepEqual(await names(probe, { order: 'name', limit: 10 }), ['t4', 't5']);
+      assert.deepEqual(await names(probe, { order: 'time', limit: 10 }), ['t5', 't4']);
+      assert.equal((await list(probe, { order: 'time', limit: 1 })).total, 2);
+    },
+    { needs: ['directory', 'trim'], retention: { maxEvents: 2 } },
+  ),
+];
