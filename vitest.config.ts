@@ -5,8 +5,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     setupFiles: ['test/setup.ts'],
-    // Two cores: more workers only make the processes that tests start wait for each other.
-    maxWorkers: 2,
+    // For two cores. The slow files wait half of their time, for browsers, processes and seconds to pass, so a third worker uses what two
+    // leave idle; more make the processes that tests start wait for each other.
+    maxWorkers: 3,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
     projects: [
