@@ -110,7 +110,7 @@ describe('the package', () => {
   });
 
   test('has a suite of cases with names of their own', () => {
-    const names = testing.eventLogContract.map(({ name }) => name);
+    const names = testing.eventLogCases(['durable', 'directory', 'trim', 'epochs']).map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThan(50);
   });
