@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    setupFiles: ['test/setup.ts'],
     // Two cores: more workers only make the processes that tests start wait for each other.
     maxWorkers: 2,
     // Tests that are concurrent only wait, for a second to pass or a browser.

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isMissing } from './browser.ts';
 import { freePort, RestartableHub } from './end-to-end/hub.ts';
 import { program, RunningProgram, whenUp } from './program.ts';
 
+const ROOT = join(import.meta.dirname, '..');
 const PAGE = 'docs/reconnecting.md';
 
 /** A page's `localStorage` in a file, and its `EventSource`. */
@@ -124,20 +125,43 @@ describe.skipIf(isMissing('curl'))('the commands of the page on reconnecting', (
   }
 });
 
-test('every link from the docs leads somewhere', () => {
-  const docs = join(import.meta.dirname, '../docs');
-  for (const name of readdirSync(docs).filter((file) => file.endsWith('.md'))) {
-    const page = readFileSync(join(docs, name), 'utf8');
-    const titles = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!);
-    const anchors = new Set(titles.map((title) => `#${title.toLowerCase().replaceAll(' ', '-')}`));
-    const targets = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
-    const broken = targets.filter((target) => {
-      if (target.startsWith('https://')) return false;
-      return target.startsWith('#') ? !anchors.has(target) : !existsSync(join(docs, target));
+/** The pages of the workshop, by their paths. */
+const PAGES = [
+  '.',
+  'docs',
+  'examples',
+  'benchmarks',
+  ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`),
+]
+  .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)))
+  .filter((path) => path.endsWith('.md'));
+
+test.each(PAGES)('every link of %s leads somewhere', (path) => {
+  const page = readFileSync(join(ROOT, path), 'utf8');
+  const broken = [...page.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target]) => target!)
+    .filter((target) => !/^https?:/.test(target))
+    .filter((target) => {
+      const [file, anchor] = target.split('#') as [string, string?];
+      const linked = file === '' ? path : join(dirname(path), file);
+      if (!existsSync(join(ROOT, linked))) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(join(ROOT, linked), 'utf8')).has(anchor);
     });
-    expect({ name, broken }).toEqual({ name, broken: [] });
-  }
+  expect(broken).toEqual([]);
 });
+
+/** What the headings of a page are called in links to them. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const titles = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!);
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
 
 function onPort(code: string, port: string, replacement: number): string {
   return code.replaceAll(port, String(replacement));

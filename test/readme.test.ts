@@ -1,6 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { publishedFolders } from '../scripts/metadata.ts';
 import { freePort } from './end-to-end/hub.ts';
 import { program, RunningProgram, whenUp } from './program.ts';
+
+const ROOT = join(import.meta.dirname, '..');
 
 /** Runs the program of the README that has the word, with its port replaced. */
 function run(word: string, port: string, replacement: number): RunningProgram {
@@ -31,4 +36,23 @@ describe('the README', () => {
     }
     expect(text).toContain('event: tick\n');
   });
+
+  test('has every published package in its table, and what it needs', () => {
+    const rows = [
+      ...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^\| \[`(.*?)`\]\((.*?)\) \|.*\| (.*) \|$/gm),
+    ];
+    const table = rows.map(([, name, link, needs]) => ({ name, link, needs: needs!.split(/[,;] /).toSorted() }));
+    const packages = publishedFolders(ROOT).map((folder) => {
+      const { name, dependencies = {} } = JSON.parse(
+        readFileSync(join(ROOT, 'packages', folder, 'package.json'), 'utf8'),
+      ) as { name: string; dependencies?: Record<string, string> };
+      const needs = Object.keys(dependencies).map((dependency) => dependency.replace('@tidings/', ''));
+      return { name, link: `packages/${folder}/README.md`, needs: needs.length > 0 ? needs.toSorted() : ['nothing'] };
+    });
+    expect(table.toSorted(byName)).toEqual(packages.toSorted(byName));
+  });
 });
+
+function byName(a: { name?: string | undefined }, b: { name?: string | undefined }): number {
+  return String(a.name).localeCompare(String(b.name));
+}

@@ -2,8 +2,9 @@ import type { Authenticate } from '@tidings/server';
 import {
   type Answer,
   Audience,
+  type AudienceOptions,
   type AudienceStats,
-  type Attendance,
+  type KnownListener,
   checkCompression,
   type Clock,
   EVENT_STREAM_HEADERS,
@@ -55,6 +56,9 @@ export interface HubOptions extends KeyOptions {
   readonly clock?: Clock;
 }
 
+// The highest limit that an audience takes.
+const MAX_LIMIT = 2 ** 31 - 1;
+
 export interface CloseOptions {
   /** How far apart listeners come back, in milliseconds. @default 2000 */
   readonly windowMs?: number;
@@ -91,8 +95,7 @@ export class Hub {
     const onError = (error: unknown): void => logger?.error({ err: error }, 'Listeners could not be served');
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
-    const { maxListeners, maxListenersPerAddress: maxListenersPerKey } = limits;
-    const audienceOptions = { authenticate, maxListeners, maxListenersPerKey, clock };
+    const audienceOptions = { authenticate, clock, ...audienceLimits(limits) };
     this.#audience = new Audience(log, this.#fanOut, audienceOptions, { onError });
     const context: FaceContext = {
       log,
@@ -131,7 +134,7 @@ export class Hub {
   }
 
   /** Breaks off the listeners that are chosen, so that they come back and ask anew. Gives how many they were. */
-  kick(which: (listener: Attendance) => boolean): number {
+  kick(which: (listener: KnownListener) => boolean): number {
     return this.#audience.kick(which);
   }
 
@@ -209,4 +212,12 @@ function notAllowed(method: string, methods: readonly string[]): Problem {
   return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
     headers: { Allow: allowed },
   });
+}
+
+/** The audience has no limit where there is none. */
+function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
+  return {
+    maxListeners: Math.min(maxListeners, MAX_LIMIT),
+    ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
+  };
 }

@@ -33,7 +33,7 @@ describe('a hub without a key', () => {
     '0.0.0.0',
     'x@evil.example',
   ])('does not answer as %s, not even its page and its health', async (host) => {
-    const hub = await startHub({ page: '<p>page</p>' });
+    const hub = await startHub({ html: '<p>page</p>' });
     for (const [method, path] of [
       ['GET', '/topics/a'],
       ['POST', '/topics/a'],
@@ -97,7 +97,7 @@ describe('a hub with a key', () => {
   });
 
   test('shows its page and its health without it', async () => {
-    const hub = await startHub({ key: KEY, page: '<p>page</p>' });
+    const hub = await startHub({ key: KEY, html: '<p>page</p>' });
     expect((await hub.ask('GET', '/')).status).toBe(200);
     expect((await hub.ask('GET', '/healthz')).status).toBe(200);
   });
@@ -153,7 +153,7 @@ describe('cross-origin requests', () => {
       expect(listener.response.headers['vary']).toBe('Origin');
       const reply = await hub.ask('POST', '/topics/a', { headers, body: 'x' });
       expect([reply.status, problemOf(reply)]).toEqual([403, 'origin-not-allowed']);
-      expect(hub.log.head().seq).toBe(0);
+      expect(hub.position.seq).toBe(0);
     },
   );
 

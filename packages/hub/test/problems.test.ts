@@ -7,19 +7,19 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { ask, problemOf, startHub, type Reply } from './test-hub.ts';
 
+const PROTOCOL = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8');
+
 /** A hub on a log that fails as it is told to. */
 async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | undefined) => void }> {
   let failure: Error | undefined;
   const memory = new MemoryLog();
   const log: EventLog = {
+    trimmedIsExact: true,
     append: (...args) => (failure ? Promise.reject(failure) : memory.append(...args)),
     read: (request) => memory.read(request),
-    tail: (listener) => memory.tail(listener),
-    head: () => memory.head(),
-    find: (id) => memory.find(id),
-    beforeLast: (...args) => memory.beforeLast(...args),
-    topics: () => memory.topics(),
-    trim: () => memory.trim(),
+    locate: (id) => memory.locate(id),
+    locateLast: (...args) => memory.locateLast(...args),
+    follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
   };
   const server = createServer(new Hub({ log }));
@@ -47,6 +47,10 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
   'origin-not-allowed': async () =>
     (await startHub()).ask('POST', '/topics/a', { headers: { origin: 'https://x.example' } }),
   'host-not-allowed': async () => (await startHub()).ask('GET', '/topics/a', { headers: { host: 'x.example' } }),
+  forbidden: async () => {
+    const hub = await startHub({ authenticate: () => ({ allow: true, subject: 'somebody', listen: ['b'] }) });
+    return hub.ask('GET', '/topics/a');
+  },
   'not-found': async () => (await startHub()).ask('GET', '/nothing'),
   'method-not-allowed': async () => (await startHub()).ask('DELETE', '/topics/a'),
   'too-large': async () => (await startHub({ limits: { maxEventBytes: 1 } })).ask('POST', '/topics/a', { body: 'xx' }),
@@ -66,6 +70,7 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     hub.fail(new Error('broken'));
     return ask(hub.port, 'POST', '/topics/a');
   },
+  unsupported: async () => ask((await hubOnFailingLog()).port, 'GET', '/topics'),
   'not-stored': async () => {
     const hub = await hubOnFailingLog();
     hub.fail(new ServerError('ERR_NOT_STORED', 'the disk is full'));
@@ -79,12 +84,14 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
 };
 
 describe('errors', () => {
-  test.each(Object.entries(CAUSES))('%s is told as a problem document', async (name, cause) => {
+  test.each(Object.entries(CAUSES))('%s is answered by a problem document', async (name, cause) => {
     const reply = await cause();
     const { status, title } = PROBLEMS[name as ProblemName];
     expect(problemOf(reply)).toBe(name);
     const { detail, ...rest } = JSON.parse(reply.text) as { detail: string };
-    expect(rest).toEqual({ type: `https://tidings.dev/problems/${name}`, title, status });
+    expect(rest).toEqual({ type: `/PROTOCOL.md#${name}`, title, status });
+    // The type is a reference to what PROTOCOL.md has to say about it.
+    expect(PROTOCOL).toContain(`<a id="${name}"></a>`);
     expect(detail).toMatch(/^\S.*[^.\s]$/);
     expect(reply.headers['cache-control']).toBe('no-store');
     if (name === 'draining' || name.startsWith('too-many-listeners'))
@@ -92,9 +99,8 @@ describe('errors', () => {
   });
 
   test('are all in the protocol, with their status, and no others are', () => {
-    const protocol = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8');
-    const [, section = ''] = /\n## 10 Errors\n([^]*?)\n## /.exec(protocol) ?? [];
-    const rows = [...section.matchAll(/^\| `([a-z-]+)` \| (\d+) \|/gm)].map(([, name, status]) => [
+    const [, section = ''] = /\n## 10 Errors\n([^]*?)\n## /.exec(PROTOCOL) ?? [];
+    const rows = [...section.matchAll(/^\| <a id="[a-z-]+"><\/a>`([a-z-]+)` \| (\d+) \|/gm)].map(([, name, status]) => [
       name,
       Number(status),
     ]);
@@ -194,7 +200,7 @@ describe('health', () => {
 
 describe('the page', () => {
   test('is at /', async () => {
-    const hub = await startHub({ page: '<p>ä</p>' });
+    const hub = await startHub({ html: '<p>ä</p>' });
     const reply = await hub.ask('GET', '/');
     expect([reply.status, reply.headers['content-type'], reply.text]).toEqual([
       200,

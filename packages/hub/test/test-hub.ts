@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { createServer, Hub, type HubOptions } from '@tidings/hub';
+import { createServer, health, Hub, page, PROBLEM_TYPES, topics, type HubOptions } from '@tidings/hub';
 import { LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
+import { systemClock, type Position } from '@tidings/server/log';
 import { onTestFinished } from 'vitest';
 
 /** A new folder for the length of one test. */
@@ -31,11 +32,22 @@ export class TestHub {
   readonly hub: Hub;
   readonly log: LmdbLog;
   readonly port: number;
+  /** How far the log has handed over what was appended. */
+  position: Position = { epoch: '', seq: 0 };
 
   constructor(hub: Hub, log: LmdbLog, port: number) {
     this.hub = hub;
     this.log = log;
     this.port = port;
+    log.follow({
+      onStart: (position) => {
+        this.position = position;
+      },
+      onBatch: (batch) => {
+        this.position = { ...this.position, seq: batch.at(-1)!.seq };
+      },
+      onLost: () => {},
+    });
   }
 
   get url(): string {
@@ -43,7 +55,7 @@ export class TestHub {
   }
 
   get epoch(): string {
-    return this.log.head().epoch;
+    return this.position.epoch;
   }
 
   cursor(seq: number): string {
@@ -63,17 +75,30 @@ export class TestHub {
   }
 }
 
-export type TestHubOptions = Partial<Omit<HubOptions, 'log'>> & Partial<Omit<LmdbLogOptions, 'path'>>;
+export type TestHubOptions = Partial<Omit<HubOptions, 'log'>> &
+  Partial<Omit<LmdbLogOptions, 'path'>> & {
+    /** The time of the log, milliseconds since 1970. */
+    readonly now?: () => number;
+    /** The page at `/`. */
+    readonly html?: string;
+  };
 
 /** Starts a hub on a log on disk, for the length of one test. */
-export async function startHub({ retention, trimEveryMs, now, ...options }: TestHubOptions = {}): Promise<TestHub> {
+export async function startHub({
+  retention,
+  trimEveryMs,
+  now,
+  html,
+  ...options
+}: TestHubOptions = {}): Promise<TestHub> {
   const log = await LmdbLog.open({
     path: temporaryFolder(),
     ...(retention ? { retention } : {}),
     ...(trimEveryMs === undefined ? {} : { trimEveryMs }),
-    ...(now ? { now } : {}),
+    ...(now ? { clock: { ...systemClock, time: now } } : {}),
   });
-  const hub = new Hub({ log, ...options });
+  const faces = html === undefined ? {} : { faces: [topics(), health(), page(html)] };
+  const hub = new Hub({ log, ...faces, ...options });
   const server = createServer(hub);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
@@ -106,5 +131,5 @@ export function ask(
 export function problemOf(reply: Reply): string | undefined {
   if (reply.headers['content-type'] !== 'application/problem+json') return undefined;
   const { type, status } = JSON.parse(reply.text) as { type: string; status: number };
-  return status === reply.status ? type.replace('https://tidings.dev/problems/', '') : undefined;
+  return status === reply.status ? type.replace(PROBLEM_TYPES, '') : undefined;
 }

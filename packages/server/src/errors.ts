@@ -4,6 +4,8 @@ export type ServerErrorCode =
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
+  /** A URL pattern is malformed, too large, or has what is not allowed in patterns of topics. */
+  | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch; nothing of it was published. */
   | 'ERR_NOT_STORED'
   /** The log, channel or fan-out has been closed. */

@@ -11,7 +11,14 @@ export {
   type RefuseReason,
 } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
-export { may, type Action, type Authenticate, type Authentication, type Refusal, type Rights } from './audience/rights.ts';
+export {
+  may,
+  type Action,
+  type Authenticate,
+  type Authentication,
+  type Refusal,
+  type Rights,
+} from './audience/rights.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { codedStream } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
@@ -37,7 +44,6 @@ export {
 } from './http/parameters.ts';
 export { fetchHead, type RequestHead } from './http/request.ts';
 export type { View } from './live/cohort.ts';
-export { GAP_TYPE, HEARTBEAT_TYPE } from './live/control-events.ts';
 export { FanOut } from './live/fan-out.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';

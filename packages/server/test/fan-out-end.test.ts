@@ -109,16 +109,19 @@ describe('the end', () => {
 
   test('drain gives everyone a time of its own to come back, those to come included', async () => {
     const rig = new Rig();
+    await rig.publish('b', '1');
+    await rig.settle();
     const live = [await rig.listen(), await rig.listen()];
     const behind = await rig.listen({ lastEventId: 'earliest' });
-    await rig.publish('a', '1');
+    await rig.publish('a', '2');
+    const BEGIN = 'event: tidings-heartbeat\nid: e.1\ndata:\n\n';
     const chances = [0, 0.25, 0.5, 0.999];
     rig.fanOut.drain(4000, () => chances.shift()!);
     const late = await rig.listen();
     const retry = (ms: number): string => `retry: ${ms}\n\n`;
     expect(live.map((sink) => sink.text)).toEqual([
-      FROM_NOW + frame(1, '1') + retry(1000),
-      FROM_NOW + frame(1, '1') + retry(2000),
+      BEGIN + frame(2, '2') + retry(1000),
+      BEGIN + frame(2, '2') + retry(2000),
     ]);
     expect(live.map((sink) => sink.state)).toEqual(['ending', 'ending']);
     expect(behind.state).toBe('destroyed');

@@ -54,7 +54,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   retention: fc.record({
     maxEvents: fc.oneof(fc.integer({ min: 0, max: 8 }), fc.constant(1000)),
     maxAgeMs: fc.constantFrom(1000, 1_000_000),
-    perTopic: fc.constantFrom([], [{ matches: (topic: string) => topic === 'b', maxEvents: 1 }]),
+    perTopic: fc.constantFrom([], [{ topics: ['b'], maxEvents: 1 }]),
   }),
   reads: fc.constantFrom<ReadMode[]>('at once', 'early', 'late'),
   isLagging: fc.boolean(),

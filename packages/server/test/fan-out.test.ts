@@ -147,6 +147,8 @@ describe('a listener', () => {
         },
       });
     const rig = new Rig({ wrap: broken });
+    await rig.publish('a', '1');
+    await rig.settle();
     const sink = await rig.listen({ lastEventId: 'earliest' });
     await rig.settle();
     expect(sink.state).toBe('destroyed');
@@ -203,18 +205,19 @@ describe('a slow listener', () => {
 
 describe('a gap', () => {
   test('names the id that the listener came with, and later ones the place where it was', async () => {
-    const rig = new Rig({ retention: { maxEvents: 1 }, maxBacklogBytes: 0 });
+    const rig = new Rig({ retention: { maxEvents: 2 }, maxBacklogBytes: 0 });
     const view: View = { key: 'ab', selection: { topics: ['a', 'b'] } };
     await rig.log.append([{ topics: ['a'], fields: { data: '1', id: 'mine' } }]);
+    await rig.publish('a', '2');
     // It is found before it is trimmed, and read for after.
     const sink = await rig.listen({ lastEventId: 'mine' }, view, 1);
-    await rig.publish('a', '2', '3');
+    await rig.publish('a', '3', '4');
     await rig.settle();
-    await rig.publish('a', '4', '5');
+    await rig.publish('a', '5', '6', '7');
     await rig.settle();
     sink.take();
     await rig.settle();
     const told = [...sink.text.matchAll(/"after":"(.+?)"/g)].map(([, after]) => after);
-    expect(told).toEqual(['mine', 'e.3']);
+    expect(told).toEqual(['mine', 'e.4']);
   });
 });

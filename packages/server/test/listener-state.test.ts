@@ -192,6 +192,12 @@ describe('the beginning', () => {
     });
   });
 
+  test('a listener that knows of trims past the cohorts begins by waiting for them', () => {
+    const start = { type: 'after', after: 5, told: 7, announce: true } as const;
+    expect(catchingUp(start, 5).state).toEqual({ phase: 'waiting', until: 7, position: 5, told: 7 });
+    expect(catchingUp(start, 6).state).toEqual({ phase: 'reading', position: 5, told: 7 });
+  });
+
   test('a listener from now on begins in its cohort', () => {
     expect(joining()).toEqual({ state: LIVE, actions: [{ type: 'join' }] });
   });

@@ -1,4 +1,5 @@
-import type { RequestBody } from '../connection/request-body.ts';
+/** A body that can be sent again with each request. A stream cannot be. */
+export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
 
 /** What is asked for, once per try. A part of the platform's `RequestInit`. */
 export interface FetchInit {
@@ -26,3 +27,6 @@ export interface FetchResponse {
  * head of the response is there, hand over the body as it arrives, and give both up when the signal aborts.
  */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
+/** The transport of browsers, of workers, and of runtimes not known here: their own fetch, looked up at each request. */
+export const defaultFetch: Fetch = (url, init) => globalThis.fetch(url, init);

@@ -1,8 +1,9 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import http from 'node:http';
+import https from 'node:https';
 import { type Readable, pipeline } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { Fetch } from './fetch.ts';
+import { joinChunks } from './joined-chunks.ts';
 import { followRedirects, type RawResponse, type RequestParts } from './redirects.ts';
 
 /** How long a connection is silent before TCP asks whether the other end is still there. */
@@ -12,8 +13,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const MAX_INTERIM_RESPONSES = 100;
 
 /**
- * The transport of Node. Node's own fetch cuts a body that is silent for 300 seconds, and the option that would change
- * that takes a class which only an npm package exports.
+ * The transport of Node: `node:http`, looked up at each request, so that a mock in its place is used. Node's own fetch cuts
+ * a body that is silent for 300 seconds, limits neither status lines nor interim responses, and knows no agents.
  */
 export const defaultFetch: Fetch = followRedirects(request);
 
@@ -26,7 +27,8 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
     const { request: open } = target.protocol === 'https:' ? https : http;
     const sent = { 'accept-encoding': 'gzip, deflate, br', ...(type && { 'content-type': type }), ...headers };
     const outgoing = open(target, { method, headers: sent, signal });
-    // An agent may have a timeout, Node's own has one of 5 s. Silence is no fault of a stream.
+    joinChunks(outgoing);
+    // An agent may have a timeout, and Node's own has one of 5 s. Silence is no fault of a stream.
     outgoing.setTimeout(0);
     outgoing.setSocketKeepAlive(true, TCP_KEEP_ALIVE_MS);
     let interim = 0;

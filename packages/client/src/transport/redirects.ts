@@ -1,18 +1,20 @@
 import type { Fetch, FetchInit, FetchResponse } from './fetch.ts';
-import { portableHeaders } from './portable-headers.ts';
 
 /** How many redirects are followed, as in [fetch]. Guards against a loop of them. */
 const MAX_REDIRECTS = 20;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** What cache mode no-store means outside browsers, where there is no cache but on the way. */
+/** The request headers that go on to another origin. Any other may hold a secret meant for the first one only. */
+const PORTABLE = /^(?:accept(?:-encoding|-language)?|cache-control|content-type|last-event-id|pragma)$/;
+
+/** The headers that stand for the cache mode no-store. Outside browsers the only caches are those on the way. */
 const UNCACHED = { 'cache-control': 'no-cache', pragma: 'no-cache' };
 
 /** What is asked of one server. */
 export type RequestParts = Pick<FetchInit, 'method' | 'headers' | 'body' | 'signal'>;
 
-/** A response as a server gave it, redirects too. Either `open` or `discard` is called. */
+/** A response as a server gave it. It may be a redirect. Either `open` or `discard` has to be called. */
 export interface RawResponse {
   readonly status: number;
   readonly headers: FetchResponse['headers'];
@@ -22,8 +24,8 @@ export interface RawResponse {
 }
 
 /**
- * A fetch that follows redirects itself and takes no secret to another origin, where a runtime's own would take along
- * all headers but a few. Other schemes than HTTP are left to the runtime.
+ * Makes a fetch that follows redirects itself and takes no secret to another origin. A runtime's own fetch would take along
+ * all headers but a few. Schemes other than HTTP are left to the runtime.
  */
 export function followRedirects(request: (url: URL, parts: RequestParts) => Promise<RawResponse>): Fetch {
   return async (url, init) => {
@@ -38,7 +40,7 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
       const { status } = response;
       const location = REDIRECTS.has(status) ? response.headers.get('location') : null;
       const next = location === null ? undefined : new URL(location, target);
-      // A redirect to another scheme stands as the answer: it would come again each time.
+      // A redirect to another scheme stands as the answer, because it would come again each time.
       if (next === undefined || !isHttp(next)) {
         return {
           status,
@@ -59,7 +61,7 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
         const { 'content-type': _, ...others } = headers;
         headers = others;
       }
-      if (next.origin !== target.origin) headers = portableHeaders(headers);
+      if (next.origin !== target.origin) headers = portable(headers);
       target = next;
     }
     throw new TypeError(`more than ${MAX_REDIRECTS} redirects, the last one to ${target.href}`);
@@ -68,4 +70,9 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
 
 function isHttp({ protocol }: URL): boolean {
   return protocol === 'http:' || protocol === 'https:';
+}
+
+/** What is left of the request headers, their names in lower case, when a redirect leads to another origin. */
+function portable(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => PORTABLE.test(name)));
 }

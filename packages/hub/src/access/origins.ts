@@ -11,10 +11,10 @@ export class Origins {
   constructor(allowed: readonly string[]) {
     this.#allowed = new Set(allowed);
     try {
-      this.#cors = checkCors(
-        allowed.length === 0 ? undefined : { origins: allowed, credentials: true },
-        ['GET', 'POST'],
-      );
+      this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true }, [
+        'GET',
+        'POST',
+      ]);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw new HubError('ERR_INVALID_OPTION', message.replace('cors.origins', 'allowedOrigins'), { cause: error });
@@ -29,9 +29,7 @@ export class Origins {
   /** The answer to a preflight. @throws {Problem} `origin-not-allowed` */
   preflight(request: RequestHead): Answer {
     this.require(request, 'use this hub');
-    return (
-      this.#cors?.preflight(request) ?? { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } }
-    );
+    return this.#cors?.preflight(request) ?? { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Rights } from '@tidings/server';
-import { type Action, type Matcher, may } from '@tidings/server/live';
+import { type Action, may } from '@tidings/server/live';
+import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 import { unauthorized } from './key.ts';
 

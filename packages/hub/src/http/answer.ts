@@ -1,6 +1,6 @@
-import { type Answer, joinHeaders } from '@tidings/server/live';
+import { type Admission, type Answer, joinHeaders } from '@tidings/server/live';
 import type { Refusal } from '@tidings/server';
-import { Problem } from './problem.ts';
+import { Problem, problemOfRefusal } from './problem.ts';
 
 export function problemAnswer(problem: Problem): Answer {
   return {
@@ -35,4 +35,13 @@ export function refusalAnswer({ status = 403, headers = {}, body }: Refusal): An
   }
   const name = status === 401 ? 'unauthorized' : 'forbidden';
   return { ...problemAnswer(new Problem(name, 'This request was refused', { headers })), status };
+}
+
+/**
+ * The answer to a listener.
+ * @throws {Problem} where it was not let in
+ */
+export function streamAnswer(headers: Readonly<Record<string, string>>, admission: Admission): Answer {
+  if ('refused' in admission) throw problemOfRefusal(admission.refused);
+  return { status: 200, headers, start: (sink) => admission.start(sink), abandon: () => admission.abandon() };
 }

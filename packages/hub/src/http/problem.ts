@@ -1,5 +1,5 @@
 import { ServerError } from '@tidings/server';
-import type { RefuseReason } from '@tidings/server/live';
+import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
@@ -84,21 +84,25 @@ export function problemOf(error: unknown): Problem | undefined {
   }
 }
 
-/** The problem that a listener is told who was not let in. */
-export function problemOfRefusal(reason: RefuseReason): Problem {
+type Refused = Extract<Admission, { readonly refused: unknown }>['refused'];
+
+/** The problem that a listener is answered that was not let in. */
+export function problemOfRefusal(reason: Refused): Problem {
   const headers = { 'Retry-After': '5' };
   switch (reason) {
     case 'full':
       return new Problem('too-many-listeners', 'This hub has as many listeners as it may have', { headers });
     case 'full-for-key':
-      return new Problem('too-many-listeners-of-address', 'There are as many listeners from this address as there may be', {
-        headers,
-      });
+      return new Problem(
+        'too-many-listeners-of-address',
+        'There are as many listeners from this address as there may be',
+        {
+          headers,
+        },
+      );
     case 'forbidden':
       return new Problem('forbidden', 'The rights of this request do not cover what it asks for');
-    case 'method':
-    case 'parameter':
     case 'complete':
-      throw new Error(`A listener was refused for a reason that the hub does not have: ${reason}`);
+      throw new Error('A listener was refused because its stream is complete, but topics have no end');
   }
 }

@@ -19,19 +19,19 @@ export interface AudienceOptions {
    * Finds out what the sender of a request may do. It is asked on every connect, and again when the rights that it gave expire.
    * @default everybody may listen to everything
    */
-  readonly authenticate?: Authenticate | undefined;
+  readonly authenticate?: Authenticate;
   /** How many listeners there may be in all; the next one is answered 503. From 1. @default 50000 */
-  readonly maxListeners?: number | undefined;
+  readonly maxListeners?: number;
   /** How many listeners there may be with the same key; the next one is answered 429. From 1. @default unbounded */
-  readonly maxListenersPerKey?: number | undefined;
+  readonly maxListenersPerKey?: number;
   /**
    * Whose listener a request is, such as a user or an address, for the limit of listeners with the same key; undefined for one that is not
    * counted. A `key` of the rights goes before it.
    * @default the network address, which behind a proxy is the proxy's
    */
-  readonly key?: ((request: RequestHead) => string | undefined) | undefined;
+  readonly key?: (request: RequestHead) => string | undefined;
   /** @default the system's clock */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 /** Is called when a listener comes or goes. A method may not throw. */
@@ -100,6 +100,8 @@ interface Admitted extends KnownListener {
   /** When it was answered, by the clock's `now`. */
   readonly since: number;
   listener: Listener | undefined;
+  /** Where the bytes of a stream go that is not of the log. */
+  sink: Sink | undefined;
   /** Ends the rights; undefined where they do not expire. */
   expiry: Expiry | undefined;
 }
@@ -183,21 +185,33 @@ export class Audience {
     await this.#fanOut.ready();
     const start = await findStart(this.#log, view.selection, parameters);
     if (isOver?.(start)) return { refused: 'complete' };
-    const key = this.#key && (rights.key ?? this.#key(request));
+    const key = this.#keyOf(request, rights);
     // From here to the promise nothing else can happen, so no more are let in than there may be.
     const full = this.#places.full(key);
     if (full) return { refused: full };
-    const admitted: Admitted = {
-      subject: rights.subject,
-      key,
-      address: request.address,
-      since: this.#clock.now(),
-      listener: undefined,
-      expiry: undefined,
-    };
-    this.#places.promise(admitted);
+    const admitted = this.#promise(request, rights, key);
     return {
       start: (sink) => this.#start(admitted, admission, { sink, rights, view, start }),
+      abandon: () => this.#places.abandon(admitted),
+    };
+  }
+
+  /**
+   * Keeps a place for a stream that is not of the log, for as long as `run` is under way.
+   * @param run writes the stream to its sink
+   */
+  reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Admission {
+    const key = this.#keyOf(request, rights);
+    const full = this.#places.full(key);
+    if (full) return { refused: full };
+    const admitted = this.#promise(request, rights, key);
+    const free = (): void => this.#places.free(admitted);
+    return {
+      start: (sink) => {
+        this.#places.take(admitted);
+        admitted.sink = sink;
+        run(sink).then(free, free);
+      },
       abandon: () => this.#places.abandon(admitted),
     };
   }
@@ -210,13 +224,34 @@ export class Audience {
   /** Breaks off the listeners that are chosen; each asks for its rights anew when it comes back. Returns how many they were. */
   kick(which: (listener: KnownListener) => boolean): number {
     const chosen = [...this.#places.taken].filter((known) => which(known));
-    for (const { listener } of chosen) if (listener) this.#fanOut.breakOff(listener, 'kicked');
+    for (const { listener, sink } of chosen) {
+      if (listener) this.#fanOut.breakOff(listener, 'kicked');
+      else sink?.destroy();
+    }
     return chosen.length;
   }
 
   /** What was done and how it stands. Costs a look at every listener. */
   stats(): AudienceStats {
     return { ...this.#fanOut.stats(), refused: { ...this.#refused } };
+  }
+
+  #keyOf(request: RequestHead, rights: Rights): string | undefined {
+    return this.#key && (rights.key ?? this.#key(request));
+  }
+
+  #promise(request: RequestHead, rights: Rights, key: string | undefined): Admitted {
+    const admitted: Admitted = {
+      subject: rights.subject,
+      key,
+      address: request.address,
+      since: this.#clock.now(),
+      listener: undefined,
+      sink: undefined,
+      expiry: undefined,
+    };
+    this.#places.promise(admitted);
+    return admitted;
   }
 
   #start(

@@ -1,4 +1,4 @@
-import { EventStreamDecoder } from '@tidings/wire';
+import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from '../log/event-log.ts';
 
 /** An event as a filter gets it. */
@@ -35,14 +35,7 @@ export class EventReader {
 }
 
 function readEvent({ id, frame, topics }: LogEntry): ReceivedEvent {
-  let event: ReceivedEvent | undefined;
-  const decoder = new EventStreamDecoder({
-    maxEventBytes: frame.length + 1,
-    onEvent: ({ type, data }) => {
-      event = { type, data, id, topics };
-    },
-  });
-  decoder.write(frame);
-  if (!event) throw new Error(`Cannot read the log's entry ${id}: its frame holds no event`);
-  return event;
+  const fields = decodeEvent(frame);
+  if (!fields) throw new Error(`Cannot read the log's entry ${id}: its frame holds no event`);
+  return { type: fields.event ?? 'message', data: fields.data ?? '', id, topics };
 }

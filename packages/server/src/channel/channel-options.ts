@@ -71,12 +71,9 @@ export interface CheckedChannelOptions {
   readonly log: EventLog;
   /** Whether the channel made the log, and closes it. */
   readonly ownsLog: boolean;
-  /** How long an event is kept in a log of its own, milliseconds, where that is bounded. */
-  readonly maxAgeMs: number | undefined;
   readonly topic: string;
   readonly fanOut: FanOutOptions;
   readonly audience: AudienceOptions;
-  readonly clock: Clock;
   readonly headers: Readonly<Record<string, string>>;
   readonly cors: Cors | undefined;
   readonly compression: boolean;
@@ -95,7 +92,6 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   return {
     log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
     ownsLog: options.log === undefined,
-    maxAgeMs: options.log === undefined && history !== false ? history.maxAgeMs : undefined,
     topic: checkTopic(options.topic ?? 'channel'),
     fanOut: {
       ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
@@ -104,7 +100,6 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
       overflow: overflow === 'evict' ? 'evict' : 'catch-up',
     },
     audience: options,
-    clock,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
     cors: checkCors(options.cors, ['GET', 'HEAD']),
     compression: checkCompression(options.compression),

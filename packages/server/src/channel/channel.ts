@@ -1,4 +1,4 @@
-import type { EventFields } from '@tidings/wire';
+import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import { Audience, type AudienceStats, type KnownListener, type RefuseReason } from '../audience/audience.ts';
 import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
@@ -8,7 +8,6 @@ import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
-import { OWN_TYPES } from '../live/control-events.ts';
 import { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { EARLIEST } from '../log/position.ts';
@@ -33,9 +32,6 @@ export interface ChannelStats extends AudienceStats {
   readonly lastEventId: string;
 }
 
-/** The longest time that a timer can wait for, in milliseconds. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
 /** Events for any number of listeners, each of which can come back and go on where it was. */
 export class Channel {
   readonly #options: CheckedChannelOptions;
@@ -44,8 +40,6 @@ export class Channel {
   readonly #audience: Audience;
   /** What a listener is given that has no rights to private events. */
   readonly #view: View;
-  /** The timer that lets go of what has become too old, also where nobody publishes or reads. */
-  #trimmer: unknown;
   /** Settles when every event so far has been stored or refused. */
   #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
@@ -108,7 +102,6 @@ export class Channel {
     const { topic } = this.#options;
     const append = this.#log.append([{ topics: [topic], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
-    this.#trimLater();
     const { id } = await append;
     report('publish', () => ({ channel: this, id }));
     return id;
@@ -178,7 +171,6 @@ export class Channel {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
     this.#drained = true;
-    this.#options.clock.clearTimeout(this.#trimmer);
     this.#fanOut.drain(windowMs);
     await this.#stored;
     if (this.#options.ownsLog) await this.#log.close();
@@ -236,23 +228,6 @@ export class Channel {
     return this.#finalSeq !== undefined && (start.type === 'now' || start.after >= this.#finalSeq);
   }
 
-  #trimLater(): void {
-    const { maxAgeMs, clock } = this.#options;
-    if (maxAgeMs === undefined || this.#trimmer !== undefined || this.#drained) return;
-    const trim = (): void => {
-      this.#trimmer = undefined;
-      void this.#trim();
-    };
-    this.#trimmer = clock.setTimeout(trim, Math.min(Math.max(1, maxAgeMs / 4), MAX_DELAY_MS));
-  }
-
-  async #trim(): Promise<void> {
-    await this.#log.trim?.();
-    const page = await this.#log.directory?.list({ order: 'name', limit: 1 });
-    // An empty channel needs no timer, so that one that nobody uses any more is let go.
-    if (page && page.total > 0) this.#trimLater();
-  }
-
   #onError(error: unknown): void {
     report('error', () => ({ channel: this, error }));
     try {
@@ -267,11 +242,11 @@ export class Channel {
 
 /** @throws {ServerError} `ERR_INVALID_EVENT` for a type that only the channel itself may send */
 function checkType(fields: EventFields): void {
-  if (typeof fields?.event !== 'string' || !fields.event.startsWith(OWN_TYPES)) return;
+  if (typeof fields?.event !== 'string' || !isOwnType(fields.event)) return;
   const found = `found the type ${JSON.stringify(fields.event)}`;
   throw new ServerError(
     'ERR_INVALID_EVENT',
-    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPES}, which are the channel's own`,
+    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPE_PREFIX}, which are the channel's own`,
   );
 }
 

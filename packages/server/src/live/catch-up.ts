@@ -122,8 +122,8 @@ export class CatchUp {
         return;
       }
       const read = { page, seen: cohort.page(page.entries) };
-      // A listener that catches up alone has no use for it a second time.
-      if (cohort.listeners - cohort.members.length > 1) this.#cache.keep(cohort, after, read);
+      // A listener that catches up alone has no use for it a second time, and one that is at the end of it gets no further by it.
+      if (cohort.listeners - cohort.members.length > 1 && page.through > after) this.#cache.keep(cohort, after, read);
       for (const reader of readers) this.#give(reader, read);
     } catch (error) {
       this.#done(cohort, after);

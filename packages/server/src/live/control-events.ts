@@ -1,10 +1,7 @@
-import { encodeEvent } from '@tidings/wire';
+import { encodeEvent, GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
 import type { GapReason } from '../log/event-log.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
-
-const HEARTBEAT_TYPE = 'tidings-heartbeat';
-const GAP_TYPE = 'tidings-gap';
 
 /** A keep-alive that moves the listener's cursor (PROTOCOL §5.5). */
 export function heartbeat(position: Position): SharedChunk {

@@ -89,8 +89,11 @@ export function joining(): ListenerStep {
 function goOn(next: CatchingUp, flushed: number, needsDrain: boolean): ListenerStep {
   // Another process was ahead of this one when it gave the listener its cursor. What is on its way here, the listener has.
   if (next.position > flushed) return { state: { phase: 'waiting', until: next.position, ...next }, actions: [] };
-  // There is nothing to read, so from here on it gets what the cohorts get.
-  if (next.position === flushed && !next.misplaced) return joining();
+  if (next.position === flushed && !next.misplaced) {
+    // There is nothing to read, so from here on it gets what the cohorts get.
+    if (next.told <= flushed) return joining();
+    return { state: { phase: 'waiting', until: next.told, ...next }, actions: [] };
+  }
   if (needsDrain) return { state: { phase: 'draining', ...next }, actions: [] };
   return { state: { phase: 'reading', ...next }, actions: [{ type: 'read', after: next.position }] };
 }

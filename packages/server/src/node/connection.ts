@@ -30,7 +30,10 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
 
   readonly directWrites: boolean;
 
-  constructor(socket: Socket, { taken, directWrites }: { readonly taken: Set<Socket>; readonly directWrites: boolean }) {
+  constructor(
+    socket: Socket,
+    { taken, directWrites }: { readonly taken: Set<Socket>; readonly directWrites: boolean },
+  ) {
     super(socket);
     this.#taken = taken;
     this.directWrites = directWrites;

@@ -66,7 +66,7 @@ export class Published {
   trim(now: number): void {
     for (const rule of this.#retention.perTopic ?? []) {
       for (const topic of new Set(this.events.flatMap((event) => event.topics))) {
-        if (rule.matches(topic))
+        if (holds(rule.topics, topic))
           this.#cut(
             this.#kept().filter((event) => event.topics.includes(topic)),
             rule.maxEvents,

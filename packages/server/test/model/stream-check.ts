@@ -19,6 +19,9 @@ export interface ExpectedStart {
   readonly misplaced?: string;
 }
 
+// For so long a page is shared with those that come later.
+const SHARED_MS = 1000;
+
 /** Checks every byte that is written to one connection against the list of everything published. */
 export class StreamCheck {
   readonly #published: Published;
@@ -34,6 +37,8 @@ export class StreamCheck {
   #blocks = 0;
   /** For each gap the events that justify it. */
   readonly #gaps: Set<number>[] = [];
+  /** The reads before this connection whose pages it may still be given. */
+  readonly #sharedReads: readonly ReadRecord[];
   readonly #readsBefore: number;
 
   constructor(published: Published, log: ScriptedLog, view: View, start: ExpectedStart) {
@@ -43,6 +48,7 @@ export class StreamCheck {
     this.#accepts = ({ seq }) => view.accepts?.({ seq } as LogEntry) ?? true;
     this.#start = start;
     this.#position = start.after ?? log.handed;
+    this.#sharedReads = log.reads.filter(({ arrivedAt }) => arrivedAt > log.time - SHARED_MS);
     this.#readsBefore = log.reads.length;
     this.#decoder = new EventStreamDecoder({ onEvent: (message) => this.#event(message) });
   }
@@ -52,7 +58,8 @@ export class StreamCheck {
    * be ambiguous.
    */
   get #excused(): { readonly least: number; readonly most: number } {
-    const first = this.#log.reads.slice(this.#readsBefore).filter((read) => this.#mayBeFirst(read));
+    const reads = [...this.#sharedReads, ...this.#log.reads.slice(this.#readsBefore)];
+    const first = reads.filter((read) => this.#mayBeFirst(read));
     if (!this.#start.excused || first.length === 0) return { least: 0, most: 0 };
     const through = first.map((read) => Math.min(read.trimmedThrough, this.#start.head));
     return { least: Math.min(...through), most: Math.max(...through) };

@@ -1,9 +1,9 @@
-import { checkParameters, codedStream, pump, type Answer } from '@tidings/server/live';
+import { checkParameters, codedStream, pump, type Answer, type EventStreamHandle } from '@tidings/server/live';
 import { formatCursor, type TopicDirectory } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
-import { jsonAnswer } from '../../http/answer.ts';
-import { Problem, problemOfRefusal } from '../../http/problem.ts';
+import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
+import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
@@ -33,22 +33,15 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { logger, audience, keepAliveMs } = this.#context;
+    const { logger, audience, keepAliveMs, closing } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const place = audience.reserve(request, rights);
-    if ('refused' in place) throw problemOfRefusal(place.refused);
-    return {
-      status: 200,
-      headers,
-      start: (sink) => {
-        place.start(sink);
-        const source = ({ signal }: { readonly signal: AbortSignal }): AsyncIterable<EventFields> =>
-          this.#stream(directory, AbortSignal.any([signal, this.#context.closing]));
-        // A stream that fails is broken off, and its page comes back.
-        pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error }));
-      },
-      abandon: () => place.abandon(),
-    };
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
+      this.#stream(directory, AbortSignal.any([signal, closing]));
+    const admission = audience.reserve(request, rights, (sink) =>
+      // A stream that fails is broken off, and its page comes back.
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+    );
+    return streamAnswer(headers, admission);
   }
 
   #directory(): TopicDirectory {

@@ -1,6 +1,5 @@
-import { encodeEvent, EventStreamDecoder } from '@tidings/wire';
-import { GAP_TYPE } from '@tidings/server/live';
 import type { LogEntry } from '@tidings/server/log';
+import { decodeEvent, encodeEvent, GAP_TYPE } from '@tidings/wire';
 
 // An entry in its envelope is made once for all cohorts of the tick.
 const rendered = new WeakMap<LogEntry, Uint8Array>();
@@ -15,22 +14,9 @@ export function envelope(entry: LogEntry): Uint8Array {
   return frame;
 }
 
-function wrap(entry: LogEntry): Uint8Array {
-  let frame = entry.frame;
-  let retry: number | undefined;
-  const decoder = new EventStreamDecoder({
-    onRetry(milliseconds) {
-      retry = milliseconds;
-    },
-    onEvent({ type, data }) {
-      if (type === GAP_TYPE) return;
-      const wrapped = JSON.stringify({ topic: entry.topics[0], time: new Date(entry.time).toISOString(), data });
-      const event = type === 'message' ? {} : { event: type };
-      frame = Buffer.from(
-        encodeEvent({ id: entry.id, ...event, ...(retry === undefined ? {} : { retry }), data: wrapped }),
-      );
-    },
-  });
-  decoder.write(entry.frame);
-  return frame;
+function wrap({ topics, time, frame }: LogEntry): Uint8Array {
+  const fields = decodeEvent(frame);
+  if (!fields || fields.event === GAP_TYPE) return frame;
+  const data = JSON.stringify({ topic: topics[0], time: new Date(time).toISOString(), data: fields.data });
+  return Buffer.from(encodeEvent({ ...fields, data }));
 }

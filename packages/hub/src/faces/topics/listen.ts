@@ -1,8 +1,16 @@
-import { checkParameters, choice, LISTEN_PARAMETERS, listenParameters, may, type Answer, type View } from '@tidings/server/live';
+import {
+  checkParameters,
+  choice,
+  LISTEN_PARAMETERS,
+  listenParameters,
+  may,
+  type Answer,
+  type View,
+} from '@tidings/server/live';
 import type { Rights } from '@tidings/server';
 import type { Matcher } from '@tidings/server/log';
 import { requireRight } from '../../access/require.ts';
-import { problemOfRefusal } from '../../http/problem.ts';
+import { streamAnswer } from '../../http/answer.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { envelope } from './envelope.ts';
@@ -50,6 +58,5 @@ async function listen(context: FaceContext, exchange: Exchange, matchers: readon
     parameters,
     view: (granted) => (matchers.every((matcher) => may(granted, 'listen', matcher)) ? view(granted) : undefined),
   });
-  if ('refused' in admission) throw problemOfRefusal(admission.refused);
-  return { status: 200, headers, start: (sink) => admission.start(sink), abandon: () => admission.abandon() };
+  return streamAnswer(headers, admission);
 }

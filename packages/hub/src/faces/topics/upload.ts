@@ -1,5 +1,12 @@
-import { EventStreamDecoder, EventStreamError, type EventFields } from '@tidings/wire';
-import { GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/server/live';
+import {
+  EventFieldsDecoder,
+  EventStreamError,
+  GAP_TYPE,
+  HEARTBEAT_TYPE,
+  isOwnType,
+  OWN_TYPE_PREFIX,
+  type EventFields,
+} from '@tidings/wire';
 import { Problem } from '../../http/problem.ts';
 
 // An event's other lines, beside its data: type, id and retry.
@@ -7,23 +14,15 @@ const OTHER_BYTES = 4 * 1024;
 
 /** Turns an event stream that is being uploaded into events to publish (PROTOCOL §4.2). */
 export class Upload {
-  readonly #decoder: EventStreamDecoder;
+  readonly #decoder: EventFieldsDecoder;
   readonly #maxEventBytes: number;
   #events: EventFields[] = [];
-  #id: string | undefined;
-  #retry: number | undefined;
 
   constructor(maxEventBytes: number) {
     this.#maxEventBytes = maxEventBytes;
-    this.#decoder = new EventStreamDecoder({
+    this.#decoder = new EventFieldsDecoder({
       maxEventBytes: maxEventBytes + OTHER_BYTES,
-      onId: (id) => {
-        this.#id = id === '' ? undefined : id;
-      },
-      onRetry: (milliseconds) => {
-        this.#retry = milliseconds;
-      },
-      onEvent: ({ type, data }) => this.#add(type, data),
+      onFields: (fields) => this.#add(fields),
     });
   }
 
@@ -42,31 +41,22 @@ export class Upload {
     return events;
   }
 
-  #add(type: string, data: string): void {
-    const id = this.#id;
-    const retry = this.#retry;
-    this.#id = undefined;
-    if (type === HEARTBEAT_TYPE) return;
-    this.#retry = undefined;
-    checkType(type, [GAP_TYPE]);
+  #add(fields: EventFields): void {
+    const { event = 'message', data = '' } = fields;
+    if (event === HEARTBEAT_TYPE) return;
+    if (event !== GAP_TYPE) checkType(event);
     checkData(data, this.#maxEventBytes);
-    this.#events.push({
-      data,
-      ...(type === 'message' ? {} : { event: type }),
-      ...(id === undefined ? {} : { id }),
-      ...(retry === undefined ? {} : { retry }),
-    });
+    this.#events.push(fields);
   }
 }
 
 /** @throws {Problem} `invalid-event` */
-export function checkType(type: string, allowed: readonly string[] = []): void {
-  if (type.startsWith('tidings-') && !allowed.includes(type)) {
-    throw new Problem(
-      'invalid-event',
-      `The type ${JSON.stringify(type)} is the hub's own: types that begin with tidings- cannot be published`,
-    );
-  }
+export function checkType(type: string): void {
+  if (!isOwnType(type)) return;
+  throw new Problem(
+    'invalid-event',
+    `The type ${JSON.stringify(type)} is the hub's own: types that begin with ${OWN_TYPE_PREFIX} cannot be published`,
+  );
 }
 
 /** @throws {Problem} `too-large` */

@@ -1,10 +1,10 @@
 import type { Fetch } from './fetch.ts';
 import { followRedirects } from './redirects.ts';
 
-/** Bun cuts a body that is silent for 300 seconds unless it is told not to. Deno has no such limit. */
+/** The option that keeps Bun from cutting a body that is silent for 300 seconds. Deno has no such limit. */
 const WITHOUT_TIMEOUT = { timeout: false };
 
-/** The transport of Bun and Deno: their own fetch, which there, unlike in a browser, shows a redirect when asked to. */
+/** The transport of Bun and Deno: their own fetch. Unlike that of a browser it shows redirects when asked to. */
 export const defaultFetch: Fetch = followRedirects(async (url, parts) => {
   const response = await globalThis.fetch(url, { ...parts, ...WITHOUT_TIMEOUT, redirect: 'manual' });
   const { status, headers, body } = response;

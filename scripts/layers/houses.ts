@@ -1,0 +1,155 @@
+/**
+ * The table of the house: the packages, and the rooms inside of them. The layer check and the drawing in CONTRIBUTING.md
+ * are both made from it.
+ */
+
+/** A folder below the `src` of a package, or one file that lies beside the folders. */
+export interface Room {
+  /** A path below `src`: "live", "log/memory", "index.ts". A folder does not hold the folders below it. */
+  readonly name: string;
+  /** What the drawing says about it. */
+  readonly purpose: string;
+  /** The rooms that its files may import from, types included, or all that stand below it. Each stands below it. */
+  readonly uses: readonly string[] | 'all';
+  /** Every room above the ground may use it without naming it. */
+  readonly ground?: true;
+}
+
+/** A package of the workshop. */
+export interface House {
+  /** What the drawing says about it. */
+  readonly purpose: string;
+  /** The packages of the workshop that it may depend on, by their folders. Each stands below it. */
+  readonly mayUse: readonly string[];
+  /** Whether it may depend on packages of others. */
+  readonly thirdParty: boolean;
+  /** The entries that must run in every runtime: nothing they reach through files of the package imports from Node. */
+  readonly runsAnywhere: readonly string[];
+  /** From top to bottom. None where the package is flat: all of its files lie side by side. */
+  readonly rooms: readonly Room[];
+}
+
+/** The packages by their folders, from top to bottom. */
+export type Houses = Readonly<Record<string, House>>;
+
+export const HOUSES: Houses = {
+  cli: {
+    purpose: 'the command: serve, publish, listen',
+    mayUse: ['hub', 'client', 'lmdb', 'server', 'wire'],
+    thirdParty: true,
+    runsAnywhere: [],
+    rooms: [],
+  },
+  ui: {
+    purpose: 'the page of the hub, not published',
+    mayUse: ['client', 'wire'],
+    thirdParty: true,
+    runsAnywhere: ['main.tsx'],
+    rooms: [],
+  },
+  hub: {
+    purpose: 'topics over HTTP, on any log',
+    mayUse: ['server', 'wire'],
+    thirdParty: true,
+    runsAnywhere: [],
+    rooms: [
+      { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
+      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'http'] },
+      {
+        name: 'hub.ts',
+        purpose: 'puts log, access and faces together',
+        uses: ['faces/topics', 'faces', 'access', 'http'],
+      },
+      {
+        name: 'faces/topics',
+        purpose: 'topics: listen, publish, the directory',
+        uses: ['faces', 'access', 'http'],
+      },
+      { name: 'faces', purpose: 'what a face is; health, the page', uses: ['access', 'http'] },
+      { name: 'access', purpose: 'who may do what: keys, origins, hosts', uses: ['http'] },
+      { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
+      { name: 'limits.ts', purpose: 'the bounds of a hub', uses: [], ground: true },
+      { name: 'errors.ts', purpose: 'HubError and its codes', uses: [], ground: true },
+    ],
+  },
+  lmdb: {
+    purpose: 'the log on disk',
+    mayUse: ['server', 'wire'],
+    thirdParty: true,
+    runsAnywhere: [],
+    rooms: [],
+  },
+  server: {
+    purpose: 'responses, channels, the log, fan-out',
+    mayUse: ['wire'],
+    thirdParty: false,
+    runsAnywhere: ['index.ts', 'live.ts', 'log/index.ts'],
+    rooms: [
+      { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
+      { name: 'live.ts', purpose: 'what the author of a hub imports', uses: 'all' },
+      { name: 'frameworks', purpose: 'Fastify, Koa, Nest', uses: ['node', 'channel'] },
+      {
+        name: 'node',
+        purpose: '(req, res) of HTTP/1.1 and HTTP/2',
+        uses: ['channel', 'response', 'http', 'coding', 'sink'],
+      },
+      {
+        name: 'channel',
+        purpose: 'Channel: publish, respond',
+        uses: ['audience', 'live', 'log/memory', 'log', 'http', 'coding', 'sink'],
+      },
+      {
+        name: 'audience',
+        purpose: 'who is let in, and until when',
+        uses: ['live', 'log', 'http', 'coding', 'sink'],
+      },
+      { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log', 'coding', 'sink'] },
+      { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
+      { name: 'http', purpose: 'heads of requests and responses, CORS', uses: ['coding'] },
+      { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
+      { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log'] },
+      { name: 'log/testing', purpose: 'the suite that every log passes', uses: ['log/memory', 'log'] },
+      { name: 'log/memory', purpose: 'MemoryLog', uses: ['log'] },
+      { name: 'log', purpose: 'the contract, positions, retention', uses: [] },
+      { name: 'sink', purpose: 'where bytes go', uses: [] },
+      { name: 'clock.ts', purpose: 'the time and its timers', uses: [], ground: true },
+      { name: 'errors.ts', purpose: 'ServerError and its codes', uses: [], ground: true },
+    ],
+  },
+  client: {
+    purpose: 'EventSource, subscribe()',
+    mayUse: ['wire'],
+    thirdParty: false,
+    runsAnywhere: ['index.ts', 'event-source/polyfill.ts'],
+    rooms: [
+      { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
+      {
+        name: 'event-source',
+        purpose: 'EventSource as the standard has it',
+        uses: ['connection', 'transport', 'platform'],
+      },
+      {
+        name: 'shared',
+        purpose: 'one connection for all tabs',
+        uses: ['subscription', 'platform'],
+      },
+      {
+        name: 'subscription',
+        purpose: 'subscribe(): an async iterator',
+        uses: ['position', 'connection', 'transport', 'platform'],
+      },
+      { name: 'position', purpose: 'where a subscription goes on', uses: ['connection', 'platform'] },
+      { name: 'connection', purpose: 'connecting, failing, trying again', uses: ['transport', 'platform'] },
+      { name: 'transport', purpose: 'fetch, as each runtime does it', uses: ['platform'] },
+      { name: 'platform', purpose: 'what differs between runtimes', uses: [] },
+      { name: 'errors.ts', purpose: 'ClientError and its codes', uses: [], ground: true },
+    ],
+  },
+  wire: {
+    purpose: 'the format: bytes to events and back',
+    mayUse: [],
+    thirdParty: false,
+    runsAnywhere: ['index.ts', 'internal.ts'],
+    rooms: [],
+  },
+};

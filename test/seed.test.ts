@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { RunningProgram } from './program.ts';
+import { randomNumbers } from './seed.ts';
+
+describe('random numbers', () => {
+  test('are the same for the same seed, and others for another', () => {
+    const take = (seed: number): number[] => Array.from({ length: 5 }, randomNumbers(seed));
+    expect(take(7)).toEqual(take(7));
+    expect(take(8)).not.toEqual(take(7));
+  });
+
+  test('are spread from 0 to below 1', () => {
+    const numbers = Array.from({ length: 1000 }, randomNumbers(7));
+    expect(numbers.filter((number) => number < 0 || number >= 1)).toEqual([]);
+    const tenths = new Set(numbers.map((number) => Math.floor(number * 10)));
+    expect(tenths).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  });
+});
+
+test('the seed of a run is that of TIDINGS_SEED', async () => {
+  const module = fileURLToPath(new URL('seed.ts', import.meta.url));
+  const code = `process.env.TIDINGS_SEED = '42';
+    const { printSeed } = await import(${JSON.stringify(module)});
+    printSeed('a test');`;
+  const { output } = await RunningProgram.node(code).ended();
+  expect(output).toBe('a test: seed 42, which TIDINGS_SEED=42 gives again\n');
+});
