@@ -1,5 +1,5 @@
+import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from './event-log.ts';
-import { typeOfFrame } from './frame.ts';
 import { compilePatterns, type TopicPattern } from './pattern.ts';
 
 /** A topic, or a pattern of topics. */
@@ -76,7 +76,7 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
-    return this.#types === undefined || this.#types.has(typeOfFrame(entry.frame));
+    return this.#types === undefined || this.#types.has(decodeEvent(entry.frame)?.event ?? 'message');
   }
 }
 
