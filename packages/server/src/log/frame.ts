@@ -76,27 +76,6 @@ export function placeEvent(event: PreparedEvent, epoch: string, seq: number, tim
   return { seq, id, topics: event.topics, time, private: event.private, frame };
 }
 
-const LINE_FEED = 10;
-const COLON = 58;
-const LETTER_I = 105;
-const EVENT_FIELD = encoder.encode('event: ');
-const decoder = new TextDecoder();
-
-/** The type of the event in a frame of {@link placeEvent}: the encoder writes it before any data, and at most once. */
-export function typeOfFrame(frame: Uint8Array): string {
-  for (let start = 0; start < frame.length;) {
-    const end = frame.indexOf(LINE_FEED, start);
-    if (EVENT_FIELD.every((byte, index) => frame[start + index] === byte)) {
-      return decoder.decode(frame.subarray(start + EVENT_FIELD.length, end));
-    }
-    // Only the id and comments stand before it.
-    const isBefore = frame[start] === COLON || frame[start] === LETTER_I;
-    if (!isBefore) break;
-    start = end + 1;
-  }
-  return 'message';
-}
-
 function checkKey(key: string): void {
   const bytes = typeof key === 'string' ? encoder.encode(key).length : 0;
   if (bytes >= 1 && bytes <= MAX_KEY_BYTES) return;
