@@ -20,7 +20,7 @@ interface Layer {
 
 /** The arrows between the packages, by their folders. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  wire: { mayUse: [], thirdParty: false, runsAnywhere: ['index.ts', 'bare.ts'] },
+  wire: { mayUse: [], thirdParty: false, runsAnywhere: ['index.ts', 'internal.ts'] },
   client: { mayUse: ['wire'], thirdParty: false, runsAnywhere: ['index.ts', 'polyfill.ts'] },
   server: { mayUse: ['wire'], thirdParty: false, runsAnywhere: ['index.ts'] },
   hub: { mayUse: ['server', 'wire'], thirdParty: true, runsAnywhere: [] },

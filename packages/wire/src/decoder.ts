@@ -1,7 +1,7 @@
 import { TextReader } from '#text-reader';
 import { checkDecoderOptions, type EventStreamDecoderOptions } from './decoder-options.ts';
 import { refuse } from './errors.ts';
-import { LineReader } from './line-reader.ts';
+import { EventStreamParser } from './parser.ts';
 
 const textEncoder = new TextEncoder();
 
@@ -14,7 +14,7 @@ const textEncoder = new TextEncoder();
  */
 export class EventStreamDecoder {
   readonly #options: EventStreamDecoderOptions;
-  #lines!: LineReader;
+  #parser!: EventStreamParser;
   #text!: TextReader;
   #isBusy = false;
   /** The first exception of a handler in this write. */
@@ -38,7 +38,7 @@ export class EventStreamDecoder {
 
   /** The last event ID: that of the newest finished block with an id. It outlives `end`, as it does in browsers. */
   get lastEventId(): string {
-    return this.#lines.lastEventId;
+    return this.#parser.lastEventId;
   }
 
   /**
@@ -99,9 +99,9 @@ export class EventStreamDecoder {
   }
 
   #begin(lastEventId: string | undefined): void {
-    this.#lines = new LineReader({ ...this.#options, lastEventId }, (limit) =>
+    this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, (limit) =>
       refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
     );
-    this.#text = new TextReader(this.#lines);
+    this.#text = new TextReader(this.#parser);
   }
 }

@@ -21,3 +21,17 @@ export type EventFields = {
   /** Text that no page sees. CRLF, CR and LF separate its lines. */
   comment?: string;
 };
+
+/** How the types of the events begin that a hub or a channel sends of its own accord: nobody else may publish such a type. */
+export const OWN_TYPE_PREFIX = 'tidings-';
+
+/** The type of a keep-alive event. It has an id, which moves the listener's cursor, and no data (PROTOCOL §5.5). */
+export const HEARTBEAT_TYPE = 'tidings-heartbeat';
+
+/** The type of the event that says which events a listener missed, and why (PROTOCOL §6.1). */
+export const GAP_TYPE = 'tidings-gap';
+
+/** Whether an event type is one of the hub's own: one that begins with {@link OWN_TYPE_PREFIX}. */
+export function isOwnType(type: string): boolean {
+  return type.startsWith(OWN_TYPE_PREFIX);
+}

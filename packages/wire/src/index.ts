@@ -4,5 +4,6 @@ export { EventStreamDecoderStream } from './decoder-stream.ts';
 export { EventStreamDecoder } from './decoder.ts';
 export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';
-export type { EventFields, EventMessage } from './event.ts';
-export { DEFAULT_MAX_EVENT_BYTES } from './line-reader.ts';
+export { GAP_TYPE, HEARTBEAT_TYPE, isOwnType, OWN_TYPE_PREFIX, type EventFields, type EventMessage } from './event.ts';
+export { decodeEvent, EventFieldsDecoder, type EventFieldsDecoderOptions } from './fields-decoder.ts';
+export { DEFAULT_MAX_EVENT_BYTES } from './parser.ts';

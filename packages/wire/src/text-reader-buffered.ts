@@ -1,4 +1,4 @@
-import type { LineReader } from './line-reader.ts';
+import type { EventStreamParser } from './parser.ts';
 
 // Here and not in a module of their own: V8 looks up an imported constant each time, which costs 8 % of the whole
 const LF = 0x0a;
@@ -32,9 +32,9 @@ const buffer = (
 const utf8Slice = buffer?.utf8Slice;
 const searching = buffer ?? Uint8Array.prototype;
 
-/** Turns the bytes of one stream into text for a reader of lines, as fast as can be where there is Node's Buffer. */
+/** Turns the bytes of one stream into text for a parser, as fast as can be where there is Node's Buffer. */
 export class TextReader {
-  readonly #lines: LineReader;
+  readonly #parser: EventStreamParser;
   /** The bytes of the line that has not ended yet, behind those that have become text. */
   #carry: Uint8Array = new Uint8Array(WINDOW);
   #carried = 0;
@@ -46,14 +46,14 @@ export class TextReader {
   /** Whether a character of the newest window was not ASCII: then the next one is cut behind a line before it is decoded. */
   #isWide = false;
 
-  constructor(lines: LineReader) {
-    this.#lines = lines;
+  constructor(parser: EventStreamParser) {
+    this.#parser = parser;
   }
 
   /**
    * Reads the complete lines, window by window, and carries what is left.
    *
-   * @throws what the reader of lines throws
+   * @throws what the parser throws
    */
   read(bytes: Uint8Array): void {
     const { length } = bytes;
@@ -97,7 +97,7 @@ export class TextReader {
     const text = decode(source, start, end);
     // Otherwise some character is not ASCII, and all of them take two bytes
     const isNarrow = text.length === end - start;
-    const read = isNarrow ? this.#readNarrow(text, source, start) : this.#lines.readLines(text, 0);
+    const read = isNarrow ? this.#readNarrow(text, source, start) : this.#parser.readLines(text, 0);
     if (read === 0) {
       this.#carried = carried;
       return from;
@@ -113,10 +113,10 @@ export class TextReader {
    * character, and bytes are compared sooner.
    */
   #readNarrow(text: string, bytes: Uint8Array, from: number): number {
-    const lines = this.#lines;
+    const parser = this.#parser;
     const { length } = text;
     let start = 0;
-    if (lines.isBetweenBlocks && this.#kept === 0 && text.indexOf('\r') < 0) {
+    if (parser.isBetweenBlocks && this.#kept === 0 && text.indexOf('\r') < 0) {
       for (;;) {
         const at = from + start;
         if (
@@ -130,12 +130,12 @@ export class TextReader {
         }
         const end = text.indexOf('\n', start);
         if (end < 0) return start;
-        if (end + 1 >= length || bytes[from + end + 1] !== LF || !lines.hasRoom(end - start)) break;
-        lines.emit(text.slice(bytes[at + 5] === SPACE ? start + 6 : start + 5, end));
+        if (end + 1 >= length || bytes[from + end + 1] !== LF || !parser.hasRoom(end - start)) break;
+        parser.emit(text.slice(bytes[at + 5] === SPACE ? start + 6 : start + 5, end));
         start = end + 2;
       }
     }
-    return lines.readLines(text, start);
+    return parser.readLines(text, start);
   }
 
   /** Keeps the bytes of an unfinished line, as text where they are many or may be too many. */
@@ -143,7 +143,7 @@ export class TextReader {
     if (this.#carried === 0 && end - from >= PIECE) from = this.#keepText(bytes, from, end);
     this.#append(bytes, from, end);
     const carried = this.#carried;
-    if (carried >= PIECE || !this.#lines.hasRoom(this.#kept + carried)) {
+    if (carried >= PIECE || !this.#parser.hasRoom(this.#kept + carried)) {
       const cut = this.#keepText(this.#carry, 0, carried);
       this.#carry.copyWithin(0, cut, carried);
       this.#carried -= cut;
@@ -155,7 +155,7 @@ export class TextReader {
     const cut = characterStart(bytes, end);
     const text = decode(bytes, from, cut);
     this.#kept += text.length;
-    if (cut > from) this.#lines.keep(text);
+    if (cut > from) this.#parser.keep(text);
     return cut;
   }
 

@@ -1,4 +1,4 @@
-import type { LineReader } from './line-reader.ts';
+import type { EventStreamParser } from './parser.ts';
 
 /**
  * Text is read in windows of at most so many bytes of memory, because a value that is cut out of a text keeps the whole text alive: 1,000
@@ -6,16 +6,16 @@ import type { LineReader } from './line-reader.ts';
  */
 const WINDOW = 600;
 
-/** Turns the bytes of one stream into text for a reader of lines, in little code: browsers download it. */
+/** Turns the bytes of one stream into text for a parser, in little code: browsers download it. */
 export class TextReader {
-  readonly #lines: LineReader;
+  readonly #parser: EventStreamParser;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  constructor(lines: LineReader) {
-    this.#lines = lines;
+  constructor(parser: EventStreamParser) {
+    this.#parser = parser;
   }
 
-  /** @throws what the reader of lines throws */
+  /** @throws what the parser throws */
   read(bytes: Uint8Array): void {
     const text = this.#decoder.decode(bytes, { stream: true });
     // With one character that is not ASCII among them, all characters take two bytes
@@ -23,8 +23,8 @@ export class TextReader {
     for (let from = 0; from < text.length; from += size) {
       // In V8 a joined string is copied when it is cut
       const window = ` ${text.slice(from, from + size)}`.slice(1);
-      const rest = window.slice(this.#lines.readLines(window, 0));
-      if (rest !== '') this.#lines.keep(rest);
+      const rest = window.slice(this.#parser.readLines(window, 0));
+      if (rest !== '') this.#parser.keep(rest);
     }
   }
 }

@@ -7,11 +7,17 @@ test('the package exports these names', () => {
   expect(Object.keys(wire).toSorted()).toMatchInlineSnapshot(`
     [
       "DEFAULT_MAX_EVENT_BYTES",
+      "EventFieldsDecoder",
       "EventStreamDecoder",
       "EventStreamDecoderStream",
       "EventStreamError",
+      "GAP_TYPE",
+      "HEARTBEAT_TYPE",
+      "OWN_TYPE_PREFIX",
+      "decodeEvent",
       "decodeEventStream",
       "encodeEvent",
+      "isOwnType",
     ]
   `);
 });

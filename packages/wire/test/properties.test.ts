@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeEvent, EventStreamError, type EventFields } from '@tidings/wire';
+import { anyText, fieldsWithData, lines, singleLine, wellFormed } from './arbitraries.ts';
 import { bytesOf, cut, record, utf8 } from './recording.ts';
 import { reference } from './reference.ts';
 
@@ -122,35 +123,21 @@ test('decoder throws for the same streams and after the same events, however the
   );
 });
 
-const text = fc.oneof(
-  fc.string(),
-  fc.string({ unit: 'binary' }),
-  fc
-    .array(fc.constantFrom('\r', '\n', '\r\n', ' ', ':', 'data: x', 'id: 9', '\ufeff', 'a', '語'), { maxLength: 10 })
-    .map((parts) => parts.join('')),
-);
-const line = text.map((value) => value.replace(/[\0\r\n]/g, ''));
-const lines = (value: string): string => value.replace(/\r\n|\r/g, '\n');
-
 test('encoder and decoder give back what went in', () => {
-  const fields: fc.Arbitrary<EventFields> = fc.record(
-    { event: line, data: text, id: line, retry: fc.maxSafeNat(), comment: text },
-    { requiredKeys: ['data'] },
-  );
   fc.assert(
-    fc.property(fc.array(fields, { minLength: 1, maxLength: 5 }), (events) => {
+    fc.property(fc.array(fieldsWithData, { minLength: 1, maxLength: 5 }), (events) => {
       let lastEventId = '';
       const expected = events.flatMap(({ event, data = '', id, retry, comment }) => {
-        lastEventId = id ?? lastEventId;
+        lastEventId = id === undefined ? lastEventId : wellFormed(id);
         return [
           ...(comment === undefined
             ? []
-            : lines(comment)
+            : lines(wellFormed(comment))
                 .split('\n')
                 .map((part) => ({ comment: part }))),
           ...(retry === undefined ? [] : [{ retry }]),
-          ...(id === undefined ? [] : [{ id }]),
-          { event: { type: event || 'message', data: lines(data), lastEventId } },
+          ...(id === undefined ? [] : [{ id: lastEventId }]),
+          { event: { type: wellFormed(event || 'message'), data: lines(wellFormed(data)), lastEventId } },
         ];
       });
       expect(record([utf8(events.map(encodeEvent).join(''))])).toEqual({ reports: expected, lastEventId });
@@ -160,7 +147,7 @@ test('encoder and decoder give back what went in', () => {
 });
 
 test('nothing in any field forges a line: it is refused, or read back as exactly this event', () => {
-  const anything = fc.oneof(text, line, fc.anything(), fc.integer(), fc.double(), fc.constant(undefined));
+  const anything = fc.oneof(anyText, singleLine, fc.anything(), fc.integer(), fc.double(), fc.constant(undefined));
   const fields = fc.record(
     { event: anything, data: anything, id: anything, retry: anything, comment: anything },
     { requiredKeys: [] },
@@ -182,21 +169,20 @@ test('nothing in any field forges a line: it is refused, or read back as exactly
       // Between two others, so that a line that leaks into a neighbour shows
       const { reports } = record([`id: before\ndata: before\n\n${block}data: after\n\n`]);
       const { event, data, id, retry, comment } = input as EventFields;
-      const well = (value: string): string => value.replace(/\p{Surrogate}/gu, '\ufffd');
-      const lastEventId = well(id ?? 'before');
+      const lastEventId = wellFormed(id ?? 'before');
       expect(reports).toEqual([
         { id: 'before' },
         { event: { type: 'message', data: 'before', lastEventId: 'before' } },
         ...(comment === undefined
           ? []
-          : lines(well(comment))
+          : lines(wellFormed(comment))
               .split('\n')
               .map((part) => ({ comment: part }))),
         ...(retry === undefined ? [] : [{ retry: retry + 0 }]),
         ...(id === undefined ? [] : [{ id: lastEventId }]),
         ...(data === undefined
           ? []
-          : [{ event: { type: well(event || 'message'), data: lines(well(data)), lastEventId } }]),
+          : [{ event: { type: wellFormed(event || 'message'), data: lines(wellFormed(data)), lastEventId } }]),
         { event: { type: 'message', data: 'after', lastEventId } },
       ]);
     }),

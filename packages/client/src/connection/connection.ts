@@ -1,5 +1,5 @@
 import type { EventMessage } from '@tidings/wire';
-import { LineReader, TextReader } from '@tidings/wire/bare';
+import { EventStreamParser, TextReader } from '@tidings/wire/internal';
 import { ConnectionError } from '../client-error.ts';
 import type { Clock } from '../platform/clock.ts';
 import * as State from './connection-state.ts';
@@ -148,7 +148,7 @@ export function connect(plan: ConnectionPlan): Connection {
       let stayedUp = false;
       const { origin } = new URL(response.url || url);
       // [spec] 9.2.6: what the connection before left unfinished is forgotten, so each has a decoder of its own.
-      const lines = new LineReader(
+      const lines = new EventStreamParser(
         {
           lastEventId,
           maxEventBytes: plan.maxEventBytes,

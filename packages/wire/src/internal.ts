@@ -1,3 +1,3 @@
 // The decoder without its checks, for a package that gives it nothing wrong and has errors of its own.
 export { TextReader } from '#text-reader';
-export { LineReader } from './line-reader.ts';
+export { EventStreamParser } from './parser.ts';

@@ -23,7 +23,7 @@ const LAZY_CHARACTERS = 4096;
 export const DEFAULT_MAX_EVENT_BYTES: number = 16 * 1024 * 1024;
 
 /** What the lines of one stream mean: reads text, and calls the handlers of a decoder for what it finds. */
-export class LineReader {
+export class EventStreamParser {
   lastEventId: string;
   /** Whether a block has ended, and nothing of the next one was read yet. */
   isBetweenBlocks = false;
