@@ -80,7 +80,7 @@ function count(length: number): string {
 function suggest(found: string, known: readonly string[]): string {
   const nearest = known
     .map((word) => ({ word, distance: distance(found, word) }))
-    .filter(({ word, distance }) => distance <= MAX_DIFFERENCE * Math.max(word.length, found.length))
+    .filter((one) => one.distance <= MAX_DIFFERENCE * Math.max(one.word.length, found.length))
     .reduce<{ word: string; distance: number } | undefined>(
       (best, one) => (best === undefined || one.distance < best.distance ? one : best),
       undefined,

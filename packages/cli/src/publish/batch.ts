@@ -73,9 +73,9 @@ export function newIdempotencyKey(): string {
  *
  * @param random at least 0, less than 1
  */
-export function waitMs(failures: number, retryAfterMs: number, random: number): number {
+export function waitMs(failures: number, leastMs: number, random: number): number {
   const longest = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
-  return Math.max(retryAfterMs, longest / 2 + (random * longest) / 2);
+  return Math.max(leastMs, longest / 2 + (random * longest) / 2);
 }
 
 function retryAfterMs({ headers }: HubResponse): number {

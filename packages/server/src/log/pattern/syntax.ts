@@ -75,8 +75,8 @@ export interface Dialect {
 }
 
 /** The tokens that match exactly that text [URLPattern, "escape a pattern string"]. */
-export function literally(text: string): readonly Token[] {
-  return [...text].map((value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
+function literally(text: string): readonly Token[] {
+  return Array.from(text, (value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
 }
 
 /**
