@@ -65,7 +65,7 @@ export function tokenize(pattern: string): readonly Token[] {
 
 /** The tokens that match exactly that text [URLPattern, "escape a pattern string"]. */
 export function literally(text: string): readonly Token[] {
-  return [...text].map((value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
+  return Array.from(text, (value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
 }
 
 /**
