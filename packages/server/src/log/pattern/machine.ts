@@ -158,7 +158,7 @@ class Plan {
     if (repeated) this.edges.push(end, start);
     if (guarded) this.edges.push(start, start + 1);
     if (optional) this.edges.push(start, this.last);
-    this.edges.push(end, this.last);
+    if (!optional || !repeated) this.edges.push(end, this.last);
   }
 
   #addText(text: string): void {
