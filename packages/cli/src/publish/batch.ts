@@ -58,7 +58,7 @@ export async function publishBatch(url: URL, headers: Record<string, string>, ba
   const refusal = describeRefusal(response);
   if (status === 413) return { type: 'too-large', refusal };
   if (status === 429 || status >= 500) {
-    return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: retryAfterMs(response) };
+    return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: requestedWaitMs(response) };
   }
   throw new CliError('ERR_REFUSED', refusal);
 }
@@ -78,7 +78,7 @@ export function waitMs(failures: number, leastMs: number, random: number): numbe
   return Math.max(leastMs, longest / 2 + (random * longest) / 2);
 }
 
-function retryAfterMs({ headers }: HubResponse): number {
+function requestedWaitMs({ headers }: HubResponse): number {
   const seconds = Number(headers['retry-after'] ?? 0);
   return seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
 }

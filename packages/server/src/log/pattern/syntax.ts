@@ -75,11 +75,7 @@ export interface Dialect {
 }
 
 /** The tokens that match exactly that text [URLPattern, "escape a pattern string"]. */
-<<<<<<< HEAD
 function literally(text: string): readonly Token[] {
-=======
-export function literally(text: string): readonly Token[] {
->>>>>>> baa2eae40145a12f6cb3ba7da215003980465aa4
   return Array.from(text, (value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
 }
 
