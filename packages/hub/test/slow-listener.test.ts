@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
-import { EventStreamDecoder } from '@tidings/wire';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { Counter } from '../../../test/counter.ts';
 import { spawnHub } from './spawn-hub.ts';
 import { ask, temporaryFolder } from './test-hub.ts';
 
@@ -10,56 +9,6 @@ const MIB = 1024 * 1024;
 const EVENT_BYTES = 16 * 1024;
 const EVENTS_PER_BATCH = 16;
 const BATCHES = 120;
-
-/** A listener that counts, and knows what has to come next, so that it needs no memory for what it gets. */
-class Counter {
-  readonly #expected: (index: number) => string;
-  readonly response: IncomingMessage;
-  count = 0;
-  /** What first came in place of what was expected. */
-  wrong: string | undefined;
-  #waiting: (() => void)[] = [];
-
-  constructor(response: IncomingMessage, expected: (index: number) => string) {
-    this.#expected = expected;
-    this.response = response;
-  }
-
-  static async open(port: number, path: string, expected: (index: number) => string): Promise<Counter> {
-    const sent = request({ host: '127.0.0.1', port, path, agent: false });
-    onTestFinished(() => void sent.destroy());
-    sent.end();
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    sent.on('error', () => {});
-    response.on('error', () => {});
-    return new Counter(response, expected);
-  }
-
-  /** Starts to read; before, whatever the sockets cannot hold stays with the hub. */
-  read(): this {
-    const decoder = new EventStreamDecoder({
-      onEvent: ({ type, data }) => {
-        if (type === 'tidings-heartbeat') return;
-        const name = data.slice(0, data.indexOf(' '));
-        if (name !== this.#expected(this.count)) this.wrong ??= `${name} in place of ${this.#expected(this.count)}`;
-        this.count += 1;
-      },
-    });
-    this.response.on('data', (chunk: Buffer) => {
-      decoder.write(chunk);
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const wake of waiting) wake();
-    });
-    return this;
-  }
-
-  async reach(count: number): Promise<void> {
-    while (this.count < count && this.wrong === undefined) {
-      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
-    }
-  }
-}
 
 /** What the hub's process holds after a garbage collection, in bytes. */
 async function memoryOf(child: ChildProcess): Promise<number> {
@@ -77,9 +26,10 @@ function inBoth(index: number): string {
 test('one listener that never reads costs the others nothing and the hub no memory, and loses nothing', async () => {
   const { child, port } = await spawnHub(temporaryFolder());
   const both = '/topics?match=bulk&match=ticks';
-  const slow = await Counter.open(port, both, inBoth);
+  const slow = await Counter.open({ host: '127.0.0.1', port, path: both }, { expected: inBoth });
   const open = async (count: number, path: string, expected: (index: number) => string): Promise<Counter[]> => {
-    const counters = await Promise.all(Array.from({ length: count }, () => Counter.open(port, path, expected)));
+    const where = { host: '127.0.0.1', port, path };
+    const counters = await Promise.all(Array.from({ length: count }, () => Counter.open(where, { expected })));
     return counters.map((counter) => counter.read());
   };
   // In the slow one's own cohort, and in another.

@@ -1,21 +1,28 @@
-import { Channel, type Authorization, type ChannelEvent, type Grant } from '@tidings/server';
+import { Channel, type Authentication, type ReceivedEvent, type Rights } from '@tidings/server';
+import { MemoryLog } from '@tidings/server/log';
 import { respond } from '@tidings/server/node';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { dataOf, events, listen, requestHead, untilData } from './channel-rig.ts';
 import { deferred } from './deferred.ts';
+import { FakeClock } from './fake-clock.ts';
 import { parseChunked, TestServer, until } from './test-server.ts';
 
-const EVEN: Grant = { allow: true, filter: ({ data }) => Number(data) % 2 === 0 };
+const EVEN: Rights = { allow: true, filter: ({ data }) => Number(data) % 2 === 0 };
 
 async function publish(channel: Channel, ...data: (string | number)[]): Promise<string[]> {
   return await Promise.all(data.map((text) => channel.publish({ data: String(text) })));
 }
 
-describe('authorize', () => {
+/** Waits until what was scheduled has run. */
+async function tick(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('authenticate', () => {
   test('lets in who may listen, and answers the others 403', async () => {
     const asked: string[] = [];
     const channel = new Channel({
-      authorize: async (request) => {
+      authenticate: async (request) => {
         asked.push(request.url);
         return await Promise.resolve(request.header('authorization') === 'Bearer right');
       },
@@ -33,7 +40,12 @@ describe('authorize', () => {
 
   test('says itself how a request is refused', async () => {
     const channel = new Channel({
-      authorize: () => ({ allow: false, status: 401, headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who are you?' }),
+      authenticate: () => ({
+        allow: false,
+        status: 401,
+        headers: { 'WWW-Authenticate': 'Bearer' },
+        body: 'who are you?',
+      }),
     });
     const answer = await channel.answer(requestHead());
     expect(answer).toEqual({
@@ -49,7 +61,7 @@ describe('authorize', () => {
 
   test('is asked again on every reconnect, so that rights that are gone give no replay', async () => {
     let allow = true;
-    const channel = new Channel({ authorize: () => allow });
+    const channel = new Channel({ authenticate: () => allow });
     const [first] = await publish(channel, 1, 2);
     const { sink } = await listen(channel, { headers: { 'last-event-id': first! } });
     await untilData(sink, '2');
@@ -68,17 +80,26 @@ describe('authorize', () => {
     { allow: true, expiresAt: Number.NaN },
     { allow: true, filter: 'a' },
     { allow: true, filter: () => true, filterKey: 1 },
+    { allow: true, subject: 1 },
+    { allow: true, key: ['ada'] },
+    { allow: true, listen: 'channel' },
+    { allow: true, publish: null },
+    { allow: true, private: { all: true } },
+    { allow: true, listen: [null] },
     { allow: false, status: 200 },
   ];
   test.each(wrong)('that answers %o lets nobody in', async (answer) => {
-    const channel = new Channel({ authorize: () => answer as Authorization });
-    await expect(channel.answer(requestHead())).rejects.toThrow(/Cannot use what authorize answered: .+ but must be/);
+    const channel = new Channel({ authenticate: () => answer as Authentication });
+    await expect(channel.answer(requestHead())).rejects.toMatchObject({
+      code: 'ERR_INVALID_RIGHTS',
+      message: expect.stringMatching(/^Cannot use what authenticate answered: .+ but must be/) as string,
+    });
     expect(channel.stats().listeners).toBe(0);
   });
 
   test('that throws lets nobody in', async () => {
     const channel = new Channel({
-      authorize: () => {
+      authenticate: () => {
         throw new Error('no database');
       },
       maxListeners: 1,
@@ -88,14 +109,15 @@ describe('authorize', () => {
   });
 
   test('that grants what has expired already refuses', async () => {
-    const channel = new Channel({ authorize: () => ({ allow: true, expiresAt: 1000 }), now: () => 1000 });
+    const clock = new FakeClock(1000);
+    const channel = new Channel({ authenticate: () => ({ allow: true, expiresAt: 1000 }), clock });
     expect(await channel.answer(requestHead())).toMatchObject({ status: 403 });
   });
 });
 
 describe('a filter', () => {
   test('is bound to the listener: live events and replayed ones', async () => {
-    const channel = new Channel({ authorize: ({ url }) => (url === '/even' ? EVEN : true) });
+    const channel = new Channel({ authenticate: ({ url }) => (url === '/even' ? EVEN : true) });
     const [first] = await publish(channel, 1, 2, 3, 4);
     const even = await listen(channel, { url: '/even', headers: { 'last-event-id': first! } });
     const all = await listen(channel, { headers: { 'last-event-id': first! } });
@@ -106,26 +128,26 @@ describe('a filter', () => {
     expect(dataOf(even.sink)).toEqual(['2', '4', '6']);
   });
 
-  test('is given type, data and id of an event, once for all listeners with the same key', async () => {
-    const seen: ChannelEvent[] = [];
-    const filter = (event: ChannelEvent): boolean => seen.push(event) > 0;
-    const channel = new Channel({ authorize: () => ({ allow: true, filter, filterKey: 'mine' }) });
+  test('is given type, data, id and topics of an event, once for all listeners with the same key', async () => {
+    const seen: ReceivedEvent[] = [];
+    const filter = (event: ReceivedEvent): boolean => seen.push(event) > 0;
+    const channel = new Channel({ authenticate: () => ({ allow: true, filter, filterKey: 'mine' }) });
     const listeners = await Promise.all([listen(channel), listen(channel), listen(channel)]);
     await channel.publish({ event: 'added', data: 'a\nb', id: 'ü' });
     const id = await channel.publish({});
     for (const { sink } of listeners) await until(() => events(sink).length === 2);
     expect(seen).toEqual([
-      { type: 'added', data: 'a\nb', id: 'ü' },
-      { type: 'message', data: '', id },
+      { type: 'added', data: 'a\nb', id: 'ü', topics: ['channel'] },
+      { type: 'message', data: '', id, topics: ['channel'] },
     ]);
     // They are written to together: the very same bytes.
     expect(new Set(listeners.map(({ sink }) => sink.chunks.at(-1))).size).toBe(1);
   });
 
   test('without a key is one for each listener, and all of them are given the same event', async () => {
-    const seen: ChannelEvent[] = [];
+    const seen: ReceivedEvent[] = [];
     const channel = new Channel({
-      authorize: ({ url }) => ({ allow: true, filter: (event) => seen.push(event) > 0 && event.data === url }),
+      authenticate: ({ url }) => ({ allow: true, filter: (event) => seen.push(event) > 0 && event.data === url }),
     });
     const [a, b] = await Promise.all([listen(channel, { url: 'a' }), listen(channel, { url: 'b' })]);
     await publish(channel, 'a', 'b');
@@ -137,9 +159,12 @@ describe('a filter', () => {
   });
 
   test('moves the cursor of a listener for which nothing comes', async () => {
-    const channel = new Channel({ authorize: () => EVEN, keepAliveMs: 20 });
+    const clock = new FakeClock();
+    const channel = new Channel({ authenticate: () => EVEN, keepAliveMs: 20, clock });
     const { sink } = await listen(channel);
     const [, last] = await publish(channel, 1, 3);
+    await tick();
+    clock.advance(20);
     await until(() => sink.text.endsWith(`event: tidings-heartbeat\nid: ${last}\ndata:\n\n`));
     expect(events(sink)).toEqual([]);
   });
@@ -149,7 +174,10 @@ describe('a filter', () => {
     const filter = (): boolean => {
       throw new Error('a bug');
     };
-    const channel = new Channel({ authorize: ({ url }) => (url === '/bad' ? { allow: true, filter } : true), onError });
+    const channel = new Channel({
+      authenticate: ({ url }) => (url === '/bad' ? { allow: true, filter } : true),
+      onError,
+    });
     const [bad, good] = [await listen(channel, { url: '/bad' }), await listen(channel)];
     const [first] = await publish(channel, 1, 2);
     await untilData(good.sink, '2');
@@ -165,7 +193,7 @@ describe('a filter', () => {
   test('that returns a promise is not taken for a yes', async () => {
     const onError = vi.fn<(error: unknown) => void>();
     const filter = (() => Promise.resolve(false)) as unknown as () => boolean;
-    const channel = new Channel({ authorize: () => ({ allow: true, filter }), onError });
+    const channel = new Channel({ authenticate: () => ({ allow: true, filter }), onError });
     const { sink } = await listen(channel);
     await publish(channel, 1);
     await until(() => sink.state === 'destroyed');
@@ -175,24 +203,27 @@ describe('a filter', () => {
 });
 
 describe('at expiry', () => {
-  afterEach(() => void vi.useRealTimers());
-
   test('a listener that is still allowed goes on, without a break, with what was published while it was being asked about', async () => {
-    const second = deferred<Authorization>();
-    const answers = [{ allow: true, expiresAt: Date.now() + 30 } as const, second.promise];
+    const clock = new FakeClock(1000);
+    const second = deferred<Authentication>();
+    const answers = [{ allow: true, expiresAt: 1030 } as const, second.promise];
     const heads: string[] = [];
     const channel = new Channel({
-      authorize: (request) => {
+      authenticate: (request) => {
         heads.push(request.url);
         return answers.shift()!;
       },
+      clock,
     });
     const { sink } = await listen(channel, { url: '/me' });
     await publish(channel, 1);
     await untilData(sink, '1');
-    await until(() => heads.length === 2);
+    clock.advance(29);
+    expect(heads).toHaveLength(1);
+    clock.advance(1);
+    expect(heads).toHaveLength(2);
     await publish(channel, 2, 3);
-    await new Promise((resolve) => setImmediate(resolve));
+    await tick();
     // Not before it is known that it may see them.
     expect(dataOf(sink)).toEqual(['1']);
     second.resolve(true);
@@ -203,22 +234,29 @@ describe('at expiry', () => {
   });
 
   test('a listener that is no longer allowed is broken off, and its reconnect is refused', async () => {
+    const clock = new FakeClock();
     let allow = true;
     const channel = new Channel({
-      authorize: () => (allow ? { allow: true, expiresAt: Date.now() + 30 } : { allow: false, status: 410 }),
+      authenticate: () => (allow ? { allow: true, expiresAt: clock.time() + 30 } : { allow: false, status: 410 }),
+      clock,
     });
     const { sink } = await listen(channel);
     const id = (await publish(channel, 1))[0]!;
     await untilData(sink, '1');
     allow = false;
+    clock.advance(30);
     await until(() => sink.state === 'destroyed');
     expect(channel.listeners).toBe(0);
     expect(await channel.answer(requestHead({ headers: { 'last-event-id': id } }))).toMatchObject({ status: 410 });
   });
 
   test('a listener that is no longer allowed sees a response that is not complete', async () => {
+    const clock = new FakeClock();
     let allow = true;
-    const channel = new Channel({ authorize: () => allow && { allow: true, expiresAt: Date.now() + 30 } });
+    const channel = new Channel({
+      authenticate: () => allow && { allow: true, expiresAt: clock.time() + 30 },
+      clock,
+    });
     await using server = await TestServer.listen((request, response) => void respond(channel, request, response));
     const client = server.connect();
     client.get();
@@ -226,66 +264,209 @@ describe('at expiry', () => {
     await channel.publish({ data: '1' });
     await client.until('data: 1');
     allow = false;
+    clock.advance(30);
     await client.closed;
     expect(parseChunked(client.received)).toMatchObject({ status: 200, complete: false, rest: '' });
     expect((await fetch(server.url)).status).toBe(403);
   });
 
   test('the rights may be others: from then on another filter is its own', async () => {
-    const answers: Authorization[] = [
-      { allow: true, expiresAt: Date.now() + 30, filter: ({ data }) => data.startsWith('a') },
+    const clock = new FakeClock();
+    const answers: Authentication[] = [
+      { allow: true, expiresAt: 30, filter: ({ data }) => data.startsWith('a') },
       { allow: true, filter: ({ data }) => data.startsWith('b') },
     ];
-    const channel = new Channel({ authorize: () => answers.shift()! });
+    const channel = new Channel({ authenticate: () => answers.shift()!, clock });
     const { sink } = await listen(channel);
     await publish(channel, 'a1', 'b1');
     await untilData(sink, 'a1');
-    await until(() => answers.length === 0);
+    clock.advance(30);
+    expect(answers).toEqual([]);
     await publish(channel, 'a2', 'b2');
     await untilData(sink, 'b2');
     expect(dataOf(sink)).toEqual(['a1', 'b2']);
   });
 
+  test('rights that do not cover the channel any more break the listener off', async () => {
+    const clock = new FakeClock();
+    const answers: Authentication[] = [
+      { allow: true, expiresAt: 30, listen: ['news'] },
+      { allow: true, listen: ['weather'] },
+    ];
+    const channel = new Channel({ authenticate: () => answers.shift()!, clock, topic: 'news' });
+    const { sink } = await listen(channel);
+    clock.advance(30);
+    await until(() => sink.state === 'destroyed');
+    expect(channel.listeners).toBe(0);
+  });
+
   test('a hook that throws breaks the listener off, and is told', async () => {
+    const clock = new FakeClock();
     const onError = vi.fn<(error: unknown) => void>();
     let asked = 0;
     const channel = new Channel({
-      authorize: () => {
+      authenticate: () => {
         asked += 1;
         if (asked > 1) throw new Error('no database');
-        return { allow: true, expiresAt: Date.now() + 20 };
+        return { allow: true, expiresAt: 20 };
       },
       onError,
+      clock,
     });
     const { sink } = await listen(channel);
+    clock.advance(20);
     await until(() => sink.state === 'destroyed');
     expect(onError.mock.calls).toEqual([[new Error('no database')]]);
     expect(channel.listeners).toBe(0);
   });
 
-  test('a listener that has gone is not asked about', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
-    const channel = new Channel({ authorize: () => ({ allow: true, expiresAt: Date.now() + 1000 }), keepAliveMs: 0 });
+  test('a listener that leaves while it is asked about is let go of', async () => {
+    const clock = new FakeClock();
+    const second = deferred<Authentication>();
+    const answers = [{ allow: true, expiresAt: 20 } as const, second.promise];
+    const channel = new Channel({ authenticate: () => answers.shift()!, clock, maxListeners: 1, keepAliveMs: 0 });
     const { sink } = await listen(channel);
-    expect(vi.getTimerCount()).toBe(1);
+    clock.advance(20);
     sink.leave();
-    expect(vi.getTimerCount()).toBe(0);
+    second.resolve({ allow: true, expiresAt: 1000 });
+    await tick();
+    expect([channel.listeners, clock.pending]).toEqual([0, 0]);
+  });
+
+  test('a listener that has gone is not asked about', async () => {
+    const clock = new FakeClock();
+    const channel = new Channel({ authenticate: () => ({ allow: true, expiresAt: 1000 }), keepAliveMs: 0, clock });
+    const { sink } = await listen(channel);
+    expect(clock.pending).toBe(1);
+    sink.leave();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a time that never comes needs no timer', async () => {
+    const clock = new FakeClock();
+    const authenticate = (): Authentication => ({ allow: true, expiresAt: Number.POSITIVE_INFINITY });
+    await listen(new Channel({ authenticate, keepAliveMs: 0, clock }));
+    expect(clock.pending).toBe(0);
   });
 
   test('a far time is waited for, however far', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const clock = new FakeClock();
     let asked = 0;
     const channel = new Channel({
-      authorize: () => {
+      authenticate: () => {
         asked += 1;
-        return { allow: true, expiresAt: Date.now() + 2 ** 33 };
+        return { allow: true, expiresAt: clock.time() + 2 ** 33 };
       },
       keepAliveMs: 0,
+      clock,
     });
     await listen(channel);
-    await vi.advanceTimersByTimeAsync(2 ** 33 - 1);
+    clock.advance(2 ** 33 - 1);
     expect(asked).toBe(1);
-    await vi.advanceTimersByTimeAsync(1);
+    clock.advance(1);
     expect(asked).toBe(2);
+  });
+});
+
+describe('the topics of rights', () => {
+  test('let a listener in where they have the topic of the channel', async () => {
+    const rights: Record<string, Rights> = {
+      '/all': { allow: true },
+      '/news': { allow: true, listen: ['weather', 'news'] },
+      '/weather': { allow: true, listen: ['weather'] },
+      '/none': { allow: true, listen: [] },
+      '/publisher': { allow: true, listen: [], publish: 'all' },
+    };
+    const channel = new Channel({ authenticate: ({ url }) => rights[url]!, topic: 'news' });
+    const statuses: Record<string, number> = {};
+    for (const url of Object.keys(rights)) {
+      const { status, abandon } = await channel.answer(requestHead({ url }));
+      abandon?.();
+      statuses[url] = status;
+    }
+    expect(statuses).toEqual({ '/all': 200, '/news': 200, '/weather': 403, '/none': 403, '/publisher': 403 });
+    expect(channel.stats().refused.forbidden).toBe(3);
+  });
+
+  test('give private events to those who have a right to them, live and replayed', async () => {
+    const log = new MemoryLog();
+    const channel = new Channel({
+      log,
+      authenticate: ({ url }) => ({ allow: true, ...(url === '/private' ? { private: ['channel'] } : {}) }),
+    });
+    const earliest = { headers: { 'last-event-id': 'earliest' } };
+    await log.append([{ topics: ['channel'], fields: { data: '1' }, private: true }]);
+    await publish(channel, 2);
+    const [all, some] = [await listen(channel, { url: '/private', ...earliest }), await listen(channel, earliest)];
+    await untilData(some.sink, '2');
+    await log.append([{ topics: ['channel'], fields: { data: '3' }, private: true }]);
+    await publish(channel, 4);
+    await untilData(all.sink, '4');
+    await untilData(some.sink, '4');
+    expect([dataOf(all.sink), dataOf(some.sink)]).toEqual([
+      ['1', '2', '3', '4'],
+      ['2', '4'],
+    ]);
+  });
+
+  test('keep two channels on one log apart', async () => {
+    const log = new MemoryLog();
+    const [a, b] = [new Channel({ log, topic: 'a' }), new Channel({ log, topic: 'b' })];
+    const [ofA, ofB] = [await listen(a), await listen(b)];
+    await publish(a, 1);
+    await publish(b, 2);
+    await untilData(ofA.sink, '1');
+    await untilData(ofB.sink, '2');
+    expect([dataOf(ofA.sink), dataOf(ofB.sink)]).toEqual([['1'], ['2']]);
+  });
+});
+
+describe('kick', () => {
+  const rights = ({ url }: { url: string }): Rights => ({ allow: true, subject: url.slice(1), key: `key of ${url}` });
+
+  test('breaks off the listeners that are chosen, and the others go on', async () => {
+    const channel = new Channel({ authenticate: rights, maxListenersPerKey: 5 });
+    const [ada, bob] = [
+      await listen(channel, { url: '/ada', address: '10.0.0.1' }),
+      await listen(channel, { url: '/bob', address: '10.0.0.2' }),
+    ];
+    const known: unknown[] = [];
+    const count = channel.kick((listener) => {
+      known.push({ ...listener, subject: listener.subject });
+      return listener.subject === 'ada';
+    });
+    expect(count).toBe(1);
+    expect(known).toMatchObject([
+      { subject: 'ada', key: 'key of /ada', address: '10.0.0.1' },
+      { subject: 'bob', key: 'key of /bob', address: '10.0.0.2' },
+    ]);
+    expect([ada.sink.state, bob.sink.state, channel.listeners]).toEqual(['destroyed', 'open', 1]);
+    await publish(channel, 1);
+    await untilData(bob.sink, '1');
+    expect(dataOf(ada.sink)).toEqual([]);
+    expect(channel.kick(({ key }) => key === 'key of /ada')).toBe(0);
+    expect(channel.kick(({ address }) => address === '10.0.0.2')).toBe(1);
+  });
+
+  test('gives the place of the listener back at once', async () => {
+    const channel = new Channel({ maxListeners: 1 });
+    await listen(channel);
+    expect(channel.kick(() => true)).toBe(1);
+    await listen(channel);
+    expect(channel.listeners).toBe(1);
+  });
+
+  test('goes by the rights as they were renewed', async () => {
+    const clock = new FakeClock();
+    const answers: Authentication[] = [
+      { allow: true, subject: 'ada', expiresAt: 10 },
+      { allow: true, subject: 'countess' },
+    ];
+    const channel = new Channel({ authenticate: () => answers.shift()!, clock });
+    await listen(channel);
+    clock.advance(10);
+    await tick();
+    expect(channel.kick(({ subject }) => subject === 'ada')).toBe(0);
+    expect(channel.kick(({ subject }) => subject === 'countess')).toBe(1);
   });
 });

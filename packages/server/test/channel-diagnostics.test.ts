@@ -2,9 +2,10 @@ import { Channel } from '@tidings/server';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { events, listen, requestHead, untilData } from './channel-rig.ts';
+import { FakeClock } from './fake-clock.ts';
 import { until } from './test-server.ts';
 
-const NAMES = ['subscribe', 'unsubscribe', 'refuse', 'publish', 'overflow', 'evict', 'gap', 'drain', 'error'];
+const NAMES = ['listen', 'leave', 'refuse', 'publish', 'overflow', 'evict', 'gap', 'drain', 'error'];
 
 type Message = Record<string, unknown> & { readonly channel: Channel };
 
@@ -29,12 +30,12 @@ class Ears implements Disposable {
 describe('node:diagnostics_channel is told', () => {
   test('who comes, what is published, and who goes and why', async () => {
     using ears = new Ears();
-    let now = 1000;
-    const channel = new Channel({ now: () => now });
+    const clock = new FakeClock();
+    const channel = new Channel({ clock });
     const { sink } = await listen(channel);
     const id = await channel.publish({ data: '1' });
     await untilData(sink, '1');
-    now = 4000;
+    clock.advance(3000);
     sink.leave();
     const finished = await listen(channel, { headers: { 'last-event-id': id } });
     await channel.close();
@@ -42,17 +43,17 @@ describe('node:diagnostics_channel is told', () => {
     finished.sink.take();
     await until(() => channel.listeners === 0);
     expect(ears.of(channel)).toEqual([
-      ['subscribe', { lastEventId: '', listeners: 1 }],
+      ['listen', { lastEventId: '', listeners: 1 }],
       ['publish', { id }],
-      ['unsubscribe', { reason: 'left', durationMs: 3000, listeners: 0 }],
-      ['subscribe', { lastEventId: id, listeners: 1 }],
-      ['unsubscribe', { reason: 'finished', durationMs: 0, listeners: 0 }],
+      ['leave', { reason: 'left', durationMs: 3000, listeners: 0 }],
+      ['listen', { lastEventId: id, listeners: 1 }],
+      ['leave', { reason: 'finished', durationMs: 0, listeners: 0 }],
     ]);
   });
 
   test('who is refused and why', async () => {
     using ears = new Ears();
-    const channel = new Channel({ authorize: ({ url }) => url === '/', maxListeners: 1 });
+    const channel = new Channel({ authenticate: ({ url }) => url === '/', maxListeners: 1 });
     const requests = [
       requestHead({ method: 'POST' }),
       requestHead({ url: '/secret' }),
@@ -83,7 +84,7 @@ describe('node:diagnostics_channel is told', () => {
     await until(() => events(slow.sink).length === 1);
     await dropping.drain(1000);
     const failing = new Channel({
-      authorize: () => ({ allow: true, filter: () => JSON.parse('{') as boolean }),
+      authenticate: () => ({ allow: true, filter: () => JSON.parse('{') as boolean }),
       onError: () => {
         throw new Error('the handler fails too');
       },
@@ -105,7 +106,7 @@ describe('node:diagnostics_channel is told', () => {
     const hello = evicted.sink.text.length;
     expect(told(evicting)).toEqual([
       ['evict', { backlog: hello }],
-      ['unsubscribe', expect.objectContaining({ reason: 'evicted' })],
+      ['leave', expect.objectContaining({ reason: 'evicted' })],
     ]);
     expect(told(dropping)).toEqual([
       ['overflow', { backlog: hello }],
@@ -114,7 +115,7 @@ describe('node:diagnostics_channel is told', () => {
     ]);
     expect(told(failing)).toEqual([
       ['error', { error: expect.any(SyntaxError) }],
-      ['unsubscribe', expect.objectContaining({ reason: 'failed', listeners: 0 })],
+      ['leave', expect.objectContaining({ reason: 'failed', listeners: 0 })],
     ]);
   });
 });
@@ -122,7 +123,7 @@ describe('node:diagnostics_channel is told', () => {
 describe('stats', () => {
   test('count what was written, once for each listener and event', async () => {
     const channel = new Channel({
-      authorize: ({ url }) => ({ allow: true, ...(url === '/none' ? { filter: () => false } : {}) }),
+      authenticate: ({ url }) => ({ allow: true, ...(url === '/none' ? { filter: () => false } : {}) }),
     });
     const before = await channel.publish({ data: '0' });
     const live = [await listen(channel), await listen(channel)];
@@ -146,7 +147,7 @@ describe('stats', () => {
       evictions: 0,
       dropped: 0,
       gaps: 0,
-      refused: { method: 0, forbidden: 0, full: 0, 'full-for-key': 0, complete: 0 },
+      refused: { method: 0, parameter: 0, forbidden: 0, full: 0, 'full-for-key': 0, complete: 0 },
       lastEventId: channel.lastEventId,
     });
     expect(id).not.toBe(channel.lastEventId);
@@ -157,23 +158,31 @@ describe('a heartbeat', () => {
   const beats = (text: string): number => [...text.matchAll(/^event: tidings-heartbeat$/gm)].length;
 
   test('is an event where a page asks for it, also while other events come, and a comment for the others', async () => {
-    const channel = new Channel({ keepAliveMs: 20 });
+    const clock = new FakeClock();
+    const channel = new Channel({ keepAliveMs: 20, clock });
     const [visible, silent] = [await listen(channel, { url: '/?x&heartbeat=event' }), await listen(channel)];
-    const publishing = setInterval(() => void channel.publish({ data: 'busy' }), 5);
-    await until(() => beats(visible.sink.text) >= 4);
-    clearInterval(publishing);
-    expect(visible.sink.text).toContain('data: busy');
+    for (let n = 1; n <= 16; n += 1) {
+      await channel.publish({ data: String(n) });
+      await untilData(silent.sink, String(n));
+      clock.advance(5);
+    }
+    expect(beats(visible.sink.text)).toBeGreaterThanOrEqual(4);
     expect(visible.sink.text).not.toContain(':\n\n:\n\n');
     // The first one tells the position.
     expect(beats(silent.sink.text)).toBe(1);
-    await until(() => silent.sink.text.endsWith(':\n\n'));
+    clock.advance(40);
+    expect(silent.sink.text).toMatch(/data: 16\n\n(:\n\n)+$/);
     expect(visible.sink.text).not.toMatch(/^:$/m);
   });
 
-  test('is an event for everybody with heartbeat: event', async () => {
-    const channel = new Channel({ keepAliveMs: 20, heartbeat: 'event' });
-    const { sink } = await listen(channel);
-    await until(() => beats(sink.text) >= 3);
-    expect(sink.text).toBe(`event: tidings-heartbeat\nid: ${channel.lastEventId}\ndata:\n\n`.repeat(beats(sink.text)));
+  test('is an event for everybody with heartbeat: event, but for those who ask for a comment', async () => {
+    const clock = new FakeClock();
+    const channel = new Channel({ keepAliveMs: 20, heartbeat: 'event', clock });
+    const [visible, silent] = [await listen(channel), await listen(channel, { url: '/?heartbeat=comment' })];
+    clock.advance(100);
+    const text = `event: tidings-heartbeat\nid: ${channel.lastEventId}\ndata:\n\n`;
+    expect(beats(visible.sink.text)).toBeGreaterThanOrEqual(3);
+    expect(visible.sink.text).toBe(text.repeat(beats(visible.sink.text)));
+    expect(silent.sink.text).toMatch(/^event: tidings-heartbeat\n.*\ndata:\n\n(:\n\n)+$/);
   });
 });

@@ -21,7 +21,7 @@ describe('a request', () => {
   );
 
   test('with HEAD is answered with the head of the stream, or of the refusal, and takes no place', async () => {
-    const channel = new Channel({ maxListeners: 1, authorize: ({ url }) => url === '/' });
+    const channel = new Channel({ maxListeners: 1, authenticate: ({ url }) => url === '/' });
     expect(await channel.answer(requestHead({ method: 'HEAD' }))).toEqual({
       status: 200,
       headers: {
@@ -37,14 +37,14 @@ describe('a request', () => {
   });
 
   test('with OPTIONS is answered with what is allowed', async () => {
-    const channel = new Channel({ authorize: () => false });
+    const channel = new Channel({ authenticate: () => false });
     const answer = await channel.answer(requestHead({ method: 'OPTIONS' }));
     expect(answer).toEqual({ status: 204, headers: { Allow: 'GET, HEAD, OPTIONS' } });
   });
 });
 
 describe('a page of another origin', () => {
-  const channel = new Channel({ cors: { origins: [PAGE], credentials: true }, authorize: ({ url }) => url === '/' });
+  const channel = new Channel({ cors: { origins: [PAGE], credentials: true }, authenticate: ({ url }) => url === '/' });
   const allowed = { 'Access-Control-Allow-Origin': PAGE, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' };
 
   test('that may is told so with every answer, refusals included', async () => {
@@ -62,7 +62,7 @@ describe('a page of another origin', () => {
     expect(headers).toHaveProperty('Vary', 'Origin');
   });
 
-  test('has its preflight answered without authorize', async () => {
+  test('has its preflight answered without authenticate', async () => {
     const headers = {
       origin: PAGE,
       'access-control-request-method': 'GET',
@@ -95,6 +95,40 @@ describe('where a listener goes on', () => {
     }
   });
 
+  test('is the last so many events where a page asks for those without an id', async () => {
+    const channel = new Channel();
+    const ids = await Promise.all(['1', '2', '3', '4'].map((data) => channel.publish({ data })));
+    const last = await listen(channel, { url: '/?last=2' });
+    await untilData(last.sink, '4');
+    expect(dataOf(last.sink)).toEqual(['3', '4']);
+    // The stream begins with its position, so that a break before the first event loses nothing.
+    expect(last.sink.text).toMatch(new RegExp(`^event: tidings-heartbeat\nid: ${ids[1]}\n`));
+    const both = await listen(channel, { url: `/?last=4&lastEventId=${ids[2]}` });
+    await untilData(both.sink, '4');
+    expect(dataOf(both.sink)).toEqual(['4']);
+  });
+
+  test.each([
+    ['?last=two', 'The query parameter last is "two"; allowed is a whole number from 0 to 10000'],
+    ['?last=-1', 'The query parameter last is "-1"; allowed is a whole number from 0 to 10000'],
+    ['?last=10001', 'The query parameter last is "10001"; allowed is a whole number from 0 to 10000'],
+    ['?last=1&last=2', 'The query parameter last is given 2 times; allowed is one'],
+    ['?lastEventId=1&lastEventId=2', 'The query parameter lastEventId is given 2 times; allowed is one'],
+    ['?heartbeat=yes', 'The query parameter heartbeat is "yes"; allowed are comment, event'],
+  ])('is refused where %s is malformed', async (query, message) => {
+    const channel = new Channel();
+    const { status, body, start } = await channel.answer(requestHead({ url: `/${query}` }));
+    expect([status, body, start]).toEqual([400, `${message}\n`, undefined]);
+    expect(channel.stats().refused.parameter).toBe(1);
+  });
+
+  test('is not looked for in parameters of other names, which are the page’s own', async () => {
+    const channel = new Channel();
+    const { status, abandon } = await channel.answer(requestHead({ url: '/?Last=x&token=1&token=2#?last=x' }));
+    abandon?.();
+    expect(status).toBe(200);
+  });
+
   test('can be read of the channel: the newest event and the earliest', async () => {
     const channel = new Channel({ history: { maxEvents: 2 } });
     const head = channel.lastEventId;
@@ -118,11 +152,12 @@ describe('options', () => {
     [{ history: true }, /option history is true, but must be an object of bounds or false/],
     [{ overflow: 'evict' }, /option overflow is only for channels with `history: false`/],
     [{ history: false, overflow: 'drop' }, /option overflow is drop, but must be one of "evict", "drop-oldest"/],
-    [{ authorize: true }, /option authorize is true, but must be a function/],
+    [{ authenticate: true }, /option authenticate is true, but must be a function/],
+    [{ topic: '' }, /option topic is "", but must be a string that is not empty/],
     [{ key: 'ip' }, /option key is ip, but must be a function/],
     [{ onError: {} }, /option onError is/],
-    [{ now: 1 }, /option now is 1, but must be a function/],
-    [{ histroy: {} }, /no option "histroy"; allowed are history, log, overflow/],
+    [{ clock: 1 }, /option clock is 1, but must be a Clock/],
+    [{ histroy: {} }, /no option "histroy"; allowed are history, log, topic, overflow/],
     [{ maxListeners: 0 }, /option maxListeners is 0, but must be an integer from 1/],
     [{ maxListenersPerKey: 1.5 }, /option maxListenersPerKey is 1.5/],
     [{ heartbeat: true }, /option heartbeat is true, but must be one of "comment", "event"/],

@@ -3,6 +3,7 @@ import { respond } from '@tidings/server/node';
 import { describe, expect, test } from 'vitest';
 import { listen, requestHead } from './channel-rig.ts';
 import { deferred } from './deferred.ts';
+import { FakeClock } from './fake-clock.ts';
 import { TestServer, until, type RawClient } from './test-server.ts';
 
 describe('maxListeners', () => {
@@ -19,14 +20,14 @@ describe('maxListeners', () => {
   });
 
   test('is kept by those who are answered at once, though none has started', async () => {
-    const channel = new Channel({ maxListeners: 3, authorize: () => Promise.resolve(true) });
+    const channel = new Channel({ maxListeners: 3, authenticate: () => Promise.resolve(true) });
     const answers = await Promise.all(Array.from({ length: 10 }, () => channel.answer(requestHead())));
     expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(3);
   });
 
-  test('refuses before authorize is asked', async () => {
+  test('refuses before authenticate is asked', async () => {
     let asked = 0;
-    const channel = new Channel({ maxListeners: 1, authorize: () => (asked += 1) > 0 });
+    const channel = new Channel({ maxListeners: 1, authenticate: () => (asked += 1) > 0 });
     await listen(channel);
     await channel.answer(requestHead());
     expect(asked).toBe(1);
@@ -58,6 +59,19 @@ describe('maxListenersPerKey', () => {
     expect(await channel.answer(requestHead(a))).toMatchObject({ status: 429 });
     expect(channel.stats().refused).toMatchObject({ full: 0, 'full-for-key': 1 });
   });
+
+  test('is kept for the key of the rights, where they have one', async () => {
+    const channel = new Channel({
+      maxListenersPerKey: 1,
+      authenticate: (request) => ({ allow: true, ...(request.url === '/' ? {} : { key: request.url }) }),
+    });
+    const address = '10.0.0.1';
+    await listen(channel, { url: '/ada', address });
+    await listen(channel, { url: '/bob', address });
+    await listen(channel, { address });
+    expect(await channel.answer(requestHead({ url: '/ada', address: '10.0.0.2' }))).toMatchObject({ status: 429 });
+    expect(await channel.answer(requestHead({ address }))).toMatchObject({ status: 429 });
+  });
 });
 
 describe('a place', () => {
@@ -79,12 +93,12 @@ describe('a place', () => {
     while (!(await isFree())) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  test('is free again when its listener goes while authorize is being asked', async () => {
+  test('is free again when its listener goes while authenticate is being asked', async () => {
     const asked = deferred();
     const decision = deferred<boolean>();
     let first = true;
     const { channel, server, isFree } = await rig({
-      authorize: async () => {
+      authenticate: async () => {
         if (!first) return true;
         first = false;
         asked.resolve();
@@ -142,8 +156,21 @@ describe('a place', () => {
     await read.body!.cancel();
     await untilFree(isFree);
     const gone = await channel.respond(new Request('http://test/', { signal: AbortSignal.abort() }));
-    expect(gone.status).toBe(200);
-    await untilFree(isFree);
+    expect([gone.status, gone.body, channel.listeners]).toEqual([200, null, 0]);
+    expect(await isFree()).toBe(true);
+  });
+
+  test('is free at once where the request is aborted while authenticate is asked', async () => {
+    const decision = deferred<boolean>();
+    const answers = [decision.promise, true];
+    const channel = new Channel({ maxListeners: 1, authenticate: () => answers.shift()! });
+    const leaving = new AbortController();
+    const response = channel.respond(new Request('http://test/', { signal: leaving.signal }));
+    leaving.abort();
+    decision.resolve(true);
+    await response;
+    await listen(channel);
+    expect(channel.listeners).toBe(1);
   });
 
   test('is given back where the answer is abandoned, once', async () => {
@@ -156,12 +183,12 @@ describe('a place', () => {
   });
 
   test('lapses where nobody ever starts the answer', async () => {
-    let now = 0;
-    const channel = new Channel({ maxListeners: 1, now: () => now });
+    const clock = new FakeClock();
+    const channel = new Channel({ maxListeners: 1, clock });
     await channel.answer(requestHead());
-    now = 9999;
+    clock.advance(9999);
     expect(await channel.answer(requestHead())).toMatchObject({ status: 503 });
-    now = 10_000;
+    clock.advance(1);
     const second = await channel.answer(requestHead());
     expect(second.status).toBe(200);
   });

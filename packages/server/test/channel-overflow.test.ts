@@ -3,6 +3,7 @@ import { respond } from '@tidings/server/node';
 import { EventStreamDecoder } from '@tidings/wire';
 import { describe, expect, test } from 'vitest';
 import { dataOf, events, listen, untilData } from './channel-rig.ts';
+import { FakeClock } from './fake-clock.ts';
 import { parseChunked, TestServer, until } from './test-server.ts';
 
 const CAP = 4096;
@@ -157,16 +158,16 @@ describe('a listener that reads too slowly, where no history is kept,', () => {
 
 describe('history', () => {
   test('by age: what has become too old is not replayed, though nobody publishes', async () => {
-    let now = 0;
-    const channel = new Channel({ history: { maxAgeMs: 1000 }, now: () => now });
+    const clock = new FakeClock();
+    const channel = new Channel({ history: { maxAgeMs: 1000 }, clock });
     const first = await channel.publish({ data: '1' });
-    now = 500;
+    clock.advance(500);
     const second = await channel.publish({ data: '2' });
-    now = 1200;
+    clock.advance(700);
     const { sink } = await listen(channel, { url: '/?lastEventId=earliest' });
     await untilData(sink, '2');
     expect(dataOf(sink)).toEqual(['2']);
-    now = 2000;
+    clock.advance(800);
     expect(await channel.earliest()).toBeUndefined();
     const late = await listen(channel, { headers: { 'last-event-id': first } });
     await until(() => events(late.sink).length > 0);

@@ -1,4 +1,4 @@
-import type { Channel, ChannelAnswer, RequestHead } from '@tidings/server';
+import type { Answer, Channel, RequestHead } from '@tidings/server';
 import { EventStreamDecoder, type EventMessage } from '@tidings/wire';
 import { FakeSink } from './model/fake-sink.ts';
 import { until } from './test-server.ts';
@@ -16,7 +16,7 @@ export function requestHead({ method = 'GET', url = '/', headers = {}, address }
 
 /** A listener whose transport takes bytes when the test says so. */
 export interface RigListener {
-  readonly answer: ChannelAnswer;
+  readonly answer: Answer;
   readonly sink: FakeSink;
 }
 

@@ -4,6 +4,7 @@ import { respond } from '@tidings/server/node';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { FakeClock } from './fake-clock.ts';
 import { parseChunked, TestServer, until, type RawClient } from './test-server.ts';
 
 async function serve(channel: Channel, where?: 'tcp' | 'unix'): Promise<TestServer> {
@@ -208,10 +209,13 @@ describe('a channel', () => {
   });
 
   test('keeps quiet listeners alive', async () => {
-    const channel = new Channel({ keepAliveMs: 20 });
+    const clock = new FakeClock();
+    const channel = new Channel({ keepAliveMs: 20, clock });
     await using server = await serve(channel);
     const client = server.connect();
     client.get();
+    await client.until('data:\n\n');
+    clock.advance(50);
     const received = await client.until('\r\n3\r\n:\n\n\r\n3\r\n:\n\n\r\n');
     expect(parseChunked(received).body).toMatch(/^event: tidings-heartbeat\nid: .*\ndata:\n\n(:\n\n){2}$/);
     client.socket.destroy();

@@ -1,6 +1,7 @@
 import { constants, createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Duplex } from 'node:stream';
-import { chooseCoding, type ContentCoding } from '../src/coding/content-coding.ts';
+import type { ContentCoding } from '../src/coding/content-coding.ts';
+import { chooseCoding } from '../src/coding/negotiation.ts';
 
 /** A content coding, and how Node's zlib decodes it. */
 export interface DecodedCoding {

@@ -229,7 +229,8 @@ export function conforms(adapter: Adapter): void {
       exchange.leave();
     });
 
-    test.runIf(adapter.idles)('outlives the idle limit of its server by default', async () => {
+    // Where there is no such limit, there is nothing to outlive.
+    test.each(adapter.idles === true ? ['by default'] : [])('outlives the idle limit of its server %s', async () => {
       const { key, exchange } = await get('/steps');
       await exchange.until(':\n\n:\n\n:\n\n');
       await go(key);

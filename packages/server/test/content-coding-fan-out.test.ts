@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { findStart, HEARTBEAT_TYPE, type View } from '@tidings/server/live';
+import { findStart, type View } from '@tidings/server/live';
 import { parseCursor } from '@tidings/server/log';
-import { EventStreamDecoder } from '@tidings/wire';
+import { EventStreamDecoder, HEARTBEAT_TYPE } from '@tidings/wire';
 import { describe, expect, test } from 'vitest';
 import { CODINGS, withoutBlankLines } from './codings.ts';
 import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
@@ -31,7 +31,7 @@ const step = fc.oneof(
 interface Listening {
   readonly sink: FakeSink;
   readonly after: number;
-  readonly listener: NonNullable<ReturnType<Rig['fanOut']['subscribe']>>;
+  readonly listener: NonNullable<ReturnType<Rig['fanOut']['listen']>>;
 }
 
 /** Checks that a listener got every event behind where it began, once and in order. */
@@ -123,13 +123,10 @@ describe.each(CODINGS)('in $name', ({ coding, ...decoding }) => {
           const request = next.choice === 0 ? {} : { lastEventId: `e.${after}` };
           const start = await findStart(rig.log, CODED.selection, request);
           const sink = new FakeSink(100);
-          listeners[next.who] = { sink, after, listener: rig.fanOut.subscribe(sink, CODED, start)! };
+          listeners[next.who] = { sink, after, listener: rig.fanOut.listen(sink, CODED, start)! };
         } else if (!('who' in next)) {
           if (next.type === 'tick') await rig.tick();
-          else {
-            rig.now += 1000;
-            rig.fanOut.sweep();
-          }
+          else rig.clock.advance(1000);
         } else {
           const listening = listeners[next.who];
           if (!listening) continue;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { chooseCoding, codedHeaders } from '../src/coding/content-coding.ts';
+import { chooseCoding, codedHeaders } from '../src/coding/negotiation.ts';
 
 describe('the coding of a stream', () => {
   test.each([
@@ -47,10 +47,10 @@ describe('the coding of a stream', () => {
     expect(chooseCoding(field)?.name).toBe(name);
   });
 
-  test('is read in a field of any length in time that grows with it', () => {
-    const start = performance.now();
-    chooseCoding(`${' '.repeat(50_000)}x${'\t'.repeat(50_000)}${',gzip;q='.repeat(20_000)}`);
-    expect(performance.now() - start).toBeLessThan(5000);
+  test('is read in a field of any length, in time that grows with it', () => {
+    // In time that grows with the square of the length, this would take hours.
+    const field = `${' '.repeat(500_000)}x${'\t'.repeat(500_000)}${',gzip;q='.repeat(200_000)},zstd`;
+    expect(chooseCoding(field)?.name).toBe(chooseCoding('zstd')?.name);
   });
 
   test('is in the head, with what caches must look at', () => {

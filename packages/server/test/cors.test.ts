@@ -1,4 +1,4 @@
-import { Channel, ServerError, type CorsOptions, type RequestHead } from '@tidings/server';
+import { Channel, eventStream, ServerError, type CorsOptions, type RequestHead } from '@tidings/server';
 import { describe, expect, test } from 'vitest';
 
 function head(headers: Readonly<Record<string, string>>, method = 'GET'): RequestHead {
@@ -53,6 +53,15 @@ describe('the option cors', () => {
     expect(await allowed('authorization,x-a')).toBe('authorization,x-a');
     expect(await allowed('a\r\nSet-Cookie: b')).toBeUndefined();
     expect(await allowed('a'.repeat(2000))).toBeUndefined();
+  });
+
+  test('answers a preflight with the methods that there are: a channel takes no POST, a stream of its own does', async () => {
+    const preflight = { origin: A, 'access-control-request-method': 'POST' };
+    const { status, headers } = await answer({ origins: [A] }, preflight, 'OPTIONS');
+    expect([status, headers['Access-Control-Allow-Methods']]).toEqual([204, 'GET, HEAD']);
+    const request = new Request('http://test/', { method: 'OPTIONS', headers: preflight });
+    const response = eventStream(request, () => {}, { cors: { origins: [A] } });
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET, HEAD, POST');
   });
 
   test('answers an OPTIONS that is no preflight with the methods there are', async () => {

@@ -199,6 +199,22 @@ describe('the sink of a body', () => {
     expect(Buffer.from(chunk.bytes).toString()).toBe('shared');
   });
 
+  test('is closed where its reader gives the body up while bytes are handed over', async () => {
+    const { body, sink } = bodySink();
+    const reader = body.getReader();
+    let closed = 0;
+    sink.onClose = () => {
+      closed += 1;
+    };
+    const enqueue = vi.spyOn(ReadableStreamDefaultController.prototype, 'enqueue').mockImplementation(() => {
+      void reader.cancel();
+    });
+    sink.write(SharedChunk.fromText('a'));
+    enqueue.mockRestore();
+    await until(() => closed === 1);
+    expect([sink.backlog, sink.needsDrain]).toEqual([0, false]);
+  });
+
   test('takes nothing after its end, and closes once', async () => {
     const { body, sink } = bodySink();
     let closed = 0;

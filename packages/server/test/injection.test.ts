@@ -59,7 +59,7 @@ test.each([
   ['LF in a name', { 'a\nSet-Cookie': 'forged=1' }],
 ])('header fields of a refusal with %s are an error of the hook, and no one else’s', async (_, headers) => {
   const channel = new Channel({
-    authorize: ({ url }) => url === '/' || { allow: false, headers },
+    authenticate: ({ url }) => url === '/' || { allow: false, headers },
   });
   const errors: unknown[] = [];
   await using server = await TestServer.listen((incoming, response) => {

@@ -173,7 +173,7 @@ test.each(['a listener', 'a refusal'])(
     const asked = deferred();
     const decided = deferred<boolean>();
     const channel = new Channel({
-      authorize() {
+      authenticate() {
         asked.resolve();
         return decided.promise;
       },

@@ -1,8 +1,9 @@
 import type { EventStreamHandle } from '@tidings/server';
-import { pump, type SharedChunk, type Sink } from '@tidings/server/live';
+import { pump, type PumpOptions, type SharedChunk, type Sink } from '@tidings/server/live';
 import { decodeEventStream, type EventFields } from '@tidings/wire';
 import { describe, expect, test } from 'vitest';
 import { deferred } from './deferred.ts';
+import { FakeClock } from './fake-clock.ts';
 
 /** A sink whose transport the test is. */
 class HandSink implements Sink {
@@ -40,10 +41,7 @@ class HandSink implements Sink {
 }
 
 /** Opens a stream for a callback, and gives its handle. */
-function open(
-  sink: Sink,
-  options: { maxBacklogBytes?: number } = {},
-): { stream: EventStreamHandle; over: Promise<void> } {
+function open(sink: Sink, options: PumpOptions = {}): { stream: EventStreamHandle; over: Promise<void> } {
   let stream: EventStreamHandle | undefined;
   const over = pump((handle) => void (stream = handle), sink, options, 'sent');
   return { stream: stream!, over };
@@ -122,6 +120,46 @@ describe('the handle of a stream', () => {
     void stream.send({ data: 'y' });
     await expect(over).rejects.toMatchObject({ code: 'ERR_BACKLOG_EXCEEDED' });
     expect([sink.ended, (await sink.data()).length]).toEqual(['destroyed', 1]);
+  });
+});
+
+describe('a stream that is silent', () => {
+  const comments = (sink: HandSink): number =>
+    sink.written.filter((bytes) => Buffer.from(bytes).toString() === ':\n\n').length;
+
+  test('is sent a comment when it has been silent for that long, and not before', async () => {
+    const clock = new FakeClock();
+    const sink = new HandSink();
+    const { stream } = open(sink, { keepAliveMs: 1000, clock });
+    // The first byte comes at once.
+    expect(comments(sink)).toBe(1);
+    clock.advance(999);
+    expect(comments(sink)).toBe(1);
+    clock.advance(1);
+    expect(comments(sink)).toBe(2);
+    clock.advance(600);
+    await stream.send({ data: '1' });
+    clock.advance(999);
+    expect(comments(sink)).toBe(2);
+    clock.advance(1);
+    expect(comments(sink)).toBe(3);
+    stream.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('is sent none while bytes wait for the listener, or where there are to be none', () => {
+    const clock = new FakeClock();
+    const sink = new HandSink();
+    open(sink, { keepAliveMs: 1000, clock });
+    sink.needsDrain = true;
+    clock.advance(10_000);
+    expect(comments(sink)).toBe(1);
+    sink.drain();
+    clock.advance(1000);
+    expect(comments(sink)).toBe(2);
+    const other = new FakeClock();
+    open(new HandSink(), { keepAliveMs: 0, clock: other });
+    expect(other.pending).toBe(0);
   });
 });
 

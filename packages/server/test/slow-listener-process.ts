@@ -1,17 +1,17 @@
 // A channel in a process of its own, for the test that watches its memory.
 // slow-listener-process.ts <path of a Unix socket> <http or streams: whose server>: sends 'open' over IPC when it listens. Takes { publish: [fields] }, and 'memory'.
 import { createServer as createHttpServer } from 'node:http';
-import { Channel, type ChannelEvent } from '@tidings/server';
+import { Channel, type ReceivedEvent } from '@tidings/server';
 import { createServer as createStreamServer, respond } from '@tidings/server/node';
 import type { EventFields } from '@tidings/wire';
 
 type Order = 'memory' | { readonly publish: readonly EventFields[] };
 
-const isTick = ({ type }: ChannelEvent): boolean => type === 'tick';
+const isTick = ({ type }: ReceivedEvent): boolean => type === 'tick';
 
 const channel = new Channel({
   history: { maxEvents: 40 },
-  authorize: ({ url }) => url !== '/ticks' || { allow: true, filter: isTick, filterKey: 'ticks' },
+  authenticate: ({ url }) => url !== '/ticks' || { allow: true, filter: isTick, filterKey: 'ticks' },
 });
 const [, , path, whose] = process.argv;
 const createServer = whose === 'streams' ? createStreamServer : createHttpServer;

@@ -1,12 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EventStreamDecoder } from '@tidings/wire';
 import { expect, onTestFinished, test } from 'vitest';
+import { Counter } from '../../../test/counter.ts';
 
 const MIB = 1024 * 1024;
 const SLOW = 50;
@@ -34,65 +33,6 @@ async function start(whose: 'http' | 'streams'): Promise<{ child: ChildProcess; 
   onTestFinished(() => void child.kill('SIGKILL'));
   await once(child, 'message');
   return { child, socketPath };
-}
-
-/** A listener that counts, and knows what has to come next. */
-class Counter {
-  readonly #response: IncomingMessage;
-  readonly #expected: (index: number) => string;
-  count = 0;
-  gaps = 0;
-  /** What first came in place of what was expected. */
-  wrong: string | undefined;
-  #changed: () => void = () => {};
-
-  private constructor(response: IncomingMessage, expected: (index: number) => string) {
-    this.#response = response;
-    this.#expected = expected;
-  }
-
-  /** Connects. Until it reads, whatever the sockets cannot hold stays with the server. */
-  static async open(socketPath: string, path: string, expected: (index: number) => string): Promise<Counter> {
-    const sent = request({ socketPath, path, agent: false }).end();
-    onTestFinished(() => void sent.destroy());
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    return new Counter(response, expected);
-  }
-
-  read(): this {
-    const decoder = new EventStreamDecoder({
-      onEvent: ({ type, data }) => {
-        if (type === 'tidings-heartbeat') return;
-        if (type === 'tidings-gap') {
-          this.gaps += 1;
-          // Behind it the stream goes on with what is still kept.
-          this.count = Number.NaN;
-          return;
-        }
-        const name = data.slice(0, data.indexOf(' '));
-        if (Number.isNaN(this.count)) this.count = indexOf(name);
-        if (name !== this.#expected(this.count)) this.wrong ??= `${name} in place of ${this.#expected(this.count)}`;
-        this.count += 1;
-      },
-    });
-    this.#response.on('data', (chunk: Buffer) => {
-      decoder.write(chunk);
-      this.#changed();
-    });
-    this.#response.on('error', (error) => {
-      this.wrong ??= error.message;
-      this.#changed();
-    });
-    return this;
-  }
-
-  async reach(count: number): Promise<void> {
-    while (!(this.count >= count) && this.wrong === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
 }
 
 /** The n-th event of all: a tick behind each batch. */
@@ -128,7 +68,7 @@ test.each(['http', 'streams'] as const)(
   async (whose) => {
     const { child, socketPath } = await start(whose);
     const open = (count: number, path: string, expected: (index: number) => string): Promise<Counter[]> =>
-      Promise.all(Array.from({ length: count }, () => Counter.open(socketPath, path, expected)));
+      Promise.all(Array.from({ length: count }, () => Counter.open({ socketPath, path }, { expected, indexOf })));
     const slow = await open(SLOW, '/', anyEvent);
     // In the cohort of the slow ones, and in another.
     const beside = (await open(BESIDE, '/', anyEvent)).map((counter) => counter.read());

@@ -273,6 +273,29 @@ describe('who else wants to know what becomes of a response keeps http’s hold 
     expect(name).toBeDefined();
   });
 
+  test('also in place of somebody who wanted to know something else before', async () => {
+    const streams: Stream[] = [];
+    const noted = (): void => {};
+    let count = 0;
+    await using server = await listen((request, response) => {
+      streams.push(begin(request, response));
+      // As many listen as before, but to other things.
+      response.off('close', noted);
+      request.on('close', () => {
+        count += 1;
+      });
+    });
+    server.server.prependListener('request', (_, response: ServerResponse) => response.on('close', noted));
+    const client = server.connect();
+    client.get();
+    await client.until('data: open\n\n');
+    await halted(() => count);
+    expect([count, streams[0]!.response.writableEnded]).toEqual([0, false]);
+    streams[0]!.said.resolve();
+    await client.closed;
+    await until(() => count === 1);
+  });
+
   test('and may end it', async () => {
     const streams: Stream[] = [];
     await using server = await listen((request, response) => {

@@ -197,7 +197,8 @@ export class Audience {
   }
 
   /**
-   * Keeps a place for a stream that is not of the log, for as long as `run` is under way.
+   * Keeps a place for a stream that is not of the log, for as long as `run` is under way. When the rights expire the stream is broken off, so
+   * that its listener comes back and asks for its rights anew.
    * @param run writes the stream to its sink
    */
   reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Admission {
@@ -205,11 +206,19 @@ export class Audience {
     const full = this.#places.full(key);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key);
-    const free = (): void => this.#places.free(admitted);
+    const { expiresAt } = rights;
     return {
       start: (sink) => {
         this.#places.take(admitted);
         admitted.sink = sink;
+        if (expiresAt !== undefined) {
+          admitted.expiry = new Expiry(this.#clock, () => sink.destroy());
+          admitted.expiry.runUntil(expiresAt);
+        }
+        const free = (): void => {
+          admitted.expiry?.end();
+          this.#places.free(admitted);
+        };
         run(sink).then(free, free);
       },
       abandon: () => this.#places.abandon(admitted),

@@ -15,17 +15,16 @@ export interface ListenParameters {
 export const LISTEN_PARAMETERS: readonly string[] = ['lastEventId', 'last_event_id', 'last', 'heartbeat'];
 
 /** Guards the log against replays that are asked for by mistake. */
-export const MAX_LAST = 10_000;
+const MAX_LAST = 10_000;
 
 /** Most requests have no query, and one object does for all of them. */
 const NONE: URLSearchParams = new URLSearchParams();
 
 /** The query parameters of a URL, which may be absolute or the target of a request line. */
 export function queryOf(url: string): URLSearchParams {
-  const query = url.indexOf('?');
-  if (query === -1) return NONE;
-  const end = url.indexOf('#', query);
-  return new URLSearchParams(url.slice(query + 1, end === -1 ? undefined : end));
+  const [target = ''] = url.split('#', 1);
+  const query = target.indexOf('?');
+  return query === -1 ? NONE : new URLSearchParams(target.slice(query + 1));
 }
 
 /**

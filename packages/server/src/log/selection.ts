@@ -1,5 +1,5 @@
 import { decodeEvent } from '@tidings/wire';
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry } from './entry.ts';
 import { compilePatterns, type TopicPattern } from './pattern.ts';
 
 /** A topic, or a pattern of topics. */

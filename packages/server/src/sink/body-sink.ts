@@ -24,7 +24,7 @@ export function bodySink(signal?: AbortSignal): BodySink {
     // A signal may outlive its request, and would keep the body.
     signal?.removeEventListener('abort', left);
     how(open);
-    // Later, as a socket would: who ends a stream is not called back while it is doing so.
+    // Later, as a socket would: whatever ends a stream is not called back while it is doing so.
     queueMicrotask(() => sink.onClose());
   };
   const sink: Sink = {
@@ -36,9 +36,10 @@ export function bodySink(signal?: AbortSignal): BodySink {
     },
     write(chunk: SharedChunk): void {
       if (!controller) return;
-      // A copy: who reads a body may transfer its buffers, and these are shared.
+      // A copy: whoever reads a body may transfer its buffers, and these are shared.
       controller.enqueue(chunk.bytes.slice());
-      paused = (controller.desiredSize ?? 1) <= 0;
+      // A reader that fails on the bytes can have given the body up by now (Deno).
+      paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;
     },
     end(): void {
       finish((open) => open.close());

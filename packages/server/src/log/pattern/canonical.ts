@@ -1,4 +1,4 @@
-import type { Dialect } from './parts.ts';
+import type { Dialect } from './syntax.ts';
 
 /**
  * Text of a pattern as URLs have it: encoded, in lower case where case makes no difference, without `.` and `..` in its path

@@ -1,4 +1,5 @@
-import type { Dialect, Part } from './parts.ts';
+import type { Part } from './parts.ts';
+import type { Dialect } from './syntax.ts';
 
 /** Counts the work of matching. Only tests look at it. */
 export interface Meter {

@@ -1,0 +1,60 @@
+import {
+  checkParameters,
+  LISTEN_PARAMETERS,
+  listenParameters,
+  queryOf,
+  type ListenParameters,
+} from '@tidings/server/live';
+import { describe, expect, test } from 'vitest';
+import { requestHead } from './channel-rig.ts';
+
+const NONE: ListenParameters = { lastEventId: '', last: undefined, heartbeat: undefined };
+
+describe('what a listener asks for', () => {
+  test.each<[string, Partial<ListenParameters>]>([
+    ['/', {}],
+    ['/?', {}],
+    ['/?lastEventId=a', { lastEventId: 'a' }],
+    ['/?last_event_id=a', { lastEventId: 'a' }],
+    ['/?last_event_id=a&lastEventId=b', { lastEventId: 'b' }],
+    ['/?lastEventId=a%2Fb+c', { lastEventId: 'a/b c' }],
+    ['/?lastEventId=', {}],
+    ['/?last=0', { last: 0 }],
+    ['/?last=10000', { last: 10_000 }],
+    ['/?heartbeat=event', { heartbeat: 'event' }],
+    ['/?heartbeat=comment', { heartbeat: 'comment' }],
+    ['https://hub.example/a?x=1&last=5&lastEventId=z', { last: 5, lastEventId: 'z' }],
+    ['/?last=5#?last=6', { last: 5 }],
+    ['/#?last=6', {}],
+  ])('in the URL %s is read', (url, expected) => {
+    expect(listenParameters(requestHead({ url }))).toEqual({ ...NONE, ...expected });
+  });
+
+  test('has the id of the header first, unless that is empty', () => {
+    const url = '/?lastEventId=query';
+    const of = (id: string): string =>
+      listenParameters(requestHead({ url, headers: { 'last-event-id': id } })).lastEventId;
+    expect([of('header'), of('')]).toEqual(['header', 'query']);
+  });
+
+  test.each([
+    ['/?last=1.5', /last is "1\.5"; allowed is a whole number from 0 to 10000$/],
+    ['/?last=', /last is ""; allowed is a whole number/],
+    ['/?last=99999999999999999999', /allowed is a whole number/],
+    ['/?heartbeat=', /heartbeat is ""; allowed are comment, event$/],
+    ['/?heartbeat=event&heartbeat=event', /heartbeat is given 2 times; allowed is one$/],
+  ])('in the URL %s is malformed', (url, message) => {
+    const refused = expect.objectContaining({
+      code: 'ERR_INVALID_PARAMETER',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(() => listenParameters(requestHead({ url }))).toThrow(refused as Error);
+  });
+
+  test('may be all that is allowed, where a misspelled name is to be noticed', () => {
+    checkParameters(queryOf('/?last=1&heartbeat=event&lastEventId=a&last_event_id=b'), LISTEN_PARAMETERS);
+    expect(() => checkParameters(queryOf('/?lastEventID=1'), LISTEN_PARAMETERS)).toThrow(
+      'There is no query parameter "lastEventID"; allowed are lastEventId, last_event_id, last, heartbeat',
+    );
+  });
+});
