@@ -1,4 +1,5 @@
-import type { AppendOptions, LogEntry, NewEvent, ReadRequest, TopicPageRequest } from '../../event-log.ts';
+import type { LogEntry, NewEvent } from '../../entry.ts';
+import type { AppendOptions, ReadRequest, TopicPageRequest } from '../../event-log.ts';
 import type { Position } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 

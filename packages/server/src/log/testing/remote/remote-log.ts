@@ -1,14 +1,13 @@
 import type { Clock } from '../../../clock.ts';
 import { ServerError } from '../../../errors.ts';
+import type { LogEntry, NewEvent } from '../../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
   EventLog,
-  LogEntry,
   LogFollower,
   LogFollowing,
   LogPage,
-  NewEvent,
   Place,
   ReadRequest,
   TopicDirectory,

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { ServerError } from '../../../errors.ts';
 import type { EarlierEpoch } from '../../epochs.ts';
-import type { LogEntry } from '../../event-log.ts';
+import type { LogEntry } from '../../entry.ts';
 import { MemoryLog } from '../../memory/memory-log.ts';
 import { EARLIEST } from '../../position.ts';
 import type { LogRetention } from '../../retention.ts';
