@@ -1,20 +1,23 @@
 // Clients: the whole way of an event from the socket to the callback, ours beside others, one connection at full speed.
 //
-// Method: a server on node:net in a process of its own sends bytes that were made beforehand, as fast as the socket takes them: each
-// event as a chunk of HTTP/1.1, which is how a server sends that flushes every event, or unframed up to the end of the connection.
+// Method: a server on node:net in a process of its own sends bytes that were made beforehand, as fast as the socket takes them. In
+// the columns "chunked" each event is a chunk of HTTP/1.1: a server that flushes every event sends them so, and so streams usually
+// come. In the columns "plain" the body is unframed and ends with the connection.
 // Each client is a process of its own, and reads all streams, so that none profits from code that was compiled for one of them. It
 // adds up lengths and characters of the data that it is handed; a run fails when their count, their sum or the last id is not what
 // was sent. Before measuring, each client reads each stream until that takes a tenth of a second. Then rows run in rounds, each row
 // once a round, about 0.3 seconds each: how many events that is, the run before tells. The table shows medians of events a second,
 // from the request to the last event, and of the processor time that the client's process (all of its threads) had for an event. The
-// ratio is that of the processor time to the least that a client of others took.
+// ratio is the median, over the rounds, of that processor time to what eventsource-client took in the same round. The rows of one
+// stream and one framing run next to each other, so the two are measured within seconds. eventsource-client is the yardstick because
+// it takes the least time of the others.
 //
 // With few cores the server and the collector of garbage share them with the client: the processor time says more than the speed.
 // What a client takes to be woken is not in it: at full speed each read brings many events, where a live stream brings one.
 // To add a client, give it a row in `load/clients.ts`.
 
 import { pathToFileURL } from 'node:url';
-import { CLIENTS, OURS, READING } from './load/clients.ts';
+import { CLIENTS } from './load/clients.ts';
 import { Child } from './parts/child.ts';
 import { type Framing, FRAMINGS, STREAMS, type StreamName } from './parts/event-streams.ts';
 import { alternate, type Figures, type Measured, type Row } from './parts/rounds.ts';
@@ -25,16 +28,19 @@ export const title: string = 'Clients';
 const RUN_SECONDS = 0.3;
 const WARM_UP_SECONDS = 0.1;
 const WARM_UP_EVENTS = 5_000;
-const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 30_000 };
+const ROUNDS = { atLeast: 5, atMost: 9, milliseconds: 60_000 };
+
+/** The client that the others are compared with. */
+const YARDSTICK = 'eventsource-client';
 
 const streams = Object.keys(STREAMS) as StreamName[];
 
-/** Prints a table for each stream. Takes about a minute. */
+/** Prints a table for each stream. Takes about two minutes. */
 export async function run(): Promise<void> {
   console.log(
     `${title}: the whole way of an event from the socket to the callback, one connection at full speed. Each client is a process of its own
 and checks what it is handed. Chunked: each event is a chunk of HTTP/1.1. Plain: unframed up to the end of the connection.
-CPU: processor time of the client for an event, µs, and its ratio to the least of others. Median of alternating runs.`,
+CPU: processor time of the client for an event, µs, and its ratio to ${YARDSTICK} in the same round. Medians of alternating runs.`,
   );
   const server = Child.node(new URL('servers/full-speed.ts', import.meta.url));
   const clients = new Map(
@@ -78,18 +84,13 @@ function print(stream: StreamName, figures: Measured): void {
   const rows = Object.keys(CLIENTS).map((name) => [
     name,
     ...FRAMINGS.flatMap((framing) => {
-      const own = figures.get(rowName(name, stream, framing));
-      const least = leastOfOthers(stream, framing, figures);
-      return [own?.['perSecond'], own?.['cpu'], (own?.['cpu'] ?? Number.NaN) / least].map(figure);
+      const row = rowName(name, stream, framing);
+      const own = figures.get(row);
+      const ratio = figures.ratio(row, rowName(YARDSTICK, stream, framing), 'cpu');
+      return [own?.['perSecond'], own?.['cpu'], ratio].map(figure);
     }),
   ]);
   printTable([STREAMS[stream], ...columns], rows);
-}
-
-/** The least processor time that a client of others takes. */
-function leastOfOthers(stream: StreamName, framing: Framing, figures: Measured): number {
-  const others = Object.keys(CLIENTS).filter((name) => !name.endsWith(READING) && !name.startsWith(OURS));
-  return Math.min(...others.map((name) => figures.get(rowName(name, stream, framing))?.['cpu'] ?? Infinity));
 }
 
 function rowName(client: string, stream: StreamName, framing: Framing): string {

@@ -17,20 +17,17 @@ interface EventSourceLike {
   close(): void;
 }
 
-/** Ours are those whose names begin so. */
-export const OURS = 'Tidings';
-
 /** What reads, and decodes nothing, is named so at its end. It hands over the last event alone. */
 export const READING = ', only read';
 
 /** The clients by their names. Each is loaded only in the process that it runs in. */
 export const CLIENTS: Readonly<Record<string, () => Promise<Listen>>> = {
-  [`${OURS} EventSource`]: async () => {
+  'Tidings EventSource': async () => {
     const { EventSource } = await import('@tidings/client');
     return withEventSource((url) => new EventSource(url));
   },
 
-  [`${OURS} subscribe()`]: async () => {
+  'Tidings subscribe()': async () => {
     const { subscribe } = await import('@tidings/client');
     return (url, { onEvent, onLost }) => {
       const subscription = subscribe(url);

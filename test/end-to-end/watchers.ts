@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { EventSource } from '@tidings/client';
+import { EventSource, isGap, subscribe } from '@tidings/client';
 import { EventStreamDecoder } from '@tidings/wire';
 import type { Browser, Page } from 'puppeteer-core';
 import { expect, onTestFinished } from 'vitest';
@@ -24,22 +24,44 @@ export interface Watcher {
 // A watcher that has not caught up after this never will.
 const TIMEOUT_MS = 30_000;
 
-/** This project's EventSource, on Node. */
+/** This project's EventSource, on Node. It has had nothing yet, and gets everything that the hub keeps. */
 export async function watchWithClient(hub: RestartableHub, path: string): Promise<Watcher> {
   const received: Received[] = [];
   let connections = 0;
-  const source = new EventSource(hub.url + path);
+  const source = new EventSource(`${hub.url}${path}?last_event_id=earliest`);
   onTestFinished(() => source.close());
   source.addEventListener('message', ({ lastEventId: id, data }) => received.push({ id, data }));
   source.addEventListener('tidings-gap', ({ lastEventId: id, data }) => received.push({ id, data: `GAP ${data}` }));
   source.addEventListener('open', () => {
     connections += 1;
   });
-  // The first heartbeat is its position: what is published from then on must not be missed.
   await new Promise((resolve) => {
-    source.addEventListener('tidings-heartbeat', resolve, { once: true });
+    source.addEventListener('open', resolve, { once: true });
   });
   return watcher('EventSource of @tidings/client', received, () => connections);
+}
+
+/** This project's subscribe(), on Node. */
+export function watchWithSubscription(hub: RestartableHub, path: string): Watcher {
+  const received: Received[] = [];
+  let connections = 0;
+  const subscription = subscribe(hub.url + path, {
+    lastEventId: 'earliest',
+    // The waits double with each connection that is lost before it has lasted, as all are here.
+    retry: { maxMs: 500 },
+    onState: ({ phase }) => {
+      if (phase === 'open') connections += 1;
+    },
+  });
+  onTestFinished(() => subscription.close());
+  const listen = async (): Promise<void> => {
+    for await (const event of subscription) {
+      received.push({ id: event.lastEventId, data: isGap(event) ? `GAP ${JSON.stringify(event)}` : event.data });
+    }
+  };
+  // Where it fails, what it should have received is missing.
+  listen().catch((error: unknown) => received.push({ id: '', data: `FAILED ${String(error)}` }));
+  return watcher('subscribe() of @tidings/client', received, () => connections);
 }
 
 /** curl, started again with the last id of its own output. */

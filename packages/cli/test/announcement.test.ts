@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { announce, type Announcement } from '../src/announcement.ts';
+import { announce, type Announcement } from '../src/serve/announcement.ts';
 
 const base: Announcement = {
   url: new URL('http://127.0.0.1:4000/'),
   data: '.tidings',
-  retention: { maxAgeMs: 604_800_000, maxBytes: 2 ** 30, maxEvents: Infinity },
+  retention: { maxAgeMs: 604_800_000, maxBytes: 2 ** 30 },
   hasKey: false,
   anonymous: 'none',
   loopback: true,
@@ -41,10 +41,10 @@ test('with a key the lines to paste carry it, by the name of its variable', () =
   expect(open.split(bearer)).toHaveLength(2);
 });
 
-test('a hub that others reach says so, and one without bounds or page as well', () => {
-  const retention = { maxAgeMs: Infinity, maxBytes: Infinity, maxEvents: Infinity };
+test('a hub that others reach says so, and one without limits or page as well', () => {
+  const retention = {};
   const text = announce({ ...base, anonymous: 'all', loopback: false, hasPage: false, retention });
-  expect(text).toContain('everyone who reaches it may publish and listen');
-  expect(text).toContain('kept in .tidings, without a bound');
+  expect(text).toContain('everyone who can reach it may publish and listen');
+  expect(text).toContain('kept in .tidings, without a limit');
   expect(text).toContain('Page     none');
 });

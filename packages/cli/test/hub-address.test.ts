@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listenUrl, parseHubUrl, topicUrl } from '../src/hub-address.ts';
+import { listenUrl, parseHubUrl, topicUrl } from '../src/http/hub-address.ts';
 
 const hub = parseHubUrl('http://hub.test:4000/under?x#y');
 

@@ -1,9 +1,9 @@
 import { EventStreamDecoder } from '@tidings/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LineInput } from '../src/line-input.ts';
+import { LineInput } from '../src/publish/line-input.ts';
 
-const MIB = 1024 * 1024;
+const MAX_LINE_BYTES = 1_000;
 
 interface Read {
   blocks: string[];
@@ -13,7 +13,7 @@ interface Read {
 
 function read(chunks: readonly (string | Uint8Array)[], type?: string): Read {
   const result: Read = { blocks: [], notices: [], error: undefined };
-  const input = new LineInput({ type, onNotice: (text) => result.notices.push(text) });
+  const input = new LineInput({ type, maxLineBytes: MAX_LINE_BYTES, onNotice: (text) => result.notices.push(text) });
   try {
     for (const chunk of chunks) input.read(Buffer.from(chunk), ({ block }) => result.blocks.push(block));
     input.end(({ block }) => result.blocks.push(block));
@@ -53,17 +53,20 @@ test('however the input is cut, the lines are the same', () => {
   );
 });
 
-test('a line as long as an event may be passes, also with CRLF, and one byte more is refused after the lines before it', () => {
-  const longest = 'x'.repeat(MIB);
-  expect(read([longest, '\r\n']).error).toBeUndefined();
-  for (const chunks of [[`a\n${longest}x\n`], ['a\n', longest, 'xx'], [`a\n${'ü'.repeat(MIB / 2)}x\n`]]) {
+test('a line that does not end is refused after the lines before it, at the number of bytes that may be held', () => {
+  const longest = 'ü'.repeat(MAX_LINE_BYTES / 2);
+  expect(dataOf(read(['a\n', longest, '\nb\n']))).toEqual(['a', longest, 'b']);
+  for (const chunks of [[`a\n${longest}x`], ['a\n', longest, 'x']]) {
     const { blocks, error } = read(chunks);
     expect(blocks).toEqual(['data: a\n\n']);
-    expect(error).toMatchObject({ code: 'ERR_INPUT', message: 'line 2 is longer than an event may be (1 MiB)' });
+    expect(error).toMatchObject({
+      code: 'ERR_INPUT',
+      message: 'line 2 of standard input does not end within 1 kB, which is the most',
+    });
   }
 });
 
-test('what is not UTF-8 becomes U+FFFD, which is told once', () => {
+test('what is not UTF-8 becomes U+FFFD, which is reported once', () => {
   const result = read([Uint8Array.of(0x61, 0xff, 0x0a), Uint8Array.of(0xc3, 0x0a), 'ü\n']);
   expect(dataOf(result)).toEqual(['a\uFFFD', '\uFFFD', 'ü']);
   expect(result.notices).toHaveLength(1);

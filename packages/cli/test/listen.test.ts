@@ -25,7 +25,7 @@ test('events are printed as they come, until Ctrl-C, which is no failure', async
   listener.kill('SIGINT');
   const { code, stdout, stderr } = await listener.result();
   expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}\w+\.1 {2}one\n.*\.2 {2}two\n.*\.4 {2}three\n$/);
-  expect(stderr).toBe(`Listening to logs at ${hub.url}, Ctrl-C ends\n`);
+  expect(stderr).toBe(`Listening to logs at ${hub.url} (Ctrl-C ends)\n`);
   expect(code).toBe(0);
 });
 
@@ -66,17 +66,17 @@ test('a killed hub is waited for, and what was published meanwhile arrives once'
   await publish(hub, 'logs', 'one');
   await listener.until(lines(1));
   await hub.kill();
-  await listener.until(({ stderr }) => stderr.includes('Lost the hub'));
+  await listener.until(({ stderr }) => stderr.includes('Lost the connection'));
   await hub.restart();
   await publish(hub, 'logs', 'two');
   await listener.until(lines(2));
   await publish(hub, 'logs', 'three');
   await listener.until(lines(3));
   expect([...listener.stdout.matchAll(/"data":"(\w+)"/g)].map(([, data]) => data)).toEqual(['one', 'two', 'three']);
-  expect(listener.stderr).toContain('Lost the hub, trying again…\nConnected again\n');
+  expect(listener.stderr).toContain('Lost the connection to the hub, trying again…\nConnected again\n');
 });
 
-test('a gap is told on standard error, and as an object with --json', async () => {
+test('a gap is reported on standard error, and as an object with --json', async () => {
   const hub = await HubProcess.start();
   await publish(hub, 'logs', 'one');
   const listener = await listening(hub, 'logs', '--json', '--since', 'never-seen');
@@ -95,6 +95,6 @@ test('a reader that has had enough ends it quietly', async () => {
   listener.closeStdout();
   await publish(hub, 'logs', 'two');
   const { code, stderr } = await listener.result();
-  expect(stderr).toBe(`Listening to logs at ${hub.url}, Ctrl-C ends\n`);
+  expect(stderr).toBe(`Listening to logs at ${hub.url} (Ctrl-C ends)\n`);
   expect(code).toBe(0);
 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Result, run } from './command.ts';
@@ -23,65 +23,78 @@ function expectMistake(
   expect(code).toBe(exitCode);
 }
 
-/** A port of the loopback address on which something that is no hub listens. */
-async function takenPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
+/** Listens on a free port of the loopback address until the test ends or `close` is called. */
+async function listenOnFreePort(server: Server): Promise<{ port: number; close: () => Promise<void> }> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
+    await once(server, 'close');
+  };
+  onTestFinished(close);
+  return { port: (server.address() as AddressInfo).port, close };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
+async function unusedPort(): Promise<number> {
+  const { port, close } = await listenOnFreePort(createServer());
+  await close();
   return port;
 }
 
 test.each([
-  { args: ['serv'], parts: ["unknown command 'serv'", 'did you mean serve?'] },
-  { args: ['serve', '--prot', '1'], parts: ["unknown option '--prot'", 'did you mean --port?'] },
-  { args: ['listen', 't', '--from', '1'], parts: ["unknown option '--from'", '--help lists every option'] },
-  { args: ['forget'], parts: ["unknown command 'forget'", '--help lists every command'] },
-  { args: ['serve', '--port', '99999'], parts: ['--port', '99999', 'from 0 to 65535'] },
+  { args: ['serv'], parts: ['no command "serv"', 'did you mean serve?', '"tidings --help"'] },
+  { args: ['forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },
+  { args: ['help', 'forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },
+  { args: ['serve', '--prot', '1'], parts: ['no option --prot', 'did you mean --port?', '"tidings serve --help"'] },
+  { args: ['serve', '--vebrose=1'], parts: ['no option --vebrose', 'did you mean --verbose?'] },
+  { args: ['listen', 't', '--from', '1'], parts: ['no option --from', '"tidings listen --help" lists all options'] },
+  { args: ['--hub', 'http://x'], parts: ['"tidings" has no option --hub', '"tidings --help"'] },
+  { args: ['serve', '--port'], parts: ['--port needs a value', '--port <number>'] },
+  { args: ['serve', '--port', '99999'], parts: ['--port is "99999"', 'from 0 to 65535'] },
   { args: ['serve', '--port', 'x'], parts: ['--port', 'from 0 to 65535'] },
-  { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age', '7x', 'such as 12h'] },
-  { args: ['serve', '--retain-bytes', '1G'], parts: ['--retain-bytes', '1G', 'such as 500MB'] },
-  { args: ['serve', '--retain-events', '0'], parts: ['--retain-events', 'from 1'] },
-  { args: ['serve', '--memory', '--data', 'x'], parts: ['--memory', 'cannot be used with', '--data'] },
-  { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous', 'none, listen, publish, all'] },
-  { args: ['serve', '--anonymous', 'listen'], parts: ['leaves nobody who may publish', '--key'] },
-  { args: ['serve', '--cors-origin', 'example.com'], parts: ['--cors-origin', 'such as https://example.com'] },
+  { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age is "7x"', 'such as 12h'] },
+  { args: ['serve', '--retain-bytes', '1G'], parts: ['--retain-bytes is "1G"', 'such as 500MB'] },
+  { args: ['serve', '--retain-events', '0'], parts: ['--retain-events is "0"', 'from 1'] },
+  { args: ['serve', '--memory', '--data', 'x'], parts: ['--memory cannot be used with --data'] },
+  { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous is "some"', 'one of none, listen, publish, all'] },
+  { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key'] },
+  { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
   { args: ['serve', '--memory', '--port', '0', '--key', 'short'], parts: ['16 or more'] },
   { args: ['serve', '--host', '0.0.0.0'], parts: ['0.0.0.0', '--key', 'TIDINGS_KEY', '--anonymous'] },
-  { args: ['serve', 'more'], parts: ['too many arguments'] },
-  { args: ['publish'], parts: ["missing required argument 'topic'"] },
-  { args: ['publish', '', 'x'], parts: ['a topic may not be empty'] },
+  { args: ['serve', 'more'], parts: ['"tidings serve" takes no arguments, found "more"', '"tidings serve --help"'] },
+  { args: ['publish'], parts: ['needs a topic', 'tidings publish [options] <topic> [data]'] },
+  { args: ['publish', 'a', 'b', 'c'], parts: ['takes at most 2 arguments, found "a", "b", "c"'] },
+  { args: ['publish', '', 'x'], parts: ['the topic is empty'] },
   { args: ['publish', 't', 'x', '--hub', 'ftp://x'], parts: ['http://', 'ftp://x'] },
-  { args: ['publish', 't', 'x', '--format', 'lines'], parts: ['--format is for standard input'] },
-  { args: ['publish', 't', '--id', '1'], parts: ['--id is for one event'] },
-  { args: ['publish', 't', '--type', 'x', '--format', 'event-stream'], parts: ['--type is for lines'] },
-  { args: ['publish', 't', 'x', '--key', 'a b'], parts: ['printable ASCII'] },
-  { args: ['listen'], parts: ['nothing to listen to'] },
-  { args: ['listen', 't', '--last', '10001'], parts: ['from 0 to 10000'] },
-  { args: ['listen', 't', '--last', '1', '--since', 'earliest'], parts: ['--since', 'cannot be used with', '--last'] },
-  { args: ['listen', 't', '--since', 'a\u0007b'], parts: ['lastEventId'] },
+  { args: ['publish', 't', 'x', '--format', 'lines'], parts: ['--format cannot be used with DATA'] },
+  { args: ['publish', 't', '--format', 'xml'], parts: ['--format is "xml"', 'one of lines, event-stream'] },
+  { args: ['publish', 't', '--id', '1'], parts: ['--id needs DATA'] },
+  { args: ['publish', 't', '--type', 'x', '--format', 'event-stream'], parts: ['--type cannot be used with'] },
+  { args: ['listen'], parts: ['needs a topic', '--match-urlpattern'] },
+  { args: ['listen', 't', '--last', '10001'], parts: ['--last is "10001"', 'from 0 to 10000'] },
+  { args: ['listen', 't', '--last', '1', '--since', 'earliest'], parts: ['--since cannot be used with --last'] },
+  { args: ['listen', 't', '--since', 'a\u0007b'], parts: ['--since'] },
 ])('a wrong call is explained: $args', async ({ args, parts }) => {
   expectMistake(await run(args), 2, ...parts);
 });
 
-test('a key in the environment that cannot be one is named by its variable', async () => {
-  expectMistake(await run(['listen', 't'], { env: { TIDINGS_KEY: 'a b' } }), 2, 'TIDINGS_KEY');
+test('a key that cannot be sent is named by its option or variable, and not shown', async () => {
+  const results = await Promise.all([
+    run(['listen', 't', '--key', 'a b']),
+    run(['listen', 't'], { env: { TIDINGS_KEY: 'a b' } }),
+  ]);
+  for (const [index, name] of ['--key', 'TIDINGS_KEY'].entries()) {
+    expectMistake(results[index]!, 2, `${name} must be one or more printable ASCII characters`);
+    expect(results[index]!.stderr).not.toContain('a b');
+  }
 });
 
 test('an empty key in the environment counts as none', async () => {
-  expectMistake(await run(['serve', '--host', '0.0.0.0'], { env: { TIDINGS_KEY: '' } }), 2, 'Without a key');
+  expectMistake(await run(['serve', '--host', '0.0.0.0'], { env: { TIDINGS_KEY: '' } }), 2, 'without a key');
 });
 
 test('a port in use is named, and the option to choose another one', async () => {
-  const port = await takenPort();
+  const { port } = await listenOnFreePort(createServer());
   const result = await run(['serve', '--memory', '--port', String(port)]);
   expectMistake(result, 1, `port ${port} is in use by another program`, '--port');
 });
@@ -115,7 +128,7 @@ test('a data folder that another hub has is named', async () => {
 });
 
 test('a hub that is not there is named, by listen at once, by publish of one event after a few seconds', async () => {
-  const hub = `http://127.0.0.1:${await freePort()}/`;
+  const hub = `http://127.0.0.1:${await unusedPort()}/`;
   const results = await Promise.all([
     run(['listen', 't', '--hub', hub]),
     run(['publish', 't', 'x'], { env: { TIDINGS_HUB: hub } }),
@@ -123,13 +136,13 @@ test('a hub that is not there is named, by listen at once, by publish of one eve
   for (const result of results) expectMistake(result, 1, hub, 'nothing listens there', 'tidings serve');
 });
 
-test('an answer that is none of a hub is shown', async () => {
-  const server = createHttpServer((request, response) => {
-    response.writeHead(request.method === 'POST' ? 502 : 404).end('<html>');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  const hub = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+test('the answer of a server that is not a hub is shown', async () => {
+  const { port } = await listenOnFreePort(
+    createHttpServer((request, response) => {
+      response.writeHead(request.method === 'POST' ? 502 : 404).end('<html>');
+    }),
+  );
+  const hub = `http://127.0.0.1:${port}`;
   const answered = (status: string): string => `tidings: the hub answered ${status}, is it a Tidings hub?\n`;
   const [published, listened] = await Promise.all([
     run(['publish', 't', 'x', '--hub', hub]),
@@ -139,17 +152,18 @@ test('an answer that is none of a hub is shown', async () => {
   expectMistake(listened, 1, answered('404 Not Found'));
 });
 
-test('what a hub refuses is explained in its words', async () => {
+test('a refusal of the hub is shown with its reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
-  expectMistake(await run(['publish', 't', 'x', '--hub', url]), 1, 'key');
-  expectMistake(await run(['listen', 't', '--hub', url, '--key', 'wrong']), 1, 'key');
+  const unauthorized = ['the hub answered 401 Unauthorized: ', '--key or TIDINGS_KEY'];
+  expectMistake(await run(['publish', 't', 'x', '--hub', url]), 1, ...unauthorized);
+  expectMistake(await run(['listen', 't', '--hub', url, '--key', 'wrong']), 1, ...unauthorized);
   const refused = await run(['publish', 't', 'x', '--hub', url, '--key', KEY, '--type', 'tidings-x']);
-  expectMistake(refused, 1, 'tidings-x');
+  expectMistake(refused, 1, 'the hub answered 400 Bad Request: ', 'tidings-x');
   expectMistake(await run(['listen', 't', '--match-urlpattern', '(', '--hub', url, '--key', KEY]), 1, 'pattern');
 });
 
 test('with --verbose an error brings its stack', async () => {
-  const { code, stderr } = await run(['listen', 't', '--verbose', '--hub', `http://127.0.0.1:${await freePort()}`]);
+  const { code, stderr } = await run(['listen', 't', '--verbose', '--hub', `http://127.0.0.1:${await unusedPort()}`]);
   expect(stderr).toMatch(/^tidings: .*\n +at /);
   expect(code).toBe(1);
 });

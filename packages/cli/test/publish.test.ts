@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, Hub, MemoryLog } from '@tidings/hub';
+import { expect, onTestFinished, test } from 'vitest';
 import { CommandProcess, run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
 
@@ -10,7 +13,7 @@ interface Printed {
 }
 
 /** All events of a topic that a hub keeps, `count` of them. */
-async function eventsOf({ url }: HubProcess, topic: string, count: number): Promise<Printed[]> {
+async function eventsOf({ url }: { url: string }, topic: string, count: number): Promise<Printed[]> {
   const listener = new CommandProcess(['listen', topic, '--since', 'earliest', '--json', '--hub', url]);
   await listener.until(({ stdout }) => stdout.split('\n').length > count);
   listener.kill('SIGINT');
@@ -112,12 +115,39 @@ test('a pipe waits for a hub that is not there yet', async () => {
   expect(code).toBe(0);
 });
 
-test('a line that is too long ends the pipe after everything before it was published', async () => {
+test('a line that is too large for the hub ends the pipe after everything before it was published', async () => {
   const hub = await HubProcess.start();
-  const input = `one\ntwo\n${'x'.repeat(1024 * 1024 + 1)}\nfour\n`;
-  const { code, stderr } = await run(['publish', 'logs', '--hub', hub.url], { input });
-  expect(stderr).toBe('Published 2 events to logs\ntidings: line 3 is longer than an event may be (1 MiB)\n');
+  const publisher = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
+  await publisher.write(`one\ntwo\n${'x'.repeat(1024 * 1024 + 1)}\nfour\n`);
+  const { code, stderr } = await publisher.result();
+  const [summary, mistake] = stderr.split('\n');
+  expect(summary).toMatch(/^Published 2 events to logs, \d events? read but not confirmed$/);
+  expect(mistake).toMatch(
+    /^tidings: line 3 is too large for the hub: the hub answered 413 Payload Too Large: .*1048577.*1048576/,
+  );
   expect(code).toBe(1);
+  expect((await eventsOf(hub, 'logs', 2)).map(({ data }) => data)).toEqual(['one', 'two']);
+});
+
+test('a hub with other limits gets all that it takes, and its limit is shown', async () => {
+  const hub = new Hub({ log: new MemoryLog(), limits: { maxEventBytes: 5_000, maxBodyBytes: 6_000 } });
+  const server = createServer(hub).listen(0, '127.0.0.1');
+  onTestFinished(async () => {
+    server.close();
+    await hub.close();
+  });
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const lines = Array.from({ length: 2_000 }, (_, index) => `line ${index}`);
+  expect(await run(['publish', 'logs', '--hub', url], { input: lines.join('\n') })).toMatchObject({
+    code: 0,
+    stderr: 'Published 2,000 events to logs\n',
+  });
+  expect((await eventsOf({ url }, 'logs', 2_000)).map(({ data }) => data)).toEqual(lines);
+
+  const refused = await run(['publish', 'logs', 'x'.repeat(5_001), '--hub', url]);
+  expect(refused.stderr).toMatch(/^tidings: the hub answered 413 Payload Too Large: .*\b5000\b/);
+  expect(refused.code).toBe(1);
 });
 
 test('a refusal ends a pipe that is still open', async () => {
@@ -125,11 +155,13 @@ test('a refusal ends a pipe that is still open', async () => {
   const publisher = new CommandProcess(['publish', 'logs', '--type', 'tidings-own', '--hub', hub.url]);
   await publisher.write('one\n');
   const { code, stderr } = await publisher.result();
-  expect(stderr).toMatch(/^Published 0 events to logs, 1 event read but not confirmed\ntidings: .*tidings-own.*\n$/);
+  expect(stderr).toMatch(
+    /^Published 0 events to logs, 1 event read but not confirmed\ntidings: the hub answered 400 .*tidings-own.*\n$/,
+  );
   expect(code).toBe(1);
 });
 
-test('Ctrl-C publishes what was read, and says what it could not', async () => {
+test('Ctrl-C publishes what was read, and reports what it could not', async () => {
   const hub = await HubProcess.start();
   const publisher = new CommandProcess(['publish', 'logs', '--hub', hub.url]);
   await publisher.write('one\n');

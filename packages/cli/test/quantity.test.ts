@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { formatCount, formatDuration, formatSize, parseDuration, parseInteger, parseSize } from '../src/quantity.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseInteger,
+  parseSize,
+} from '../src/terminal/quantity.ts';
 
 test.each([
   ['250ms', 250],

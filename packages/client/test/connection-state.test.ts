@@ -1,11 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fullJitter } from '../dist/connection/backoff.js';
+import { randomRuns } from './random-runs.ts';
 import * as State from '../dist/connection/connection-state.js';
-import type { Failure } from '../dist/connection/failure.js';
 
-const { CLOSED, CONNECTING, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
-const LOST: Failure = { code: 'ERR_NETWORK', message: 'it broke' };
+const { CLOSED, CONNECTING, fullJitter, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
+const LOST: State.Failure = { code: 'ERR_NETWORK', message: 'it broke' };
 /** The most that chance can be. */
 const MOST = 1 - Number.EPSILON;
 const FULL = fullJitter(1_000, 30_000, Infinity);
@@ -28,26 +27,26 @@ class Run {
     this.state = State.open(this.state, this.now);
   }
 
-  name(ms: number): void {
-    this.state = State.name(this.state, ms);
+  setReconnectionTime(ms: number): void {
+    this.state = State.setReconnectionTime(this.state, ms);
   }
 
-  lose(how: Partial<Failure> = {}): void {
+  lose(how: Partial<State.Failure> = {}): void {
     this.state = State.lose(this.state, { ...LOST, ...how }, this.now, this.random, this.backoff);
   }
 
-  next(): void {
-    this.state = State.next(this.state);
+  reconnect(): void {
+    this.state = State.reconnect(this.state);
   }
 
   /** Loses the try under way and begins the next one, and returns how long the wait was. */
-  fail(how: Partial<Failure> = {}): number {
+  fail(how: Partial<State.Failure> = {}): number {
     this.lose(how);
     if (this.state.phase !== WAITING) throw new Error(`it is not waiting but in phase ${this.state.phase}`);
-    const { wait } = this.state;
-    this.now += wait;
-    this.next();
-    return Math.round(wait);
+    const { waitMs } = this.state;
+    this.now += waitMs;
+    this.reconnect();
+    return Math.round(waitMs);
   }
 }
 
@@ -64,14 +63,14 @@ describe('reconnecting', () => {
     const run = new Run();
     run.random = MOST;
     run.open();
-    run.name(1_000);
+    run.setReconnectionTime(1_000);
     expect(Array.from({ length: 7 }, () => run.fail())).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
   test('how much of that is waited beyond the reconnection time is left to chance', () => {
     const run = new Run();
     run.open();
-    run.name(1_000);
+    run.setReconnectionTime(1_000);
     expect(Array.from({ length: 4 }, () => run.fail())).toEqual([1_000, 1_000, 1_000, 1_000]);
     run.random = 0.5;
     expect(Array.from({ length: 3 }, () => run.fail())).toEqual([8_500, 15_500, 15_500]);
@@ -80,7 +79,7 @@ describe('reconnecting', () => {
   test.each([RECONNECTION_MS, 0])('a reconnection time longer than the cap is kept to', (reconnectionMs) => {
     const run = new Run(FULL, reconnectionMs);
     run.open();
-    run.name(60_000);
+    run.setReconnectionTime(60_000);
     run.random = 0.5;
     for (let failure = 1; failure < 5; failure++) expect(run.fail()).toBe(60_000);
   });
@@ -92,7 +91,7 @@ describe('reconnecting', () => {
     run.open();
     run.now += STAYED_UP_MS;
     run.lose();
-    expect(run.state).toMatchObject({ attempt: 2, wait: 3_000 });
+    expect(run.state).toMatchObject({ attempt: 2, waitMs: 3_000 });
   });
 
   test('a connection that counts as having stayed up begins a new row however short it was', () => {
@@ -131,14 +130,14 @@ describe('reconnecting', () => {
   test.each(retries)('retry: %d waits %d ms', (ms, waited) => {
     const run = new Run();
     run.open();
-    run.name(ms);
+    run.setReconnectionTime(ms);
     expect(run.fail()).toBe(waited);
   });
 
   test('the reconnection time holds for later connections', () => {
     const run = new Run();
     run.open();
-    run.name(7_000);
+    run.setReconnectionTime(7_000);
     run.fail();
     run.open();
     run.now += STAYED_UP_MS;
@@ -147,7 +146,7 @@ describe('reconnecting', () => {
 
   test.each([RECONNECTION_MS, 0])('a failure for good closes it', (reconnectionMs) => {
     const run = new Run(FULL, reconnectionMs);
-    run.lose({ away: Infinity });
+    run.lose({ retry: 'never' });
     expect(run.state.phase).toBe(CLOSED);
   });
 
@@ -155,10 +154,10 @@ describe('reconnecting', () => {
     const run = new Run();
     run.fail();
     run.lose();
-    run.next();
+    run.reconnect();
     expect(run.state).toMatchObject({ phase: CONNECTING, attempt: 3 });
     run.open();
-    run.next();
+    run.reconnect();
     expect(run.state).toMatchObject({ phase: CONNECTING, attempt: 1 });
   });
 });
@@ -176,16 +175,16 @@ describe('full jitter', () => {
   test('never waits less than the server asked for', () => {
     const run = new Run(FULL);
     run.open();
-    run.name(3_000);
+    run.setReconnectionTime(3_000);
     expect(run.fail()).toBe(3_000);
     expect(run.fail()).toBe(3_000);
   });
 
   test('stays away as long as the server says, and some chance longer', () => {
     const run = new Run(FULL, 0);
-    expect(run.fail({ away: 90_000 })).toBe(90_000);
+    expect(run.fail({ retry: { afterMs: 90_000 } })).toBe(90_000);
     run.random = 0.5;
-    expect(run.fail({ away: 90_000 })).toBe(90_500);
+    expect(run.fail({ retry: { afterMs: 90_000 } })).toBe(90_500);
   });
 
   test('gives up after as many failures in a row as are allowed', () => {
@@ -198,19 +197,26 @@ describe('full jitter', () => {
   test('tries again at once after a failure that does not count, even the last one', () => {
     const run = new Run(fullJitter(1_000, 30_000, 1), 0);
     run.random = MOST;
-    expect(run.fail({ away: -1 })).toBe(0);
+    expect(run.fail({ retry: 'at-once' })).toBe(0);
     expect(run.state).toMatchObject({ phase: CONNECTING, attempt: 1 });
   });
 });
 
 describe('whatever happens', () => {
   const losses = fc.record({
-    away: fc.constantFrom(0, 0, 0, -1, 5_000, 1e15),
+    retry: fc.constantFrom<(State.Retry | undefined)[]>(
+      undefined,
+      undefined,
+      undefined,
+      'at-once',
+      { afterMs: 5_000 },
+      { afterMs: 1e15 },
+    ),
     open: fc.option(
       fc.record({
         ms: fc.nat(20_000),
         stayedUp: fc.boolean(),
-        retry: fc.option(fc.double({ min: 0, noNaN: true })),
+        setMs: fc.option(fc.double({ min: 0, noNaN: true })),
       }),
     ),
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -223,29 +229,30 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(fc.array(losses, { maxLength: 40 }), fc.constantFrom(Infinity, 1, 3), (list, most) => {
         const run = new Run(fullJitter(1_000, 30_000, most), reconnectionMs);
-        for (const { away, open, random } of list) {
+        for (const { retry, open, random } of list) {
           run.random = random;
           if (open !== null) {
             run.open();
-            if (open.retry !== null) run.name(open.retry);
+            if (open.setMs !== null) run.setReconnectionTime(open.setMs);
             run.now += open.ms;
           }
-          const { attempt, named } = run.state;
-          run.lose({ away, stayedUp: open?.stayedUp === true });
+          const { attempt, reconnectionMs: setMs } = run.state;
+          run.lose({ retry, stayedUp: open?.stayedUp === true });
           if (run.state.phase === CLOSED) {
             expect(attempt).toBeGreaterThanOrEqual(most);
             return;
           }
-          const { wait } = run.state;
-          const base = named || 1_000;
-          expect(wait).toBeGreaterThanOrEqual(away < 0 ? 0 : Math.max(named, away));
-          expect(wait).toBeLessThanOrEqual(Math.max(base, 30_000, away + base));
+          const { waitMs } = run.state;
+          const firstMs = setMs || 1_000;
+          const afterMs = typeof retry === 'object' ? retry.afterMs : 0;
+          expect(waitMs).toBeGreaterThanOrEqual(retry === 'at-once' ? 0 : Math.max(setMs, afterMs));
+          expect(waitMs).toBeLessThanOrEqual(Math.max(firstMs, 30_000, afterMs + firstMs));
           expect(run.state.attempt).toBeLessThanOrEqual(most);
           expect([CONNECTING, OPEN]).not.toContain(run.state.phase);
-          run.next();
+          run.reconnect();
         }
       }),
-      { numRuns: 1_000 },
+      randomRuns(1_000),
     );
   });
 });

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { randomRuns } from './random-runs.ts';
 import { settle } from './scripted-fetch.ts';
 import { start } from './subscription-harness.ts';
 
@@ -82,6 +83,6 @@ test('whatever happens, there are never two requests at once, and nothing follow
       }
       subscription.close();
     }),
-    { numRuns: 150 },
+    randomRuns(150),
   );
 }, 60_000);

@@ -6,48 +6,48 @@ const MINUTE = 60_000;
 
 function start({ answers }: { answers: boolean }) {
   const clock = new FakeClock();
-  const told: string[] = [];
+  const calls: string[] = [];
   const watch = watchLeader(
     clock,
     () => {
-      told.push('ask');
-      if (answers) watch.heard();
+      calls.push('ping');
+      if (answers) watch.received();
     },
-    () => told.push('hung'),
+    () => calls.push('hung'),
   );
-  return { clock, told, watch };
+  return { clock, calls, watch };
 }
 
 describe('a leader', () => {
-  test('that says something now and then is not asked', () => {
-    const { clock, told, watch } = start({ answers: false });
+  test('that sends something now and then gets no ping', () => {
+    const { clock, calls, watch } = start({ answers: false });
     for (let turn = 0; turn < 20; turn++) {
-      watch.heard();
+      watch.received();
       clock.advance(10_000);
     }
-    expect(told).toEqual([]);
+    expect(calls).toEqual([]);
   });
 
-  test('that is silent is asked, and does not hang where it answers', () => {
-    const { clock, told } = start({ answers: true });
+  test('that is silent gets a ping, and does not hang where it answers', () => {
+    const { clock, calls } = start({ answers: true });
     clock.advance(2 * MINUTE);
-    expect(told.length).toBeGreaterThan(2);
-    expect(new Set(told)).toEqual(new Set(['ask']));
+    expect(calls.length).toBeGreaterThan(2);
+    expect(new Set(calls)).toEqual(new Set(['ping']));
   });
 
   test('that does not answer either hangs, and so does the next one', () => {
-    const { clock, told } = start({ answers: false });
+    const { clock, calls } = start({ answers: false });
     clock.advance(45_000);
-    expect(told).toEqual(['ask', 'hung']);
+    expect(calls).toEqual(['ping', 'hung']);
     clock.advance(30_000);
-    expect(told).toEqual(['ask', 'hung', 'ask', 'hung']);
+    expect(calls).toEqual(['ping', 'hung', 'ping', 'hung']);
   });
 
   test('is not watched any more once that is stopped', () => {
-    const { clock, told, watch } = start({ answers: false });
+    const { clock, calls, watch } = start({ answers: false });
     watch.stop();
     clock.advance(MINUTE);
-    expect(told).toEqual([]);
+    expect(calls).toEqual([]);
     expect(clock.pending).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as client from '@tidings/client';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
-import { CLIENT_ERROR_CODES } from '../dist/error-codes.js';
+import { CLIENT_ERROR_CODES } from '../dist/errors.js';
 
 test('the package exports exactly these names', () => {
   expect(Object.keys(client).toSorted()).toMatchInlineSnapshot(`

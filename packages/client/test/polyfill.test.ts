@@ -38,10 +38,11 @@ describe.each(runtimes)('the polyfill on $title', (runtime) => {
 });
 
 const nodes = runtimes.filter(({ kind, title }) => kind === 'node' && !title.startsWith('Node 20'));
-test.each(nodes)('the polyfill leaves the experimental EventSource of $title alone', async (node) => {
-  if (node.missing) return;
-  using installed = new InstalledClient();
-  const flagged = { ...node, args: ['--experimental-eventsource', '--no-warnings', ...node.args] };
-  const { lines } = await runProgram(flagged, installed, PROGRAM);
-  expect(lines[0]).toBe('there kept');
+describe.each(nodes)('the polyfill on $title', (node) => {
+  test.skipIf(node.missing)('leaves the experimental EventSource alone', async () => {
+    using installed = new InstalledClient();
+    const flagged = { ...node, args: ['--experimental-eventsource', '--no-warnings', ...node.args] };
+    const { lines } = await runProgram(flagged, installed, PROGRAM);
+    expect(lines[0]).toBe('there kept');
+  });
 });

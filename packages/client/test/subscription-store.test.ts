@@ -73,6 +73,20 @@ describe('a store', () => {
     expect(store.writes).toEqual(['1']);
   });
 
+  test('is written again after an ID that no header can carry', async () => {
+    const store = new MemoryStore();
+    const { server, clock, next } = start({ store });
+    const request = await server.request(0);
+    request.open();
+    request.send('id: a\u0001b\ndata: a\n\nid: 2\ndata: b\n\ndata: c\n\n');
+    for (let taken = 0; taken < 3; taken++) {
+      await next();
+      clock.advance(1_000);
+      await settle();
+    }
+    expect(store.writes).toEqual(['2']);
+  });
+
   test('is written no more often than its interval allows, with the newest', async () => {
     const store = new MemoryStore();
     const { server, clock, events } = start({ store, storeIntervalMs: 1_000 });
@@ -239,7 +253,7 @@ describe('a file', () => {
   test('that holds something else is not read', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'tidings-store-')), 'position');
     writeFileSync(path, 'x'.repeat(100_000));
-    await expect(fileStore(path).get()).rejects.toThrow('no store of a position');
+    await expect(fileStore(path).get()).rejects.toThrow('found more than 65536 bytes');
     rmSync(join(path, '..'), { recursive: true });
   });
 

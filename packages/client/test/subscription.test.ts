@@ -128,7 +128,7 @@ describe('the iteration', () => {
     request.respond({ body: new ReadableStream({ start: (body) => body.enqueue('data: a\n\n' as never) }) });
     expect(await failureOf(events.next())).toMatchObject({
       code: 'ERR_NETWORK',
-      message: expect.stringContaining('found a body of strings, allowed are Uint8Arrays') as string,
+      message: expect.stringContaining('found a body of strings, expected Uint8Arrays') as string,
     });
   });
 
@@ -191,6 +191,17 @@ describe('the iteration', () => {
   });
 });
 
+test('close and reconnect can be passed on as callbacks', async () => {
+  const { server, subscription } = start();
+  const { close, reconnect } = subscription;
+  (await server.request(0)).open();
+  await settle();
+  reconnect();
+  await server.request(1);
+  close();
+  expect(subscription.state.phase).toBe('closed');
+});
+
 describe('the request', () => {
   test('asks for an event stream', async () => {
     const { server } = start({ withCredentials: true });
@@ -238,6 +249,19 @@ describe('the request', () => {
     clock.advance(1_000);
     await server.request(0);
     expect(tries).toBe(2);
+  });
+
+  test('is made by calling fetch as a function, which the one of browsers insists on', async () => {
+    const owners: unknown[] = [];
+    const { subscription } = start({
+      fetch: function (this: unknown) {
+        owners.push(this);
+        return new Promise(() => {});
+      },
+    });
+    await settle();
+    expect(owners).toEqual([undefined]);
+    subscription.close();
   });
 
   test('is not made where it was closed before', async () => {

@@ -1,4 +1,11 @@
-import { mergeBySeq, Selector, type LogEntry, type ReadRequest, type Selection } from '@tidings/server/log';
+import {
+  MAX_NAME_BYTES,
+  mergeBySeq,
+  Selector,
+  type LogEntry,
+  type ReadRequest,
+  type Selection,
+} from '@tidings/server/log';
 import type { KeptEntry, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
@@ -63,6 +70,8 @@ export class LmdbReader {
   }
 
   earliestWithId(id: string): number | undefined {
+    // No publisher can have given a longer one, and LMDB refuses to look for it.
+    if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
     const range = { start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 };
     for (const [, seq] of this.#store.byId.getKeys(range)) return seq;
     return undefined;

@@ -1,28 +1,41 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { LmdbError, LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
-import { eventLogContract } from '@tidings/server/log/testing';
-import type { LogEntry, NewEvent, Selection } from '@tidings/server/log';
+import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
+import {
+  EARLIEST,
+  formatCursor,
+  type LogEntry,
+  type NewEvent,
+  type Position,
+  type Selection,
+} from '@tidings/server/log';
 import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { spawnHub } from '../../hub/test/spawn-hub.ts';
-import { temporaryFolder } from '../../hub/test/test-hub.ts';
+import { folder } from '../../../test/folder.ts';
 
 describe('LmdbLog as an EventLog', () => {
-  for (const { name, run } of eventLogContract) {
+  const cases = eventLogCases(['local', 'time', 'trim', 'directory', 'exact', 'durable', 'epochs']);
+  for (const { name, run } of cases) {
     test(name, () =>
       run(async (options) => {
         // Everything is kept unless the case says something else.
-        const settings = { retention: {}, ...options, path: temporaryFolder() };
+        const settings = { retention: {}, ...options, path: folder({}) };
         let log = await LmdbLog.open(settings);
+        const reopen = async (how: Partial<LmdbLogOptions>): Promise<LmdbLog> => {
+          await log.close();
+          log = await LmdbLog.open({ ...settings, ...how });
+          return log;
+        };
         return {
           log,
-          async reopen() {
-            await log.close();
-            log = await LmdbLog.open(settings);
-            return log;
-          },
+          reopen: () => reopen({}),
+          beginEpoch: () => reopen({ beginEpoch: true }),
           async dispose() {
             await log.close();
             await rm(settings.path, { recursive: true });
@@ -33,19 +46,56 @@ describe('LmdbLog as an EventLog', () => {
   }
 });
 
-const EVERYTHING: Selection = { topics: [], test: () => true, private: true };
+// No test needs a process for longer; one that hangs must not outlive the run.
+const MAX_LIFE_MS = 120_000;
+
+const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
 async function openLog(options: Partial<LmdbLogOptions> = {}): Promise<LmdbLog> {
-  const log = await LmdbLog.open({ path: temporaryFolder(), ...options });
+  const log = await LmdbLog.open({ path: folder({}), ...options });
   onTestFinished(() => log.close());
   return log;
 }
 
 const event = (topic: string, data = ''): NewEvent => ({ topics: [topic], fields: { data } });
 
+/** Opens a log in another process, and waits until it is open or has been refused: `first` says which. */
+async function spawnLog(path: string): Promise<{ child: ChildProcess; first: string }> {
+  const script = fileURLToPath(new URL('log-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, path], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    timeout: MAX_LIFE_MS,
+    killSignal: 'SIGKILL',
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const exited = once(child, 'exit').then(() => ['exited without a word']);
+  const [first] = (await Promise.race([once(createInterface(child.stdout!), 'line'), exited])) as [string];
+  return { child, first };
+}
+
+async function headOf(log: LmdbLog): Promise<number> {
+  return (await log.locate(EARLIEST)).head;
+}
+
+function positionOf(log: LmdbLog): Position {
+  let found: Position = { epoch: '', seq: -1 };
+  log.follow({ onStart: (position) => (found = position), onBatch: () => {}, onLost: () => {} }).stop();
+  return found;
+}
+
+function follow(log: LmdbLog, onBatch: (batch: readonly LogEntry[]) => void): void {
+  log.follow({ onStart: () => {}, onBatch, onLost: () => {} });
+}
+
 async function seqs(log: LmdbLog, selection: Selection = EVERYTHING): Promise<number[]> {
-  const page = await log.read({ selection, after: 0, through: log.head().seq, maxBytes: 2 ** 30 });
-  return page.entries.map(({ seq }) => seq);
+  const through = await headOf(log);
+  const found: number[] = [];
+  for (let after = 0; after < through;) {
+    const page = await log.read({ selection, after, through, maxBytes: 2 ** 30 });
+    found.push(...page.entries.map(({ seq }) => seq));
+    after = page.through;
+  }
+  return found;
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
@@ -54,7 +104,7 @@ describe('appending', () => {
   test('appends that overlap share commits, in the order of the calls', async () => {
     const log = await openLog();
     const commits: number[][] = [];
-    log.tail((batch) => commits.push(batch.map(({ seq }) => seq)));
+    follow(log, (batch) => commits.push(batch.map(({ seq }) => seq)));
     const order: number[] = [];
     await Promise.all(
       range(1, 1000).map(async (n) => {
@@ -71,7 +121,7 @@ describe('appending', () => {
   test('a commit holds about 4 MiB at most, and more than fits into one is stored all the same', async () => {
     const log = await openLog();
     const sizes: number[] = [];
-    log.tail((batch) => sizes.push(batch.length));
+    follow(log, (batch) => sizes.push(batch.length));
     await Promise.all(range(1, 20).map(() => log.append([event('a', 'x'.repeat(1024 * 1024))])));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4);
     expect(await seqs(log)).toEqual(range(1, 20));
@@ -84,7 +134,7 @@ describe('appending', () => {
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'ERR_NOT_STORED' });
-    expect(log.head().seq).toBe(18 - refused.length);
+    expect(await headOf(log)).toBe(18 - refused.length);
   }, 60_000);
 
   test('an event has at most 255 topics', async () => {
@@ -119,20 +169,45 @@ describe('retention in the background', () => {
     }
   });
 
-  test('by age and by topic is applied from time to time', async () => {
-    let time = 0;
-    const perTopic = [{ matches: (topic: string) => topic === 'b', maxEvents: 1 }];
-    const log = await openLog({ now: () => time, trimEveryMs: 10, retention: { maxAgeMs: 1000, perTopic } });
+  test('by age is applied from time to time, in the whole and by topic', async () => {
+    const clock = new ManualClock();
+    const perTopic = [{ topics: ['b'], maxAgeMs: 300 }];
+    const log = await openLog({ clock, trimEveryMs: 10, retention: { maxAgeMs: 1000, perTopic } });
     await log.append([event('a'), event('b'), event('b')]);
-    await expect.poll(() => seqs(log)).toEqual([1, 3]);
-    time = 500;
+    clock.advance(301);
+    await expect.poll(() => seqs(log)).toEqual([1]);
+    clock.advance(199);
     await log.append([event('a')]);
-    time = 1001;
-    await expect.poll(() => seqs(log)).toEqual([4]);
-    time = 1501;
-    await expect.poll(() => seqs(log)).toEqual([]);
-    expect(log.head().seq).toBe(4);
-    expect([...log.topics()]).toEqual([]);
+    // The timer is set again when the events have been removed.
+    const trimmed = async (after: number): Promise<number[]> => {
+      clock.advance(after);
+      return await seqs(log);
+    };
+    await expect.poll(() => trimmed(100)).toEqual([4]);
+    await expect.poll(() => trimmed(100)).toEqual([]);
+    expect(await headOf(log)).toBe(4);
+    expect(await log.directory.list({ order: 'name', limit: 1 })).toEqual({ topics: [], total: 0 });
+  });
+
+  test('by count of a topic is applied behind the appends', async () => {
+    const log = await openLog({ retention: { perTopic: [{ topics: ['b'], maxEvents: 2 }] } });
+    for (let n = 0; n < 5; n += 1) await log.append([event('a'), event('b')]);
+    await expect.poll(() => seqs(log)).toEqual([1, 3, 5, 7, 8, 9, 10]);
+  });
+
+  test('by age of topics goes through many events in steps, and each once', async () => {
+    const clock = new ManualClock();
+    const log = await openLog({ clock, retention: { perTopic: [{ topics: ['b'], maxAgeMs: 1000 }] } });
+    await log.append(range(1, 10_000).map((n) => event(n % 4000 === 0 ? 'b' : 'a')));
+    await log.append(range(1, 2500).map(() => event('b')));
+    clock.advance(1001);
+    await log.append([event('b')]);
+    await log.trim();
+    expect((await seqs(log, { topics: ['b'] })).length).toBe(1);
+    expect((await seqs(log)).length).toBe(9999);
+    clock.advance(1001);
+    await log.trim();
+    expect(await seqs(log, { topics: ['b'] })).toEqual([]);
   });
 
   test('never hides a gap from who reads meanwhile', async () => {
@@ -145,8 +220,8 @@ describe('retention in the background', () => {
     let gaps = 0;
     let pages = 0;
     while (appending) {
-      for (let after = 0; after < log.head().seq; pages += 1) {
-        const through = log.head().seq;
+      for (let after = 0; after < (await headOf(log)); pages += 1) {
+        const through = await headOf(log);
         const page = await log.read({ selection: EVERYTHING, after, through, maxBytes: 500 });
         const got = new Set(page.entries.map(({ seq }) => seq));
         const missing = range(after + 1, page.through).filter((seq) => !got.has(seq));
@@ -167,101 +242,137 @@ describe('retention in the background', () => {
 
 describe('the data folder', () => {
   test('is made where it is missing', async () => {
-    const log = await openLog({ path: join(temporaryFolder(), 'a', 'b') });
+    const log = await openLog({ path: join(folder({}), 'a', 'b') });
     expect((await log.append([event('a')])).seq).toBe(1);
   });
 
   test('has an epoch of its own', async () => {
     const [one, other] = [await openLog(), await openLog()];
-    expect(one.head().epoch).not.toBe(other.head().epoch);
+    expect(positionOf(one).epoch).not.toBe(positionOf(other).epoch);
+  });
+
+  test('that is copied begins an epoch of its own where it is told to', async () => {
+    const [path, copy] = [folder({}), folder({})];
+    const log = await openLog({ path });
+    await log.append([event('a'), event('a', 'y')]);
+    await log.close();
+    cpSync(path, copy, { recursive: true });
+    const [original, restored] = [await openLog({ path }), await openLog({ path: copy, beginEpoch: true })];
+    const first = await original.append([event('a')]);
+    const other = await restored.append([event('a')]);
+    expect([first.seq, other.seq]).toEqual([3, 3]);
+    expect(other.id).not.toBe(first.id);
+    expect(await restored.locate(first.id)).toEqual({ after: 0, head: 3, misplaced: 'foreign' });
+    expect(await original.locate(other.id)).toEqual({ after: 0, head: 3, misplaced: 'foreign' });
+    const shared = formatCursor({ ...positionOf(original), seq: 2 });
+    expect(await restored.locate(shared)).toEqual({ after: 2, head: 3 });
+  });
+
+  test('that was written before epochs had a history, and trimmed numbers a third one, is read', async () => {
+    const path = folder({});
+    await (await openLog({ path })).close();
+    const root = open({ path, maxDbs: 16 });
+    await root.openDB({ name: 'trimmed', encoding: 'json' }).put('a', { all: 7, public: 5 });
+    await root.openDB({ name: 'meta', encoding: 'json' }).put('head', { seq: 9, events: 0, bytes: 0 });
+    await root.close();
+    const log = await openLog({ path });
+    const through = async (selection: Selection): Promise<number> =>
+      (await log.read({ selection, after: 9, through: 9, maxBytes: 1 })).trimmedThrough;
+    expect(await through({ topics: ['a'] })).toBe(5);
+    expect(await through({ topics: ['a'], private: ['a'] })).toBe(7);
+    expect(await through({ topics: ['a'], private: ['b'] })).toBe(5);
+    expect((await log.append([event('a')])).seq).toBe(10);
   });
 
   test('that another log of this process has open is in use, however it is named', async () => {
-    const path = temporaryFolder();
+    const path = folder({});
     const log = await openLog({ path });
     for (const name of [path, `${path}/../${path.split('/').at(-1)}/`]) {
       await expect(LmdbLog.open({ path: name })).rejects.toMatchObject({ name: 'LmdbError', code: 'ERR_DATA_IN_USE' });
     }
     await log.append([event('a')]);
     await log.close();
-    expect((await openLog({ path })).head().seq).toBe(1);
+    expect(await headOf(await openLog({ path }))).toBe(1);
   });
 
   test('that this process has open is in use for another one', async () => {
-    const path = temporaryFolder();
+    const path = folder({});
     const log = await openLog({ path });
-    expect((await spawnHub(path)).said).toBe('ERR_DATA_IN_USE');
+    expect((await spawnLog(path)).first).toBe('ERR_DATA_IN_USE');
     await log.append([event('a')]);
     await seqs(log);
     await log.trim();
-    expect((await spawnHub(path)).said).toBe('ERR_DATA_IN_USE');
+    expect((await spawnLog(path)).first).toBe('ERR_DATA_IN_USE');
     expect((await log.append([event('a')])).seq).toBe(2);
     await log.close();
-    expect((await spawnHub(path)).said).toBe('open');
+    expect((await spawnLog(path)).first).toBe('open');
   });
 
   test('that another process has open is in use until that one is gone, be it by SIGKILL', async () => {
-    const path = temporaryFolder();
-    const hub = await spawnHub(path);
-    expect(hub.said).toBe('open');
-    await fetch(`http://127.0.0.1:${hub.port}/topics/a`, { method: 'POST', body: 'x' });
+    const path = folder({});
+    const { first, child } = await spawnLog(path);
+    expect(first).toBe('open');
+    child.send(event('a'));
+    expect(await once(child, 'message')).toMatchObject([{ seq: 1 }, undefined]);
     await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_IN_USE' });
     await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_IN_USE' });
-    await hub.kill();
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
     const log = await openLog({ path });
-    expect(log.head().seq).toBe(1);
+    expect(await headOf(log)).toBe(1);
     expect((await log.append([event('a')])).seq).toBe(2);
   });
 
-  const UNUSABLE: readonly [what: string, make: (folder: string) => string][] = [
+  const UNUSABLE: readonly [what: string, make: (root: string) => string][] = [
     [
       'is a file',
-      (folder) => {
-        writeFileSync(join(folder, 'file'), '');
-        return join(folder, 'file');
+      (root) => {
+        writeFileSync(join(root, 'file'), '');
+        return join(root, 'file');
       },
     ],
     [
       'lies below a file',
-      (folder) => {
-        writeFileSync(join(folder, 'file'), '');
-        return join(folder, 'file', 'data');
+      (root) => {
+        writeFileSync(join(root, 'file'), '');
+        return join(root, 'file', 'data');
       },
     ],
     ['cannot be made', () => '/sys/tidings'],
     ['cannot be written', () => '/proc/self'],
     [
       'has a folder where the data should be',
-      (folder) => {
-        mkdirSync(join(folder, 'data.mdb'));
-        return folder;
+      (root) => {
+        mkdirSync(join(root, 'data.mdb'));
+        return root;
       },
     ],
     [
       'has something else where the data should be',
-      (folder) => {
-        writeFileSync(join(folder, 'data.mdb'), 'x'.repeat(100_000));
-        return folder;
+      (root) => {
+        writeFileSync(join(root, 'data.mdb'), 'x'.repeat(100_000));
+        return root;
       },
     ],
     [
       'has data that were cut off when they were first written',
-      (folder) => {
-        writeFileSync(join(folder, 'data.mdb'), Buffer.alloc(100));
-        return folder;
+      (root) => {
+        writeFileSync(join(root, 'data.mdb'), Buffer.alloc(100));
+        return root;
       },
     ],
   ];
 
   test.each(UNUSABLE)('that %s cannot be used', async (_, make) => {
-    const path = make(temporaryFolder());
+    const path = make(folder({}));
     const opening = LmdbLog.open({ path });
     await expect(opening).rejects.toThrow(LmdbError);
     await expect(opening).rejects.toMatchObject({ code: 'ERR_DATA_FOLDER', message: expect.stringContaining(path) });
   });
 
   test('of another format is refused, and left as it is', async () => {
-    const path = temporaryFolder();
+    const path = folder({});
     await (await LmdbLog.open({ path })).close();
     const format = async (write?: number): Promise<unknown> => {
       const root = open({ path, maxDbs: 16 });
@@ -279,9 +390,20 @@ describe('the data folder', () => {
   });
 
   test('with an empty file, as a full disk may leave it, is a new one', async () => {
-    const path = temporaryFolder();
+    const path = folder({});
     writeFileSync(join(path, 'data.mdb'), '');
     expect((await (await openLog({ path })).append([event('a')])).seq).toBe(1);
+  });
+
+  test('refuses bounds and times that cannot be, before it makes the folder', async () => {
+    const path = join(folder({}), 'new');
+    for (const options of [{ trimEveryMs: 0 }, { trimEveryMs: 2 ** 31 }, { retention: { maxEvents: -1 } }]) {
+      await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
+        name: 'LmdbError',
+        code: 'ERR_INVALID_OPTION',
+      });
+    }
+    expect(existsSync(path)).toBe(false);
   });
 
   test('must be named', async () => {

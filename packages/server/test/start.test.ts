@@ -1,8 +1,8 @@
 import { findStart, type Start, type StartRequest } from '@tidings/server/live';
-import { formatCursor, MemoryLog, newEpoch, parseCursor } from '@tidings/server/log';
+import { EARLIEST, formatCursor, MemoryLog, newEpoch, parseCursor } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 
-const SELECTION = { topics: ['a'], private: false };
+const SELECTION = { topics: ['a'] };
 
 async function start(request: StartRequest): Promise<Start> {
   const log = new MemoryLog({ epoch: 'e', retention: { maxEvents: 4 } });
@@ -30,11 +30,11 @@ describe('findStart', () => {
   const rows: [string, StartRequest, Start][] = [
     ['from now on without anything', {}, { type: 'now' }],
     ['from now on with an empty id', { lastEventId: '' }, { type: 'now' }],
-    ['at the beginning', { lastEventId: 'earliest' }, at(0, 5)],
-    ['behind a cursor', { lastEventId: 'e.3' }, at(3)],
-    ['behind the place before the first event', { lastEventId: 'e.0' }, at(0)],
-    ['behind the head', { lastEventId: 'e.5' }, at(5)],
-    ['behind a cursor whose event is gone', { lastEventId: 'e.1' }, at(1)],
+    ['at the beginning', { lastEventId: EARLIEST }, at(0, 5)],
+    ['behind a cursor', { lastEventId: 'e.3' }, named(3, 'e.3')],
+    ['behind the place before the first event', { lastEventId: 'e.0' }, named(0, 'e.0')],
+    ['behind the head', { lastEventId: 'e.5' }, named(5, 'e.5')],
+    ['behind a cursor whose event is gone', { lastEventId: 'e.1' }, named(1, 'e.1')],
     ['with a cursor that is ahead', { lastEventId: 'e.6' }, misplaced('e.6', 'ahead')],
     ['with a cursor of another epoch', { lastEventId: 'f.3' }, misplaced('f.3', 'foreign')],
     ['behind the earliest event with an id', { lastEventId: 'x' }, named(2, 'x')],
@@ -46,7 +46,7 @@ describe('findStart', () => {
     ['with the last event', { last: 1 }, at(3, 5, true)],
     ['with more than there are', { last: 10 }, at(1, 5, true)],
     ['with none of the last', { last: 0 }, at(5, 5, true)],
-    ['by the id where both are given', { lastEventId: 'e.3', last: 1 }, at(3)],
+    ['by the id where both are given', { lastEventId: 'e.3', last: 1 }, named(3, 'e.3')],
     ['by the count where the id is empty', { lastEventId: '', last: 1 }, at(3, 5, true)],
   ];
   test.each(rows)('a stream begins %s', async (_name, request, expected) => {

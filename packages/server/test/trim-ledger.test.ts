@@ -1,13 +1,15 @@
-import { TrimLedger, type Selection } from '@tidings/server/log';
+import { Selector, TrimLedger, type Selection, type TopicSet } from '@tidings/server/log';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-function note(ledger: TrimLedger, seq: number, topic: string, isPrivate = false): readonly string[] {
-  const plan = ledger.plan([{ seq, topics: [topic], private: isPrivate }]);
+function note(ledger: TrimLedger, seq: number, topics: string | string[], isPrivate = false): readonly string[] {
+  const plan = ledger.plan([{ seq, topics: [topics].flat(), private: isPrivate }]);
   ledger.apply(plan);
   return plan.forgotten;
 }
 
-const topic = (name: string, isPrivate = false): Selection => ({ topics: [name], private: isPrivate });
+const topic = (name: string, isPrivate = false): Selection => ({ topics: [name], private: isPrivate ? 'all' : [] });
+const pattern = (text: string) => ({ pattern: text, base: 'https://hub.example/' });
 
 describe('the ledger of what was trimmed', () => {
   test('is changed when a plan is applied, not when it is made', () => {
@@ -50,5 +52,67 @@ describe('the ledger of what was trimmed', () => {
     note(ledger, 7, 'a');
     note(ledger, 3, 'a');
     expect(ledger.through(topic('a'))).toBe(7);
+  });
+
+  test('counts a private event of several topics for those who see one of them', () => {
+    const ledger = new TrimLedger();
+    note(ledger, 1, ['t', 'u'], true);
+    expect(ledger.through({ topics: ['t'], private: ['u'] })).toBe(1);
+    expect(ledger.through({ topics: ['t'], private: [] })).toBe(0);
+    expect(ledger.through({ topics: ['v'], private: ['u'] })).toBe(0);
+    note(ledger, 2, 't', true);
+    expect(ledger.through({ topics: ['t'], private: ['u'] })).toBe(1);
+    expect(ledger.through({ topics: ['t'], private: ['t'] })).toBe(2);
+  });
+
+  test('brings an answer up to date after very many changes, and after few', () => {
+    const ledger = new TrimLedger();
+    const selections: Selection[] = [{ topics: [pattern(':n')] }, { topics: 'all', private: [pattern('a:n')] }];
+    const answers = (): number[] => selections.map((selection) => ledger.through(selection));
+    expect(answers()).toEqual([0, 0]);
+    note(ledger, 1, 'a1');
+    note(ledger, 2, 'a2', true);
+    expect(answers()).toEqual([1, 2]);
+    for (let seq = 3; seq < 30_000; seq += 1) note(ledger, seq, `b/${seq % 100}`);
+    expect(answers()).toEqual([1, 29_999]);
+    note(ledger, 30_000, 'c');
+    expect(answers()).toEqual([30_000, 30_000]);
+  });
+
+  test('never says less than what was trimmed, and no more where that is exact', () => {
+    const NAMES = ['a', 'b', 'c'];
+    const names = fc.subarray(NAMES, { minLength: 1 });
+    const set: fc.Arbitrary<TopicSet> = fc.oneof(
+      fc.constant('all' as const),
+      fc.subarray(NAMES),
+      fc.subarray(NAMES).map((list) => list.map((name) => pattern(name))),
+      fc
+        .tuple(fc.subarray(NAMES), fc.subarray(NAMES))
+        .map(([some, others]) => [...some, ...others.map((name) => pattern(name))]),
+    );
+    const selection: fc.Arbitrary<Selection> = fc.record({ topics: set, private: set });
+    const events = fc.array(fc.record({ topics: names, private: fc.boolean() }), { maxLength: 8 });
+    fc.assert(
+      fc.property(events, fc.array(selection, { minLength: 1, maxLength: 4 }), fc.nat(8), (all, selections, early) => {
+        const ledger = new TrimLedger();
+        all.forEach((event, index) => {
+          // An answer that was given before must be right later, too.
+          if (index === early) for (const each of selections) ledger.through(each);
+          note(ledger, index + 1, event.topics, event.private);
+        });
+        for (const each of selections) {
+          const selector = new Selector(each);
+          const selected = all.flatMap((event, index) =>
+            selector.selects({ ...event, seq: index + 1, id: '', time: 0, frame: new Uint8Array() }) ? [index + 1] : [],
+          );
+          const truth = selected.at(-1) ?? 0;
+          const told = ledger.through(each);
+          expect(told).toBeGreaterThanOrEqual(truth);
+          const isExact = all.every((event) => !event.private || event.topics.length === 1);
+          if (isExact) expect(told).toBe(truth);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

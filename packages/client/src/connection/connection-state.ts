@@ -1,89 +1,124 @@
 /**
- * The life of a connection: connecting → open → waiting → connecting …, and closed. Pure functions, one for each thing that
- * can happen, from a state to the next. They know neither sockets nor clocks: `connect()` is the shell. `EventSource` and
- * `subscribe()` differ in their backoff alone.
+ * The life of a connection: connecting → open → waiting → connecting …, and in the end closed. These are pure functions, one for
+ * each thing that can happen, from a state to the next one. They know neither sockets nor clocks: `Connection` is the shell.
  */
-import type { Failure } from './failure.ts';
+import type { FailureCode } from '../errors.ts';
 
-/** The phases. Those that have a name in the standard have its number, and the wait is `CONNECTING` there: `phase % 3`. */
+/** The phases. Those that the standard has too have its numbers (`readyState`); it counts a wait as connecting. */
 export const CONNECTING = 0;
 export const OPEN = 1;
 export const CLOSED = 2;
 export const WAITING = 3;
 
-/** The longest delay a timer holds, in milliseconds. A longer one would fire at once and become a storm. */
+export type Phase = typeof CONNECTING | typeof OPEN | typeof CLOSED | typeof WAITING;
+
+/** The longest delay that a timer holds, in milliseconds. A longer one would end at once and become a storm. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-/** The shortest reconnection time a server may ask for, in milliseconds. Guards against a storm after `retry: 0`. */
+/** The shortest reconnection time that a server may set, in milliseconds. Guards against a storm after `retry: 0`. */
 export const MIN_RETRY_MS = 100;
 
 /**
- * A connection that has been open this long, in milliseconds, has stayed up. So has one that brought an event and then
- * ended cleanly: some servers answer with what there is and end. One that breaks has to have lasted, or a server that
- * falls over at each listener's first event would be asked again and again at the shortest wait.
+ * A connection that was open for this long, in milliseconds, has stayed up. So has one that brought an event and then ended
+ * cleanly: some servers answer with what they have and end the response. A connection that breaks has to have lasted:
+ * otherwise a server that crashes at the first event would be asked again and again after the shortest wait.
  */
 export const STAYED_UP_MS = 5_000;
 
+/**
+ * When the next attempt follows a failure. `at-once`: now, and the failed attempt does not count. `never`: the connection is closed.
+ * `afterMs`: after the usual wait, and no sooner than so many milliseconds.
+ */
+export type Retry = 'at-once' | 'never' | { readonly afterMs: number };
+
+/** Why an attempt failed or a connection was lost. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly status?: number | undefined;
+  readonly cause?: unknown;
+  /** @default after the usual wait */
+  readonly retry?: Retry | undefined;
+  /**
+   * Whether the connection has stayed up, however short it was.
+   * @default false
+   */
+  readonly stayedUp?: boolean;
+}
+
 export interface ConnectionState {
-  readonly phase: typeof CONNECTING | typeof OPEN | typeof CLOSED | typeof WAITING;
-  /** The number of this try in its row, or while waiting of the coming one. 1 begins a row. */
+  readonly phase: Phase;
+  /** The number of this attempt in its row or, while waiting, of the coming one. A row begins with 1. */
   readonly attempt: number;
-  /** The least wait, in milliseconds: the reconnection time that the server has named, or the one to begin with. */
-  readonly named: number;
-  /** Since when it is open, or was the last time, in milliseconds. */
-  readonly since: number;
-  /** How long the wait is, or was the last time, in milliseconds. */
-  readonly wait: number;
+  /** The shortest wait, in milliseconds: the reconnection time that the server has set, or else the initial one. */
+  readonly reconnectionMs: number;
+  /** When the connection was opened last, in milliseconds of the clock. */
+  readonly openedAt: number;
+  /** The length of the last wait, in milliseconds. */
+  readonly waitMs: number;
 }
 
 /**
  * How long to wait after so many failures in a row, in milliseconds. `Infinity` gives up.
- * @param named - the reconnection time that the server has named, or 0
- * @param random - chance: at least 0, less than 1
- * @param away - what the failure asks for, see `Failure`
+ * @param reconnectionMs - the reconnection time that the server has set, or 0
+ * @param random - at least 0 and less than 1
  */
-export type Backoff = (failures: number, named: number, random: number, away: number) => number;
+export type Backoff = (failures: number, reconnectionMs: number, random: number, retry?: Retry) => number;
 
-/** The first try. */
-export function begin(reconnectionMs: number): ConnectionState {
-  return { phase: CONNECTING, attempt: 1, named: reconnectionMs, since: 0, wait: 0 };
+/**
+ * A backoff with full jitter. The longest wait doubles with each failure in a row, and the wait is a random part of it, so that
+ * listeners do not all come back together. It is never shorter than the server asked for. Where a failure says `afterMs`, that
+ * much is waited and a random time on top.
+ */
+export function fullJitter(initialMs: number, maxMs: number, maxAttempts: number): Backoff {
+  return (failures, reconnectionMs, random, retry) => {
+    if (retry === 'at-once') return 0;
+    if (retry === 'never' || failures >= maxAttempts) return Infinity;
+    const firstMs = reconnectionMs || initialMs;
+    const longestMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1)));
+    return Math.max(reconnectionMs + random * (longestMs - reconnectionMs), (retry?.afterMs ?? 0) + random * firstMs);
+  };
 }
 
-/** The next try. In place of an open connection it begins a row. */
-export function next(state: ConnectionState): ConnectionState {
+/** The first attempt. */
+export function begin(reconnectionMs: number): ConnectionState {
+  return { phase: CONNECTING, attempt: 1, reconnectionMs, openedAt: 0, waitMs: 0 };
+}
+
+/** The next attempt. One that replaces an open connection begins a new row. */
+export function reconnect(state: ConnectionState): ConnectionState {
   return { ...state, phase: CONNECTING, attempt: state.phase === OPEN ? 1 : state.attempt };
 }
 
-/** The stream is there. */
+/** The response is an event stream. */
 export function open(state: ConnectionState, now: number): ConnectionState {
-  return { ...state, phase: OPEN, since: now };
+  return { ...state, phase: OPEN, openedAt: now };
 }
 
-/** The stream's `retry` field, which holds for all later connections. */
-export function name(state: ConnectionState, ms: number): ConnectionState {
-  return { ...state, named: Math.min(Math.max(ms, MIN_RETRY_MS), MAX_TIMER_MS) };
+/** The stream has set its reconnection time, which holds for all later connections. */
+export function setReconnectionTime(state: ConnectionState, ms: number): ConnectionState {
+  return { ...state, reconnectionMs: Math.min(Math.max(ms, MIN_RETRY_MS), MAX_TIMER_MS) };
 }
 
-/** The try is over: the next one is waited for, or there is none. */
+/** The attempt has failed or the connection was lost. The next attempt is waited for, or there is none. */
 export function lose(
   state: ConnectionState,
-  { away = 0, stayedUp }: Failure,
+  { retry, stayedUp }: Failure,
   now: number,
   random: number,
   backoff: Backoff,
 ): ConnectionState {
-  const { phase, attempt, named, since } = state;
-  const failures = phase === OPEN && (stayedUp || now - since >= STAYED_UP_MS) ? 1 : attempt;
-  const wait = backoff(failures, named, random, away);
+  const { phase, attempt, reconnectionMs, openedAt } = state;
+  const failures = phase === OPEN && (stayedUp || now - openedAt >= STAYED_UP_MS) ? 1 : attempt;
+  const waitMs = backoff(failures, reconnectionMs, random, retry);
   return {
     ...state,
-    phase: wait < Infinity ? WAITING : CLOSED,
-    attempt: away < 0 ? attempt : failures + 1,
-    wait,
+    phase: waitMs < Infinity ? WAITING : CLOSED,
+    attempt: retry === 'at-once' ? attempt : failures + 1,
+    waitMs,
   };
 }
 
-/** It is over. */
 export function close(state: ConnectionState): ConnectionState {
   return { ...state, phase: CLOSED };
 }

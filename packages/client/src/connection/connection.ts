@@ -1,14 +1,11 @@
 import type { EventMessage } from '@tidings/wire';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ConnectionError } from '../client-error.ts';
+import { ConnectionError, messageOf } from '../errors.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Fetch, FetchResponse, RequestBody } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
-import { isEventStream } from './content-type.ts';
-import { describeException } from '../platform/exception-text.ts';
-import type { Failure } from './failure.ts';
-import type { Fetch, FetchResponse } from '../transport/fetch.ts';
-import type { RequestBody } from './request-body.ts';
-import { encodeLastEventId } from './request-headers.ts';
+import { isEventStream } from './response.ts';
+import { encodeLastEventId } from './request.ts';
 
 /** The caller's part of a request. */
 export interface RequestParts {
@@ -18,109 +15,126 @@ export interface RequestParts {
   readonly body?: RequestBody;
 }
 
-export type Prepared = readonly [url: string, parts: RequestParts] | Failure;
+/** What to request, or why nothing can be requested. */
+export type Prepared = readonly [url: string, parts: RequestParts] | State.Failure;
 
-/** What a connection is to do, and whom it tells. */
-export interface ConnectionPlan {
+export interface ConnectionOptions {
   readonly fetch: Fetch;
-  readonly clock: Omit<Clock, 'time'>;
-  readonly withCredentials: boolean;
+  readonly clock: Pick<Clock, 'now' | 'random'>;
+  /** Waits for the next attempt. */
+  readonly timer: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
+  readonly withCredentials?: boolean | undefined;
   readonly lastEventId: string;
-  /** The most bytes of one event; the decoder's own cap when absent. */
-  readonly maxEventBytes?: number | undefined;
+  /** The most bytes of one event. Where it is absent, the decoder's own limit holds. */
+  readonly maxEventBytes?: number;
   readonly backoff: State.Backoff;
-  /** The least wait until the server names another, in milliseconds. */
+  /** The shortest wait until the server sets another, in milliseconds. */
   readonly reconnectionMs: number;
+}
+
+/** What a connection asks of its owner, and what it reports to it. None of these may throw. */
+export interface ConnectionHandlers {
   /**
-   * Asked at each try, the first time before the caller has the connection: the URL, without credentials, and the rest of
-   * the request. A `Failure` ends the try. What it answers once the signal has aborted is for nobody. Must not throw.
+   * Called at each attempt, the first time by the constructor of the connection: gives the URL, without credentials, and the
+   * rest of the request. A `Failure` ends the attempt. The result is ignored once the signal has aborted.
    */
   prepare(signal: AbortSignal): Prepared | Promise<Prepared>;
-  /** Told of each response, and asked how long to stay away where that one is no stream, see `Failure`. */
-  onResponse(response: FetchResponse): number;
-  /** Awaited before each read of the body: when it is opened, and then when a chunk of it has been taken. */
-  ready?(): Promise<void> | undefined;
+  /** Called with each response. Its result says what follows where the response is not an event stream. */
+  onResponse(response: FetchResponse): State.Retry;
+  /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
+  beforeRead?(): Promise<void> | undefined;
   /** Called with each last event ID, before the event of the same block. */
   onId?(id: string): void;
-  /** Called for each event, with the origin of the final URL. Must not throw. */
+  /** Called for each event, with the origin of the final URL. */
   onEvent(message: EventMessage, origin: string): void;
-  /** Called after each change of the phase but the first, with the error that led to it. Must not throw. */
+  /** Called after each change of the phase but the first, with the error that led to it. */
   onState(state: State.ConnectionState, error?: ConnectionError): void;
 }
 
-export interface Connection {
-  /** Begins a try in place of the wait or of the open connection. Not in the middle of a chunk. */
-  readonly retry: () => void;
-  /** Gives up the try under way. */
-  readonly fail: (failure: Failure) => void;
-  /** Ends it for good. Nothing is told later but the closed phase, before this returns. */
-  readonly close: () => void;
-}
+/** The shell around the state of a connection: it makes the requests, reads the bodies and has the timer of the wait. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #handlers: ConnectionHandlers;
+  #state: State.ConnectionState;
+  #lastEventId: string;
+  /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
+  #controller: AbortController | undefined;
+  #wait: unknown;
+  /** What was requested last. */
+  #url = '';
 
-/** The shell around the connection's state: requests, the reading of bodies, and the timer of the wait. */
-export function connect(plan: ConnectionPlan): Connection {
-  const { clock } = plan;
-  let state = State.begin(plan.reconnectionMs);
-  let { lastEventId } = plan;
-  /** Ends the try under way. A try whose signal has aborted is over, whatever it still learns. */
-  let controller: AbortController | undefined;
-  let timer: unknown;
-  /** What was asked for last. */
-  let url = '';
-
-  /** Ends what goes on, and begins what comes next. */
-  function enter(next: State.ConnectionState, error?: ConnectionError): void {
-    controller?.abort();
-    clock.clearTimeout(timer);
-    state = next;
-    if (next.phase === State.WAITING) timer = clock.setTimeout(retry, next.wait);
-    if (next.phase === State.CONNECTING) void attempt();
-    // Last, because whoever is told may close it.
-    plan.onState(next, error);
+  constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#state = State.begin(options.reconnectionMs);
+    this.#lastEventId = options.lastEventId;
+    void this.#attempt();
   }
 
-  function retry(): void {
-    // Not while one is under way, nor once closed.
-    if (state.phase % 2) enter(State.next(state));
+  /** Begins an attempt in place of the wait or of the open connection. Must not be called in the middle of a chunk. */
+  reconnect(): void {
+    const { phase } = this.#state;
+    if (phase === State.OPEN || phase === State.WAITING) this.#enter(State.reconnect(this.#state));
   }
 
-  function fail(failure: Failure): void {
-    const next = State.lose(state, failure, clock.now(), clock.random(), plan.backoff);
+  /** Gives up the attempt under way. */
+  fail(failure: State.Failure): void {
+    const { clock, backoff } = this.#options;
+    const next = State.lose(this.#state, failure, clock.now(), clock.random(), backoff);
     const willRetry = next.phase === State.WAITING;
-    const { away: _away, stayedUp: _stayedUp, ...why } = failure;
-    const tell = (fields: Failure): ConnectionError =>
+    const { retry: _, stayedUp: _stayedUp, ...reason } = failure;
+    const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
         ...fields,
-        message: `could not listen to ${url}: ${fields.message}`,
-        url,
-        attempt: state.attempt,
+        message: `could not listen to ${this.#url}: ${fields.message}`,
+        url: this.#url,
+        attempt: this.#state.attempt,
         willRetry,
       });
-    let error = tell(why);
-    if (willRetry && encodeLastEventId(lastEventId) === undefined) {
-      error = tell({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
+    let error = errorFor(reason);
+    if (willRetry && encodeLastEventId(this.#lastEventId) === undefined) {
+      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
     }
-    enter(next, error);
+    this.#enter(next, error);
   }
 
-  /** One try, from the request to the end of its stream. Never rejects. */
-  async function attempt(): Promise<void> {
-    const { signal } = (controller = new AbortController());
+  /** Ends the connection for good. The closed phase is reported before this returns, and nothing after it. */
+  close(): void {
+    if (this.#state.phase !== State.CLOSED) this.#enter(State.close(this.#state));
+  }
+
+  /** Ends what is under way, and begins what comes next. */
+  #enter(next: State.ConnectionState, error?: ConnectionError): void {
+    const { timer } = this.#options;
+    this.#controller?.abort();
+    timer.clearTimeout(this.#wait);
+    this.#state = next;
+    if (next.phase === State.WAITING) this.#wait = timer.setTimeout(() => this.reconnect(), next.waitMs);
+    if (next.phase === State.CONNECTING) void this.#attempt();
+    // This comes last, because the handler may close the connection.
+    this.#handlers.onState(next, error);
+  }
+
+  /** One attempt, from the request to the end of its stream. Never rejects. */
+  async #attempt(): Promise<void> {
+    const { signal } = (this.#controller = new AbortController());
     try {
-      const prepared = await plan.prepare(signal);
+      const prepared = await this.#handlers.prepare(signal);
       if (signal.aborted) return;
-      if ('code' in prepared) return fail(prepared);
-      const [target, parts] = prepared;
-      url = target;
-      const id = encodeLastEventId(lastEventId);
-      const response = await plan.fetch(url, {
+      if ('code' in prepared) return this.fail(prepared);
+      const [url, parts] = prepared;
+      this.#url = url;
+      const id = encodeLastEventId(this.#lastEventId);
+      // Not as a method: a browser's own fetch refuses to be called as one of another object.
+      const { fetch, withCredentials } = this.#options;
+      const response = await fetch(url, {
         ...parts,
         headers: {
           accept: 'text/event-stream',
           ...parts.headers,
           ...(id && { 'last-event-id': id }),
         },
-        credentials: plan.withCredentials ? 'include' : 'same-origin',
+        credentials: withCredentials ? 'include' : 'same-origin',
         cache: 'no-store',
         signal,
       });
@@ -132,79 +146,80 @@ export function connect(plan: ConnectionPlan): Connection {
 
       const { status } = response;
       const type = response.headers.get('content-type');
-      const away = plan.onResponse(response);
-      // [spec] 9.2.3: status 200 and text/event-stream announce the connection; anything else fails it or is tried again.
+      const retry = this.#handlers.onResponse(response);
+      // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       if (status !== 200 || !isEventStream(type)) {
-        return fail({
+        return this.fail({
           code: status === 200 ? 'ERR_CONTENT_TYPE' : 'ERR_STATUS',
-          message: `found ${status} ${type}, allowed is 200 text/event-stream`,
+          message: `found ${status} ${type}, expected 200 text/event-stream`,
           status,
-          away,
+          retry,
         });
       }
-      state = State.open(state, clock.now());
-      plan.onState(state);
-
-      let stayedUp = false;
-      const { origin } = new URL(response.url || url);
-      // [spec] 9.2.6: what the connection before left unfinished is forgotten, so each has a decoder of its own.
-      const lines = new EventStreamParser(
-        {
-          lastEventId,
-          maxEventBytes: plan.maxEventBytes,
-          onRetry: (ms) => {
-            state = State.name(state, ms);
-          },
-          // A listener may have closed the connection at an earlier event of the same chunk.
-          onId: (received) => {
-            if (signal.aborted) return;
-            stayedUp = true;
-            lastEventId = received;
-            plan.onId?.(received);
-          },
-          onEvent: (message) => {
-            if (signal.aborted) return;
-            stayedUp = true;
-            plan.onEvent(message, origin);
-          },
-        },
-        (limit) => {
-          throw Object.assign(new Error(`found an event of more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
-        },
-      );
-      const text = new TextReader(lines);
-      for (;;) {
-        await plan.ready?.();
-        const chunk = (await reader?.read())?.value;
-        if (signal.aborted) return;
-        if (!chunk) return fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended', stayedUp });
-        // Not instanceof: a chunk may come from another realm
-        if (chunk.BYTES_PER_ELEMENT !== 1) {
-          throw new TypeError(`found a body of ${typeof chunk}s, allowed are Uint8Arrays`);
-        }
-        text.read(chunk);
-      }
+      this.#state = State.open(this.#state, this.#options.clock.now());
+      this.#handlers.onState(this.#state);
+      await this.#read(reader, new URL(response.url || url).origin, signal);
     } catch (cause) {
-      if (signal.aborted) return;
-      const { name, code } = Object(cause) as { name?: string; code?: string };
-      // Only someone else can have aborted the request, and an event that is too large would come again.
-      const isAborted = name === 'AbortError' && state.phase !== State.OPEN;
-      const final = isAborted ? 'ERR_ABORTED' : code === 'ERR_EVENT_TOO_LARGE' && code;
-      fail({
-        code: final || 'ERR_NETWORK',
-        message: describeException(cause),
-        cause,
-        away: final ? Infinity : 0,
-      });
+      if (!signal.aborted) this.#failWith(cause);
     }
   }
 
-  void attempt();
-  return {
-    retry,
-    fail,
-    close() {
-      if (state.phase !== State.CLOSED) enter(State.close(state));
-    },
-  };
+  /** Reads the body to its end, or until the signal aborts. */
+  async #read(
+    body: ReadableStreamDefaultReader<Uint8Array> | undefined,
+    origin: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let stayedUp = false;
+    // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
+    const lines = new EventStreamParser(
+      {
+        lastEventId: this.#lastEventId,
+        maxEventBytes: this.#options.maxEventBytes,
+        onRetry: (ms) => {
+          this.#state = State.setReconnectionTime(this.#state, ms);
+        },
+        // The handler of an earlier event of the same chunk may have closed the connection.
+        onId: (id) => {
+          if (signal.aborted) return;
+          stayedUp = true;
+          this.#lastEventId = id;
+          this.#handlers.onId?.(id);
+        },
+        onEvent: (message) => {
+          if (signal.aborted) return;
+          stayedUp = true;
+          this.#handlers.onEvent(message, origin);
+        },
+      },
+      (limit) => {
+        throw Object.assign(new Error(`found an event of more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
+      },
+    );
+    const text = new TextReader(lines);
+    for (;;) {
+      await this.#handlers.beforeRead?.();
+      const chunk = (await body?.read())?.value;
+      if (signal.aborted) return;
+      if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended', stayedUp });
+      // Not instanceof: a chunk may come from another realm.
+      if (chunk.BYTES_PER_ELEMENT !== 1) {
+        throw new TypeError(`found a body of ${typeof chunk}s, expected Uint8Arrays`);
+      }
+      text.read(chunk);
+    }
+  }
+
+  #failWith(cause: unknown): void {
+    const { name, code } = Object(cause) as { name?: string; code?: string };
+    // Only code outside of this class can have aborted the request, and an event that is too large would come again.
+    const isAborted = name === 'AbortError' && this.#state.phase !== State.OPEN;
+    const final = isAborted ? 'ERR_ABORTED' : code === 'ERR_EVENT_TOO_LARGE' && code;
+    this.fail({
+      code: final || 'ERR_NETWORK',
+      message: messageOf(cause),
+      cause,
+      ...(final && { retry: 'never' }),
+    });
+  }
 }

@@ -1,19 +1,16 @@
-import { fullJitter } from '../connection/backoff.ts';
-import type { ConnectionError } from '../client-error.ts';
-import { systemClock } from '../platform/clock.ts';
-import { CLOSED, CONNECTING, OPEN } from '../connection/connection-state.ts';
-import { connect, type Connection } from '../connection/connection.ts';
 import { createMessageEvent } from '#message-event';
-import type { EventHandler } from './event-handler.ts';
-import type { Fetch } from '../transport/fetch.ts';
-import { basicAuthorization } from '../connection/request-headers.ts';
-import { bareUrl, hasListenableScheme, parseTargetUrl } from '../connection/target-url.ts';
 import { defaultFetch } from '#transport';
+import { CLOSED, CONNECTING, fullJitter, OPEN, WAITING } from '../connection/connection-state.ts';
+import { Connection } from '../connection/connection.ts';
+import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Fetch } from '../transport/fetch.ts';
+import { EventSourceTarget } from './event-target.ts';
 
-/** The reconnection time until the stream names one ([spec] leaves it open; Chromium's is the same), in milliseconds. */
+/** The reconnection time until the stream sets one, in milliseconds. [spec] leaves it open; Chromium's is the same. */
 const RECONNECTION_MS = 3_000;
 
-/** The longest wait in milliseconds that backing off leads to. A longer reconnection time is kept to all the same. */
+/** The longest wait that backing off leads to, in milliseconds. A reconnection time that is longer is kept all the same. */
 const MAX_BACKOFF_MS = 30_000;
 
 export interface EventSourceInit {
@@ -23,77 +20,14 @@ export interface EventSourceInit {
    */
   withCredentials?: boolean;
   /**
-   * Makes the requests. Not part of the standard.
+   * Makes the requests. This option is not part of the standard.
    * @default the platform's fetch; on Node a transport of our own, because fetch there cuts a stream that is silent for 300 s
    */
   fetch?: Fetch;
 }
 
-/** An `error` event says more here than the standard asks for. */
-export interface EventSourceErrorEvent extends Event {
-  /** The code of the error, as listed in the README. */
-  readonly code: ConnectionError['code'];
-  readonly message: string;
-  /** The status of the response, where there was one that was no event stream. */
-  readonly status: number | undefined;
-  readonly cause: ConnectionError;
-}
-
-export interface EventSourceEventMap {
-  open: Event;
-  message: MessageEvent<string>;
-  error: EventSourceErrorEvent;
-}
-
-type Listener<E extends Event> = ((this: EventSource, event: E) => unknown) | { handleEvent(event: E): unknown };
-
-/**
- * What of the class is for the compiler: the types of its listeners, and the attributes that are defined in a loop. An
- * attribute is read as the DOM types it, so that this class stands in for the DOM's, and set with what it is in fact called with.
- */
-interface EventSourceTarget extends EventTarget {
-  get onopen(): EventHandler<Event>;
-  set onopen(handler: EventHandler<Event, this>);
-  get onmessage(): EventHandler<MessageEvent<string>>;
-  set onmessage(handler: EventHandler<MessageEvent<string>, this>);
-  get onerror(): EventHandler<Event>;
-  set onerror(handler: EventHandler<EventSourceErrorEvent, this>);
-  addEventListener<K extends keyof EventSourceEventMap>(
-    type: K,
-    listener: Listener<EventSourceEventMap[K]> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  addEventListener(
-    type: string,
-    listener: Listener<MessageEvent<string>> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  removeEventListener<K extends keyof EventSourceEventMap>(
-    type: K,
-    listener: Listener<EventSourceEventMap[K]> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  removeEventListener(
-    type: string,
-    listener: Listener<MessageEvent<string>> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-}
-
-const Target = EventTarget as new () => EventSourceTarget;
-
-/** [spec] 9.2: the standard's EventSource. */
-export class EventSource extends Target {
+/** [spec] 9.2: the `EventSource` of the standard. */
+export class EventSource extends EventSourceTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSED: 2;
@@ -104,8 +38,8 @@ export class EventSource extends Target {
   readonly #url: string;
   readonly #withCredentials: boolean;
   readonly #connection: Connection;
-  #readyState = CONNECTING;
-  /** What the `on…` attributes hold, by the type of the event. */
+  #readyState: 0 | 1 | 2 = CONNECTING;
+  /** The values of the `on…` attributes, by the type of the event. */
   readonly #handlers: Record<string, unknown> = {};
   readonly #handle = (event: Event): void => {
     const handler = this.#handlers[event.type];
@@ -113,8 +47,8 @@ export class EventSource extends Target {
   };
 
   /**
-   * Begins to listen.
-   * @param url - absolute, or in a browser relative to the page
+   * Begins to listen to an event stream.
+   * @param url - an absolute URL, or in a browser one that is relative to the page
    * @throws DOMException named SyntaxError when `url` cannot be parsed
    * @throws TypeError without a `url`, or with one that cannot be turned into a string
    */
@@ -127,37 +61,38 @@ export class EventSource extends Target {
     try {
       asked = parseTargetUrl(text);
     } catch {
-      throw new DOMException(`found ${text}, which is no URL`, 'SyntaxError');
+      throw new DOMException(`found ${text}, which is not a URL`, 'SyntaxError');
     }
     this.#url = asked.href;
     this.#withCredentials = Boolean(init?.withCredentials);
-    /** Where requests go: the target of the last redirect. */
+    /** Where requests go: to the target of the last redirect. */
     let target = asked;
-    this.#connection = connect({
+    const options = {
       fetch: init?.fetch ?? defaultFetch,
       clock: systemClock,
+      timer: systemClock,
       withCredentials: this.#withCredentials,
       lastEventId: '',
       backoff: fullJitter(0, MAX_BACKOFF_MS, Infinity),
       reconnectionMs: RECONNECTION_MS,
-      prepare: () =>
-        hasListenableScheme(target)
-          ? [
-              bareUrl(target),
-              {
-                method: 'GET',
-                headers: target.origin === asked.origin ? basicAuthorization(asked) : {},
-              },
-            ]
-          : { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', away: Infinity },
-      onResponse: ({ redirected, url: final }) => {
+    };
+    this.#connection = new Connection(options, {
+      prepare() {
+        if (!hasRequestableScheme(target)) {
+          return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
+        }
+        const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
+        return [bareUrl(target), { method: 'GET', headers }];
+      },
+      onResponse({ redirected, url: final }) {
         if (redirected) target = new URL(final);
-        // [spec] 9.2.3: what is no stream fails the connection.
-        return Infinity;
+        // [spec] 9.2.3: a response that is not an event stream fails the connection.
+        return 'never';
       },
       onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
       onState: ({ phase }, cause) => {
-        this.#readyState = phase % 3;
+        // [spec] 9.2.2: to scripts the wait for the next attempt is a part of connecting.
+        this.#readyState = phase === WAITING ? CONNECTING : phase;
         if (phase === OPEN) this.dispatchEvent(new Event('open'));
         if (cause) this.dispatchEvent(Object.assign(new Event('error'), cause, { message: cause.message, cause }));
       },
@@ -168,8 +103,8 @@ export class EventSource extends Target {
     const enumerable = true;
     const configurable = true;
     const value = 'EventSource';
-    // [spec] 8.1.8.1: null or an object. It takes its place among the listeners when it is set from null, and another handler
-    // takes over that place. One that cannot be called is kept and never called.
+    // [spec] 8.1.8.1: the value is null or an object. The handler takes its place among the listeners when the attribute is set
+    // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
     const handlerAttribute = (type: string): PropertyDescriptor => ({
       get(this: EventSource): unknown {
         return this.#handlers[type] ?? null;
@@ -205,20 +140,22 @@ export class EventSource extends Target {
     });
   }
 
-  /** The URL as parsed. A redirect does not change it. */
+  /** The URL that was given, as parsed. A redirect does not change it. */
   get url(): string {
     return this.#url;
   }
 
+  /** Whether requests to another origin carry cookies, in browsers. */
   get withCredentials(): boolean {
     return this.#withCredentials;
   }
 
+  /** `CONNECTING` (which a wait for the next attempt is, too), `OPEN` or `CLOSED`. */
   get readyState(): 0 | 1 | 2 {
-    return this.#readyState as 0 | 1 | 2;
+    return this.#readyState;
   }
 
-  /** Ends it for good. Nothing is dispatched later, not even what has arrived already. */
+  /** Ends the connection for good. No event is dispatched later, not even one that has arrived already. */
   close(): void {
     this.#connection.close();
   }

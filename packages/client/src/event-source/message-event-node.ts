@@ -3,8 +3,8 @@ import type { EventMessage } from '@tidings/wire';
 const NO_PORTS: readonly MessagePort[] = Object.freeze([]);
 
 /**
- * Making one of Node's own takes longer than everything else that is done for an event. This one is a `MessageEvent` all the
- * same, and answers as one.
+ * A `MessageEvent` that takes less time to make. To make one of Node's own takes longer than everything else that is done for an
+ * event. This one is an instance of `MessageEvent` all the same, and has all of its attributes.
  */
 class StreamEvent extends Event {
   readonly #message: EventMessage;
@@ -39,7 +39,7 @@ class StreamEvent extends Event {
 
 Object.setPrototypeOf(StreamEvent.prototype, MessageEvent.prototype);
 
-/** The event that listeners get. */
+/** The event that listeners get on Node. */
 export function createMessageEvent(message: EventMessage, origin: string): MessageEvent<string> {
   return new StreamEvent(message, origin) as unknown as MessageEvent<string>;
 }

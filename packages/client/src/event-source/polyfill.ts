@@ -1,7 +1,7 @@
 import { EventSource } from './event-source.ts';
 
-/** Gives the platform an `EventSource` where it has none. One that is there is left alone. */
+/** Gives the platform an `EventSource` where it has none. An existing one is left alone. */
 if (globalThis.EventSource === undefined) {
-  // As the interfaces of a platform are: not enumerable.
+  // It is not enumerable, as the interfaces of a platform are not.
   Object.defineProperty(globalThis, 'EventSource', { value: EventSource, writable: true, configurable: true });
 }

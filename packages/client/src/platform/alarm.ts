@@ -1,45 +1,46 @@
 import type { Clock } from './clock.ts';
 
-/** How often the time of day is looked at, in milliseconds. */
+/** How often the time of day is compared, in milliseconds. */
 const CHECK_MS = 10_000;
 
 /**
- * How late a look has to be, in milliseconds, before the machine counts as having slept. Pages in the background get
- * their timers once a minute, and those are awake.
+ * How late a timer has to end before the machine counts as having slept, in milliseconds. Pages in the background get their timers
+ * once a minute although the machine is awake.
  */
 const SLEPT_MS = 75_000;
 
 /** One timer that notices when the machine has slept. */
 export interface Alarm {
-  /** Rings after so many milliseconds, in place of what was set before. `Infinity` never rings. */
+  /** Calls `onDue` after so many milliseconds, in place of what was set before. `Infinity` never calls it. */
   set(ms: number, onDue: () => void): void;
-  /** Puts off what is set until so many milliseconds from now. */
+  /** Makes what is set due so many milliseconds from now. */
   putOff(ms: number): void;
   readonly clear: () => void;
 }
 
 /**
- * It waits on the clock that never goes back and may stop while the machine sleeps, and looks at the time of day now and then.
- * A clock that was set back tells nothing.
+ * Creates an alarm. It waits on the clock that never goes back, which may stop while the machine sleeps, and compares the time of
+ * day now and then. A time of day that was set back is ignored.
+ * @param onSlept - called in place of `onDue`
  */
 export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): Alarm {
-  /** Absent while nothing is set. */
+  /** `undefined` while nothing is set. */
   let timer: unknown;
-  let ring: () => void;
-  /** When it is due, and when to look, by `now`. */
+  let onDue: () => void;
+  /** When the alarm is due, and when its timer ends, by `now`. */
   let dueAt = 0;
-  let lookAt = 0;
+  let checkAt = 0;
 
   function wait(): void {
     clear();
     const ms = Math.min(Math.max(dueAt - clock.now(), 0), CHECK_MS);
-    lookAt = clock.now() + ms;
+    checkAt = clock.now() + ms;
     const expected = clock.time() + ms;
     timer = clock.setTimeout(() => {
       timer = undefined;
       if (clock.time() - expected > SLEPT_MS) onSlept();
       else if (clock.now() < dueAt) wait();
-      else ring();
+      else onDue();
     }, ms);
   }
 
@@ -49,15 +50,15 @@ export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): 
   }
 
   return {
-    set(ms, onDue) {
-      ring = onDue;
+    set(ms, callback) {
+      onDue = callback;
       dueAt = clock.now() + ms;
       wait();
     },
     putOff(ms) {
       dueAt = clock.now() + ms;
-      // A timer that is only too early may stay: one anew for each chunk would cost more.
-      if (timer && dueAt < lookAt) wait();
+      // A timer that ends too early may stay: a new one for each chunk would cost more.
+      if (timer && dueAt < checkAt) wait();
     },
     clear,
   };

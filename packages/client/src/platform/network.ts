@@ -1,7 +1,7 @@
 /** Whether there is a network, as far as the platform knows. */
 export interface Network {
   readonly isOnline: boolean;
-  /** Calls back each time there is a network again, until what it returns is called. */
+  /** Calls back each time the network is there again, until the function that it returns is called. */
   onOnline(callback: () => void): () => void;
 }
 
@@ -11,7 +11,7 @@ interface NetworkGlobals {
   readonly removeEventListener?: EventTarget['removeEventListener'];
 }
 
-/** What browsers and their workers tell. Other runtimes know nothing of it and count as online. */
+/** The network as browsers and their workers report it. Other runtimes report nothing and count as online. */
 export const systemNetwork: Network = {
   get isOnline() {
     return (globalThis as NetworkGlobals).navigator?.onLine !== false;

@@ -3,13 +3,13 @@ import type { PositionStore } from './position-store.ts';
 
 export type { PositionStore } from './position-store.ts';
 
-/** Guards against reading a file that is something else altogether. */
+/** Guards against reading a large file that is not a store. */
 const MAX_FILE_BYTES = 64 * 1024;
 
 /**
- * Keeps the last event ID in a file, for Node and what has its modules. The file is replaced as a whole and is on disk
- * when `set` has resolved. One process at a time.
- * @param path - of the file; its folder has to exist. A file of the same name with `.new` appended is written on the way
+ * Keeps the last event ID in a file, on Node and on runtimes that have its modules. The file is replaced as a whole, and it is on
+ * disk when the promise of `set` is resolved. Only one process at a time may use it.
+ * @param path - the file, in a folder that exists. On the way a file with the same name and `.new` appended is written
  */
 export function fileStore(path: string): PositionStore {
   return {
@@ -22,7 +22,7 @@ export function fileStore(path: string): PositionStore {
         if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
         throw error;
       }
-      throw new RangeError(`${path} holds more than ${MAX_FILE_BYTES} bytes, so it is no store of a position`);
+      throw new RangeError(`could not read a position from ${path}: found more than ${MAX_FILE_BYTES} bytes`);
     },
     async set(id) {
       const written = `${path}.new`;

@@ -1,17 +1,19 @@
-import { StoreError } from '../client-error.ts';
+import { messageOf, StoreError } from '../errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { MAX_TIMER_MS } from '../connection/connection-state.ts';
-import { describeException } from '../platform/exception-text.ts';
 import type { PositionStore } from './position-store.ts';
-import { encodeLastEventId } from '../connection/request-headers.ts';
+import { encodeLastEventId } from '../connection/request.ts';
 
-/** Writes a position to its store: the newest one, not too often, and one write at a time. */
+/** Writes a position to its store: only the newest one, not too often, and one write at a time. */
 export interface PositionKeeper {
-  /** What the store holds, `''` where that is nothing. @throws StoreError */
+  /**
+   * The position in the store, `''` where it has none.
+   * @throws StoreError
+   */
   read(): Promise<string>;
-  /** Has the position written soon: together with what else comes in this tick, and not before the interval is over. */
+  /** Has the position written soon: after this tick, and not before the interval is over. */
   keep(id: string): void;
-  /** Writes at once what is not written yet. Settles when it is, and never rejects. */
+  /** Writes at once what is not written yet. The promise is settled when it is written, and never rejects. */
   flush(): Promise<void>;
 }
 
@@ -21,30 +23,30 @@ export function keepPosition(
   intervalMs: number,
   onError: (error: StoreError) => void,
 ): PositionKeeper {
-  let known = '';
-  /** What is to be written; `''` where the store has the newest one. */
-  let next = '';
+  let newest = '';
+  /** The position that is to be written; `''` where the store has the newest one. */
+  let unwritten = '';
   let timer: unknown;
   let writing: Promise<void> | undefined;
   let writtenAt = -Infinity;
 
-  const failure = (what: string, cause: unknown): StoreError =>
+  const failure = (action: 'read' | 'write', cause: unknown): StoreError =>
     new StoreError({
       code: 'ERR_STORE',
-      message: `could not ${what} the position: ${describeException(cause)}`,
+      message: `could not ${action} the position: ${messageOf(cause)}`,
       cause,
     });
 
   async function write(): Promise<void> {
     try {
-      while (next) {
-        const id = next;
-        next = '';
-        // With one that no header can carry there would be no going on.
-        if (encodeLastEventId(id) !== undefined) await store.set(id);
+      while (unwritten) {
+        const id = unwritten;
+        unwritten = '';
+        // An ID that no header can carry is left out, because no subscription could go on after it.
+        await (encodeLastEventId(id) !== undefined && store.set(id));
       }
     } catch (cause) {
-      next = '';
+      unwritten = '';
       onError(failure('write', cause));
     }
     writtenAt = clock.now();
@@ -54,22 +56,22 @@ export function keepPosition(
   async function flush(): Promise<void> {
     clock.clearTimeout(timer);
     timer = undefined;
-    writing ??= write();
+    if (unwritten) writing ??= write();
     await writing;
   }
 
   return {
     async read() {
       try {
-        known = (await store.get()) ?? '';
+        newest = (await store.get()) ?? '';
       } catch (cause) {
         throw failure('read', cause);
       }
-      return known;
+      return newest;
     },
     keep(id) {
-      if (id === known || !id) return;
-      known = next = id;
+      if (id === newest || !id) return;
+      newest = unwritten = id;
       if (timer || writing) return;
       timer = clock.setTimeout(
         () => void flush(),

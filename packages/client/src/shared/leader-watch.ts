@@ -1,37 +1,37 @@
 import type { Clock } from '../platform/clock.ts';
 
-/** How long the leader may be silent, in milliseconds, before it is asked, and then how long its answer may take. */
+/** How long the leader may be silent before it gets a ping, and then how long its answer may take, in milliseconds. */
 const SILENT_MS = 10_000;
 
-/** Notices a leader that hangs: one that has its lock and says nothing more, asked or not. */
+/** Notices a leader that hangs: one that holds the lock and sends nothing, not even an answer to a ping. */
 export interface LeaderWatch {
-  /** The leader has said something. */
-  heard(): void;
+  /** The leader has sent something. */
+  received(): void;
   stop(): void;
 }
 
-/** Some chance is added to each wait, so that tabs do not ask, or find out, all at once. */
-export function watchLeader(clock: Clock, ask: () => void, onHung: () => void): LeaderWatch {
+export function watchLeader(clock: Clock, ping: () => void, onHung: () => void): LeaderWatch {
   let isSilent = false;
-  let isAsked = false;
+  let isPinged = false;
   let timer: unknown;
 
+  /** Each wait has a random part, so that the tabs do not all send a ping, or find the leader hung, at once. */
   function wait(): void {
-    timer = clock.setTimeout(look, SILENT_MS * (1 + clock.random() / 2));
+    timer = clock.setTimeout(check, SILENT_MS * (1 + clock.random() / 2));
   }
 
-  function look(): void {
-    const isHung = isSilent && isAsked;
-    isAsked = isSilent && !isAsked;
+  function check(): void {
+    const isHung = isSilent && isPinged;
+    isPinged = isSilent && !isPinged;
     isSilent = true;
     wait();
     if (isHung) onHung();
-    else if (isAsked) ask();
+    else if (isPinged) ping();
   }
 
   wait();
   return {
-    heard() {
+    received() {
       isSilent = false;
     },
     stop: () => clock.clearTimeout(timer),

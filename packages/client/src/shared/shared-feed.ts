@@ -1,118 +1,96 @@
 import type { EventMessage } from '@tidings/wire';
-import type { ConnectionError } from '../client-error.ts';
-import type { openDirectFeed } from '../subscription/direct-feed.ts';
-import type { Feed, FeedHandlers } from '../subscription/feed.ts';
+import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
+import type { ConnectionError } from '../errors.ts';
+import type { Clock } from '../platform/clock.ts';
+import { type Follower, type FollowerInput, type FollowerStep, startFollower, stepFollower } from './follower.ts';
+import { answerJoin, type Leader, shareEvent, startLeader } from './leader.ts';
 import { type LeaderWatch, watchLeader } from './leader-watch.ts';
-import {
-  lead,
-  type Leader,
-  listen,
-  type Listener,
-  type ListenerInput,
-  type ListenerStep,
-  type Notice,
-  startLeader,
-  startListener,
-  welcome,
-} from './shared-state.ts';
-import type { SubscriptionState } from '../subscription/options.ts';
-import type { SubscriptionSettings } from '../subscription/settings.ts';
+import { pack, PROTOCOL_VERSION, type TabMessage, unpack } from './protocol.ts';
 
-/** Part of every name, so that tabs with another version of what is said never hear it. */
-const VERSION = 1;
-
-/** What it uses of the code that is there already. It imports none of it, so that it can be loaded alone. */
-export interface SharedFeedTools {
-  readonly openDirectFeed: typeof openDirectFeed;
+/** What a shared feed is made with. Code that the subscription has already is passed in, so that this module loads alone. */
+export interface SharedFeedParts {
+  /** Tabs of the same origin with the same key share a connection. */
+  readonly key: string;
+  readonly clock: Clock;
+  /** Opens a connection of this tab. */
+  openDirect(lastEventId: string, handlers: FeedHandlers): Feed;
   readonly ConnectionError: typeof ConnectionError;
 }
 
 /**
- * A connection that all tabs of the origin share which listen by the same key: the shell around `shared-state.ts`. Its own where
- * there are no tabs, or not what it takes to share with them.
+ * Opens a feed over one connection that all tabs of the origin with the same key share. Outside of browsers, and in browsers that
+ * lack what sharing needs, it opens a connection of its own.
  */
-export function openSharedFeed(
-  settings: SubscriptionSettings & { readonly sharedKey: string },
-  lastEventId: string,
-  handlers: FeedHandlers,
-  tools: SharedFeedTools,
-): Feed {
+export function openSharedFeed(parts: SharedFeedParts, lastEventId: string, handlers: FeedHandlers): Feed {
   const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
   const canShare = isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
-  return canShare
-    ? new SharedFeed(settings, lastEventId, handlers, tools)
-    : tools.openDirectFeed(settings, lastEventId, handlers);
+  return canShare ? new SharedFeed(parts, lastEventId, handlers) : parts.openDirect(lastEventId, handlers);
 }
 
+/** The shell around a follower and, in the tab that was elected, the leader: the channel, the lock and the connections. */
 class SharedFeed implements Feed {
-  readonly #settings: SubscriptionSettings;
+  readonly #parts: SharedFeedParts;
   readonly #handlers: FeedHandlers;
-  readonly #tools: SharedFeedTools;
   readonly #name: string;
   readonly #channel: BroadcastChannel;
-  #listener: Listener;
-  /** Present where this tab is the leader, with the connection that is shared. */
+  #follower: Follower;
+  /** These two are there where this tab is the leader. */
   #leader: Leader | undefined;
-  #shared: Feed | undefined;
+  #sharedConnection: Feed | undefined;
   /** The connection of a tab that catches up, or that cannot share. */
-  #own: Feed | undefined;
+  #ownConnection: Feed | undefined;
   #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
-  /** Settles when there is room for the event that was dropped. */
+  /** Settled when the consumer has room again; there after an event was dropped. */
   #room: Promise<void> | undefined;
-  /** What this tab said and has not heard itself. */
-  readonly #unheard: Notice[] = [];
-  #isHearing = false;
+  /** Messages that this tab has sent and has not received itself. */
+  readonly #unreceived: TabMessage[] = [];
+  #isReceiving = false;
   readonly #closing = new AbortController();
   readonly #watch: LeaderWatch;
-  /** Withdraws from waiting to be the leader. */
-  #candidacy = new AbortController();
-  /** Gives the lock back. */
-  #release: (() => void) | undefined;
-  /** Whether the page is put aside, to be shown again when somebody goes back to it. It is frozen then, and may not lead. */
-  #isAside = false;
+  /** Withdraws the request for the lock. */
+  #lockRequest = new AbortController();
+  #releaseLock: (() => void) | undefined;
+  /** Whether the page is in the back/forward cache. It is frozen there, and must not lead. */
+  #isCached = false;
 
-  constructor(
-    settings: SubscriptionSettings & { sharedKey: string },
-    lastEventId: string,
-    handlers: FeedHandlers,
-    tools: SharedFeedTools,
-  ) {
-    this.#tools = tools;
-    this.#settings = settings;
+  constructor(parts: SharedFeedParts, lastEventId: string, handlers: FeedHandlers) {
+    this.#parts = parts;
     this.#handlers = handlers;
-    this.#name = `tidings/${VERSION}/${settings.sharedKey}`;
+    this.#name = `tidings/${PROTOCOL_VERSION}/${parts.key}`;
     this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.addEventListener('message', ({ data }: MessageEvent<Notice>) => this.#hear(unpack(data, tools)));
-    const first = startListener(crypto.randomUUID(), lastEventId);
-    this.#listener = first.listener;
-    // Whoever made this is not told anything before it has it.
+    this.#channel.addEventListener('message', ({ data }: MessageEvent<TabMessage>) => {
+      this.#receive(unpack(data, parts.ConnectionError));
+    });
+    const first = startFollower(crypto.randomUUID(), lastEventId);
+    this.#follower = first.follower;
+    // No handler is called before the caller has the feed.
     queueMicrotask(() => {
-      if (!this.#isClosed) this.#do(first);
+      if (!this.#isClosed) this.#perform(first);
     });
     this.#watch = watchLeader(
-      settings.clock,
-      () => this.#say({ type: 'ask' }),
+      parts.clock,
+      () => this.#send({ type: 'ping' }),
       () => {
-        if (!this.#isAside) this.#candidate(true);
+        if (!this.#isCached) this.#requestLock(true);
       },
     );
-    this.#candidate();
+    this.#requestLock();
     const { signal } = this.#closing;
-    globalThis.addEventListener('pagehide', () => this.#putAside(), { signal });
-    globalThis.addEventListener('pageshow', () => this.#comeBack(), { signal });
+    globalThis.addEventListener('pagehide', () => this.#enterCache(), { signal });
+    globalThis.addEventListener('pageshow', () => this.#leaveCache(), { signal });
   }
 
   get lastEventId(): string {
-    return (this.#own ?? this.#listener).lastEventId;
+    return (this.#ownConnection ?? this.#follower).lastEventId;
   }
 
   reconnect(): void {
-    this.#own?.reconnect();
-    if (!this.#isClosed) this.#say({ type: 'reconnect' });
+    this.#ownConnection?.reconnect();
+    this.#send({ type: 'reconnect' });
   }
 
   close(): void {
-    this.#tell({ phase: 'closed', attempt: this.#state.attempt });
+    this.#report({ phase: 'closed', attempt: this.#state.attempt });
   }
 
   get #isClosed(): boolean {
@@ -120,43 +98,44 @@ class SharedFeed implements Feed {
   }
 
   /**
-   * Waits to be the leader, and is it until the connection has come to its end, the tab goes, or the lock is taken away.
-   * @param steal - takes the lock away, from a leader that hangs
+   * Requests the lock, whose holder is the leader until its connection has ended, its tab is gone, or the lock is taken away.
+   * @param steal - takes the lock away from a leader that hangs
    */
-  #candidate(steal = false): void {
-    this.#candidacy.abort();
-    const { signal } = (this.#candidacy = new AbortController());
+  #requestLock(steal = false): void {
+    this.#lockRequest.abort();
+    const { signal } = (this.#lockRequest = new AbortController());
     navigator.locks
-      .request(this.#name, steal ? { steal } : { signal }, () => (this.#isClosed ? undefined : this.#rule()))
+      .request(this.#name, steal ? { steal } : { signal }, () => (this.#isClosed ? undefined : this.#lead()))
       .then(
         async () => {
-          // Its end was not for a tab whose consumer is not there yet. That one asks again, once there is room for an answer.
+          // The shared connection has ended while this tab had no room. It asks again, once there is room for an answer.
           await this.#room;
-          if (!this.#isClosed && !this.#isAside) this.#candidate();
+          if (!this.#isClosed && !this.#isCached) this.#requestLock();
         },
         () => {
           if (this.#isClosed) return;
-          // This tab hung, and another has taken the lock away.
-          if (this.#leader !== undefined) this.#follow();
-          // Where the browser refuses locks, as it does to documents without an origin, nothing can be shared.
-          else if (!signal.aborted) this.#openOwn(this.#listener.lastEventId);
+          // This tab hung, and another one has taken the lock away.
+          if (this.#leader !== undefined) this.#rejoin();
+          // Some documents, such as those without an origin, are refused locks. They cannot share.
+          else if (!signal.aborted) this.#openOwn(this.#follower.lastEventId);
         },
       );
   }
 
-  #rule(): Promise<void> {
+  /** This tab was elected. It holds the lock until the promise is settled. */
+  #lead(): Promise<void> {
     return new Promise((resolve) => {
-      this.#release = resolve;
+      this.#releaseLock = resolve;
+      this.#step({ type: 'elected' });
+      this.#leader = startLeader(this.#follower, crypto.randomUUID());
       this.#send({ type: 'elected' });
-      this.#leader = startLeader(this.#listener, crypto.randomUUID());
-      this.#say({ type: 'leader' });
-      this.#shared = this.#tools.openDirectFeed(this.#settings, this.#leader.lastEventId, {
-        onEvent: (message, hasOwnId) => this.#lead(message, hasOwnId),
+      this.#sharedConnection = this.#parts.openDirect(this.#leader.lastEventId, {
+        onEvent: (event, hasOwnId) => this.#share(event, hasOwnId),
         onState: (state) => {
           if (this.#leader === undefined) return;
           this.#leader = { ...this.#leader, state };
           if (state.phase === 'closed') this.#stepDown();
-          this.#say({ type: 'state', state });
+          this.#send({ type: 'state', state });
         },
         // A slow tab leaves the shared stream; it never holds up the others.
         room: () => undefined,
@@ -164,85 +143,88 @@ class SharedFeed implements Feed {
     });
   }
 
-  /** Leads no more, where it did. */
-  #stepDown(): void {
-    const shared = this.#shared;
-    this.#leader = undefined;
-    this.#shared = undefined;
-    shared?.close();
-    this.#release?.();
-  }
-
-  /** Joins whoever leads now. */
-  #follow(): void {
-    this.#stepDown();
-    this.#candidate();
-    this.#send({ type: 'notice', notice: { type: 'leader' }, hasRoom: true });
-  }
-
-  #putAside(): void {
-    this.#isAside = true;
-    this.#candidacy.abort();
-    this.#stepDown();
-  }
-
-  #comeBack(): void {
-    if (!this.#isAside) return;
-    this.#isAside = false;
-    this.#follow();
-  }
-
-  #lead(message: EventMessage, hasOwnId: boolean): void {
+  #share(event: EventMessage, hasOwnId: boolean): void {
     if (this.#leader === undefined) return;
-    const { leader, notice } = lead(this.#leader, message, hasOwnId);
+    const { leader, shared } = shareEvent(this.#leader, event, hasOwnId);
     this.#leader = leader;
-    this.#say(notice);
+    this.#send({ type: 'event', shared });
   }
 
-  /** Says something to all tabs, this one included. */
-  #say(notice: Notice): void {
+  /** Stops to lead, where this tab was the leader. */
+  #stepDown(): void {
+    const connection = this.#sharedConnection;
+    this.#leader = undefined;
+    this.#sharedConnection = undefined;
+    connection?.close();
+    this.#releaseLock?.();
+  }
+
+  /** Joins the leader of now. */
+  #rejoin(): void {
+    this.#stepDown();
+    this.#requestLock();
+    this.#step({ type: 'message', message: { type: 'elected' }, hasRoom: true });
+  }
+
+  #enterCache(): void {
+    this.#isCached = true;
+    this.#lockRequest.abort();
+    this.#stepDown();
+  }
+
+  #leaveCache(): void {
+    if (!this.#isCached) return;
+    this.#isCached = false;
+    this.#rejoin();
+  }
+
+  /** Sends a message to all tabs, this one included. */
+  #send(message: TabMessage): void {
     if (this.#isClosed) return;
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
-    this.#channel.postMessage(pack(notice));
-    this.#unheard.push(notice);
-    if (this.#isHearing) return;
-    this.#isHearing = true;
-    for (let next = this.#unheard.shift(); next !== undefined; next = this.#unheard.shift()) this.#hear(next);
-    this.#isHearing = false;
+    this.#channel.postMessage(pack(message));
+    this.#unreceived.push(message);
+    if (this.#isReceiving) return;
+    this.#isReceiving = true;
+    for (let next = this.#unreceived.shift(); next !== undefined; next = this.#unreceived.shift()) this.#receive(next);
+    this.#isReceiving = false;
   }
 
-  #hear(notice: Notice): void {
+  #receive(message: TabMessage): void {
     if (this.#isClosed) return;
-    if (this.#leader !== undefined && notice.type === 'hello') this.#say(welcome(this.#leader, notice));
-    if (this.#leader !== undefined && notice.type === 'reconnect') this.#shared?.reconnect();
-    if (this.#leader !== undefined && notice.type === 'ask') this.#say({ type: 'state', state: this.#leader.state });
-    if (!['hello', 'reconnect', 'ask'].includes(notice.type)) this.#watch.heard();
-    if (notice.type === 'event' && this.#listener.phase === 'live') this.#room = this.#handlers.room();
-    this.#send({ type: 'notice', notice, hasRoom: this.#room === undefined });
+    const { type } = message;
+    if (this.#leader !== undefined) {
+      if (type === 'join') this.#send(answerJoin(this.#leader, message));
+      if (type === 'reconnect') this.#sharedConnection?.reconnect();
+      if (type === 'ping') this.#send({ type: 'state', state: this.#leader.state });
+    }
+    if (!['join', 'reconnect', 'ping'].includes(type)) this.#watch.received();
+    if (type === 'event' && this.#follower.phase === 'live') this.#room = this.#handlers.room();
+    this.#step({ type: 'message', message, hasRoom: this.#room === undefined });
   }
 
-  #send(input: ListenerInput): void {
-    this.#do(listen(this.#listener, input));
+  #step(input: FollowerInput): void {
+    this.#perform(stepFollower(this.#follower, input));
   }
 
-  #do({ listener, actions }: ListenerStep): void {
-    this.#listener = listener;
+  #perform({ follower, actions }: FollowerStep): void {
+    this.#follower = follower;
     for (const action of actions) {
       if (this.#isClosed) return;
       switch (action.type) {
-        case 'say':
-          this.#say(action.notice);
+        case 'send':
+          this.#send(action.message);
           break;
-        case 'give':
-          this.#handlers.onEvent(action.message, action.hasOwnId);
+        case 'give-out':
+          this.#handlers.onEvent(action.event, action.hasOwnId);
           break;
-        case 'tell':
-          this.#tell(action.state);
+        case 'report':
+          this.#report(action.state);
           break;
         case 'wait-for-room':
           void this.#room?.then(() => {
             this.#room = undefined;
-            if (!this.#isClosed) this.#send({ type: 'room' });
+            if (!this.#isClosed) this.#step({ type: 'room' });
           });
           break;
         case 'open-own':
@@ -256,28 +238,28 @@ class SharedFeed implements Feed {
   }
 
   #openOwn(lastEventId: string): void {
-    const isAlone = this.#listener.phase !== 'catching-up';
-    const own = this.#tools.openDirectFeed(this.#settings, lastEventId, {
-      onEvent: (message, hasOwnId) => {
-        if (this.#own !== own) return;
-        if (isAlone) this.#handlers.onEvent(message, hasOwnId);
-        else this.#send({ type: 'own-event', message, hasOwnId });
+    const cannotShare = this.#follower.phase !== 'catching-up';
+    const own = this.#parts.openDirect(lastEventId, {
+      onEvent: (event, hasOwnId) => {
+        if (this.#ownConnection !== own) return;
+        if (cannotShare) this.#handlers.onEvent(event, hasOwnId);
+        else this.#step({ type: 'own-event', event, hasOwnId });
       },
       onState: (state) => {
-        if (this.#own === own) this.#tell(state);
+        if (this.#ownConnection === own) this.#report(state);
       },
       room: () => this.#handlers.room(),
     });
-    this.#own = own;
+    this.#ownConnection = own;
   }
 
   #closeOwn(): void {
-    const own = this.#own;
-    this.#own = undefined;
+    const own = this.#ownConnection;
+    this.#ownConnection = undefined;
     own?.close();
   }
 
-  #tell(state: SubscriptionState): void {
+  #report(state: SubscriptionState): void {
     if (this.#isClosed) return;
     const { phase, attempt, retryAt } = this.#state;
     if (state.phase === phase && state.attempt === attempt && state.retryAt === retryAt) return;
@@ -288,43 +270,10 @@ class SharedFeed implements Feed {
 
   #leave(): void {
     this.#closing.abort();
-    this.#candidacy.abort();
+    this.#lockRequest.abort();
     this.#watch.stop();
     this.#stepDown();
     this.#closeOwn();
     this.#channel.close();
   }
-}
-
-interface ToldError {
-  readonly code: ConnectionError['code'];
-  readonly message: string;
-  readonly url: string;
-  readonly attempt: number;
-  readonly willRetry: boolean;
-  readonly status: number | undefined;
-  readonly cause: string;
-}
-
-/** An error does not survive the way to another tab, so it goes as what it says. */
-function pack(notice: Notice): unknown {
-  if (notice.type !== 'state' && notice.type !== 'welcome') return notice;
-  const { error, ...state } = notice.state;
-  if (error === undefined) return notice;
-  const { code, message, url, attempt, willRetry, status, cause } = error;
-  const told: ToldError = { code, message, url, attempt, willRetry, status, cause: textOf(cause) };
-  return { ...notice, state: { ...state, error: told } };
-}
-
-function textOf(exception: unknown): string {
-  return exception instanceof Error ? exception.message : String(exception);
-}
-
-function unpack(notice: Notice, { ConnectionError: Told }: SharedFeedTools): Notice {
-  if (notice.type !== 'state' && notice.type !== 'welcome') return notice;
-  const { error, ...state } = notice.state;
-  if (error === undefined) return notice;
-  const { code, message, status, cause, url, attempt, willRetry } = error as unknown as ToldError;
-  const told = new Told({ code, message, cause, url, attempt, willRetry, status });
-  return { ...notice, state: { ...state, error: told } };
 }

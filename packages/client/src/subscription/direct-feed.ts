@@ -1,74 +1,108 @@
-import { createAlarm } from '../platform/alarm.ts';
-import { fullJitter } from '../connection/backoff.ts';
-import { type ConnectionError, InvalidOptionError } from '../client-error.ts';
-import { CLOSED, CONNECTING, type ConnectionState, OPEN, WAITING } from '../connection/connection-state.ts';
-import { connect, type Prepared } from '../connection/connection.ts';
-import { describeException } from '../platform/exception-text.ts';
-import type { FailureCode } from '../error-codes.ts';
-import type { Feed, FeedHandlers } from './feed.ts';
-import { isIdempotent } from '../platform/method.ts';
-import { isFunction } from '../platform/option-check.ts';
-import { checkBody } from '../connection/request-body.ts';
-import { basicAuthorization } from '../connection/request-headers.ts';
-import { readRetryAfter } from '../connection/retry-after.ts';
-import type { Attempt, PerTry } from './options.ts';
-import { readHeaders, readMethod, readUrl, type SubscriptionSettings } from './settings.ts';
-import { bareUrl, isLoopback } from '../connection/target-url.ts';
+import type { EventMessage } from '@tidings/wire';
+import * as State from '../connection/connection-state.ts';
+import { Connection, type ConnectionHandlers, type Prepared } from '../connection/connection.ts';
+import type { Feed, FeedHandlers } from '../connection/feed.ts';
+import { bareUrl, basicAuthorization, isLoopback } from '../connection/request.ts';
+import { readRetryAfter } from '../connection/response.ts';
+import { type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
+import { type Alarm, createAlarm } from '../platform/alarm.ts';
+import type { FetchResponse } from '../transport/fetch.ts';
+import { checkBody, isFunction, isIdempotent, readHeaders, readMethod, readUrl } from './option-checks.ts';
+import type { Attempt, PerAttempt } from './options.ts';
+import type { SubscriptionSettings } from './settings.ts';
 
-/** A browser can be wrong about being offline, so a try is made this long after it was due, in milliseconds. */
+/** A browser can be wrong about being offline, so an attempt is made this long after it was due, in milliseconds. */
 const OFFLINE_WAIT_MS = 60_000;
 
+/** The names of the phases, by their numbers. */
 const PHASES = ['connecting', 'open', 'closed', 'waiting'] as const;
 
-/** A connection for one subscription: what `connect()` leaves to its caller, as the settings say. */
-export function openDirectFeed(settings: SubscriptionSettings, lastEventId: string, handlers: FeedHandlers): Feed {
-  const { clock, network, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = settings;
-  let phase: ConnectionState['phase'] = CONNECTING;
-  let attempt = 1;
-  /** Why the last try failed, until one succeeds. */
-  let error: ConnectionError | undefined;
-  /** The URL that was asked for last. */
-  let target: URL | undefined;
-  let id = lastEventId;
+/** A connection for one subscription. It retries, times out and makes its requests as the settings say. */
+export class DirectFeed implements Feed, ConnectionHandlers {
+  readonly #settings: SubscriptionSettings;
+  readonly #handlers: FeedHandlers;
+  /** The one timer. It ends the wait for the next attempt, or else an attempt whose server is silent for too long. */
+  readonly #alarm: Alarm;
+  readonly #connection: Connection;
+  readonly #leaveNetwork: () => void;
+  #phase: State.Phase = State.CONNECTING;
+  #attempt = 1;
+  /** Why the last attempt failed, until one succeeds. */
+  #lastError: ConnectionError | undefined;
+  /** The URL of the last request. */
+  #target: URL | undefined;
+  #lastEventId: string;
   /** Whether a block has set the last event ID since the last event. */
-  let hasOwnId = false;
-  /** Whether a request went out that is not sent again unasked. */
-  let isSpent = false;
-  /** Whether the next try was due and has been put off because there is no network. */
-  let isPutOff = false;
-  /** Whether the body is being read, so that the next time around something has arrived. */
-  let hasBegun = false;
-  /** How long the server may be silent, and what it is when it was. */
-  let silence: readonly [code: FailureCode, ms: number];
+  #hasOwnId = false;
+  /** Whether a request was sent that must not be repeated. */
+  #isSpent = false;
+  /** Whether the next attempt was due and has been put off, because there is no network. */
+  #isPutOff = false;
+  /** Whether the body was read before, so that something has arrived when it is read again. */
+  #isReading = false;
+  /** How long the server may be silent, in milliseconds, and the code of the failure where it is silent for longer. */
+  #silenceMs = 0;
+  #silenceCode: FailureCode = 'ERR_CONNECT_TIMEOUT';
 
-  const alarm = createAlarm(clock, () => {
-    // The other end may be long gone, and nothing would ever tell.
-    if (phase !== WAITING) connection.fail({ code: 'ERR_SUSPENDED', message: 'the machine slept' });
-    connection.retry();
-  });
-
-  function limit(...now: typeof silence): void {
-    silence = now;
-    alarm.set(now[1], () => {
-      const [code, ms] = silence;
-      connection.fail({ code, message: `nothing arrived for ${ms} ms` });
+  constructor(settings: SubscriptionSettings, lastEventId: string, handlers: FeedHandlers) {
+    const { clock, network } = settings;
+    this.#settings = settings;
+    this.#handlers = handlers;
+    this.#lastEventId = lastEventId;
+    this.#alarm = createAlarm(clock, () => {
+      // The other end may be gone for long, and nothing would ever say so.
+      if (this.#phase !== State.WAITING) {
+        this.#connection.fail({ code: 'ERR_SUSPENDED', message: 'the machine slept' });
+      }
+      this.#connection.reconnect();
+    });
+    const options = {
+      ...settings,
+      lastEventId,
+      timer: {
+        setTimeout: (reconnect: () => void, ms: number) => this.#alarm.set(ms, () => this.#endWait(reconnect)),
+        clearTimeout: this.#alarm.clear,
+      },
+      backoff: State.fullJitter(settings.initialMs, settings.maxMs, settings.maxAttempts),
+      reconnectionMs: 0,
+    };
+    this.#connection = new Connection(options, this);
+    this.#limitSilence('ERR_CONNECT_TIMEOUT', settings.connectTimeoutMs);
+    this.#leaveNetwork = network.onOnline(() => {
+      // Where a server has answered, the network is not what is waited for.
+      const isAwaited = this.#isPutOff || this.#lastError?.status === undefined;
+      if (isAwaited && this.#phase === State.WAITING) this.#connection.reconnect();
     });
   }
 
-  function tell(wait = 0, failure?: ConnectionError): void {
-    handlers.onState({
-      phase: PHASES[phase],
-      attempt,
-      ...(phase === WAITING && { retryAt: Math.round(clock.time() + wait) }),
-      ...(failure && { error: failure }),
+  get lastEventId(): string {
+    return this.#lastEventId;
+  }
+
+  reconnect(): void {
+    // Not in the middle of a chunk: the rest of it has to be given out before the next request names its last ID.
+    queueMicrotask(() => {
+      this.#isSpent = false;
+      this.#connection.reconnect();
     });
   }
 
-  async function prepare(signal: AbortSignal): Promise<Prepared> {
-    const details: Attempt = { attempt, unauthorized: error?.status === 401, lastEventId: id };
-    const valueOf = <T>(value: PerTry<T>) => (isFunction(value) ? value(details) : value);
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Makes the request of an attempt from the options, some of which may be functions. */
+  async prepare(signal: AbortSignal): Promise<Prepared> {
+    const settings = this.#settings;
+    const error = this.#lastError;
+    const attempt: Attempt = {
+      attempt: this.#attempt,
+      unauthorized: error?.status === 401,
+      lastEventId: this.#lastEventId,
+    };
+    const valueOf = <T>(value: PerAttempt<T>) => (isFunction(value) ? value(attempt) : value);
     try {
-      // Nothing is asked for before the caller has the subscription.
+      // Nothing is requested before the caller has the subscription.
       await Promise.resolve();
       signal.throwIfAborted();
       const url = readUrl(await valueOf(settings.url));
@@ -77,119 +111,107 @@ export function openDirectFeed(settings: SubscriptionSettings, lastEventId: stri
       const given = readHeaders(await valueOf(settings.headers));
       given.delete('last-event-id');
       checkBody(body, method);
-      // What a try does that is over would otherwise be held against the next one.
+      // Otherwise an attempt that is over would mark the request as spent for the next one.
       signal.throwIfAborted();
-      target = url;
+      this.#target = url;
       if (!settings.repeats && !isIdempotent(method)) {
-        if (isSpent && error) {
+        if (this.#isSpent && error) {
           const { code, status } = error;
-          return {
-            code,
-            message: `${method} is not sent again`,
-            cause: error,
-            away: Infinity,
-            ...(status && { status }),
-          };
+          return { code, message: `${method} is not sent again`, status, cause: error, retry: 'never' };
         }
-        isSpent = true;
+        this.#isSpent = true;
       }
       const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
       return [bareUrl(url), { method, headers, ...(body !== undefined && { body }) }];
     } catch (cause) {
-      // What an option may not be, it may not be the next time either.
-      const away = cause instanceof InvalidOptionError ? Infinity : 0;
-      return { code: 'ERR_REQUEST', message: describeException(cause), cause, away };
+      // A value that is not allowed now is not allowed the next time either.
+      const retry = cause instanceof InvalidOptionError ? 'never' : undefined;
+      return { code: 'ERR_REQUEST', message: messageOf(cause), cause, retry };
     }
   }
 
-  const connection = connect({
-    fetch: settings.fetch,
-    clock: {
-      now: () => clock.now(),
-      random: () => clock.random(),
-      // The wait for the next try.
-      setTimeout: (retry, ms) =>
-        alarm.set(ms, () => {
-          if (isPutOff || network.isOnline || (target && isLoopback(target))) return retry();
-          isPutOff = true;
-          alarm.set(OFFLINE_WAIT_MS, retry);
-          tell(OFFLINE_WAIT_MS, error);
-        }),
-      clearTimeout: alarm.clear,
-    },
-    withCredentials: settings.withCredentials ?? false,
-    lastEventId,
-    maxEventBytes: Math.floor(Math.min(settings.maxEventBytes, Number.MAX_SAFE_INTEGER)),
-    backoff: fullJitter(settings.initialMs, settings.maxMs, settings.maxAttempts),
-    reconnectionMs: 0,
-    prepare,
-    onResponse({ status, headers }) {
-      if (status === 401) {
-        // A request that was refused for its credentials has done nothing.
-        isSpent = false;
-        if (settings.refreshes && error?.status !== 401) return -1;
-      }
-      if (status === 200 || status === 204 || !settings.retryStatus(status)) return Infinity;
-      return Math.min(
-        readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()),
-        settings.maxRetryAfterMs,
-      );
-    },
-    ready() {
-      if (hasBegun) {
-        silence = ['ERR_IDLE_TIMEOUT', idleTimeoutMs];
-        alarm.putOff(idleTimeoutMs);
-      }
-      hasBegun = true;
-      const room = handlers.room();
-      // A stream that we do not read is not silent.
-      if (room) alarm.putOff(Infinity);
-      return room?.then(() => {
-        if (phase === OPEN) alarm.putOff(silence[1]);
-      });
-    },
-    onId(next) {
-      id = next;
-      hasOwnId = true;
-    },
-    onEvent(message) {
-      const brought = hasOwnId;
-      hasOwnId = false;
-      handlers.onEvent(message, brought);
-    },
-    onState(state, failure) {
-      ({ phase } = state);
-      isPutOff = hasBegun = false;
-      if (phase !== CLOSED) ({ attempt } = state);
-      if (phase === CONNECTING) limit('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
-      if (phase === OPEN) {
-        error = undefined;
-        if (firstByteTimeoutMs > idleTimeoutMs) limit('ERR_IDLE_TIMEOUT', idleTimeoutMs);
-        else limit('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
-      }
-      if (failure) error = failure;
-      if (phase === CLOSED) leaveNetwork();
-      // What the server ended is over, not broken.
-      const isEnd = phase === CLOSED && (failure?.status === 204 || failure?.code === 'ERR_STREAM_ENDED');
-      tell(state.wait, isEnd ? undefined : failure);
-    },
-  });
-  limit('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
-  const leaveNetwork = network.onOnline(() => {
-    // A server that answered was not waited for because of the network.
-    if (phase === WAITING && (isPutOff || error?.status === undefined)) connection.retry();
-  });
+  /** The wait for the next attempt is over. Without a network it goes on. */
+  #endWait(reconnect: () => void): void {
+    const target = this.#target;
+    if (this.#isPutOff || this.#settings.network.isOnline || (target && isLoopback(target))) return reconnect();
+    this.#isPutOff = true;
+    this.#alarm.set(OFFLINE_WAIT_MS, reconnect);
+    this.#report(OFFLINE_WAIT_MS, this.#lastError);
+  }
 
-  return {
-    get lastEventId() {
-      return id;
-    },
-    // Not in the middle of a chunk: what is left of it has to be given out before the next request names its last id.
-    reconnect: () =>
-      queueMicrotask(() => {
-        isSpent = false;
-        connection.retry();
-      }),
-    close: connection.close,
-  };
+  /** When the next attempt follows a response that is not an event stream. */
+  onResponse({ status, headers }: FetchResponse): State.Retry {
+    const { refreshes, retryStatus, clock, maxRetryAfterMs } = this.#settings;
+    if (status === 401) {
+      // A request that was refused for its credentials has done nothing.
+      this.#isSpent = false;
+      if (refreshes && this.#lastError?.status !== 401) return 'at-once';
+    }
+    if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
+    const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
+    return { afterMs: Math.min(afterMs, maxRetryAfterMs) };
+  }
+
+  beforeRead(): Promise<void> | undefined {
+    const { idleTimeoutMs } = this.#settings;
+    if (this.#isReading) {
+      this.#silenceCode = 'ERR_IDLE_TIMEOUT';
+      this.#silenceMs = idleTimeoutMs;
+      this.#alarm.putOff(idleTimeoutMs);
+    }
+    this.#isReading = true;
+    const room = this.#handlers.room();
+    // A stream that is not read is not silent.
+    if (room) this.#alarm.putOff(Infinity);
+    return room?.then(() => {
+      if (this.#phase === State.OPEN) this.#alarm.putOff(this.#silenceMs);
+    });
+  }
+
+  onId(id: string): void {
+    this.#lastEventId = id;
+    this.#hasOwnId = true;
+  }
+
+  onEvent(message: EventMessage): void {
+    const hasOwnId = this.#hasOwnId;
+    this.#hasOwnId = false;
+    this.#handlers.onEvent(message, hasOwnId);
+  }
+
+  #limitSilence(code: FailureCode, ms: number): void {
+    this.#silenceCode = code;
+    this.#silenceMs = ms;
+    this.#alarm.set(ms, () => {
+      this.#connection.fail({ code: this.#silenceCode, message: `nothing arrived for ${this.#silenceMs} ms` });
+    });
+  }
+
+  onState({ phase, attempt, waitMs }: State.ConnectionState, error?: ConnectionError): void {
+    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = this.#settings;
+    this.#phase = phase;
+    this.#isPutOff = this.#isReading = false;
+    if (phase !== State.CLOSED) this.#attempt = attempt;
+    if (phase === State.CONNECTING) this.#limitSilence('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
+    if (phase === State.OPEN) {
+      this.#lastError = undefined;
+      if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
+      else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
+    }
+    if (error) this.#lastError = error;
+    if (phase === State.CLOSED) this.#leaveNetwork();
+    // A stream that the server ended is over, and has not failed.
+    const hasEnded = phase === State.CLOSED && (error?.status === 204 || error?.code === 'ERR_STREAM_ENDED');
+    this.#report(waitMs, hasEnded ? undefined : error);
+  }
+
+  #report(waitMs: number, error?: ConnectionError): void {
+    const isWaiting = this.#phase === State.WAITING;
+    this.#handlers.onState({
+      phase: PHASES[this.#phase],
+      attempt: this.#attempt,
+      ...(isWaiting && { retryAt: Math.round(this.#settings.clock.time() + waitMs) }),
+      ...(error && { error }),
+    });
+  }
 }

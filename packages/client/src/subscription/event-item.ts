@@ -1,30 +1,30 @@
 import type { EventMessage } from '@tidings/wire';
-import type { InvalidEventError } from '../client-error.ts';
-import type { GapMessage } from './gap.ts';
-import type { SchemaOutput, StandardSchema } from './schema.ts';
+import { InvalidEventError, messageOf, type SchemaIssue } from '../errors.ts';
+import { type GapMessage, isGap } from './gap.ts';
+import type { SchemaOutput, SchemaResult, StandardSchema } from './schema.ts';
 
 /** A schema for each event type that is wanted. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
 
-/** An event whose data was read. */
+/** An event whose data was parsed and, where there is a schema for its type, accepted by it. */
 export interface TypedEvent<Type extends string, Data> {
   readonly type: Type;
   readonly data: Data;
   readonly lastEventId: string;
 }
 
-/** An event whose data was no JSON, or not what its schema allows. The stream goes on behind it. */
+/** An event whose data was not JSON, or was refused by its schema. The stream goes on after it. */
 export interface InvalidEvent<Type extends string = string> {
   readonly type: 'tidings-invalid';
   /** The type that the event had. */
   readonly eventType: Type | 'tidings-gap';
-  /** The data as it came. */
+  /** The data as it was received. */
   readonly data: string;
   readonly lastEventId: string;
   readonly error: InvalidEventError;
 }
 
-/** What a subscription gives, by its options `schemas` and `json`. */
+/** What the loop over a subscription gets. It depends on the options `schemas` and `json`. */
 export type EventItem<
   Schemas extends EventSchemas | undefined = undefined,
   Json extends boolean = false,
@@ -37,7 +37,47 @@ export type EventItem<
     ? TypedEvent<string, unknown> | InvalidEvent | GapMessage
     : EventMessage | GapMessage;
 
-/** Whether an event of a subscription is one that could not be read. */
+/** What the loop over a subscription gets, whatever the options are. */
+export type AnyItem = EventMessage | GapMessage | TypedEvent<string, unknown> | InvalidEvent;
+
+export interface ItemOptions {
+  readonly schemas?: EventSchemas | undefined;
+  readonly json: boolean;
+}
+
+/** Whether an event of a subscription has data that could not be read. */
 export function isInvalid(event: { readonly type: string }): event is InvalidEvent {
   return event.type === 'tidings-invalid' && 'error' in event;
+}
+
+/** Whether events of this type are wanted: all are where there are no schemas, and gaps always are. */
+export function isWanted(type: string, schemas: EventSchemas | undefined): boolean {
+  return !schemas || type === 'tidings-gap' || Object.hasOwn(schemas, type);
+}
+
+/** Reads the data of an event as the options say. Data that cannot be read becomes an `InvalidEvent`; this never throws. */
+export function readItem(event: EventMessage, { schemas, json }: ItemOptions): AnyItem | Promise<AnyItem> {
+  if ((!schemas && !json) || isGap(event)) return event;
+  const { type, data, lastEventId } = event;
+
+  const invalid = (reason: string, issues: readonly SchemaIssue[] = [], cause?: unknown): InvalidEvent => {
+    const message = `could not read event "${type}": ${reason}`;
+    const error = new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues, ...(cause ? { cause } : {}) });
+    return { type: 'tidings-invalid', eventType: type, data, lastEventId, error };
+  };
+  const failed = (cause: unknown): AnyItem => invalid(messageOf(cause), [], cause);
+  const validated = (result: SchemaResult<unknown>): AnyItem =>
+    result.issues
+      ? invalid(result.issues.map(({ message }) => message).join('; '), result.issues)
+      : { type, data: result.value, lastEventId };
+
+  // A gap whose data is not a gap: what was missed is unknown, which still has to be reported.
+  if (type === 'tidings-gap') return invalid('it is not a gap');
+  try {
+    const value: unknown = json ? JSON.parse(data) : data;
+    const result = schemas?.[type]?.['~standard'].validate(value) ?? { value };
+    return result instanceof Promise ? result.then(validated, failed) : validated(result);
+  } catch (cause) {
+    return failed(cause);
+  }
 }

@@ -1,30 +1,30 @@
 import type { EventMessage } from '@tidings/wire';
 
-/** The room of so many taken events is given back at once; until then the front is only moved on, which costs less. */
+/** The memory of so many taken events is given back at once. Until then only the front moves on, which costs less. */
 const MAX_TAKEN = 1_000;
 
 /**
- * Events received and not yet taken. It takes every event offered; whoever fills it asks for `room` before it reads on,
- * so it holds at most its limits and one chunk more.
+ * The events that were received and not yet taken. The queue accepts every event. Whoever fills it waits for `room` before the next
+ * read, so it holds no more than its limits and one chunk.
  */
 export interface EventQueue {
   readonly size: number;
-  /** Whether somebody waits for the next event, so that none is queued. */
+  /** Whether a consumer waits for the next event, so that none is queued. */
   readonly isAwaited: boolean;
   push(event: EventMessage): void;
-  /** Settles when there is room again or the queue has ended; `undefined` where there is room now. For one reader. */
+  /** A promise that is settled when there is room or the queue has ended; `undefined` where there is room now. For one reader. */
   readonly room: () => Promise<void> | undefined;
-  /** The next event that is queued, in the order of the stream. */
+  /** Takes the oldest event of the queue. */
   take(): EventMessage | undefined;
-  /** The next event that comes, where none is queued: `undefined` after the last one, or rejects once with the error. */
+  /** Waits for the next event where none is queued. Resolves to `undefined` after the last one, or rejects once with the error. */
   next(): Promise<EventMessage | undefined>;
-  /** No event follows those that are queued, or with an error nothing but that. The first end counts. */
+  /** No event follows the queued ones, and after them comes the error where there is one. Only the first call counts. */
   end(error?: { readonly reason: unknown }): void;
-  /** Forgets what is queued. */
+  /** Drops all queued events. */
   clear(): void;
 }
 
-/** @param maxBytes - two for each UTF-16 code unit */
+/** @param maxBytes - two bytes are counted for each UTF-16 code unit */
 export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
   let events: (EventMessage | undefined)[] = [];
   let taken = 0;

@@ -1,12 +1,12 @@
 import type { EventMessage } from '@tidings/wire';
 
-/** Events that the listener would have got and that the server no longer holds (PROTOCOL §6). */
+/** Events that the listener should have received and that the server no longer holds (PROTOCOL §6). */
 export interface Gap {
-  /** The last event ID that the listener came with. */
+  /** The last event ID that the request was made with. */
   readonly after: string;
-  /** The cursor behind which the stream goes on. */
+  /** The cursor after which the stream goes on. */
   readonly resumedAt: string;
-  /** Why they are missing: `trimmed`, `unknown`, `foreign`, `ahead`, or a reason that came later. */
+  /** Why the events are missing: `trimmed`, `unknown`, `foreign`, `ahead`, or a reason that was added later. */
   readonly reason: string;
 }
 
@@ -14,12 +14,12 @@ export interface GapMessage extends EventMessage, Gap {
   type: 'tidings-gap';
 }
 
-/** Whether an event of a subscription tells of a gap. */
+/** Whether an event of a subscription reports a gap: events that the server no longer holds. */
 export function isGap(event: { readonly type: string }): event is GapMessage {
   return event.type === 'tidings-gap' && 'resumedAt' in event;
 }
 
-/** Adds what a `tidings-gap` event tells to it. Any other event, and one that tells nothing, stays as it is. */
+/** Reads the data of a `tidings-gap` event. Any other event, and one whose data is not a gap, stays as it is. */
 export function readGap(event: EventMessage): EventMessage | GapMessage {
   const { type } = event;
   if (type !== 'tidings-gap') return event;
@@ -29,7 +29,7 @@ export function readGap(event: EventMessage): EventMessage | GapMessage {
       return { ...event, type, after, resumedAt, reason };
     }
   } catch {
-    // It tells nothing.
+    // The data is not JSON.
   }
   return event;
 }

@@ -1,6 +1,8 @@
+import type { SchemaIssue } from '../errors.ts';
+
 /**
- * A validator by the Standard Schema specification (https://standardschema.dev), version 1: Zod, Valibot, ArkType and
- * others are such, and so is any object with this one property.
+ * A validator by the Standard Schema specification (https://standardschema.dev), version 1. The schemas of Zod, Valibot, ArkType
+ * and others are such validators, and so is any object with this one property.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -8,7 +10,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     /** The name of the library. */
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    /** For the compiler only. */
+    /** The types of the schema. They exist for the compiler only. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
@@ -24,14 +26,7 @@ export interface SchemaFailure {
   readonly issues: readonly SchemaIssue[];
 }
 
-/** One thing that is wrong with a value. */
-export interface SchemaIssue {
-  readonly message: string;
-  /** Where in the value, from the outside in. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-/** What a schema makes of a value that it accepts. */
+/** The type that a schema turns an accepted value into. */
 export type SchemaOutput<S extends StandardSchema> =
   Exclude<Awaited<ReturnType<S['~standard']['validate']>>, SchemaFailure> extends { readonly value: infer Output }
     ? Output

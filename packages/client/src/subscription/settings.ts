@@ -1,19 +1,24 @@
 import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
-import { type Clock, systemClock } from '../platform/clock.ts';
-import type { EventSchemas } from './event-item.ts';
-import type { Fetch } from '../transport/fetch.ts';
-import { isIdempotent } from '../platform/method.ts';
-import { type Network, systemNetwork } from '../platform/network.ts';
-import { check, isFunction, readWith } from '../platform/option-check.ts';
-import { checkBody } from '../connection/request-body.ts';
-import { encodeLastEventId, MAX_ID_BYTES } from '../connection/request-headers.ts';
-import type { PerTry, SubscribeOptions } from './options.ts';
-import { hasListenableScheme, parseTargetUrl } from '../connection/target-url.ts';
 import { defaultFetch } from '#transport';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { type Network, systemNetwork } from '../platform/network.ts';
+import type { Fetch } from '../transport/fetch.ts';
+import type { EventSchemas } from './event-item.ts';
+import {
+  check,
+  isFunction,
+  isIdempotent,
+  checkBody,
+  readHeaders,
+  readLastEventId,
+  readMethod,
+  readUrl,
+} from './option-checks.ts';
+import type { PerAttempt, SubscribeOptions } from './options.ts';
 
 type Options = SubscribeOptions<EventSchemas | undefined, boolean>;
 
-/** Of a number: the least it may be, and the default. */
+/** The least that a number may be, and its default. */
 type NumberRule = readonly [min: number, fallback: number];
 type NumberName =
   | 'storeIntervalMs'
@@ -44,30 +49,30 @@ const RETRY_NUMBERS: Record<RetryNumberName, NumberRule> = {
   maxAttempts: [1, Infinity],
 };
 
-/** The options with every default filled in. */
+/** The options of a subscription, checked and with their defaults. */
 export interface SubscriptionSettings
   extends
     Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials'>,
     Record<NumberName | RetryNumberName, number> {
-  readonly url: PerTry<string | URL>;
-  readonly method: PerTry<string>;
-  readonly headers: PerTry<HeadersInit>;
+  readonly url: PerAttempt<string | URL>;
+  readonly method: PerAttempt<string>;
+  readonly headers: PerAttempt<HeadersInit>;
   readonly lastEventId: string;
   readonly json: boolean;
   readonly fetch: Fetch;
   readonly retryStatus: (status: number) => boolean;
-  /** Whether a 401 is worth one more try at once, because the next request will have new credentials. */
+  /** Whether one more attempt follows a 401 at once, because the next request may have new credentials. */
   readonly refreshes: boolean;
-  /** Whether a request that may do something twice when it is sent twice is sent again. */
+  /** Whether a request is repeated although its method says that it may do something twice. */
   readonly repeats: boolean;
-  /** What tabs share a connection by; `undefined` where they do not. */
+  /** Tabs with the same key share one connection. `undefined` where nothing is shared. */
   readonly sharedKey: string | undefined;
   readonly clock: Clock;
   readonly network: Network;
 }
 
 /** @throws InvalidOptionError */
-export function readOptions(url: PerTry<string | URL>, options: Options): SubscriptionSettings {
+export function readOptions(url: PerAttempt<string | URL>, options: Options): SubscriptionSettings {
   const {
     method = 'GET',
     headers = {},
@@ -106,7 +111,7 @@ export function readOptions(url: PerTry<string | URL>, options: Options): Subscr
     check(
       isName || (shared === true && !isFunction(url)),
       'shared',
-      'a name, or true where url is no function',
+      'a name, or true where url is not a function',
       shared,
     );
     check(/^get$/i.test(method as string), 'method', 'GET where shared is set', method);
@@ -143,33 +148,4 @@ function readNumbers<Name extends string>(
     check(typeof value === 'number' && value >= min, prefix + name, `a number from ${min}`, value);
   }
   return numbers as Record<Name, number>;
-}
-
-/** @throws InvalidOptionError */
-export function readUrl(url: string | URL): URL {
-  const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
-  check(hasListenableScheme(target), 'url', 'http: or https:', url);
-  return target;
-}
-
-/** @throws InvalidOptionError */
-export function readMethod(method: string): string {
-  check(/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(method), 'method', 'an HTTP method', method);
-  return method.toUpperCase();
-}
-
-/** @throws InvalidOptionError */
-export function readHeaders(headers: HeadersInit): Headers {
-  return readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
-}
-
-/** @throws InvalidOptionError */
-export function readLastEventId(name: string, id: string): string {
-  check(
-    typeof id === 'string' && encodeLastEventId(id) !== undefined,
-    name,
-    `at most ${MAX_ID_BYTES} bytes, none of them a control character`,
-    id,
-  );
-  return id;
 }

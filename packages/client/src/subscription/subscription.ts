@@ -1,82 +1,167 @@
 import type { EventMessage } from '@tidings/wire';
-import { ConnectionError } from '../client-error.ts';
-import { openDirectFeed } from './direct-feed.ts';
-import type { EventItem, EventSchemas } from './event-item.ts';
-import { createQueue } from './event-queue.ts';
-import type { Feed, FeedHandlers } from './feed.ts';
+import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
+import { ConnectionError } from '../errors.ts';
+import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
+import { DirectFeed } from './direct-feed.ts';
+import { type AnyItem, type EventItem, type EventSchemas, isWanted, readItem } from './event-item.ts';
+import { createQueue, type EventQueue } from './event-queue.ts';
 import { readGap } from './gap.ts';
-import { type AnyItem, isWanted, readItem } from './item-reader.ts';
-import { keepPosition } from '../position/position-keeper.ts';
-import { rememberIds } from './recent-ids.ts';
-import type { PerTry, SubscribeOptions, SubscriptionState } from './options.ts';
-import { readLastEventId, readOptions, type SubscriptionSettings } from './settings.ts';
+import { readLastEventId } from './option-checks.ts';
+import type { PerAttempt, SubscribeOptions } from './options.ts';
+import { readOptions, type SubscriptionSettings } from './settings.ts';
 
 /**
- * The events of a stream, for one consumer: iterators share what arrives. Events come in the order of the stream, over
- * any number of reconnects. While the consumer is busy, a bounded number of events waits and the rest stays with the
- * server. Leaving the loop closes the subscription.
+ * The events of a stream, for one consumer: several loops over it share the events. Events come in the order of the stream, over
+ * any number of reconnects. While the consumer is busy, a bounded number of events waits and the rest stays with the server.
+ * Leaving the loop closes the subscription.
  */
 export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>, Disposable, AsyncDisposable {
   [Symbol.asyncIterator](): AsyncIterator<Item, undefined>;
+  /** What the subscription is doing, as `onState` was last told. */
   readonly state: SubscriptionState;
   /**
-   * The last event ID behind everything that the consumer has taken, heartbeats included: what to keep for going on
-   * after a restart.
+   * The last event ID after everything that the consumer has taken, heartbeats included. Keep it and give it to the next
+   * `subscribe()` to go on after a restart.
    */
   readonly lastEventId: string;
-  /** Begins a try now: gives up the wait, or the open connection. Does nothing while one is under way, or once closed. */
+  /**
+   * Begins an attempt now, which gives up the wait or the open connection. Does nothing while an attempt is under way, or once the
+   * subscription is closed.
+   */
   reconnect(): void;
-  /** Ends it for good: the connection is dropped, what is queued is forgotten, the iteration is done. */
+  /** Ends the subscription for good: the connection is dropped, queued events are forgotten, and the loop ends. */
   close(): void;
 }
 
 /**
- * Listens to an event stream. Connects at once and again whenever the connection is lost, behind the last event ID.
- * The iteration throws a `ConnectionError` when there is nothing more to try, and is done when the server says stop
- * (status 204).
+ * Listens to an event stream. It connects at once, and again whenever the connection is lost, after the last event ID. The loop over
+ * the result ends when the server says stop (status 204), and throws a `ConnectionError` when there is nothing more to try.
+ * @param url - http or https, or a function that is called for it at each attempt. In a browser it may be relative to the page
  * @throws InvalidOptionError
+ * @example
+ * for await (const { data } of subscribe('https://example.org/topics/orders')) console.log(data);
  */
 export function subscribe<Schemas extends EventSchemas | undefined = undefined, Json extends boolean = false>(
-  url: PerTry<string | URL>,
+  url: PerAttempt<string | URL>,
   options: SubscribeOptions<Schemas, Json> = {},
 ): EventSubscription<EventItem<Schemas, Json>> {
-  return open(readOptions(url, options)) as EventSubscription<EventItem<Schemas, Json>>;
+  return new Subscription(readOptions(url, options)) as EventSubscription<EventItem<Schemas, Json>>;
 }
 
-function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
-  const { signal, store, sharedKey, schemas } = settings;
-  const queue = createQueue(settings.maxQueuedEvents, settings.maxQueuedBytes);
-  const isKnown = rememberIds(settings.dedupe);
-  const keeper = store && keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
-  const done = { done: true, value: undefined } as const;
-  /** Absent until it is known where to begin and how. */
-  let feed: Feed | undefined;
-  let state: SubscriptionState = { phase: 'connecting', attempt: 1 };
-  let takenId = settings.lastEventId;
-  /** Whether what was queued has been forgotten, so that what was received does not count as taken. */
-  let isStopped = false;
+const DONE = { done: true, value: undefined } as const;
 
-  const lastEventId = (): string => (isStopped || !feed || queue.size > 0 ? takenId : feed.lastEventId);
+/** Between a feed, which brings events, and a consumer, which takes them. */
+class Subscription implements EventSubscription<AnyItem> {
+  readonly #settings: SubscriptionSettings;
+  readonly #queue: EventQueue;
+  readonly #keeper: PositionKeeper | undefined;
+  readonly #isRepeated: (id: string) => boolean;
+  readonly #abort = (): void => this.#stop(this.#settings.signal?.reason);
+  /** `undefined` until it is known where to begin and how. */
+  #feed: Feed | undefined;
+  #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
+  #takenId: string;
+  /** Whether the queued events were forgotten, so that what was received does not count as taken. */
+  #isStopped = false;
 
-  /** Ends it at once: well, or with an error. */
-  function stop(error?: unknown): void {
-    takenId = lastEventId();
-    isStopped = true;
-    queue.clear();
-    queue.end(error === undefined ? error : { reason: error });
-    if (feed) feed.close();
-    else follow({ phase: 'closed', attempt: state.attempt });
+  constructor(settings: SubscriptionSettings) {
+    const { signal, store } = settings;
+    this.#settings = settings;
+    this.#takenId = settings.lastEventId;
+    this.#queue = createQueue(settings.maxQueuedEvents, settings.maxQueuedBytes);
+    this.#isRepeated = rememberIds(settings.dedupe);
+    // This is queued before the first microtask of the connection, so that nothing is requested.
+    if (signal?.aborted) queueMicrotask(this.#abort);
+    else signal?.addEventListener('abort', this.#abort, { once: true });
+    if (store) {
+      const stop = (error: unknown): void => this.#stop(error);
+      this.#keeper = keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
+      this.#keeper
+        .read()
+        .then((stored) => {
+          const id = readLastEventId('the position in the store', stored) || settings.lastEventId;
+          if (!this.#isClosed) this.#listen(id);
+        })
+        .catch(stop);
+    } else this.#listen(settings.lastEventId);
   }
 
-  function follow(next: SubscriptionState): void {
-    if (state.phase === 'closed') return;
-    state = next;
-    if (next.phase === 'closed') {
-      signal?.removeEventListener('abort', abort);
-      queue.end(next.error && { reason: next.error });
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  get lastEventId(): string {
+    return this.#isStopped || !this.#feed || this.#queue.size > 0 ? this.#takenId : this.#feed.lastEventId;
+  }
+
+  // These two are functions of their own, so that they can be passed on as callbacks.
+  readonly reconnect = (): void => this.#feed?.reconnect();
+  readonly close = (): void => this.#stop();
+
+  [Symbol.asyncIterator](): AsyncIterator<AnyItem, undefined> {
+    return {
+      next: () => this.#next(),
+      return: () => this.#leave(),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#leave();
+  }
+
+  #listen(lastEventId: string): void {
+    const settings = this.#settings;
+    const { sharedKey: key, clock } = settings;
+    this.#takenId = lastEventId;
+    this.#isRepeated(lastEventId);
+    const handlers: FeedHandlers = {
+      onEvent: (message, hasOwnId) => this.#receive(message, hasOwnId),
+      onState: (state) => this.#enter(state),
+      room: this.#queue.room,
+    };
+    const openDirect = (id: string, its: FeedHandlers): Feed => new DirectFeed(settings, id, its);
+    const openAlone = (): void => {
+      if (!this.#isClosed) this.#feed = openDirect(lastEventId, handlers);
+    };
+    if (key === undefined) return openAlone();
+    // Where the code cannot be loaded or does not run, nothing can be shared.
+    import('../shared/shared-feed.ts')
+      .then(({ openSharedFeed }) => {
+        if (this.#isClosed) return;
+        this.#feed = openSharedFeed({ key, clock, openDirect, ConnectionError }, lastEventId, handlers);
+      })
+      .catch(openAlone);
+  }
+
+  /** An event has arrived. */
+  #receive(message: EventMessage, hasOwnId: boolean): void {
+    const isRepeated = hasOwnId && this.#isRepeated(message.lastEventId);
+    const isNews = !isRepeated && message.type !== 'tidings-heartbeat';
+    try {
+      if (isNews && this.#settings.until?.(message) === true) return this.#feed?.close();
+    } catch (exception) {
+      this.#queue.end({ reason: exception });
+      return this.#feed?.close();
+    }
+    if (isNews && isWanted(message.type, this.#settings.schemas)) this.#queue.push(readGap(message));
+    // An event that is not given out counts as handled where no event before it is left to handle.
+    else if (this.#queue.isAwaited) this.#keeper?.keep(this.lastEventId);
+  }
+
+  #enter(state: SubscriptionState): void {
+    const { signal, onState } = this.#settings;
+    if (this.#isClosed) return;
+    this.#state = state;
+    if (state.phase === 'closed') {
+      signal?.removeEventListener('abort', this.#abort);
+      this.#queue.end(state.error && { reason: state.error });
     }
     try {
-      settings.onState?.(next);
+      onState?.(state);
     } catch (exception) {
       queueMicrotask(() => {
         throw exception;
@@ -84,90 +169,53 @@ function open(settings: SubscriptionSettings): EventSubscription<AnyItem> {
     }
   }
 
-  const abort = (): void => stop(signal?.reason);
+  get #isClosed(): boolean {
+    return this.#state.phase === 'closed';
+  }
 
-  function receive(message: EventMessage, hasOwnId: boolean): void {
-    const isRepeated = hasOwnId && isKnown(message.lastEventId);
-    const isNews = !isRepeated && message.type !== 'tidings-heartbeat';
-    try {
-      if (isNews && settings.until?.(message) === true) return feed?.close();
-    } catch (exception) {
-      queue.end({ reason: exception });
-      return feed?.close();
+  async #next(): Promise<IteratorResult<AnyItem, undefined>> {
+    // A consumer that asks for the next event has handled the one before.
+    this.#keeper?.keep(this.lastEventId);
+    const event = this.#queue.take() ?? (await this.#queue.next());
+    if (!event) {
+      await this.#keeper?.flush();
+      return DONE;
     }
-    if (isNews && isWanted(message.type, schemas)) queue.push(readGap(message));
-    // What is not given out counts as handled where nothing before it is left to handle.
-    else if (queue.isAwaited) keeper?.keep(lastEventId());
+    this.#takenId = event.lastEventId;
+    const item = readItem(event, this.#settings);
+    return { done: false, value: item instanceof Promise ? await item : item };
   }
 
-  const handlers: FeedHandlers = { onEvent: receive, onState: follow, room: queue.room };
-
-  function listen(id: string): void {
-    takenId = id;
-    isKnown(id);
-    const openAlone = (): void => {
-      if (state.phase !== 'closed') feed = openDirectFeed(settings, id, handlers);
-    };
-    if (sharedKey === undefined) return openAlone();
-    // Where its code cannot be had, or not run, nothing can be shared.
-    import('../shared/shared-feed.ts')
-      .then(({ openSharedFeed }) => {
-        const tools = { openDirectFeed, ConnectionError };
-        if (state.phase !== 'closed') feed = openSharedFeed({ ...settings, sharedKey }, id, handlers, tools);
-      })
-      .catch(openAlone);
+  /** Ends the subscription at once: well, or with an error. */
+  #stop(error?: unknown): void {
+    this.#takenId = this.lastEventId;
+    this.#isStopped = true;
+    this.#queue.clear();
+    this.#queue.end(error === undefined ? error : { reason: error });
+    if (this.#feed) this.#feed.close();
+    else this.#enter({ phase: 'closed', attempt: this.#state.attempt });
   }
 
-  async function listenBehindStore(): Promise<void> {
-    const kept = readLastEventId('the position in the store', (await keeper?.read()) ?? '');
-    if (state.phase !== 'closed') listen(kept || settings.lastEventId);
+  async #leave(): Promise<typeof DONE> {
+    this.#stop();
+    await this.#keeper?.flush();
+    return DONE;
   }
+}
 
-  // Before the connection's own first microtask, so that nothing is asked for.
-  if (signal?.aborted) queueMicrotask(abort);
-  else signal?.addEventListener('abort', abort, { once: true });
-  if (keeper) listenBehindStore().catch(stop);
-  else listen(settings.lastEventId);
-
-  function give(event: EventMessage): IteratorResult<AnyItem, undefined> | Promise<IteratorResult<AnyItem, undefined>> {
-    takenId = event.lastEventId;
-    const value = readItem(event, settings);
-    return value instanceof Promise ? value.then((item) => ({ done: false, value: item })) : { done: false, value };
-  }
-
-  async function giveNext(): Promise<IteratorResult<AnyItem, undefined>> {
-    const event = await queue.next();
-    if (event) return give(event);
-    await keeper?.flush();
-    return done;
-  }
-
-  const close = (): void => stop();
-  const leave = async (): Promise<typeof done> => {
-    stop();
-    await keeper?.flush();
-    return done;
-  };
-  const iterator: AsyncIterator<AnyItem, undefined> = {
-    next() {
-      // Who asks for the next event is done with the one before.
-      keeper?.keep(lastEventId());
-      const event = queue.take();
-      return event ? Promise.resolve(give(event)) : giveNext();
-    },
-    return: leave,
-  };
-  return {
-    get state() {
-      return state;
-    },
-    get lastEventId() {
-      return lastEventId();
-    },
-    reconnect: () => feed?.reconnect(),
-    close,
-    [Symbol.asyncIterator]: () => iterator,
-    [Symbol.dispose]: close,
-    [Symbol.asyncDispose]: async () => void (await leave()),
+/**
+ * Remembers the IDs of the newest events, to recognise an event that comes again.
+ * @param limit - how many IDs are remembered; 0 remembers none
+ * @returns a function that remembers an ID as the newest, and tells whether it was remembered already
+ */
+function rememberIds(limit: number): (id: string) => boolean {
+  const ids = new Set<string>();
+  return (id) => {
+    if (!limit || !id) return false;
+    const isRepeated = ids.delete(id);
+    ids.add(id);
+    const [oldest = id] = ids;
+    if (ids.size > limit) ids.delete(oldest);
+    return isRepeated;
   };
 }

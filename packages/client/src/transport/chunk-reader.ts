@@ -11,7 +11,8 @@ const NO_DIGIT = 16;
 
 /** The value of each byte as a hexadecimal digit. */
 const DIGITS: Uint8Array = new Uint8Array(256).fill(NO_DIGIT);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
   DIGITS[digit.charCodeAt(0)] = value;
   DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
 }

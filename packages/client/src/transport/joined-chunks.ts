@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ChunkReader } from './chunk-reader.ts';
 
+const CR = 0x0d;
 const LF = 0x0a;
 
 type DataListener = (this: Socket, bytes: Buffer) => void;
@@ -21,7 +22,7 @@ type DataListener = (this: Socket, bytes: Buffer) => void;
 export function joinChunks(request: ClientRequest): void {
   request.once('socket', (socket) => {
     const [parse, ...others] = socket.listeners('data') as DataListener[];
-    if (parse && others.length === 0 && isOfNode(socket)) new ResponseReader(request, socket, parse);
+    if (parse && others.length === 0 && isOfNode(socket)) new ResponseReader(request, socket, parse).begin();
   });
 }
 
@@ -43,17 +44,22 @@ class ResponseReader {
     this.#request = request;
     this.#socket = socket;
     this.#parse = parse;
-    request.once('response', (message) => {
+  }
+
+  begin(): void {
+    this.#request.once('response', (message) => {
       this.#message = message;
     });
-    this.#replace(parse, this.#readHead);
+    this.#replace(this.#parse, this.#readHead);
   }
 
   readonly #readHead = (bytes: Buffer): void => {
     this.#replace(this.#readHead, this.#parse);
     let at = 0;
     while (at < bytes.length && this.#message === undefined && this.#isParsing) {
-      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      let end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      // Line ends without a line do not cost a call each. None of them can be the first byte of a chunk.
+      while (bytes[end] === CR || bytes[end] === LF) end++;
       this.#parse.call(this.#socket, bytes.subarray(at, end));
       at = end;
     }
@@ -71,7 +77,7 @@ class ResponseReader {
     const { data, rest, isBroken } = this.#chunks.read(bytes);
     // The parser does the same. Reading the message resumes the socket.
     if (data.length > 0 && this.#message?.push(data) === false) this.#socket.pause();
-    if (isBroken) this.#message?.destroy(new Error('found a chunk that does not end where its size says'));
+    if (isBroken) this.#socket.destroy(new Error('found a chunk that does not end where its size says'));
     if (rest === undefined) return;
     this.#replace(this.#readBody, this.#parse);
     if (this.#isParsing) this.#parse.call(this.#socket, rest);

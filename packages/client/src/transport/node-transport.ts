@@ -13,8 +13,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const MAX_INTERIM_RESPONSES = 100;
 
 /**
- * The transport of Node: `node:http`, looked up at each request, so that a mock in its place is used. Node's own fetch cuts
- * a body that is silent for 300 seconds, limits neither status lines nor interim responses, and knows no agents.
+ * The transport of Node: the `request` of `node:http`, looked up each time, so that a mock in its place is called. Node's own
+ * fetch cuts a body that is silent for 300 seconds, and limits neither the status line nor how many interim responses come.
  */
 export const defaultFetch: Fetch = followRedirects(request);
 
@@ -47,10 +47,16 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
 function toResponse(message: http.IncomingMessage): RawResponse {
   return {
     status: message.statusCode ?? 0,
-    headers: { get: (name) => message.headersDistinct[name.toLowerCase()]?.join(', ') ?? null },
+    headers: { get: (name) => readHeader(message.rawHeaders, name.toLowerCase()) },
     open: () => toBody(decompress(message)),
     discard: () => message.destroy(),
   };
+}
+
+/** Joins all values of a header, as fetch does. Names and values take turns in the list. */
+function readHeader(rawHeaders: readonly string[], name: string): string | null {
+  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  return values.length > 0 ? values.join(', ') : null;
 }
 
 /** Undoes the content coding, event by event as they arrive. */

@@ -82,11 +82,13 @@ export class LogProbe {
   }
 
   async cut(): Promise<void> {
-    await needed(this.#harness.cut, 'cut').call(this.#harness);
+    needed(this.#harness.cut?.bind(this.#harness), 'cut');
+    await this.#harness.cut?.();
   }
 
   async trim(): Promise<void> {
-    await needed(this.log.trim, 'trim').call(this.log);
+    needed(this.log.trim?.bind(this.log), 'trim');
+    await this.log.trim?.();
   }
 
   /** Publishes each of the data as an event of its own batch. */

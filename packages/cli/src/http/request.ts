@@ -1,0 +1,80 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+/** Limits the memory that a server which is not a hub can fill, in bytes. The ids and problems of a hub are far shorter. */
+const MAX_RESPONSE_BYTES = 64 * 1024;
+
+export interface HubRequest {
+  readonly method: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** How long the whole exchange may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface HubResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: http.IncomingHttpHeaders;
+  /** The body, cut after 64 KiB. */
+  readonly text: string;
+}
+
+/**
+ * Makes one request and reads the response. It does not use fetch, which refuses ports that a hub may well have. A server may
+ * respond and close the connection before it has taken the whole body: then the response counts, not the broken connection.
+ */
+export function send(url: URL, { method, headers, body, timeoutMs }: HubRequest): Promise<HubResponse> {
+  return new Promise((resolve, reject) => {
+    const { request: open } = url.protocol === 'https:' ? https : http;
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    const signal = AbortSignal.timeout(timeoutMs);
+    let responded = false;
+    const request = open(url, { method, headers: { ...headers, ...length }, signal }, (response) => {
+      responded = true;
+      readText(response).then((text) => {
+        const { statusCode: status = 0, statusMessage: statusText = '' } = response;
+        resolve({ status, statusText, headers: response.headers, text });
+      }, reject);
+    });
+    request.on('error', (error) => {
+      if (!responded) reject(error);
+    });
+    request.end(body);
+  });
+}
+
+/** Says how a hub refused: the status, and the detail of its problem where it gave one (PROTOCOL §10). */
+export function describeRefusal(response: HubResponse): string {
+  const { status, statusText, headers } = response;
+  const answered = `the hub answered ${status} ${statusText}`.trimEnd();
+  if (!/^application\/problem\+json\b/.test(headers['content-type'] ?? '')) {
+    return headers.location === undefined
+      ? `${answered}, is it a Tidings hub?`
+      : `${answered}, it has moved to ${headers.location}`;
+  }
+  const detail = detailOf(response);
+  const advice = status === 401 ? ' (give the key with --key or TIDINGS_KEY)' : '';
+  return `${answered}${detail === undefined ? '' : `: ${detail}`}${advice}`;
+}
+
+/** The text of a problem, or undefined where the body is not the JSON that its type promises. */
+function detailOf({ text }: HubResponse): string | undefined {
+  try {
+    const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };
+    return [detail, title].find((part): part is string => typeof part === 'string' && part !== '');
+  } catch {
+    return undefined;
+  }
+}
+
+async function readText(response: http.IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_RESPONSE_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,51 @@
+import { Command, Option } from 'commander';
+import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
+import { LAST, listOption, option, TEXT } from '../command-line/option.ts';
+import { CliError } from '../errors.ts';
+import { listen } from './listen.ts';
+
+const HELP = `
+Examples:
+  tidings listen greetings
+  tidings listen logs --last 10
+  tidings listen orders/42 orders/43 --since earliest
+  tidings listen --match-urlpattern 'sensors/:room'
+  tidings listen logs --json | jq -r .data`;
+
+interface ListenOptions extends HubOptions {
+  readonly matchUrlpattern?: readonly string[];
+  readonly since?: string;
+  readonly last?: number;
+  readonly json?: true;
+}
+
+export function listenCommand(): Command {
+  const command = new Command('listen')
+    .summary('print events as they come')
+    .description(
+      'Prints the events of topics as they come, until Ctrl-C. After a lost connection it continues where it ' +
+        'stopped, and reports events that the hub no longer has.',
+    )
+    .argument('[topics...]', 'topics to listen to')
+    .addOption(listOption('--match-urlpattern <pattern>', 'listen to all topics that match a URL pattern', TEXT))
+    .addOption(
+      new Option(
+        '--since <cursor>',
+        'start after this cursor or id, or with "earliest" at the first event that is kept',
+      ),
+    )
+    .addOption(option('--last <number>', 'start with this many of the newest events', LAST))
+    .option('--json', 'print one JSON object a line: {topic, time, id, type, data}');
+  return addHubOptions(command)
+    .addHelpText('after', HELP)
+    .action(async (topics: readonly string[], options: ListenOptions) => {
+      const { matchUrlpattern: patterns = [], since, last, json } = options;
+      if (topics.length + patterns.length === 0) {
+        throw new CliError('ERR_USAGE', '"tidings listen" needs a topic, or a pattern with --match-urlpattern');
+      }
+      if (since !== undefined && last !== undefined) {
+        throw new CliError('ERR_USAGE', '--since cannot be used with --last, because both say where to start');
+      }
+      await listen({ hub: hubAddress(options), matchers: { topics, patterns }, since, last, json: json === true });
+    });
+}

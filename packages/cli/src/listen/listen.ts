@@ -1,0 +1,143 @@
+import {
+  ConnectionError,
+  type EventMessage,
+  type EventSubscription,
+  type GapMessage,
+  InvalidOptionError,
+  isGap,
+  subscribe,
+  type SubscriptionState,
+} from '@tidings/client';
+import { CliError } from '../errors.ts';
+import { describeFailure, unreachable } from '../http/failure.ts';
+import { authorization, type HubAddress, listenUrl, type Matchers } from '../http/hub-address.ts';
+import { describeRefusal, send } from '../http/request.ts';
+import { onInterrupt } from '../terminal/interrupt.ts';
+import { hasColours, notice, print } from '../terminal/output.ts';
+import { describeGap, formatEvent, formatJson, type FormatOptions, openEnvelope } from './event-format.ts';
+
+/** A connection that is silent for longer is dead, in milliseconds. A hub sends four keep-alives in this time (PROTOCOL §5.5). */
+const IDLE_TIMEOUT_MS = 60_000;
+
+/** The waits between attempts, in milliseconds. They are shorter than those of a page, because a person is waiting. */
+const RETRY = { initialMs: 500, maxMs: 5_000 };
+
+/** How long asking for the reason of a refusal may take, in milliseconds. */
+const EXPLAIN_TIMEOUT_MS = 5_000;
+
+export interface Listen {
+  readonly hub: HubAddress;
+  readonly matchers: Matchers;
+  /** A cursor, the id of an event, or `earliest`. @default only new events */
+  readonly since?: string | undefined;
+  /** The number of newest events to start with. @default 0 */
+  readonly last?: number | undefined;
+  /** Whether to print one JSON object a line. */
+  readonly json: boolean;
+}
+
+/**
+ * Prints events as they come, until Ctrl-C or until the hub ends the stream.
+ *
+ * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub, `ERR_REFUSED`
+ */
+export async function listen({ hub, matchers, since, last, json }: Listen): Promise<void> {
+  const url = listenUrl(hub.url, matchers);
+  if (last !== undefined) url.searchParams.set('last', String(last));
+  const headers = authorization(hub);
+  const monitor = new Monitor(hub, matchers);
+  let events: EventSubscription;
+  try {
+    events = subscribe(url, {
+      headers,
+      lastEventId: since ?? '',
+      retry: { ...RETRY, retryStatus: (status) => monitor.hasConnected && (status === 429 || status >= 500) },
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      onState: (state) => monitor.follow(state, () => events.close()),
+    });
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error;
+    // The cursor is the only option whose text comes from the command line.
+    throw new CliError('ERR_USAGE', `the value of --since cannot be sent: ${error.message}`, { cause: error });
+  }
+  const release = onInterrupt(() => events.close());
+  const options: FormatOptions = {
+    showTopic: matchers.topics.length > 1 || matchers.patterns.length > 0,
+    colours: hasColours(),
+    now: Date.now,
+  };
+  try {
+    for await (const event of events) await print(format(event, json, options));
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+    throw new CliError('ERR_REFUSED', await explain(error, url, headers), { cause: error });
+  } finally {
+    release();
+  }
+  if (monitor.failure !== undefined) throw monitor.failure;
+}
+
+/** Reports each change of the connection once. */
+class Monitor {
+  readonly #hub: HubAddress;
+  readonly #what: string;
+  #connected = false;
+  #lost = false;
+  #failure: CliError | undefined;
+
+  constructor(hub: HubAddress, { topics, patterns }: Matchers) {
+    this.#hub = hub;
+    this.#what = [...topics, ...patterns].join(', ');
+  }
+
+  /** Before the first connection a refusal is final. */
+  get hasConnected(): boolean {
+    return this.#connected;
+  }
+
+  /** Why the first attempt failed, or undefined where it did not. */
+  get failure(): CliError | undefined {
+    return this.#failure;
+  }
+
+  follow(state: SubscriptionState, close: () => void): void {
+    if (state.phase === 'open') {
+      if (!this.#connected) notice(`Listening to ${this.#what} at ${this.#hub.url.href} (Ctrl-C ends)`);
+      else if (this.#lost) notice('Connected again');
+      this.#connected = true;
+      this.#lost = false;
+    } else if (state.phase === 'waiting' && this.#connected) {
+      if (!this.#lost) notice('Lost the connection to the hub, trying again…');
+      this.#lost = true;
+    } else if (state.phase === 'waiting') {
+      // A person who has just typed the command wants to see that the address is wrong, not to wait for it.
+      this.#failure = unreachable('listen to', this.#hub, describeFailure(state.error), state.error);
+      close();
+    }
+  }
+}
+
+function format(event: EventMessage | GapMessage, json: boolean, options: FormatOptions): string {
+  if (isGap(event)) {
+    const { after, resumedAt, reason } = event;
+    notice(describeGap(event));
+    return json ? `${JSON.stringify({ gap: { after, resumedAt, reason } })}\n` : '';
+  }
+  const received = openEnvelope(event);
+  return json ? formatJson(received) : formatEvent(received, options);
+}
+
+/** Asks once more, because the reason of a refusal is in a body that the subscription does not read. */
+async function explain(error: ConnectionError, url: URL, headers: Record<string, string>): Promise<string> {
+  if (error.status === undefined || error.status === 200) return error.message;
+  try {
+    const response = await send(url, {
+      method: 'GET',
+      headers: { ...headers, accept: 'text/event-stream' },
+      timeoutMs: EXPLAIN_TIMEOUT_MS,
+    });
+    return response.status === error.status ? describeRefusal(response) : error.message;
+  } catch {
+    return error.message;
+  }
+}

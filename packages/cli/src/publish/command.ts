@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
+import { choiceOption } from '../command-line/option.ts';
+import { CliError } from '../errors.ts';
+import { publishEvent, publishInput } from './publish.ts';
+
+const HELP = `
+Examples:
+  tidings publish greetings 'Hello'
+  tidings publish orders/42 '{"state":"paid"}' --type changed
+  tail -F app.log | tidings publish logs
+  curl -N https://example.com/events | tidings publish copy --format event-stream`;
+
+interface PublishOptions extends HubOptions {
+  readonly type?: string;
+  readonly id?: string;
+  readonly format: 'lines' | 'event-stream';
+}
+
+export function publishCommand(): Command {
+  const command = new Command('publish')
+    .summary('publish one event, or all of standard input')
+    .description(
+      'Publishes DATA as one event and prints its id. Without DATA it publishes standard input as it comes, one event ' +
+        'a line. It sends again what the hub has not confirmed, so the hub gets each event once and in order.',
+    )
+    .argument('<topic>', 'topic to publish to')
+    .argument('[data]', 'data of the event')
+    .option('--type <type>', 'type of the event, or of every line')
+    .option('--id <id>', 'id of the event (only with DATA)')
+    .addOption(
+      choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),
+    );
+  return addHubOptions(command)
+    .addHelpText('after', HELP)
+    .action(async (topic: string, data: string | undefined, options: PublishOptions) => {
+      const { type, id, format } = options;
+      const hub = hubAddress(options);
+      checkOptions(data, options, command.getOptionValueSource('format') === 'cli');
+      if (data === undefined) await publishInput({ hub, topic, format, type });
+      else await publishEvent({ hub, topic, data, type, id });
+    });
+}
+
+function checkOptions(data: string | undefined, { type, id, format }: PublishOptions, hasFormat: boolean): void {
+  if (data !== undefined && hasFormat) {
+    throw new CliError('ERR_USAGE', '--format cannot be used with DATA, because it describes standard input');
+  }
+  if (data === undefined && id !== undefined) {
+    throw new CliError('ERR_USAGE', '--id needs DATA, because it is the id of one event');
+  }
+  if (format === 'event-stream' && type !== undefined) {
+    throw new CliError(
+      'ERR_USAGE',
+      '--type cannot be used with --format event-stream, because its events have their own types',
+    );
+  }
+}

@@ -1,0 +1,78 @@
+import type { AnonymousAccess, Retention } from '@tidings/hub';
+import { formatCount, formatDuration, formatSize } from '../terminal/quantity.ts';
+
+export interface Announcement {
+  /** The URL of the hub and of its page. */
+  readonly url: URL;
+  /** The folder of the events, or undefined for memory. */
+  readonly data: string | undefined;
+  readonly retention: Retention;
+  readonly hasKey: boolean;
+  readonly anonymous: AnonymousAccess;
+  /** Whether only this machine can reach the hub. */
+  readonly loopback: boolean;
+  readonly hasPage: boolean;
+}
+
+const DEFAULT_PORT = '4000';
+const TOPIC = 'greetings';
+
+/** The text that `serve` prints when it is ready. The first line holds the URL of the hub, the rest shows what to do next. */
+export function announce(announcement: Announcement): string {
+  const { url, hasKey, anonymous, loopback, hasPage } = announcement;
+  const topic = new URL(`topics/${TOPIC}`, url).href;
+  const bearer = `-H "Authorization: Bearer $TIDINGS_KEY" `;
+  const publish = `curl ${hasKey && !opens(anonymous, 'publish') ? bearer : ''}-d 'Hello' ${topic}`;
+  const listen = `curl ${hasKey && !opens(anonymous, 'listen') ? bearer : ''}-N ${topic}`;
+  const hub = url.port === DEFAULT_PORT && url.hostname === '127.0.0.1' ? '' : ` --hub ${url.origin}`;
+  const lines = [
+    `Tidings is running at ${url.href}`,
+    '',
+    `  Events   ${describeStorage(announcement)}`,
+    `  Access   ${describeAccess(hasKey, anonymous, loopback)}`,
+    ...(hasPage ? [] : ['  Page     none, because the page has not been built']),
+    '',
+    `  Publish  ${publish}`,
+    `  Listen   ${listen}`,
+    `       or  npx tidings listen ${TOPIC}${hub}`,
+    ...(hasKey && anonymous !== 'all'
+      ? ['', '  These commands read the key from the environment variable TIDINGS_KEY.']
+      : []),
+    '',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeStorage({ data, retention }: Announcement): string {
+  const place = data === undefined ? 'in memory, until the hub stops' : `in ${data}`;
+  return `kept ${place}, ${describeRetention(retention)}`;
+}
+
+function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string {
+  const limits = [
+    ...(maxAgeMs === undefined ? [] : [`for ${formatDuration(maxAgeMs)}`]),
+    ...(maxBytes === undefined ? [] : [`up to ${formatSize(maxBytes)}`]),
+    ...(maxEvents === undefined ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),
+  ];
+  return limits.length === 0 ? 'without a limit' : limits.join(', ');
+}
+
+function describeAccess(hasKey: boolean, anonymous: AnonymousAccess, loopback: boolean): string {
+  const everyone = loopback ? 'everyone on this machine' : 'everyone who can reach it';
+  // A hub without a key asks for none (PROTOCOL §9.1).
+  if (!hasKey) return `${everyone} may publish and listen, no key is set`;
+  switch (anonymous) {
+    case 'all':
+      return `${everyone} may publish and listen, private events need the key`;
+    case 'listen':
+      return `${everyone} may listen, publishing needs the key`;
+    case 'publish':
+      return `${everyone} may publish, listening needs the key`;
+    case 'none':
+      return 'publishing and listening need the key';
+  }
+}
+
+function opens(anonymous: AnonymousAccess, what: 'listen' | 'publish'): boolean {
+  return anonymous === 'all' || anonymous === what;
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import {
+  type AnonymousAccess,
+  checkBinding,
+  createServer,
+  health,
+  Hub,
+  HubError,
+  MemoryLog,
+  page,
+  type Retention,
+  topics,
+} from '@tidings/hub';
+import { LmdbError, LmdbLog } from '@tidings/lmdb';
+import { destination, pino } from 'pino';
+import { CliError } from '../errors.ts';
+
+/** Listeners come back spread over this time after the hub has stopped, in milliseconds. */
+const COMEBACK_WINDOW_MS = 2_000;
+
+export interface HubSettings {
+  /** The folder of the events, or undefined for memory. */
+  readonly data: string | undefined;
+  readonly retention: Retention;
+  readonly key: string | undefined;
+  readonly anonymous: AnonymousAccess;
+  /** The origins of pages that may use the hub. */
+  readonly origins: readonly string[];
+  /** Whether streams are compressed for listeners that accept it. */
+  readonly compression: boolean;
+  /** Whether to log more than warnings and errors. */
+  readonly verbose: boolean;
+}
+
+export interface RunningHub {
+  /** The server does not listen yet. */
+  readonly server: Server;
+  readonly hasPage: boolean;
+  /** Ends streams and closes the log. */
+  close(): Promise<void>;
+}
+
+/** Checks that a hub with these settings may listen on the host. @throws {CliError} `ERR_USAGE` */
+export function checkHost(host: string, settings: HubSettings): void {
+  try {
+    checkBinding(host, accessOf(settings));
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'ERR_NOT_LOOPBACK') throw error;
+    throw new CliError(
+      'ERR_USAGE',
+      `without a key the hub listens on loopback addresses only, and ${host} is not one: ` +
+        'set a key with --key or TIDINGS_KEY, or let everyone in with --anonymous all',
+      { cause: error },
+    );
+  }
+}
+
+/** Opens the log and makes a hub on it. @throws {CliError} `ERR_USAGE`, `ERR_DATA` */
+export async function openHub(settings: HubSettings): Promise<RunningHub> {
+  const { data, retention, compression, verbose } = settings;
+  const html = await readPage();
+  const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
+  let log: LmdbLog | MemoryLog | undefined;
+  try {
+    const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
+    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
+    const hub = new Hub({ log, ...accessOf(settings), compression, logger, faces });
+    return {
+      server: createServer(hub),
+      hasPage: html !== undefined,
+      close: () => hub.close({ windowMs: COMEBACK_WINDOW_MS }),
+    };
+  } catch (error) {
+    await log?.close();
+    throw error instanceof HubError || error instanceof LmdbError ? explain(error) : error;
+  }
+}
+
+function accessOf({ key, anonymous, origins }: HubSettings): {
+  key?: string;
+  anonymous: AnonymousAccess;
+  allowedOrigins: readonly string[];
+} {
+  return { anonymous, allowedOrigins: origins, ...(key === undefined ? {} : { key }) };
+}
+
+function explain(error: HubError | LmdbError): CliError {
+  const { message, code } = error;
+  switch (code) {
+    case 'ERR_INVALID_OPTION':
+    case 'ERR_NOT_LOOPBACK':
+      return new CliError('ERR_USAGE', `cannot start the hub: ${message}`, { cause: error });
+    case 'ERR_DATA_IN_USE':
+      return new CliError(
+        'ERR_DATA',
+        `cannot start the hub: ${message}: stop that one, or choose another folder with --data`,
+        { cause: error },
+      );
+    case 'ERR_DATA_FOLDER':
+    case 'ERR_DATA_FORMAT':
+      return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
+        cause: error,
+      });
+  }
+}
+
+/** The build puts the page into the folder of the built command. */
+async function readPage(): Promise<string | undefined> {
+  try {
+    return await readFile(new URL('../page.html', import.meta.url), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** C0, DEL and C1 but no tab: what a terminal would obey. */
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g;
+
+/** Prints a line for the person at the terminal on standard error. Standard output is for what programs read. */
+export function notice(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Resolves when standard output has taken the text, so that a slow reader slows its writer down. */
+export async function print(text: string): Promise<void> {
+  if (text === '' || process.stdout.write(text)) return;
+  await new Promise((resolve) => {
+    process.stdout.once('drain', resolve);
+  });
+}
+
+/** Whether standard output shows ANSI colours. */
+export function hasColours(): boolean {
+  const { NO_COLOR: noColour = '', TERM: terminal } = process.env;
+  return process.stdout.isTTY && noColour === '' && terminal !== 'dumb';
+}
+
+/** Replaces control characters by their pictures, because text from elsewhere must not steer the terminal. */
+export function visible(text: string): string {
+  return text.replace(CONTROLS, (character) => {
+    const code = character.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return code === 0x7f ? '\u2421' : '\uFFFD';
+  });
+}

@@ -1,0 +1,90 @@
+/** Every code of a `ClientError`. A code never changes its meaning. */
+export const CLIENT_ERROR_CODES = [
+  'ERR_ABORTED',
+  'ERR_CONNECT_TIMEOUT',
+  'ERR_CONTENT_TYPE',
+  'ERR_EVENT_TOO_LARGE',
+  'ERR_FIRST_BYTE_TIMEOUT',
+  'ERR_IDLE_TIMEOUT',
+  'ERR_INVALID_EVENT',
+  'ERR_INVALID_OPTION',
+  'ERR_LAST_EVENT_ID',
+  'ERR_NETWORK',
+  'ERR_REQUEST',
+  'ERR_STATUS',
+  'ERR_STORE',
+  'ERR_STREAM_ENDED',
+  'ERR_SUSPENDED',
+  'ERR_URL_SCHEME',
+] as const;
+
+export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
+
+/** The codes of a `ConnectionError`. */
+export type FailureCode = Exclude<ClientErrorCode, 'ERR_INVALID_EVENT' | 'ERR_INVALID_OPTION' | 'ERR_STORE'>;
+
+/** One thing that a schema finds wrong with a value. */
+export interface SchemaIssue {
+  readonly message: string;
+  /** Where in the value it is, from the outside in. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** The constructor copies each of these to the error. */
+interface ErrorFields {
+  readonly code: ClientErrorCode;
+  readonly message: string;
+  readonly cause?: unknown;
+  readonly url?: string;
+  readonly attempt?: number;
+  readonly willRetry?: boolean;
+  readonly status?: number | undefined;
+  readonly issues?: readonly SchemaIssue[];
+}
+
+/** The base class of every error that this package throws. Its `code` is stable, its message is not. */
+export class ClientError extends Error {
+  override readonly name: string = 'ClientError';
+  declare readonly code: ClientErrorCode;
+
+  constructor(fields: ErrorFields) {
+    super(fields.message, fields);
+    Object.assign(this, fields);
+  }
+}
+
+/** An attempt to connect failed, or an open connection was lost. */
+export class ConnectionError extends ClientError {
+  override readonly name: string = 'ConnectionError';
+  declare readonly code: FailureCode;
+  /** The URL that was requested, without credentials. */
+  declare readonly url: string;
+  /** The number of the attempt that failed, counted from 1 in a row of attempts. */
+  declare readonly attempt: number;
+  /** Whether another attempt follows. */
+  declare readonly willRetry: boolean;
+  /** The status of a response that was not an event stream; `undefined` where there was no such response. */
+  declare readonly status: number | undefined;
+}
+
+/** An option was refused, before any request was made. The code is `ERR_INVALID_OPTION`. */
+export class InvalidOptionError extends ClientError {
+  override readonly name: string = 'InvalidOptionError';
+}
+
+/** The data of an event was not JSON, or its schema refused it. The code is `ERR_INVALID_EVENT`. */
+export class InvalidEventError extends ClientError {
+  override readonly name: string = 'InvalidEventError';
+  /** What the schema found wrong. The list is empty where the data did not reach the schema. */
+  declare readonly issues: readonly SchemaIssue[];
+}
+
+/** The store of a subscription's position failed; `cause` says why. The code is `ERR_STORE`. */
+export class StoreError extends ClientError {
+  override readonly name: string = 'StoreError';
+}
+
+/** The message of an exception, which may be anything. */
+export function messageOf(exception: unknown): string {
+  return String((exception as { message?: unknown } | null | undefined)?.message || exception);
+}

@@ -1,0 +1,78 @@
+import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
+import { InvalidOptionError } from '../errors.ts';
+
+/** Methods whose request changes nothing more when it is repeated (RFC 9110 §9.2.2). */
+const IDEMPOTENT = /^(?:GET|HEAD|OPTIONS|TRACE|PUT|DELETE|QUERY)$/;
+
+/** @throws InvalidOptionError unless the option is allowed */
+export function check(
+  isAllowed: unknown,
+  name: string,
+  allowed: string,
+  found: unknown,
+  reason?: { readonly cause: unknown },
+): asserts isAllowed {
+  if (isAllowed) return;
+  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
+  throw new InvalidOptionError({
+    code: 'ERR_INVALID_OPTION',
+    message: `${name} has to be ${allowed}, found ${shown}`,
+    ...reason,
+  });
+}
+
+/** @throws InvalidOptionError */
+export function readUrl(url: string | URL): URL {
+  const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
+  check(hasRequestableScheme(target), 'url', 'http: or https:', url);
+  return target;
+}
+
+/** @throws InvalidOptionError */
+export function readMethod(method: string): string {
+  check(/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(method), 'method', 'an HTTP method', method);
+  return method.toUpperCase();
+}
+
+/** @throws InvalidOptionError */
+export function readHeaders(headers: HeadersInit): Headers {
+  return readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
+}
+
+/** @throws InvalidOptionError where a body cannot be sent again, or not with this method */
+export function checkBody(body: unknown, method: unknown): void {
+  if (body === undefined) return;
+  const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
+  const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
+  check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
+  check(!/^(?:GET|HEAD)$/i.test(method as string), 'body', `left out where method is ${method as string}`, 'one');
+}
+
+/** @throws InvalidOptionError */
+export function readLastEventId(name: string, id: string): string {
+  check(
+    typeof id === 'string' && encodeLastEventId(id) !== undefined,
+    name,
+    `at most ${MAX_ID_BYTES} bytes without control characters`,
+    id,
+  );
+  return id;
+}
+
+/** Whether a request with this method, in capitals, may be repeated without asking. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.test(method);
+}
+
+export function isFunction(value: unknown): value is (...parameters: never[]) => unknown {
+  return typeof value === 'function';
+}
+
+/** @throws InvalidOptionError where reading the option throws */
+function readWith<T>(read: () => T, name: string, allowed: string, found: unknown): T {
+  try {
+    return read();
+  } catch (cause) {
+    check(false, name, allowed, found, { cause });
+  }
+}

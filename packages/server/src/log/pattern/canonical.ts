@@ -1,0 +1,87 @@
+import type { Dialect } from './parts.ts';
+
+/**
+ * Text of a pattern as URLs have it: encoded, in lower case where case makes no difference, without `.` and `..` in its path
+ * [URLPattern, "encoding callbacks"]. Text that implementations of the standard read differently is refused.
+ * @throws {SyntaxError} where that component of a URL cannot have the text
+ */
+export function canonical(text: string, dialect: Dialect): string {
+  if (text === '') return '';
+  const encoded = encode(text, dialect);
+  if (encoded !== undefined) return encoded;
+  throw new SyntaxError(
+    `it has the text ${JSON.stringify(text)} in its ${dialect.component}, where ${ALLOWED[dialect.component]}`,
+  );
+}
+
+const ALLOWED: Readonly<Record<Dialect['component'], string>> = {
+  protocol: 'letters, digits, "+", "-" and "." are allowed, behind a letter',
+  username: 'any text is allowed',
+  password: 'any text is allowed',
+  hostname: 'what a domain name or an address can have is allowed, without percent-encoding',
+  port: 'a number from 0 to 65535 is allowed',
+  pathname:
+    'no backslash is allowed, nor more ".." than folders; and in a path without folders no spaces, "#<>?^`{}", "//" and dots between slashes',
+  search: 'a single quote has to be written %27',
+  hash: 'any text is allowed',
+};
+
+function encode(text: string, { component, variant }: Dialect): string | undefined {
+  const url = new URL('fake://host');
+  switch (component) {
+    case 'protocol':
+      return /^[a-z][a-z\d+.-]*$/i.test(text) ? text.toLowerCase() : undefined;
+    case 'username':
+      url.username = text;
+      return url.username;
+    case 'password':
+      url.password = text;
+      return url.password;
+    case 'hostname':
+      if (variant !== 'ipv6') return hostname(text);
+      return /^[\da-f[\]:]+$/i.test(text) ? text.toLowerCase() : undefined;
+    case 'port':
+      return /^\d+$/.test(text) && Number(text) <= 65_535 ? String(Number(text)) : undefined;
+    case 'pathname':
+      return variant === 'opaque' ? opaquePath(text) : pathname(text, url);
+    case 'search':
+      // URLs of the web encode single quotes and others do not
+      if (text.includes("'")) return undefined;
+      url.search = `?${text}`;
+      return url.search.slice(1);
+    case 'hash':
+      url.hash = `#${text}`;
+      return url.hash.slice(1);
+  }
+}
+
+function hostname(text: string): string | undefined {
+  if (/[\s"#%/:<>?@[\\\]^`{|}]/.test(text)) return undefined;
+  // A last label that is a number makes the whole an address of IPv4, which has a form of its own
+  const address = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/.test(text);
+  if (/^[a-z\d.-]+$/.test(text) && !address) return text;
+  try {
+    return new URL(`https://${text}`).hostname;
+  } catch {
+    return undefined;
+  }
+}
+
+function pathname(text: string, url: URL): string | undefined {
+  // A backslash is a slash in URLs of the web, and a backslash in others
+  if (text.includes('\\')) return undefined;
+  if (text.startsWith('/')) {
+    url.pathname = text;
+    return url.pathname;
+  }
+  // The text is a piece from within a path: nothing may be put before it, and a dot at its start may end a name
+  url.pathname = `/-${text}`;
+  return url.pathname.length < 2 ? undefined : url.pathname.slice(2);
+}
+
+/** The path is one without folders, as that of `urn:a:b`, or one with folders below a scheme that is not of the web. */
+function opaquePath(text: string): string | undefined {
+  if (/[\s"#<>?\\^`{}]/.test(text)) return undefined;
+  if (/^\/\/|^\/(?:.*\/)?(?:\.|%2e){1,2}(?:\/|$)/i.test(text)) return undefined;
+  return new URL(`fake:${text}`).pathname;
+}
