@@ -6,10 +6,7 @@ import { HubError } from '../errors.ts';
  * @param host a host name or an IP address
  * @throws {HubError} `ERR_NOT_LOOPBACK`
  */
-export function checkBinding(
-  host: string,
-  options: { readonly key?: string; readonly anonymous?: string },
-): void {
+export function checkBinding(host: string, options: { readonly key?: string; readonly anonymous?: string }): void {
   if (options.key !== undefined || (options.anonymous ?? 'none') !== 'none' || isLoopback(host)) return;
   throw new HubError(
     'ERR_NOT_LOOPBACK',

@@ -10,7 +10,7 @@ export function health(): MakeFace {
     match: ({ pathname }) => (pathname === '/healthz' ? ['GET', 'HEAD'] : undefined),
     handle({ rights }) {
       const { fanOut } = context;
-      const reason = fanOut.isFollowing ? context.failure() : 'The store of the log is out of reach';
+      const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
       // The reason may name a folder and a disk: it is for those who run the hub, not for strangers.
       const shown = may(rights, 'publish', '') ? { reason } : {};
