@@ -96,11 +96,11 @@ describe('a log in another process', () => {
     const behind = keepUp(other);
     const first = await log.append([event('1')]);
     await behind.until(first.seq);
-    await hold(true);
+    await hold(other, true);
     const second = await log.append([event('2')]);
     expect(await other.locate(second.id)).toEqual({ after: second.seq, head: second.seq });
     expect(behind.got.map(({ seq }) => seq)).toEqual([first.seq]);
-    await hold(false);
+    await hold(other, false);
     await behind.until(second.seq);
     expect(behind.got.map(({ seq }) => seq)).toEqual([first.seq, second.seq]);
   });
@@ -118,11 +118,11 @@ describe('a log in another process', () => {
       onLost: () => steps.push('lost'),
     });
     const again = new Promise<void>((resolve) => started.push(resolve));
-    await hold(true);
+    await hold(log, true);
     // Follows before the first event: an append is answered behind the request to follow.
     for (const data of ['1', '2', '3']) await log.append([event(data)]);
     await trim(2);
-    await hold(false);
+    await hold(log, false);
     await again;
     expect(steps).toEqual(['start 0', 'lost', 'start 3']);
   });
@@ -136,8 +136,8 @@ describe('a log in another process', () => {
       const { seq } = await nodes[n % 3]!.append([event(String(n))]);
       published.push(seq);
       if (n % 30 === 11) await harness.cut();
-      if (n % 30 === 17) await harness.hold(true);
-      if (n % 30 === 23) await harness.hold(false);
+      if (n % 30 === 17) await harness.hold(nodes[1]!, true);
+      if (n % 30 === 23) await harness.hold(nodes[1]!, false);
     }
     for (const follower of followers) {
       await follower.until(published.at(-1)!);

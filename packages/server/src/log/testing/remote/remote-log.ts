@@ -31,6 +31,7 @@ type JsonEntry = LogEntry & { readonly frame: unknown };
 
 /** A log whose events are in another process, behind a connection that cannot be relied upon. */
 export class RemoteLog implements EventLog {
+  readonly name: string;
   readonly trimmedIsExact: boolean;
   readonly directory: TopicDirectory = {
     list: async (request) => (await this.#connection.ask({ op: 'list', request })) as TopicPage,
@@ -45,6 +46,7 @@ export class RemoteLog implements EventLog {
   #isClosed = false;
 
   constructor({ port, name, trimmedIsExact, clock }: RemoteLogSettings) {
+    this.name = name;
     this.trimmedIsExact = trimmedIsExact;
     this.#connection = new Connection(port, name, clock);
   }

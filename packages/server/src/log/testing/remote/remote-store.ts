@@ -21,8 +21,8 @@ export interface RemoteHarness extends LogHarness {
   advance(ms: number): Promise<void>;
   beginEpoch(): Promise<RemoteLog>;
   cut(): Promise<void>;
-  /** Holds back what is to be handed over to followers, or lets it go: those who follow lag behind. */
-  hold(isHeld: boolean): Promise<void>;
+  /** Holds back what is to be handed over to those who follow a log, so that they lag behind the store, or lets it go. */
+  hold(log: RemoteLog, isHeld: boolean): Promise<void>;
   /** Trims as another process would. */
   trim(through: number): Promise<void>;
 }
@@ -72,7 +72,7 @@ export class RemoteStore {
         return log;
       },
       cut: async () => void (await this.#do({ do: 'cut', port })),
-      hold: async (isHeld) => void (await this.#do({ do: 'hold', port, isHeld })),
+      hold: async ({ name }, isHeld) => void (await this.#do({ do: 'hold', port, client: name, isHeld })),
       trim: async (through) => void (await this.#do({ do: 'trim', port, through })),
       dispose: async () => {
         await Promise.all(logs.map((each) => each.close()));

@@ -5,7 +5,7 @@ import { StoreServer, type StoreOptions } from './store-server.ts';
 export type StoreCommand =
   | { readonly do: 'open'; readonly options: StoreOptions }
   | { readonly do: 'advance'; readonly port: number; readonly ms: number }
-  | { readonly do: 'hold'; readonly port: number; readonly isHeld: boolean }
+  | { readonly do: 'hold'; readonly port: number; readonly client: string; readonly isHeld: boolean }
   | { readonly do: 'trim'; readonly port: number; readonly through: number }
   | { readonly do: 'cut' | 'begin epoch' | 'close'; readonly port: number };
 
@@ -23,7 +23,7 @@ async function run(command: StoreCommand): Promise<unknown> {
     case 'advance':
       return store.advance(command.ms);
     case 'hold':
-      return store.hold(command.isHeld);
+      return store.hold(command.client, command.isHeld);
     case 'trim':
       return await store.trim(command.through);
     case 'cut':

@@ -29,6 +29,7 @@ interface Client {
 }
 
 interface Following {
+  readonly client: string;
   /** The ends of the batches that have not been handed over yet. */
   readonly ends: number[];
   /** Called when there are more, or when following ends. */
@@ -49,7 +50,7 @@ export class StoreServer {
   #log: MemoryLog;
   #epochs: readonly EarlierEpoch[] = [];
   #begun = 0;
-  #isHeld = false;
+  readonly #held = new Set<string>();
 
   private constructor(options: StoreOptions) {
     this.#options = options;
@@ -80,9 +81,10 @@ export class StoreServer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Holds back the batches that are to be handed over, or lets them go. */
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
+  /** Holds back what is to be handed over to a client, or lets it go. */
+  hold(client: string, isHeld: boolean): void {
+    if (isHeld) this.#held.add(client);
+    else this.#held.delete(client);
     for (const following of this.#followings.values()) following.wake();
   }
 
@@ -140,18 +142,18 @@ export class StoreServer {
   }
 
   /** Answers a request as the first time; not at all where the client has the answer and this is a late copy. */
-  #answerOnce(client: Client, { id, answered, question }: Request): Promise<Answer> | undefined {
+  #answerOnce(client: Client, { client: name, id, answered, question }: Request): Promise<Answer> | undefined {
     client.answered = Math.max(client.answered, answered);
     for (const known of client.answers.keys()) if (known < client.answered) client.answers.delete(known);
     if (id < client.answered) return undefined;
     let answer = client.answers.get(id);
-    if (!answer) client.answers.set(id, (answer = this.#answer(id, question)));
+    if (!answer) client.answers.set(id, (answer = this.#answer(name, id, question)));
     return answer;
   }
 
-  async #answer(id: number, question: Question): Promise<Answer> {
+  async #answer(client: string, id: number, question: Question): Promise<Answer> {
     try {
-      const value = await this.#do(question);
+      const value = await this.#do(client, question);
       const { head } = await this.#log.locate(EARLIEST);
       const through = this.#faults.trim(head);
       if (through !== undefined) await this.#log.trim({ through });
@@ -162,7 +164,7 @@ export class StoreServer {
     }
   }
 
-  async #do(question: Question): Promise<unknown> {
+  async #do(client: string, question: Question): Promise<unknown> {
     const log = this.#log;
     switch (question.op) {
       case 'append':
@@ -181,13 +183,13 @@ export class StoreServer {
       case 'trim':
         return await log.trim();
       case 'follow':
-        return this.#follow();
+        return this.#follow(client);
       case 'next':
         return await this.#next(question.following, question.after);
     }
   }
 
-  #follow(): Begun {
+  #follow(client: string): Begun {
     const ends: number[] = [];
     let position = { epoch: '', seq: 0 };
     const { stop } = this.#log.follow({
@@ -200,7 +202,7 @@ export class StoreServer {
       },
       onLost: () => {},
     });
-    const following: Following = { ends, wake: () => {}, isLost: false, stop };
+    const following: Following = { client, ends, wake: () => {}, isLost: false, stop };
     this.#begun += 1;
     this.#followings.set(this.#begun, following);
     return { following: this.#begun, position };
@@ -211,7 +213,7 @@ export class StoreServer {
     const following = this.#followings.get(number);
     if (!following) return { lost: true };
     while (following.ends.length > 0 && (following.ends[0] ?? 0) <= after) following.ends.shift();
-    while (!following.isLost && (this.#isHeld || following.ends.length === 0)) {
+    while (!following.isLost && (this.#held.has(following.client) || following.ends.length === 0)) {
       await new Promise<void>((resolve) => {
         following.wake = resolve;
       });
