@@ -3,6 +3,7 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { LmdbLog } from '@tidings/lmdb';
+import { EARLIEST } from '@tidings/server/log';
 import { closedLoop } from '../load/closed-loop.ts';
 import { DATA } from '../parts/event-data.ts';
 import { cpuMicroseconds, obey } from './commands.ts';
@@ -37,12 +38,12 @@ await obey({
   async fill(count) {
     const events = Array.from({ length: 1_000 }, () => event);
     for (let rest = Number(count); rest > 0; rest -= events.length) await log.append(events.slice(0, rest));
-    return log.head().seq;
+    return (await log.locate(EARLIEST)).head;
   },
   /** Reads everything there is, page by page. Answers figures. */
   async read() {
-    const through = log.head().seq;
-    const selection = { topics: ['readings'], private: true };
+    const { head: through } = await log.locate(EARLIEST);
+    const selection = { topics: ['readings'], private: 'all' } as const;
     let bytes = 0;
     const before = cpuMicroseconds();
     const start = performance.now();

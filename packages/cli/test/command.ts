@@ -7,28 +7,31 @@ import { onTestFinished } from 'vitest';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 export interface Result {
-  /** Null where a signal ended it. */
+  /** Null if a signal has ended it. */
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** The built command as a process of its own. It is killed at the end of the test that started it. */
+/** The built command in a process of its own, which is killed at the end of the test. */
 export class CommandProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #closed: Promise<unknown>;
   #arrived: () => void = () => {};
   stdout = '';
+  /** How many lines of standard output have ended. */
+  stdoutLines = 0;
   stderr = '';
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     const { PATH = '' } = process.env;
     this.#child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#closed = once(this.#child, 'close');
-    // Whoever writes to a command that has ended is told by its result.
+    // A write to a command that has ended fails, and the command's result shows why it ended.
     this.#child.stdin.on('error', () => {});
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
+      this.stdoutLines += text.split('\n').length - 1;
       this.#arrived();
     });
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -58,7 +61,7 @@ export class CommandProcess {
   }
 
   /** Resolves as soon as the condition on its output holds. */
-  async until(condition: (output: { stdout: string; stderr: string }) => boolean): Promise<void> {
+  async until(condition: (output: { stdout: string; stdoutLines: number; stderr: string }) => boolean): Promise<void> {
     while (!condition(this)) {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
         throw new Error(`ended too early:\n${this.stdout}\n${this.stderr}`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CommandProcess } from './command.ts';
 
-/** A hub in a process of its own, which can be killed and started again where it was. */
+/** A hub in a process of its own, which can be killed and started again. */
 export class HubProcess {
   readonly #data: string;
   readonly #args: readonly string[];
@@ -23,7 +23,7 @@ export class HubProcess {
     return hub;
   }
 
-  /** As the first line of its output tells it. */
+  /** The URL in the first line of its output. */
   get url(): string {
     return this.#url!.href;
   }
@@ -32,13 +32,13 @@ export class HubProcess {
     return this.#process;
   }
 
-  /** Kills it as a failing machine would. */
+  /** Kills the process without a warning, as a failing machine would. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.#process.result();
   }
 
-  /** Starts it again on its port, with its events. */
+  /** Starts the hub again on the same port, with the same events. */
   async restart(): Promise<void> {
     this.#process = this.#spawn(this.#url!.port);
     await this.#ready();
@@ -56,7 +56,7 @@ export class HubProcess {
   }
 }
 
-/** Is removed at the end of the test. */
+/** Makes a folder that is removed at the end of the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tidings-cli-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -13,7 +13,7 @@ async function listening({ url }: HubProcess, ...args: string[]): Promise<Comman
   return listener;
 }
 
-const lines = (count: number) => (output: { stdout: string }) => output.stdout.split('\n').length > count;
+const lines = (count: number) => (output: { stdoutLines: number }) => output.stdoutLines >= count;
 
 test('events are printed as they come, until Ctrl-C, which is no failure', async () => {
   const hub = await HubProcess.start();

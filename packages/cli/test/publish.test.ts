@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, Hub, MemoryLog } from '@tidings/hub';
+import { decodeEventStream } from '@tidings/wire';
 import { expect, onTestFinished, test } from 'vitest';
 import { CommandProcess, run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
@@ -15,13 +16,19 @@ interface Printed {
 /** All events of a topic that a hub keeps, `count` of them. */
 async function eventsOf({ url }: { url: string }, topic: string, count: number): Promise<Printed[]> {
   const listener = new CommandProcess(['listen', topic, '--since', 'earliest', '--json', '--hub', url]);
-  await listener.until(({ stdout }) => stdout.split('\n').length > count);
+  await listener.until(({ stdoutLines }) => stdoutLines >= count);
   listener.kill('SIGINT');
   const { stdout } = await listener.result();
   return stdout
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Printed);
+}
+
+/** Resolves when a new event of the topic `logs` arrives. */
+async function firstEvent({ url }: HubProcess): Promise<void> {
+  const { body } = await fetch(new URL('topics/logs', url));
+  for await (const { type } of decodeEventStream(body!)) if (!type.startsWith('tidings-')) return;
 }
 
 test('one event is published with type and id, which is printed', async () => {
@@ -83,10 +90,8 @@ test('a hub killed in the middle of a pipe and started again has every line once
     }
   })();
   for (let round = 1; round <= 3; round++) {
-    const listener = new CommandProcess(['listen', 'logs', '--hub', hub.url]);
-    await listener.until(({ stdout }) => stdout !== '');
-    listener.kill('SIGKILL');
-    // Lines keep coming, so it meets a request that is under way or about to be.
+    await firstEvent(hub);
+    // Lines keep coming, so this happens during a request or just before one.
     await hub.kill();
     await publisher.until(({ stderr }) => stderr.split('trying again…').length > round);
     await hub.restart();

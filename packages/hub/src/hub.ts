@@ -14,11 +14,11 @@ import {
   systemClock,
   toResponse,
 } from '@tidings/server/live';
-import { type AppendReceipt, type EventLog, ServerError } from '@tidings/server/log';
+import type { EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
-import type { Face, FaceContext, MakeFace } from './faces/face.ts';
+import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face.ts';
 import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
 import { problemAnswer, refusalAnswer } from './http/answer.ts';
@@ -78,8 +78,7 @@ export class Hub {
   readonly #underWay = new Set<Promise<Answer>>();
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
-  /** Why the last append failed, until one succeeds. */
-  #failure: string | undefined;
+  readonly #writes = new Writes();
   #isDraining = false;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -99,7 +98,6 @@ export class Hub {
     this.#audience = new Audience(log, this.#fanOut, audienceOptions, { onError });
     const context: FaceContext = {
       log,
-      append: (events, appendOptions) => this.#append(events, appendOptions),
       fanOut: this.#fanOut,
       audience: this.#audience,
       limits,
@@ -108,7 +106,7 @@ export class Hub {
       keepAliveMs,
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
-      failure: () => this.#failure,
+      writes: this.#writes,
       topicsBase: (url) => new URL('/topics/', publicUrl ?? url).href,
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
@@ -184,25 +182,13 @@ export class Hub {
     }
   }
 
-  /** Appends, and remembers whether the log could be written. */
-  async #append(...args: Parameters<EventLog['append']>): Promise<AppendReceipt> {
-    try {
-      const receipt = await this.#log.append(...args);
-      this.#failure = undefined;
-      return receipt;
-    } catch (error) {
-      if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.#failure = error.message;
-      throw error;
-    }
-  }
-
   #problemOf(error: unknown): Problem {
     const problem = problemOf(error);
     if (!problem) {
       this.#logger?.error({ err: error }, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
-    if (problem.problem === 'not-stored') this.#logger?.error(this.#failure);
+    if (problem.problem === 'not-stored') this.#logger?.error(this.#writes.failure);
     return problem;
   }
 }

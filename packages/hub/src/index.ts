@@ -1,4 +1,4 @@
-export { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
+export { MemoryLog, type LogRetention, type MemoryLogOptions, type Retention } from '@tidings/server/log';
 export { checkBinding, isLoopback } from './access/binding.ts';
 export { type AnonymousAccess, authenticateByKey, type KeyOptions } from './access/key.ts';
 export { HubError, type HubErrorCode } from './errors.ts';

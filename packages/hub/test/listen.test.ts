@@ -130,7 +130,6 @@ describe('a listener', () => {
 
   /** Parameters that are refused (PROTOCOL §5.7). */
   const REFUSED = [
-    'lastEventId=x',
     'Last-Event-ID=x',
     'last=-1',
     'last=10001',

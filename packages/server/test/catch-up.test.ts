@@ -21,7 +21,7 @@ class Rig {
   readonly given: Listener[] = [];
   readonly chunks = new Set<unknown>();
   readonly failed: Listener[] = [];
-  #answers: ((page: LogPage | Error) => void)[] = [];
+  readonly #answers: ((page: LogPage | Error) => void)[] = [];
 
   constructor() {
     const log = {

@@ -68,8 +68,8 @@ export function option<T>(flags: string, description: string, format: OptionForm
 /** An option that may be given several times. Its value is a list. */
 export function listOption<T>(flags: string, description: string, format: OptionFormat<T>): Option {
   const made = new Option(flags, `${description} (repeatable)`);
-  return made.argParser((text: string, earlier: readonly T[] = []) => [
-    ...earlier,
+  return made.argParser((text: string, earlier: readonly T[] | undefined) => [
+    ...(earlier ?? []),
     parseValue(`--${made.name()}`, text, format),
   ]);
 }

@@ -79,7 +79,7 @@ function count(length: number): string {
 /** Ends the sentence about an unknown word, with the most similar known word if there is one. */
 function suggest(found: string, known: readonly string[]): string {
   const nearest = known
-    .map((word) => ({ word, distance: distance(found, word) }))
+    .map((word) => ({ word, distance: editDistance(found, word) }))
     .filter(({ word, distance }) => distance <= MAX_DIFFERENCE * Math.max(word.length, found.length))
     .reduce<{ word: string; distance: number } | undefined>(
       (best, one) => (best === undefined || one.distance < best.distance ? one : best),
@@ -89,7 +89,7 @@ function suggest(found: string, known: readonly string[]): string {
 }
 
 /** Counts the letters that must be inserted, left out, changed or swapped with the next one to turn one word into the other. */
-function distance(from: string, to: string): number {
+function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

@@ -58,7 +58,7 @@ export async function publishBatch(url: URL, headers: Record<string, string>, ba
   const refusal = describeRefusal(response);
   if (status === 413) return { type: 'too-large', refusal };
   if (status === 429 || status >= 500) {
-    return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: retryAfterMs(response) };
+    return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: requestedWaitMs(response) };
   }
   throw new CliError('ERR_REFUSED', refusal);
 }
@@ -73,12 +73,12 @@ export function newIdempotencyKey(): string {
  *
  * @param random at least 0, less than 1
  */
-export function waitMs(failures: number, retryAfterMs: number, random: number): number {
+export function waitMs(failures: number, leastMs: number, random: number): number {
   const longest = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
-  return Math.max(retryAfterMs, longest / 2 + (random * longest) / 2);
+  return Math.max(leastMs, longest / 2 + (random * longest) / 2);
 }
 
-function retryAfterMs({ headers }: HubResponse): number {
+function requestedWaitMs({ headers }: HubResponse): number {
   const seconds = Number(headers['retry-after'] ?? 0);
   return seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
 }

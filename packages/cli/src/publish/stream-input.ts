@@ -1,33 +1,19 @@
-import { type EventFields, type EventMessage, EventStreamDecoder, EventStreamError } from '@tidings/wire';
+import { type EventFields, EventFieldsDecoder, EventStreamError, HEARTBEAT_TYPE } from '@tidings/wire';
 import { CliError } from '../errors.ts';
 import { formatSize } from '../terminal/quantity.ts';
 import { encode, type EncodedEvent, type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
 
-const HEARTBEAT = 'tidings-heartbeat';
-
 /** Reads a whole event stream. It leaves heartbeats out, so that the stream of one hub can be published to another one. */
 export class StreamInput implements EventInput {
-  readonly #decoder: EventStreamDecoder;
+  readonly #decoder: EventFieldsDecoder;
   readonly #maxEventBytes: number;
   #emit: (event: EncodedEvent) => void = () => {};
   #events = 0;
-  /** An id belongs to the event that sets it, while the decoder's last event ID lasts until the next one. */
-  #id: string | undefined;
-  #retry: number | undefined;
 
   /** @param maxEventBytes the most bytes that an event may have */
   constructor(maxEventBytes: number = MAX_HELD_EVENT_BYTES) {
     this.#maxEventBytes = maxEventBytes;
-    this.#decoder = new EventStreamDecoder({
-      maxEventBytes,
-      onId: (id) => {
-        this.#id = id === '' ? undefined : id;
-      },
-      onRetry: (milliseconds) => {
-        this.#retry = Math.min(milliseconds, Number.MAX_SAFE_INTEGER);
-      },
-      onEvent: (event) => this.#take(event),
-    });
+    this.#decoder = new EventFieldsDecoder({ maxEventBytes, onFields: (fields) => this.#take(fields) });
   }
 
   read(chunk: Uint8Array, emit: (event: EncodedEvent) => void): void {
@@ -51,14 +37,8 @@ export class StreamInput implements EventInput {
     this.#decoder.end();
   }
 
-  #take({ type, data }: EventMessage): void {
-    const fields: EventFields = { data };
-    if (type !== 'message') fields.event = type;
-    if (this.#id !== undefined) fields.id = this.#id;
-    if (this.#retry !== undefined) fields.retry = this.#retry;
-    this.#id = undefined;
-    this.#retry = undefined;
-    if (type === HEARTBEAT) return;
+  #take(fields: EventFields): void {
+    if (fields.event === HEARTBEAT_TYPE) return;
     this.#events++;
     this.#emit(encode(fields));
   }

@@ -4,10 +4,13 @@ import {
   type AnonymousAccess,
   checkBinding,
   createServer,
+  health,
   Hub,
   HubError,
   MemoryLog,
+  page,
   type Retention,
+  topics,
 } from '@tidings/hub';
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
 import { destination, pino } from 'pino';
@@ -56,15 +59,16 @@ export function checkHost(host: string, settings: HubSettings): void {
 /** Opens the log and makes a hub on it. @throws {CliError} `ERR_USAGE`, `ERR_DATA` */
 export async function openHub(settings: HubSettings): Promise<RunningHub> {
   const { data, retention, compression, verbose } = settings;
-  const page = await readPage();
+  const html = await readPage();
   const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
   let log: LmdbLog | MemoryLog | undefined;
   try {
+    const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
     log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
-    const hub = new Hub({ log, ...accessOf(settings), compression, ...(page === undefined ? {} : { page }), logger });
+    const hub = new Hub({ log, ...accessOf(settings), compression, logger, faces });
     return {
       server: createServer(hub),
-      hasPage: page !== undefined,
+      hasPage: html !== undefined,
       close: () => hub.close({ windowMs: COMEBACK_WINDOW_MS }),
     };
   } catch (error) {

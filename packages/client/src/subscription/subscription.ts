@@ -17,7 +17,7 @@ import { readOptions, type SubscriptionSettings } from './settings.ts';
  */
 export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>, Disposable, AsyncDisposable {
   [Symbol.asyncIterator](): AsyncIterator<Item, undefined>;
-  /** What the subscription is doing, as `onState` was last told. */
+  /** What the subscription is doing: the value that `onState` was last called with. */
   readonly state: SubscriptionState;
   /**
    * The last event ID after everything that the consumer has taken, heartbeats included. Keep it and give it to the next
@@ -94,7 +94,7 @@ class Subscription implements EventSubscription<AnyItem> {
     return this.#isStopped || !this.#feed || this.#queue.size > 0 ? this.#takenId : this.#feed.lastEventId;
   }
 
-  // These two are functions of their own, so that they can be passed on as callbacks.
+  // These two are functions instead of methods, so that they can be passed on as callbacks.
   readonly reconnect = (): void => this.#feed?.reconnect();
   readonly close = (): void => this.#stop();
 
@@ -206,7 +206,7 @@ class Subscription implements EventSubscription<AnyItem> {
 /**
  * Remembers the IDs of the newest events, to recognise an event that comes again.
  * @param limit - how many IDs are remembered; 0 remembers none
- * @returns a function that remembers an ID as the newest, and tells whether it was remembered already
+ * @returns a function that remembers an ID as the newest, and returns whether it was remembered already
  */
 function rememberIds(limit: number): (id: string) => boolean {
   const ids = new Set<string>();

@@ -1,13 +1,12 @@
 import { isIPv4 } from 'node:net';
 import { HubError } from '../errors.ts';
-import type { KeyOptions } from './key.ts';
 
 /**
  * Checks that a hub may listen on an address: without a key only on a loopback one, unless anonymous access was asked for by name.
  * @param host a host name or an IP address
  * @throws {HubError} `ERR_NOT_LOOPBACK`
  */
-export function checkBinding(host: string, options: KeyOptions): void {
+export function checkBinding(host: string, options: { readonly key?: string; readonly anonymous?: string }): void {
   if (options.key !== undefined || (options.anonymous ?? 'none') !== 'none' || isLoopback(host)) return;
   throw new HubError(
     'ERR_NOT_LOOPBACK',

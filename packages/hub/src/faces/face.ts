@@ -1,4 +1,4 @@
-import type { EventLog } from '@tidings/server/log';
+import { type EventLog, ServerError } from '@tidings/server/log';
 import type { Answer, Audience, Clock, CodedHead, FanOut } from '@tidings/server/live';
 import type { Logger } from 'pino';
 import type { Exchange } from '../http/request.ts';
@@ -19,12 +19,23 @@ export interface Face {
 /** Makes a face for a hub. */
 export type MakeFace = (context: FaceContext) => Face;
 
+/** Remembers whether the log could be written. Whoever appends tells it what came of it. */
+export class Writes {
+  /** Why the last append failed; undefined once one has succeeded. */
+  failure: string | undefined;
+
+  succeeded(): void {
+    this.failure = undefined;
+  }
+
+  failed(error: unknown): void {
+    if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.failure = error.message;
+  }
+}
+
 /** What a hub gives its faces. */
 export interface FaceContext {
-  /** The hub's log, to read. */
-  readonly log: Omit<EventLog, 'append'>;
-  /** Appends to the log. Whether it could is what {@link failure} reports. */
-  readonly append: EventLog['append'];
+  readonly log: EventLog;
   readonly fanOut: FanOut;
   readonly audience: Audience;
   readonly limits: HubLimits;
@@ -36,8 +47,8 @@ export interface FaceContext {
   readonly closing: AbortSignal;
   /** Aborted when requests under way may take no longer. */
   readonly deadline: AbortSignal;
-  /** Why the hub cannot publish, until it can again; undefined where it can. */
-  failure(): string | undefined;
+  /** Whether the hub can publish, as its faces have found. */
+  readonly writes: Writes;
   /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */
   topicsBase(url: URL): string;
   /** The header fields and the coding of a stream for a request. */

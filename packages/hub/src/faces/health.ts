@@ -5,11 +5,12 @@ import type { MakeFace } from './face.ts';
 
 /** `GET /healthz` (PROTOCOL §8). */
 export function health(): MakeFace {
-  return ({ fanOut, failure }) => ({
+  return (context) => ({
     name: 'health',
     match: ({ pathname }) => (pathname === '/healthz' ? ['GET', 'HEAD'] : undefined),
     handle({ rights }) {
-      const reason = fanOut.isFollowing ? failure() : 'The store of the log is out of reach';
+      const { fanOut } = context;
+      const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
       // The reason may name a folder and a disk: it is for those who run the hub, not for strangers.
       const shown = may(rights, 'publish', '') ? { reason } : {};

@@ -11,7 +11,7 @@ import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import { Expiry } from './expiry.ts';
 import { EventReader } from './event-reader.ts';
-import { type PlaceLimits, Places } from './places.ts';
+import { type PlaceHolder, type PlaceLimits, Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
 export interface AudienceOptions {
@@ -95,10 +95,10 @@ export interface KnownListener {
 }
 
 /** A listener that was let in, from its answer to its end. */
-interface Admitted extends KnownListener {
+interface Admitted extends PlaceHolder {
   subject: string | undefined;
-  /** When it was answered, by the clock's `now`. */
-  readonly since: number;
+  /** Its network address, or what has it. */
+  readonly from: string | RequestHead['peer'];
   listener: Listener | undefined;
   /** Where the bytes of a stream go that is not of the log. */
   sink: Sink | undefined;
@@ -232,7 +232,9 @@ export class Audience {
 
   /** Breaks off the listeners that are chosen; each asks for its rights anew when it comes back. Returns how many they were. */
   kick(which: (listener: KnownListener) => boolean): number {
-    const chosen = [...this.#places.taken].filter((known) => which(known));
+    const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
+      which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
+    );
     for (const { listener, sink } of chosen) {
       if (listener) this.#fanOut.breakOff(listener, 'kicked');
       else sink?.destroy();
@@ -253,7 +255,7 @@ export class Audience {
     const admitted: Admitted = {
       subject: rights.subject,
       key,
-      address: request.address,
+      from: request.peer ?? request.address,
       since: this.#clock.now(),
       listener: undefined,
       sink: undefined,

@@ -1,5 +1,5 @@
 import { decodeEvent } from '@tidings/wire';
-import type { LogEntry } from '../log/event-log.ts';
+import type { LogEntry } from '../log/entry.ts';
 
 /** An event as a filter gets it. */
 export interface ReceivedEvent {

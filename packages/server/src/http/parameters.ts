@@ -15,7 +15,7 @@ export interface ListenParameters {
 export const LISTEN_PARAMETERS: readonly string[] = ['lastEventId', 'last_event_id', 'last', 'heartbeat'];
 
 /** Guards the log against replays that are asked for by mistake. */
-export const MAX_LAST = 10_000;
+const MAX_LAST = 10_000;
 
 /** Most requests have no query, and one object does for all of them. */
 const NONE: URLSearchParams = new URLSearchParams();

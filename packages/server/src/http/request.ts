@@ -8,6 +8,11 @@ export interface RequestHead {
   header(name: string): string | undefined;
   /** The network address of the other side, where it is known. */
   readonly address?: string | undefined;
+  /**
+   * What has the address for as long as the connection lasts, where asking for it costs memory: a socket of Node's keeps what it was asked.
+   * An address that is only needed later is taken from here then.
+   */
+  readonly peer?: { readonly remoteAddress?: string | undefined } | undefined;
   /** The request as the server or framework gave it: a `Request`, or Node's, with whatever was put on it before. */
   readonly original?: unknown;
 }

@@ -1,7 +1,7 @@
 import { CodedSink } from '../coding/coded-sink.ts';
 import { CohortCoder } from '../coding/cohort-coder.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
-import type { LogEntry } from '../log/event-log.ts';
+import type { LogEntry } from '../log/entry.ts';
 import { type Selection, Selector } from '../log/selection.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';

@@ -63,7 +63,8 @@ export class FanOut {
         this.#start(position);
         ready();
       },
-      onBatch: (batch) => this.#ticker.receive(batch),
+      // Bound, so that the way of an event does not lead through here.
+      onBatch: this.#ticker.receive.bind(this.#ticker),
       onLost: (reason) => {
         this.#isFollowing = false;
         observer.onError?.(reason);

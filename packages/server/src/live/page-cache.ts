@@ -30,8 +30,8 @@ export class PageCache {
   #kept: Kept[] = [];
   #bytes = 0;
   readonly #clock: Clock;
-  /** Runs while something is kept. */
-  #timer: unknown;
+  /** Whether a timer runs, as it does while something is kept. */
+  #isTimed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -52,7 +52,7 @@ export class PageCache {
     this.#kept.push({ cohort, after, bytes, until: this.#clock.now() + LIFETIME_MS });
     this.#bytes += bytes;
     this.#forget();
-    this.#timer ??= this.#clock.setTimeout(() => this.#expire(), LIFETIME_MS);
+    this.#expireLater();
   }
 
   clear(): void {
@@ -61,10 +61,16 @@ export class PageCache {
     this.#bytes = 0;
   }
 
+  #expireLater(): void {
+    if (this.#isTimed) return;
+    this.#isTimed = true;
+    this.#clock.setTimeout(() => this.#expire(), LIFETIME_MS);
+  }
+
   #expire(): void {
-    this.#timer = undefined;
+    this.#isTimed = false;
     this.#forget();
-    if (this.#kept.length > 0) this.#timer = this.#clock.setTimeout(() => this.#expire(), LIFETIME_MS);
+    if (this.#kept.length > 0) this.#expireLater();
   }
 
   #forget(): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { LogEntry } from '../log/event-log.ts';
+import type { LogEntry } from '../log/entry.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import { type Cohort, CohortIndex } from './cohort.ts';
 import type { Listener } from './listener.ts';

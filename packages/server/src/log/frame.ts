@@ -1,7 +1,8 @@
 import { encodeEvent, type EventFields } from '@tidings/wire';
 import { ServerError } from '../errors.ts';
 import type { Epochs } from './epochs.ts';
-import type { AppendOptions, LogEntry, NewEvent } from './event-log.ts';
+import type { LogEntry, NewEvent } from './entry.ts';
+import type { AppendOptions } from './event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from './position.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
@@ -74,27 +75,6 @@ export function placeEvent(event: PreparedEvent, epoch: string, seq: number, tim
   frame.set(line);
   frame.set(event.body, line.length);
   return { seq, id, topics: event.topics, time, private: event.private, frame };
-}
-
-const LINE_FEED = 10;
-const COLON = 58;
-const LETTER_I = 105;
-const EVENT_FIELD = encoder.encode('event: ');
-const decoder = new TextDecoder();
-
-/** The type of the event in a frame of {@link placeEvent}: the encoder writes it before any data, and at most once. */
-export function typeOfFrame(frame: Uint8Array): string {
-  for (let start = 0; start < frame.length;) {
-    const end = frame.indexOf(LINE_FEED, start);
-    if (EVENT_FIELD.every((byte, index) => frame[start + index] === byte)) {
-      return decoder.decode(frame.subarray(start + EVENT_FIELD.length, end));
-    }
-    // Only the id and comments stand before it.
-    const isBefore = frame[start] === COLON || frame[start] === LETTER_I;
-    if (!isBefore) break;
-    start = end + 1;
-  }
-  return 'message';
 }
 
 function checkKey(key: string): void {

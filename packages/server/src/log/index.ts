@@ -1,16 +1,15 @@
 export { type Clock, systemClock } from '../clock.ts';
 export { ServerError, type ServerErrorCode } from '../errors.ts';
 export { type EarlierEpoch, Epochs } from './epochs.ts';
+export type { LogEntry, NewEvent } from './entry.ts';
 export type {
   AppendOptions,
   AppendReceipt,
   EventLog,
   GapReason,
-  LogEntry,
   LogFollower,
   LogFollowing,
   LogPage,
-  NewEvent,
   Place,
   ReadRequest,
   TopicDirectory,

@@ -1,7 +1,15 @@
 import { ServerError } from '../errors.ts';
 import { Matcher, type Meter } from './pattern/machine.ts';
-import { type Dialect, parseParts } from './pattern/parts.ts';
-import { type Component, COMPONENTS, inherit, splitPattern, type Token, tokenize } from './pattern/syntax.ts';
+import { parseParts } from './pattern/parts.ts';
+import {
+  type Component,
+  COMPONENTS,
+  type Dialect,
+  inherit,
+  splitPattern,
+  type Token,
+  tokenize,
+} from './pattern/syntax.ts';
 
 /**
  * Which topics somebody wants, as data: a URL pattern [WHATWG URL Pattern] without regular expressions. Whoever selects events

@@ -1,6 +1,6 @@
-import type { LogEntry } from './event-log.ts';
-import { typeOfFrame } from './frame.ts';
-import { compilePattern, type TopicPattern } from './pattern.ts';
+import { decodeEvent } from '@tidings/wire';
+import type { LogEntry } from './entry.ts';
+import { compilePatterns, type TopicPattern } from './pattern.ts';
 
 /** A topic, or a pattern of topics. */
 export type Matcher = string | TopicPattern;
@@ -23,16 +23,16 @@ export class TopicTest {
   /** The topics that are named exactly, each once. */
   readonly exact: ReadonlySet<string>;
   readonly isAll: boolean;
-  readonly #patterns: readonly ((topic: string) => boolean)[];
+  readonly #patterns: readonly TopicPattern[];
+  readonly #matches: (topic: string) => boolean;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(set: TopicSet) {
     this.isAll = set === 'all';
     const matchers = set === 'all' ? [] : set;
     this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));
-    this.#patterns = matchers
-      .filter((matcher) => typeof matcher !== 'string')
-      .map((pattern) => compilePattern(pattern));
+    this.#patterns = matchers.filter((matcher) => typeof matcher !== 'string');
+    this.#matches = compilePatterns(this.#patterns);
   }
 
   /** Whether exact topics are all there is, so that an index by topic finds everything. */
@@ -45,7 +45,7 @@ export class TopicTest {
   }
 
   has(topic: string): boolean {
-    return this.isAll || this.exact.has(topic) || this.#patterns.some((matches) => matches(topic));
+    return this.isAll || this.exact.has(topic) || this.#matches(topic);
   }
 }
 
@@ -76,7 +76,7 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
-    return this.#types === undefined || this.#types.has(typeOfFrame(entry.frame));
+    return this.#types === undefined || this.#types.has(decodeEvent(entry.frame)?.event ?? 'message');
   }
 }
 

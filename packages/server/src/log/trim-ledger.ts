@@ -1,4 +1,4 @@
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry } from './entry.ts';
 import { Selector, type Selection, type TopicTest } from './selection.ts';
 
 /** How far a topic has been trimmed, as sequence numbers; 0 where nothing was. */

@@ -39,6 +39,9 @@ function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHea
       get address() {
         return stream.session?.socket.remoteAddress;
       },
+      get peer() {
+        return stream.session?.socket;
+      },
       original: stream,
     },
     send(status, headers, body) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
 import { utf8Value, type RequestHead } from '../http/request.ts';
+import { SocketFace } from './socket-face.ts';
 
 /** A request as node:http, node:https and node:http2 give it, and as frameworks pass it on. */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
@@ -8,14 +9,22 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   readonly originalUrl?: string | undefined;
 };
 
-/** The head of a Node request. */
-export function nodeHead(request: NodeRequest): RequestHead {
+/**
+ * The head of a Node request. What costs memory is found out when it is asked for, so do not spread it.
+ * @param url an absolute URL, where that is known
+ */
+export function nodeHead(request: NodeRequest, url: string = request.originalUrl ?? request.url ?? '/'): RequestHead {
   return {
     method: request.method ?? 'GET',
-    url: request.originalUrl ?? request.url ?? '/',
+    url,
     header: fieldReader(request.headers),
     get address() {
       return request.socket?.remoteAddress;
+    },
+    get peer() {
+      const { socket } = request;
+      // The stand-in for a socket is let go of where a stream takes the socket itself.
+      return socket instanceof SocketFace ? socket.socket : socket;
     },
     original: request,
   };

@@ -1,5 +1,5 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
-import type { AppendReceipt, NewEvent } from '@tidings/server/log';
+import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { textAnswer } from '../../http/answer.ts';
@@ -21,29 +21,29 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
 
   if (!isStream) {
     const event = toEvent(await plainFields(context, exchange));
-    return published(await context.append([event], key));
+    return published(await append(context, [event], key));
   }
   if (!key) return published(await publishParts(context, request, toEvent));
   const upload = new Upload(context.limits.maxEventBytes);
   const body = await readBody(request, context.limits.maxBodyBytes, context.deadline);
   const events = upload.write(body).map(toEvent);
-  return published(events.length === 0 ? undefined : await context.append(events, key));
+  return published(events.length === 0 ? undefined : await append(context, events, key));
 }
 
 /** Publishes an upload as it arrives, a batch for each part. */
 async function publishParts(
-  { append, limits, deadline }: FaceContext,
+  context: FaceContext,
   request: HubRequest,
   toEvent: (fields: EventFields) => NewEvent,
 ): Promise<AppendReceipt | undefined> {
-  const upload = new Upload(limits.maxEventBytes);
+  const upload = new Upload(context.limits.maxEventBytes);
   let receipt: AppendReceipt | undefined;
   let count = 0;
   try {
-    for await (const chunk of bodyParts(request, deadline)) {
+    for await (const chunk of bodyParts(request, context.deadline)) {
       const events = upload.write(chunk).map(toEvent);
       if (events.length === 0) continue;
-      receipt = await append(events);
+      receipt = await append(context, events);
       count += events.length;
     }
   } catch (error) {
@@ -61,6 +61,21 @@ async function publishParts(
     );
   }
   return receipt;
+}
+
+async function append(
+  { log, writes }: FaceContext,
+  events: readonly NewEvent[],
+  key: AppendOptions = {},
+): Promise<AppendReceipt> {
+  try {
+    const receipt = await log.append(events, key);
+    writes.succeeded();
+    return receipt;
+  } catch (error) {
+    writes.failed(error);
+    throw error;
+  }
 }
 
 async function plainFields({ limits, deadline }: FaceContext, { request, url }: Exchange): Promise<EventFields> {

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../event-log.ts';
+import type { LogEntry } from '../entry.ts';
 
 /** Entries in the order of their sequence numbers, taken off at the front and cheap to search. */
 export class EntryList {

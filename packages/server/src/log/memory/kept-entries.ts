@@ -1,5 +1,5 @@
 import { mergeBySeq } from '../merge.ts';
-import type { LogEntry } from '../event-log.ts';
+import type { LogEntry } from '../entry.ts';
 import { RecentTopics } from '../recent-topics.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';

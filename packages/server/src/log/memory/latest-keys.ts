@@ -1,4 +1,4 @@
-import type { LogEntry, NewEvent } from '../event-log.ts';
+import type { LogEntry, NewEvent } from '../entry.ts';
 
 /** Which entry is the newest of its key, for a log that keeps no older ones. */
 export class LatestKeys {

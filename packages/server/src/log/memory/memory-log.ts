@@ -1,15 +1,14 @@
 import { systemClock, type Clock } from '../../clock.ts';
 import { ServerError } from '../../errors.ts';
 import { Epochs, type EarlierEpoch } from '../epochs.ts';
+import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
   EventLog,
-  LogEntry,
   LogFollower,
   LogFollowing,
   LogPage,
-  NewEvent,
   Place,
   ReadRequest,
   TopicDirectory,

@@ -1,4 +1,4 @@
-import type { Dialect } from './parts.ts';
+import type { Dialect } from './syntax.ts';
 
 /**
  * Text of a pattern as URLs have it: encoded, in lower case where case makes no difference, without `.` and `..` in its path
@@ -9,19 +9,19 @@ export function canonical(text: string, dialect: Dialect): string {
   if (text === '') return '';
   const encoded = encode(text, dialect);
   if (encoded !== undefined) return encoded;
-  throw new SyntaxError(
-    `it has the text ${JSON.stringify(text)} in its ${dialect.component}, where ${ALLOWED[dialect.component]}`,
-  );
+  const allowed = ALLOWED[dialect.variant ?? dialect.component];
+  throw new SyntaxError(`it has the text ${JSON.stringify(text)} in its ${dialect.component}, where ${allowed}`);
 }
 
-const ALLOWED: Readonly<Record<Dialect['component'], string>> = {
+const ALLOWED: Readonly<Record<Dialect['component'] | 'ipv6' | 'opaque', string>> = {
   protocol: 'letters, digits, "+", "-" and "." are allowed, behind a letter',
   username: 'any text is allowed',
   password: 'any text is allowed',
   hostname: 'what a domain name or an address can have is allowed, without percent-encoding',
+  ipv6: 'an address of IPv6 can have hexadecimal digits, ":", "[" and "]"',
   port: 'a number from 0 to 65535 is allowed',
-  pathname:
-    'no backslash is allowed, nor more ".." than folders; and in a path without folders no spaces, "#<>?^`{}", "//" and dots between slashes',
+  pathname: 'no backslash is allowed, nor more ".." than folders before them',
+  opaque: 'in a path without folders, no spaces, "#<>?\\^`{}", "//" at the start and dots between slashes are allowed',
   search: 'a single quote has to be written %27',
   hash: 'any text is allowed',
 };

@@ -1,4 +1,5 @@
-import type { Dialect, Part } from './parts.ts';
+import type { Part } from './parts.ts';
+import type { Dialect } from './syntax.ts';
 
 /** Counts the work of matching. Only tests look at it. */
 export interface Meter {
@@ -157,7 +158,7 @@ class Plan {
     if (repeated) this.edges.push(end, start);
     if (guarded) this.edges.push(start, start + 1);
     if (optional) this.edges.push(start, this.last);
-    this.edges.push(end, this.last);
+    if (!optional || !repeated) this.edges.push(end, this.last);
   }
 
   #addText(text: string): void {

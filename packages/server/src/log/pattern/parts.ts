@@ -1,4 +1,4 @@
-import type { Component, Token } from './syntax.ts';
+import type { Dialect, Token } from './syntax.ts';
 import { canonical } from './canonical.ts';
 
 /** A piece of a component's pattern [URLPattern, "part"]. Without a wildcard, `prefix` is its whole text. */
@@ -9,17 +9,6 @@ export interface Part {
   readonly suffix: string;
   readonly optional: boolean;
   readonly repeated: boolean;
-}
-
-/** The rules by which a component is read. */
-export interface Dialect {
-  readonly component: Component;
-  /** What `:name` stops at; empty where it stops at nothing. */
-  readonly delimiter: string;
-  /** What belongs to the wildcard that it precedes. */
-  readonly prefix: string;
-  /** Whether the path is one without hierarchy, or the host one of IPv6. */
-  readonly variant: 'opaque' | 'ipv6' | undefined;
 }
 
 /** @throws {SyntaxError} where the tokens are no pattern, or have text that the component cannot have */

@@ -63,9 +63,20 @@ export function tokenize(pattern: string): readonly Token[] {
   return tokens;
 }
 
+/** The rules by which a component is read. */
+export interface Dialect {
+  readonly component: Component;
+  /** What `:name` stops at; empty where it stops at nothing. */
+  readonly delimiter: string;
+  /** What belongs to the wildcard that it precedes. */
+  readonly prefix: string;
+  /** Whether the path is one without hierarchy, or the host one of IPv6. */
+  readonly variant: 'opaque' | 'ipv6' | undefined;
+}
+
 /** The tokens that match exactly that text [URLPattern, "escape a pattern string"]. */
-export function literally(text: string): readonly Token[] {
-  return [...text].map((value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
+function literally(text: string): readonly Token[] {
+  return Array.from(text, (value) => ({ kind: /[+*?:{}()\\]/.test(value) ? 'escaped' : 'text', value }));
 }
 
 /**

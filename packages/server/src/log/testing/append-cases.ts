@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NewEvent } from '../event-log.ts';
+import type { NewEvent } from '../entry.ts';
 import { formatCursor } from '../position.ts';
 import { logCase, type LogCase } from './log-case.ts';
 import { assertRising, dataOf, event, EVERYTHING, message, plain, range, refused, select, seqs } from './log-probe.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LogEntry } from '../event-log.ts';
+import type { LogEntry } from '../entry.ts';
 import { logCase, type LogCase } from './log-case.ts';
 import { assertRising, dataOf, event, EVERYTHING, message, plain, range, seqs } from './log-probe.ts';
 import { Recorder } from './recorder.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { EventStreamDecoder, type EventFields, type EventMessage } from '@tidings/wire';
 import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
-import type { AppendReceipt, EventLog, LogEntry, NewEvent } from '../event-log.ts';
+import type { LogEntry, NewEvent } from '../entry.ts';
+import type { AppendReceipt, EventLog } from '../event-log.ts';
 import { EARLIEST, type Position } from '../position.ts';
 import type { LogRetention } from '../retention.ts';
 import type { Selection } from '../selection.ts';
@@ -82,11 +83,13 @@ export class LogProbe {
   }
 
   async cut(): Promise<void> {
-    await needed(this.#harness.cut, 'cut').call(this.#harness);
+    needed(this.#harness.cut?.bind(this.#harness), 'cut');
+    await this.#harness.cut?.();
   }
 
   async trim(): Promise<void> {
-    await needed(this.log.trim, 'trim').call(this.log);
+    needed(this.log.trim?.bind(this.log), 'trim');
+    await this.log.trim?.();
   }
 
   /** Publishes each of the data as an event of its own batch. */

@@ -1,4 +1,5 @@
-import type { LogEntry, LogFollower } from '../event-log.ts';
+import type { LogEntry } from '../entry.ts';
+import type { LogFollower } from '../event-log.ts';
 import type { Position } from '../position.ts';
 
 /** A follower that writes down what it is told. */
