@@ -38,7 +38,7 @@ describe('npm start', () => {
       ...Object.fromEntries([...old, ...kept].map((name) => [`packages/cli/dist/${name}`, ''])),
     });
     await start(root);
-    const dist = readdirSync(join(root, 'packages/cli/dist'), { recursive: true });
+    const dist = readdirSync(join(root, 'packages/cli/dist'), { recursive: true, encoding: 'utf8' });
     expect(new Set(dist)).toEqual(new Set([...kept, 'http', 'main.js']));
   });
 
