@@ -85,7 +85,8 @@ export interface CheckedChannelOptions {
 export function checkChannelOptions(options: ChannelOptions): CheckedChannelOptions {
   checkNames(options, NAMES);
   const { history = DEFAULT_HISTORY, clock = systemClock, maxBacklogBytes = DEFAULT_MAX_BACKLOG_BYTES } = options;
-  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${typeof clock}, but must be a Clock`);
+  const given: unknown = clock;
+  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(given)}, but must be a Clock`);
   const overflow = checkOverflow(options);
   // Before a fan-out follows the log, which would not be let go of.
   checkAudienceOptions(options);
