@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
 import { describe, expect, test } from 'vitest';
+import { randomNumbers } from '../../../test/seed.ts';
 import { isMissing } from '../../../test/browser.ts';
 import { CODINGS, type DecodedCoding, withoutBlankLines } from './codings.ts';
 import { CodedServer, type Version } from './content-coding-server.ts';
@@ -199,11 +200,12 @@ test.each(CODINGS)(
     const quick = await open();
     await until(() => channel.listeners === 2);
     let published = 0;
+    const random = randomNumbers();
     // Noise, so that it stays large.
     const publish = async (): Promise<void> => {
       published += 1;
       await channel.publish({
-        data: `${published} ${Array.from({ length: 100 }, () => Math.random().toString(36)).join('')}`,
+        data: `${published} ${Array.from({ length: 100 }, () => random().toString(36)).join('')}`,
       });
     };
     slow.pause();

@@ -9,8 +9,8 @@ import {
   type RemoteLogOptions,
 } from '@tidings/server/log/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { SEED } from '../../../test/seed.ts';
 
-const SEED = Number(process.env['TIDINGS_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const CAPABILITIES: LogCapability[] = ['time', 'trim', 'directory', 'exact', 'epochs', 'cut'];
 const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
@@ -18,7 +18,6 @@ const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
 
 let store: RemoteStore;
 beforeAll(() => {
-  console.log(`TIDINGS_SEED=${SEED}`);
   store = new RemoteStore(SEED);
 });
 afterAll(() => store.close());

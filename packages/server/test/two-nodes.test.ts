@@ -9,15 +9,14 @@ import {
 } from '@tidings/server/log/testing';
 import { EventStreamDecoder, GAP_TYPE, isOwnType } from '@tidings/wire';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { SEED } from '../../../test/seed.ts';
 import { FakeSink } from './model/fake-sink.ts';
 
-const SEED = Number(process.env['TIDINGS_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
 const KEEP_ALIVE_MS = 1000;
 
 let store: RemoteStore;
 beforeAll(() => {
-  console.log(`TIDINGS_SEED=${SEED}`);
   store = new RemoteStore(SEED);
 });
 afterAll(() => store.close());
