@@ -122,7 +122,9 @@ describe('the package', () => {
           "systemClock",
         ],
         "./log/testing": [
+          "FAULTS",
           "ManualClock",
+          "RemoteStore",
           "eventLogCases",
         ],
         "./nest": [
