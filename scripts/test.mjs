@@ -1,15 +1,21 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from './build.mjs';
 import { CommandError, run } from './command.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { fail } from './failure.mjs';
 import { ensureInstalled } from './install.mjs';
-import { cache, toolEnvironment } from './paths.mjs';
+import { cache, root, toolEnvironment } from './paths.mjs';
 import { ensureRuntimes } from './runtimes.mjs';
 import { elapsed } from './step.mjs';
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/** The tests that were skipped, by their files. @type {Map<string, string[]>} */
+const skipped = new Map();
+
+/** So many of the slowest files are told. */
+const SLOWEST = 5;
 
 /** The gate, in its order: the cheap answers first. */
 const STEPS = [
@@ -33,6 +39,7 @@ try {
   if (error instanceof CommandError) counts.failed = Math.max(counts.failed, 1);
   fail(error, 'npm test');
 }
+if (skipped.size > 0) console.log(notTested());
 console.log(summary());
 
 /** @param {string[]} missing */
@@ -87,12 +94,40 @@ async function tests(name, ...args) {
       counts.failed += result.numFailedTests;
       counts.skipped += result.numPendingTests + result.numTodoTests;
       ran = result.numPassedTests + result.numFailedTests;
+      console.log(slowest(result.testResults));
+      for (const { name: file, assertionResults } of result.testResults) {
+        const titles = assertionResults.filter(({ status }) => status === 'skipped').map(({ fullName }) => fullName);
+        if (titles.length > 0) skipped.set(relative(root, file), titles);
+      }
     }
   }
   if (ran === 0) throw new CommandError('No test was run', '');
 }
 
+/**
+ * What to look at where the gate takes too long.
+ *
+ * @param {readonly { name: string, startTime: number, endTime: number }[]} files
+ */
+function slowest(files) {
+  const times = files.map(({ name, startTime, endTime }) => ({ name, seconds: (endTime - startTime) / 1000 }));
+  const lines = times
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST)
+    .map(({ name, seconds }) => `  ${seconds.toFixed(1)} s ${relative(root, name)}`);
+  return ['The slowest files:', ...lines].join('\n');
+}
+
+/** A skip means that this machine lacks something: what that leaves untested has to be seen. */
+function notTested() {
+  const lines = [...skipped].map(([file, titles]) => {
+    const others = titles.length > 1 ? ` and ${titles.length - 1} more` : '';
+    return `  ${file}: ${titles[0]}${others}`;
+  });
+  return ['Not tested here:', ...lines].join('\n');
+}
+
 function summary() {
-  const { passed, failed, skipped } = counts;
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  const { passed, failed, skipped: left } = counts;
+  return `${passed} passed, ${failed} failed${left > 0 ? `, ${left} skipped` : ''}`;
 }

@@ -150,6 +150,15 @@ test.each(PAGES)('every link of %s leads somewhere', (path) => {
   expect(broken).toEqual([]);
 });
 
+test('every path that CONTRIBUTING.md names is there', () => {
+  const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+  const paths = [...page.matchAll(/`((?:packages|scripts|test|docs|examples|benchmarks)(?:\/[\w./-]*)?)`/g)].map(
+    ([, path]) => path!,
+  );
+  expect(paths.length).toBeGreaterThan(20);
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
 /** What the headings of a page are called in links to them. */
 function anchorsOf(page: string): ReadonlySet<string> {
   const titles = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!);

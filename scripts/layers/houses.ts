@@ -122,6 +122,16 @@ export const HOUSES: Houses = {
       { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
       { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log'] },
+      {
+        name: 'log/testing/index.ts',
+        purpose: 'what the test of a log imports',
+        uses: ['log/testing/remote', 'log/testing'],
+      },
+      {
+        name: 'log/testing/remote',
+        purpose: 'a log in another process, over a socket',
+        uses: ['log/testing', 'log/memory', 'log'],
+      },
       { name: 'log/testing', purpose: 'the suite that every log passes', uses: ['log'] },
       { name: 'log/memory', purpose: 'MemoryLog', uses: ['log'] },
       { name: 'log', purpose: 'the contract, positions, retention', uses: ['log/pattern'] },

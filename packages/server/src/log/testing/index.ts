@@ -13,6 +13,9 @@ import { topicCases } from './topic-cases.ts';
 export type { LogCapability, LogCase } from './log-case.ts';
 export type { LogFactory, LogHarness, LogHarnessOptions } from './log-probe.ts';
 export { ManualClock } from './manual-clock.ts';
+export type { FaultOptions } from './remote/faults.ts';
+export type { RemoteLog } from './remote/remote-log.ts';
+export { FAULTS, RemoteStore, type RemoteHarness, type RemoteLogOptions } from './remote/remote-store.ts';
 
 const ALL: readonly LogCase[] = [
   ...appendCases,

@@ -224,7 +224,7 @@ export const retentionCases: readonly LogCase[] = [
       assert.equal(await probe.trimmedThrough(select('b', 'e')), second);
       assert.equal(await probe.trimmedThrough(select('a', 'b', 'd')), fourth);
       assert.equal(await probe.trimmedThrough(select()), 0);
-      assert.equal(await probe.trimmedThrough({ topics: [pattern('(a|b)')] }), third);
+      assert.equal(await probe.trimmedThrough({ topics: [pattern('a'), pattern('b')] }), third);
       assert.equal(await probe.trimmedThrough({ topics: ['b', pattern('e')] }), second);
       assert.equal(await probe.trimmedThrough({ topics: 'all' }), fourth);
       assert.equal(await probe.trimmedThrough(EVERYTHING), fourth);

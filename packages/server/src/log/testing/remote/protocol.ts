@@ -1,0 +1,64 @@
+import type { LogEntry, NewEvent } from '../../entry.ts';
+import type { AppendOptions, ReadRequest, TopicPageRequest } from '../../event-log.ts';
+import type { Position } from '../../position.ts';
+import type { Selection } from '../../selection.ts';
+
+// Each message is one line of JSON, frames in base64. Messages may be lost, doubled, delayed and out of order, in both directions.
+
+/** What a log may ask of its store, with the answer to each. */
+export type Question =
+  | { readonly op: 'append'; readonly events: readonly NewEvent[]; readonly options: AppendOptions }
+  | ({ readonly op: 'read' } & ReadRequest)
+  | { readonly op: 'locate'; readonly id: string }
+  | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
+  | { readonly op: 'list'; readonly request: TopicPageRequest }
+  | { readonly op: 'trim' }
+  /** Begins to follow. The answer is a {@link Begun}. */
+  | { readonly op: 'follow' }
+  /** Asks for the batches behind a sequence number, and is answered when there are any: with entries, or `lost`. */
+  | { readonly op: 'next'; readonly following: number; readonly after: number };
+
+export interface Request {
+  readonly client: string;
+  /** Numbers the requests of a client. One that comes again is answered as the first time, and nothing is done again. */
+  readonly id: number;
+  /** The client has the answers to all requests with lower numbers. */
+  readonly answered: number;
+  readonly question: Question;
+}
+
+export interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface Begun {
+  readonly following: number;
+  readonly position: Position;
+}
+
+/** What is between two lines that follow each other in a stream of bytes. */
+export class LineReader {
+  readonly #onLine: (line: string) => void;
+  #rest = '';
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  write(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#onLine(line);
+  }
+}
+
+export function entryToJson(entry: LogEntry): unknown {
+  const { seq, id, topics, time, private: isPrivate, frame } = entry;
+  return { seq, id, topics, time, private: isPrivate, frame: Buffer.from(frame).toString('base64') };
+}
+
+export function entryFromJson(json: LogEntry & { readonly frame: unknown }): LogEntry {
+  return { ...json, frame: new Uint8Array(Buffer.from(String(json.frame), 'base64')) };
+}
