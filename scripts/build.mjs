@@ -5,6 +5,7 @@ import { CommandError, run } from './command.mjs';
 import { fail } from './failure.mjs';
 import { ensureInstalled } from './install.mjs';
 import { cache, root, toolEnvironment } from './paths.mjs';
+import { prune } from './prune.mjs';
 import { stamp } from './stamp.mjs';
 import { step } from './step.mjs';
 
@@ -33,6 +34,7 @@ export async function ensureBuilt() {
 export async function build({ project, show = false }) {
   const env = toolEnvironment();
   await run('tsc', ['--build', project], { env, show });
+  prune(root);
   for (const script of AFTER_COMPILING) await run('node', [script], { env, show });
   mkdirSync(cache, { recursive: true });
   writeFileSync(STAMP, stamp(root));

@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RunningProgram } from './program.ts';
-import { randomNumbers } from './seed.ts';
+import { randomNumbers, SEED } from './seed.ts';
 
 describe('random numbers', () => {
   test('are the same for the same seed, and others for another', () => {
@@ -18,11 +17,7 @@ describe('random numbers', () => {
   });
 });
 
-test('the seed of a run is that of TIDINGS_SEED', async () => {
-  const module = fileURLToPath(new URL('seed.ts', import.meta.url));
-  const code = `process.env.TIDINGS_SEED = '42';
-    const { printSeed } = await import(${JSON.stringify(module)});
-    printSeed('a test');`;
-  const { output } = await RunningProgram.node(code).ended();
-  expect(output).toBe('a test: seed 42, which TIDINGS_SEED=42 gives again\n');
+test('the seed of a run is that of TIDINGS_SEED, for properties, too', () => {
+  expect(SEED).toBe(Number(process.env.TIDINGS_SEED));
+  expect(fc.check(fc.property(fc.integer(), () => true)).seed).toBe(SEED);
 });

@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { chmodSync, cpSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -27,6 +27,19 @@ describe('npm start', () => {
     await start(root);
     write(root, { 'packages/cli/src/main.ts': 'changed' });
     expect((await start(root)).stderr).toContain('Building the packages');
+  });
+
+  test('leaves nothing behind of a source that is gone, and all else as it is', async () => {
+    const root = workshop();
+    const old = ['old.js', 'old.js.map', 'old.d.ts', 'old.d.ts.map', 'http/old.js'];
+    const kept = ['page.html', 'view.js', '.tsbuildinfo'];
+    write(root, {
+      'packages/cli/src/view.tsx': '',
+      ...Object.fromEntries([...old, ...kept].map((name) => [`packages/cli/dist/${name}`, ''])),
+    });
+    await start(root);
+    const dist = readdirSync(join(root, 'packages/cli/dist'), { recursive: true, encoding: 'utf8' });
+    expect(new Set(dist)).toEqual(new Set([...kept, 'http', 'main.js']));
   });
 
   test('passes on its arguments, signals and the exit code, through npm too', async () => {

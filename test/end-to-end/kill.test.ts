@@ -3,7 +3,7 @@ import { decodeEventStream } from '@tidings/wire';
 import type { Browser } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { isMissing, startBrowser } from '../browser.ts';
-import { printSeed, randomNumbers } from '../seed.ts';
+import { randomNumbers } from '../seed.ts';
 import { RestartableHub } from './hub.ts';
 import { Ledger, publishAll } from './publishers.ts';
 import {
@@ -44,7 +44,6 @@ async function startWatchers(hub: RestartableHub): Promise<Watcher[]> {
 }
 
 test('every listener gets every acknowledged event once and in order, however often the hub is killed', async () => {
-  printSeed('the moments of the kills');
   const random = randomNumbers();
   const hub = await RestartableHub.make();
   await hub.start();

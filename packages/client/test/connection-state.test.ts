@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { randomRuns } from './random-runs.ts';
 import * as State from '../dist/connection/connection-state.js';
 
 const { CLOSED, CONNECTING, fullJitter, MAX_TIMER_MS, MIN_RETRY_MS, OPEN, STAYED_UP_MS, WAITING } = State;
@@ -252,7 +251,7 @@ describe('whatever happens', () => {
           run.reconnect();
         }
       }),
-      randomRuns(1_000),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { randomRuns } from './random-runs.ts';
 import { settle } from './scripted-fetch.ts';
 import { start } from './subscription-harness.ts';
 
@@ -83,6 +82,6 @@ test('whatever happens, there are never two requests at once, and nothing follow
       }
       subscription.close();
     }),
-    randomRuns(150),
+    { numRuns: 150 },
   );
 }, 60_000);

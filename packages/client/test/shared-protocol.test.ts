@@ -10,7 +10,6 @@ import {
 import { answerJoin, type Leader, shareEvent, startLeader } from '../dist/shared/leader.js';
 import type { TabMessage } from '../dist/shared/protocol.js';
 import { MAX_RECENT_EVENTS } from '../dist/shared/recent-events.js';
-import { randomRuns } from './random-runs.ts';
 
 /** A connection to a server whose n-th event has the id n. */
 class Line {
@@ -242,7 +241,7 @@ describe('tabs that share a connection', () => {
           expect(tab.own).toBe(undefined);
         }
       }),
-      randomRuns(1_500),
+      { numRuns: 1_500 },
     );
   });
 });
