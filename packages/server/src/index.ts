@@ -1,5 +1,6 @@
-export type { AudienceOptions, KnownListener, RefuseReason } from './audience/audience.ts';
+export type { KnownListener, RefuseReason } from './audience/admission.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
+export type { AudienceOptions } from './audience/options.ts';
 export type { Authenticate, Authentication, Refusal, Rights } from './audience/rights.ts';
 export { Channel, type ChannelStats, type PublishOptions } from './channel/channel.ts';
 export type { ChannelDiagnostics } from './channel/channel-diagnostics.ts';

@@ -1,16 +1,16 @@
 // What the author of a hub needs: a fan-out of a log, an audience, and what stands between them and HTTP.
-export {
-  Audience,
-  type Admission,
-  type AdmissionRequest,
-  type AudienceObserver,
-  type AudienceOptions,
-  type AudienceStats,
-  type KnownListener,
-  type Place,
-  type RefuseReason,
-} from './audience/audience.ts';
+export type {
+  Admission,
+  AdmissionRequest,
+  Admitted,
+  AudienceObserver,
+  AudienceStats,
+  KnownListener,
+  RefuseReason,
+} from './audience/admission.ts';
+export { Audience } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
+export type { AudienceOptions } from './audience/options.ts';
 export {
   may,
   type Action,

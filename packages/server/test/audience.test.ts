@@ -3,11 +3,11 @@ import {
   FanOut,
   toResponse,
   type Admission,
+  type Admitted,
   type AudienceObserver,
   type AudienceOptions,
   type Authentication,
   type ListenParameters,
-  type Place,
   type RefuseReason,
   type Rights,
   type Sink,
@@ -50,7 +50,7 @@ class Rig {
   async listen(topic: string, view?: (rights: Rights) => Partial<View> | undefined): Promise<FakeSink> {
     const admission = await this.admit(topic, view);
     const sink = new FakeSink(1e9);
-    (admission as Place).start(sink);
+    (admission as Admitted).start(sink);
     return sink;
   }
 
@@ -96,12 +96,12 @@ describe('an audience', () => {
     const place = await rig.admit('a');
     expect(rig.audience.isFull).toBe(true);
     expect(await rig.admit('a')).toEqual({ refused: 'full' });
-    (place as Place).abandon();
+    (place as Admitted).abandon();
     expect(rig.audience.isFull).toBe(false);
     const sink = await rig.listen('a');
     expect(rig.audience.isFull).toBe(true);
     // It is too late for that.
-    (place as Place).abandon();
+    (place as Admitted).abandon();
     expect(rig.audience.isFull).toBe(true);
     sink.leave();
     expect(rig.audience.isFull).toBe(false);
@@ -193,15 +193,15 @@ describe('an audience', () => {
     test('keeps a place for as long as that lasts', async () => {
       const rig = new Rig({ maxListeners: 1 });
       const rights: Rights = { allow: true };
-      const abandoned = rig.audience.reserve(requestHead(), rights, run) as Place;
+      const abandoned = rig.audience.reserve(requestHead(), rights, run) as Admitted;
       expect(rig.audience.reserve(requestHead(), rights, run)).toEqual({ refused: 'full' });
       abandoned.abandon();
       const sink = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), rights, run) as Place).start(sink);
+      (rig.audience.reserve(requestHead(), rights, run) as Admitted).start(sink);
       expect(rig.audience.isFull).toBe(true);
       sink.leave();
       await until(() => !rig.audience.isFull);
-      const failing = rig.audience.reserve(requestHead(), rights, () => Promise.reject(new Error('it broke'))) as Place;
+      const failing = rig.audience.reserve(requestHead(), rights, () => Promise.reject(new Error('it broke'))) as Admitted;
       failing.start(new FakeSink(1e9));
       await until(() => !rig.audience.isFull);
     });
@@ -209,10 +209,10 @@ describe('an audience', () => {
     test('breaks it off when it is kicked, and when its rights expire', async () => {
       const rig = new Rig();
       const kicked = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run) as Place).start(kicked);
+      (rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run) as Admitted).start(kicked);
       expect(rig.audience.kick(({ subject }) => subject === 'ada')).toBe(1);
       const expired = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Place).start(expired);
+      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Admitted).start(expired);
       rig.clock.advance(9);
       expect([kicked.state, expired.state]).toEqual(['destroyed', 'open']);
       rig.clock.advance(1);
@@ -224,7 +224,7 @@ describe('an audience', () => {
     test('lets go of the timer when it ends before its rights do', async () => {
       const rig = new Rig();
       const sink = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Place).start(sink);
+      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Admitted).start(sink);
       expect(rig.clock.pending).toBe(1);
       sink.leave();
       await until(() => rig.clock.pending === 0);

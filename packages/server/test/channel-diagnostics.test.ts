@@ -9,17 +9,17 @@ const NAMES = ['listen', 'leave', 'refuse', 'publish', 'overflow', 'evict', 'gap
 
 type Message = Record<string, unknown> & { readonly channel: Channel };
 
-/** Writes down what is told, of all channels. */
-class Ears implements Disposable {
-  readonly heard: [string, Message][] = [];
+/** Writes down the messages of all channels. */
+class Recorder implements Disposable {
+  readonly messages: [string, Message][] = [];
   readonly #subscribed = NAMES.map((name) => {
-    const listener = (message: unknown): void => void this.heard.push([name, message as Message]);
+    const listener = (message: unknown): void => void this.messages.push([name, message as Message]);
     subscribe(`tidings:channel:${name}`, listener);
     return { name, listener };
   });
 
   of(channel: Channel): [string, Omit<Message, 'channel'>][] {
-    return this.heard.flatMap(([name, { channel: teller, ...rest }]) => (teller === channel ? [[name, rest]] : []));
+    return this.messages.flatMap(([name, { channel: source, ...rest }]) => (source === channel ? [[name, rest]] : []));
   }
 
   [Symbol.dispose](): void {
@@ -29,7 +29,7 @@ class Ears implements Disposable {
 
 describe('node:diagnostics_channel is told', () => {
   test('who comes, what is published, and who goes and why', async () => {
-    using ears = new Ears();
+    using recorder = new Recorder();
     const clock = new FakeClock();
     const channel = new Channel({ clock });
     const { sink } = await listen(channel);
@@ -42,7 +42,7 @@ describe('node:diagnostics_channel is told', () => {
     await until(() => finished.sink.state === 'ending');
     finished.sink.take();
     await until(() => channel.listeners === 0);
-    expect(ears.of(channel)).toEqual([
+    expect(recorder.of(channel)).toEqual([
       ['listen', { lastEventId: '', listeners: 1 }],
       ['publish', { id }],
       ['leave', { reason: 'left', durationMs: 3000, listeners: 0 }],
@@ -52,7 +52,7 @@ describe('node:diagnostics_channel is told', () => {
   });
 
   test('who is refused and why', async () => {
-    using ears = new Ears();
+    using recorder = new Recorder();
     const channel = new Channel({ authenticate: ({ url }) => url === '/', maxListeners: 1 });
     const requests = [
       requestHead({ method: 'POST' }),
@@ -63,7 +63,7 @@ describe('node:diagnostics_channel is told', () => {
     await channel.answer(requests[1]!);
     await listen(channel);
     await channel.answer(requests[2]!);
-    expect(ears.of(channel).filter(([name]) => name === 'refuse')).toEqual([
+    expect(recorder.of(channel).filter(([name]) => name === 'refuse')).toEqual([
       ['refuse', { request: requests[0], status: 405, reason: 'method' }],
       ['refuse', { request: requests[1], status: 403, reason: 'forbidden' }],
       ['refuse', { request: requests[2], status: 503, reason: 'full' }],
@@ -71,7 +71,7 @@ describe('node:diagnostics_channel is told', () => {
   });
 
   test('of slow listeners, gaps, errors and draining', async () => {
-    using ears = new Ears();
+    using recorder = new Recorder();
     const evicting = new Channel({ history: false, maxBacklogBytes: 0 });
     const evicted = await listen(evicting, {}, 1);
     await evicting.publish({ data: '1' });
@@ -99,7 +99,7 @@ describe('node:diagnostics_channel is told', () => {
     expect(printed).toEqual([new Error('the handler fails too')]);
 
     const told = (channel: Channel): unknown[] =>
-      ears
+      recorder
         .of(channel)
         .filter(([name]) => name !== 'publish')
         .slice(1);

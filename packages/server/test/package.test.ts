@@ -122,7 +122,9 @@ describe('the package', () => {
           "systemClock",
         ],
         "./log/testing": [
+          "FAULTS",
           "ManualClock",
+          "RemoteStore",
           "eventLogCases",
         ],
         "./nest": [
@@ -168,7 +170,7 @@ describe('the README', () => {
       ...options('http/head.ts', 'HeadOptions'),
       ...options('node/index.ts', 'NodeOptions'),
       ...options('channel/channel-options.ts', 'ChannelOptions'),
-      ...options('audience/audience.ts', 'AudienceOptions'),
+      ...options('audience/options.ts', 'AudienceOptions'),
       ...options('audience/rights.ts', 'Rights'),
       ...options('live/options.ts', 'FanOutOptions').filter((option) => option !== 'schedule'),
     ];

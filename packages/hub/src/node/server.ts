@@ -21,7 +21,9 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
       .end('The request has no valid URL\n');
     return;
   }
-  const { status, headers, body, start, abandon } = await hub.handle({ ...nodeHead(request), url, body: request });
+  // Assigned to the head and not spread from it: its getters ask the socket only when somebody wants to know.
+  const head = Object.assign(nodeHead(request, url), { body: request });
+  const { status, headers, body, start, abandon } = await hub.handle(head);
   if (response.destroyed) {
     abandon?.();
     return;
@@ -39,11 +41,14 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
 
 /** The absolute URL of a request, undefined where it has no valid one. */
 function urlOf(request: IncomingMessage): string | undefined {
-  // HTTP/1.0 may leave the host out; then it is asked by the address it was reached at.
-  const own = request.socket.address() as Partial<AddressInfo>;
-  const address = own.family === 'IPv6' ? `[${own.address ?? '::1'}]` : (own.address ?? '127.0.0.1');
-  const base = `http://${request.headers.host ?? `${address}:${own.port ?? 80}`}`;
+  const base = `http://${request.headers.host ?? ownHost(request)}`;
   // A path that begins with two slashes is a path here, never a host.
   const target = `${base}${request.url ?? '/'}`;
   return request.url?.startsWith('/') && URL.canParse(target) ? target : undefined;
+}
+
+/** HTTP/1.0 may leave the host out; then the hub is asked by the address at which it was reached. */
+function ownHost({ socket }: IncomingMessage): string {
+  const { family, address = '127.0.0.1', port = 80 } = socket.address() as Partial<AddressInfo>;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

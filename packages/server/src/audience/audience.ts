@@ -1,101 +1,27 @@
-import { type Clock, systemClock } from '../clock.ts';
-import { checkFunction, checkInteger } from '../errors.ts';
-import type { ListenParameters } from '../http/parameters.ts';
+import type { Clock } from '../clock.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import type { FanOut } from '../live/fan-out.ts';
-import type { EndReason, Listener } from '../live/listener.ts';
-import type { FanOutStats } from '../live/stats.ts';
+import type { Listener } from '../live/listener.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
-import { Expiry } from './expiry.ts';
+import type {
+  Admission,
+  AdmissionRequest,
+  AudienceObserver,
+  AudienceStats,
+  KnownListener,
+  RefuseReason,
+} from './admission.ts';
 import { EventReader } from './event-reader.ts';
-import { type PlaceHolder, type PlaceLimits, Places } from './places.ts';
+import { Expiry } from './expiry.ts';
+import { checkAudienceOptions, type AudienceOptions } from './options.ts';
+import { type PlaceHolder, Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
-export interface AudienceOptions {
-  /**
-   * Finds out what the sender of a request may do. It is asked on every connect, and again when the rights that it gave expire.
-   * @default everybody may listen to everything
-   */
-  readonly authenticate?: Authenticate;
-  /** How many listeners there may be in all; the next one is answered 503. From 1. @default 50000 */
-  readonly maxListeners?: number;
-  /** How many listeners there may be with the same key; the next one is answered 429. From 1. @default unbounded */
-  readonly maxListenersPerKey?: number;
-  /**
-   * Whose listener a request is, such as a user or an address, for the limit of listeners with the same key; undefined for one that is not
-   * counted. A `key` of the rights goes before it.
-   * @default the network address, which behind a proxy is the proxy's
-   */
-  readonly key?: (request: RequestHead) => string | undefined;
-  /** @default the system's clock */
-  readonly clock?: Clock;
-}
-
-/** Is called when a listener comes or goes. A method may not throw. */
-export interface AudienceObserver {
-  /** A listener's stream has started. */
-  onListen?(event: { readonly lastEventId: string }): void;
-  /** A listener's stream has ended. */
-  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }): void;
-  /** The rights of a listener could not be renewed, because `authenticate` threw; the listener was broken off. */
-  onError?(error: unknown): void;
-}
-
-/**
- * Why a request was not let in:
- * - `method`: it is not one that is answered;
- * - `parameter`: a query parameter is malformed;
- * - `forbidden`: `authenticate` refused it, or its rights do not cover what it asks for;
- * - `full`, `full-for-key`: there are as many listeners as there may be, in all or for its key;
- * - `complete`: it has everything that will ever come.
- */
-export type RefuseReason = 'method' | 'parameter' | 'forbidden' | 'full' | 'full-for-key' | 'complete';
-
-export interface AdmissionRequest {
-  readonly request: RequestHead;
-  /** What {@link Audience.authenticate} gave. */
-  readonly rights: Rights | Refusal;
-  readonly parameters: ListenParameters;
-  /**
-   * What the listener is given under these rights; undefined where they do not cover it. It is asked again when the rights were renewed. The
-   * filter of the rights and the heartbeat of the parameters are added to the view.
-   */
-  readonly view: (rights: Rights) => View | undefined;
-  /** Whether nothing lies behind this start, nor ever will. @default it is never over */
-  readonly isOver?: (start: Start) => boolean;
-}
-
-/** A place that is kept for a listener: its stream is started once, or the place is abandoned. */
-export interface Place {
-  /** Starts the stream, after the head was sent. */
-  start(sink: Sink): void;
-  /** Gives the place back. It does nothing once the stream was started. */
-  abandon(): void;
-}
-
-export type Admission = Place | { readonly refused: Exclude<RefuseReason, 'method' | 'parameter'> };
-
-/** What a fan-out has done and how it stands, and who was not let in. */
-export interface AudienceStats extends FanOutStats {
-  /** Requests that were not let in. */
-  readonly refused: Readonly<Record<RefuseReason, number>>;
-}
-
-/** What is known of a listener, for choosing those who are sent away. */
-export interface KnownListener {
-  /** The subject of its rights. */
-  readonly subject: string | undefined;
-  /** Whose listener it counts as; undefined where listeners are not counted by key. */
-  readonly key: string | undefined;
-  /** Its network address, where that is known. */
-  readonly address: string | undefined;
-}
-
 /** A listener that was let in, from its answer to its end. */
-interface Admitted extends PlaceHolder {
+interface AdmittedListener extends PlaceHolder {
   subject: string | undefined;
   /** Its network address, or what has it. */
   readonly from: string | RequestHead['peer'];
@@ -106,31 +32,6 @@ interface Admitted extends PlaceHolder {
   expiry: Expiry | undefined;
 }
 
-/** Guards the memory against listeners that only connect. */
-const DEFAULT_MAX_LISTENERS = 50_000;
-
-interface CheckedAudienceOptions {
-  readonly authenticate: Authenticate;
-  /** Undefined where listeners are not counted by key. */
-  readonly key: ((request: RequestHead) => string | undefined) | undefined;
-  readonly limits: PlaceLimits;
-  readonly clock: Clock;
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-export function checkAudienceOptions(options: AudienceOptions): CheckedAudienceOptions {
-  const { maxListeners = DEFAULT_MAX_LISTENERS, maxListenersPerKey, clock = systemClock } = options;
-  checkInteger('maxListeners', maxListeners, 1, 2 ** 31 - 1);
-  if (maxListenersPerKey !== undefined) checkInteger('maxListenersPerKey', maxListenersPerKey, 1, 2 ** 31 - 1);
-  const key = checkFunction('key', options.key) ?? ((request: RequestHead) => request.address);
-  return {
-    authenticate: checkFunction('authenticate', options.authenticate) ?? (() => true),
-    key: maxListenersPerKey === undefined ? undefined : key,
-    limits: { maxListeners, maxListenersPerKey: maxListenersPerKey ?? Number.POSITIVE_INFINITY },
-    clock,
-  };
-}
-
 /** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
 export class Audience {
   readonly #log: EventLog;
@@ -139,7 +40,7 @@ export class Audience {
   readonly #key: ((request: RequestHead) => string | undefined) | undefined;
   readonly #clock: Clock;
   readonly #observer: AudienceObserver;
-  readonly #places: Places<Admitted>;
+  readonly #places: Places<AdmittedListener>;
   readonly #reader = new EventReader();
   readonly #refused: Record<RefuseReason, number> = {
     method: 0,
@@ -251,8 +152,8 @@ export class Audience {
     return this.#key && (rights.key ?? this.#key(request));
   }
 
-  #promise(request: RequestHead, rights: Rights, key: string | undefined): Admitted {
-    const admitted: Admitted = {
+  #promise(request: RequestHead, rights: Rights, key: string | undefined): AdmittedListener {
+    const admitted: AdmittedListener = {
       subject: rights.subject,
       key,
       from: request.peer ?? request.address,
@@ -266,7 +167,7 @@ export class Audience {
   }
 
   #start(
-    admitted: Admitted,
+    admitted: AdmittedListener,
     admission: AdmissionRequest,
     stream: { readonly sink: Sink; readonly rights: Rights; readonly view: View; readonly start: Start },
   ): void {
@@ -284,14 +185,14 @@ export class Audience {
   }
 
   // Only here is the request kept: where rights do not expire, it is let go with its head.
-  #expire(admitted: Admitted, admission: AdmissionRequest, { expiresAt }: Rights): void {
+  #expire(admitted: AdmittedListener, admission: AdmissionRequest, { expiresAt }: Rights): void {
     if (expiresAt === undefined) return;
     admitted.expiry ??= new Expiry(this.#clock, () => void this.#renew(admitted, admission));
     admitted.expiry.runUntil(expiresAt);
   }
 
   /** Asks again what a listener may do. Until that is known it is given nothing; if it may go on, it has lost nothing. */
-  async #renew(admitted: Admitted, admission: AdmissionRequest): Promise<void> {
+  async #renew(admitted: AdmittedListener, admission: AdmissionRequest): Promise<void> {
     const { listener } = admitted;
     if (!listener) return;
     this.#fanOut.hold(listener);

@@ -1,4 +1,4 @@
-import type { RefuseReason } from '../audience/audience.ts';
+import type { RefuseReason } from '../audience/admission.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { EndReason } from '../live/listener.ts';
 import type { GapReason } from '../log/event-log.ts';

@@ -1,4 +1,4 @@
-import { checkAudienceOptions, type AudienceOptions } from '../audience/audience.ts';
+import { checkAudienceOptions, type AudienceOptions } from '../audience/options.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { checkChoice, checkFunction, checkNames, ServerError } from '../errors.ts';
 import { checkCors, type Cors } from '../http/cors.ts';

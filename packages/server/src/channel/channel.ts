@@ -1,5 +1,6 @@
 import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
-import { Audience, type AudienceStats, type KnownListener, type RefuseReason } from '../audience/audience.ts';
+import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
+import { Audience } from '../audience/audience.ts';
 import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, ServerError } from '../errors.ts';

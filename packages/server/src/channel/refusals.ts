@@ -1,4 +1,4 @@
-import type { RefuseReason } from '../audience/audience.ts';
+import type { RefuseReason } from '../audience/admission.ts';
 
 /** How a refused request is answered, where `authenticate` does not say. */
 export interface RefusalHead {

@@ -26,9 +26,9 @@ export interface CodedTick {
 /**
  * Codes what a cohort is sent, once for all of its members.
  *
- * A tick may refer to what all who get it have got before it. For a member that joins later that is less, so the members are in groups by when
- * they joined: the tick is coded once for each, and a group whose members all have a whole history is one with the
- * oldest. So one that joins costs the others nothing, and where many join all the time, the groups that are nearest to each
+ * A tick may refer to what all members that get it have got before it. For a member that joins later that is less, so the members are in
+ * groups by when they joined. The tick is coded once for each group, and a group whose members all have a whole history becomes one with the
+ * oldest. So a member that joins costs the others nothing, and where many join all the time, the groups that are nearest to each
  * other become one.
  */
 export class CohortCoder {
@@ -51,7 +51,7 @@ export class CohortCoder {
     return this.#tick;
   }
 
-  /** Takes in who has got nothing of the cohort yet, or something else since. Gives the place where its history begins. */
+  /** Takes in a member that has got nothing of the cohort yet, or something else since. Returns the place where its history begins. */
   join(): number {
     const since = this.#total.length;
     if (since > (this.#groups.at(-1)?.since ?? 0)) this.#groups.push({ since, coded: undefined });
@@ -95,7 +95,7 @@ export class CohortCoder {
     // Who has all the history there is has as much as the oldest.
     const begin = this.#total.length - this.#coding.historyBytes;
     while (this.#groups.length > 1 && (this.#groups[1]?.since ?? 0) <= begin) this.#groups.shift();
-    // A place is kept for those who join in the next tick, who all have the same history: none.
+    // A place is kept for members that join in the next tick, which all have the same history: none.
     if (this.#groups.length === MAX_GROUPS) this.#uniteNearest();
   }
 

@@ -18,7 +18,7 @@ export interface ContentCoding {
    * before, at most {@link historyBytes} of it; empty where nothing of it may be referred to.
    */
   code(bytes: Uint8Array, history: Uint8Array): Uint8Array;
-  /** The CRC-32 of bytes behind others that have this one; 0 where the end of a coded stream does not tell it. */
+  /** The CRC-32 of bytes behind others that have this one; 0 where the end of a coded stream does not have it. */
   checksum(bytes: Uint8Array, before: number): number;
   /** What a coded stream of these plain bytes ends with. */
   end(total: PlainTotal): Uint8Array;

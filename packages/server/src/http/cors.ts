@@ -18,7 +18,7 @@ export interface CorsOptions {
 // A scheme, a host and perhaps a port. Extensions of browsers have origins of schemes of their own.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/;
 
-// Names of header fields with commas between them (RFC 9110, 5.6.2): what else a request says is not repeated to it.
+// Names of header fields with commas between them (RFC 9110, 5.6.2): anything else in a request is not repeated to it.
 const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
 /**
@@ -49,7 +49,7 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
   return new Cors((origin) => allowed.has(origin), answer);
 }
 
-/** What pages of allowed origins are told. */
+/** What the answers to pages of allowed origins have. */
 interface CorsAnswer {
   readonly credentials: boolean;
   readonly maxAgeSeconds: number;

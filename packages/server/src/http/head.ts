@@ -38,7 +38,7 @@ export interface ResponseHead {
   readonly coding?: ContentCoding | undefined;
 }
 
-// RFC 9113, 8.2.2, and what says how long or how coded the body is, which only its sender knows.
+// RFC 9113, 8.2.2, and the fields for the length and coding of the body, which only its sender knows.
 const FORBIDDEN = new Set([
   'connection',
   'keep-alive',

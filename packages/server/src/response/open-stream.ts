@@ -47,7 +47,7 @@ export class OpenStream implements EventStreamHandle {
   #settle: Settle | undefined;
   /** Made when somebody asks for the signal. */
   #aborted: AbortController | undefined;
-  /** What all who wait for the transport wait for. */
+  /** Settles when the transport can take more; undefined while nobody waits for that. */
   #drain: { readonly promise: Promise<void>; resolve(): void } | undefined;
   readonly #clock: Clock;
   #timer: unknown;

@@ -1,6 +1,6 @@
 import { SharedChunk } from './shared-chunk.ts';
 
-/** A keep-alive that tells nothing. */
+/** A keep-alive without information. */
 export const COMMENT: SharedChunk = SharedChunk.fromText(':\n\n');
 
 /**

@@ -38,8 +38,8 @@ const ignore = (): void => {};
 
 type Emitter = Writable | ServerResponse;
 
-/** What the events of a stream are passed on to. */
-interface Ears {
+/** What is called with the events of a stream. */
+interface StreamOwner {
   onDrain(): void;
   /** Called once. */
   closed(): void;
@@ -50,16 +50,16 @@ interface Ears {
  * @param stream what has the backlog, and drains
  * @param closers what reports the close, each in cases of its own
  */
-function passOn(ears: Ears, stream: Emitter, closers: readonly Emitter[]): void {
+function passOn(owner: StreamOwner, stream: Emitter, closers: readonly Emitter[]): void {
   let isClosed = false;
-  const drained = (): void => ears.onDrain();
+  const drained = (): void => owner.onDrain();
   const closed = (): void => {
     if (isClosed) return;
     isClosed = true;
     // The connection outlives the response.
     stream.off('drain', drained);
     for (const closer of closers) closer.off('close', closed);
-    ears.closed();
+    owner.closed();
   };
   stream.on('drain', drained);
   for (const closer of closers) closer.on('close', closed);

@@ -5,6 +5,6 @@ export function reset(socket: Socket): void {
   try {
     socket.resetAndDestroy();
   } catch {
-    // Only TCP can; the others are destroyed with their response. TLS tells by itself that its end was not said.
+    // Only TCP can; the others are destroyed with their response. TLS shows by itself that its end was not announced.
   }
 }

@@ -1,14 +1,15 @@
-import { appendCases } from './append-cases.ts';
-import { durabilityCases } from './durability-cases.ts';
-import { epochCases } from './epoch-cases.ts';
-import { followCases } from './follow-cases.ts';
-import { keyCases } from './key-cases.ts';
-import { locateCases } from './locate-cases.ts';
+import { appendCases } from './cases/append-cases.ts';
+import { durabilityCases } from './cases/durability-cases.ts';
+import { epochCases } from './cases/epoch-cases.ts';
+import { followCases } from './cases/follow-cases.ts';
+import { keyCases } from './cases/key-cases.ts';
+import { locateCases } from './cases/locate-cases.ts';
 import type { LogCapability, LogCase } from './log-case.ts';
-import { readCases } from './read-cases.ts';
-import { retentionCases } from './retention-cases.ts';
-import { selectionCases } from './selection-cases.ts';
-import { topicCases } from './topic-cases.ts';
+import { readCases } from './cases/read-cases.ts';
+import { retentionCases } from './cases/retention-cases.ts';
+import { selectionCases } from './cases/selection-cases.ts';
+import { topicCases } from './cases/topic-cases.ts';
+import { trimCases } from './cases/trim-cases.ts';
 
 export type { LogCapability, LogCase } from './log-case.ts';
 export type { LogFactory, LogHarness, LogHarnessOptions } from './log-probe.ts';
@@ -26,6 +27,7 @@ const ALL: readonly LogCase[] = [
   ...locateCases,
   ...topicCases,
   ...retentionCases,
+  ...trimCases,
   ...epochCases,
   ...durabilityCases,
 ];

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendReceipt, EventLog } from '../event-log.ts';
+import type { TopicPattern } from '../pattern.ts';
 import { EARLIEST, type Position } from '../position.ts';
 import type { LogRetention } from '../retention.ts';
 import type { Selection } from '../selection.ts';
@@ -97,6 +98,16 @@ export class LogProbe {
     for (const text of data) await this.append({ topics: [topic], fields: { data: text } });
   }
 
+  /** Publishes an event to each of the topics, `a b` standing for an event of both. The data are 1, 2 … Gives the sequence numbers. */
+  async publishTo(...topics: readonly string[]): Promise<number[]> {
+    const numbers: number[] = [];
+    for (const [index, names] of topics.entries()) {
+      const { seq } = await this.append({ topics: names.split(' '), fields: { data: String(index + 1) } });
+      numbers.push(seq);
+    }
+    return numbers;
+  }
+
   append(...events: readonly NewEvent[]): Promise<AppendReceipt> {
     return this.log.append(events);
   }
@@ -142,12 +153,6 @@ export class LogProbe {
     return dataOf(await this.read(selection, after));
   }
 
-  /** The sequence numbers of everything that is kept, by the data of the events. */
-  async seqOf(): Promise<Record<string, number>> {
-    const entries = await this.read(EVERYTHING);
-    return Object.fromEntries(entries.map((entry) => [message(entry).data, entry.seq]));
-  }
-
   async trimmedThrough(selection: Selection): Promise<number> {
     const head = await this.head();
     const page = await this.log.read({ selection, after: head, through: head, maxBytes: 1 });
@@ -166,6 +171,10 @@ export function select(...topics: readonly string[]): Selection {
 }
 
 export const EVERYTHING: Selection = { topics: 'all', private: 'all' };
+
+export function pattern(text: string): TopicPattern {
+  return { pattern: text, base: 'https://hub.example/topics/' };
+}
 
 export function event(topic: string, fields: EventFields = { data: topic }): NewEvent {
   return { topics: [topic], fields };

@@ -192,7 +192,7 @@ export class StoreServer {
   #follow(client: string): Begun {
     const ends: number[] = [];
     let position = { epoch: '', seq: 0 };
-    const { stop } = this.#log.follow({
+    const own = this.#log.follow({
       onStart: (start) => {
         position = start;
       },
@@ -202,7 +202,7 @@ export class StoreServer {
       },
       onLost: () => {},
     });
-    const following: Following = { client, ends, wake: () => {}, isLost: false, stop };
+    const following: Following = { client, ends, wake: () => {}, isLost: false, stop: () => own.stop() };
     this.#begun += 1;
     this.#followings.set(this.#begun, following);
     return { following: this.#begun, position };

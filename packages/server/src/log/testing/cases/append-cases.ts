@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { NewEvent } from '../entry.ts';
-import { formatCursor } from '../position.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { assertRising, dataOf, event, EVERYTHING, message, plain, range, refused, select, seqs } from './log-probe.ts';
+import type { NewEvent } from '../../entry.ts';
+import { formatCursor } from '../../position.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { assertRising, dataOf, event, EVERYTHING, message, plain, range, refused, select, seqs } from '../log-probe.ts';
 
 const LONGEST = 'é'.repeat(512);
 

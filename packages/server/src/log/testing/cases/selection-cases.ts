@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import type { TopicPattern } from '../pattern.ts';
-import type { Selection, TopicSet } from '../selection.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { event, privately, range, select, type LogProbe } from './log-probe.ts';
+import type { Selection, TopicSet } from '../../selection.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { event, pattern, privately, range, select, type LogProbe } from '../log-probe.ts';
 
 /** Publishes one event to each of the topics, `a b` standing for an event of both. */
 async function topics(probe: LogProbe, ...names: readonly string[]): Promise<void> {
   for (const name of names) await probe.append({ topics: name.split(' '), fields: { data: name } });
 }
-
-const pattern = (text: string): TopicPattern => ({ pattern: text, base: 'https://hub.example/topics/' });
 
 export const selectionCases: readonly LogCase[] = [
   logCase('exact topics select their events, in the order of the log', async (probe) => {

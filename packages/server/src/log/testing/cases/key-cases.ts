@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, HOUR_MS, refused, seqs } from './log-probe.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { event, EVERYTHING, HOUR_MS, refused, seqs } from '../log-probe.ts';
 
 export const keyCases: readonly LogCase[] = [
   logCase('a key that is used again appends nothing and gives the first receipt', async (probe) => {

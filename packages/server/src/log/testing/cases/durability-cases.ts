@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { logCase, type LogCase } from './log-case.ts';
-import { dataOf, event, EVERYTHING, plain, privately, range, select, type LogProbe } from './log-probe.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { dataOf, event, EVERYTHING, plain, privately, range, select, type LogProbe } from '../log-probe.ts';
 
 /** Everything that can be asked of a log. */
 async function contents(probe: LogProbe): Promise<unknown> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { formatCursor } from '../position.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, refused } from './log-probe.ts';
+import { formatCursor } from '../../position.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { event, EVERYTHING, refused } from '../log-probe.ts';
 
 export const epochCases: readonly LogCase[] = [
   logCase(

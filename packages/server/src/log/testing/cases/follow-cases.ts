@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { LogEntry } from '../entry.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { assertRising, dataOf, event, EVERYTHING, message, plain, range, seqs } from './log-probe.ts';
-import { Recorder } from './recorder.ts';
+import type { LogEntry } from '../../entry.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { assertRising, dataOf, event, EVERYTHING, message, plain, range, seqs } from '../log-probe.ts';
+import { Recorder } from '../recorder.ts';
 
 export const followCases: readonly LogCase[] = [
   logCase('a follower is started with the position, then handed every batch behind it', async (probe) => {

@@ -1,206 +1,15 @@
 import assert from 'node:assert/strict';
-import type { TopicPattern } from '../pattern.ts';
-import type { Selection } from '../selection.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { dataOf, event, EVERYTHING, privately, range, select, type LogProbe } from './log-probe.ts';
-import { Recorder } from './recorder.ts';
+import type { Selection } from '../../selection.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { dataOf, event, EVERYTHING, pattern, privately, range, select } from '../log-probe.ts';
+import { Recorder } from '../recorder.ts';
+import { kept, trimmed } from './retention-cases.ts';
 
-const pattern = (text: string): TopicPattern => ({ pattern: text, base: 'https://hub.example/topics/' });
-
-/** Trims, and gives the data of what is kept. */
-async function kept(probe: LogProbe, selection: Selection = EVERYTHING): Promise<string> {
-  await probe.trim();
-  return (await probe.data(selection)).join(' ');
-}
-
-/** Trims, and asks for each topic how far it has been trimmed. */
-async function trimmed(probe: LogProbe, ...topics: readonly string[]): Promise<number[]> {
-  await probe.trim();
-  return await Promise.all(topics.map((topic) => probe.trimmedThrough(select(topic))));
-}
-
-/** Publishes an event to each of the topics, `a b` standing for an event of both. The data are 1, 2 … Gives the sequence numbers. */
-async function publish(probe: LogProbe, ...topics: readonly string[]): Promise<number[]> {
-  const numbers: number[] = [];
-  for (const [index, names] of topics.entries()) {
-    const { seq } = await probe.append({ topics: names.split(' '), fields: { data: String(index + 1) } });
-    numbers.push(seq);
-  }
-  return numbers;
-}
-
-export const retentionCases: readonly LogCase[] = [
-  logCase(
-    'without bounds nothing is trimmed',
-    async (probe) => {
-      const numbers = await publish(probe, ...range(1, 20).map(() => 'a'));
-      await probe.advance(1e12);
-      assert.equal(await kept(probe), range(1, numbers.length).join(' '));
-      assert.equal(await probe.trimmedThrough(EVERYTHING), 0);
-    },
-    { needs: ['trim', 'time'] },
-  ),
-
-  logCase(
-    'retention by count keeps the newest events',
-    async (probe) => {
-      const [, second = 0, third] = await publish(probe, 'a', 'a', 'a');
-      assert.equal(await kept(probe), '1 2 3');
-      await probe.publish('a', '4', '5');
-      const head = await probe.head();
-      assert.equal(await kept(probe), '3 4 5');
-      assert.equal(await probe.trimmedThrough(select('a')), second);
-      assert.equal(await probe.head(), head);
-      assert.ok(third !== undefined && third > second);
-    },
-    { needs: ['trim'], retention: { maxEvents: 3 } },
-  ),
-
-  logCase(
-    'retention by age removes what is older, and keeps what is just as old',
-    async (probe) => {
-      await probe.publish('a', '1');
-      await probe.advance(600);
-      const { seq } = await probe.append(event('a', { data: '2' }));
-      await probe.advance(400);
-      assert.equal(await kept(probe), '1 2');
-      await probe.advance(1);
-      assert.equal(await kept(probe), '2');
-      await probe.advance(600);
-      assert.equal(await kept(probe), '');
-      assert.equal(await probe.trimmedThrough(select('a')), seq);
-    },
-    { needs: ['trim', 'time'], retention: { maxAgeMs: 1000 } },
-  ),
-
-  logCase(
-    'retention by size keeps at most so many bytes of frames',
-    async (probe) => {
-      for (const n of range(1, 8)) await probe.append(event('a', { data: `${n}${'x'.repeat(79)}` }));
-      await probe.trim();
-      const entries = await probe.read(EVERYTHING);
-      const bytes = entries.reduce((sum, { frame }) => sum + frame.length, 0);
-      const largest = Math.max(...entries.map(({ frame }) => frame.length));
-      assert.ok(bytes <= 500 && bytes > 500 - largest - 1, `${bytes} bytes are kept`);
-      assert.ok(dataOf(entries).at(-1)?.startsWith('8'));
-      await probe.publish('a', 'x'.repeat(501));
-      assert.equal(await kept(probe), '');
-    },
-    { needs: ['trim'], retention: { maxBytes: 500 } },
-  ),
-
-  logCase(
-    'a log that keeps nothing still numbers its events and hands them over',
-    async (probe) => {
-      const recorder = await probe.follow();
-      const [, second = 0] = await publish(probe, 'a', 'a');
-      assert.equal(await kept(probe), '');
-      assert.equal(await probe.head(), second);
-      assert.equal(await probe.trimmedThrough(select('a')), second);
-      // Where a batch was trimmed before it could be handed over, the follower is told that it has to read.
-      await recorder.reached(second);
-    },
-    { needs: ['trim'], retention: { maxEvents: 0 } },
-  ),
-
-  logCase(
-    'a topic has the bounds of the first rule that is for it, on its own',
-    async (probe) => {
-      const topics = ['news', 'room/1', 'room/2', 'room/vip', 'news', 'room/1', 'room/2', 'room/vip', 'room/1'];
-      const numbers = await publish(probe, ...topics);
-      assert.equal(await kept(probe), '1 4 5 7 8 9');
-      assert.deepEqual(await trimmed(probe, 'news', 'room/1', 'room/2', 'room/vip'), [0, numbers[5], numbers[2], 0]);
-    },
-    {
-      needs: ['trim', 'exact'],
-      retention: {
-        perTopic: [
-          { topics: ['room/vip'], maxEvents: 2 },
-          { topics: [pattern('room/:name')], maxEvents: 1 },
-        ],
-      },
-    },
-  ),
-
-  logCase(
-    'an event of several topics goes with the first of them that exceeds its bounds',
-    async (probe) => {
-      const [first = 0] = await publish(probe, 'a b', 'a', 'b');
-      assert.equal(await kept(probe), '2 3');
-      assert.deepEqual(await trimmed(probe, 'a', 'b'), [first, first]);
-    },
-    { needs: ['trim'], retention: { perTopic: [{ topics: ['b'], maxEvents: 1 }] } },
-  ),
-
-  logCase(
-    'events that are too much for several of their topics go once',
-    async (probe) => {
-      const numbers = await publish(probe, 'a b', 'b c', 'a c', 'a b c', 'd', 'c', 'b');
-      assert.equal(await kept(probe), '5 6 7');
-      assert.deepEqual(await trimmed(probe, 'a', 'b', 'c', 'd'), [numbers[3], numbers[3], numbers[3], 0]);
-    },
-    {
-      needs: ['trim', 'exact'],
-      retention: {
-        perTopic: [
-          { topics: ['a'], maxEvents: 1 },
-          { topics: ['b', 'c'], maxEvents: 1 },
-        ],
-      },
-    },
-  ),
-
-  logCase(
-    'a topic may be kept for a shorter time, or smaller, than the rest',
-    async (probe) => {
-      await probe.publish('short', '1', '2');
-      await probe.publish('small', 'x'.repeat(150), '4');
-      await probe.publish('long', '5');
-      await probe.advance(1001);
-      await probe.publish('short', '6');
-      assert.equal(await kept(probe), '4 5 6');
-      await probe.advance(1001);
-      assert.equal(await kept(probe), '4 5');
-      await probe.advance(4000);
-      assert.equal(await kept(probe), '');
-    },
-    {
-      needs: ['trim', 'time'],
-      retention: {
-        maxAgeMs: 5000,
-        perTopic: [
-          { topics: ['short'], maxAgeMs: 1000 },
-          { topics: ['small'], maxBytes: 150 },
-        ],
-      },
-    },
-  ),
-
-  logCase(
-    'an event that is too old for one of its topics goes, whatever the others allow',
-    async (probe) => {
-      await publish(probe, 'hour day', 'day', 'hour', 'none');
-      await probe.advance(1001);
-      assert.equal(await kept(probe), '2 4');
-      await publish(probe, 'day hour');
-      await probe.advance(1001);
-      assert.equal(await kept(probe), '4');
-    },
-    {
-      needs: ['trim', 'time'],
-      retention: {
-        perTopic: [
-          { topics: ['day'], maxAgeMs: 2001 },
-          { topics: ['hour'], maxAgeMs: 1000 },
-        ],
-      },
-    },
-  ),
-
+export const trimCases: readonly LogCase[] = [
   logCase(
     'how far a selection has been trimmed is never less than it is',
     async (probe) => {
-      const numbers = await publish(probe, 'a', 'b', 'a', 'c d', 'e', 'e', 'e');
+      const numbers = await probe.publishTo('a', 'b', 'a', 'c d', 'e', 'e', 'e');
       await probe.trim();
       const selections: [Selection, number][] = [
         [select('a'), 3],
@@ -219,7 +28,7 @@ export const retentionCases: readonly LogCase[] = [
   logCase(
     'how far a selection has been trimmed is exact for each topic and every set of them',
     async (probe) => {
-      const [, second, third, fourth, fifth] = await publish(probe, 'a', 'b', 'a', 'c d', 'e', 'e');
+      const [, second, third, fourth, fifth] = await probe.publishTo('a', 'b', 'a', 'c d', 'e', 'e');
       assert.deepEqual(await trimmed(probe, 'a', 'b', 'c', 'd', 'e', 'nobody'), [third, second, fourth, fourth, 0, 0]);
       assert.equal(await probe.trimmedThrough(select('b', 'e')), second);
       assert.equal(await probe.trimmedThrough(select('a', 'b', 'd')), fourth);
@@ -282,7 +91,7 @@ export const retentionCases: readonly LogCase[] = [
   logCase(
     'every page says how far its selection has been trimmed',
     async (probe) => {
-      const [, second, third, fourth] = await publish(probe, 'a', 'a', 'a', 'a');
+      const [, second, third, fourth] = await probe.publishTo('a', 'a', 'a', 'a');
       await probe.trim();
       const read = async (after: number) =>
         await probe.log.read({ selection: select('a'), after, through: await probe.head(), maxBytes: 1 });
@@ -352,7 +161,7 @@ export const retentionCases: readonly LogCase[] = [
   logCase(
     'what has been trimmed stays known after its topic is empty',
     async (probe) => {
-      const [, second] = await publish(probe, 'a', 'a');
+      const [, second] = await probe.publishTo('a', 'a');
       await probe.advance(2000);
       assert.deepEqual(await trimmed(probe, 'a', 'b'), [second, 0]);
       await probe.publish('a', '3');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Place } from '../event-log.ts';
-import { EARLIEST, formatCursor } from '../position.ts';
-import type { Selection } from '../selection.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { dataOf, event, EVERYTHING, privately, range, select } from './log-probe.ts';
+import type { Place } from '../../event-log.ts';
+import { EARLIEST, formatCursor } from '../../position.ts';
+import type { Selection } from '../../selection.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { dataOf, event, EVERYTHING, privately, range, select } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {

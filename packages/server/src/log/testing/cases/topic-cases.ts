@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { TopicPage, TopicPageRequest } from '../event-log.ts';
-import { logCase, type LogCase } from './log-case.ts';
-import { event, EVERYTHING, range, type LogProbe } from './log-probe.ts';
+import type { TopicPage, TopicPageRequest } from '../../event-log.ts';
+import { logCase, type LogCase } from '../log-case.ts';
+import { event, EVERYTHING, range, type LogProbe } from '../log-probe.ts';
 
 async function list(probe: LogProbe, request: TopicPageRequest): Promise<TopicPage> {
   const page = await probe.log.directory?.list(request);
