@@ -15,3 +15,18 @@ export class HubError extends Error {
     this.code = code;
   }
 }
+
+/**
+ * Refuses other names: a misspelled option would change nothing, and nobody would notice.
+ * @param prefix what stands before the names, such as `limits.`
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+export function checkNames(prefix: string, options: object, names: object): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(names, name)) continue;
+    const allowed = Object.keys(names)
+      .map((each) => prefix + each)
+      .join(', ');
+    throw new HubError('ERR_INVALID_OPTION', `There is no option ${prefix}${name}; allowed are ${allowed}`);
+  }
+}

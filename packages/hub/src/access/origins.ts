@@ -26,10 +26,12 @@ export class Origins {
     return this.#cors?.headers(request) ?? {};
   }
 
-  /** The answer to a preflight. @throws {Problem} `origin-not-allowed` */
+  /** The answer to `OPTIONS`, a preflight or not. @throws {Problem} `origin-not-allowed` */
   preflight(request: RequestHead): Answer {
     this.require(request, 'use this hub');
-    return this.#cors?.preflight(request) ?? { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
+    const answer = this.#cors?.preflight(request);
+    // A page of the hub itself needs no permission, nor does a program that asks what is allowed here.
+    return answer?.status === 204 ? answer : { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
   }
 
   /**
