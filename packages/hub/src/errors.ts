@@ -1,6 +1,6 @@
 /** The codes of {@link HubError}. */
 export type HubErrorCode =
-  /** An option is missing, of the wrong type or out of range. */
+  /** An option is missing, unknown, of the wrong type or out of range. */
   | 'ERR_INVALID_OPTION'
   /** A hub without a key may listen on loopback addresses only. */
   | 'ERR_NOT_LOOPBACK';

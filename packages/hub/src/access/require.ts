@@ -5,7 +5,7 @@ import { Problem } from '../http/problem.ts';
 import { unauthorized } from './key.ts';
 
 /**
- * Refuses what the rights of a request do not cover.
+ * Refuses what the rights of a request do not cover (PROTOCOL §9.5).
  * @param matchers the topics, and patterns of topics, that it asks for
  * @throws {Problem} `unauthorized` where the request said nothing of who sent it, `forbidden` where it did
  */
