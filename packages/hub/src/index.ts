@@ -8,7 +8,6 @@ export { page } from './faces/page.ts';
 export { topics } from './faces/topics/index.ts';
 export type { Exchange, HubRequest } from './http/request.ts';
 export { Problem, PROBLEM_TYPES, PROBLEMS, type ProblemName } from './http/problem.ts';
-export { type CloseOptions, Hub } from './hub.ts';
+export { type CloseOptions, Hub, type HubOptions } from './hub.ts';
 export type { HubLimits } from './limits.ts';
-export type { HubOptions } from './options.ts';
 export { createServer } from './node/server.ts';

@@ -52,14 +52,18 @@ describe('the README', () => {
   });
 
   test('names every option, and no other', () => {
-    const members = (file: string): string[] => {
+    const members = (file: string, name: string): string[] => {
       const source = readFileSync(join(FOLDER, 'src', file), 'utf8');
-      return [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name!);
+      const [, body = ''] =
+        new RegExp(String.raw`^export interface ${name} .*\{\n([\s\S]*?)^\}$`, 'm').exec(source) ?? [];
+      return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, member]) => member!);
     };
+    const limits = members('limits.ts', 'HubLimits');
+    expect(limits.length).toBeGreaterThan(4);
     const expected = [
-      ...members('options.ts').filter((name) => name !== 'limits'),
-      ...members('access/key.ts'),
-      ...members('limits.ts').map((name) => `limits.${name}`),
+      ...members('hub.ts', 'HubOptions').filter((name) => name !== 'limits'),
+      ...members('access/key.ts', 'KeyOptions'),
+      ...limits.map((name) => `limits.${name}`),
     ];
     const [, table = ''] = README.split(/^## Options.*$/m);
     const named = [...table.split(/^## /m)[0]!.matchAll(/^\| `([\w.]+)`/gm)].map(([, name]) => name!);
