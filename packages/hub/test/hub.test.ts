@@ -107,8 +107,8 @@ describe('closing a hub', () => {
         };
       },
     });
-    const request = { method: 'POST', body, duplex: 'half' } as RequestInit;
-    const publishing = hub.fetch(new Request('http://localhost/topics/a', request));
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    const publishing = hub.fetch(new Request('http://localhost/topics/a', init));
     const closing = hub.close();
     finish();
     const reply = await publishing;
