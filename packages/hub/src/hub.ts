@@ -18,11 +18,12 @@ import type { EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
+import { checkNames, HubError } from './errors.ts';
 import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face.ts';
 import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
 import { problemAnswer, refusalAnswer } from './http/answer.ts';
-import { Problem, problemOf } from './http/problem.ts';
+import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
 
@@ -32,7 +33,7 @@ export interface HubOptions extends KeyOptions {
   /** The ways in which the hub is spoken to; the first that matches a URL answers. @default topics and health */
   readonly faces?: readonly MakeFace[];
   /**
-   * Finds out what the sender of a request may do. It takes the place of `key` and `anonymous`.
+   * Finds out what the sender of a request may do. It takes the place of `key` and `anonymous`, and is asked for every request but `OPTIONS`.
    * @default by `key` and `anonymous` (PROTOCOL §9)
    */
   readonly authenticate?: Authenticate;
@@ -44,6 +45,7 @@ export interface HubOptions extends KeyOptions {
   readonly keepAliveMs?: number;
   /** Bytes that may wait for one listener before it is caught up from the log. @default 262144 */
   readonly maxBacklogBytes?: number;
+  /** Bounds of what one client, and all of them together, may take. */
   readonly limits?: Partial<HubLimits>;
   /**
    * Whether streams are sent in gzip or zstd to listeners that accept it (PROTOCOL §5.8). An event is several times smaller then, and its size tells
@@ -52,7 +54,7 @@ export interface HubOptions extends KeyOptions {
   readonly compression?: boolean;
   /** Where the hub writes what goes wrong. @default nowhere */
   readonly logger?: Logger;
-  /** @default the system's clock */
+  /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock;
 }
 
@@ -79,10 +81,11 @@ export class Hub {
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
   readonly #writes = new Writes();
-  #isDraining = false;
+  #closed: Promise<void> | undefined;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
+    checkOptions(options);
     const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger, publicUrl } = options;
     const limits = checkLimits(options.limits ?? {});
     const compression = checkCompression(options.compression);
@@ -143,13 +146,20 @@ export class Hub {
 
   /**
    * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
-   * the log. Idempotent.
+   * the log. A second call gives the promise of the first.
    */
-  async close({ windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
+  close({ windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(windowMs, finishMs);
+    return this.#closed;
+  }
+
+  async #close(windowMs: number, finishMs: number): Promise<void> {
+    const late = new Promise<void>((resolve) => {
+      this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
-    await Promise.allSettled(this.#underWay);
+    // What does not watch the deadline, such as a slow `authenticate`, is not waited for either.
+    await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
     this.#closing.abort();
     this.#fanOut.drain(windowMs);
@@ -157,11 +167,14 @@ export class Hub {
   }
 
   async #answer(request: HubRequest): Promise<Answer> {
-    if (this.#isDraining) throw draining();
+    if (this.#closed) throw draining();
     if (request.method === 'OPTIONS') return this.#origins.preflight(request);
     const url = new URL(request.url);
     const rights = await this.#audience.authenticate(request);
-    if (!rights.allow) return refusalAnswer(rights);
+    if (!rights.allow) {
+      this.#audience.countRefusal('forbidden');
+      return refusalAnswer(rights);
+    }
     const exchange: Exchange = { request, url, rights };
     for (const face of this.#faces) {
       const methods = face.match(url);
@@ -173,23 +186,29 @@ export class Hub {
   async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
     try {
       if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
-      await this.#fanOut.ready();
       return await face.handle(exchange);
     } catch (error) {
       const answer = face.problem?.(error, exchange);
-      if (answer) return answer;
-      throw error;
+      if (!answer) throw error;
+      this.#countRefusal(problemOf(error));
+      return answer;
     }
   }
 
   #problemOf(error: unknown): Problem {
     const problem = problemOf(error);
+    this.#countRefusal(problem);
     if (!problem) {
       this.#logger?.error({ err: error }, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
     if (problem.problem === 'not-stored') this.#logger?.error(this.#writes.failure);
     return problem;
+  }
+
+  #countRefusal(problem: Problem | undefined): void {
+    const reason = problem && refuseReasonOf(problem);
+    if (reason) this.#audience.countRefusal(reason);
   }
 }
 
@@ -206,4 +225,48 @@ function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): Au
     maxListeners: Math.min(maxListeners, MAX_LIMIT),
     ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
   };
+}
+
+const NAMES: Readonly<Record<keyof HubOptions, true>> = {
+  log: true,
+  faces: true,
+  authenticate: true,
+  key: true,
+  anonymous: true,
+  allowedOrigins: true,
+  publicUrl: true,
+  keepAliveMs: true,
+  maxBacklogBytes: true,
+  limits: true,
+  compression: true,
+  logger: true,
+  clock: true,
+};
+
+/**
+ * Checks what no other part of the hub checks.
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+function checkOptions(options: HubOptions): void {
+  checkNames('', options, NAMES);
+  const { log, faces, authenticate, key, anonymous, publicUrl } = options;
+  if (typeof (log as EventLog | undefined)?.append !== 'function') throw invalid('log', log, 'an event log');
+  if (faces !== undefined && !(Array.isArray(faces) && faces.every((make) => typeof make === 'function'))) {
+    throw invalid('faces', faces, 'an array of functions, such as topics()');
+  }
+  if (authenticate !== undefined && (key !== undefined || anonymous !== undefined)) {
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      'The option authenticate is given together with key or anonymous, but must take their place',
+    );
+  }
+  if (publicUrl !== undefined && !/^https?:\/\/./i.test(publicUrl)) {
+    throw invalid('publicUrl', publicUrl, 'an absolute URL of http: or https:');
+  }
+  if (publicUrl !== undefined && !URL.canParse(publicUrl)) throw invalid('publicUrl', publicUrl, 'a valid URL');
+}
+
+function invalid(name: string, found: unknown, allowed: string): HubError {
+  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
+  return new HubError('ERR_INVALID_OPTION', `The option ${name} is ${shown}, but must be ${allowed}`);
 }

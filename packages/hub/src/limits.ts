@@ -1,4 +1,4 @@
-import { HubError } from './errors.ts';
+import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
@@ -24,6 +24,7 @@ const DEFAULTS: HubLimits = {
 
 /** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
 export function checkLimits(limits: Partial<HubLimits>): HubLimits {
+  checkNames('limits.', limits, DEFAULTS);
   const checked = { ...DEFAULTS, ...limits };
   for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {

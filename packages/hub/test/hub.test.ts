@@ -1,30 +1,12 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
-import * as hubPackage from '@tidings/hub';
-import { Hub, MemoryLog } from '@tidings/hub';
-import * as lmdbPackage from '@tidings/lmdb';
-import * as testingPackage from '@tidings/server/log/testing';
-import { readFileSync } from 'node:fs';
+import { Hub, MemoryLog, topics } from '@tidings/hub';
+import { ManualClock } from '@tidings/server/log/testing';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
-import { ask, startHub } from './test-hub.ts';
-
-test('the package exports exactly these names', () => {
-  const names = [hubPackage, lmdbPackage, testingPackage].map((entry) => Object.keys(entry).toSorted());
-  expect(names).toEqual([
-    ['Hub', 'HubError', 'MemoryLog', 'PROBLEMS', 'checkBinding', 'createServer'],
-    ['LmdbLog'],
-    ['eventLogContract'],
-  ]);
-});
-
-test('every error code is documented', () => {
-  const source = readFileSync(new URL('../src/errors.ts', import.meta.url), 'utf8');
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const codes = [...source.matchAll(/\| '(ERR_[A-Z_]+)'/g)].map(([, code]) => code);
-  expect(codes.length).toBeGreaterThan(3);
-  expect(codes.filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
-});
+import { text } from 'node:stream/consumers';
+import { ask, problemOf, startHub, type Reply } from './test-hub.ts';
 
 describe('a hub in a Fetch server', () => {
   const at = (path: string): string => `http://localhost${path}`;
@@ -125,13 +107,74 @@ describe('closing a hub', () => {
         };
       },
     });
-    const request = { method: 'POST', body, duplex: 'half' } as RequestInit;
-    const publishing = hub.fetch(new Request('http://localhost/topics/a', request));
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    const publishing = hub.fetch(new Request('http://localhost/topics/a', init));
     const closing = hub.close();
     finish();
     const reply = await publishing;
     expect([reply.status, await reply.text()]).toEqual([200, `${epoch}.1`]);
     await closing;
-    await hub.close();
+  });
+
+  test('gives the same promise to everyone who closes it', async () => {
+    const { hub } = await startHub();
+    const first = hub.close();
+    expect(hub.close({ windowMs: 1, finishMs: 1 })).toBe(first);
+    await first;
+  });
+
+  test('breaks off an upload that never ends when its time is over, and says what was published of it', async () => {
+    const clock = new ManualClock();
+    const started = await startHub({ clock });
+    const { hub, port } = started;
+    const listener = await Listener.open(port, '/topics/a');
+    const reply = new Promise<Reply>((resolve, reject) => {
+      const headers = { 'content-type': 'text/event-stream' };
+      const upload = request({ host: '127.0.0.1', port, path: '/topics/a', method: 'POST', headers, agent: false });
+      upload.on('error', reject).on('response', (response) => {
+        text(response).then(
+          (body) => resolve({ status: response.statusCode!, headers: response.headers, text: body }),
+          reject,
+        );
+      });
+      upload.write('data: 1\n\ndata: 2\n\ndata: unfinished\n');
+    });
+    expect(await listener.take(2)).toEqual(['1', '2']);
+    const closing = hub.close({ finishMs: 1000 });
+    clock.advance(1000);
+    await closing;
+    expect(problemOf(await reply)).toBe('draining');
+    expect(JSON.parse((await reply).text)).toMatchObject({ published: 2, lastId: started.cursor(2) });
+    expect(await listener.end()).toBe('complete');
+  });
+
+  test('waits no longer for a request whose rights are never found out', async () => {
+    const clock = new ManualClock();
+    const hub = new Hub({ log: new MemoryLog(), clock, authenticate: () => new Promise(() => {}) });
+    void hub.fetch(new Request('http://localhost/topics/a'));
+    const closing = hub.close();
+    clock.advance(5000);
+    await closing;
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('options of a hub are checked at the door', () => {
+  const BAD: readonly [options: object, message: string][] = [
+    [{ log: undefined }, 'The option log is undefined, but must be an event log'],
+    [{ alowedOrigins: [] }, 'There is no option alowedOrigins; allowed are log, faces, authenticate, key,'],
+    [{ limits: { maxMatcher: 1 } }, 'There is no option limits.maxMatcher; allowed are limits.maxEventBytes,'],
+    [{ faces: [{}] }, 'The option faces is [object Object], but must be an array of functions, such as topics()'],
+    [{ faces: topics }, 'but must be an array of functions'],
+    [{ publicUrl: 'hub.example' }, 'The option publicUrl is "hub.example", but must be an absolute URL'],
+    [{ publicUrl: 'http://[' }, 'The option publicUrl is "http://[", but must be a valid URL'],
+    [{ authenticate: 'all' }, 'The option authenticate is all, but must be a function'],
+    [{ keepAliveMs: -1 }, 'The option keepAliveMs is -1, but must be an integer from 0'],
+  ];
+
+  test.each(BAD)('%o is refused', (options, message) => {
+    const make = (): Hub => new Hub({ log: new MemoryLog(), ...options });
+    expect(make).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(make).toThrow(message);
   });
 });

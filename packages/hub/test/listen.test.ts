@@ -70,6 +70,11 @@ describe('a listener', () => {
       ['$.6', 'last=3', ['5', 'new'], undefined],
       ['', 'last=1', ['5', 'new'], '$.6'],
       [undefined, 'last=1&last_event_id=', ['5', 'new'], '$.6'],
+      [undefined, 'lastEventId=$.6', ['5', 'new'], undefined],
+      [undefined, 'lastEventId=mine', ['4', '5', 'new'], undefined],
+      [undefined, 'lastEventId=', ['new'], '$.7'],
+      ['$.6', 'lastEventId=$.1', ['5', 'new'], undefined],
+      [undefined, 'lastEventId=$.6&last_event_id=$.1', ['5', 'new'], undefined],
       [undefined, 'last=3&last_event_id=mine', ['4', '5', 'new'], undefined],
     ];
 
@@ -141,6 +146,10 @@ describe('a listener', () => {
     'envelope=',
     'envelope=json&envelope=json',
     'private',
+    'lastEventId=a&lastEventId=b',
+    'heartbeat=',
+    'heartbeat=yes',
+    'heartbeat=event&heartbeat=event',
   ];
 
   test.each(REFUSED)('with ?%s is refused', async (query) => {
@@ -210,6 +219,23 @@ describe('the keep-alive', () => {
     await listener.until(() => listener.comments.length >= comments + 2);
     expect(heartbeats(listener)).toHaveLength(2);
     expect(listener.text).toContain(`event: tidings-heartbeat\nid: ${hub.cursor(2)}\ndata:\n\n`);
+  });
+
+  test('is an event every time for a listener that asks for that, and a comment for one beside it that does not', async () => {
+    const hub = await startHub({ keepAliveMs: 40 });
+    await hub.publish('a', 'x');
+    const seen = await Listener.open(hub.port, '/topics/a?heartbeat=event');
+    const unseen = await Listener.open(hub.port, '/topics/a?heartbeat=comment');
+    await seen.until(() => heartbeats(seen).length >= 3);
+    await unseen.until(() => unseen.comments.length >= 1);
+    const known = heartbeats(unseen).length;
+    await unseen.until(() => unseen.comments.length >= 3);
+    expect(heartbeats(unseen)).toHaveLength(known);
+    expect(seen.comments).toEqual([]);
+    expect(new Set(heartbeats(seen))).toEqual(new Set([hub.cursor(1)]));
+    await hub.publish('a', 'y');
+    for (const listener of [seen, unseen]) expect(await listener.take(1)).toEqual(['y']);
+    await seen.until(() => heartbeats(seen).includes(hub.cursor(2)));
   });
 
   test('moves the cursor of a listener that came with an old one to others who know better', async () => {

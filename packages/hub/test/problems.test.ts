@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { createServer, Hub, HubError, MemoryLog, PROBLEMS, type ProblemName } from '@tidings/hub';
+import { Hub, HubError, MemoryLog, PROBLEMS, type ProblemName } from '@tidings/hub';
 import { ServerError } from '@tidings/server';
 import type { EventLog } from '@tidings/server/log';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Listener } from './listener.ts';
-import { ask, problemOf, startHub, type Reply } from './test-hub.ts';
+import { ask, problemOf, serve, startHub, type Reply } from './test-hub.ts';
 
 const PROTOCOL = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8');
 
@@ -22,16 +22,8 @@ async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | 
     follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
   };
-  const server = createServer(new Hub({ log }));
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (typeof address !== 'object' || !address) throw new Error('The server has no port');
   return {
-    port: address.port,
+    port: await serve(new Hub({ log })),
     fail: (error) => {
       failure = error;
     },

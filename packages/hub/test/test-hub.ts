@@ -1,5 +1,5 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,14 +99,19 @@ export async function startHub({
   });
   const faces = html === undefined ? {} : { faces: [topics(), health(), page(html)] };
   const hub = new Hub({ log, ...faces, ...options });
-  const server = createServer(hub);
+  return new TestHub(hub, log, await serve(hub));
+}
+
+/** Serves a hub, for the length of one test. Gives its port. */
+export async function serve(hub: Hub, server: Server = createServer(hub)): Promise<number> {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
-    await hub.close();
+    // A test may have stopped the hub's clock, or never answer what is under way.
+    await hub.close({ finishMs: 0 });
     server.closeAllConnections();
     await new Promise((resolve) => void server.close(resolve));
   });
-  return new TestHub(hub, log, (server.address() as AddressInfo).port);
+  return (server.address() as AddressInfo).port;
 }
 
 export function ask(

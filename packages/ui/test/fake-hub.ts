@@ -223,5 +223,5 @@ function encode(event: LoggedEvent, envelope: boolean): string {
 
 function problem(response: ServerResponse, status: number, name: string, detail: string): void {
   response.writeHead(status, { 'Content-Type': 'application/problem+json' });
-  response.end(JSON.stringify({ type: `https://tidings.dev/problems/${name}`, title: name, status, detail }));
+  response.end(JSON.stringify({ type: `/PROTOCOL.md#${name}`, title: name, status, detail }));
 }

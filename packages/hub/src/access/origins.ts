@@ -2,7 +2,7 @@ import { type Answer, checkCors, type Cors, type RequestHead } from '@tidings/se
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 
-/** Which pages may use the hub (PROTOCOL §9.3). */
+/** Which pages may use the hub (PROTOCOL §9.10). */
 export class Origins {
   readonly #allowed: ReadonlySet<string>;
   readonly #cors: Cors | undefined;
@@ -26,10 +26,12 @@ export class Origins {
     return this.#cors?.headers(request) ?? {};
   }
 
-  /** The answer to a preflight. @throws {Problem} `origin-not-allowed` */
+  /** The answer to `OPTIONS`, a preflight or not (PROTOCOL §9.11). @throws {Problem} `origin-not-allowed` */
   preflight(request: RequestHead): Answer {
     this.require(request, 'use this hub');
-    return this.#cors?.preflight(request) ?? { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
+    const answer = this.#cors?.preflight(request);
+    // A page of the hub itself needs no permission, nor does a program that asks what is allowed here.
+    return answer?.status === 204 ? answer : { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
   }
 
   /**

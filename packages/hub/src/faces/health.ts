@@ -15,7 +15,9 @@ export function health(): MakeFace {
       // The reason may name a folder and a disk: it is for those who run the hub, not for strangers.
       const shown = may(rights, 'publish', '') ? { reason } : {};
       const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
-      const document = { ...state, epoch: position.epoch, cursor: formatCursor(position), listeners: fanOut.listeners };
+      // The log has not said where it is before it was reached for the first time.
+      const place = position.epoch === '' ? {} : { epoch: position.epoch, cursor: formatCursor(position) };
+      const document = { ...state, ...place, listeners: fanOut.listeners };
       return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
     },
   });

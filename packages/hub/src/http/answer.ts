@@ -1,12 +1,17 @@
+import { STATUS_CODES } from 'node:http';
 import { type Admission, type Answer, joinHeaders } from '@tidings/server/live';
 import type { Refusal } from '@tidings/server';
-import { Problem, problemOfRefusal } from './problem.ts';
+import { Problem, type ProblemName, problemOfRefusal } from './problem.ts';
 
 export function problemAnswer(problem: Problem): Answer {
+  return documentAnswer(problem.status, problem, problem.headers);
+}
+
+function documentAnswer(status: number, document: object, headers: Readonly<Record<string, string>> = {}): Answer {
   return {
-    status: problem.status,
-    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...problem.headers },
-    body: `${JSON.stringify(problem)}\n`,
+    status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers },
+    body: `${JSON.stringify(document)}\n`,
   };
 }
 
@@ -27,14 +32,23 @@ export function textAnswer(status: number, text: string): Answer {
   };
 }
 
+const REFUSALS: Readonly<Record<number, ProblemName>> = { 401: 'unauthorized', 403: 'forbidden' };
+
 /** The answer to a request that `authenticate` refused. */
 export function refusalAnswer({ status = 403, headers = {}, body }: Refusal): Answer {
-  if (body !== undefined) {
-    const answer = textAnswer(status, body);
-    return { ...answer, headers: joinHeaders(answer.headers, headers) };
-  }
-  const name = status === 401 ? 'unauthorized' : 'forbidden';
-  return { ...problemAnswer(new Problem(name, 'This request was refused', { headers })), status };
+  // A 401 has to name a way to authenticate (RFC 9110, 15.5.2).
+  const asked = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
+  const answer = body === undefined ? refusalDocument(status) : textAnswer(status, body);
+  return { ...answer, headers: joinHeaders(answer.headers, asked, headers) };
+}
+
+function refusalDocument(status: number): Answer {
+  const detail = 'This request was refused';
+  const name = REFUSALS[status];
+  if (name) return problemAnswer(new Problem(name, detail));
+  // An error that means no more than its status (RFC 9457, 4.2.1).
+  const title = STATUS_CODES[status] ?? 'Refused';
+  return documentAnswer(status, { type: 'about:blank', title, status, detail });
 }
 
 /**

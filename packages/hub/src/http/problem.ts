@@ -1,4 +1,4 @@
-import { ServerError } from '@tidings/server';
+import { ServerError, type RefuseReason } from '@tidings/server';
 import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
@@ -82,6 +82,24 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_BACKLOG_EXCEEDED':
       return undefined;
   }
+}
+
+const REFUSE_REASONS: Readonly<Partial<Record<ProblemName, RefuseReason>>> = {
+  'invalid-topic': 'parameter',
+  'invalid-parameter': 'parameter',
+  'too-many-matchers': 'parameter',
+  unauthorized: 'forbidden',
+  forbidden: 'forbidden',
+  'origin-not-allowed': 'forbidden',
+  'host-not-allowed': 'forbidden',
+  'method-not-allowed': 'method',
+  'too-many-listeners-of-address': 'full-for-key',
+  'too-many-listeners': 'full',
+};
+
+/** What a request that ends with a problem is counted as; undefined where it was let in and failed later. */
+export function refuseReasonOf({ problem }: Problem): RefuseReason | undefined {
+  return REFUSE_REASONS[problem];
 }
 
 type Refused = Extract<Admission, { readonly refused: unknown }>['refused'];

@@ -77,6 +77,7 @@ export class TopicDocuments {
 
   async #make(directory: TopicDirectory): Promise<string> {
     const { fanOut } = this.#context;
+    await fanOut.ready();
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
     const topics = page.topics.map(({ topic, events, bytes, last }) => ({
       topic,
