@@ -118,7 +118,7 @@ describe('the iteration', () => {
     expect(error).toMatchObject({
       code: 'ERR_EVENT_TOO_LARGE',
       message: `could not listen to ${URL}: found an event of more than 10 bytes`,
-      cause: { code: 'ERR_EVENT_TOO_LARGE' },
+      willRetry: false,
     });
   });
 

@@ -106,7 +106,7 @@ export class EventStreamParser {
             if (data === undefined) data = value;
             else this.#moreData.add(`\n${value}`);
           } else if (first === R) {
-            if (/^[0-9]+$/.test(value)) this.#handlers.onRetry?.(Number(value));
+            if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
           } else if (first === COLON) {
             this.#handlers.onComment?.(value);
           } else {

@@ -15,6 +15,9 @@ export type Phase = typeof CONNECTING | typeof OPEN | typeof CLOSED | typeof WAI
 /** The longest delay that a timer holds, in milliseconds. A longer one would end at once and become a storm. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
+/** The longest wait that backing off leads to, in milliseconds, where the options name no other. */
+export const MAX_BACKOFF_MS = 30_000;
+
 /** The shortest reconnection time that a server may set, in milliseconds. Guards against a storm after `retry: 0`. */
 export const MIN_RETRY_MS = 100;
 
@@ -27,9 +30,9 @@ export const STAYED_UP_MS = 5_000;
 
 /**
  * When the next attempt follows a failure. `at-once`: now, and the failed attempt does not count. `never`: the connection is closed.
- * `afterMs`: after the usual wait, and no sooner than so many milliseconds.
+ * A number: after the usual wait, and no sooner than so many milliseconds.
  */
-export type Retry = 'at-once' | 'never' | { readonly afterMs: number };
+export type Retry = 'at-once' | 'never' | number;
 
 /** Why an attempt failed or a connection was lost. */
 export interface Failure {
@@ -39,11 +42,6 @@ export interface Failure {
   readonly cause?: unknown;
   /** @default after the usual wait */
   readonly retry?: Retry | undefined;
-  /**
-   * Whether the connection has stayed up, however short it was.
-   * @default false
-   */
-  readonly stayedUp?: boolean;
 }
 
 export interface ConnectionState {
@@ -67,16 +65,16 @@ export type Backoff = (failures: number, reconnectionMs: number, random: number,
 
 /**
  * A backoff with full jitter. The longest wait doubles with each failure in a row, and the wait is a random part of it, so that
- * listeners do not all come back together. It is never shorter than the server asked for. Where a failure says `afterMs`, that
- * much is waited and a random time on top.
+ * listeners do not all come back together. It is never shorter than the server asked for. Where a retry is to follow after so
+ * many milliseconds, that much is waited and a random time on top.
  */
 export function fullJitter(initialMs: number, maxMs: number, maxAttempts: number): Backoff {
-  return (failures, reconnectionMs, random, retry) => {
+  return (failures, reconnectionMs, random, retry = 0) => {
     if (retry === 'at-once') return 0;
     if (retry === 'never' || failures >= maxAttempts) return Infinity;
     const firstMs = reconnectionMs || initialMs;
     const longestMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1)));
-    return Math.max(reconnectionMs + random * (longestMs - reconnectionMs), (retry?.afterMs ?? 0) + random * firstMs);
+    return Math.max(reconnectionMs + random * (longestMs - reconnectionMs), retry + random * firstMs);
   };
 }
 
@@ -100,17 +98,23 @@ export function setReconnectionTime(state: ConnectionState, ms: number): Connect
   return { ...state, reconnectionMs: Math.min(Math.max(ms, MIN_RETRY_MS), MAX_TIMER_MS) };
 }
 
-/** The attempt has failed or the connection was lost. The next attempt is waited for, or there is none. */
+/**
+ * The attempt has failed or the connection was lost. The next attempt is waited for, or there is none.
+ * @param random - at least 0 and less than 1
+ * @param retry - when the next attempt follows: after the usual wait where it is absent
+ * @param stayedUp - whether the connection has stayed up, however short it was
+ */
 export function lose(
   state: ConnectionState,
-  { retry, stayedUp }: Failure,
   now: number,
   random: number,
   backoff: Backoff,
+  retry?: Retry,
+  stayedUp?: boolean,
 ): ConnectionState {
-  const { phase, attempt, reconnectionMs, openedAt } = state;
-  const failures = phase === OPEN && (stayedUp || now - openedAt >= STAYED_UP_MS) ? 1 : attempt;
-  const waitMs = backoff(failures, reconnectionMs, random, retry);
+  const { attempt } = state;
+  const failures = state.phase === OPEN && (stayedUp || now - state.openedAt >= STAYED_UP_MS) ? 1 : attempt;
+  const waitMs = backoff(failures, state.reconnectionMs, random, retry);
   return {
     ...state,
     phase: waitMs < Infinity ? WAITING : CLOSED,

@@ -24,7 +24,8 @@ export interface ConnectionOptions {
   /** Waits for the next attempt. */
   readonly timer: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
   readonly withCredentials?: boolean | undefined;
-  readonly lastEventId: string;
+  /** @default '' */
+  readonly lastEventId?: string;
   /** The most bytes of one event. Where it is absent, the decoder's own limit holds. */
   readonly maxEventBytes?: number;
   readonly backoff: State.Backoff;
@@ -66,23 +67,25 @@ export class Connection {
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#lastEventId = options.lastEventId ?? '';
     this.#state = State.begin(options.reconnectionMs);
-    this.#lastEventId = options.lastEventId;
     void this.#attempt();
   }
 
   /** Begins an attempt in place of the wait or of the open connection. Must not be called in the middle of a chunk. */
   reconnect(): void {
-    const { phase } = this.#state;
-    if (phase === State.OPEN || phase === State.WAITING) this.#enter(State.reconnect(this.#state));
+    if (this.#state.phase === State.OPEN || this.#state.phase === State.WAITING)
+      this.#enter(State.reconnect(this.#state));
   }
 
-  /** Gives up the attempt under way. */
-  fail(failure: State.Failure): void {
+  /**
+   * Gives up the attempt under way.
+   * @param stayedUp - whether its connection has stayed up, however short it was
+   */
+  fail({ retry, ...reason }: State.Failure, stayedUp?: boolean): void {
     const { clock, backoff } = this.#options;
-    const next = State.lose(this.#state, failure, clock.now(), clock.random(), backoff);
+    const next = State.lose(this.#state, clock.now(), clock.random(), backoff, retry, stayedUp);
     const willRetry = next.phase === State.WAITING;
-    const { retry: _, stayedUp: _stayedUp, ...reason } = failure;
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
         ...fields,
@@ -160,7 +163,16 @@ export class Connection {
       this.#handlers.onState(this.#state);
       await this.#read(reader, new URL(response.url || url).origin, signal);
     } catch (cause) {
-      if (!signal.aborted) this.#failWith(cause);
+      if (signal.aborted) return;
+      // Only code outside of this class can have aborted the request.
+      const isAborted =
+        (cause as { name?: unknown } | null | undefined)?.name === 'AbortError' && this.#state.phase !== State.OPEN;
+      this.fail({
+        code: isAborted ? 'ERR_ABORTED' : 'ERR_NETWORK',
+        message: messageOf(cause),
+        cause,
+        ...(isAborted && { retry: 'never' }),
+      });
     }
   }
 
@@ -193,7 +205,10 @@ export class Connection {
         },
       },
       (limit) => {
-        throw Object.assign(new Error(`found an event of more than ${limit} bytes`), { code: 'ERR_EVENT_TOO_LARGE' });
+        const message = `found an event of more than ${limit} bytes`;
+        // The same event would come again.
+        if (!signal.aborted) this.fail({ code: 'ERR_EVENT_TOO_LARGE', message, retry: 'never' });
+        throw signal.reason;
       },
     );
     const text = new TextReader(lines);
@@ -201,25 +216,12 @@ export class Connection {
       await this.#handlers.beforeRead?.();
       const chunk = (await body?.read())?.value;
       if (signal.aborted) return;
-      if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended', stayedUp });
+      if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
       // Not instanceof: a chunk may come from another realm.
       if (chunk.BYTES_PER_ELEMENT !== 1) {
         throw new TypeError(`found a body of ${typeof chunk}s, expected Uint8Arrays`);
       }
       text.read(chunk);
     }
-  }
-
-  #failWith(cause: unknown): void {
-    const { name, code } = Object(cause) as { name?: string; code?: string };
-    // Only code outside of this class can have aborted the request, and an event that is too large would come again.
-    const isAborted = name === 'AbortError' && this.#state.phase !== State.OPEN;
-    const final = isAborted ? 'ERR_ABORTED' : code === 'ERR_EVENT_TOO_LARGE' && code;
-    this.fail({
-      code: final || 'ERR_NETWORK',
-      message: messageOf(cause),
-      cause,
-      ...(final && { retry: 'never' }),
-    });
   }
 }

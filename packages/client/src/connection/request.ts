@@ -3,18 +3,11 @@ interface PageGlobals {
   location?: { href?: string };
 }
 
-/** Schemes that a request can be made for. With any other scheme no attempt would ever succeed. */
-const SCHEMES = /^(?:https?|data|blob):$/;
-
 /**
  * The most bytes of a last event ID that are sent. Servers take a header line of 8 KiB or more; they would answer a longer one
  * with 400 or 431 each time, and the stream would never go on.
  */
 export const MAX_ID_BYTES = 8_000;
-
-/** What no header can carry: control characters other than tab, and half of a surrogate pair. */
-// oxlint-disable-next-line no-control-regex -- finding control characters is the point
-const UNSENDABLE = /[\0-\x08\n-\x1F\x7F\uD800-\uDFFF]/u;
 
 /**
  * Parses a URL against the base of the page. Where there is no page, the URL has to be absolute.
@@ -25,8 +18,9 @@ export function parseTargetUrl(url: string): URL {
   return new URL(url, document?.baseURI ?? location?.href);
 }
 
+/** Whether a request can be made for a URL of this scheme. With any other scheme no attempt would ever succeed. */
 export function hasRequestableScheme({ protocol }: URL): boolean {
-  return SCHEMES.test(protocol);
+  return /^(?:https?|data|blob):$/.test(protocol);
 }
 
 /** The URL as it is requested and shown. Credentials travel in a header, and a fragment does not travel at all. */
@@ -36,7 +30,7 @@ export function bareUrl(url: URL): string {
 
 /** Whether a URL leads to this machine, which can be reached without a network too. */
 export function isLoopback({ hostname }: URL): boolean {
-  return /^(?:(?:.*\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return /^(?:(?:.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
 }
 
 /** The `Authorization` header for a URL with a user name or a password, which fetch does not accept in the URL itself. */
@@ -49,12 +43,15 @@ export function basicAuthorization({ username, password }: URL): Record<string, 
  * byte strings. `undefined` where no header can carry it.
  */
 export function encodeLastEventId(id: string): string | undefined {
-  const bytes = id.length > MAX_ID_BYTES || UNSENDABLE.test(id) ? undefined : byteString(encodeURIComponent(id));
-  return bytes && bytes.length > MAX_ID_BYTES ? undefined : bytes;
+  // No header can carry control characters other than tab, or half of a surrogate pair.
+  // oxlint-disable-next-line no-control-regex -- finding control characters is the point
+  if (id.length > MAX_ID_BYTES || /[\0-\x08\n-\x1F\x7F\p{Cs}]/u.test(id)) return undefined;
+  const bytes = byteString(encodeURIComponent(id));
+  return bytes.length > MAX_ID_BYTES ? undefined : bytes;
 }
 
 /** Undoes percent-encoding, with one character for each byte. A percent sign that encodes nothing stays. */
 function byteString(text: string): string {
   // oxlint-disable-next-line typescript/no-deprecated -- every platform has it, and none has another for single bytes
-  return text.replace(/%[\da-f]{2}/gi, (byte) => unescape(byte));
+  return text.replace(/%[\da-f]{2}/gi, unescape);
 }

@@ -1,9 +1,8 @@
-/** The essence of the last MIME type that can be parsed ([fetch] "extract a MIME type"). */
-const ESSENCE = /^(?:.*,)?[\t ]*([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)[\t ]*(?:[;,].*)?$/;
-
 /** [spec] The MIME essence has to be exactly text/event-stream, in any case. Parameters are allowed. */
 export function isEventStream(contentType: string | null): boolean {
-  return ESSENCE.exec(contentType ?? '')?.[1]?.toLowerCase() === 'text/event-stream';
+  // The essence of the last MIME type that can be parsed ([fetch] "extract a MIME type").
+  const essence = contentType?.replace(/^(?:.*,)?[\t ]*([\w!#-'*+.^`|~-]+\/[\w!#-'*+.^`|~-]+)[\t ]*(?:[;,].*)?$/, '$1');
+  return essence?.toLowerCase() === 'text/event-stream';
 }
 
 /**

@@ -1,17 +1,11 @@
 import { createMessageEvent } from '#message-event';
 import { defaultFetch } from '#transport';
-import { CLOSED, CONNECTING, fullJitter, OPEN, WAITING } from '../connection/connection-state.ts';
+import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Fetch } from '../transport/fetch.ts';
-import { EventSourceTarget } from './event-target.ts';
-
-/** The reconnection time until the stream sets one, in milliseconds. [spec] leaves it open; Chromium's is the same. */
-const RECONNECTION_MS = 3_000;
-
-/** The longest wait that backing off leads to, in milliseconds. A reconnection time that is longer is kept all the same. */
-const MAX_BACKOFF_MS = 30_000;
+import type { EventSourceTarget } from './event-target.ts';
 
 export interface EventSourceInit {
   /**
@@ -26,8 +20,11 @@ export interface EventSourceInit {
   fetch?: Fetch;
 }
 
+/** The platform's own, with the types of the events of an `EventSource`. */
+declare const EventTarget: new () => EventSourceTarget;
+
 /** [spec] 9.2: the `EventSource` of the standard. */
-export class EventSource extends EventSourceTarget {
+export class EventSource extends EventTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSED: 2;
@@ -61,7 +58,7 @@ export class EventSource extends EventSourceTarget {
     try {
       asked = parseTargetUrl(text);
     } catch {
-      throw new DOMException(`found ${text}, which is not a URL`, 'SyntaxError');
+      throw new DOMException(`found ${text}, expected a URL`, 'SyntaxError');
     }
     this.#url = asked.href;
     this.#withCredentials = Boolean(init?.withCredentials);
@@ -72,9 +69,10 @@ export class EventSource extends EventSourceTarget {
       clock: systemClock,
       timer: systemClock,
       withCredentials: this.#withCredentials,
-      lastEventId: '',
+      // A reconnection time that is longer than the longest wait is kept all the same.
       backoff: fullJitter(0, MAX_BACKOFF_MS, Infinity),
-      reconnectionMs: RECONNECTION_MS,
+      // [spec] leaves this open; Chromium's is the same.
+      reconnectionMs: 3_000,
     };
     this.#connection = new Connection(options, {
       prepare() {
@@ -107,11 +105,11 @@ export class EventSource extends EventSourceTarget {
     // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
     const handlerAttribute = (type: string): PropertyDescriptor => ({
       get(this: EventSource): unknown {
-        return this.#handlers[type] ?? null;
+        return this.#handlers[type] || null;
       },
       set(this: EventSource, handler: unknown) {
         const isObject = Object(handler) === handler;
-        this.#handlers[type] = isObject ? handler : null;
+        this.#handlers[type] = isObject && handler;
         // Adding the same listener again changes nothing.
         this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
       },

@@ -66,6 +66,3 @@ export interface EventSourceTarget extends EventTarget {
     options?: boolean | EventListenerOptions,
   ): void;
 }
-
-/** The platform's `EventTarget`, with the types of the events of an `EventSource`. */
-export const EventSourceTarget: new () => EventSourceTarget = EventTarget as new () => EventSourceTarget;

@@ -149,7 +149,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     }
     if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
     const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
-    return { afterMs: Math.min(afterMs, maxRetryAfterMs) };
+    return Math.min(afterMs, maxRetryAfterMs);
   }
 
   beforeRead(): Promise<void> | undefined {

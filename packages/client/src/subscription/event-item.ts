@@ -1,4 +1,4 @@
-import type { EventMessage } from '@tidings/wire';
+import { type EventMessage, GAP_TYPE } from '@tidings/wire';
 import { InvalidEventError, messageOf, type SchemaIssue } from '../errors.ts';
 import { type GapMessage, isGap } from './gap.ts';
 import type { SchemaOutput, SchemaResult, StandardSchema } from './schema.ts';
@@ -17,7 +17,7 @@ export interface TypedEvent<Type extends string, Data> {
 export interface InvalidEvent<Type extends string = string> {
   readonly type: 'tidings-invalid';
   /** The type that the event had. */
-  readonly eventType: Type | 'tidings-gap';
+  readonly eventType: Type | typeof GAP_TYPE;
   /** The data as it was received. */
   readonly data: string;
   readonly lastEventId: string;
@@ -52,7 +52,7 @@ export function isInvalid(event: { readonly type: string }): event is InvalidEve
 
 /** Whether events of this type are wanted: all are where there are no schemas, and gaps always are. */
 export function isWanted(type: string, schemas: EventSchemas | undefined): boolean {
-  return !schemas || type === 'tidings-gap' || Object.hasOwn(schemas, type);
+  return !schemas || type === GAP_TYPE || Object.hasOwn(schemas, type);
 }
 
 /** Reads the data of an event as the options say. Data that cannot be read becomes an `InvalidEvent`; this never throws. */
@@ -72,7 +72,7 @@ export function readItem(event: EventMessage, { schemas, json }: ItemOptions): A
       : { type, data: result.value, lastEventId };
 
   // A gap whose data is not a gap: what was missed is unknown, which still has to be reported.
-  if (type === 'tidings-gap') return invalid('it is not a gap');
+  if (type === GAP_TYPE) return invalid('it is not a gap');
   try {
     const value: unknown = json ? JSON.parse(data) : data;
     const result = schemas?.[type]?.['~standard'].validate(value) ?? { value };

@@ -1,4 +1,4 @@
-import type { EventMessage } from '@tidings/wire';
+import { type EventMessage, GAP_TYPE } from '@tidings/wire';
 
 /** Events that the listener should have received and that the server no longer holds (PROTOCOL §6). */
 export interface Gap {
@@ -11,18 +11,18 @@ export interface Gap {
 }
 
 export interface GapMessage extends EventMessage, Gap {
-  type: 'tidings-gap';
+  type: typeof GAP_TYPE;
 }
 
 /** Whether an event of a subscription reports a gap: events that the server no longer holds. */
 export function isGap(event: { readonly type: string }): event is GapMessage {
-  return event.type === 'tidings-gap' && 'resumedAt' in event;
+  return event.type === GAP_TYPE && 'resumedAt' in event;
 }
 
 /** Reads the data of a `tidings-gap` event. Any other event, and one whose data is not a gap, stays as it is. */
 export function readGap(event: EventMessage): EventMessage | GapMessage {
   const { type } = event;
-  if (type !== 'tidings-gap') return event;
+  if (type !== GAP_TYPE) return event;
   try {
     const { after, resumedAt, reason } = JSON.parse(event.data) as Record<keyof Gap, unknown>;
     if (typeof after === 'string' && typeof resumedAt === 'string' && typeof reason === 'string') {

@@ -1,9 +1,6 @@
 import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
 import { InvalidOptionError } from '../errors.ts';
 
-/** Methods whose request changes nothing more when it is repeated (RFC 9110 §9.2.2). */
-const IDEMPOTENT = /^(?:GET|HEAD|OPTIONS|TRACE|PUT|DELETE|QUERY)$/;
-
 /** @throws InvalidOptionError unless the option is allowed */
 export function check(
   isAllowed: unknown,
@@ -30,7 +27,7 @@ export function readUrl(url: string | URL): URL {
 
 /** @throws InvalidOptionError */
 export function readMethod(method: string): string {
-  check(/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(method), 'method', 'an HTTP method', method);
+  check(/^[\w!#-'*+.^`|~-]+$/.test(method), 'method', 'an HTTP method', method);
   return method.toUpperCase();
 }
 
@@ -59,9 +56,12 @@ export function readLastEventId(name: string, id: string): string {
   return id;
 }
 
-/** Whether a request with this method, in capitals, may be repeated without asking. */
+/**
+ * Whether a request with this method, in capitals, may be repeated without asking, because it changes nothing more when it is
+ * repeated (RFC 9110 §9.2.2).
+ */
 export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.test(method);
+  return /^(?:GET|HEAD|OPTIONS|TRACE|PUT|DELETE|QUERY)$/.test(method);
 }
 
 export function isFunction(value: unknown): value is (...parameters: never[]) => unknown {

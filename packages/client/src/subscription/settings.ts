@@ -1,5 +1,6 @@
 import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
 import { defaultFetch } from '#transport';
+import { MAX_BACKOFF_MS } from '../connection/connection-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type Network, systemNetwork } from '../platform/network.ts';
 import type { Fetch } from '../transport/fetch.ts';
@@ -44,7 +45,7 @@ const NUMBERS: Record<NumberName, NumberRule> = {
 
 const RETRY_NUMBERS: Record<RetryNumberName, NumberRule> = {
   initialMs: [1, 1_000],
-  maxMs: [1, 30_000],
+  maxMs: [1, MAX_BACKOFF_MS],
   maxRetryAfterMs: [0, 600_000],
   maxAttempts: [1, Infinity],
 };

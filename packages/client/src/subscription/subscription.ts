@@ -1,4 +1,4 @@
-import type { EventMessage } from '@tidings/wire';
+import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
 import { ConnectionError } from '../errors.ts';
 import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
@@ -140,7 +140,7 @@ class Subscription implements EventSubscription<AnyItem> {
   /** An event has arrived. */
   #receive(message: EventMessage, hasOwnId: boolean): void {
     const isRepeated = hasOwnId && this.#isRepeated(message.lastEventId);
-    const isNews = !isRepeated && message.type !== 'tidings-heartbeat';
+    const isNews = !isRepeated && message.type !== HEARTBEAT_TYPE;
     try {
       if (isNews && this.#settings.until?.(message) === true) return this.#feed?.close();
     } catch (exception) {
