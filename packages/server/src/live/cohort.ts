@@ -131,8 +131,25 @@ export class Cohort<M extends Member = Member> {
     const seen = accepts ? entries.filter((entry) => accepts(entry)) : entries;
     if (seen.length === 0) return { events: 0, chunk: undefined };
     const frames = seen.map((entry) => (render ? render(entry) : entry.frame));
-    return { events: seen.length, chunk: SharedChunk.fromFrames(frames) };
+    const whole = render ? undefined : wholeOf(frames);
+    return { events: seen.length, chunk: whole ? new SharedChunk(whole) : SharedChunk.fromFrames(frames) };
   }
+}
+
+/** The frames as one, where they lie one behind the other in the same memory, as a log may have read them. */
+function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
+  const [first] = frames;
+  if (!first) return undefined;
+  let end = first.byteOffset;
+  for (const { byteOffset, length } of frames) {
+    if (byteOffset !== end) return undefined;
+    end += length;
+  }
+  // Last, because a small array of its own has no buffer until somebody asks for it.
+  const { buffer, byteOffset } = first;
+  return frames.every((frame) => frame.buffer === buffer)
+    ? new Uint8Array(buffer, byteOffset, end - byteOffset)
+    : undefined;
 }
 
 // Guards the memory against events on ever new topics: what is known of topics is forgotten when it is this much.
