@@ -5,8 +5,13 @@
 // and then one that is published when the last of them has: only who is live gets it. Memory is the most that the server's resident
 // set was, less what it was before. Meanwhile one publisher publishes to another topic of the hub every 10 ms; the table shows the
 // longest that one of its publishes took. The rows of 0 events are the same with listeners that missed nothing: what connecting
-// costs. The hub's log is on disk, the Channel's and nchan's in memory. Runs alternate, and the table shows their median. With a lower
-// limit of open files there are fewer listeners.
+// costs.
+// The hub's log is on disk, the Channel's and nchan's in memory. Runs alternate, and the table shows their median. The ratios are
+// medians too, each of two runs of the same round: to the same server's row of 0, and to nchan. With a lower limit of open files there
+// are fewer listeners.
+//
+// With the folder of another build, which has to be built, its hub runs beside this one's:
+// npx node benchmarks/resume-storm.ts ../before
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -29,11 +34,14 @@ const MANY = Math.min(10_000, openFiles() - OTHER_FILES);
 type Storm = readonly [listeners: number, missed: number];
 
 const STORM: Storm = [MANY, 100];
-const ALL: readonly Storm[] = [STORM, [MANY, 0], [2_000, 100]];
+const NOTHING_MISSED: Storm = [MANY, 0];
+const ALL: readonly Storm[] = [STORM, NOTHING_MISSED, [2_000, 100]];
 const PUBLISH_EVERY_MS = 10;
-const ROUNDS = { atLeast: 2, atMost: 3, milliseconds: 60_000 };
+const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 100_000 };
 
-const SERVERS: Readonly<Record<string, readonly [() => Promise<Server | undefined>, readonly Storm[]]>> = {
+type Servers = Readonly<Record<string, readonly [() => Promise<Server | undefined>, readonly Storm[]]>>;
+
+const SERVERS: Servers = {
   'Tidings hub': [() => RunningHub.start(), ALL],
   'Tidings Channel': [() => startServer('channel.ts'), ALL],
   nchan: [() => startServer('nchan.ts'), [STORM]],
@@ -47,23 +55,49 @@ const COLUMNS = {
   publish: 'publish, ms',
 } as const;
 
-/** Prints the table. Takes about two minutes. */
-export async function run(): Promise<void> {
+/**
+ * Prints the table. Takes about three minutes.
+ * @param before the folder of another build whose hub is measured, too. @default none
+ */
+export async function run(before?: string): Promise<void> {
   console.log(
     `${title}: listeners connect at once (${sinkName()}), and get what they missed, events of ${DATA.length} bytes of data. CPU: processor
-time of the server. Memory: what it had more at its peak. Publish: the longest that one took meanwhile. Median of alternating runs.`,
+time of the server. Memory: what it had more at its peak. Publish: the longest that one took meanwhile. Ratios: of the time until all
+are live. Median of alternating runs.`,
   );
-  const rows: Row[] = Object.entries(SERVERS).flatMap(([name, [start, storms]]) =>
+  const servers: Servers =
+    before === undefined
+      ? SERVERS
+      : { ...SERVERS, 'the hub before': [() => RunningHub.start(before), [STORM, NOTHING_MISSED]] };
+  const rows: Row[] = Object.entries(servers).flatMap(([server, [start, storms]]) =>
     storms.map(([listeners, missed]) => ({
-      name: `${name}, ${listeners.toLocaleString('en')} behind by ${missed}`,
+      name: nameOf(server, [listeners, missed]),
       measure: () => storm(start, listeners, missed),
     })),
   );
   const figures = await alternate(rows, ROUNDS);
-  printTable(
-    ['server', ...Object.values(COLUMNS)],
-    rows.map(({ name }) => [name, ...Object.keys(COLUMNS).map((key) => figure(figures.get(name)?.[key]))]),
+  const names = Object.entries(servers).flatMap(([server, [, storms]]) =>
+    storms.map((each) => [server, each] as const),
   );
+  printTable(
+    ['server', ...Object.values(COLUMNS), 'to none missed', 'to nchan'],
+    names.map(([server, each]) => {
+      const name = nameOf(server, each);
+      const ratioTo = (other: string, isSame: boolean): string =>
+        figure(isSame ? figures.ratio(name, other, 'live') : undefined);
+      const [listeners] = each;
+      return [
+        name,
+        ...Object.keys(COLUMNS).map((key) => figure(figures.get(name)?.[key])),
+        ratioTo(nameOf(server, NOTHING_MISSED), listeners === MANY),
+        ratioTo(nameOf('nchan', STORM), listeners === MANY),
+      ];
+    }),
+  );
+}
+
+function nameOf(server: string, [listeners, missed]: Storm): string {
+  return `${server}, ${listeners.toLocaleString('en')} behind by ${missed}`;
 }
 
 async function storm(start: () => Promise<Server | undefined>, count: number, missed: number): Promise<Figures> {
@@ -119,4 +153,4 @@ async function longestPublish(port: number, end: Promise<unknown>): Promise<numb
   return longest;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run(process.argv[2]);

@@ -1,10 +1,12 @@
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Child } from '../parts/child.ts';
 import { dataFolder } from '../parts/folder.ts';
 import { DATA, eventStreamOf } from '../parts/event-data.ts';
 import { Publisher, publishRequest } from './publisher.ts';
 import type { Server } from './server.ts';
 
-const HUB = new URL('../servers/hub.ts', import.meta.url);
+const HUB = 'servers/hub.ts';
 
 const TOPIC = 'readings';
 
@@ -13,21 +15,27 @@ export class RunningHub implements Server {
   readonly port: number;
   readonly publisher: Publisher;
   readonly target: string = `/topics/${TOPIC}`;
+  /** Where its log is. */
+  readonly folder: string;
   readonly #child: Child;
   /** What has been published, by how many events it holds. */
   readonly #requests = new Map<number, Buffer>();
   #published: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: Child, port: number, publisher: Publisher) {
+  private constructor(child: Child, folder: string, port: number, publisher: Publisher) {
     this.#child = child;
+    this.folder = folder;
     this.port = port;
     this.publisher = publisher;
   }
 
-  static async start(): Promise<RunningHub> {
-    const child = Child.node(HUB, [dataFolder()]);
+  /** @param build the folder of another build whose hub is to run. @default this one's */
+  static async start(build?: string): Promise<RunningHub> {
+    const program = build === undefined ? new URL(`../${HUB}`, import.meta.url) : programOf(build, HUB);
+    const folder = dataFolder();
+    const child = Child.node(program, [folder]);
     const port = Number(await child.line());
-    return new RunningHub(child, port, await Publisher.connect(port));
+    return new RunningHub(child, folder, port, await Publisher.connect(port));
   }
 
   /** Publishes so many events as one upload, and gives the id of the last. */
@@ -67,4 +75,9 @@ export class RunningHub implements Server {
     this.publisher.close();
     await this.#child.stop();
   }
+}
+
+/** A program of the benchmarks of another build. */
+export function programOf(build: string, name: string): URL {
+  return pathToFileURL(join(resolve(build), 'benchmarks', name));
 }

@@ -23,7 +23,8 @@ import {
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
 import { LmdbReader } from './reader.ts';
-import { LmdbStore, MAX_TOPICS } from './store.ts';
+import { MAX_TOPICS } from './record.ts';
+import { LmdbStore } from './store.ts';
 import { LmdbTopics } from './topics.ts';
 import { LmdbTrimmer } from './trim.ts';
 import { LmdbWriter } from './writer.ts';

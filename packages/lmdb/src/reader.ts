@@ -6,11 +6,15 @@ import {
   type ReadRequest,
   type Selection,
 } from '@tidings/server/log';
-import type { KeptEntry, LmdbStore } from './store.ts';
+import type { KeptEntry } from './record.ts';
+import type { LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
 // How many events a page may look at where it has to look at all: bounds how long one reader holds up the others.
 const MAX_SCANNED = 4096;
+
+// Room for the frames of a page, and one event more.
+const PAGE_ROOM = 128 * 1024;
 
 type TopicKey = readonly [topic: string, seq: number];
 
@@ -24,6 +28,8 @@ export interface ReadEntries {
 export class LmdbReader {
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
+  /** Where the frames of a page are put together. */
+  readonly #room = Buffer.allocUnsafeSlow(PAGE_ROOM);
 
   constructor(store: LmdbStore, topics: LmdbTopics) {
     this.#store = store;
@@ -33,18 +39,29 @@ export class LmdbReader {
   /** @param kept how many events the log keeps */
   page({ selection, after, through, maxBytes }: ReadRequest, kept: number): ReadEntries {
     const selector = Selector.of(selection);
-    const entries: LogEntry[] = [];
+    const entries: KeptEntry[] = [];
+    let room = this.#room;
     let bytes = 0;
     let scanned = 0;
+    let reached = through;
     for (const entry of this.#rising(selector, after, through, kept)) {
       scanned += 1;
       if (selector.selects(entry)) {
+        const end = bytes + entry.frameBytes;
+        if (end > room.length) room = Buffer.concat([room.subarray(0, bytes)], 2 * end);
+        entry.moveFrame(room, bytes);
         entries.push(entry);
-        bytes += entry.frame.length;
+        bytes = end;
       }
-      if (bytes >= maxBytes || scanned === MAX_SCANNED) return { entries, through: entry.seq };
+      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
+        reached = entry.seq;
+        break;
+      }
     }
-    return { entries, through };
+    // The frames lie one behind the other, so that whoever sends them all has no need to put them together.
+    const page = Buffer.from(room.subarray(0, bytes));
+    for (const entry of entries) entry.rebase(page);
+    return { entries, through: reached };
   }
 
   /** The sequence number behind which the last `count` selected events follow. */
@@ -78,9 +95,8 @@ export class LmdbReader {
   }
 
   /** The oldest events behind a sequence number. */
-  *oldest(after = 0): Iterable<KeptEntry> {
-    for (const { key, value } of this.#store.events.getRange({ start: after + 1 }))
-      yield this.#store.decode(value, key);
+  oldest(after = 0): Iterable<KeptEntry> {
+    return this.#store.lendRange({ start: after + 1 });
   }
 
   /** The oldest events of a topic. */
@@ -89,12 +105,12 @@ export class LmdbReader {
   }
 
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {
-    if (!this.#isIndexShorter(selector, kept)) return this.#all({ start: after + 1, end: through + 1 });
+    if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: after + 1, end: through + 1 });
     return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
   }
 
   #falling(selector: Selector, through: number, kept: number): Iterable<KeptEntry> {
-    if (!this.#isIndexShorter(selector, kept)) return this.#all({ start: through, end: 0, reverse: true });
+    if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: through, end: 0, reverse: true });
     const sources = [...selector.topics.exact].map((topic) =>
       this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
     );
@@ -109,14 +125,10 @@ export class LmdbReader {
     return events * 2 < kept || events === 0;
   }
 
-  *#all(range: { start: number; end: number; reverse?: boolean }): Iterable<KeptEntry> {
-    for (const { key, value } of this.#store.events.getRange(range)) yield this.#store.decode(value, key);
-  }
-
   *#records(keys: Iterable<TopicKey>): Iterable<KeptEntry> {
     for (const [, seq] of keys) {
-      const record = this.#store.events.get(seq);
-      if (record) yield this.#store.decode(record, seq);
+      const entry = this.#store.lend(seq);
+      if (entry) yield entry;
     }
   }
 

@@ -1,32 +1,15 @@
 import {
   Epochs,
-  formatCursor,
   newEpoch,
   type AppendReceipt,
   type EarlierEpoch,
-  type LogEntry,
   type TopicSummary,
   type Trimmed,
 } from '@tidings/server/log';
-import type { Database } from 'lmdb';
+import type { Database, RangeOptions } from 'lmdb';
 import { LmdbError } from './errors.ts';
+import { RecordDecoder, type KeptEntry } from './record.ts';
 import { openFolder, unusable, type DataFolder } from './folder.ts';
-
-// A record is what is kept of an event: a small header, then the frame as it is sent.
-//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, where there is one ·
-//   u16 length and bytes of each topic · frame
-
-const PRIVATE = 1;
-const NAMED = 2;
-const FIXED_BYTES = 10;
-
-/** An event has at most so many topics: their count is one byte. */
-export const MAX_TOPICS = 255;
-
-export interface KeptEntry extends LogEntry {
-  /** Whether the id is the publisher's own. */
-  readonly named: boolean;
-}
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -38,6 +21,15 @@ export interface HeadRecord {
 export interface KeyRecord extends Omit<AppendReceipt, 'repeated'> {
   readonly time: number;
 }
+
+/** What is read is not copied: it lies where LMDB puts the next value, too, or, where it is large, in the file that LMDB maps into memory. */
+const LENDING = {
+  encoder: {
+    encode: (record: Buffer): Buffer => record,
+    decode: (lent: Uint8Array<ArrayBuffer>): Buffer =>
+      Buffer.isBuffer(lent) ? lent : Buffer.from(lent.buffer, lent.byteOffset, lent.length),
+  },
+};
 
 /** A write that LMDB has been asked for. */
 type Write = Promise<boolean>;
@@ -56,6 +48,7 @@ export class LmdbStore {
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
   readonly #folder: DataFolder;
+  readonly #records: RecordDecoder;
 
   /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
   constructor(path: string, now: number, beginEpoch: boolean) {
@@ -66,7 +59,8 @@ export class LmdbStore {
       this.#folder = folder;
       this.meta = meta;
       this.epochs = openEpochs(folder, now, beginEpoch);
-      this.events = root.openDB({ name: 'events', encoding: 'binary' });
+      this.#records = new RecordDecoder(this.epochs);
+      this.events = root.openDB({ name: 'events', ...LENDING });
       this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
       this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
       this.topics = root.openDB({ name: 'topics', encoding: 'json' });
@@ -99,43 +93,20 @@ export class LmdbStore {
     }
   }
 
-  /** Reads a record without copying its frame. */
-  decode(record: Buffer, seq: number): KeptEntry {
-    const flags = record.readUInt8(0);
-    const named = (flags & NAMED) !== 0;
-    let offset = FIXED_BYTES;
-    const next = (): string => {
-      const start = offset + 2;
-      offset = start + record.readUInt16BE(offset);
-      return record.toString('utf8', start, offset);
-    };
-    const id = named ? next() : formatCursor({ epoch: this.epochs.of(seq), seq });
-    const topics: string[] = [];
-    for (let count = record.readUInt8(9); count > 0; count -= 1) topics.push(next());
-    const frame = record.subarray(offset);
-    return { seq, id, topics, time: record.readDoubleBE(1), private: (flags & PRIVATE) !== 0, named, frame };
+  /** The record of an event as LMDB lends it: its bytes are good until the next read. */
+  lend(seq: number): KeptEntry | undefined {
+    const record = this.events.get(seq);
+    return record && this.#records.decode(record, seq);
+  }
+
+  /** The records of a range, each as LMDB lends it: its bytes are good until the next one, or any other read. */
+  *lendRange(range: RangeOptions): Iterable<KeptEntry> {
+    for (const { key, value } of this.events.getRange(range)) yield this.#records.decode(value, key);
   }
 
   close(): Promise<void> {
     return this.#folder.close();
   }
-}
-
-export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
-  const names = named ? [entry.id, ...entry.topics] : entry.topics;
-  const texts = names.map((name) => Buffer.from(name, 'utf8'));
-  const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
-  const record = Buffer.allocUnsafe(header + entry.frame.length);
-  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0), 0);
-  record.writeDoubleBE(entry.time, 1);
-  record.writeUInt8(entry.topics.length, 9);
-  let offset = FIXED_BYTES;
-  for (const text of texts) {
-    record.writeUInt16BE(text.length, offset);
-    offset += 2 + text.copy(record, offset + 2);
-  }
-  record.set(entry.frame, offset);
-  return record;
 }
 
 /** Reads the epochs of a folder; makes the first one of a new folder, or another one where that is asked for. */

@@ -9,7 +9,8 @@ import {
   type TopicPageRequest,
   type TopicSummary,
 } from '@tidings/server/log';
-import type { KeptEntry, LmdbStore } from './store.ts';
+import type { KeptEntry } from './record.ts';
+import type { LmdbStore } from './store.ts';
 
 /**
  * What is kept of each topic: in a table, and in memory for what is asked with every batch and every page.
@@ -57,7 +58,7 @@ export class LmdbTopics implements TopicDirectory {
         if (!before) continue;
         if (entry.time >= before.last) newest.add(topic);
         const events = before.events - 1;
-        changed.set(topic, { topic, events, bytes: before.bytes - entry.frame.length, last: before.last });
+        changed.set(topic, { topic, events, bytes: before.bytes - entry.frameBytes, last: before.last });
       }
     }
     for (const topic of newest) {
@@ -113,14 +114,14 @@ export class LmdbTopics implements TopicDirectory {
 
   /** When the newest event of a topic was appended that is not one of those entries. */
   #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>): number {
-    const { byTopic, events } = this.#store;
+    const { byTopic } = this.#store;
     for (const [, seq] of byTopic.getKeys({
       start: [topic, Number.MAX_SAFE_INTEGER],
       end: [topic, 0],
       reverse: true,
     })) {
-      const record = without.has(seq) ? undefined : events.get(seq);
-      if (record) return this.#store.decode(record, seq).time;
+      const entry = without.has(seq) ? undefined : this.#store.lend(seq);
+      if (entry) return entry.time;
     }
     return 0;
   }

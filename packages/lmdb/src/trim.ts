@@ -7,7 +7,8 @@ import {
   type TrimLedger,
 } from '@tidings/server/log';
 import type { LmdbReader } from './reader.ts';
-import type { HeadRecord, KeptEntry, LmdbStore } from './store.ts';
+import type { KeptEntry } from './record.ts';
+import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
 // Events that one transaction removes, and that one step looks at: small, so that a publisher never waits long for its commit.
@@ -80,7 +81,7 @@ export class LmdbTrimmer {
   ): TrimStep {
     const store = this.#store;
     const entries = [...removed.values()];
-    const bytes = entries.reduce((sum, entry) => sum + entry.frame.length, 0);
+    const bytes = entries.reduce((sum, entry) => sum + entry.frameBytes, 0);
     const next: HeadRecord = { seq: head.seq, events: head.events - entries.length, bytes: head.bytes - bytes };
     const plan = this.#ledger.plan(entries);
     const topics = this.#topics.without(removed);
@@ -120,7 +121,7 @@ export class LmdbTrimmer {
       for (const entry of removed.values()) {
         if (!entry.topics.includes(topic)) continue;
         rest.events -= 1;
-        rest.bytes -= entry.frame.length;
+        rest.bytes -= entry.frameBytes;
       }
       for (const entry of this.#reader.oldestOf(topic)) {
         if (removed.has(entry.seq)) continue;
@@ -128,7 +129,7 @@ export class LmdbTrimmer {
         removed.set(entry.seq, entry);
         if (removed.size === MAX_REMOVED) return;
         rest.events -= 1;
-        rest.bytes -= entry.frame.length;
+        rest.bytes -= entry.frameBytes;
       }
     }
   }
@@ -167,6 +168,6 @@ function* exceeding(
     yield entry;
     count += 1;
     rest.events -= 1;
-    rest.bytes -= entry.frame.length;
+    rest.bytes -= entry.frameBytes;
   }
 }

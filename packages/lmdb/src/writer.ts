@@ -7,7 +7,8 @@ import {
   type LogEntry,
   type PreparedEvent,
 } from '@tidings/server/log';
-import { encodeRecord, type HeadRecord, type LmdbStore } from './store.ts';
+import { encodeRecord } from './record.ts';
+import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
 /** A batch that waits to be stored. */

@@ -1,4 +1,4 @@
-import type { EventLog, LogPage, ReadRequest } from '@tidings/server/log';
+import type { EventLog, LogEntry, LogPage, ReadRequest } from '@tidings/server/log';
 import type { View } from '@tidings/server/live';
 import { describe, expect, test } from 'vitest';
 import { CatchUp } from '../dist/live/catch-up.js';
@@ -12,6 +12,11 @@ import { FakeSink } from './model/fake-sink.ts';
 const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
 const FLUSHED = 9;
 
+const entryOf = (seq: number): LogEntry => {
+  const frame = new TextEncoder().encode('data: x\n\n');
+  return { seq, id: `e.${seq}`, topics: ['a'], time: 0, private: false, frame };
+};
+
 /** Listeners that catch up from a log whose pages come when the test says so. */
 class Rig {
   readonly clock = new FakeClock();
@@ -20,6 +25,9 @@ class Rig {
   /** Each page that was given to a listener: its name and what the page begins behind. */
   readonly given: Listener[] = [];
   readonly chunks = new Set<unknown>();
+  /** How far each page reaches that was given. */
+  readonly through: number[] = [];
+  flushed = FLUSHED;
   readonly failed: Listener[] = [];
   readonly #answers: ((page: LogPage | Error) => void)[] = [];
 
@@ -34,8 +42,9 @@ class Rig {
     } as EventLog;
     this.catchUp = new CatchUp(
       {
-        flushed: () => FLUSHED,
-        onPage: (listener, { seen }) => {
+        flushed: () => this.flushed,
+        onPage: (listener, { page, seen }) => {
+          this.through.push(page.through);
           this.given.push(listener);
           this.chunks.add(seen.chunk);
         },
@@ -61,15 +70,14 @@ class Rig {
   }
 
   async answer(page: Partial<LogPage> | Error = {}): Promise<void> {
-    const frame = new TextEncoder().encode('data: x\n\n');
-    const entry = { seq: FLUSHED, id: `e.${FLUSHED}`, topics: ['a'], time: 0, private: false, frame };
-    const whole = page instanceof Error ? page : { entries: [entry], through: FLUSHED, trimmedThrough: 0, ...page };
+    const whole =
+      page instanceof Error ? page : { entries: [entryOf(FLUSHED)], through: FLUSHED, trimmedThrough: 0, ...page };
     for (const resolve of this.#answers.splice(0)) resolve(whole);
     await settled();
   }
 }
 
-const cohortOf = (view: View = VIEW): Cohort<Listener> => new Cohort<Listener>(view, 0);
+const cohortOf = (view: View = VIEW): Cohort<Listener> => new Cohort<Listener>(view, 0, 0);
 
 describe('listeners that want the same page', () => {
   test('share it where they ask in the same tick, and those of other cohorts and places do not', async () => {
@@ -112,6 +120,68 @@ describe('listeners that want the same page', () => {
     await rig.answer();
     rig.clock.advance(2000);
     expect(rig.clock.pending).toBe(0);
+  });
+
+  test('are given it at once where it was read a moment ago', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    const late = rig.listener(cohort, 4);
+    expect(rig.catchUp.hasEvents(cohort, late.state)).toBe(false);
+    await rig.answer();
+    expect(rig.catchUp.hasEvents(cohort, late.state)).toBe(true);
+    rig.catchUp.want(late);
+    expect([rig.given.length, rig.catchUp.isWaiting]).toEqual([2, false]);
+    expect(rig.catchUp.hasEvents(cohort, { phase: 'live' })).toBe(false);
+  });
+
+  test('get further by it while nothing comes for their cohort, and no further than to what comes', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    cohort.offer(entryOf(FLUSHED));
+    await rig.answer();
+    rig.flushed = 12;
+    rig.want(cohort, 4);
+    cohort.offer(entryOf(13));
+    rig.flushed = 15;
+    rig.want(cohort, 4);
+    expect(rig.through).toEqual([9, 9, 12, 12]);
+    expect(rig.requests).toHaveLength(1);
+  });
+
+  test('get no further by it than the log was read where their cohort began later, or was not offered all', async () => {
+    const rig = new Rig();
+    const cohort = new Cohort<Listener>(VIEW, 0, 10);
+    rig.want(cohort, 4);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    rig.flushed = 12;
+    rig.want(cohort, 4);
+    const other = cohortOf();
+    rig.want(other, 4);
+    rig.want(other, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    other.startBehind(11);
+    rig.want(other, 4);
+    expect(rig.through).toEqual([9, 9, 9, 9, 9, 9]);
+  });
+
+  test('do not share it where there was nobody to share it with', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    await rig.answer();
+    expect(rig.clock.pending).toBe(0);
+    rig.want(cohort, 4);
+    rig.catchUp.run();
+    expect(rig.requests).toHaveLength(2);
   });
 
   test('do not share it after the log’s numbering began anew', async () => {

@@ -16,7 +16,7 @@ function listener(cohort: Cohort<Listener>): Listener {
 test('a cohort has exactly the members that joined and did not leave, each of which knows its index', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 9 }), { maxLength: 60 }), (toggles) => {
-      const cohort = new Cohort<Listener>(VIEW, 0);
+      const cohort = new Cohort<Listener>(VIEW, 0, 0);
       const all = Array.from({ length: 10 }, () => listener(cohort));
       const expected = new Set<Listener>();
       for (const index of toggles) {
@@ -63,7 +63,7 @@ test('an index gives the cohorts of a topic, each once, whatever comes and goes'
         if (cohort) {
           index.leave(cohort);
           joined.delete(toggle);
-        } else joined.set(toggle, index.join(view, 0));
+        } else joined.set(toggle, index.join(view, 0, 0));
         const keys = new Set([...joined.values()].map((each) => each.view.key));
         for (const topic of ['a', 'b', 'c', 'd']) {
           const expected = views.filter(

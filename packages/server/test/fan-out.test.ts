@@ -5,6 +5,20 @@ import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
 
 const EVERY: TopicPattern = { pattern: '*', base: 'https://hub.test/topics/' };
 
+/** A fan-out on a log whose reads are counted. */
+function countingRig(): { rig: Rig; reads: () => number } {
+  let reads = 0;
+  const count = (log: MemoryLog): EventLog =>
+    new Proxy(log, {
+      get: (target, name: keyof MemoryLog) => {
+        if (name === 'read') reads += 1;
+        const value = target[name];
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      },
+    });
+  return { rig: new Rig({ wrap: count }), reads: () => reads };
+}
+
 describe('a tick', () => {
   test('is one write for each listener, however many events it holds', async () => {
     const rig = new Rig();
@@ -73,22 +87,13 @@ describe('a tick', () => {
   });
 
   test('asks the log for a bounded number of pages, and the next one for the rest', async () => {
-    let reads = 0;
-    const count = (log: MemoryLog): EventLog =>
-      new Proxy(log, {
-        get: (target, name: keyof MemoryLog) => {
-          if (name === 'read') reads += 1;
-          const value = target[name];
-          return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
-        },
-      });
-    const rig = new Rig({ wrap: count });
+    const { rig, reads } = countingRig();
     for (let n = 1; n <= 40; n += 1) await rig.publish('a', String(n));
     for (let n = 0; n < 40; n += 1) await rig.listen({ lastEventId: `e.${n}` });
     await rig.tick();
-    expect(reads).toBe(32);
+    expect(reads()).toBe(32);
     await rig.tick();
-    expect(reads).toBe(40);
+    expect(reads()).toBe(40);
   });
 });
 
@@ -106,6 +111,48 @@ describe('a listener', () => {
     const rig = new Rig();
     const sink = await rig.listen({ lastEventId: 'e.0' });
     expect(sink.text).toBe(':\n\n');
+  });
+
+  test('that comes back is given what others were given a moment ago at once, and goes on behind it', async () => {
+    const { rig, reads } = countingRig();
+    await rig.publish('a', '1', '2');
+    const first = [await rig.listen({ lastEventId: 'e.0' }), await rig.listen({ lastEventId: 'e.0' })];
+    await rig.settle();
+    await rig.publish('b', '3');
+    await rig.tick();
+    const back = await rig.listen({ lastEventId: 'e.0' });
+    expect(back.text).toBe(frame(1, '1') + frame(2, '2'));
+    expect(back.chunks[0]).toBe(first[0]!.chunks[1]);
+    await rig.publish('a', '4');
+    await rig.tick();
+    for (const sink of first) expect(sink.text).toBe(`:\n\n${frame(1, '1')}${frame(2, '2')}${frame(4, '4')}`);
+    expect(back.text).toBe(frame(1, '1') + frame(2, '2') + frame(4, '4'));
+    expect(reads()).toBe(1);
+  });
+
+  test('that comes back to topics on which nothing has happened is live at once', async () => {
+    const { rig, reads } = countingRig();
+    const stayed = await rig.listen();
+    await rig.publish('b', '1', '2');
+    await rig.tick();
+    await rig.publish('b', '3');
+    const back = await rig.listen({ lastEventId: 'e.1' });
+    expect(rig.fanOut.stats().live).toBe(2);
+    await rig.publish('a', '4');
+    await rig.tick();
+    expect([stayed.text, back.text]).toEqual([FROM_NOW + frame(4, '4'), `:\n\n${frame(4, '4')}`]);
+    expect(reads()).toBe(0);
+  });
+
+  test('that comes back in the middle of a tick is given what the tick holds once', async () => {
+    const rig = new Rig();
+    await rig.listen();
+    await rig.publish('b', '1');
+    await rig.tick();
+    await rig.publish('a', '2');
+    const back = await rig.listen({ lastEventId: 'e.0' });
+    await rig.settle();
+    expect(back.text).toBe(`:\n\n${frame(2, '2')}`);
   });
 
   test('begins with the next event, though a tick is under way', async () => {

@@ -184,6 +184,13 @@ describe('the beginning', () => {
     expect(catchingUp(start, 5)).toEqual(joining());
   });
 
+  test('a listener behind whose cursor nothing has come for it begins in its cohort, unless its place is not known', () => {
+    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    expect(catchingUp(start, 8, true)).toEqual(joining());
+    expect(catchingUp({ ...start, misplaced: 'unknown' }, 8, true).state.phase).toBe('reading');
+    expect(catchingUp({ ...start, told: 9 }, 8, true).state).toMatchObject({ phase: 'waiting', until: 9, position: 8 });
+  });
+
   test('a listener whose cursor is past the cohorts begins by waiting for them', () => {
     const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
     expect(catchingUp(start, 4)).toEqual({

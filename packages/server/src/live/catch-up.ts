@@ -42,6 +42,8 @@ export class CatchUp {
   readonly #log: EventLog;
   readonly #pageBytes: number;
   readonly #cache: PageCache;
+  /** Whether a listener is being given a page, and may want the next one. */
+  #isGiving = false;
   #waiting: Listener[] = [];
   /** Who waits for the pages that are being read, by cohort and by the sequence number behind which a page begins. */
   readonly #reading = new Map<Cohort<Listener>, Map<number, Reader[]>>();
@@ -62,9 +64,20 @@ export class CatchUp {
     return this.#waiting.length > 0;
   }
 
-  /** A listener in the phase `reading` wants the page behind its position. */
+  /** Whether the page that a listener in this state wants was read a moment ago, and has events. */
+  hasEvents(cohort: Cohort<Listener>, state: ListenerState): boolean {
+    return state.phase === 'reading' && this.#cache.get(cohort, state.position)?.seen.chunk !== undefined;
+  }
+
+  /**
+   * A listener in the phase `reading` wants the page behind its position. It is given at once where it was read a moment ago, unless the
+   * listener has just been given another one.
+   */
   want(listener: Listener): void {
-    this.#waiting.push(listener);
+    const { state, cohort } = listener;
+    const known = state.phase === 'reading' && !this.#isGiving ? this.#known(cohort, state.position) : undefined;
+    if (known) this.#give({ listener, state }, known);
+    else this.#waiting.push(listener);
   }
 
   /** Forgets what was read: the log's numbering began anew. */
@@ -84,11 +97,21 @@ export class CatchUp {
       taken += 1;
       const { state, cohort } = listener;
       if (state.phase !== 'reading') continue;
-      const known = this.#cache.get(cohort, state.position);
+      const known = this.#known(cohort, state.position);
       if (known) this.#give({ listener, state }, known);
       else if (this.#ask(cohort, state.position, { listener, state })) pages += 1;
     }
     this.#waiting = waiting.slice(taken).concat(this.#waiting);
+  }
+
+  /** A page that was read a moment ago. It reaches as far as the cohorts have been written to, where there is nothing for this one behind it. */
+  #known(cohort: Cohort<Listener>, after: number): CohortPage | undefined {
+    const known = this.#cache.get(cohort, after);
+    if (!known) return undefined;
+    const flushed = this.#host.flushed();
+    const { page } = known;
+    if (page.through < flushed && cohort.isQuietSince(page.through)) known.page = { ...page, through: flushed };
+    return known;
   }
 
   /** Joins those who wait for a page. Returns whether it has to be read first. */
@@ -122,8 +145,8 @@ export class CatchUp {
         return;
       }
       const read = { page, seen: cohort.page(page.entries) };
-      // A listener that catches up alone has no use for it a second time, and one that is at the end of it gets no further by it.
-      if (cohort.listeners - cohort.members.length > 1 && page.through > after) this.#cache.keep(cohort, after, read);
+      // A listener without company has no use for it a second time, and one that is at the end of it gets no further by it.
+      if (cohort.listeners > 1 && page.through > after) this.#cache.keep(cohort, after, read);
       for (const reader of readers) this.#give(reader, read);
     } catch (error) {
       this.#done(cohort, after);
@@ -143,6 +166,9 @@ export class CatchUp {
 
   /** The listener may have gone, or be held, since it asked for the page. */
   #give({ listener, state }: Reader, page: CohortPage): void {
-    if (listener.state === state) this.#host.onPage(listener, page);
+    if (listener.state !== state) return;
+    this.#isGiving = true;
+    this.#host.onPage(listener, page);
+    this.#isGiving = false;
   }
 }

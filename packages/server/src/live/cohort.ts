@@ -60,13 +60,15 @@ export class Cohort<M extends Member = Member> {
   lastWrite: number;
   readonly #selector: Selector;
   #frames: Uint8Array[] = [];
-  /** The newest entry that was offered. */
-  #newest = 0;
+  /** The newest selected entry that was offered, or where the cohort began to be offered what comes. */
+  #newest: number;
   /** The newest entry that was taken into a tick. */
   #taken = 0;
 
-  constructor(view: View, now: number) {
+  /** @param since the sequence number behind which it is offered every entry of its topics */
+  constructor(view: View, now: number, since: number) {
     this.view = view;
+    this.#newest = since;
     this.#selector = Selector.of(view.selection);
     this.coder = view.coding && new CohortCoder(view.coding);
     this.lastWrite = now;
@@ -87,6 +89,16 @@ export class Cohort<M extends Member = Member> {
       last.index = index;
     }
     member.index = -1;
+  }
+
+  /** Whether everything that it selects lies at or before this sequence number, as far as the log has been handed over. */
+  isQuietSince(seq: number): boolean {
+    return seq >= this.#newest;
+  }
+
+  /** It was not offered what lies before this sequence number. */
+  startBehind(seq: number): void {
+    this.#newest = seq;
   }
 
   /** How many events the tick holds. */
@@ -119,8 +131,25 @@ export class Cohort<M extends Member = Member> {
     const seen = accepts ? entries.filter((entry) => accepts(entry)) : entries;
     if (seen.length === 0) return { events: 0, chunk: undefined };
     const frames = seen.map((entry) => (render ? render(entry) : entry.frame));
-    return { events: seen.length, chunk: SharedChunk.fromFrames(frames) };
+    const whole = render ? undefined : wholeOf(frames);
+    return { events: seen.length, chunk: whole ? new SharedChunk(whole) : SharedChunk.fromFrames(frames) };
   }
+}
+
+/** The frames as one, where they lie one behind the other in the same memory, as a log may have read them. */
+function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
+  const [first] = frames;
+  if (!first) return undefined;
+  let end = first.byteOffset;
+  for (const { byteOffset, length } of frames) {
+    if (byteOffset !== end) return undefined;
+    end += length;
+  }
+  // Last, because a small array of its own has no buffer until somebody asks for it.
+  const { buffer, byteOffset } = first;
+  return frames.every((frame) => frame.buffer === buffer)
+    ? new Uint8Array(buffer, byteOffset, end - byteOffset)
+    : undefined;
 }
 
 // Guards the memory against events on ever new topics: what is known of topics is forgotten when it is this much.
@@ -135,12 +164,12 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   /** The cohorts of topics that had events since the cohorts changed. */
   readonly #known = new Map<string, readonly Cohort<M>[]>();
 
-  /** The cohort of a view, made where there is none yet, with one listener more. */
-  join(view: View, now: number): Cohort<M> {
+  /** The cohort of a view, made where there is none yet, with one listener more. `since` is how far the log has been handed over. */
+  join(view: View, now: number, since: number): Cohort<M> {
     const key = keyOf(view);
     let cohort = this.#byKey.get(key);
     if (!cohort) {
-      cohort = new Cohort<M>(view, now);
+      cohort = new Cohort<M>(view, now, since);
       this.#byKey.set(key, cohort);
       const { exact, isExact } = Selector.of(view.selection).topics;
       if (!isExact) this.#others.add(cohort);

@@ -133,9 +133,9 @@ export class FanOut {
     const isNew = start.type === 'now';
     // A listener that joins now begins where the tick under way ends, so that nothing of it is sent twice or missed.
     if (isNew || start.after >= this.#ticker.flushed) this.#listeners.flush();
-    const { flushed } = this.#ticker;
-    const cohort = this.#ticker.cohorts.join(view, this.#clock.now());
-    const first = isNew ? joining() : catchingUp(start, flushed);
+    const { flushed, received } = this.#ticker;
+    const cohort = this.#ticker.cohorts.join(view, this.#clock.now(), received);
+    const first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
     const listener: Listener = {
       sink,
       onEnd,
@@ -149,7 +149,10 @@ export class FanOut {
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // A first byte at once: some proxies hold the head until one comes.
     if (isNew) this.#listeners.write(listener, heartbeat(this.#position(flushed)));
-    else this.#listeners.write(listener, start.announce ? heartbeat(this.#position(start.after)) : COMMENT);
+    else if (start.announce) this.#listeners.write(listener, heartbeat(this.#position(start.after)));
+    else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
+    // It knows less than the members do: the next keep-alive moves its cursor, too.
+    if (!isNew && start.after < flushed) cohort.told = 0;
     this.#listeners.add(listener, first);
     this.#keepAlives.start();
     return listener;
@@ -166,7 +169,7 @@ export class FanOut {
     if (listener.state.phase !== 'held') return;
     this.#listeners.flush();
     const before = listener.cohort;
-    listener.cohort = this.#ticker.cohorts.join(view, this.#clock.now());
+    listener.cohort = this.#ticker.cohorts.join(view, this.#clock.now(), this.#ticker.received);
     listener.owed = undefined;
     this.#ticker.cohorts.leave(before);
     const { needsDrain } = listener.sink;

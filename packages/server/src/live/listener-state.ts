@@ -75,9 +75,14 @@ export interface PageGap {
   readonly resumedAt: number;
 }
 
-/** A listener that starts behind a sequence number. */
-export function catchingUp({ after, told, sent, misplaced }: StartAfter, flushed: number): ListenerStep {
-  return goOn({ position: after, told, sent, misplaced }, flushed, false);
+/**
+ * A listener that starts behind a sequence number.
+ * @param isQuiet whether nothing that it is to be given lies between there and `flushed`, so that there is nothing to read. @default false
+ */
+export function catchingUp(start: StartAfter, flushed: number, isQuiet: boolean = false): ListenerStep {
+  const { after, told, sent, misplaced } = start;
+  const position = isQuiet && !misplaced ? Math.max(after, flushed) : after;
+  return goOn({ position, told, sent, misplaced }, flushed, false);
 }
 
 /** A listener that starts with what is published from now on. */

@@ -5,7 +5,8 @@ import type { Listener } from './listener.ts';
 
 /** A page of the log as a cohort's listeners are sent it. */
 export interface CohortPage {
-  readonly page: LogPage;
+  /** Reaches further once it is known that nothing for the cohort lies behind it. */
+  page: LogPage;
   readonly seen: PageSeen;
 }
 

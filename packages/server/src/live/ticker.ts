@@ -71,6 +71,7 @@ export class Ticker {
     this.#received = seq;
     this.#flushed = seq;
     this.#newestId = undefined;
+    for (const cohort of this.cohorts) cohort.startBehind(seq);
   }
 
   receive(batch: readonly LogEntry[]): void {

@@ -1,0 +1,143 @@
+import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
+
+// A record is what is kept of an event: a small header, then the frame as it is sent.
+//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, where there is one ·
+//   u16 length and bytes of each topic · frame
+
+const PRIVATE = 1;
+const NAMED = 2;
+const FIXED_BYTES = 10;
+
+/** An event has at most so many topics: their count is one byte. */
+export const MAX_TOPICS = 255;
+
+/**
+ * An entry whose frame lies in a piece of memory with others, and is cut out of it where it is asked for. While that memory is lent by LMDB
+ * the frame is good only until the next read; everything else is good for ever.
+ */
+export class KeptEntry implements LogEntry {
+  readonly seq: number;
+  readonly topics: readonly string[];
+  readonly time: number;
+  readonly private: boolean;
+  /** The publisher's own id, where it gave one. */
+  readonly #ownId: string | undefined;
+  readonly #epochs: Epochs;
+  #bytes: Buffer;
+  #start: number;
+  #end: number;
+
+  constructor(seq: number, header: RecordHeader, record: Buffer, epochs: Epochs) {
+    this.seq = seq;
+    this.topics = header.topics;
+    this.time = header.time;
+    this.private = header.private;
+    this.#ownId = header.ownId;
+    this.#epochs = epochs;
+    this.#bytes = record;
+    this.#start = header.bytes;
+    this.#end = record.length;
+  }
+
+  /** Whether the id is the publisher's own. */
+  get named(): boolean {
+    return this.#ownId !== undefined;
+  }
+
+  get id(): string {
+    const { seq } = this;
+    return this.#ownId ?? formatCursor({ epoch: this.#epochs.of(seq), seq });
+  }
+
+  get frame(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  get frameBytes(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Copies the frame, and lets go of the record. */
+  moveFrame(to: Buffer, at: number): void {
+    this.#bytes.copy(to, at, this.#start, this.#end);
+    this.#end = at + this.frameBytes;
+    this.#start = at;
+    this.#bytes = to;
+  }
+
+  /** The frame lies at the same place of another buffer now. */
+  rebase(bytes: Buffer): void {
+    this.#bytes = bytes;
+  }
+}
+
+interface RecordHeader {
+  readonly topics: readonly string[];
+  readonly time: number;
+  readonly private: boolean;
+  readonly ownId: string | undefined;
+  /** How long it is. */
+  readonly bytes: number;
+}
+
+/** Decodes records. It keeps the topics of the last one, since those of the next are nearly always the same. */
+export class RecordDecoder {
+  readonly #epochs: Epochs;
+  #topics: readonly string[] = [];
+  /** The topics as they are in a record. */
+  #topicBytes: Uint8Array = new Uint8Array();
+
+  constructor(epochs: Epochs) {
+    this.#epochs = epochs;
+  }
+
+  /** The entry's frame lies in the record, and is good for as long as that is. */
+  decode(record: Buffer, seq: number): KeptEntry {
+    const flags = record.readUInt8(0);
+    let offset = FIXED_BYTES;
+    let ownId: string | undefined;
+    if ((flags & NAMED) !== 0) {
+      const start = offset + 2;
+      offset = start + record.readUInt16BE(offset);
+      ownId = record.toString('utf8', start, offset);
+    }
+    const topicsAt = offset;
+    for (let count = record.readUInt8(9); count > 0; count -= 1) offset += 2 + record.readUInt16BE(offset);
+    const topics = this.#topicsOf(record, topicsAt, offset);
+    const header = { topics, time: record.readDoubleBE(1), private: (flags & PRIVATE) !== 0, ownId, bytes: offset };
+    return new KeptEntry(seq, header, record, this.#epochs);
+  }
+
+  #topicsOf(record: Buffer, start: number, end: number): readonly string[] {
+    const known = this.#topicBytes;
+    let same = known.length === end - start;
+    for (let index = 0; same && index < known.length; index += 1) same = known[index] === record[start + index];
+    if (same) return this.#topics;
+    const topics: string[] = [];
+    for (let offset = start; offset < end;) {
+      const from = offset + 2;
+      offset = from + record.readUInt16BE(offset);
+      topics.push(record.toString('utf8', from, offset));
+    }
+    this.#topics = topics;
+    this.#topicBytes = Uint8Array.prototype.slice.call(record, start, end);
+    return topics;
+  }
+}
+
+export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
+  const names = named ? [entry.id, ...entry.topics] : entry.topics;
+  const texts = names.map((name) => Buffer.from(name, 'utf8'));
+  const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
+  const record = Buffer.allocUnsafe(header + entry.frame.length);
+  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0), 0);
+  record.writeDoubleBE(entry.time, 1);
+  record.writeUInt8(entry.topics.length, 9);
+  let offset = FIXED_BYTES;
+  for (const text of texts) {
+    record.writeUInt16BE(text.length, offset);
+    offset += 2 + text.copy(record, offset + 2);
+  }
+  record.set(entry.frame, offset);
+  return record;
+}
