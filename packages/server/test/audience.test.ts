@@ -201,7 +201,9 @@ describe('an audience', () => {
       expect(rig.audience.isFull).toBe(true);
       sink.leave();
       await until(() => !rig.audience.isFull);
-      const failing = rig.audience.reserve(requestHead(), rights, () => Promise.reject(new Error('it broke'))) as Admitted;
+      const failing = rig.audience.reserve(requestHead(), rights, () =>
+        Promise.reject(new Error('it broke')),
+      ) as Admitted;
       failing.start(new FakeSink(1e9));
       await until(() => !rig.audience.isFull);
     });
