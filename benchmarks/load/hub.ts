@@ -78,6 +78,6 @@ export class RunningHub implements Server {
 }
 
 /** A program of the benchmarks of another build. */
-export function programOf(build: string, name: string): URL {
+function programOf(build: string, name: string): URL {
   return pathToFileURL(join(resolve(build), 'benchmarks', name));
 }
