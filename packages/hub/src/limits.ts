@@ -8,7 +8,7 @@ export interface HubLimits {
   readonly maxBodyBytes: number;
   /** Listeners in all. @default 50000 */
   readonly maxListeners: number;
-  /** Listeners from one address. @default unbounded */
+  /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
   readonly maxListenersPerAddress: number;
   /** Matchers of one listener. @default 100 */
   readonly maxMatchers: number;

@@ -111,13 +111,9 @@ export function problemOfRefusal(reason: Refused): Problem {
     case 'full':
       return new Problem('too-many-listeners', 'This hub has as many listeners as it may have', { headers });
     case 'full-for-key':
-      return new Problem(
-        'too-many-listeners-of-address',
-        'There are as many listeners from this address as there may be',
-        {
-          headers,
-        },
-      );
+      return new Problem('too-many-listeners-of-address', 'This sender has as many listeners as it may have', {
+        headers,
+      });
     case 'forbidden':
       return new Problem('forbidden', 'The rights of this request do not cover what it asks for');
     case 'complete':
