@@ -1,9 +1,10 @@
 import { Hub, MemoryLog } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
 import type { EventLog, LogFollower } from '@tidings/server/log';
 import { ManualClock, RemoteStore } from '@tidings/server/log/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
-import { ask, problemOf, serve } from './test-hub.ts';
+import { ask, problemOf, serve, temporaryFolder } from './test-hub.ts';
 
 /** A log in memory without its capabilities, whose connection the test breaks and mends. */
 class BareLog implements EventLog {
@@ -90,6 +91,37 @@ describe('a hub whose log is out of reach', () => {
   });
 });
 
+describe('a hub on a log with earlier epochs', () => {
+  test('takes their cursors up to where each ended', async () => {
+    const path = temporaryFolder();
+    const publish = async (port: number, data: string): Promise<string> =>
+      (await ask(port, 'POST', '/topics/a', { body: data })).text;
+    const original = new Hub({ log: await LmdbLog.open({ path }) });
+    const before = await serve(original);
+    const [first, second] = [await publish(before, '1'), await publish(before, '2')];
+    await original.close();
+
+    const port = await serve(new Hub({ log: await LmdbLog.open({ path, beginEpoch: true }) }));
+    const third = await publish(port, '3');
+    const [epoch, seq] = second.split('.') as [string, string];
+    expect(third).not.toContain(epoch);
+    // What an original gave out after it was copied is not known to the copy.
+    const later = `${epoch}.${Number(seq) + 1}`;
+    const gap = { after: later, resumedAt: `${third.split('.')[0]}.0`, reason: 'foreign' };
+    for (const [cursor, data] of [
+      [first, ['2', '3']],
+      [second, ['3']],
+      [third, []],
+      [later, [JSON.stringify(gap), '1', '2', '3']],
+    ] as const) {
+      const listener = await Listener.open(port, '/topics?match=a&match=end', { 'last-event-id': cursor });
+      await ask(port, 'POST', '/topics/end', { body: 'end' });
+      await listener.until(() => listener.data.includes('end'));
+      expect(listener.data.filter((each) => each !== 'end')).toEqual(data);
+    }
+  });
+});
+
 describe('two hubs on one log', () => {
   let store: RemoteStore;
   beforeAll(() => {
@@ -122,6 +154,20 @@ describe('two hubs on one log', () => {
     expect(await moved.take(1)).toEqual(['4']);
     expect(await atOther.take(4)).toEqual(['1', '2', '3', '4']);
     expect(moved.events.filter(({ type }) => type === 'tidings-gap')).toEqual([]);
+  });
+
+  test('send their listeners away when the numbering begins anew, and take them back where they were', async () => {
+    const harness = await store.open({ clock: new ManualClock(1_700_000_000_000) });
+    onTestFinished(() => harness.dispose());
+    const port = await serve(new Hub({ log: harness.log }));
+    const open = await Listener.open(port, '/topics/a', { 'last-event-id': 'earliest' });
+    await ask(port, 'POST', '/topics/a', { body: '1' });
+    await open.take(1);
+    await harness.beginEpoch();
+    expect([await open.end(), open.retries.length]).toEqual(['broken', 1]);
+    await ask(port, 'POST', '/topics/a', { body: '2' });
+    const again = await Listener.open(port, '/topics/a', { 'last-event-id': open.events.at(-1)!.lastEventId });
+    expect(await again.take(1)).toEqual(['2']);
   });
 
   test('make an idempotency key good for both', async () => {
