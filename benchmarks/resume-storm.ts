@@ -1,7 +1,8 @@
 // Resume storm: 10,000 listeners come back at once, as after a deploy or a lost network. How long until all of them are live?
 //
 // Method: each run has a server of its own, a process that has just started, and its listeners are in another. They connect all at
-// once, each with the cursor of 100 events ago. A run is timed from the first connecting until each has the 100 events that it missed
+// once, each with the cursor of 100 events ago. No more are on their way in at a time than the system lets wait for a server
+// (net.core.somaxconn): it drops the others, which then try again after seconds, whatever the server does. A run is timed from the first connecting until each has the 100 events that it missed
 // and then one that is published when the last of them has: only who is live gets it. Memory is the most that the server's resident
 // set was, less what it was before. Meanwhile one publisher publishes to another topic of the hub every 10 ms; the table shows the
 // longest that one of its publishes took. The rows of 0 events are the same with listeners that missed nothing: what connecting
@@ -13,6 +14,7 @@
 // With the folder of another build, which has to be built, its hub runs beside this one's:
 // npx node benchmarks/resume-storm.ts ../before
 
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
@@ -36,6 +38,7 @@ type Storm = readonly [listeners: number, missed: number];
 const STORM: Storm = [MANY, 100];
 const NOTHING_MISSED: Storm = [MANY, 0];
 const ALL: readonly Storm[] = [STORM, NOTHING_MISSED, [2_000, 100]];
+const WINDOW = waitingConnections();
 const PUBLISH_EVERY_MS = 10;
 const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 100_000 };
 
@@ -113,7 +116,7 @@ async function storm(start: () => Promise<Server | undefined>, count: number, mi
     const began = performance.now();
     const { port, target } = server;
     const headers = { 'Last-Event-ID': cursor };
-    const listeners = new Listeners({ port, count, target, headers, window: count });
+    const listeners = new Listeners({ port, count, target, headers, window: WINDOW });
     stops.push(() => listeners.leave());
     const live = (async () => {
       await Promise.all([listeners.connected, missed > 0 && listeners.expect(missed)]);
@@ -132,6 +135,16 @@ async function storm(start: () => Promise<Server | undefined>, count: number, mi
     };
   } finally {
     for (const stop of stops.toReversed()) await stop();
+  }
+}
+
+/** How many connections may wait for a server to accept them. */
+function waitingConnections(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+  } catch {
+    // Not Linux: what most systems start with.
+    return 128;
   }
 }
 

@@ -29,7 +29,7 @@ export class LmdbReader {
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
   /** Where the frames of a page are put together. */
-  readonly #room = Buffer.allocUnsafeSlow(PAGE_ROOM);
+  readonly #room: Buffer = Buffer.allocUnsafeSlow(PAGE_ROOM);
 
   constructor(store: LmdbStore, topics: LmdbTopics) {
     this.#store = store;
@@ -48,7 +48,7 @@ export class LmdbReader {
       scanned += 1;
       if (selector.selects(entry)) {
         const end = bytes + entry.frameBytes;
-        if (end > room.length) room = Buffer.concat([room.subarray(0, bytes)], 2 * end);
+        if (end > room.length) room = copyOf(room, bytes, end >= maxBytes ? end : 2 * end);
         entry.moveFrame(room, bytes);
         entries.push(entry);
         bytes = end;
@@ -59,7 +59,7 @@ export class LmdbReader {
       }
     }
     // The frames lie one behind the other, so that whoever sends them all has no need to put them together.
-    const page = Buffer.from(room.subarray(0, bytes));
+    const page = room === this.#room ? copyOf(room, bytes, bytes) : room.subarray(0, bytes);
     for (const entry of entries) entry.rebase(page);
     return { entries, through: reached };
   }
@@ -139,6 +139,13 @@ export class LmdbReader {
     );
     return mergeBySeq(sources, seqOf, 'rising');
   }
+}
+
+/** A buffer of that size that begins with the first bytes of another. */
+function copyOf(buffer: Buffer, bytes: number, size: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(size);
+  buffer.copy(copy, 0, 0, bytes);
+  return copy;
 }
 
 function seqOf([, seq]: TopicKey): number {

@@ -159,6 +159,61 @@ describe('appending', () => {
   });
 });
 
+describe('reading', () => {
+  const MIB = 1024 * 1024;
+
+  test('gives events of any size as they were appended, those of a page one behind the other in the same memory', async () => {
+    const log = await openLog();
+    const told: LogEntry[] = [];
+    log.follow({ onStart: () => {}, onBatch: (batch) => told.push(...batch), onLost: () => {} });
+    // Past what a page has room for at first, past where LMDB lends another buffer, and past where it lends its file.
+    const sizes = [0, 1, 100, 40_000, 100_000, 300_000, 17 * MIB, 10, 5];
+    for (const size of sizes) await log.append([event('a', 'x'.repeat(size))]);
+    for (const selection of [EVERYTHING, { topics: ['a'] }]) {
+      for (const maxBytes of [65_536, 30 * MIB]) {
+        const read: LogEntry[] = [];
+        for (let after = 0; after < sizes.length;) {
+          const page = await log.read({ selection, after, through: sizes.length, maxBytes });
+          let end = page.entries[0]!.frame.byteOffset;
+          for (const { frame } of page.entries) {
+            expect(frame.buffer).toBe(page.entries[0]!.frame.buffer);
+            expect(frame.byteOffset).toBe(end);
+            end += frame.length;
+          }
+          read.push(...page.entries);
+          after = page.through;
+        }
+        expect(read.map(({ seq }) => seq)).toEqual(sizes.map((_, index) => index + 1));
+        for (const [index, { frame, id }] of read.entries()) {
+          expect(Buffer.compare(frame, told[index]!.frame)).toBe(0);
+          expect(id).toBe(told[index]!.id);
+        }
+      }
+    }
+  });
+
+  test('gives every entry its own topics, id and privacy, whatever the entry before it had', async () => {
+    const log = await openLog();
+    const topics = [['a'], ['a'], ['b'], ['a', 'b'], ['a'], ['ab'], ['a', 'b'], ['ü'], ['a']];
+    await log.append(
+      topics.map((names, index) => ({
+        topics: names,
+        fields: { data: '', ...(index % 3 === 1 ? { id: `own ${index}` } : {}) },
+        private: index % 4 === 3,
+      })),
+    );
+    const { epoch } = positionOf(log);
+    const { entries } = await log.read({ selection: EVERYTHING, after: 0, through: topics.length, maxBytes: MIB });
+    expect(entries.map((entry) => [entry.topics, entry.id, entry.private])).toEqual(
+      topics.map((names, index) => [
+        names,
+        index % 3 === 1 ? `own ${index}` : formatCursor({ epoch, seq: index + 1 }),
+        index % 4 === 3,
+      ]),
+    );
+  });
+});
+
 describe('retention in the background', () => {
   test('by count and by bytes is applied behind the appends', async () => {
     for (const retention of [{ maxEvents: 50 }, { maxBytes: 50 * 40 }]) {
