@@ -21,9 +21,9 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
       .end('The request has no valid URL\n');
     return;
   }
-  // Assigned to the head and not spread from it: its getters ask the socket only when somebody wants to know.
-  const head = Object.assign(nodeHead(request, url), { body: request });
-  const { status, headers, body, start, abandon } = await hub.handle(head);
+  const { status, headers, body, start, abandon } = await hub.handle(
+    Object.assign(nodeHead(request, url), { body: request }),
+  );
   if (response.destroyed) {
     abandon?.();
     return;
@@ -39,16 +39,16 @@ async function answer(hub: Hub, request: IncomingMessage, response: ServerRespon
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** The absolute URL of a request, undefined where it has no valid one. */
+/** The absolute URL of a request, undefined where it has no valid one. HTTP/1.0 may leave the host out. */
 function urlOf(request: IncomingMessage): string | undefined {
-  const base = `http://${request.headers.host ?? ownHost(request)}`;
+  const base = `http://${request.headers.host ?? ownAddress(request)}`;
   // A path that begins with two slashes is a path here, never a host.
   const target = `${base}${request.url ?? '/'}`;
   return request.url?.startsWith('/') && URL.canParse(target) ? target : undefined;
 }
 
-/** HTTP/1.0 may leave the host out; then the hub is asked by the address at which it was reached. */
-function ownHost({ socket }: IncomingMessage): string {
-  const { family, address = '127.0.0.1', port = 80 } = socket.address() as Partial<AddressInfo>;
-  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+/** The address that a request was sent to. Asking for it costs memory for as long as its connection lasts. */
+function ownAddress({ socket }: IncomingMessage): string {
+  const { family, address, port = 80 } = socket.address() as Partial<AddressInfo>;
+  return `${family === 'IPv6' ? `[${address ?? '::1'}]` : (address ?? '127.0.0.1')}:${port}`;
 }

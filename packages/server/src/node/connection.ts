@@ -68,6 +68,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     this.#taken.add(socket);
     // A paused socket would not report that the other side has ended.
     socket.resume();
+    this.on('close', letGo);
     response.end(() => this.destroy());
     return this.#taken;
   }
@@ -152,6 +153,14 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     if (!this.isTaken) this.socket.destroy();
     done(error);
   }
+}
+
+/**
+ * Takes from a closed connection what http hung on it. The connection itself stays until V8 collects the old generation: each stream of Node
+ * that can be written to has a function there from its beginning, which holds it (`WritableState.onwrite`).
+ */
+function letGo(this: Connection): void {
+  this.removeAllListeners();
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

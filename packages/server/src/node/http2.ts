@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
-import { fieldReader } from './node-head.ts';
+import { fieldOf } from './node-head.ts';
 import { Http2Sink } from '../sink/node-sink.ts';
 import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
@@ -35,7 +35,7 @@ function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHea
     head: {
       method: requestHeaders[':method'] ?? 'GET',
       url: requestHeaders[':path'] ?? '/',
-      header: fieldReader(requestHeaders),
+      header: (name) => fieldOf(requestHeaders, name),
       get address() {
         return stream.session?.socket.remoteAddress;
       },
