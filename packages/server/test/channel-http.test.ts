@@ -156,7 +156,7 @@ describe('options', () => {
     [{ topic: '' }, /option topic is "", but must be a string that is not empty/],
     [{ key: 'ip' }, /option key is ip, but must be a function/],
     [{ onError: {} }, /option onError is/],
-    [{ clock: 1 }, /option clock is number, but must be a Clock/],
+    [{ clock: 1 }, /option clock is 1, but must be a Clock/],
     [{ histroy: {} }, /no option "histroy"; allowed are history, log, topic, overflow/],
     [{ maxListeners: 0 }, /option maxListeners is 0, but must be an integer from 1/],
     [{ maxListenersPerKey: 1.5 }, /option maxListenersPerKey is 1.5/],

@@ -23,15 +23,13 @@ class NodeHead implements RequestHead {
   readonly method: string;
   readonly url: string;
   readonly original: NodeRequest;
+  /** A property of its own, so that it can be taken out of the head: `({ header }) => header('authorization')`. */
+  readonly header = (name: string): string | undefined => fieldOf(this.original.headers, name);
 
   constructor(request: NodeRequest, url: string) {
     this.method = request.method ?? 'GET';
     this.url = url;
     this.original = request;
-  }
-
-  header(name: string): string | undefined {
-    return fieldOf(this.original.headers, name);
   }
 
   get address(): string | undefined {
