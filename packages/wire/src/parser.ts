@@ -5,12 +5,9 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
-const A = 0x61;
 const D = 0x64;
 const E = 0x65;
-const I = 0x69;
 const R = 0x72;
-const T = 0x74;
 const BOM = 0xfeff;
 
 /** Behind the end of any string. */
@@ -21,6 +18,18 @@ const LAZY_CHARACTERS = 4096;
 
 /** Keeps a stream that never ends a line, or never ends a block, from filling the memory: 16 MiB. */
 export const DEFAULT_MAX_EVENT_BYTES: number = 16 * 1024 * 1024;
+
+/** The names of the fields, by the codes of their first characters. A comment is the field whose name is empty. */
+const NAMES: readonly (string | undefined)[] = /* @__PURE__ */ Object.assign([], {
+  0x3a: '',
+  0x64: 'data',
+  0x65: 'event',
+  0x69: 'id',
+  0x72: 'retry',
+});
+
+/** Stands for the name of a field that is ignored: no line begins with it. */
+const UNKNOWN = '\n';
 
 /** What the lines of one stream mean: reads text, and calls the handlers of a decoder for what it finds. */
 export class EventStreamParser {
@@ -91,15 +100,9 @@ export class EventStreamParser {
         if (end === NOWHERE) break;
         this.#refuseLonger(end - start);
         this.isBetweenBlocks = false;
-        const colon = start + (first === D ? 4 : first === I ? 2 : first === E || first === R ? 5 : 0);
-        if (
-          (colon === end || text.charCodeAt(colon) === COLON) &&
-          (first === D
-            ? text.charCodeAt(start + 1) === A && text.charCodeAt(start + 2) === T && text.charCodeAt(start + 3) === A
-            : first === I
-              ? text.charCodeAt(start + 1) === D
-              : text.startsWith(first === E ? 'event' : first === R ? 'retry' : '', start))
-        ) {
+        const name = NAMES[first] ?? UNKNOWN;
+        const colon = start + name.length;
+        if ((colon === end || text.charCodeAt(colon) === COLON) && isNamed(text, start, name)) {
           const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
           if (first === D) {
             this.#blockLength += value.length + 1;
@@ -194,4 +197,10 @@ class Rope {
     this.#whole = this.#newest = '';
     return text;
   }
+}
+
+/** Whether a name stands there, of which the first character is known to. */
+function isNamed(text: string, start: number, name: string): boolean {
+  for (let i = name.length - 1; i > 0; i--) if (text.charCodeAt(start + i) !== name.charCodeAt(i)) return false;
+  return name !== UNKNOWN;
 }
