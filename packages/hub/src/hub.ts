@@ -52,7 +52,7 @@ export interface HubOptions extends KeyOptions {
    * what it has in common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
    */
   readonly compression?: boolean;
-  /** Where the hub writes what goes wrong. @default nowhere */
+  /** Where the hub writes what goes wrong. @default errors go to the console */
   readonly logger?: Logger;
   /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock;
@@ -94,7 +94,7 @@ export class Hub {
     this.#log = log;
     this.#logger = logger;
     this.#clock = clock;
-    const onError = (error: unknown): void => logger?.error({ err: error }, 'Listeners could not be served');
+    const onError = (error: unknown): void => this.#report(error, 'Listeners could not be served');
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
     const audienceOptions = { authenticate, clock, ...audienceLimits(limits) };
@@ -114,7 +114,7 @@ export class Hub {
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
     };
-    this.#faces = (options.faces ?? [topics(), health()]).map((make) => make(context));
+    this.#faces = (options.faces ?? [topics(), health()]).map((make) => checkFace(make(context)));
   }
 
   /** Answers a request of a Fetch server. */
@@ -186,7 +186,11 @@ export class Hub {
   async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
     try {
       if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
-      return await face.handle(exchange);
+      const answer: Answer | undefined = await face.handle(exchange);
+      if (typeof answer?.status === 'number' && answer.headers) return answer;
+      throw new TypeError(
+        `The face ${face.name} gave no answer to ${exchange.url.pathname}: it must return a status and headers`,
+      );
     } catch (error) {
       const answer = face.problem?.(error, exchange);
       if (!answer) throw error;
@@ -199,17 +203,33 @@ export class Hub {
     const problem = problemOf(error);
     this.#countRefusal(problem);
     if (!problem) {
-      this.#logger?.error({ err: error }, 'A request failed');
+      this.#report(error, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
-    if (problem.problem === 'not-stored') this.#logger?.error(this.#writes.failure);
+    if (problem.problem === 'not-stored') this.#report(problem.cause, 'Events could not be stored');
     return problem;
+  }
+
+  #report(error: unknown, message: string): void {
+    if (this.#logger) this.#logger.error({ err: error }, message);
+    // oxlint-disable-next-line no-console -- the one place that every program has for an error that nobody asked about
+    else console.error(`${message}:`, error);
   }
 
   #countRefusal(problem: Problem | undefined): void {
     const reason = problem && refuseReasonOf(problem);
     if (reason) this.#audience.countRefusal(reason);
   }
+}
+
+/** A function that forgets to return a face, such as `topics` without its parentheses, would fail at every request. */
+function checkFace(face: Face | undefined): Face {
+  if (typeof face?.match === 'function' && typeof face.handle === 'function') return face;
+  throw invalid(
+    'faces',
+    face,
+    'an array of functions that make faces, such as topics(), each with match() and handle()',
+  );
 }
 
 function notAllowed(method: string, methods: readonly string[]): Problem {

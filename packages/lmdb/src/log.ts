@@ -180,11 +180,20 @@ export class LmdbLog implements EventLog {
 }
 
 /** Checks the options at the door, and gives the retention. */
-function checkOptions({
-  path,
-  trimEveryMs = DEFAULT_TRIM_EVERY_MS,
-  retention = DEFAULT_RETENTION,
-}: LmdbLogOptions): LogRetention {
+const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
+  path: true,
+  retention: true,
+  trimEveryMs: true,
+  beginEpoch: true,
+  clock: true,
+};
+
+function checkOptions(options: LmdbLogOptions): LogRetention {
+  const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
+  if (unknown !== undefined) {
+    throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
+  }
   if (typeof path !== 'string' || path === '') throw refused('The option path must name the data folder');
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);

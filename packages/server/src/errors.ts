@@ -32,11 +32,12 @@ export class ServerError extends Error {
  * Checks that an object of options has only these names. A misspelled option would change nothing, and nobody would notice.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+export function checkNames(options: object, names: Readonly<Record<string, true>>, prefix: string = ''): void {
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     const allowed = Object.keys(names).join(', ');
-    throw new ServerError('ERR_INVALID_OPTION', `There is no option ${JSON.stringify(name)}; allowed are ${allowed}`);
+    const found = JSON.stringify(`${prefix}${name}`);
+    throw new ServerError('ERR_INVALID_OPTION', `There is no option ${found}; allowed are ${allowed}`);
   }
 }
 

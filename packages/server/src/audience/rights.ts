@@ -76,7 +76,23 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   return answer;
 }
 
+const NAMES: Readonly<Record<keyof Rights, true>> = {
+  allow: true,
+  subject: true,
+  listen: true,
+  publish: true,
+  private: true,
+  expiresAt: true,
+  key: true,
+  filter: true,
+  filterKey: true,
+};
+
 function checkAllowed(rights: Rights, time: number): Rights | Refusal {
+  for (const name of Object.keys(rights)) {
+    // A right that is misspelled would be one that is not limited.
+    if (!Object.hasOwn(NAMES, name)) throw invalid(`${name} `, 'a member', `one of ${Object.keys(NAMES).join(', ')}`);
+  }
   for (const name of ['subject', 'key', 'filterKey'] as const) {
     const value: unknown = rights[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
@@ -126,7 +142,7 @@ function invalid(what: string, found: unknown, allowed: string, options?: ErrorO
   const shown = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
   return new ServerError(
     'ERR_INVALID_RIGHTS',
-    `Cannot use what authenticate answered: ${what}is ${shown}, but must be ${allowed}`,
+    `Cannot use what authenticate answered: ${what || 'it '}is ${shown}, but must be ${allowed}`,
     options,
   );
 }

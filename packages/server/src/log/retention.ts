@@ -1,4 +1,4 @@
-import { checkInteger } from '../errors.ts';
+import { checkInteger, checkNames } from '../errors.ts';
 import { TopicTest, type TopicSet } from './selection.ts';
 
 /** How much is kept. What exceeds any of the bounds is trimmed, oldest first. */
@@ -36,8 +36,12 @@ export class TopicBounds {
   }
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` for a bound that is not a non-negative safe integer */
+const BOUNDS = { maxAgeMs: true, maxEvents: true, maxBytes: true } as const;
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` for an unknown name, and for a bound that is not a non-negative safe integer */
 export function checkRetention<R extends LogRetention>(retention: R, option = 'retention'): R {
+  checkNames(retention, { ...BOUNDS, perTopic: true }, `${option}.`);
+  for (const bounds of retention.perTopic ?? []) checkNames(bounds, { ...BOUNDS, topics: true }, `${option}.perTopic.`);
   for (const bounds of [retention, ...(retention.perTopic ?? [])]) {
     for (const name of ['maxAgeMs', 'maxEvents', 'maxBytes'] as const) {
       const value = bounds[name];

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../../clock.ts';
-import { ServerError } from '../../errors.ts';
+import { checkNames, ServerError } from '../../errors.ts';
 import { Epochs, type EarlierEpoch } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
@@ -59,6 +59,15 @@ export interface MemoryLogOptions {
   readonly nextSeq?: (seq: number) => number;
 }
 
+const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
+  retention: true,
+  clock: true,
+  epoch: true,
+  earlierEpochs: true,
+  latestByKey: true,
+  nextSeq: true,
+};
+
 /** A log in memory: as durable as the process. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
@@ -76,7 +85,9 @@ export class MemoryLog implements EventLog {
   #closed = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
+  /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
+    checkNames(options, NAMES);
     this.#clock = options.clock ?? systemClock;
     this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
     this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);

@@ -1,10 +1,11 @@
+import { checkChoice } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
 import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
 import { keyCases } from './cases/key-cases.ts';
 import { locateCases } from './cases/locate-cases.ts';
-import type { LogCapability, LogCase } from './log-case.ts';
+import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
 import { retentionCases } from './cases/retention-cases.ts';
 import { selectionCases } from './cases/selection-cases.ts';
@@ -32,7 +33,11 @@ const ALL: readonly LogCase[] = [
   ...durabilityCases,
 ];
 
-/** What an `EventLog` with those capabilities must do, as cases for any test framework. */
+/**
+ * What an `EventLog` with those capabilities must do, as cases for any test framework.
+ * @throws {ServerError} `ERR_INVALID_OPTION` for a capability that there is none of: its cases would be left out without a word
+ */
 export function eventLogCases(capabilities: readonly LogCapability[]): readonly LogCase[] {
+  for (const capability of capabilities) checkChoice('capabilities', capability, CAPABILITIES);
   return ALL.filter(({ needs }) => needs.every((capability) => capabilities.includes(capability)));
 }

@@ -2,23 +2,26 @@ import type { LogRetention } from '../retention.ts';
 import { LogProbe, type LogFactory } from './log-probe.ts';
 
 /** What not every log can do. A case says what it needs, and is for the logs that have all of it. */
-export type LogCapability =
+export type LogCapability = (typeof CAPABILITIES)[number];
+
+export const CAPABILITIES = [
   /** The log is in this process: it starts a follower within `follow`, and hands a batch over before its append resolves. */
-  | 'local'
+  'local',
   /** The log takes its time from the harness's clock. */
-  | 'time'
+  'time',
   /** It has `trim`. */
-  | 'trim'
+  'trim',
   /** It has a `directory`. */
-  | 'directory'
+  'directory',
   /** Its `trimmedIsExact` is true. */
-  | 'exact'
+  'exact',
   /** It can be opened again: the harness has `reopen`. */
-  | 'durable'
+  'durable',
   /** It can begin a new epoch: the harness has `beginEpoch`. */
-  | 'epochs'
+  'epochs',
   /** Its connection to the store can be cut: the harness has `cut`. */
-  | 'cut';
+  'cut',
+] as const;
 
 /** One thing that every log must do, or every log with some capabilities. */
 export interface LogCase {
