@@ -1,10 +1,9 @@
 import { Child } from '../parts/child.ts';
 import { dataFolder } from '../parts/folder.ts';
 import { DATA, eventStreamOf } from '../parts/event-data.ts';
+import { residentOf, type Resident } from '../parts/resident.ts';
 import { Publisher, publishRequest } from './publisher.ts';
-import type { Server } from './server.ts';
-
-const HUB = new URL('../servers/hub.ts', import.meta.url);
+import { HERE, type Server } from './server.ts';
 
 const TOPIC = 'readings';
 
@@ -24,8 +23,9 @@ export class RunningHub implements Server {
     this.publisher = publisher;
   }
 
-  static async start(): Promise<RunningHub> {
-    const child = Child.node(HUB, [dataFolder()]);
+  /** @param benchmarks the folder of the benchmarks of another checkout, to run what is built there */
+  static async start(benchmarks: URL = HERE): Promise<RunningHub> {
+    const child = Child.node(new URL('servers/hub.ts', benchmarks), [dataFolder()]);
     const port = Number(await child.line());
     return new RunningHub(child, port, await Publisher.connect(port));
   }
@@ -57,6 +57,10 @@ export class RunningHub implements Server {
 
   async memory(): Promise<number> {
     return Number(await this.#child.ask('memory'));
+  }
+
+  resident(): Resident {
+    return residentOf(this.#child.pid);
   }
 
   async peak(): Promise<number> {
