@@ -12,6 +12,7 @@
 
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
+import { benchmarksOf } from './load/server.ts';
 import { Listeners, sinkName } from './load/listeners.ts';
 import { Child } from './parts/child.ts';
 import { dataFolder } from './parts/folder.ts';
@@ -37,7 +38,7 @@ export async function run(before?: string): Promise<void> {
 CPU: processor time of the hub, µs a delivered event. Median of alternating runs.`,
   );
   const hub = await RunningHub.start();
-  const hubBefore = before === undefined ? undefined : await RunningHub.start(before);
+  const hubBefore = before === undefined ? undefined : await RunningHub.start(benchmarksOf(before));
   const log = Child.node(new URL('servers/log.ts', import.meta.url), [dataFolder()]);
   const range = Child.node(new URL('servers/range.ts', import.meta.url), [hub.folder]);
   try {

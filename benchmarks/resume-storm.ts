@@ -20,7 +20,7 @@ import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
 import { Listeners, sinkName } from './load/listeners.ts';
 import { Publisher, publishRequest } from './load/publisher.ts';
-import { type Server, startServer } from './load/server.ts';
+import { benchmarksOf, type Server, startServer } from './load/server.ts';
 import { DATA } from './parts/event-data.ts';
 import { openFiles } from './parts/open-files.ts';
 import { alternate, type Figures, type Row } from './parts/rounds.ts';
@@ -70,7 +70,7 @@ time of the server. Memory: what it had more at its peak. Publish: the longest t
   const servers: Servers =
     before === undefined
       ? SERVERS
-      : { ...SERVERS, 'the hub before': [() => RunningHub.start(before), [STORM, NOTHING_MISSED]] };
+      : { ...SERVERS, 'the hub before': [() => RunningHub.start(benchmarksOf(before)), [STORM, NOTHING_MISSED]] };
   const rows: Row[] = Object.entries(servers).flatMap(([server, [start, storms]]) =>
     storms.map(([listeners, missed]) => ({
       name: nameOf(server, [listeners, missed]),

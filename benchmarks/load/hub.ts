@@ -1,12 +1,9 @@
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Child } from '../parts/child.ts';
 import { dataFolder } from '../parts/folder.ts';
 import { DATA, eventStreamOf } from '../parts/event-data.ts';
+import { residentOf, type Resident } from '../parts/resident.ts';
 import { Publisher, publishRequest } from './publisher.ts';
-import type { Server } from './server.ts';
-
-const HUB = 'servers/hub.ts';
+import { HERE, type Server } from './server.ts';
 
 const TOPIC = 'readings';
 
@@ -29,11 +26,10 @@ export class RunningHub implements Server {
     this.publisher = publisher;
   }
 
-  /** @param build the folder of another build whose hub is to run. @default this one's */
-  static async start(build?: string): Promise<RunningHub> {
-    const program = build === undefined ? new URL(`../${HUB}`, import.meta.url) : programOf(build, HUB);
+  /** @param benchmarks the folder of the benchmarks of another checkout, to run what is built there */
+  static async start(benchmarks: URL = HERE): Promise<RunningHub> {
     const folder = dataFolder();
-    const child = Child.node(program, [folder]);
+    const child = Child.node(new URL('servers/hub.ts', benchmarks), [folder]);
     const port = Number(await child.line());
     return new RunningHub(child, folder, port, await Publisher.connect(port));
   }
@@ -67,6 +63,10 @@ export class RunningHub implements Server {
     return Number(await this.#child.ask('memory'));
   }
 
+  resident(): Resident {
+    return residentOf(this.#child.pid);
+  }
+
   async peak(): Promise<number> {
     return Number(await this.#child.ask('peak'));
   }
@@ -75,9 +75,4 @@ export class RunningHub implements Server {
     this.publisher.close();
     await this.#child.stop();
   }
-}
-
-/** A program of the benchmarks of another build. */
-function programOf(build: string, name: string): URL {
-  return pathToFileURL(join(resolve(build), 'benchmarks', name));
 }

@@ -1,6 +1,9 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Child } from '../parts/child.ts';
 import { compile } from '../parts/compile.ts';
 import { DATA } from '../parts/event-data.ts';
+import { residentOf, startedBy, type Resident } from '../parts/resident.ts';
 
 /** A server under load, in a process of its own. */
 export interface Server {
@@ -17,14 +20,31 @@ export interface Server {
   cpu(): Promise<number>;
   /** Memory once what nobody needs is gone, KiB. */
   memory(): Promise<number>;
+  /** Memory as it is, with nothing collected for it. Only on Linux. */
+  resident(): Resident;
   /** The most memory since the last time that this was asked, KiB. */
   peak(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Starts a program of `servers` that obeys lines (servers/commands.ts). Gives undefined, and says why, where it cannot be had here. */
-export async function startServer(name: string, args: readonly string[] = [DATA]): Promise<Server | undefined> {
-  const file = new URL(`../servers/${name}`, import.meta.url);
+/** The folder of these benchmarks. */
+export const HERE: URL = new URL('../', import.meta.url);
+
+/** The folder of the benchmarks of another checkout. */
+export function benchmarksOf(checkout: string): URL {
+  return pathToFileURL(`${resolve(checkout)}/benchmarks/`);
+}
+
+/**
+ * Starts a program of `servers` that obeys lines (servers/commands.ts). Gives undefined, and says why, where it cannot be had here.
+ * @param benchmarks the folder of the benchmarks of another checkout, to run it with what is built there
+ */
+export async function startServer(
+  name: string,
+  args: readonly string[] = [DATA],
+  benchmarks: URL = HERE,
+): Promise<Server | undefined> {
+  const file = new URL(`servers/${name}`, benchmarks);
   const program = name.endsWith('.c') ? compile(file) : undefined;
   if (name.endsWith('.c') && program === undefined) {
     console.log(`Left out: ${name} (no gcc)`);
@@ -46,6 +66,8 @@ export async function startServer(name: string, args: readonly string[] = [DATA]
     cursor: () => child.ask('cursor'),
     cpu: () => ask('cpu'),
     memory: () => ask('memory'),
+    // The program of nchan only starts nginx.
+    resident: () => residentOf(name === 'nchan.ts' ? startedBy(child.pid) : child.pid),
     peak: () => ask('peak'),
     stop: () => child.stop(),
   };

@@ -42,6 +42,10 @@ export class Child {
     });
   }
 
+  get pid(): number {
+    return this.#process.pid ?? Number.NaN;
+  }
+
   /** Runs a TypeScript program of the benchmarks, with the options that Node was started with: a profiler, for example. */
   static node(program: URL, args: readonly string[] = []): Child {
     return new Child(process.execPath, [...process.execArgv, fileURLToPath(program), ...args]);

@@ -171,6 +171,8 @@ export class Hub {
     if (request.method === 'OPTIONS') return this.#origins.preflight(request);
     const url = new URL(request.url);
     const rights = await this.#audience.authenticate(request);
+    // It may have taken so long that the log has been closed meanwhile.
+    if (this.#closing.signal.aborted) throw draining();
     if (!rights.allow) {
       this.#audience.countRefusal('forbidden');
       return refusalAnswer(rights);

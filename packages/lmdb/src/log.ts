@@ -120,16 +120,19 @@ export class LmdbLog implements EventLog {
   async read(request: ReadRequest): Promise<LogPage> {
     while (this.#trimming) await this.#trimming;
     const page = this.#reader.page(request, this.#writer.head.events);
-    return { ...page, trimmedThrough: this.#ledger.through(request.selection) };
+    const { through: trimmedThrough, trims } = this.#ledger.trimmed(request.selection);
+    return { ...page, trimmedThrough, trims };
   }
 
   async locate(id: string): Promise<Place> {
-    return this.#store.epochs.locate(id, this.#writer.head.seq, (named) => this.#reader.earliestWithId(named));
+    const log = { head: this.#writer.head.seq, trims: this.#ledger.changes };
+    return this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
     const { seq, events } = this.#writer.head;
-    return { after: await this.#reader.beforeLast(selection, count, seq, events), head: seq };
+    const { changes: trims } = this.#ledger;
+    return { after: await this.#reader.beforeLast(selection, count, seq, events), head: seq, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {

@@ -58,7 +58,7 @@ class Rig {
 
   listener(cohort: Cohort<Listener>, position: number): Listener {
     cohort.listeners += 1;
-    const state: ListenerState = { phase: 'reading', position, told: position };
+    const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
     const sink = new FakeSink(1);
     return { sink, onEnd: undefined, cohort, state, index: -1, reason: 'left', owed: undefined };
   }
@@ -71,7 +71,9 @@ class Rig {
 
   async answer(page: Partial<LogPage> | Error = {}): Promise<void> {
     const whole =
-      page instanceof Error ? page : { entries: [entryOf(FLUSHED)], through: FLUSHED, trimmedThrough: 0, ...page };
+      page instanceof Error
+        ? page
+        : { entries: [entryOf(FLUSHED)], through: FLUSHED, trimmedThrough: 0, trims: 0, ...page };
     for (const resolve of this.#answers.splice(0)) resolve(whole);
     await settled();
   }
@@ -202,7 +204,7 @@ describe('listeners that want the same page', () => {
     const cohort = cohortOf();
     const [one, other, held] = [rig.want(cohort, 4), rig.want(cohort, 4), rig.want(cohort, 4)];
     rig.catchUp.run();
-    held.state = { phase: 'held', position: 4, told: 4 };
+    held.state = { phase: 'held', position: 4, told: 4, trims: 0 };
     await rig.answer(new Error('the disk is gone'));
     expect(rig.failed).toEqual([one, other]);
     expect(rig.given).toEqual([]);
@@ -238,7 +240,7 @@ describe('a tick', () => {
   test('passes over who was held after asking', () => {
     const rig = new Rig();
     const listener = rig.want(cohortOf(), 4);
-    listener.state = { phase: 'held', position: 4, told: 4 };
+    listener.state = { phase: 'held', position: 4, told: 4, trims: 0 };
     rig.catchUp.run();
     expect(rig.requests).toEqual([]);
   });

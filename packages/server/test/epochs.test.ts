@@ -10,8 +10,8 @@ const EPOCHS = new Epochs('d', [
 const HEAD = 11;
 const IDS: Record<string, number> = { mine: 3, 'x.2': 9, '': 7 };
 
-const at = (after: number): Place => ({ after, head: HEAD });
-const lost = (misplaced: NonNullable<Place['misplaced']>): Place => ({ after: 0, head: HEAD, misplaced });
+const at = (after: number): Place => ({ after, head: HEAD, trims: 4 });
+const lost = (misplaced: NonNullable<Place['misplaced']>): Place => ({ after: 0, head: HEAD, trims: 4, misplaced });
 
 describe('the epochs of a log', () => {
   test.each([
@@ -54,14 +54,14 @@ describe('the epochs of a log', () => {
     ['a.05', lost('unknown')],
     ['other', lost('unknown')],
   ])('place %s', (id, place) => {
-    expect(EPOCHS.locate(id, HEAD, (own) => IDS[own])).toEqual(place);
+    expect(EPOCHS.locate(id, { head: HEAD, trims: 4 }, (own) => IDS[own])).toEqual(place);
   });
 
   test('go on with another, which begins behind the newest event', () => {
     const next = EPOCHS.begin('e', HEAD);
     expect([next.current, next.start, next.of(HEAD), next.of(HEAD + 1)]).toEqual(['e', HEAD, 'd', 'e']);
-    expect(next.locate('d.11', HEAD, () => undefined)).toEqual(at(11));
-    expect(next.locate('d.12', HEAD, () => undefined)).toEqual(lost('foreign'));
+    expect(next.locate('d.11', { head: HEAD, trims: 4 }, () => undefined)).toEqual(at(11));
+    expect(next.locate('d.12', { head: HEAD, trims: 4 }, () => undefined)).toEqual(lost('foreign'));
     expect(EPOCHS.current).toBe('d');
     expect(() => next.begin('c', HEAD)).toThrow('each needs a name of its own');
   });

@@ -12,14 +12,14 @@ import {
 
 const LIVE: ListenerState = { phase: 'live' };
 const ENDED: ListenerState = { phase: 'ended' };
-const READING: ListenerState = { phase: 'reading', position: 5, told: 5 };
-const DRAINING: ListenerState = { phase: 'draining', position: 5, told: 5 };
-const WAITING: ListenerState = { phase: 'waiting', position: 5, told: 5, until: 8 };
-const HELD: ListenerState = { phase: 'held', position: 5, told: 5 };
+const READING: ListenerState = { phase: 'reading', position: 5, told: 5, trims: 0 };
+const DRAINING: ListenerState = { phase: 'draining', position: 5, told: 5, trims: 0 };
+const WAITING: ListenerState = { phase: 'waiting', position: 5, told: 5, trims: 0, until: 8 };
+const HELD: ListenerState = { phase: 'held', position: 5, told: 5, trims: 0 };
 
-function page(through: number, options: { trimmedThrough?: number; seqs?: number[] } = {}): LogPage {
-  const { trimmedThrough = 0, seqs = [] } = options;
-  return { through, trimmedThrough, entries: seqs.map((seq) => ({ seq }) as LogEntry) };
+function page(through: number, options: { trimmedThrough?: number; trims?: number; seqs?: number[] } = {}): LogPage {
+  const { trimmedThrough = 0, trims = 0, seqs = [] } = options;
+  return { through, trimmedThrough, trims, entries: seqs.map((seq) => ({ seq }) as LogEntry) };
 }
 
 function pageInput(answer: LogPage, flushed: number, needsDrain = false): ListenerInput {
@@ -48,21 +48,21 @@ describe('transition', () => {
       'reads on where a page does not reach the cohorts',
       READING,
       pageInput(page(8, { trimmedThrough: 3 }), 9),
-      { phase: 'reading', position: 8, told: 3 },
+      { phase: 'reading', position: 8, told: 3, trims: 0 },
       [{ type: 'read', after: 8 }],
     ],
     [
       'forgets what it came with after its first page',
       { ...READING, sent: 'x', misplaced: 'unknown' },
       pageInput(page(8), 9),
-      { phase: 'reading', position: 8, told: 0 },
+      { phase: 'reading', position: 8, told: 0, trims: 0 },
       [{ type: 'read', after: 8 }],
     ],
     [
       'waits for the transport between pages',
       READING,
       pageInput(page(8), 9, true),
-      { phase: 'draining', position: 8, told: 0 },
+      { phase: 'draining', position: 8, told: 0, trims: 0 },
       [],
     ],
     [
@@ -98,7 +98,7 @@ describe('transition', () => {
       'reads what was not handed over to its cohort',
       LIVE,
       { type: 'skip', flushed: 7, needsDrain: false },
-      { phase: 'reading', position: 7, told: 7 },
+      { phase: 'reading', position: 7, told: 7, trims: 0 },
       [{ type: 'leave' }, { type: 'read', after: 7 }],
     ],
     [
@@ -112,28 +112,28 @@ describe('transition', () => {
       'reads when the transport has drained',
       DRAINING,
       { type: 'drain' },
-      { phase: 'reading', position: 5, told: 5 },
+      { phase: 'reading', position: 5, told: 5, trims: 0 },
       [{ type: 'read', after: 5 }],
     ],
     [
       'leaves its cohort and waits when its backlog passes the cap',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: true },
-      { phase: 'draining', position: 7, told: 7 },
+      { phase: 'draining', position: 7, told: 7, trims: 0 },
       [{ type: 'leave' }],
     ],
     [
       'leaves its cohort and reads at once when the transport will not report that it has drained',
       LIVE,
       { type: 'overflow', flushed: 7, needsDrain: false },
-      { phase: 'reading', position: 7, told: 7 },
+      { phase: 'reading', position: 7, told: 7, trims: 0 },
       [{ type: 'leave' }, { type: 'read', after: 7 }],
     ],
     [
       'leaves its cohort when it is held',
       LIVE,
       { type: 'hold', flushed: 7 },
-      { ...HELD, position: 7, told: 7 },
+      { ...HELD, position: 7, told: 7, trims: 0 },
       [{ type: 'leave' }],
     ],
     ['gives up the page that it waits for when it is held', READING, { type: 'hold', flushed: 7 }, HELD, []],
@@ -172,37 +172,49 @@ describe('transition', () => {
 
 describe('the beginning', () => {
   test('a listener that catches up begins with a read', () => {
-    const start = { type: 'after', after: 5, told: 8, announce: false, sent: 'x', misplaced: 'unknown' } as const;
+    const start = {
+      type: 'after',
+      after: 5,
+      told: 8,
+      trims: 0,
+      announce: false,
+      sent: 'x',
+      misplaced: 'unknown',
+    } as const;
     expect(catchingUp(start, 8)).toEqual({
-      state: { phase: 'reading', position: 5, told: 8, sent: 'x', misplaced: 'unknown' },
+      state: { phase: 'reading', position: 5, told: 8, trims: 0, sent: 'x', misplaced: 'unknown' },
       actions: [{ type: 'read', after: 5 }],
     });
   });
 
   test('a listener whose cursor is where the cohorts are begins in its cohort', () => {
-    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    const start = { type: 'after', after: 5, told: 5, trims: 0, announce: false, sent: 'e.5' } as const;
     expect(catchingUp(start, 5)).toEqual(joining());
   });
 
   test('a listener behind whose cursor nothing has come for it begins in its cohort, unless its place is not known', () => {
-    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    const start = { type: 'after', after: 5, told: 5, trims: 0, announce: false, sent: 'e.5' } as const;
     expect(catchingUp(start, 8, true)).toEqual(joining());
     expect(catchingUp({ ...start, misplaced: 'unknown' }, 8, true).state.phase).toBe('reading');
-    expect(catchingUp({ ...start, told: 9 }, 8, true).state).toMatchObject({ phase: 'waiting', until: 9, position: 8 });
+    expect(catchingUp({ ...start, told: 9, trims: 0 }, 8, true).state).toMatchObject({
+      phase: 'waiting',
+      until: 9,
+      position: 8,
+    });
   });
 
   test('a listener whose cursor is past the cohorts begins by waiting for them', () => {
-    const start = { type: 'after', after: 5, told: 5, announce: false, sent: 'e.5' } as const;
+    const start = { type: 'after', after: 5, told: 5, trims: 0, announce: false, sent: 'e.5' } as const;
     expect(catchingUp(start, 4)).toEqual({
-      state: { phase: 'waiting', until: 5, position: 5, told: 5, sent: 'e.5', misplaced: undefined },
+      state: { phase: 'waiting', until: 5, position: 5, told: 5, trims: 0, sent: 'e.5', misplaced: undefined },
       actions: [],
     });
   });
 
   test('a listener that knows of trims past the cohorts begins by waiting for them', () => {
-    const start = { type: 'after', after: 5, told: 7, announce: true } as const;
-    expect(catchingUp(start, 5).state).toEqual({ phase: 'waiting', until: 7, position: 5, told: 7 });
-    expect(catchingUp(start, 6).state).toEqual({ phase: 'reading', position: 5, told: 7 });
+    const start = { type: 'after', after: 5, told: 7, trims: 0, announce: true } as const;
+    expect(catchingUp(start, 5).state).toEqual({ phase: 'waiting', until: 7, position: 5, told: 7, trims: 0 });
+    expect(catchingUp(start, 6).state).toEqual({ phase: 'reading', position: 5, told: 7, trims: 0 });
   });
 
   test('a listener from now on begins in its cohort', () => {
@@ -211,8 +223,20 @@ describe('the beginning', () => {
 });
 
 describe('gapBefore', () => {
-  const told = (position: number, upTo: number): ListenerState => ({ phase: 'reading', position, told: upTo });
-  const misplaced: ListenerState = { phase: 'reading', position: 0, told: 9, sent: 'x', misplaced: 'unknown' };
+  const told = (position: number, upTo: number): ListenerState => ({
+    phase: 'reading',
+    position,
+    told: upTo,
+    trims: 0,
+  });
+  const misplaced: ListenerState = {
+    phase: 'reading',
+    position: 0,
+    told: 9,
+    trims: 0,
+    sent: 'x',
+    misplaced: 'unknown',
+  };
   const trimmed = (from: number, resumedAt: number): unknown => ({
     reason: 'trimmed',
     after: undefined,
@@ -225,6 +249,12 @@ describe('gapBefore', () => {
     ['tells nothing of what has been told', told(5, 7), page(9, { trimmedThrough: 7 }), undefined],
     ['tells of what was trimmed behind the position', READING, page(9, { trimmedThrough: 6 }), trimmed(5, 6)],
     ['tells of what was trimmed since it was last told', told(5, 7), page(9, { trimmedThrough: 8 }), trimmed(5, 8)],
+    [
+      'tells of what was trimmed since it was last told, before what it knows of',
+      told(5, 8),
+      page(9, { trimmedThrough: 8, trims: 1 }),
+      trimmed(5, 8),
+    ],
     ['resumes before the first kept event', READING, page(9, { trimmedThrough: 8, seqs: [7, 9] }), trimmed(5, 6)],
     [
       'resumes where it was if the next event is kept',
@@ -247,7 +277,7 @@ describe('gapBefore', () => {
     ],
     [
       'names what the listener came with',
-      { phase: 'reading', position: 5, told: 5, sent: 'mine' },
+      { phase: 'reading', position: 5, told: 5, trims: 0, sent: 'mine' },
       page(9, { trimmedThrough: 6 }),
       { reason: 'trimmed', after: 'mine', from: 5, resumedAt: 6 },
     ],

@@ -69,7 +69,7 @@ describe('MemoryLog', () => {
     const log = new MemoryLog({ epoch: 'new', earlierEpochs: [{ epoch: 'old', through: 7 }] });
     expect(positionOf(log)).toBe('new.7');
     expect(await log.append([EVENT])).toEqual({ seq: 8, id: 'new.8', repeated: false });
-    expect(await log.locate('old.7')).toEqual({ after: 7, head: 8 });
+    expect(await log.locate('old.7')).toMatchObject({ after: 7, head: 8 });
     const { trimmedThrough } = await log.read({ selection: ALL, after: 7, through: 8, maxBytes: 1 });
     expect(trimmedThrough).toBe(7);
   });
@@ -106,7 +106,7 @@ describe('MemoryLog', () => {
     void log.append([EVENT, EVENT]);
     const head = log.locate(EARLIEST);
     expect(sizes).toEqual([2]);
-    expect(await head).toEqual({ after: 0, head: 2 });
+    expect(await head).toEqual({ after: 0, head: 2, trims: 0 });
   });
 
   test('removes what is asked of it, whatever its retention', async () => {

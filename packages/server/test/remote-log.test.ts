@@ -97,7 +97,7 @@ describe('a log in another process', () => {
     await behind.until(first.seq);
     await hold(other, true);
     const second = await log.append([event('2')]);
-    expect(await other.locate(second.id)).toEqual({ after: second.seq, head: second.seq });
+    expect(await other.locate(second.id)).toMatchObject({ after: second.seq, head: second.seq });
     expect(behind.got.map(({ seq }) => seq)).toEqual([first.seq]);
     await hold(other, false);
     await behind.until(second.seq);

@@ -20,7 +20,13 @@ async function start(request: StartRequest): Promise<Start> {
 }
 
 describe('findStart', () => {
-  const at = (after: number, told = after, announce = false): Start => ({ type: 'after', after, told, announce });
+  const at = (after: number, told = after, announce = false): Start => ({
+    type: 'after',
+    after,
+    told,
+    trims: 1,
+    announce,
+  });
   const misplaced = (after: string, reason: 'ahead' | 'foreign' | 'unknown'): Start => ({
     ...(at(0, 5) as Start & { type: 'after' }),
     sent: after,

@@ -73,6 +73,15 @@ describe('a stream that http has let go of', () => {
     expect(await connections(server.server)).toBe(0);
   });
 
+  test('has nothing left on the connection that http had, which stays until the old generation is collected', async () => {
+    const { server, streams } = await serve();
+    await using _ = server;
+    const [{ request }] = await open(server, streams);
+    const { socket } = request;
+    await until(() => socket.destroyed && socket.listenerCount('data') === 0);
+    expect(socket.eventNames()).toEqual([]);
+  });
+
   test('on HTTP/1.0 has no chunks', async () => {
     const { server, streams } = await serve();
     await using _ = server;

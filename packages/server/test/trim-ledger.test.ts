@@ -16,9 +16,9 @@ describe('the ledger of what was trimmed', () => {
     const ledger = new TrimLedger();
     const selection = topic('a');
     const plan = ledger.plan([{ seq: 3, topics: ['a'], private: false }]);
-    expect(ledger.through(selection)).toBe(0);
+    expect(ledger.trimmed(selection).through).toBe(0);
     ledger.apply(plan);
-    expect(ledger.through(selection)).toBe(3);
+    expect(ledger.trimmed(selection).through).toBe(3);
   });
 
   test('forgets the topics trimmed longest ago into a floor that holds for all', () => {
@@ -27,48 +27,56 @@ describe('the ledger of what was trimmed', () => {
     note(ledger, 2, 'b', true);
     note(ledger, 3, 'a');
     expect(note(ledger, 4, 'c')).toEqual(['b']);
-    expect([ledger.through(topic('b')), ledger.through(topic('b', true))]).toEqual([0, 2]);
-    expect([ledger.through(topic('never', true)), ledger.through(topic('a')), ledger.through(topic('c'))]).toEqual([
-      2, 3, 4,
-    ]);
+    expect([ledger.trimmed(topic('b')).through, ledger.trimmed(topic('b', true)).through]).toEqual([0, 2]);
+    expect([
+      ledger.trimmed(topic('never', true)).through,
+      ledger.trimmed(topic('a')).through,
+      ledger.trimmed(topic('c')).through,
+    ]).toEqual([2, 3, 4]);
     expect(note(ledger, 5, 'd')).toEqual(['a']);
-    expect([ledger.through(topic('never')), ledger.through(topic('c')), ledger.through(topic('d'))]).toEqual([3, 4, 5]);
+    expect([
+      ledger.trimmed(topic('never')).through,
+      ledger.trimmed(topic('c')).through,
+      ledger.trimmed(topic('d')).through,
+    ]).toEqual([3, 4, 5]);
   });
 
   test('takes up what a store remembered', () => {
     const ledger = new TrimLedger();
     const selection = topic('a');
-    expect(ledger.through(selection)).toBe(0);
+    expect(ledger.trimmed(selection).through).toBe(0);
     ledger.restore('a', { all: 7, public: 5 });
-    expect([ledger.through(selection), ledger.through(topic('a', true))]).toEqual([5, 7]);
+    expect([ledger.trimmed(selection).through, ledger.trimmed(topic('a', true)).through]).toEqual([5, 7]);
     ledger.restoreFloor({ all: 9, public: 6 });
-    expect([ledger.through(selection), ledger.through(topic('a', true)), ledger.through(topic('b'))]).toEqual([
-      6, 9, 6,
-    ]);
+    expect([
+      ledger.trimmed(selection).through,
+      ledger.trimmed(topic('a', true)).through,
+      ledger.trimmed(topic('b')).through,
+    ]).toEqual([6, 9, 6]);
   });
 
   test('never goes back', () => {
     const ledger = new TrimLedger();
     note(ledger, 7, 'a');
     note(ledger, 3, 'a');
-    expect(ledger.through(topic('a'))).toBe(7);
+    expect(ledger.trimmed(topic('a')).through).toBe(7);
   });
 
   test('counts a private event of several topics for those who see one of them', () => {
     const ledger = new TrimLedger();
     note(ledger, 1, ['t', 'u'], true);
-    expect(ledger.through({ topics: ['t'], private: ['u'] })).toBe(1);
-    expect(ledger.through({ topics: ['t'], private: [] })).toBe(0);
-    expect(ledger.through({ topics: ['v'], private: ['u'] })).toBe(0);
+    expect(ledger.trimmed({ topics: ['t'], private: ['u'] }).through).toBe(1);
+    expect(ledger.trimmed({ topics: ['t'], private: [] }).through).toBe(0);
+    expect(ledger.trimmed({ topics: ['v'], private: ['u'] }).through).toBe(0);
     note(ledger, 2, 't', true);
-    expect(ledger.through({ topics: ['t'], private: ['u'] })).toBe(1);
-    expect(ledger.through({ topics: ['t'], private: ['t'] })).toBe(2);
+    expect(ledger.trimmed({ topics: ['t'], private: ['u'] }).through).toBe(1);
+    expect(ledger.trimmed({ topics: ['t'], private: ['t'] }).through).toBe(2);
   });
 
   test('brings an answer up to date after very many changes, and after few', () => {
     const ledger = new TrimLedger();
     const selections: Selection[] = [{ topics: [pattern(':n')] }, { topics: 'all', private: [pattern('a:n')] }];
-    const answers = (): number[] => selections.map((selection) => ledger.through(selection));
+    const answers = (): number[] => selections.map((selection) => ledger.trimmed(selection).through);
     expect(answers()).toEqual([0, 0]);
     note(ledger, 1, 'a1');
     note(ledger, 2, 'a2', true);
@@ -97,7 +105,7 @@ describe('the ledger of what was trimmed', () => {
         const ledger = new TrimLedger();
         all.forEach((event, index) => {
           // An answer that was given before must be right later, too.
-          if (index === early) for (const each of selections) ledger.through(each);
+          if (index === early) for (const each of selections) ledger.trimmed(each).through;
           note(ledger, index + 1, event.topics, event.private);
         });
         for (const each of selections) {
@@ -106,7 +114,7 @@ describe('the ledger of what was trimmed', () => {
             selector.selects({ ...event, seq: index + 1, id: '', time: 0, frame: new Uint8Array() }) ? [index + 1] : [],
           );
           const truth = selected.at(-1) ?? 0;
-          const told = ledger.through(each);
+          const told = ledger.trimmed(each).through;
           expect(told).toBeGreaterThanOrEqual(truth);
           const isExact = all.every((event) => !event.private || event.topics.length === 1);
           if (isExact) expect(told).toBe(truth);

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
+import type { EndReason, Listener } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
-import type { Listener } from '../live/listener.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
@@ -172,12 +172,16 @@ export class Audience {
     stream: { readonly sink: Sink; readonly rights: Rights; readonly view: View; readonly start: Start },
   ): void {
     this.#places.take(admitted);
-    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, (reason) => {
+    const onEnd = (reason: EndReason): void => {
       admitted.expiry?.end();
       admitted.listener = undefined;
       this.#places.free(admitted);
       this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since });
-    });
+    };
+    // Its rights may have ended while it was let in: then it is given nothing before they are renewed.
+    const { expiresAt = Number.POSITIVE_INFINITY } = stream.rights;
+    const isHeld = expiresAt <= this.#clock.time();
+    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, onEnd, isHeld);
     if (!listener) return;
     admitted.listener = listener;
     this.#expire(admitted, admission, stream.rights);
@@ -204,9 +208,11 @@ export class Audience {
       // Broken off and not ended: it has not got everything. When it comes back it gets the refusal.
       if (!rights.allow || !view) return this.#fanOut.breakOff(listener, 'expired');
       admitted.subject = rights.subject;
+      this.#places.rekey(admitted, this.#keyOf(admission.request, rights));
       this.#fanOut.release(listener, view);
       this.#expire(admitted, admission, rights);
     } catch (error) {
+      if (!admitted.listener) return;
       this.#observer.onError?.(error);
       this.#fanOut.breakOff(listener, 'failed');
     }

@@ -8,7 +8,7 @@ export interface PlaceLimits {
 
 /** What holds one listener's place, from its answer to its end. */
 export interface PlaceHolder {
-  readonly key: string | undefined;
+  key: string | undefined;
   /** When the place was promised, by the clock's `now`. */
   readonly since: number;
 }
@@ -64,6 +64,13 @@ export class Places<Holder extends PlaceHolder> {
   /** Gives a taken place back. */
   free(holder: Holder): void {
     if (this.#taken.delete(holder)) this.#count(holder, -1);
+  }
+
+  /** The holder counts for another key from now on. */
+  rekey(holder: Holder, key: string | undefined): void {
+    this.#count(holder, -1);
+    holder.key = key;
+    this.#count(holder, 1);
   }
 
   #count({ key }: Holder, change: number): void {

@@ -130,11 +130,16 @@ export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
 }
 
 /** Rights are often one object for many requests, and compiling patterns is dear. */
-const tests = new WeakMap<object, TopicTest>();
+const tests = new WeakMap<object, { readonly matchers: readonly Matcher[]; readonly test: TopicTest }>();
 
 function testOf(topics: Exclude<TopicSet, 'all'>): TopicTest {
-  let test = tests.get(topics);
-  if (!test) tests.set(topics, (test = new TopicTest(topics)));
+  const known = tests.get(topics);
+  // The list may have been changed since: what it no longer has, nobody may do any more.
+  if (known?.matchers.length === topics.length && known.matchers.every((matcher, index) => matcher === topics[index])) {
+    return known.test;
+  }
+  const test = new TopicTest(topics);
+  tests.set(topics, { matchers: [...topics], test });
   return test;
 }
 

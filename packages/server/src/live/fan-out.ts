@@ -9,7 +9,7 @@ import type { Sink } from '../sink/sink.ts';
 import type { View } from './cohort.ts';
 import { heartbeat, reconnectAfter } from './control-events.ts';
 import { KeepAlives } from './keep-alives.ts';
-import { catchingUp, joining } from './listener-state.ts';
+import { catchingUp, holding, joining } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import { Listeners } from './listeners.ts';
 import { checkFanOutOptions, type FanOutOptions } from './options.ts';
@@ -121,8 +121,15 @@ export class FanOut {
   /**
    * Takes a listener in. The response's head must have been written. `onEnd` is called once, when its stream has ended, not before this
    * returns. Returns undefined where all listeners have been sent away: this one is, too.
+   * @param isHeld whether the listener is given nothing until {@link release}
    */
-  listen(to: Sink, view: View, start: Start, onEnd?: (reason: EndReason) => void): Listener | undefined {
+  listen(
+    to: Sink,
+    view: View,
+    start: Start,
+    onEnd?: (reason: EndReason) => void,
+    isHeld: boolean = false,
+  ): Listener | undefined {
     const sink = codedFor(to, view.coding);
     if (this.#farewell) {
       sink.onClose = () => onEnd?.('drained');
@@ -135,7 +142,8 @@ export class FanOut {
     if (isNew || start.after >= this.#ticker.flushed) this.#listeners.flush();
     const { flushed, received } = this.#ticker;
     const cohort = this.#ticker.cohorts.join(view, this.#clock.now(), received);
-    const first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
+    let first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
+    if (isHeld) first = holding(start, flushed);
     const listener: Listener = {
       sink,
       onEnd,

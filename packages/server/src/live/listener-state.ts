@@ -1,11 +1,13 @@
 import type { GapReason, LogPage } from '../log/event-log.ts';
-import type { StartAfter } from '../log/start.ts';
+import type { Start, StartAfter } from '../log/start.ts';
 
 interface CatchingUp {
   /** Everything up to here has been written to the listener. */
   readonly position: number;
   /** The listener knows that events up to here may be missing. */
   readonly told: number;
+  /** The count of the log's trims as of which it knows that: what was trimmed later it does not know. */
+  readonly trims: number;
   /** What the listener came with, until its first page, where that is not its position's cursor. */
   readonly sent?: string | undefined;
   /** Why the place of what it came with cannot be known: it is told so before anything else. */
@@ -80,9 +82,17 @@ export interface PageGap {
  * @param isQuiet whether nothing that it is to be given lies between there and `flushed`, so that there is nothing to read. @default false
  */
 export function catchingUp(start: StartAfter, flushed: number, isQuiet: boolean = false): ListenerStep {
-  const { after, told, sent, misplaced } = start;
+  const { after, told, trims, sent, misplaced } = start;
   const position = isQuiet && !misplaced ? Math.max(after, flushed) : after;
-  return goOn({ position, told, sent, misplaced }, flushed, false);
+  return goOn({ position, told, trims, sent, misplaced }, flushed, false);
+}
+
+/** A listener that is given nothing at first, and then what it would have been given from its start on. */
+export function holding(start: Start, flushed: number): ListenerStep {
+  if (start.type === 'now')
+    return { state: { phase: 'held', position: flushed, told: flushed, trims: 0 }, actions: [] };
+  const { after: position, told, trims, sent, misplaced } = start;
+  return { state: { phase: 'held', position, told, trims, sent, misplaced }, actions: [] };
 }
 
 /** A listener that starts with what is published from now on. */
@@ -114,7 +124,9 @@ export function isAhead(page: LogPage, flushed: number): boolean {
 /** The gap to tell before the entries of a page. */
 export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefined {
   if (state.phase !== 'reading') return undefined;
-  const missing = page.trimmedThrough > Math.max(state.position, state.told);
+  // Events before those that it knows of may have been trimmed since it was told.
+  const missing =
+    page.trimmedThrough > state.position && (page.trimmedThrough > state.told || page.trims > state.trims);
   if (!state.misplaced && !missing) return undefined;
   // Kept events can lie before trimmed ones where topics are kept for different times. They follow, so the
   // cursor may not pass them.
@@ -136,7 +148,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
       if (state.phase !== 'reading') return unchanged;
       const { page, flushed, needsDrain } = input;
       // At the seam everything up to where the cohorts are has been written here too, and no more.
-      return goOn({ position: page.through, told: page.trimmedThrough }, flushed, needsDrain);
+      return goOn({ position: page.through, told: page.trimmedThrough, trims: page.trims }, flushed, needsDrain);
     }
     case 'ahead':
       if (state.phase !== 'reading') return unchanged;
@@ -150,7 +162,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
     case 'overflow':
     case 'skip': {
       if (state.phase !== 'live') return unchanged;
-      const next: CatchingUp = { position: input.flushed, told: input.flushed };
+      const next: CatchingUp = { position: input.flushed, told: input.flushed, trims: 0 };
       if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
       // A transport that still takes more will not report that it has drained.
       return {
@@ -160,7 +172,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
     }
     case 'hold': {
       if (state.phase === 'live') {
-        const next: CatchingUp = { position: input.flushed, told: input.flushed };
+        const next: CatchingUp = { position: input.flushed, told: input.flushed, trims: 0 };
         return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
       }
       // A page that is on its way is for rights that may be gone.
@@ -174,6 +186,6 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
   }
 }
 
-function whereIs({ position, told, sent, misplaced }: CatchingUp): CatchingUp {
-  return { position, told, sent, misplaced };
+function whereIs({ position, told, trims, sent, misplaced }: CatchingUp): CatchingUp {
+  return { position, told, trims, sent, misplaced };
 }

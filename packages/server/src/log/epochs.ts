@@ -64,23 +64,25 @@ export class Epochs {
 
   /**
    * Where a last event ID is in a log of these epochs.
-   * @param head the sequence number of the log's newest event
+   * @param log the sequence number of its newest event, and the count of its trims
    * @param seqOf the earliest kept event that has a publisher's id
    */
-  locate(id: string, head: number, seqOf: (id: string) => number | undefined): Place {
-    if (id === EARLIEST) return { after: 0, head };
+  locate(id: string, log: Pick<Place, 'head' | 'trims'>, seqOf: (id: string) => number | undefined): Place {
+    if (id === EARLIEST) return { after: 0, ...log };
     const cursor = parseCursor(id);
-    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, head);
+    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, log);
     const seq = seqOf(id);
-    if (seq !== undefined) return { after: seq, head };
-    return { after: 0, head, misplaced: cursor ? 'foreign' : 'unknown' };
+    if (seq !== undefined) return { after: seq, ...log };
+    return { after: 0, ...log, misplaced: cursor ? 'foreign' : 'unknown' };
   }
 
-  #locate({ epoch, seq }: Position, head: number): Place {
-    if (epoch === this.current) return seq <= head ? { after: seq, head } : { after: 0, head, misplaced: 'ahead' };
+  #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>): Place {
+    if (epoch === this.current) {
+      return seq <= log.head ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
+    }
     const earlier = this.#earlier.find((each) => each.epoch === epoch);
     // Behind its end the epoch went on elsewhere, with events that this log never had.
-    return earlier && seq <= earlier.through ? { after: seq, head } : { after: 0, head, misplaced: 'foreign' };
+    return earlier && seq <= earlier.through ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
   }
 }
 

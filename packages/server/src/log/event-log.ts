@@ -39,6 +39,11 @@ export interface LogPage {
    * `after`, events are missing from the page. It may be higher than `through`. See {@link EventLog.trimmedIsExact}.
    */
   readonly trimmedThrough: number;
+  /**
+   * A count of this log's trims that is higher where selected events were trimmed since an earlier page, or since a {@link Place}, that has it lower.
+   * It may be higher where none were, never lower where some were.
+   */
+  readonly trims: number;
 }
 
 /** Why the place of a cursor or id cannot be known, or why events behind it are missing (PROTOCOL §6.2). */
@@ -50,6 +55,8 @@ export interface Place {
   readonly after: number;
   /** The sequence number of the log's newest event as of this answer. */
   readonly head: number;
+  /** The count of this log's trims as of this answer: see {@link LogPage.trims}. */
+  readonly trims: number;
   /** Why the place cannot be known; undefined where it is. */
   readonly misplaced?: Exclude<GapReason, 'trimmed'>;
 }

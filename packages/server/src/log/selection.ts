@@ -18,12 +18,17 @@ export interface Selection {
   readonly types?: readonly string[];
 }
 
+// Guards the memory against ever new topics: the answers are forgotten when there are so many.
+const MAX_KNOWN_TOPICS = 1000;
+
 /** A set of topics in the form in which it is asked. */
 export class TopicTest {
   /** The topics that are named exactly, each once. */
   readonly exact: ReadonlySet<string>;
   readonly isAll: boolean;
   readonly #patterns: readonly TopicPattern[];
+  /** What the patterns answered for topics. */
+  readonly #known = new Map<string, boolean>();
   readonly #matches: (topic: string) => boolean;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
@@ -45,7 +50,18 @@ export class TopicTest {
   }
 
   has(topic: string): boolean {
-    return this.isAll || this.exact.has(topic) || this.#matches(topic);
+    return this.isAll || this.exact.has(topic) || (this.#patterns.length > 0 && this.#isMatched(topic));
+  }
+
+  /** Asks the patterns, which costs a topic once. */
+  #isMatched(topic: string): boolean {
+    let matched = this.#known.get(topic);
+    if (matched === undefined) {
+      if (this.#known.size >= MAX_KNOWN_TOPICS) this.#known.clear();
+      matched = this.#matches(topic);
+      this.#known.set(topic, matched);
+    }
+    return matched;
   }
 }
 

@@ -10,6 +10,8 @@ export interface StartAfter {
   readonly after: number;
   /** What was trimmed up to here, before the listener was given anything, is not missed: it did not ask for it. */
   readonly told: number;
+  /** The count of the log's trims as of then: what was trimmed later is missed. */
+  readonly trims: number;
   /** Whether the listener is first told its position, because it came without one. */
   readonly announce: boolean;
   /** The last event ID that the listener sent. */
@@ -30,16 +32,17 @@ export async function findStart(log: EventLog, selection: Selection, request: St
   const { lastEventId = '', last } = request;
   if (lastEventId === '') {
     if (last === undefined) return { type: 'now' };
-    const { after, head } = await log.locateLast(selection, last);
-    return { type: 'after', after, told: head, announce: true };
+    const { after, head, trims } = await log.locateLast(selection, last);
+    return { type: 'after', after, told: head, trims, announce: true };
   }
   const place = await log.locate(lastEventId);
-  if (lastEventId === EARLIEST) return { type: 'after', after: 0, told: place.head, announce: false };
+  if (lastEventId === EARLIEST)
+    return { type: 'after', after: 0, told: place.head, trims: place.trims, announce: false };
   return startBehind(lastEventId, place);
 }
 
-function startBehind(sent: string, { after, head, misplaced }: Place): Start {
+function startBehind(sent: string, { after, head, trims, misplaced }: Place): Start {
   // What is kept is all that a listener whose place is not known can be given; that something is missing, it is told once.
-  if (misplaced) return { type: 'after', after: 0, told: head, announce: false, sent, misplaced };
-  return { type: 'after', after, told: after, announce: false, sent };
+  if (misplaced) return { type: 'after', after: 0, told: head, trims, announce: false, sent, misplaced };
+  return { type: 'after', after, told: after, trims, announce: false, sent };
 }

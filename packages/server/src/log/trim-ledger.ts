@@ -22,6 +22,22 @@ export interface TrimPlan {
 
 const NONE: Trimmed = { all: 0, public: 0 };
 
+/** The number of changes behind the last one that removed events of a topic: any, and public ones. */
+interface TrimmedAt {
+  readonly all: number;
+  readonly public: number;
+}
+
+const NEVER: TrimmedAt = { all: 0, public: 0 };
+
+/** What is trimmed of a selection. */
+interface Answer {
+  /** The highest sequence number of a selected event that has been trimmed; 0 where none was. */
+  readonly through: number;
+  /** The number of changes behind the last one that removed a selected event; 0 where none has since the ledger was made. */
+  readonly trims: number;
+}
+
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
 const MAX_TRIMMED_TOPICS = 100_000;
 
@@ -43,8 +59,11 @@ export class TrimLedger {
   // The topics that changed last, and how many changes there were before the first of them.
   readonly #changes: string[] = [];
   #dropped = 0;
+  /** How many changes there were when a topic was trimmed last. */
+  readonly #trimmedAt = new Map<string, TrimmedAt>();
+  #floorAt = 0;
   /** The answers that were given, each with the number of changes before it. */
-  #known = new WeakMap<Selection, { changes: number; through: number }>();
+  #known = new WeakMap<Selection, Answer & { readonly changes: number }>();
 
   constructor(maxTopics: number = MAX_TRIMMED_TOPICS) {
     this.#maxTopics = maxTopics;
@@ -61,6 +80,11 @@ export class TrimLedger {
     this.#floor = floor;
     this.#top = highest(this.#top, floor);
     this.#known = new WeakMap();
+  }
+
+  /** How often a topic was trimmed since the ledger was made. */
+  get changes(): number {
+    return this.#dropped + this.#changes.length;
   }
 
   of(topic: string): Trimmed {
@@ -92,11 +116,17 @@ export class TrimLedger {
   apply(plan: TrimPlan): void {
     for (const topic of plan.forgotten) this.#topics.delete(topic);
     for (const [topic, trimmed] of plan.topics) {
+      const before = this.#topics.get(topic);
       this.#topics.delete(topic);
       this.#topics.set(topic, trimmed);
       this.#top = highest(this.#top, trimmed);
       this.#changes.push(topic);
+      const at = this.changes;
+      const isPublic = trimmed.public > (before?.public ?? 0);
+      this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
     }
+    if (plan.forgotten.length > 0) this.#floorAt = this.changes;
+    for (const topic of plan.forgotten) this.#trimmedAt.delete(topic);
     this.#floor = plan.floor;
     if (this.#changes.length > 2 * MAX_CHANGES) {
       this.#dropped += this.#changes.length - MAX_CHANGES;
@@ -105,50 +135,61 @@ export class TrimLedger {
   }
 
   /**
-   * The highest sequence number of a selected event that has been trimmed; 0 where none was. It may be higher than that where the topic is
-   * under the floor, where only some types are selected, or where a private event had several topics.
+   * What has been trimmed of a selection. `through` may be higher than the number of an event that was selected, and `trims` newer, where the
+   * topic is under the floor, where only some types are selected, or where a private event had several topics.
    */
-  through(selection: Selection): number {
-    const changes = this.#dropped + this.#changes.length;
+  trimmed(selection: Selection): Answer {
+    const { changes } = this;
     const known = this.#known.get(selection);
-    if (known?.changes === changes) return known.through;
+    if (known?.changes === changes) return known;
     const selector = Selector.of(selection);
     // What has been trimmed only grows, so that an earlier answer needs what has changed since.
     const since =
       known && known.changes >= this.#dropped ? this.#changes.slice(known.changes - this.#dropped) : undefined;
-    const through = Math.max(known?.through ?? 0, this.#through(selector, since));
-    this.#known.set(selection, { changes, through });
-    return through;
+    const found = this.#find(selector, since);
+    const answer = {
+      changes,
+      through: Math.max(known?.through ?? 0, found.through),
+      trims: Math.max(known?.trims ?? 0, found.trims),
+    };
+    this.#known.set(selection, answer);
+    return answer;
   }
 
-  #through({ topics, private: seen }: Selector, changed: readonly string[] | undefined): number {
+  #find({ topics, private: seen }: Selector, changed: readonly string[] | undefined): Answer {
     const unseen = seen.isEmpty;
-    const floor = unseen ? this.#floor.public : this.#floor.all;
+    const floor = { through: unseen ? this.#floor.public : this.#floor.all, trims: this.#floorAt };
     if (!topics.isAll) {
-      return this.#highest(topics, changed, floor, (topic, trimmed) => {
-        if (unseen || trimmed.all === trimmed.public) return trimmed.public;
-        return seen.has(topic) ? trimmed.all : Math.max(trimmed.public, trimmed.shared ?? 0);
+      return this.#highest(topics, changed, floor, (topic, trimmed, at) => {
+        if (unseen || trimmed.all === trimmed.public) return { through: trimmed.public, trims: at.public };
+        if (seen.has(topic)) return { through: trimmed.all, trims: at.all };
+        return { through: Math.max(trimmed.public, trimmed.shared ?? 0), trims: at.all };
       });
     }
-    if (seen.isAll) return this.#top.all;
+    if (seen.isAll) return { through: this.#top.all, trims: this.changes };
     // Every public event is selected, and every private one of a topic whose private events are seen.
-    return this.#highest(seen, changed, Math.max(floor, this.#top.public), (_, trimmed) => trimmed.all);
+    const all = { through: Math.max(floor.through, this.#top.public), trims: this.changes };
+    return this.#highest(seen, changed, all, (_, trimmed, at) => ({ through: trimmed.all, trims: at.all }));
   }
 
-  /** The highest number of those topics: of the named ones where there are no others, else of all that changed or are remembered. */
+  /** The highest numbers of those topics: of the named ones where there are no others, else of all that changed or are remembered. */
   #highest(
     test: TopicTest,
     changed: readonly string[] | undefined,
-    floor: number,
-    numberOf: (topic: string, trimmed: Trimmed) => number,
-  ): number {
-    let through = floor;
+    floor: Answer,
+    answerOf: (topic: string, trimmed: Trimmed, at: TrimmedAt) => Answer,
+  ): Answer {
+    let { through, trims } = floor;
     for (const topic of test.isExact ? test.exact : (changed ?? this.#topics.keys())) {
       const trimmed = this.of(topic);
+      const at = this.#trimmedAt.get(topic) ?? NEVER;
       // The numbers are cheaper to compare than a pattern is to test.
-      if (trimmed.all > through && test.has(topic)) through = Math.max(through, numberOf(topic, trimmed));
+      if ((trimmed.all <= through && at.all <= trims) || !test.has(topic)) continue;
+      const answer = answerOf(topic, trimmed, at);
+      through = Math.max(through, answer.through);
+      trims = Math.max(trims, answer.trims);
     }
-    return through;
+    return { through, trims };
   }
 }
 

@@ -120,19 +120,20 @@ export class Listener {
     const { published, time } = this.#world;
     published.trim(time());
     const { head } = published;
-    if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused: true };
+    const excused = published.matching(this.view.selection).filter((event) => event.trimmedAt < Infinity);
+    if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused };
     if (lastEventId === '') {
-      if (last === undefined) return { head, after: undefined, announced: true, excused: false };
-      return { head, after: published.beforeLast(this.view.selection, last), announced: true, excused: true };
+      if (last === undefined) return { head, after: undefined, announced: true, excused: [] };
+      return { head, after: published.beforeLast(this.view.selection, last), announced: true, excused };
     }
     const cursor = parseCursor(lastEventId);
     if (cursor?.epoch === published.epoch && cursor.seq <= head) {
-      return { head, after: cursor.seq, announced: false, excused: false, sent: lastEventId };
+      return { head, after: cursor.seq, announced: false, excused: [], sent: lastEventId };
     }
     const event = published.find(lastEventId);
-    if (event) return { head, after: event.seq, announced: false, excused: false, sent: lastEventId };
+    if (event) return { head, after: event.seq, announced: false, excused: [], sent: lastEventId };
     const reason = cursor?.epoch === published.epoch ? 'ahead' : cursor ? 'foreign' : 'unknown';
-    return { head, after: 0, announced: false, excused: false, sent: lastEventId, misplaced: reason };
+    return { head, after: 0, announced: false, excused: [], sent: lastEventId, misplaced: reason };
   }
 }
 

@@ -34,8 +34,6 @@ export interface ReadRecord {
   readonly request: ReadRequest;
   lookedAt: number;
   trimmedThrough: number;
-  /** When the page was dealt with for the first time, milliseconds since 1970. */
-  arrivedAt: number;
 }
 
 /** A MemoryLog whose slowness, and whose connection to its followers, is under the script's control. */
@@ -65,10 +63,6 @@ export class ScriptedLog implements EventLog {
       },
       onLost: () => {},
     });
-  }
-
-  get time(): number {
-    return this.#options.time();
   }
 
   get pending(): number {
@@ -104,7 +98,7 @@ export class ScriptedLog implements EventLog {
   }
 
   read(request: ReadRequest): Promise<LogPage> {
-    const record: ReadRecord = { request, lookedAt: Infinity, trimmedThrough: 0, arrivedAt: Infinity };
+    const record: ReadRecord = { request, lookedAt: Infinity, trimmedThrough: 0 };
     this.reads.push(record);
     const { reads } = this.#options;
     if (reads === 'at once') return this.#look(record);
@@ -154,11 +148,11 @@ export class ScriptedLog implements EventLog {
     const page = await log.read({ ...request, maxBytes: Math.min(pageBytes, request.maxBytes) });
     const current = (): void => {
       this.current = record;
-      record.arrivedAt = Math.min(record.arrivedAt, time());
     };
     return {
       entries: page.entries,
       through: page.through,
+      trims: page.trims,
       // Whoever deals with a page asks for this first: that is how the model knows which page a gap comes from.
       get trimmedThrough() {
         current();

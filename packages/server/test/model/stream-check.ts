@@ -3,7 +3,7 @@ import type { View } from '@tidings/server/live';
 import { parseCursor, type LogEntry, type Selection } from '@tidings/server/log';
 import { EventStreamDecoder, GAP_TYPE, HEARTBEAT_TYPE, type EventMessage } from '@tidings/wire';
 import type { Published, PublishedEvent } from './published.ts';
-import type { ReadRecord, ScriptedLog } from './scripted-log.ts';
+import type { ScriptedLog } from './scripted-log.ts';
 
 /** Where the model says that a connection begins. */
 export interface ExpectedStart {
@@ -11,16 +11,13 @@ export interface ExpectedStart {
   readonly after: number | undefined;
   /** The listener is told its position first. */
   readonly announced: boolean;
-  /** What was trimmed before the first page was read is not missed, up to where the head was. */
-  readonly excused: boolean;
+  /** What was trimmed before the listener came is not missed, where it did not ask for it. */
+  readonly excused: readonly PublishedEvent[];
   readonly head: number;
   /** What was sent, where that is no cursor. */
   readonly sent?: string;
   readonly misplaced?: string;
 }
-
-// For so long a page is shared with those that come later.
-const SHARED_MS = 1000;
 
 /** Checks every byte that is written to one connection against the list of everything published. */
 export class StreamCheck {
@@ -32,15 +29,11 @@ export class StreamCheck {
   readonly #decoder: EventStreamDecoder;
   /** Everything selected up to here has been delivered or told to be missing. */
   #position: number;
-  /** Selected events up to here that are trimmed have been told to be missing. */
-  #told = 0;
+  /** The trimmed events that the listener knows to be missing: it was told, or they were missing before it came and it did not ask for them. */
+  readonly #known = new Set<PublishedEvent>();
   #blocks = 0;
   /** For each gap the events that justify it. */
   readonly #gaps: Set<number>[] = [];
-  /** The reads before this connection whose pages it may still be given. */
-  readonly #sharedReads: readonly ReadRecord[];
-  readonly #readsBefore: number;
-
   constructor(published: Published, log: ScriptedLog, view: View, start: ExpectedStart) {
     this.#published = published;
     this.#log = log;
@@ -48,25 +41,8 @@ export class StreamCheck {
     this.#accepts = ({ seq }) => view.accepts?.({ seq } as LogEntry) ?? true;
     this.#start = start;
     this.#position = start.after ?? log.handed;
-    this.#sharedReads = log.reads.filter(({ arrivedAt }) => arrivedAt > log.time - SHARED_MS);
-    this.#readsBefore = log.reads.length;
+    for (const event of start.excused) this.#known.add(event);
     this.#decoder = new EventStreamDecoder({ onEvent: (message) => this.#event(message) });
-  }
-
-  /**
-   * What lay before the beginning may be trimmed when the first page is read, where a start excuses that. Which read it was can
-   * be ambiguous.
-   */
-  get #excused(): { readonly least: number; readonly most: number } {
-    const reads = [...this.#sharedReads, ...this.#log.reads.slice(this.#readsBefore)];
-    const first = reads.filter((read) => this.#mayBeFirst(read));
-    if (!this.#start.excused || first.length === 0) return { least: 0, most: 0 };
-    const through = first.map((read) => Math.min(read.trimmedThrough, this.#start.head));
-    return { least: Math.min(...through), most: Math.max(...through) };
-  }
-
-  #mayBeFirst({ request: { after, selection } }: ReadRecord): boolean {
-    return after === this.#start.after && JSON.stringify(selection) === JSON.stringify(this.#selection);
   }
 
   write(bytes: Uint8Array): void {
@@ -117,9 +93,10 @@ export class StreamCheck {
       const asSent = after === sent && page.request.after === begun;
       if (!asSent) assert.equal(this.#seqOf(after!), page.request.after, 'the place where a gap begins');
       this.#passed(page.request.after + 1, `the gap from ${page.request.after}`);
-      const known = Math.max(this.#position, this.#told, this.#excused.least);
-      const missing = this.#between(known, page.trimmedThrough + 1);
-      const justified = missing.filter((event) => event.trimmedAt <= page.lookedAt && !event.replaced);
+      const missing = this.#between(this.#position, page.trimmedThrough + 1);
+      const justified = missing.filter(
+        (event) => event.trimmedAt <= page.lookedAt && !event.replaced && !this.#known.has(event),
+      );
       assert.ok(justified.length > 0, `a gap is told at ${this.#position}, but nothing is missing`);
       this.#gaps.push(new Set(justified.map((event) => event.seq)));
     }
@@ -127,7 +104,9 @@ export class StreamCheck {
     const kept = this.#between(page.request.after, Infinity).find((event) => event.trimmedAt > page.lookedAt);
     const end = Math.min(page.trimmedThrough, page.request.through, kept ? kept.seq - 1 : Infinity);
     assert.equal(seq, Math.max(page.request.after, end), 'the place where a gap ends');
-    this.#told = Math.max(this.#told, page.trimmedThrough);
+    for (const event of this.#between(0, page.trimmedThrough + 1)) {
+      if (event.trimmedAt <= page.lookedAt) this.#known.add(event);
+    }
     this.#passed(seq + 1, `the gap ${seq}`);
     this.#position = seq;
   }
@@ -160,10 +139,7 @@ export class StreamCheck {
         event.trimmedAt < Infinity,
         `${what} passes the event ${event.seq}, which is kept and was not delivered`,
       );
-      assert.ok(
-        event.seq <= Math.max(this.#told, this.#excused.most),
-        `${what} passes the event ${event.seq}, which is missing without a word`,
-      );
+      assert.ok(this.#known.has(event), `${what} passes the event ${event.seq}, which is missing without a word`);
     }
   }
 

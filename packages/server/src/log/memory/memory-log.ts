@@ -141,18 +141,20 @@ export class MemoryLog implements EventLog {
         break;
       }
     }
-    return Promise.resolve({ entries, through: reached, trimmedThrough: this.#ledger.through(selection) });
+    return Promise.resolve({ entries, through: reached, ...this.#trimmedOf(selection) });
   }
 
   locate(id: string): Promise<Place> {
     this.#trim();
-    return Promise.resolve(this.#epochs.locate(id, this.#seq, (named) => this.#kept.earliestWithId(named)));
+    const log = { head: this.#seq, trims: this.#ledger.changes };
+    return Promise.resolve(this.#epochs.locate(id, log, (named) => this.#kept.earliestWithId(named)));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
     this.#trim();
     const selector = Selector.of(selection);
     const head = this.#seq;
+    const trims = this.#ledger.changes;
     let after = head;
     let found = 0;
     for (let through = head; found < count;) {
@@ -170,7 +172,12 @@ export class MemoryLog implements EventLog {
       // What waits goes first, before the next events are looked at.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    return { after, head };
+    return { after, head, trims };
+  }
+
+  #trimmedOf(selection: Selection): Pick<LogPage, 'trimmedThrough' | 'trims'> {
+    const { through: trimmedThrough, trims } = this.#ledger.trimmed(selection);
+    return { trimmedThrough, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {

@@ -3,7 +3,7 @@ import { EventStreamDecoder, type EventFields, type EventMessage } from '@tiding
 import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
-import type { AppendReceipt, EventLog } from '../event-log.ts';
+import type { AppendReceipt, EventLog, Place } from '../event-log.ts';
 import type { TopicPattern } from '../pattern.ts';
 import { EARLIEST, type Position } from '../position.ts';
 import type { LogRetention } from '../retention.ts';
@@ -228,4 +228,11 @@ export async function refused(promise: Promise<unknown>, code: ServerErrorCode, 
     (error) => error instanceof ServerError && error.code === code,
     `${what} must be refused with ${code}`,
   );
+}
+
+/** A place without the count of trims, which every log begins in its own way. */
+export async function where(answer: Promise<Place>): Promise<Omit<Place, 'trims'>> {
+  const { trims, ...place } = await answer;
+  assert.ok(trims >= 0, `a count of trims is ${trims}`);
+  return place;
 }

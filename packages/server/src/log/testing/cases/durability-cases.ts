@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, plain, privately, range, select, type LogProbe } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, plain, privately, range, select, type LogProbe, where } from '../log-probe.ts';
 
 /** Everything that can be asked of a log. */
 async function contents(probe: LogProbe): Promise<unknown> {
   return {
     position: await probe.position(),
     entries: plain(await probe.read(EVERYTHING)),
-    mine: await probe.log.locate('mine'),
-    last: await probe.log.locateLast(select('a'), 1),
+    mine: await where(probe.log.locate('mine')),
+    last: await where(probe.log.locateLast(select('a'), 1)),
     byName: await probe.log.directory?.list({ order: 'name', limit: 10 }),
     byTime: await probe.log.directory?.list({ order: 'time', limit: 10 }),
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { formatCursor } from '../../position.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { event, EVERYTHING, refused } from '../log-probe.ts';
+import { event, EVERYTHING, refused, where } from '../log-probe.ts';
 
 export const epochCases: readonly LogCase[] = [
   logCase(
@@ -16,10 +16,10 @@ export const epochCases: readonly LogCase[] = [
       assert.equal(after.seq, last.seq);
 
       const { log } = probe;
-      assert.deepEqual(await log.locate(last.id), { after: last.seq, head: last.seq });
-      assert.deepEqual(await log.locate(first.id), { after: first.seq, head: last.seq });
+      assert.deepEqual(await where(log.locate(last.id)), { after: last.seq, head: last.seq });
+      assert.deepEqual(await where(log.locate(first.id)), { after: first.seq, head: last.seq });
       const behind = formatCursor({ epoch: before.epoch, seq: last.seq + 1 });
-      assert.deepEqual(await log.locate(behind), { after: 0, head: last.seq, misplaced: 'foreign' });
+      assert.deepEqual(await where(log.locate(behind)), { after: 0, head: last.seq, misplaced: 'foreign' });
 
       const next = await probe.append(event('a', { data: '3' }));
       assert.equal(next.id, formatCursor({ epoch: after.epoch, seq: next.seq }));

@@ -3,7 +3,7 @@ import type { Place } from '../../event-log.ts';
 import { EARLIEST, formatCursor } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, privately, range, select } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, privately, range, select, where } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
@@ -12,16 +12,16 @@ export const locateCases: readonly LogCase[] = [
     const entries = await probe.read(EVERYTHING);
     const head = entries.at(-1)?.seq ?? 0;
     const locate = (seq: number): Promise<Place> => probe.log.locate(formatCursor({ epoch, seq }));
-    for (const { seq } of entries) assert.deepEqual(await locate(seq), { after: seq, head });
-    assert.deepEqual(await locate(0), { after: 0, head });
-    assert.deepEqual(await locate(head + 1), { after: 0, head, misplaced: 'ahead' });
-    assert.deepEqual(await locate(999_999_999_999_999), { after: 0, head, misplaced: 'ahead' });
+    for (const { seq } of entries) assert.deepEqual(await where(locate(seq)), { after: seq, head });
+    assert.deepEqual(await where(locate(0)), { after: 0, head });
+    assert.deepEqual(await where(locate(head + 1)), { after: 0, head, misplaced: 'ahead' });
+    assert.deepEqual(await where(locate(999_999_999_999_999)), { after: 0, head, misplaced: 'ahead' });
   }),
 
   logCase('locate knows an event as soon as its append has resolved', async (probe) => {
     for (const n of range(1, 20)) {
       const { seq, id } = await probe.append(event('a', { data: String(n) }));
-      assert.deepEqual(await probe.log.locate(id), { after: seq, head: seq });
+      assert.deepEqual(await where(probe.log.locate(id)), { after: seq, head: seq });
     }
   }),
 
@@ -32,7 +32,7 @@ export const locateCases: readonly LogCase[] = [
     const head = await probe.head();
     for (const id of ids) {
       const earliest = entries.find((entry) => entry.id === id)?.seq ?? 0;
-      assert.deepEqual(await probe.log.locate(id), { after: earliest, head });
+      assert.deepEqual(await where(probe.log.locate(id)), { after: earliest, head });
     }
   }),
 
@@ -40,16 +40,17 @@ export const locateCases: readonly LogCase[] = [
     const { seq: head } = await probe.append(event('a'));
     const { epoch } = await probe.position();
     const unknown = ['', 'z', 'Earliest', `${epoch}.01`, `${epoch}.`, 'é'.repeat(1024), 'x'.repeat(100_000)];
-    for (const id of unknown) assert.deepEqual(await probe.log.locate(id), { after: 0, head, misplaced: 'unknown' });
+    for (const id of unknown)
+      assert.deepEqual(await where(probe.log.locate(id)), { after: 0, head, misplaced: 'unknown' });
     for (const id of ['other.0', 'other.1', `${'z'.repeat(16)}.5`]) {
-      assert.deepEqual(await probe.log.locate(id), { after: 0, head, misplaced: 'foreign' });
+      assert.deepEqual(await where(probe.log.locate(id)), { after: 0, head, misplaced: 'foreign' });
     }
   }),
 
   logCase('earliest is the place before everything', async (probe) => {
     assert.equal((await probe.log.locate(EARLIEST)).after, 0);
     const { seq: head } = await probe.append(event('a'));
-    assert.deepEqual(await probe.log.locate(EARLIEST), { after: 0, head });
+    assert.deepEqual(await where(probe.log.locate(EARLIEST)), { after: 0, head });
   }),
 
   logCase('locateLast gives the place behind which the last events follow', async (probe) => {

@@ -171,8 +171,8 @@ export class StoreServer {
         return await log.append(question.events, question.options);
       case 'read': {
         const page = await log.read(question);
-        const { trimmedThrough } = this.#options.exact === false ? await this.#everything(0, 0) : page;
-        return { ...page, trimmedThrough, entries: page.entries.map(entryToJson) };
+        const { trimmedThrough, trims } = this.#options.exact === false ? await this.#everything(0, 0) : page;
+        return { ...page, trimmedThrough, trims, entries: page.entries.map(entryToJson) };
       }
       case 'locate':
         return await log.locate(question.id);
