@@ -25,13 +25,12 @@ export class EventStreamDecoder {
   /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
   constructor(options: EventStreamDecoderOptions) {
     checkDecoderOptions(options);
-    const { onEvent, onId, onRetry, onComment } = options;
     this.#options = {
       ...options,
-      onEvent: this.#guard(onEvent),
-      onId: onId && this.#guard(onId),
-      onRetry: onRetry && this.#guard(onRetry),
-      onComment: onComment && this.#guard(onComment),
+      onEvent: this.#guard(options.onEvent),
+      onId: this.#guard(options.onId),
+      onRetry: this.#guard(options.onRetry),
+      onComment: this.#guard(options.onComment),
     };
     this.#begin(options.lastEventId);
   }
@@ -57,7 +56,7 @@ export class EventStreamDecoder {
     if (bytes?.BYTES_PER_ELEMENT !== 1) {
       refuse('ERR_INVALID_CHUNK', 'decode a chunk', typeof chunk, 'a Uint8Array or a string');
     }
-    if (this.#failure === undefined) {
+    if (!this.#failure) {
       this.#isBusy = true;
       try {
         this.#text.read(bytes);
@@ -69,7 +68,7 @@ export class EventStreamDecoder {
     }
     const thrown = this.#thrown ?? this.#failure;
     this.#thrown = undefined;
-    if (thrown !== undefined) throw thrown.error;
+    if (thrown) throw thrown.error;
   }
 
   /**
@@ -84,14 +83,15 @@ export class EventStreamDecoder {
     this.#failure = undefined;
   }
 
-  #guard<V>(handler: (value: V) => void): (value: V) => void {
-    return (value) => {
+  #guard<Handler extends ((value: never) => void) | undefined>(handler: Handler): Handler {
+    const guarded = (value: never): void => {
       try {
-        handler(value);
+        handler?.(value);
       } catch (error) {
         this.#thrown ??= { error };
       }
     };
+    return handler && (guarded as Handler);
   }
 
   #refuseReentry(): void {
@@ -99,9 +99,12 @@ export class EventStreamDecoder {
   }
 
   #begin(lastEventId: string | undefined): void {
-    this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, (limit) =>
-      refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
-    );
+    this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, refuseLarger);
     this.#text = new TextReader(this.#parser);
   }
+}
+
+/** @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
+export function refuseLarger(maxEventBytes: number): never {
+  refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${maxEventBytes} bytes`, 'maxEventBytes');
 }

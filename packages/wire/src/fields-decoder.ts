@@ -1,5 +1,5 @@
 import type { EventStreamDecoderOptions } from './decoder-options.ts';
-import { EventStreamDecoder } from './decoder.ts';
+import { EventStreamDecoder, refuseLarger } from './decoder.ts';
 import { refuse } from './errors.ts';
 import type { EventFields } from './event.ts';
 import { EventStreamParser } from './parser.ts';
@@ -91,9 +91,7 @@ export function decodeEvent(block: Uint8Array | string): EventFields | undefined
     first ??= fields;
   });
   // A decoder is made for streams that arrive in chunks: for one text the parser alone takes a quarter of its time.
-  const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, (limit) =>
-    refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
-  );
+  const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, refuseLarger);
   parser.readLines(typeof block === 'string' ? block : textDecoder.decode(block), 0);
   return first;
 }
