@@ -60,12 +60,9 @@ export function checkDecoderOptions(options: EventStreamDecoderOptions | undefin
     const value: unknown = options?.[name as keyof typeof TYPES];
     const isRight = type === 'number' ? Number.isSafeInteger(value) && Number(value) > 0 : typeof value === type;
     if (!isRight && (value !== undefined || name === 'onEvent')) {
-      refuse(
-        'ERR_INVALID_OPTION',
-        'decode an event stream',
-        `${typeof value === 'number' ? value : typeof value} as options.${name}`,
-        type === 'number' ? 'an integer of at least 1' : `a ${type}`,
-      );
+      const expected = type === 'number' ? 'an integer of at least 1' : `a ${type}`;
+      const given = typeof value === 'number' ? value : typeof value;
+      refuse('ERR_INVALID_OPTION', 'decode an event stream', `expected ${expected} as options.${name}, found ${given}`);
     }
   }
 }

@@ -54,7 +54,7 @@ export class EventStreamDecoder {
     const bytes = typeof chunk === 'string' ? textEncoder.encode(chunk) : chunk;
     // Not instanceof: a chunk may come from another realm
     if (bytes?.BYTES_PER_ELEMENT !== 1) {
-      refuse('ERR_INVALID_CHUNK', 'decode a chunk', typeof chunk, 'a Uint8Array or a string');
+      refuse('ERR_INVALID_CHUNK', 'decode a chunk', `expected a Uint8Array or a string, found ${typeof chunk}`);
     }
     if (!this.#failure) {
       this.#isBusy = true;
@@ -95,7 +95,7 @@ export class EventStreamDecoder {
   }
 
   #refuseReentry(): void {
-    if (this.#isBusy) refuse('ERR_REENTRANT_CALL', 'use a decoder', 'its handler running', 'a call after it');
+    if (this.#isBusy) refuse('ERR_REENTRANT_CALL', 'use a decoder', 'its handler is running');
   }
 
   #begin(lastEventId: string | undefined): void {
@@ -106,5 +106,5 @@ export class EventStreamDecoder {
 
 /** @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
 export function refuseLarger(maxEventBytes: number): never {
-  refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${maxEventBytes} bytes`, 'maxEventBytes');
+  refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `it exceeds the ${maxEventBytes} bytes of maxEventBytes`);
 }

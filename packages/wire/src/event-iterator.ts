@@ -1,6 +1,6 @@
 import type { EventStreamOptions } from './decoder-options.ts';
 import { EventStreamDecoder } from './decoder.ts';
-import { EventStreamError, found } from './errors.ts';
+import { found, refuse } from './errors.ts';
 import type { EventMessage } from './event.ts';
 
 export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -106,9 +106,10 @@ function chunkSource(source: ByteSource): ChunkSource {
     if ('getReader' in source) return readerSource(source.getReader());
     if (Symbol.asyncIterator in source) return iteratorSource(source[Symbol.asyncIterator]());
   }
-  throw new EventStreamError(
+  refuse(
     'ERR_INVALID_SOURCE',
-    `Cannot decode an event stream from ${found(source)}, allowed is a ReadableStream or an async iterable of Uint8Array`,
+    'decode an event stream',
+    `expected a ReadableStream or an async iterable of Uint8Array, found ${found(source)}`,
   );
 }
 

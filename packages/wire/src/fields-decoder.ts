@@ -41,7 +41,7 @@ export class EventFieldsDecoder {
   constructor(options: EventFieldsDecoderOptions) {
     const type = typeof options?.onFields;
     if (type !== 'function') {
-      refuse('ERR_INVALID_OPTION', 'decode an event stream', `${type} as options.onFields`, 'a function');
+      refuse('ERR_INVALID_OPTION', 'decode an event stream', `expected a function as options.onFields, found ${type}`);
     }
     this.#options = options;
     this.#decoder = begin(options);
@@ -84,7 +84,7 @@ export class EventFieldsDecoder {
 export function decodeEvent(block: Uint8Array | string): EventFields | undefined {
   // Not instanceof: the bytes may come from another realm
   if (typeof block !== 'string' && block?.BYTES_PER_ELEMENT !== 1) {
-    refuse('ERR_INVALID_CHUNK', 'decode an event', typeof block, 'a Uint8Array or a string');
+    refuse('ERR_INVALID_CHUNK', 'decode an event', `expected a Uint8Array or a string, found ${typeof block}`);
   }
   let first: EventFields | undefined;
   const handlers = fieldsHandlers((fields) => {
