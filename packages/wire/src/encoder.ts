@@ -5,14 +5,18 @@ const FORBIDDEN = /[\0\r\n]/;
 const LINE_END = /\r\n|\r|\n/;
 
 /**
- * Writes one event, its blank line included. Whatever the fields hold, a reader gets exactly this one event, or this
- * function throws.
+ * Writes one event as text, including the blank line that ends it. Whatever the fields hold, a reader of the text gets exactly this one
+ * event, or this function throws.
  *
- * The order is comment, event, id, retry, data: a decoder can dispatch at the last line without having buffered any data.
- * A lone surrogate becomes U+FFFD when the result is encoded to UTF-8.
+ * The fields are written in the order comment, event, id, retry, data. A lone surrogate becomes U+FFFD when the text is encoded to UTF-8.
  *
- * @throws {EventStreamError} `ERR_INVALID_FIELD` where a field is of the wrong type, has CR, LF or NUL in `event` or `id`,
- * is unknown, or where there is nothing to write
+ * @throws {EventStreamError} `ERR_INVALID_FIELD` where a field is of the wrong type, is unknown, or has CR, LF or NUL in `event` or `id`,
+ * and where there is nothing to write
+ *
+ * @example
+ * ```js
+ * encodeEvent({ event: 'price', id: '7', data: '42' }); // 'event: price\nid: 7\ndata: 42\n\n'
+ * ```
  */
 export function encodeEvent(fields: EventFields): string {
   if (typeof fields !== 'object' || fields === null) {
@@ -23,7 +27,7 @@ export function encodeEvent(fields: EventFields): string {
       refuseField(name, 'there is no such field, only event, data, id, retry and comment');
     }
   }
-  // Each field is read once, so that what is checked is what is written
+  // Each field is read once, so that the value that is checked is the one that is written.
   const { event, data, id, retry, comment } = fields;
 
   let block = '';

@@ -5,25 +5,25 @@ import type { EventMessage } from './event.ts';
 
 export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** Where chunks come from, one at a time. */
+/** A source that gives one chunk at a time. */
 interface ChunkSource {
   next(): Promise<IteratorResult<Uint8Array, unknown>>;
-  /** Tells the source that no more is wanted. A `next` that waits need not settle, but for a ReadableStream it does. */
+  /** Cancels the source. A `next` that waits settles then if the source is a ReadableStream; otherwise it may wait for ever. */
   cancel(reason: unknown): Promise<void>;
 }
 
 /**
- * Iterates over the events of a source of chunks. A chunk is read when the events of the one before have been taken. Calls of `next` are
- * answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
+ * Iterates over the events of a source of chunks. A chunk is read when the events of the chunk before it have been taken. Calls of `next`
+ * are answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
  */
-// By hand, because the `return` of an async generator waits for its `next`, and does nothing to one that has not started.
+// Not an async generator: its `return` waits for its `next`, and does not cancel the source of one that has not started.
 export class EventIterator implements AsyncIterableIterator<EventMessage, void, undefined> {
   readonly #source: ChunkSource;
   readonly #decoder: EventStreamDecoder;
-  /** What one chunk held, so the chunk bounds it. */
+  /** The events of one chunk. Its size bounds their number. */
   readonly #events: EventMessage[] = [];
   #taken = 0;
-  /** An error that comes after the events before it. */
+  /** An error that is thrown when the events before it have been taken. */
   #failure: { error: unknown } | undefined;
   #done = false;
   #waiting: Promise<unknown> = Promise.resolve();
@@ -86,7 +86,7 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
 
   async #fail(error: unknown): Promise<never> {
     this.#stop();
-    // The consumer learns why it ended; that the source could not be cancelled either would only hide it
+    // The consumer gets the first error; one of cancelling the source would only hide it.
     await this.#source.cancel(error).catch(() => {});
     throw error;
   }
@@ -101,7 +101,7 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
 
 /** @throws {EventStreamError} `ERR_INVALID_SOURCE` */
 function chunkSource(source: ByteSource): ChunkSource {
-  // Not every runtime can iterate a ReadableStream, but each has its reader, which can also be cancelled while it waits
+  // Not every runtime can iterate a ReadableStream. All have its reader, which can also be cancelled while it waits.
   if (typeof source === 'object' && source !== null) {
     if ('getReader' in source) return readerSource(source.getReader());
     if (Symbol.asyncIterator in source) return iteratorSource(source[Symbol.asyncIterator]());
