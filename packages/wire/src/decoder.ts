@@ -6,11 +6,20 @@ import { EventStreamParser } from './parser.ts';
 const textEncoder = new TextEncoder();
 
 /**
- * Decodes an event stream, chunk by chunk, calling a handler for what it finds. How the stream is cut into chunks makes no
- * difference to what is found, and an event is delivered as soon as its blank line has arrived.
+ * Decodes an event stream chunk by chunk and calls handlers with what it finds. It finds the same however the stream is cut into chunks,
+ * and it delivers an event as soon as the blank line that ends it has arrived.
  *
- * A handler that throws stops nothing: what else the chunk holds is delivered, and then `write` throws the first exception.
- * Handlers may not call `write` or `end`.
+ * When a handler throws, the decoder still delivers the rest of the chunk; then `write` throws the first exception. A handler may not call
+ * `write` or `end`.
+ *
+ * @example
+ * ```js
+ * const decoder = new EventStreamDecoder({
+ *   onEvent: ({ type, data, lastEventId }) => console.log(type, data, lastEventId),
+ * });
+ * for await (const chunk of response.body) decoder.write(chunk);
+ * decoder.end();
+ * ```
  */
 export class EventStreamDecoder {
   readonly #options: EventStreamDecoderOptions;
@@ -19,45 +28,44 @@ export class EventStreamDecoder {
   #isBusy = false;
   /** The first exception of a handler in this write. */
   #thrown: { error: unknown } | undefined;
-  /** Why nothing more is read until the end. */
+  /** The error because of which nothing more is read until the end. */
   #failure: { error: unknown } | undefined;
 
   /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
   constructor(options: EventStreamDecoderOptions) {
     checkDecoderOptions(options);
-    const { onEvent, onId, onRetry, onComment } = options;
     this.#options = {
       ...options,
-      onEvent: this.#guard(onEvent),
-      onId: onId && this.#guard(onId),
-      onRetry: onRetry && this.#guard(onRetry),
-      onComment: onComment && this.#guard(onComment),
+      onEvent: this.#guard(options.onEvent),
+      onId: this.#guard(options.onId),
+      onRetry: this.#guard(options.onRetry),
+      onComment: this.#guard(options.onComment),
     };
     this.#begin(options.lastEventId);
   }
 
-  /** The last event ID: that of the newest finished block with an id. It outlives `end`, as it does in browsers. */
+  /** The last event ID: the id of the newest finished block that has one. It stays the same after `end`, as it does in browsers. */
   get lastEventId(): string {
     return this.#parser.lastEventId;
   }
 
   /**
-   * Reads the next bytes of the stream. The chunk is not kept: its memory may be used again after the call. A string stands for its bytes
-   * in UTF-8, so that no character may be cut in two by the end of one.
+   * Reads the next bytes of the stream. The decoder does not keep the chunk, so its memory may be used again after the call. A string stands
+   * for its bytes in UTF-8: a character may not be split between two strings, as it may between two chunks of bytes.
    *
-   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` past `maxEventBytes`. The events before have been delivered, and every
-   * further write throws the same error until `end`.
+   * @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` where an event is larger than `maxEventBytes`. The events before it have been
+   * delivered, and every further call throws the same error until `end`.
    * @throws {EventStreamError} `ERR_INVALID_CHUNK`, `ERR_REENTRANT_CALL`
-   * @throws what a handler threw first, after everything in the chunk has been delivered
+   * @throws the first exception of a handler, after everything in the chunk has been delivered
    */
   write(chunk: Uint8Array | string): void {
     this.#refuseReentry();
     const bytes = typeof chunk === 'string' ? textEncoder.encode(chunk) : chunk;
     // Not instanceof: a chunk may come from another realm
     if (bytes?.BYTES_PER_ELEMENT !== 1) {
-      refuse('ERR_INVALID_CHUNK', 'decode a chunk', typeof chunk, 'a Uint8Array or a string');
+      refuse('ERR_INVALID_CHUNK', 'decode a chunk', `expected a Uint8Array or a string, found ${typeof chunk}`);
     }
-    if (this.#failure === undefined) {
+    if (!this.#failure) {
       this.#isBusy = true;
       try {
         this.#text.read(bytes);
@@ -69,12 +77,12 @@ export class EventStreamDecoder {
     }
     const thrown = this.#thrown ?? this.#failure;
     this.#thrown = undefined;
-    if (thrown !== undefined) throw thrown.error;
+    if (thrown) throw thrown.error;
   }
 
   /**
-   * Ends the stream. An unfinished block is discarded: no event, no id [spec 9.2.6]. The decoder is then ready for the
-   * stream of the next connection.
+   * Ends the stream. An unfinished block is discarded, its id too [spec 9.2.6]. The decoder is then ready for the stream of the next
+   * connection.
    *
    * @throws {EventStreamError} `ERR_REENTRANT_CALL`
    */
@@ -84,24 +92,28 @@ export class EventStreamDecoder {
     this.#failure = undefined;
   }
 
-  #guard<V>(handler: (value: V) => void): (value: V) => void {
-    return (value) => {
+  #guard<Handler extends ((value: never) => void) | undefined>(handler: Handler): Handler {
+    const guarded = (value: never): void => {
       try {
-        handler(value);
+        handler?.(value);
       } catch (error) {
         this.#thrown ??= { error };
       }
     };
+    return handler && (guarded as Handler);
   }
 
   #refuseReentry(): void {
-    if (this.#isBusy) refuse('ERR_REENTRANT_CALL', 'use a decoder', 'its handler running', 'a call after it');
+    if (this.#isBusy) refuse('ERR_REENTRANT_CALL', 'use a decoder', 'its handler is running');
   }
 
   #begin(lastEventId: string | undefined): void {
-    this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, (limit) =>
-      refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
-    );
+    this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, refuseLarger);
     this.#text = new TextReader(this.#parser);
   }
+}
+
+/** @throws {EventStreamError} `ERR_EVENT_TOO_LARGE` */
+export function refuseLarger(maxEventBytes: number): never {
+  refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `it exceeds the ${maxEventBytes} bytes of maxEventBytes`);
 }

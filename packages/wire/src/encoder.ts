@@ -1,32 +1,33 @@
-import { EventStreamError, found } from './errors.ts';
+import { found, refuse } from './errors.ts';
 import type { EventFields } from './event.ts';
 
 const FORBIDDEN = /[\0\r\n]/;
 const LINE_END = /\r\n|\r|\n/;
 
 /**
- * Writes one event, its blank line included. Whatever the fields hold, a reader gets exactly this one event, or this
- * function throws.
+ * Writes one event as text, including the blank line that ends it. Whatever the fields hold, a reader of the text gets exactly this one
+ * event, or this function throws.
  *
- * The order is comment, event, id, retry, data: a decoder can dispatch at the last line without having buffered any data.
- * A lone surrogate becomes U+FFFD when the result is encoded to UTF-8.
+ * The fields are written in the order comment, event, id, retry, data. A lone surrogate becomes U+FFFD when the text is encoded to UTF-8.
  *
- * @throws {EventStreamError} `ERR_INVALID_FIELD` where a field is of the wrong type, has CR, LF or NUL in `event` or `id`,
- * is unknown, or where there is nothing to write
+ * @throws {EventStreamError} `ERR_INVALID_FIELD` where a field is of the wrong type, is unknown, or has CR, LF or NUL in `event` or `id`,
+ * and where there is nothing to write
+ *
+ * @example
+ * ```js
+ * encodeEvent({ event: 'price', id: '7', data: '42' }); // 'event: price\nid: 7\ndata: 42\n\n'
+ * ```
  */
 export function encodeEvent(fields: EventFields): string {
   if (typeof fields !== 'object' || fields === null) {
-    throw new EventStreamError(
-      'ERR_INVALID_FIELD',
-      `Cannot encode an event from ${found(fields)}, allowed is an object of fields`,
-    );
+    refuse('ERR_INVALID_FIELD', 'encode an event', `expected an object of fields, found ${found(fields)}`);
   }
   for (const name in fields) {
     if (name !== 'data' && name !== 'event' && name !== 'id' && name !== 'retry' && name !== 'comment') {
-      throw refused(name, 'no field has this name', 'event, data, id, retry and comment');
+      refuseField(name, 'there is no such field, only event, data, id, retry and comment');
     }
   }
-  // Each field is read once, so that what is checked is what is written
+  // Each field is read once, so that the value that is checked is the one that is written.
   const { event, data, id, retry, comment } = fields;
 
   let block = '';
@@ -35,23 +36,22 @@ export function encodeEvent(fields: EventFields): string {
   if (id !== undefined) block += singleLine('id', id) === '' ? 'id:\n' : `id: ${id}\n`;
   if (retry !== undefined) {
     if (!Number.isSafeInteger(retry) || retry < 0) {
-      throw refused('retry', `found ${found(retry)}`, 'an integer from 0 to Number.MAX_SAFE_INTEGER, in milliseconds');
+      const expected = 'an integer from 0 to Number.MAX_SAFE_INTEGER, in milliseconds';
+      refuseField('retry', `expected ${expected}, found ${found(retry)}`);
     }
     block += `retry: ${retry}\n`;
   }
   if (data !== undefined) block += lines('data:', 'data', data);
 
   if (block === '') {
-    throw new EventStreamError(
-      'ERR_INVALID_FIELD',
-      'Cannot encode an event without fields, at least one of event (not empty), data, id, retry and comment is needed',
-    );
+    const needed = 'at least one of event (not empty), data, id, retry and comment is needed';
+    refuse('ERR_INVALID_FIELD', 'encode an event without fields', needed);
   }
   return `${block}\n`;
 }
 
 function lines(prefix: string, name: string, value: string): string {
-  if (typeof value !== 'string') throw refused(name, `found ${found(value)}`, 'a string');
+  if (typeof value !== 'string') refuseField(name, `expected a string, found ${found(value)}`);
   if (!value.includes('\n') && !value.includes('\r')) return line(prefix, value);
   let result = '';
   for (const part of value.split(LINE_END)) result += line(prefix, part);
@@ -63,18 +63,15 @@ function line(prefix: string, value: string): string {
 }
 
 function singleLine(name: string, value: string): string {
-  if (typeof value !== 'string') throw refused(name, `found ${found(value)}`, 'a string');
+  if (typeof value !== 'string') refuseField(name, `expected a string, found ${found(value)}`);
   const index = value.search(FORBIDDEN);
   if (index !== -1) {
     const character = { '\0': 'NUL', '\r': 'CR', '\n': 'LF' }[value.charAt(index)];
-    throw refused(name, `found ${character} at index ${index}`, 'a string without CR, LF and NUL');
+    refuseField(name, `expected a string without CR, LF and NUL, found ${character} at index ${index}`);
   }
   return value;
 }
 
-function refused(name: string, problem: string, allowed: string): EventStreamError {
-  return new EventStreamError(
-    'ERR_INVALID_FIELD',
-    `Cannot encode the field ${found(name)}: ${problem}, allowed is ${allowed}`,
-  );
+function refuseField(name: string, reason: string): never {
+  refuse('ERR_INVALID_FIELD', `encode the field ${found(name)}`, reason);
 }

@@ -1,4 +1,4 @@
-/** Every code of an {@link EventStreamError}. Codes never change their meaning. */
+/** Every code of an {@link EventStreamError}. No code ever changes its meaning. */
 export const EVENT_STREAM_ERROR_CODES = [
   'ERR_EVENT_TOO_LARGE',
   'ERR_INVALID_CHUNK',
@@ -10,7 +10,7 @@ export const EVENT_STREAM_ERROR_CODES = [
 
 export type EventStreamErrorCode = (typeof EVENT_STREAM_ERROR_CODES)[number];
 
-/** The one error class of this package. Tell errors apart by `code`; messages may change. */
+/** The error class of this package. Errors are told apart by `code`; their messages may change with any version. */
 export class EventStreamError extends Error {
   readonly code: EventStreamErrorCode;
 
@@ -21,14 +21,14 @@ export class EventStreamError extends Error {
   }
 }
 
-/** Throws an error that says what was attempted, what was found and what is allowed. */
-export function refuse(code: EventStreamErrorCode, attempt: string, what: string, allowed: string): never {
-  throw new EventStreamError(code, `Cannot ${attempt}: found ${what}, allowed is ${allowed}`);
+/** Throws an error that says what was attempted and why that cannot be done. */
+export function refuse(code: EventStreamErrorCode, attempt: string, reason: string): never {
+  throw new EventStreamError(code, `Cannot ${attempt}: ${reason}`);
 }
 
 const SHOWN_CHARACTERS = 40;
 
-/** Shows a value that was refused, in one short line whatever it is. */
+/** Describes a value that was refused in one short line, whatever it is. */
 export function found(value: unknown): string {
   if (typeof value === 'string') {
     const more = value.length > SHOWN_CHARACTERS ? `… (${value.length} characters)` : '';

@@ -1,20 +1,29 @@
-import { type ByteSource, type ChunkSource, chunkSource } from './chunk-source.ts';
 import type { EventStreamOptions } from './decoder-options.ts';
 import { EventStreamDecoder } from './decoder.ts';
+import { found, refuse } from './errors.ts';
 import type { EventMessage } from './event.ts';
 
+export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A source that gives one chunk at a time. */
+interface ChunkSource {
+  next(): Promise<IteratorResult<Uint8Array, unknown>>;
+  /** Cancels the source. A `next` that waits settles then if the source is a ReadableStream; otherwise it may wait for ever. */
+  cancel(reason: unknown): Promise<void>;
+}
+
 /**
- * Iterates over the events of a source of chunks. A chunk is read when the events of the one before have been taken. Calls of `next` are
- * answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
+ * Iterates over the events of a source of chunks. A chunk is read when the events of the chunk before it have been taken. Calls of `next`
+ * are answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
  */
-// By hand, because the `return` of an async generator waits for its `next`, and does nothing to one that has not started.
+// Not an async generator: its `return` waits for its `next`, and does not cancel the source of one that has not started.
 export class EventIterator implements AsyncIterableIterator<EventMessage, void, undefined> {
   readonly #source: ChunkSource;
   readonly #decoder: EventStreamDecoder;
-  /** What one chunk held, so the chunk bounds it. */
+  /** The events of one chunk. Its size bounds their number. */
   readonly #events: EventMessage[] = [];
   #taken = 0;
-  /** An error that comes after the events before it. */
+  /** An error that is thrown when the events before it have been taken. */
   #failure: { error: unknown } | undefined;
   #done = false;
   #waiting: Promise<unknown> = Promise.resolve();
@@ -77,7 +86,7 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
 
   async #fail(error: unknown): Promise<never> {
     this.#stop();
-    // The consumer learns why it ended; that the source could not be cancelled either would only hide it
+    // The consumer gets the first error; one of cancelling the source would only hide it.
     await this.#source.cancel(error).catch(() => {});
     throw error;
   }
@@ -88,4 +97,37 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
     this.#events.length = 0;
     this.#taken = 0;
   }
+}
+
+/** @throws {EventStreamError} `ERR_INVALID_SOURCE` */
+function chunkSource(source: ByteSource): ChunkSource {
+  // Not every runtime can iterate a ReadableStream. All have its reader, which can also be cancelled while it waits.
+  if (typeof source === 'object' && source !== null) {
+    if ('getReader' in source) return readerSource(source.getReader());
+    if (Symbol.asyncIterator in source) return iteratorSource(source[Symbol.asyncIterator]());
+  }
+  refuse(
+    'ERR_INVALID_SOURCE',
+    'decode an event stream',
+    `expected a ReadableStream or an async iterable of Uint8Array, found ${found(source)}`,
+  );
+}
+
+function readerSource(reader: ReadableStreamDefaultReader<Uint8Array>): ChunkSource {
+  return {
+    async next() {
+      const { done, value } = await reader.read();
+      return done ? { done, value: undefined } : { done, value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
+}
+
+function iteratorSource(iterator: AsyncIterator<Uint8Array>): ChunkSource {
+  return {
+    next: () => iterator.next(),
+    async cancel() {
+      await iterator.return?.();
+    },
+  };
 }

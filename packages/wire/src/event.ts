@@ -1,37 +1,37 @@
-/** An event as it is read. The names are those of the browsers' `MessageEvent`. */
+/** An event as it is read. Its members are named as those of the `MessageEvent` in browsers. */
 export type EventMessage = {
   /** The event type, `message` where the stream named none. */
   type: string;
   /** The data lines, joined with LF. */
   data: string;
-  /** The last event ID at this event: that of the newest id so far, which an earlier block may have set. */
+  /** The last event ID at this event: the newest id of the stream so far, which an earlier event may have set. */
   lastEventId: string;
 };
 
-/** The fields of an event as it is written. At least one is given; a field that is `undefined` counts as not given. */
+/** The fields of an event as it is written. At least one must be given; a field that is `undefined` counts as not given. */
 export type EventFields = {
   /** The event type, without CR, LF and NUL. An empty one means `message` and is not written. */
   event?: string;
-  /** The data. CRLF, CR and LF separate its lines; whoever reads them gets LF. */
+  /** The data. Its lines may be separated by CRLF, CR or LF; a reader gets LF for each. */
   data?: string;
   /** The id, without CR, LF and NUL. An empty one resets the reader's last event ID. */
   id?: string;
   /** The reconnection time in milliseconds: an integer from 0 to `Number.MAX_SAFE_INTEGER`. */
   retry?: number;
-  /** Text that no page sees. CRLF, CR and LF separate its lines. */
+  /** A comment, which readers ignore. Its lines may be separated by CRLF, CR or LF. */
   comment?: string;
 };
 
-/** How the types of the events begin that a hub or a channel sends of its own accord: nobody else may publish such a type. */
+/** The beginning of the event types that a hub and a channel keep for events of their own. Publishers may not use such a type. */
 export const OWN_TYPE_PREFIX = 'tidings-';
 
-/** The type of a keep-alive event. It has an id, which moves the listener's cursor, and no data (PROTOCOL §5.5). */
+/** The type of keep-alive events. Such an event has empty data and an id, which moves the listener's cursor (PROTOCOL §5.5). */
 export const HEARTBEAT_TYPE = 'tidings-heartbeat';
 
-/** The type of the event that says which events a listener missed, and why (PROTOCOL §6.1). */
+/** The type of an event that says which events a listener missed, and why (PROTOCOL §6.1). */
 export const GAP_TYPE = 'tidings-gap';
 
-/** Whether an event type is one of the hub's own: one that begins with {@link OWN_TYPE_PREFIX}. */
+/** Whether an event type is one of the hub's own, because it begins with {@link OWN_TYPE_PREFIX}. */
 export function isOwnType(type: string): boolean {
   return type.startsWith(OWN_TYPE_PREFIX);
 }

@@ -1,5 +1,5 @@
 import type { EventStreamDecoderOptions } from './decoder-options.ts';
-import { EventStreamDecoder } from './decoder.ts';
+import { EventStreamDecoder, refuseLarger } from './decoder.ts';
 import { refuse } from './errors.ts';
 import type { EventFields } from './event.ts';
 import { EventStreamParser } from './parser.ts';
@@ -41,7 +41,7 @@ export class EventFieldsDecoder {
   constructor(options: EventFieldsDecoderOptions) {
     const type = typeof options?.onFields;
     if (type !== 'function') {
-      refuse('ERR_INVALID_OPTION', 'decode an event stream', `${type} as options.onFields`, 'a function');
+      refuse('ERR_INVALID_OPTION', 'decode an event stream', `expected a function as options.onFields, found ${type}`);
     }
     this.#options = options;
     this.#decoder = begin(options);
@@ -84,16 +84,14 @@ export class EventFieldsDecoder {
 export function decodeEvent(block: Uint8Array | string): EventFields | undefined {
   // Not instanceof: the bytes may come from another realm
   if (typeof block !== 'string' && block?.BYTES_PER_ELEMENT !== 1) {
-    refuse('ERR_INVALID_CHUNK', 'decode an event', typeof block, 'a Uint8Array or a string');
+    refuse('ERR_INVALID_CHUNK', 'decode an event', `expected a Uint8Array or a string, found ${typeof block}`);
   }
   let first: EventFields | undefined;
   const handlers = fieldsHandlers((fields) => {
     first ??= fields;
   });
   // A decoder is made for streams that arrive in chunks: for one text the parser alone takes a quarter of its time.
-  const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, (limit) =>
-    refuse('ERR_EVENT_TOO_LARGE', 'decode an event', `more than ${limit} bytes`, 'maxEventBytes'),
-  );
+  const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, refuseLarger);
   parser.readLines(typeof block === 'string' ? block : textDecoder.decode(block), 0);
   return first;
 }

@@ -1,6 +1,5 @@
-export { decodeEventStream } from './decode-event-stream.ts';
+export { decodeEventStream, EventStreamDecoderStream } from './decode-event-stream.ts';
 export type { EventStreamDecoderOptions, EventStreamOptions } from './decoder-options.ts';
-export { EventStreamDecoderStream } from './decoder-stream.ts';
 export { EventStreamDecoder } from './decoder.ts';
 export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';

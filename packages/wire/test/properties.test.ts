@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeEvent, EventStreamError, type EventFields } from '@tidings/wire';
 import { anyText, fieldsWithData, lines, singleLine, wellFormed } from './arbitraries.ts';
-import { bytesOf, cut, record, utf8 } from './recording.ts';
+import { bytesOf, cut, joined, record, utf8 } from './recording.ts';
 import { reference } from './reference.ts';
 
 /** Pieces that event streams are made of, and what breaks decoders. */
@@ -28,9 +28,7 @@ const piece = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }) },
   { weight: 1, arbitrary: fc.constantFrom(150, 5_000).map((n) => utf8('data: filler\n\n: x\n'.repeat(n / 5))) },
 );
-const stream = fc
-  .array(piece, { maxLength: 40 })
-  .map((pieces) => Uint8Array.from(pieces.flatMap((bytes) => [...bytes])));
+const stream = fc.array(piece, { maxLength: 40 }).map(joined);
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
 
 function chunksOf(bytes: Uint8Array, at: number[]): Uint8Array[] {
@@ -65,8 +63,8 @@ test('decoder reads a line of any length, whatever bytes lie where it becomes te
       fc.integer({ min: 65_520, max: 65_560 }),
       fc.integer({ min: 1, max: 70_000 }),
       (bytes, start, size) => {
-        const line = [...utf8('data: '), ...utf8('x'.repeat(start)), ...bytes.flatMap((few) => [...few])];
-        const whole = Uint8Array.from([...line, ...line, ...utf8('\r\n\r\ndata: next\n\n')]);
+        const line = [utf8(`data: ${'x'.repeat(start)}`), ...bytes];
+        const whole = joined([...line, ...line, utf8('\r\n\r\ndata: next\n\n')]);
         const at = Array.from({ length: Math.ceil(whole.length / size) }, (_, i) => i * size);
         // With few bytes a chunk only about the place, for it takes long
         const few = Array.from({ length: 200 }, (_, i) => start - 90 + i);

@@ -55,6 +55,16 @@ export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** Cuts the bytes at the given indexes. */
 export function cut(bytes: Uint8Array, at: Iterable<number>): Uint8Array[] {
   const ends = [...new Set(at)].filter((index) => index > 0 && index < bytes.length).toSorted((a, b) => a - b);

@@ -178,6 +178,12 @@ export const cases: RuleCase[] = [
     input: 'foo: a\ndatax: b\ndat: c\nd\nevents: d\nids: e\ni: f\nretryy: 5\nbar\ndata: x\n\n',
     reports: [event('x')],
   },
+  {
+    rule: 12,
+    name: 'a field name ends with its line',
+    input: 'da\nta: a\nx\n:y\nevent\n:z\ni\nd: 4\ndata: x\n\n',
+    reports: [comment('y'), comment('z'), event('x')],
+  },
   { rule: 12, name: 'unknown fields make no event', input: 'foo: a\n\n', reports: [] },
   {
     rule: 13,
