@@ -8,7 +8,7 @@ export default defineConfig({
     setupFiles: ['test/each-file.ts'],
     // For two cores. The slow files wait half of their time, for browsers, processes and seconds to pass, so a third worker uses what two
     // leave idle; more make the processes that tests start wait for each other.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
     projects: [
