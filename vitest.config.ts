@@ -6,8 +6,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     globalSetup: ['test/each-run.ts'],
     setupFiles: ['test/each-file.ts'],
-    // For two cores. The slow files wait half of their time, for browsers, processes and seconds to pass, so a third worker uses what two
-    // leave idle; more make the processes that tests start wait for each other.
+    // Two cores: more workers only make the processes that tests start wait for each other.
     maxWorkers: 2,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
