@@ -110,7 +110,7 @@ export const HOUSES: Houses = {
       {
         name: 'channel',
         purpose: 'Channel: publish, respond',
-        uses: ['audience', 'live', 'log/memory', 'log', 'http', 'coding', 'sink'],
+        uses: ['audience', 'live', 'log/memory', 'log/keeping', 'log', 'http', 'coding', 'sink'],
       },
       {
         name: 'audience',
@@ -121,7 +121,7 @@ export const HOUSES: Houses = {
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
       { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
-      { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log'] },
+      { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log/keeping', 'log'] },
       {
         name: 'log/testing/index.ts',
         purpose: 'the suite that every log passes',
@@ -131,11 +131,12 @@ export const HOUSES: Houses = {
       {
         name: 'log/testing/remote',
         purpose: 'a log in another process, with faults',
-        uses: ['log/testing', 'log/memory', 'log'],
+        uses: ['log/testing', 'log/memory', 'log/keeping', 'log'],
       },
-      { name: 'log/testing', purpose: 'what a case is, and has in its hands', uses: ['log'] },
-      { name: 'log/memory', purpose: 'MemoryLog', uses: ['log'] },
-      { name: 'log', purpose: 'the contract, positions, retention', uses: ['log/pattern'] },
+      { name: 'log/testing', purpose: 'what a case is, and has in its hands', uses: ['log/keeping', 'log'] },
+      { name: 'log/memory', purpose: 'MemoryLog', uses: ['log/keeping', 'log'] },
+      { name: 'log/keeping', purpose: 'what logs are built of: frames, retention, what was trimmed', uses: ['log'] },
+      { name: 'log', purpose: 'the contract, positions, selections', uses: ['log/pattern'] },
       { name: 'log/pattern', purpose: 'patterns of topics', uses: [] },
       { name: 'sink', purpose: 'where bytes go', uses: [] },
       { name: 'clock.ts', purpose: 'the time and its timers', uses: [], ground: true },

@@ -6,7 +6,7 @@ import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type
 import type { FanOutOptions } from '../live/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
-import { checkRetention, type Retention } from '../log/retention.ts';
+import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
 export interface ChannelOptions extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow'> {
   /** What a listener that comes back can still be given; false for nothing. @default 1,000 events and 16 MiB */

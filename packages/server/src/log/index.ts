@@ -17,13 +17,13 @@ export type {
   TopicPageRequest,
   TopicSummary,
 } from './event-log.ts';
-export { Followers } from './followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './frame.ts';
-export { mergeBySeq } from './merge.ts';
+export { Followers } from './keeping/followers.ts';
+export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
+export { mergeBySeq } from './keeping/merge.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';
 export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
-export { RecentTopics } from './recent-topics.ts';
+export { RecentTopics } from './keeping/recent-topics.ts';
 export {
   checkRetention,
   exceeds,
@@ -32,6 +32,6 @@ export {
   type Retention,
   TopicBounds,
   type TopicRetention,
-} from './retention.ts';
+} from './keeping/retention.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
-export { TrimLedger, type Trimmed, type TrimPlan } from './trim-ledger.ts';
+export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

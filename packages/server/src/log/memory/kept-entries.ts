@@ -1,7 +1,7 @@
-import { mergeBySeq } from '../merge.ts';
+import { mergeBySeq } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
-import { RecentTopics } from '../recent-topics.ts';
-import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../retention.ts';
+import { RecentTopics } from '../keeping/recent-topics.ts';
+import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { EntryList } from './entry-list.ts';
 

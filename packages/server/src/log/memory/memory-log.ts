@@ -15,12 +15,12 @@ import type {
   TopicPage,
   TopicPageRequest,
 } from '../event-log.ts';
-import { Followers } from '../followers.ts';
-import { placeEvent, prepareBatch } from '../frame.ts';
+import { Followers } from '../keeping/followers.ts';
+import { placeEvent, prepareBatch } from '../keeping/frame.ts';
 import { newEpoch } from '../position.ts';
-import { checkRetention, type LogRetention } from '../retention.ts';
+import { checkRetention, type LogRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
-import { TrimLedger } from '../trim-ledger.ts';
+import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { LatestKeys } from './latest-keys.ts';
 import { firstNames } from './topic-names.ts';

@@ -1,4 +1,4 @@
-import type { LogRetention } from '../retention.ts';
+import type { LogRetention } from '../keeping/retention.ts';
 import { LogProbe, type LogFactory } from './log-probe.ts';
 
 /** What not every log can do. A case says what it needs, and is for the logs that have all of it. */

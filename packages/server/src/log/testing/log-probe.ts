@@ -6,7 +6,7 @@ import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendReceipt, EventLog, Place } from '../event-log.ts';
 import type { TopicPattern } from '../pattern.ts';
 import { EARLIEST, type Position } from '../position.ts';
-import type { LogRetention } from '../retention.ts';
+import type { LogRetention } from '../keeping/retention.ts';
 import type { Selection } from '../selection.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Recorder } from './recorder.ts';

@@ -13,7 +13,7 @@ import type {
   TopicDirectory,
   TopicPage,
 } from '../../event-log.ts';
-import { Followers } from '../../followers.ts';
+import { Followers } from '../../keeping/followers.ts';
 import type { Position } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { Connection } from './connection.ts';

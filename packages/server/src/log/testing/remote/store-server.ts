@@ -4,7 +4,7 @@ import type { EarlierEpoch } from '../../epochs.ts';
 import type { LogEntry } from '../../entry.ts';
 import { MemoryLog } from '../../memory/memory-log.ts';
 import { EARLIEST } from '../../position.ts';
-import type { LogRetention } from '../../retention.ts';
+import type { LogRetention } from '../../keeping/retention.ts';
 import type { Selection } from '../../selection.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { Faults, type FaultOptions } from './faults.ts';

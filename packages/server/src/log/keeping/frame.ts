@@ -1,9 +1,9 @@
 import { encodeEvent, type EventFields } from '@tidings/wire';
-import { ServerError } from '../errors.ts';
-import type { Epochs } from './epochs.ts';
-import type { LogEntry, NewEvent } from './entry.ts';
-import type { AppendOptions } from './event-log.ts';
-import { EARLIEST, formatCursor, parseCursor } from './position.ts';
+import { ServerError } from '../../errors.ts';
+import type { Epochs } from '../epochs.ts';
+import type { LogEntry, NewEvent } from '../entry.ts';
+import type { AppendOptions } from '../event-log.ts';
+import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;

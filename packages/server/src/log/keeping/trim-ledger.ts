@@ -1,5 +1,5 @@
-import type { LogEntry } from './entry.ts';
-import { Selector, type Selection, type TopicTest } from './selection.ts';
+import type { LogEntry } from '../entry.ts';
+import { Selector, type Selection, type TopicTest } from '../selection.ts';
 
 /** How far a topic has been trimmed, as sequence numbers; 0 where nothing was. */
 export interface Trimmed {

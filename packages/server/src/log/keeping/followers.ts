@@ -1,6 +1,6 @@
-import type { LogEntry } from './entry.ts';
-import type { LogFollower, LogFollowing } from './event-log.ts';
-import type { Position } from './position.ts';
+import type { LogEntry } from '../entry.ts';
+import type { LogFollower, LogFollowing } from '../event-log.ts';
+import type { Position } from '../position.ts';
 
 /** A follower's place in the set. Each call of `add` makes one, so that a follower that was added twice is two. */
 interface Seat {

@@ -1,5 +1,5 @@
-import { checkInteger, checkNames } from '../errors.ts';
-import { TopicTest, type TopicSet } from './selection.ts';
+import { checkInteger, checkNames } from '../../errors.ts';
+import { TopicTest, type TopicSet } from '../selection.ts';
 
 /** How much is kept. What exceeds any of the bounds is trimmed, oldest first. */
 export interface Retention {
