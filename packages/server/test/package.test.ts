@@ -119,6 +119,7 @@ describe('the package', () => {
           "parseCursor",
           "placeEvent",
           "prepareBatch",
+          "repeatOf",
           "systemClock",
         ],
         "./log/testing": [

@@ -65,15 +65,18 @@ export class Epochs {
   /**
    * Where a last event ID is in a log of these epochs.
    * @param log the sequence number of its newest event, and the count of its trims
-   * @param seqOf the earliest kept event that has a publisher's id
+   * @param seqOf the earliest kept and selected event that has a publisher's id. It is not asked for what has the form of a cursor, which no id has
    */
-  locate(id: string, log: Pick<Place, 'head' | 'trims'>, seqOf: (id: string) => number | undefined): Place {
+  async locate(
+    id: string,
+    log: Pick<Place, 'head' | 'trims'>,
+    seqOf: (id: string) => number | undefined | Promise<number | undefined>,
+  ): Promise<Place> {
     if (id === EARLIEST) return { after: 0, ...log };
     const cursor = parseCursor(id);
-    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, log);
-    const seq = seqOf(id);
-    if (seq !== undefined) return { after: seq, ...log };
-    return { after: 0, ...log, misplaced: cursor ? 'foreign' : 'unknown' };
+    if (cursor) return this.#locate(cursor, log);
+    const seq = await seqOf(id);
+    return seq === undefined ? { after: 0, ...log, misplaced: 'unknown' } : { after: seq, ...log };
   }
 
   #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>): Place {

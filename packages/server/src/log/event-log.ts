@@ -8,6 +8,11 @@ export interface AppendOptions {
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
+  /**
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Where one of the two appends
+   * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
+   */
+  readonly digest?: string;
 }
 
 export interface AppendReceipt {
@@ -125,17 +130,19 @@ export interface EventLog {
   /**
    * Appends a batch, whole or not at all, behind the head. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_NOT_STORED`
-   * where the batch could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_KEY_REUSED` where the key was used
+   * with another digest, `ERR_NOT_STORED` where the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** One page of what was selected. Sees every batch that was committed before the call. */
   read(request: ReadRequest): Promise<LogPage>;
   /**
    * The store's own answer to where a cursor, a publisher's id or `earliest` is, as of the call. A cursor of an earlier epoch is found up to
-   * where that epoch ended.
+   * where that epoch ended. A publisher's id is found only among the events that are selected, so that nobody is led astray by, or learns of, an
+   * id that others gave.
+   * @param selection what the id is looked for in @default everything
    */
-  locate(id: string): Promise<Place>;
+  locate(id: string, selection?: Selection): Promise<Place>;
   /** The place behind which the last `count` (or fewer) kept and selected events follow. */
   locateLast(selection: Selection, count: number): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
