@@ -23,6 +23,7 @@ import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face
 import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
 import { problemAnswer, refusalAnswer } from './http/answer.ts';
+import { Bodies } from './http/bodies.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
@@ -109,6 +110,7 @@ export class Hub {
       keepAliveMs,
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
+      bodies: new Bodies(limits, clock, this.#deadline.signal),
       writes: this.#writes,
       topicsBase: (url) => new URL('/topics/', publicUrl ?? url).href,
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),

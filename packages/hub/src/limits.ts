@@ -6,6 +6,16 @@ export interface HubLimits {
   readonly maxEventBytes: number;
   /** Bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
+  /** Events of one batch. @default 100000 */
+  readonly maxBatchEvents: number;
+  /** Bytes of all bodies together that have come and are not in the log yet. @default 67108864 */
+  readonly maxPendingBytes: number;
+  /** How long a body that is read whole may stand still: have less than 16 KiB come, in milliseconds. @default 30000 */
+  readonly maxBodyStallMs: number;
+  /** How long nothing may come of an event stream that is published as it arrives, in milliseconds. @default 3600000 */
+  readonly maxUploadIdleMs: number;
+  /** The longest reconnection time that an event may set, in milliseconds. @default 300000 */
+  readonly maxRetryMs: number;
   /** Listeners in all. @default 50000 */
   readonly maxListeners: number;
   /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
@@ -17,6 +27,11 @@ export interface HubLimits {
 const DEFAULTS: HubLimits = {
   maxEventBytes: 1024 * 1024,
   maxBodyBytes: 16 * 1024 * 1024,
+  maxBatchEvents: 100_000,
+  maxPendingBytes: 64 * 1024 * 1024,
+  maxBodyStallMs: 30_000,
+  maxUploadIdleMs: 60 * 60 * 1000,
+  maxRetryMs: 5 * 60 * 1000,
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,

@@ -1,6 +1,7 @@
 import { type EventLog, ServerError } from '@tidings/server/log';
 import type { Answer, Audience, Clock, CodedHead, FanOut } from '@tidings/server/live';
 import type { Logger } from 'pino';
+import type { Bodies } from '../http/bodies.ts';
 import type { Exchange } from '../http/request.ts';
 import type { HubLimits } from '../limits.ts';
 
@@ -47,6 +48,8 @@ export interface FaceContext {
   readonly closing: AbortSignal;
   /** Aborted when requests under way may take no longer. */
   readonly deadline: AbortSignal;
+  /** Reads the bodies of requests. */
+  readonly bodies: Bodies;
   /** Whether the hub can publish, as its faces have found. */
   readonly writes: Writes;
   /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */

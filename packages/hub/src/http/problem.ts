@@ -13,9 +13,12 @@ export const PROBLEMS = {
   'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
+  'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
+  'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
@@ -68,6 +71,12 @@ export function problemOf(error: unknown): Problem | undefined {
   switch (error.code) {
     case 'ERR_INVALID_EVENT':
       return new Problem('invalid-event', error.message, { cause: error });
+    case 'ERR_KEY_REUSED':
+      return new Problem(
+        'key-reused',
+        'The Idempotency-Key was used to publish something else; whatever is not the same publish needs a key of its own',
+        { cause: error },
+      );
     case 'ERR_CLOSED':
       return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
     case 'ERR_NOT_STORED':

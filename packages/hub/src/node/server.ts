@@ -3,12 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
 import type { Hub } from '../hub.ts';
 
-// An upload of an event stream may last for as long as its publisher likes; a request's head may not.
-const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000 };
+// An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
+// machine on the other side has gone.
+const CONNECTIONS = { requestTimeout: 0, headersTimeout: 60_000, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** A server for the hub, not listening yet. */
 export function createServer(hub: Hub): Server {
-  return createStreamServer((request, response) => void answer(hub, request, response), TIMEOUTS);
+  return createStreamServer((request, response) => void answer(hub, request, response), CONNECTIONS);
 }
 
 async function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -14,6 +14,8 @@ export interface Rights {
   readonly publish?: TopicSet;
   /** The topics whose private events it is given, too. @default none */
   readonly private?: TopicSet;
+  /** Whether it may administer a hub: publish what only a hub itself says to its listeners, such as a gap of a stream that it copies. @default false */
+  readonly admin?: boolean;
   /** When the rights end, in milliseconds since 1970: then `authenticate` is asked again. @default never */
   readonly expiresAt?: number;
   /**
@@ -82,6 +84,7 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   listen: true,
   publish: true,
   private: true,
+  admin: true,
   expiresAt: true,
   key: true,
   filter: true,
@@ -98,7 +101,8 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
   }
   for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
-  const { expiresAt, filter } = rights;
+  const { admin, expiresAt, filter } = rights;
+  if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', admin, 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
   }
