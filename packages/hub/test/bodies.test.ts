@@ -147,7 +147,7 @@ describe('all bodies together', () => {
   ];
 
   test.each(PARTS)('hold a bounded number of bytes: beside the half of %s', async (_, head, part) => {
-    const hub = await startHub({ limits: { maxPendingBytes: 100 } });
+    const hub = await startHub({ limits: { maxPendingBytes: 100 }, clock: new ManualClock() });
     const leave = sendPart(hub, head, part);
     const publish = () => hub.ask('POST', '/topics/b', { body: 'x'.repeat(60) });
     await expect.poll(async () => (await publish()).status).toBe(503);
@@ -156,6 +156,23 @@ describe('all bodies together', () => {
     expect((await hub.ask('POST', '/topics/b', { body: 'x'.repeat(40) })).status).toBe(200);
     leave();
     await expect.poll(async () => (await publish()).status).toBe(200);
+  });
+
+  test('make room for others where they have not gone on for a second', async () => {
+    const clock = new ManualClock();
+    const hub = await startHub({ limits: { maxPendingBytes: 100 }, clock });
+    const idle = connect(hub.port, '127.0.0.1');
+    onTestFinished(() => void idle.destroy());
+    idle.write(`POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n${'x'.repeat(60)}`);
+    const publish = () => hub.ask('POST', '/topics/b', { body: 'x'.repeat(60) });
+    await expect.poll(async () => (await publish()).status).toBe(503);
+    clock.advance(999);
+    expect((await publish()).status).toBe(503);
+    clock.advance(1);
+    expect((await publish()).status).toBe(200);
+    let answer = '';
+    for await (const chunk of idle) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
   });
 
   test('do not count what is in the log already', async () => {

@@ -9,6 +9,9 @@ const MIN_PROGRESS_BYTES = 16 * 1024;
 // Room for the parts of a body that comes in several.
 const MIN_ROOM_BYTES = 4 * 1024;
 
+// A body that has not gone on for this long gives way to others where there is no memory for them, in milliseconds.
+const PATIENCE_MS = 1000;
+
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const NOTHING: Uint8Array = new Uint8Array();
@@ -41,18 +44,40 @@ export class Bodies {
     this.#open.delete(body);
   }
 
-  /** Counts bytes that a body holds from now on, or no longer holds. @throws {Problem} `too-many-uploads` */
+  /**
+   * Counts bytes that a body holds from now on, or no longer holds. Where there is no room for them, those that have not gone on for a while give
+   * way, so that nobody can keep others from publishing by doing nothing.
+   * @throws {Problem} `too-many-uploads`
+   */
   count(change: number): void {
     const { maxPendingBytes } = this.limits;
-    if (change > 0 && this.#bytes + change > maxPendingBytes) {
-      throw new Problem(
-        'too-many-uploads',
-        `The bodies that are being uploaded to this hub would hold more than ${maxPendingBytes} bytes with this one`,
-        { headers: { 'Retry-After': '1' } },
-      );
+    while (change > 0 && this.#bytes + change > maxPendingBytes) {
+      const idle = this.#idle();
+      if (!idle) throw tooMany(maxPendingBytes);
+      idle.giveUp(tooMany(maxPendingBytes));
     }
     this.#bytes += change;
   }
+
+  /** The body that holds something and has not gone on for the longest time. */
+  #idle(): Body | undefined {
+    let longest: Body | undefined;
+    let before = this.clock.now() - PATIENCE_MS;
+    for (const body of this.#open) {
+      if (!body.isHolding || body.waitsSince === undefined || body.waitsSince > before) continue;
+      longest = body;
+      before = body.waitsSince;
+    }
+    return longest;
+  }
+}
+
+function tooMany(maxPendingBytes: number): Problem {
+  return new Problem(
+    'too-many-uploads',
+    `The bodies that are being uploaded to this hub may hold ${maxPendingBytes} bytes together, and there is no room for this one`,
+    { headers: { 'Retry-After': '1' } },
+  );
 }
 
 /** How slowly a body may come. */
@@ -71,6 +96,8 @@ export class Body {
   #held = 0;
   #stop: ((problem: Problem) => void) | undefined;
   #stopped: Problem | undefined;
+  /** Since when a part of it is waited for, by the clock's `now`; undefined where none is. */
+  waitsSince: number | undefined;
 
   constructor(bodies: Bodies, request: HubRequest) {
     this.#bodies = bodies;
@@ -117,6 +144,16 @@ export class Body {
     this.#stop?.(this.#stopped);
   }
 
+  get isHolding(): boolean {
+    return this.#held > 0;
+  }
+
+  /** Ends it, and lets go of what it holds. */
+  giveUp(problem: Problem): void {
+    this.holds(0);
+    this.stop(problem);
+  }
+
   close(): void {
     this.holds(0);
     this.#bodies.close(this);
@@ -134,7 +171,7 @@ export class Body {
     };
     const check = (): void => {
       // While its reader is busy with what has come, nothing is waited for.
-      const left = this.#stop ? since + ms - clock.now() : ms;
+      const left = this.waitsSince === undefined ? ms : since + ms - clock.now();
       if (left > 0) watch(left);
       else this.stop(tooSlow(bytes, ms));
     };
@@ -163,6 +200,7 @@ export class Body {
   /** The iterator is not closed where this is stopped: it waits for a part itself. */
   async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     if (this.#stopped) throw this.#stopped;
+    this.waitsSince = this.#bodies.clock.now();
     try {
       return await new Promise((resolve, reject) => {
         this.#stop = reject;
@@ -170,6 +208,7 @@ export class Body {
       });
     } finally {
       this.#stop = undefined;
+      this.waitsSince = undefined;
     }
   }
 }
