@@ -6,7 +6,7 @@ export interface HubLimits {
   readonly maxEventBytes: number;
   /** Bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
-  /** Events of one batch. @default 100000 */
+  /** Events of one batch. The log has a bound of its own. @default 10000 */
   readonly maxBatchEvents: number;
   /** Bytes of all bodies together that have come and are not in the log yet. @default 67108864 */
   readonly maxPendingBytes: number;
@@ -27,7 +27,7 @@ export interface HubLimits {
 const DEFAULTS: HubLimits = {
   maxEventBytes: 1024 * 1024,
   maxBodyBytes: 16 * 1024 * 1024,
-  maxBatchEvents: 100_000,
+  maxBatchEvents: 10_000,
   maxPendingBytes: 64 * 1024 * 1024,
   maxBodyStallMs: 30_000,
   maxUploadIdleMs: 60 * 60 * 1000,
