@@ -19,14 +19,16 @@ import type { Logger } from 'pino';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
 import { checkNames, HubError } from './errors.ts';
-import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face.ts';
+import type { Face, FaceContext, MakeFace } from './faces/face.ts';
 import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
+import { Writes } from './faces/writes.ts';
 import { problemAnswer, refusalAnswer } from './http/answer.ts';
 import { Bodies } from './http/bodies.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
+import { Reports } from './reports.ts';
 
 export interface HubOptions extends KeyOptions {
   /** Where the events are kept. The hub closes it when it is closed. */
@@ -53,7 +55,10 @@ export interface HubOptions extends KeyOptions {
    * what it has in common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
    */
   readonly compression?: boolean;
-  /** Where the hub writes what goes wrong. @default errors go to the console */
+  /**
+   * Where the hub writes what goes wrong, and on the level `debug` who comes, goes and is refused. It writes no key, no token and no data.
+   * @default errors go to the console
+   */
   readonly logger?: Logger;
   /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock;
@@ -61,6 +66,13 @@ export interface HubOptions extends KeyOptions {
 
 // The highest limit that an audience takes.
 const MAX_LIMIT = 2 ** 31 - 1;
+
+/** What was found out about a request while it was answered. */
+interface Visit {
+  /** Why it was refused: the name of the problem. */
+  reason: string | undefined;
+  subject: string | undefined;
+}
 
 export interface CloseOptions {
   /** How far apart listeners come back, in milliseconds. @default 2000 */
@@ -76,12 +88,11 @@ export class Hub {
   readonly #audience: Audience;
   readonly #faces: readonly Face[];
   readonly #origins: Origins;
-  readonly #logger: Logger | undefined;
+  readonly #reports: Reports;
   readonly #clock: Clock;
   readonly #underWay = new Set<Promise<Answer>>();
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
-  readonly #writes = new Writes();
   #closed: Promise<void> | undefined;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -93,13 +104,18 @@ export class Hub {
     const authenticate = options.authenticate ?? authenticateByKey(options);
     this.#origins = new Origins(options.allowedOrigins ?? []);
     this.#log = log;
-    this.#logger = logger;
+    const reports = new Reports(logger);
+    this.#reports = reports;
     this.#clock = clock;
-    const onError = (error: unknown): void => this.#report(error, 'Listeners could not be served');
+    const onError = (error: unknown): void => reports.error(error, 'Listeners could not be served');
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
     const audienceOptions = { authenticate, clock, ...audienceLimits(limits) };
-    this.#audience = new Audience(log, this.#fanOut, audienceOptions, { onError });
+    this.#audience = new Audience(log, this.#fanOut, audienceOptions, {
+      onError,
+      onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
+      onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
+    });
     const context: FaceContext = {
       log,
       fanOut: this.#fanOut,
@@ -107,11 +123,12 @@ export class Hub {
       limits,
       clock,
       logger,
+      reports,
       keepAliveMs,
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
       bodies: new Bodies(limits, clock, this.#deadline.signal),
-      writes: this.#writes,
+      writes: new Writes(clock, reports),
       topicsBase: (url) => new URL('/topics/', publicUrl ?? url).href,
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
@@ -126,10 +143,16 @@ export class Hub {
 
   /** Answers a request. Never rejects. */
   async handle(request: HubRequest): Promise<Answer> {
-    const answer = this.#answer(request).catch((error: unknown) => problemAnswer(this.#problemOf(error)));
+    const visit: Visit = { reason: undefined, subject: undefined };
+    const answer = this.#answer(request, visit).catch((error: unknown) => {
+      const problem = this.#problemOf(error);
+      visit.reason = problem.problem;
+      return problemAnswer(problem);
+    });
     this.#underWay.add(answer);
     try {
       const { headers, ...rest } = await answer;
+      if (rest.status >= 400) this.#reports.refused(request, rest.status, visit.reason, visit.subject);
       return { ...rest, headers: joinHeaders(headers, this.#origins.headers(request)) };
     } finally {
       this.#underWay.delete(answer);
@@ -168,7 +191,7 @@ export class Hub {
     await this.#log.close();
   }
 
-  async #answer(request: HubRequest): Promise<Answer> {
+  async #answer(request: HubRequest, visit: Visit): Promise<Answer> {
     if (this.#closed) throw draining();
     if (request.method === 'OPTIONS') return this.#origins.preflight(request);
     const url = new URL(request.url);
@@ -179,15 +202,16 @@ export class Hub {
       this.#audience.countRefusal('forbidden');
       return refusalAnswer(rights);
     }
+    visit.subject = rights.subject;
     const exchange: Exchange = { request, url, rights };
     for (const face of this.#faces) {
       const methods = face.match(url);
-      if (methods) return await this.#ask(face, methods, exchange);
+      if (methods) return await this.#ask(face, methods, exchange, visit);
     }
     throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
   }
 
-  async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
+  async #ask(face: Face, methods: readonly string[], exchange: Exchange, visit: Visit): Promise<Answer> {
     try {
       if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
       const answer: Answer | undefined = await face.handle(exchange);
@@ -198,7 +222,9 @@ export class Hub {
     } catch (error) {
       const answer = face.problem?.(error, exchange);
       if (!answer) throw error;
-      this.#countRefusal(problemOf(error));
+      const problem = problemOf(error);
+      visit.reason = problem?.problem;
+      this.#countRefusal(problem);
       return answer;
     }
   }
@@ -207,17 +233,11 @@ export class Hub {
     const problem = problemOf(error);
     this.#countRefusal(problem);
     if (!problem) {
-      this.#report(error, 'A request failed');
+      this.#reports.error(error, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
     }
-    if (problem.problem === 'not-stored') this.#report(problem.cause, 'Events could not be stored');
+    if (problem.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
     return problem;
-  }
-
-  #report(error: unknown, message: string): void {
-    if (this.#logger) this.#logger.error({ err: error }, message);
-    // oxlint-disable-next-line no-console -- the one place that every program has for an error that nobody asked about
-    else console.error(`${message}:`, error);
   }
 
   #countRefusal(problem: Problem | undefined): void {
@@ -251,6 +271,9 @@ function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): Au
   };
 }
 
+/** What the hub calls of a logger. */
+const LOGGER_METHODS = ['error', 'warn', 'debug', 'isLevelEnabled'] as const;
+
 const NAMES: Readonly<Record<keyof HubOptions, true>> = {
   log: true,
   faces: true,
@@ -283,6 +306,10 @@ function checkOptions(options: HubOptions): void {
       'ERR_INVALID_OPTION',
       'The option authenticate is given together with key or anonymous, but must take their place',
     );
+  }
+  const { logger } = options;
+  if (logger !== undefined && !LOGGER_METHODS.every((name) => typeof logger[name] === 'function')) {
+    throw invalid('logger', logger, `a logger of pino, with ${LOGGER_METHODS.join(', ')}`);
   }
   if (publicUrl !== undefined && !/^https?:\/\/./i.test(publicUrl)) {
     throw invalid('publicUrl', publicUrl, 'an absolute URL of http: or https:');

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { problemOf, startHub, type Reply, type TestHub } from './test-hub.ts';
@@ -239,9 +240,10 @@ describe('publishing an event stream', () => {
   });
 
   test('an upload that is broken off leaves what was complete, and is no error of the hub', async () => {
-    const errors: unknown[] = [];
-    const logger = { error: (...said: unknown[]) => errors.push(said), warn: () => {} };
-    const hub = await startHub({ logger: logger as never });
+    const errors: string[] = [];
+    const hub = await startHub({
+      logger: pino({ level: 'warn' }, { write: (line: string) => void errors.push(line) }),
+    });
     const listener = await Listener.open(hub.port, '/topics/a');
     const upload = new Uploading(hub.port, '/topics/a');
     upload.send('data: 1\n\ndata: 2\n');

@@ -1,9 +1,11 @@
-import { type EventLog, ServerError } from '@tidings/server/log';
+import type { EventLog } from '@tidings/server/log';
 import type { Answer, Audience, Clock, CodedHead, FanOut } from '@tidings/server/live';
 import type { Logger } from 'pino';
 import type { Bodies } from '../http/bodies.ts';
 import type { Exchange } from '../http/request.ts';
 import type { HubLimits } from '../limits.ts';
+import type { Reports } from '../reports.ts';
+import type { Writes } from './writes.ts';
 
 /** One way in which a hub is spoken to: its routes, its methods and its errors. */
 export interface Face {
@@ -20,20 +22,6 @@ export interface Face {
 /** Makes a face for a hub. */
 export type MakeFace = (context: FaceContext) => Face;
 
-/** Remembers whether the log could be written. Whoever appends tells it what came of it. */
-export class Writes {
-  /** Why the last append failed; undefined once one has succeeded. */
-  failure: string | undefined;
-
-  succeeded(): void {
-    this.failure = undefined;
-  }
-
-  failed(error: unknown): void {
-    if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.failure = error.message;
-  }
-}
-
 /** What a hub gives its faces. */
 export interface FaceContext {
   readonly log: EventLog;
@@ -42,6 +30,8 @@ export interface FaceContext {
   readonly limits: HubLimits;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
+  /** Writes into the logger. */
+  readonly reports: Reports;
   /** How long a stream may be silent, in milliseconds. */
   readonly keepAliveMs: number;
   /** Aborted when the hub ends its streams. */
@@ -50,7 +40,7 @@ export interface FaceContext {
   readonly deadline: AbortSignal;
   /** Reads the bodies of requests. */
   readonly bodies: Bodies;
-  /** Whether the hub can publish, as its faces have found. */
+  /** Whether the hub can publish, and how fast, as its faces have found. */
   readonly writes: Writes;
   /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */
   topicsBase(url: URL): string;

@@ -21,15 +21,32 @@ import { type PlaceHolder, Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
 /** A listener that was let in, from its answer to its end. */
-interface AdmittedListener extends PlaceHolder {
+class AdmittedListener implements PlaceHolder, KnownListener {
   subject: string | undefined;
-  /** Its network address, or what has it. */
-  readonly from: string | RequestHead['peer'];
+  key: string | undefined;
+  readonly since: number;
   listener: Listener | undefined;
   /** Where the bytes of a stream go that is not of the log. */
   sink: Sink | undefined;
   /** Ends the rights; undefined where they do not expire. */
   expiry: Expiry | undefined;
+  /** Its network address, or what has it. */
+  readonly #from: string | RequestHead['peer'];
+
+  constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
+    this.subject = subject;
+    this.key = key;
+    this.since = since;
+    this.listener = undefined;
+    this.sink = undefined;
+    this.expiry = undefined;
+    // The address only where nothing else has it.
+    this.#from = request.peer ?? request.address;
+  }
+
+  get address(): string | undefined {
+    return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
+  }
 }
 
 /** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
@@ -133,9 +150,7 @@ export class Audience {
 
   /** Breaks off the listeners that are chosen; each asks for its rights anew when it comes back. Returns how many they were. */
   kick(which: (listener: KnownListener) => boolean): number {
-    const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
-      which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
-    );
+    const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
     for (const { listener, sink } of chosen) {
       if (listener) this.#fanOut.breakOff(listener, 'kicked');
       else sink?.destroy();
@@ -153,15 +168,7 @@ export class Audience {
   }
 
   #promise(request: RequestHead, rights: Rights, key: string | undefined): AdmittedListener {
-    const admitted: AdmittedListener = {
-      subject: rights.subject,
-      key,
-      from: request.peer ?? request.address,
-      since: this.#clock.now(),
-      listener: undefined,
-      sink: undefined,
-      expiry: undefined,
-    };
+    const admitted = new AdmittedListener(request, rights, key, this.#clock.now());
     this.#places.promise(admitted);
     return admitted;
   }
@@ -176,7 +183,7 @@ export class Audience {
       admitted.expiry?.end();
       admitted.listener = undefined;
       this.#places.free(admitted);
-      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since });
+      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
     };
     // Its rights may have ended while it was let in: then it is given nothing before they are renewed.
     const { expiresAt = Number.POSITIVE_INFINITY } = stream.rights;
@@ -185,7 +192,7 @@ export class Audience {
     if (!listener) return;
     admitted.listener = listener;
     this.#expire(admitted, admission, stream.rights);
-    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId });
+    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId }, admitted, admission.request);
   }
 
   // Only here is the request kept: where rights do not expire, it is let go with its head.

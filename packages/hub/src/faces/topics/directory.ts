@@ -33,13 +33,15 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { logger, audience, keepAliveMs, closing } = this.#context;
+    const { reports, audience, keepAliveMs, closing } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
     const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
       this.#stream(directory, AbortSignal.any([signal, closing]));
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
-      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
+        reports.error(error, 'The list of topics could not be sent on'),
+      ),
     );
     return streamAnswer(headers, admission);
   }

@@ -60,7 +60,10 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
   };
-  return await append(context, [toEvent(exchange, topic, fields)], appendOptions(key, exchange, bytes, 'data'));
+  const options = appendOptions(key, exchange, bytes, 'data');
+  const receipt = await append(context, [toEvent(exchange, topic, fields)], options);
+  context.reports.published(exchange.request, exchange.rights, 1);
+  return receipt;
 }
 
 /** Publishes an event stream whole or not at all. */
@@ -77,7 +80,9 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
     throw new Problem('too-large', `The batch has more than the ${limits.maxBatchEvents} events that are allowed`);
   }
   if (events.length === 0) return undefined;
-  return await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
+  const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
+  context.reports.published(exchange.request, exchange.rights, events.length);
+  return receipt;
 }
 
 /** Publishes an event stream as it arrives, a batch for each part. */
@@ -112,6 +117,8 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
         extra: { published: count, lastId: receipt.id },
       },
     );
+  } finally {
+    context.reports.published(exchange.request, exchange.rights, count);
   }
   return receipt;
 }
@@ -133,12 +140,5 @@ async function append(
   events: readonly NewEvent[],
   options: AppendOptions = {},
 ): Promise<AppendReceipt> {
-  try {
-    const receipt = await log.append(events, options);
-    writes.succeeded();
-    return receipt;
-  } catch (error) {
-    writes.failed(error);
-    throw error;
-  }
+  return await writes.watch(log.append(events, options));
 }
