@@ -56,7 +56,7 @@ export function serveCommand(): Command {
     .addOption(option('--retain-age <duration>', 'how long events are kept', AGE).default(604_800_000, '7d'))
     .addOption(option('--retain-bytes <size>', 'how many bytes are kept', SIZE).default(2 ** 30, '1GiB'))
     .addOption(option('--retain-events <number>', 'how many events are kept', COUNT).default(Infinity, 'none'))
-    .option('--verbose', 'log more than warnings and errors')
+    .option('--verbose', 'log who comes, goes and is refused, beside warnings and errors')
     .addHelpText('after', HELP)
     .action(async (options: ServeOptions) => {
       const { port, host, data, memory, key, anonymous, corsOrigin, compress, verbose } = options;
