@@ -3,7 +3,7 @@ import type { EndReason, KnownListener, RequestHead } from '@tidings/server/live
 import type { Logger } from 'pino';
 
 /** What stands behind the `?` of a URL and may be written down. Whatever else is there may be a key. */
-const SHOWN_PARAMETERS: readonly string[] = ['match', 'match_urlpattern', 'last', 'type', 'private'];
+const SHOWN_PARAMETERS: ReadonlySet<string> = new Set(['match', 'match_urlpattern', 'last', 'type', 'private']);
 
 /** What is written of a listener when it comes, and again when it goes. */
 interface Listening {
@@ -88,6 +88,6 @@ export class Reports {
 function shownUrl({ url }: RequestHead): string {
   if (!URL.canParse(url)) return '';
   const { pathname, searchParams } = new URL(url);
-  const shown = new URLSearchParams([...searchParams].filter(([name]) => SHOWN_PARAMETERS.includes(name)));
-  return shown.size === 0 ? pathname : `${pathname}?${shown}`;
+  const shown = new URLSearchParams([...searchParams].filter(([name]) => SHOWN_PARAMETERS.has(name)));
+  return shown.size === 0 ? pathname : `${pathname}?${shown.toString()}`;
 }

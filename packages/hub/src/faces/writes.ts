@@ -14,7 +14,7 @@ export class Writes {
   #waiting = 0;
   /** Since when nothing was taken of what waits, by the clock's `now`. */
   #stillSince = 0;
-  #timer: unknown;
+  #isTimed = false;
   #isSlow = false;
 
   constructor(clock: Clock, reports: Reports) {
@@ -28,7 +28,7 @@ export class Writes {
     const since = clock.now();
     if (this.#waiting === 0) this.#stillSince = since;
     this.#waiting += 1;
-    this.#timer ??= clock.setTimeout(() => this.#check(), SLOW_MS);
+    if (!this.#isTimed) this.#checkAfter(SLOW_MS);
     try {
       const receipt = await append;
       this.failure = undefined;
@@ -43,12 +43,17 @@ export class Writes {
     }
   }
 
+  #checkAfter(ms: number): void {
+    this.#isTimed = true;
+    this.#clock.setTimeout(() => this.#check(), ms);
+  }
+
   #check(): void {
-    this.#timer = undefined;
+    this.#isTimed = false;
     if (this.#waiting === 0) return;
     const stillMs = this.#clock.now() - this.#stillSince;
     if (stillMs < SLOW_MS) {
-      this.#timer = this.#clock.setTimeout(() => this.#check(), SLOW_MS - stillMs);
+      this.#checkAfter(SLOW_MS - stillMs);
       return;
     }
     if (this.#isSlow) return;
