@@ -161,10 +161,8 @@ describe('a connection that breaks', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const next = subscribe(`http://127.0.0.1:${port}/`, { retry: { maxAttempts: 1 } })
-      [Symbol.asyncIterator]()
-      .next();
-    await expect(next).rejects.toMatchObject({
+    const listening = subscribe(`http://127.0.0.1:${port}/`, { retry: { maxAttempts: 1 } });
+    await expect(listening[Symbol.asyncIterator]().next()).rejects.toMatchObject({
       code: 'ERR_NETWORK',
       message: expect.stringMatching(/: the server closed the connection before it answered$/),
       cause: { code: 'ECONNRESET' },

@@ -99,8 +99,8 @@ function toBody(readable: Readable): ReadableStream<Uint8Array> {
   return new ReadableStream(
     {
       async pull(controller) {
-        const { value } = await chunks.next().catch((error: NodeJS.ErrnoException) => {
-          throw explain(error);
+        const { value } = await chunks.next().catch((error: unknown) => {
+          throw error instanceof Error ? explain(error) : error;
         });
         if (value === undefined) controller.close();
         else controller.enqueue(value);
