@@ -4,7 +4,7 @@ import { Problem } from '../../http/problem.ts';
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** The topic, where it is one (PROTOCOL §1). @throws {Problem} `invalid-topic` */
+/** Checks a topic and returns it (PROTOCOL §1). @throws {Problem} `invalid-topic` */
 export function checkTopic(topic: string): string {
   const length = Buffer.byteLength(topic);
   if (length === 0) throw new Problem('invalid-topic', 'The topic is empty; it must be 1 to 1024 bytes of UTF-8');
@@ -19,7 +19,7 @@ export function checkTopic(topic: string): string {
   return topic;
 }
 
-/** The topic that a path's rest names: percent-decoded, slashes included (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
+/** Returns the topic of the rest of a path: percent-decoded, with its slashes (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
 export function topicOfPath(rest: string): string {
   try {
     return checkTopic(decodeURIComponent(rest));
