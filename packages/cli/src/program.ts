@@ -21,7 +21,7 @@ export function makeProgram(): Command {
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    // The errors are printed by whoever catches them.
+    // The code that catches the errors prints them.
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP);
   for (const command of [serveCommand(), publishCommand(), listenCommand(), helpCommand(program)]) {
@@ -35,7 +35,7 @@ export function makeProgram(): Command {
   return program;
 }
 
-/** Stands in for commander's own `help`, which prints all help before it says that it knows no such command. */
+/** Replaces commander's own `help`, which prints all help before it reports an unknown command. */
 function helpCommand(program: Command): Command {
   return new Command('help')
     .argument('[command]', 'command to describe')

@@ -10,7 +10,7 @@ const BACKLOG = 65_535;
 /**
  * Makes a server listen.
  *
- * @returns the port, which the system has picked where it was 0
+ * @returns the port, which the system has picked if it was 0
  * @throws {CliError} `ERR_ADDRESS`
  */
 export async function bind(server: Server, port: number, host: string): Promise<number> {

@@ -93,7 +93,7 @@ function explain(error: NodeJS.ErrnoException): Error {
   return message === undefined ? error : Object.assign(new Error(message, { cause: error }), { code: error.code });
 }
 
-/** Reads a chunk only when it is asked for one, unlike `Readable.toWeb` with its default strategy. */
+/** Reads a chunk only when its reader wants one, unlike `Readable.toWeb` with its default strategy. */
 function toBody(readable: Readable): ReadableStream<Uint8Array> {
   const chunks = readable[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
   return new ReadableStream(
