@@ -7,19 +7,39 @@ import { CliError } from '../errors.ts';
  */
 const BACKLOG = 65_535;
 
+/** An address to listen on. */
+export interface Address {
+  /** A number from 0 to 65,535. With 0 the system picks a free port. */
+  readonly port: number;
+  /** A host name or an IP address. */
+  readonly host: string;
+}
+
+/** A socket that another program has bound and handed over. */
+export interface GivenSocket {
+  /** Its file descriptor. */
+  readonly fd: number;
+  /** What the other program calls it. */
+  readonly name: string;
+}
+
+export type Place = Address | GivenSocket;
+
 /**
  * Makes a server listen.
  *
- * @returns the port, which the system has picked where it was 0
+ * @returns where it listens, undefined for a Unix socket
  * @throws {CliError} `ERR_ADDRESS`
  */
-export async function bind(server: Server, port: number, host: string): Promise<number> {
+export async function bind(server: Server, place: Place): Promise<AddressInfo | undefined> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(explain(error, port, host)));
-    server.listen({ port, host, backlog: BACKLOG }, resolve);
+    server.once('error', (error) => reject(explain(error, place)));
+    if ('fd' in place) server.listen({ fd: place.fd }, BACKLOG, resolve);
+    else server.listen({ ...place, backlog: BACKLOG }, resolve);
   });
   server.removeAllListeners('error');
-  return (server.address() as AddressInfo).port;
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address : undefined;
 }
 
 /**
@@ -27,13 +47,23 @@ export async function bind(server: Server, port: number, host: string): Promise<
  *
  * @throws {CliError} `ERR_ADDRESS`
  */
-export async function tryBinding(port: number, host: string): Promise<void> {
+export async function tryBinding(address: Address): Promise<void> {
   const server = createServer();
-  await bind(server, port, host);
+  await bind(server, address);
   await new Promise((resolve) => server.close(resolve));
 }
 
-function explain(error: Error & { code?: string }, port: number, host: string): Error {
+/** The error that tells why a place cannot be listened on. */
+export function explain(error: Error & { code?: string }, place: Place): CliError {
+  if ('fd' in place) {
+    const { fd, name } = place;
+    return refused(
+      `the socket ${name} (file descriptor ${fd}) cannot be listened on (${error.code ?? error.message}): ` +
+        'it must be a stream socket that nobody has connected, as ListenStream= with Accept=no makes it',
+      error,
+    );
+  }
+  const { port, host } = place;
   switch (error.code) {
     case 'EADDRINUSE':
       return refused(`port ${port} is in use by another program: choose another port with --port`, error);
