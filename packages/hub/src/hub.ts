@@ -18,16 +18,18 @@ import type { EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
+import { Proxies, type ProxyOptions } from './access/proxies.ts';
 import { checkNames, HubError } from './errors.ts';
 import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face.ts';
 import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
-import { problemAnswer, refusalAnswer } from './http/answer.ts';
+import { comeBackAnswer, pageMovedAnswer, problemAnswer, refusalAnswer } from './http/answer.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
+import { PublicUrl } from './http/public-url.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
 
-export interface HubOptions extends KeyOptions {
+export interface HubOptions extends KeyOptions, ProxyOptions {
   /** The log that keeps the events. The hub closes it when the hub is closed. */
   readonly log: EventLog;
   /** The HTTP interfaces of the hub. The first face that matches a URL answers. @default topics and health */
@@ -39,7 +41,10 @@ export interface HubOptions extends KeyOptions {
   readonly authenticate?: Authenticate;
   /** Origins of pages that may read and publish, such as `https://example.com`. @default none */
   readonly allowedOrigins?: readonly string[];
-  /** The URL by which clients reach the hub. Relative patterns are resolved against it. @default the URL of each request */
+  /**
+   * The URL by which clients reach the hub, where it is not the one that the hub is asked for: patterns are resolved against it, and its page may
+   * publish. It may have a path, which proxies may pass on or take away. @default the URL of each request
+   */
   readonly publicUrl?: string;
   /** A keep-alive is sent when a stream has been silent for this many milliseconds; 0 for no keep-alives. @default 15000 */
   readonly keepAliveMs?: number;
@@ -62,7 +67,12 @@ export interface HubOptions extends KeyOptions {
 const MAX_LIMIT = 2 ** 31 - 1;
 
 export interface CloseOptions {
-  /** Listeners come back after 1 second and a random part of this time, in milliseconds. @default 2000 */
+  /**
+   * How long listeners stay away at least, in milliseconds: longer than a restart takes, because the `EventSource` of a browser may give up
+   * when it is refused. 0 where connections wait for the next hub. @default 5000
+   */
+  readonly awayMs?: number;
+  /** How far apart listeners come back, in milliseconds. @default 2000 */
   readonly windowMs?: number;
   /** How long requests under way may take to finish, in milliseconds. An upload may never end by itself. @default 5000 */
   readonly finishMs?: number;
@@ -75,6 +85,8 @@ export class Hub {
   readonly #audience: Audience;
   readonly #faces: readonly Face[];
   readonly #origins: Origins;
+  readonly #proxies: Proxies;
+  readonly #publicUrl: PublicUrl;
   readonly #logger: Logger | undefined;
   readonly #clock: Clock;
   readonly #underWay = new Set<Promise<Answer>>();
@@ -82,15 +94,19 @@ export class Hub {
   readonly #deadline = new AbortController();
   readonly #writes = new Writes();
   #closed: Promise<void> | undefined;
+  /** When listeners may come back that come while the hub shuts down, in milliseconds. */
+  #comeBackMs: () => number = () => 0;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
     checkOptions(options);
-    const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger, publicUrl } = options;
+    const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger } = options;
     const limits = checkLimits(options.limits ?? {});
     const compression = checkCompression(options.compression);
     const authenticate = options.authenticate ?? authenticateByKey(options);
-    this.#origins = new Origins(options.allowedOrigins ?? []);
+    this.#publicUrl = new PublicUrl(options.publicUrl);
+    this.#proxies = new Proxies(options);
+    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl);
     this.#log = log;
     this.#logger = logger;
     this.#clock = clock;
@@ -110,7 +126,7 @@ export class Hub {
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
       writes: this.#writes,
-      topicsBase: (url) => new URL('/topics/', publicUrl ?? url).href,
+      topicsBase: (url) => this.#publicUrl.topicsBase(url),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
     };
@@ -124,7 +140,7 @@ export class Hub {
 
   /** Answers a request. Never rejects. */
   async handle(request: HubRequest): Promise<Answer> {
-    const answer = this.#answer(request).catch((error: unknown) => problemAnswer(this.#problemOf(error)));
+    const answer = this.#answer(request).catch((error: unknown) => this.#failed(error, request));
     this.#underWay.add(answer);
     try {
       const { headers, ...rest } = await answer;
@@ -148,12 +164,13 @@ export class Hub {
    * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
    * the log. A second call returns the promise of the first.
    */
-  close({ windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(windowMs, finishMs);
+  close({ awayMs = 5000, windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(awayMs, windowMs, finishMs);
     return this.#closed;
   }
 
-  async #close(windowMs: number, finishMs: number): Promise<void> {
+  async #close(awayMs: number, windowMs: number, finishMs: number): Promise<void> {
+    this.#comeBackMs = () => awayMs + Math.random() * windowMs;
     const late = new Promise<void>((resolve) => {
       this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
     });
@@ -162,14 +179,18 @@ export class Hub {
     await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
     this.#closing.abort();
-    this.#fanOut.drain(windowMs);
+    this.#fanOut.drain(windowMs, Math.random, awayMs);
     await this.#log.close();
   }
 
-  async #answer(request: HubRequest): Promise<Answer> {
+  async #answer(asked: HubRequest): Promise<Answer> {
     if (this.#closed) throw draining();
+    const request = this.#proxies.resolve(asked);
     if (request.method === 'OPTIONS') return this.#origins.preflight(request);
-    const url = new URL(request.url);
+    const askedUrl = new URL(request.url);
+    const page = this.#publicUrl.pageOf(askedUrl);
+    if (page !== undefined) return pageMovedAnswer(page);
+    const url = this.#publicUrl.withoutPrefix(askedUrl);
     const rights = await this.#audience.authenticate(request);
     // It may have taken so long that the log has been closed meanwhile.
     if (this.#closing.signal.aborted) throw draining();
@@ -199,6 +220,12 @@ export class Hub {
       this.#countRefusal(problemOf(error));
       return answer;
     }
+  }
+
+  #failed(error: unknown, request: HubRequest): Answer {
+    const problem = this.#problemOf(error);
+    const comeBack = problem.problem === 'draining' ? comeBackAnswer(request, this.#comeBackMs()) : undefined;
+    return comeBack ?? problemAnswer(problem);
   }
 
   #problemOf(error: unknown): Problem {
@@ -257,6 +284,8 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
   anonymous: true,
   allowedOrigins: true,
   publicUrl: true,
+  trustedProxies: true,
+  proxyHeader: true,
   keepAliveMs: true,
   maxBacklogBytes: true,
   limits: true,
@@ -271,7 +300,7 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
  */
 function checkOptions(options: HubOptions): void {
   checkNames('', options, NAMES);
-  const { log, faces, authenticate, key, anonymous, allowedOrigins, publicUrl } = options;
+  const { log, faces, authenticate, key, anonymous, allowedOrigins } = options;
   if (typeof (log as EventLog | undefined)?.append !== 'function') throw invalid('log', log, 'an event log');
   if (faces !== undefined && !(Array.isArray(faces) && faces.every((make) => typeof make === 'function'))) {
     throw invalid('faces', faces, 'an array of functions, such as topics()');
@@ -285,10 +314,6 @@ function checkOptions(options: HubOptions): void {
       'The option authenticate is given together with key or anonymous, but must take their place',
     );
   }
-  if (publicUrl !== undefined && !/^https?:\/\/./i.test(publicUrl)) {
-    throw invalid('publicUrl', publicUrl, 'an absolute URL of http: or https:');
-  }
-  if (publicUrl !== undefined && !URL.canParse(publicUrl)) throw invalid('publicUrl', publicUrl, 'a valid URL');
 }
 
 function invalid(name: string, found: unknown, allowed: string): HubError {

@@ -50,9 +50,13 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
 }
 
 /** @throws {Problem} `host-not-allowed` */
-function authenticateByHost({ url }: RequestHead): Rights {
-  const { hostname } = new URL(url);
-  if (isLoopback(hostname)) return ALL;
+function authenticateByHost(request: RequestHead): Rights {
+  const { url } = request;
+  // What a proxy tells takes the place of the host in the URL, and a page that has taken a loopback address as its own could tell it, too.
+  const sent = `http://${request.header('host') ?? new URL(url).host}`;
+  const names = [url, sent].map((each) => (URL.canParse(each) ? new URL(each).hostname : each));
+  const hostname = names.find((name) => !isLoopback(name));
+  if (hostname === undefined) return ALL;
   throw new Problem(
     'host-not-allowed',
     `This hub has no key and is asked as ${hostname}; without one it answers to localhost and loopback addresses only`,

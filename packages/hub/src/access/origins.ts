@@ -1,15 +1,18 @@
 import { type Answer, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
+import type { PublicUrl } from '../http/public-url.ts';
 
 /** Which pages may use the hub (PROTOCOL §9.10). */
 export class Origins {
   readonly #allowed: ReadonlySet<string>;
   readonly #cors: Cors | undefined;
+  readonly #publicUrl: PublicUrl;
 
   /** @param allowed origins such as `https://example.com` @throws {HubError} `ERR_INVALID_OPTION` */
-  constructor(allowed: readonly string[]) {
+  constructor(allowed: readonly string[], publicUrl: PublicUrl) {
     this.#allowed = new Set(allowed);
+    this.#publicUrl = publicUrl;
     try {
       this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true }, [
         'GET',
@@ -41,7 +44,8 @@ export class Origins {
    */
   require(request: RequestHead, what: string): void {
     const origin = request.header('origin');
-    if (origin === undefined || this.#allowed.has(origin) || isOwn(origin, request)) return;
+    if (origin === undefined || this.#allowed.has(origin)) return;
+    if (this.#publicUrl.isOrigin(origin) || isOwn(origin, request)) return;
     throw new Problem('origin-not-allowed', `A page of ${origin} may not ${what}`);
   }
 }

@@ -194,10 +194,13 @@ export class FanOut {
     this.#listeners.finish(seq);
   }
 
-  /** Sends all present and later listeners away, each with a time of its own to come back: 1 s and a random part of `windowMs`. */
-  drain(windowMs: number, random: () => number = Math.random): void {
+  /**
+   * Sends every listener away, those to come included, each with a time of its own to come back, from `awayMs` to `awayMs + windowMs`
+   * milliseconds.
+   */
+  drain(windowMs: number, random: () => number = Math.random, awayMs: number = COME_BACK_AFTER_MS): void {
     this.#listeners.flush();
-    const farewell = (): SharedChunk => reconnectAfter(COME_BACK_AFTER_MS + random() * windowMs);
+    const farewell = (): SharedChunk => reconnectAfter(awayMs + random() * windowMs);
     this.#farewell = farewell;
     for (const listener of this.#listeners) {
       this.#listeners.write(listener, farewell());

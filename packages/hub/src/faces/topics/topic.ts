@@ -1,3 +1,4 @@
+import { parameter } from '@tidings/server/live';
 import { MAX_NAME_BYTES } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
 
@@ -29,4 +30,19 @@ export function topicOfPath(rest: string): string {
       cause: error,
     });
   }
+}
+
+/**
+ * The topic that `POST /topics?topic=…` names, for names that not every proxy passes on in a path (PROTOCOL §3.3).
+ * @throws {Problem} `invalid-topic` @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function topicOfQuery(query: URLSearchParams): string {
+  const topic = parameter(query, 'topic');
+  if (topic !== undefined) return checkTopic(topic);
+  throw new Problem('invalid-topic', 'No topic is named; publish to /topics/{topic} or to /topics?topic={topic}');
+}
+
+/** Whether a URL has its topic in the query: its path names none. */
+export function isTopicInQuery({ pathname }: URL): boolean {
+  return pathname === '/topics' || pathname === '/topics/';
 }
