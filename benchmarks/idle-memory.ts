@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-// Idle memory: what a listener that is only there costs the server.
+// Idle memory: the memory that an idle listener costs the server.
 //
 // Method: each server is a process of its own, started twice. 200 listeners connect, then its memory is read: what a server needs to run at
 // all, the code that was compiled, the first growth of its heap. Then 15,000 more connect from another process, each gets its first bytes and

@@ -1,4 +1,4 @@
-// Slow listeners: what fifty that never read do to the other 950, and to the server's memory.
+// Slow listeners: how fifty that never read affect the other 950 and the server's memory.
 //
 // Method: the server is a process of its own; 950 listeners that read are in another, and 50 that read their first byte and
 // never again in a third (their receive buffers are as small as the system allows, so that what they do not take stays with the
@@ -98,7 +98,7 @@ async function publish(server: Server, listeners: Listeners): Promise<void> {
   await Promise.all([listeners.expect(1), server.publishData(stamped())]);
 }
 
-/** Data that says when it was made, for the sink. */
+/** Data with the time when it was made, for the sink. */
 function stamped(): string {
   return `@${process.hrtime.bigint()}~`.padStart(EVENT_BYTES, '.');
 }

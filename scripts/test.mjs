@@ -14,7 +14,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 /** The tests that were skipped, by their files. @type {Map<string, string[]>} */
 const skipped = new Map();
 
-/** So many of the slowest files are told. */
+/** How many of the slowest files are reported. */
 const SLOWEST = 5;
 
 /** The gate, in its order: the cheap answers first. */

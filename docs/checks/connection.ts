@@ -6,7 +6,7 @@ import { type Row, verdict } from './row.ts';
 import { type Answer, refuse, response, ScriptedServer, stream } from './scripted-server.ts';
 import { pause, Session, until } from './session.ts';
 
-/** How long it takes at most until a client asks again that was told to wait 100 ms, in milliseconds. */
+/** The longest time until a client reconnects that was told to wait 100 ms, in milliseconds. */
 const SOON_MS = 2_000;
 
 /** The `Last-Event-ID` of the request after a stream that broke, `''` without one, `undefined` where none followed. */
@@ -59,7 +59,7 @@ export const IDS: readonly Row[] = [
   },
 ];
 
-/** Whether a client asks again after it was given an answer, having been told before to wait 100 ms. */
+/** Whether a client reconnects after an answer, having been told before to wait 100 ms. */
 async function asksAgain(client: Client, answer: Answer, ms = SOON_MS): Promise<number | undefined> {
   using session = await Session.start(client, [stream(['retry: 100\n\ndata: a\n\n'], 'reset'), answer, stream([])]);
   if (!(await session.asks(2))) return undefined;
@@ -80,7 +80,7 @@ async function waits(client: Client, count: number): Promise<readonly number[]> 
   return times.slice(1).flatMap((at, index) => (index === 0 ? [] : [at - (times[index] ?? at)]));
 }
 
-/** When and whether a client asks again. */
+/** Whether and when a client reconnects. */
 export const RECONNECTING: readonly Row[] = [
   {
     title: 'asks again when the connection breaks',

@@ -26,7 +26,7 @@ function grants(title: string, wish: keyof Wishes, works: (client: Client) => Pr
   };
 }
 
-/** What a client can be asked for. */
+/** The rows on features of clients. */
 export const FEATURES: readonly Row[] = [
   grants('sends a POST with a body', 'post', async (client) => {
     using session = await Session.start(client, [EVENT], { wishes: { post: 'question' } });

@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 export interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
-  /** Whether what only reads the format is asked, too. */
+  /** Whether clients that only read the format are checked, too. */
   readonly parsers: boolean;
 }
 

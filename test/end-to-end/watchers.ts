@@ -47,8 +47,6 @@ export function watchWithSubscription(hub: RestartableHub, path: string): Watche
   let connections = 0;
   const subscription = subscribe(hub.url + path, {
     lastEventId: 'earliest',
-    // The waits double with each connection that is lost before it has lasted, as all are here.
-    retry: { maxMs: 500 },
     onState: ({ phase }) => {
       if (phase === 'open') connections += 1;
     },

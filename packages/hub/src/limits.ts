@@ -2,25 +2,25 @@ import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
-  /** Bytes of one event's data. @default 1048576 */
+  /** The most bytes of one event's data. @default 1048576 */
   readonly maxEventBytes: number;
-  /** Bytes of a body that is published as one batch. @default 16777216 */
+  /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
-  /** Events of one batch. The log has a bound of its own. @default 10000 */
+  /** The most events of one batch. The log has a limit of its own. @default 10000 */
   readonly maxBatchEvents: number;
-  /** Bytes of all bodies together that have come and are not in the log yet. @default 67108864 */
+  /** The most bytes of all bodies together that have come and are not in the log yet. @default 67108864 */
   readonly maxPendingBytes: number;
-  /** How long a body that is read whole may stand still: have less than 16 KiB come, in milliseconds. @default 30000 */
+  /** A body that is read whole is given up when less than 16 KiB of it came in this many milliseconds. @default 30000 */
   readonly maxBodyStallMs: number;
-  /** How long nothing may come of an event stream that is published as it arrives, in milliseconds. @default 3600000 */
+  /** An event stream that is published as it arrives is given up when nothing of it came in this many milliseconds. @default 3600000 */
   readonly maxUploadIdleMs: number;
   /** The longest reconnection time that an event may set, in milliseconds. @default 300000 */
   readonly maxRetryMs: number;
-  /** Listeners in all. @default 50000 */
+  /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
-  /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
+  /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
   readonly maxListenersPerAddress: number;
-  /** Matchers of one listener. @default 100 */
+  /** The most matchers of one listener. @default 100 */
   readonly maxMatchers: number;
 }
 

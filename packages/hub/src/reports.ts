@@ -3,7 +3,14 @@ import type { EndReason, KnownListener, RequestHead } from '@tidings/server/live
 import type { Logger } from 'pino';
 
 /** What stands behind the `?` of a URL and may be written down. Whatever else is there may be a key. */
-const SHOWN_PARAMETERS: ReadonlySet<string> = new Set(['match', 'match_urlpattern', 'last', 'type', 'private']);
+const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
+  'topic',
+  'match',
+  'match_urlpattern',
+  'last',
+  'type',
+  'private',
+]);
 
 /** What is written of a listener when it comes, and again when it goes. */
 interface Listening {

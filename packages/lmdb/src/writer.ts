@@ -14,7 +14,7 @@ import { encodeRecord } from './record.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
-/** A batch that waits to be stored. */
+/** A batch that is waiting to be stored. */
 interface Waiting {
   readonly events: readonly PreparedEvent[];
   readonly options: AppendOptions;
@@ -26,26 +26,26 @@ interface Waiting {
 export interface WriterHooks {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Is given every batch that has been committed. */
+  /** Called with every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
   /** Runs after each commit, before the next one. May not reject. */
   readonly afterCommit: () => Promise<void>;
 }
 
-// A commit holds about this much at most: bounds its memory and how long the first in it waits for the last.
+// The most bytes of a commit, roughly. It bounds the memory of the commit, and how long its first batch waits for its last.
 const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
 
-// Bytes of events that may wait for the disk: guards against publishers that are faster than it.
+// The most bytes of events that wait for the disk. Guards against publishers that are faster than the disk.
 const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Stores batches, in the order in which they come. Those that come while the disk is busy are committed together (group commit), and each is
+ * Stores batches in the order in which they arrive. Batches that arrive while the disk is busy are committed together (group commit), and each is
  * answered when the commit that holds it has been synced. One thing is written at a time.
  */
 export class LmdbWriter {
-  /** As of the last commit. */
+  /** The state after the last commit. */
   head: HeadRecord;
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
@@ -76,7 +76,7 @@ export class LmdbWriter {
     });
   }
 
-  /** Runs a write after those before it, whatever became of them. */
+  /** Runs a write after the earlier ones, whether they succeeded or failed. */
   async inTurn<T>(write: () => Promise<T>): Promise<T> {
     const turn = this.#writing.then(write);
     this.#writing = turn.then(
@@ -86,7 +86,7 @@ export class LmdbWriter {
     return await turn;
   }
 
-  /** Resolves when everything that was appended is written. */
+  /** Resolves when everything that was appended has been written. */
   async finish(): Promise<void> {
     while (this.#committing) await this.#writing;
     await this.#writing;
@@ -131,7 +131,7 @@ export class LmdbWriter {
   }
 
   /**
-   * Stores several batches in one commit, behind the head; all of them or, where it rejects, none. Gives a receipt for each, or an error for one
+   * Stores several batches in one commit after the head: all of them or, if it rejects, none. Returns a receipt for each, or an error for one
    * whose key was used for another.
    */
   async #commit(group: readonly Waiting[]): Promise<readonly (AppendReceipt | ServerError)[]> {

@@ -7,22 +7,22 @@ import type { HubLimits } from '../limits.ts';
 import type { Reports } from '../reports.ts';
 import type { Writes } from './writes.ts';
 
-/** One way in which a hub is spoken to: its routes, its methods and its errors. */
+/** One HTTP interface of a hub, with its URLs, methods and errors. */
 export interface Face {
-  /** What it is called in the hub's log. */
+  /** The name of the face in the hub's log. */
   readonly name: string;
-  /** The methods that are answered at a URL, such as `GET`; undefined where the URL is not this face's. */
+  /** Returns the methods that are allowed at a URL, such as `GET`, or undefined if the face does not answer the URL. */
   match(url: URL): readonly string[] | undefined;
-  /** Answers a request whose URL and method it matched. What it throws is answered by {@link problem}. */
+  /** Answers a request whose URL and method have matched. If it throws, {@link problem} makes the answer. */
   handle(exchange: Exchange): Answer | Promise<Answer>;
-  /** The answer for an error of {@link handle}, or for a method that is not answered. @default an error document (PROTOCOL §10) */
+  /** Returns the answer to an error of {@link handle}, or to a method that is not allowed. @default an error document (PROTOCOL §10) */
   problem?(error: unknown, exchange: Exchange): Answer | undefined;
 }
 
 /** Makes a face for a hub. */
 export type MakeFace = (context: FaceContext) => Face;
 
-/** What a hub gives its faces. */
+/** The parts of a hub that its faces use. */
 export interface FaceContext {
   readonly log: EventLog;
   readonly fanOut: FanOut;

@@ -2,19 +2,19 @@ import type { Rights } from '@tidings/server';
 import { fetchHead, type RequestHead } from '@tidings/server/live';
 import { Problem } from './problem.ts';
 
-/** A request as the hub reads it, whichever server it came through. Its `url` is absolute, with the host that the client asked for. */
+/** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
 export interface HubRequest extends RequestHead {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** A request on its way through the hub: what was found out about it so far. */
+/** A request together with its URL and its rights. */
 export interface Exchange {
   readonly request: HubRequest;
   readonly url: URL;
   readonly rights: Rights;
 }
 
-/** A Fetch server's request. */
+/** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };
 }
@@ -23,7 +23,7 @@ async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<U
   if (body) yield* body;
 }
 
-/** What a request is answered while the hub shuts down. */
+/** The answer to a request while the hub shuts down. */
 export function draining(): Problem {
   return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
 }

@@ -1,6 +1,6 @@
 import type { RefuseReason } from '../audience/admission.ts';
 
-/** How a refused request is answered, where `authenticate` does not say. */
+/** How a refused request is answered if `authenticate` does not say. */
 export interface RefusalHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface RefusalHead {
 /** The methods that a channel answers. */
 export const ALLOW: string = 'GET, HEAD, OPTIONS';
 
-// Long enough that a listener that is refused does not press, short enough that a place that is free again is soon taken.
+// Long enough that refused listeners cause little load, short enough that a free place is soon taken.
 const RETRY_AFTER = { 'Retry-After': '5' };
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
 

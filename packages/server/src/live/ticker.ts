@@ -5,7 +5,7 @@ import { type Cohort, CohortIndex } from './cohort.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 
-/** What a ticker leaves to its fan-out. */
+/** What a ticker reports to its fan-out. */
 export interface TickerHost {
   /** A member's backlog has passed the cap; it is not given what the tick holds. */
   onOverflow(member: Listener): void;

@@ -8,6 +8,7 @@ import { Problem, problemOf } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { isTopicInQuery } from './topic.ts';
 import { checkData, checkType, Upload } from './upload.ts';
 
 /** One request to publish. */
@@ -26,7 +27,8 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
   const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
-  checkParameters(url.searchParams, isStream ? ['private'] : ['type', 'id', 'retry', 'private']);
+  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
+  checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
   const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
@@ -107,7 +109,7 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
   } catch (error) {
     const problem = problemOf(error);
     if (!problem || !receipt) throw error;
-    // What came before stands: the publisher must know where to go on.
+    // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
       `${problem.message}; the ${count} events before its part of the stream have been published`,

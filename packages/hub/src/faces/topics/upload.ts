@@ -13,7 +13,7 @@ import { requireAdmin } from '../../access/require.ts';
 import { Problem } from '../../http/problem.ts';
 import type { HubLimits } from '../../limits.ts';
 
-// An event's other lines, beside its data: type, id and retry.
+// The other lines of an event: type, id and retry.
 const OTHER_BYTES = 4 * 1024;
 
 /** Turns an event stream that is being uploaded into events to publish (PROTOCOL §4.2). */

@@ -33,7 +33,7 @@ export class Matcher {
     return this.#suffix.length + (this.#machine?.states ?? 0);
   }
 
-  /** Whether it matches whatever comes. */
+  /** Whether it matches any text. */
   get matchesAll(): boolean {
     return this.#prefix === '' && this.#suffix === '' && this.#machine?.matchesAll === true;
   }
