@@ -68,7 +68,10 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   if (answer === true) return ALLOWED;
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
-    throw invalid('', answer, 'a boolean or an object whose `allow` is one');
+    // Not the whole answer, which may hold a token.
+    const { allow } = (answer ?? {}) as { readonly allow?: unknown };
+    const found = typeof answer === 'object' ? { allow } : `of the type ${typeof answer}`;
+    throw invalid('', found, 'a boolean or an object whose `allow` is one');
   }
   if (answer.allow) return checkAllowed(answer, time);
   const { status } = answer;
