@@ -60,7 +60,7 @@ export const retentionCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'retention by size keeps at most so many bytes of frames',
+    'retention by size keeps at most that many bytes of frames',
     async (probe) => {
       for (const n of range(1, 8)) await probe.append(event('a', { data: `${n}${'x'.repeat(79)}` }));
       await probe.trim();
