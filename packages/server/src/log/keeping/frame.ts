@@ -94,7 +94,7 @@ function checkId(id: string, epochs: Epochs): void {
   const cursor = parseCursor(id);
   if (cursor && epochs.has(cursor.epoch)) {
     throw invalid(
-      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be told from one`,
+      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be distinguished from one`,
     );
   }
 }
