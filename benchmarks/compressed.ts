@@ -34,7 +34,7 @@ const SERVERS: Readonly<Record<string, readonly [string, readonly string[], stri
 /** Prints the table. Takes about 70 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   console.log(

@@ -51,7 +51,7 @@ type Start = () => Promise<Server | undefined>;
 /** Prints the table. Takes about four minutes. */
 export async function run(before?: string): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   const count = Math.min(MAX_LISTENERS, openFiles() - FIRST_LISTENERS - OTHER_FILES);

@@ -35,7 +35,7 @@ const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
 /** Prints the table. Takes about 100 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   console.log(

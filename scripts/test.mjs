@@ -45,7 +45,7 @@ console.log(summary());
 /** @param {string[]} missing */
 function reportMissing(missing) {
   const names = missing.join(', ');
-  console.log(`\nMissing on this machine: ${names}. What needs it is not tested.`);
+  console.log(`\nMissing on this machine: ${names}. Tests that need it are left out.`);
   // A CI must test everything: what nobody misses there, nobody misses anywhere.
   if (process.env.CI === 'true') throw new CommandError(`The gate needs ${names} here: install what is missing`, '');
   process.env.TIDINGS_MISSING = missing.join(',');

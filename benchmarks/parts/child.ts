@@ -71,7 +71,7 @@ export class Child {
       this.#questions.push({ resolve, reject });
     });
     const deadline = setTimeout(() => {
-      this.#failure ??= new Error(`${this.#name} was given ${ANSWER_MS} ms for an answer, and has not given one`);
+      this.#failure ??= new Error(`${this.#name} was given ${ANSWER_MS} ms for an answer, and did not answer`);
       this.#process.kill('SIGKILL');
     }, ANSWER_MS);
     return answer.finally(() => clearTimeout(deadline));

@@ -14,5 +14,5 @@ export const SECTIONS: readonly Section[] = [
   { title: 'The format', rows: FORMAT, parsers: true },
   { title: 'The position in the stream', rows: IDS, parsers: false },
   { title: 'Reconnecting', rows: RECONNECTING, parsers: false },
-  { title: 'What can be asked for', rows: [...FEATURES, SILENCE], parsers: false },
+  { title: 'Features', rows: [...FEATURES, SILENCE], parsers: false },
 ];

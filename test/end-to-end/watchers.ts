@@ -14,7 +14,7 @@ export interface Received {
 /** A listener of some kind that stays with its topic through every death of the hub. */
 export interface Watcher {
   readonly name: string;
-  /** Resolves when it has so many events, or rejects after a time. */
+  /** Resolves when it has this many events, or rejects after a time. */
   reach(count: number): Promise<void>;
   received(): Promise<readonly Received[]>;
   /** How often it has been connected. */

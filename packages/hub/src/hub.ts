@@ -237,7 +237,7 @@ export class Hub {
       const answer: Answer | undefined = await face.handle(exchange);
       if (typeof answer?.status === 'number' && answer.headers) return answer;
       throw new TypeError(
-        `The face ${face.name} gave no answer to ${exchange.url.pathname}: it must return a status and headers`,
+        `The face ${face.name} returned no answer to ${exchange.url.pathname}: it must return a status and headers`,
       );
     } catch (error) {
       const answer = face.problem?.(error, exchange);
@@ -261,7 +261,7 @@ export class Hub {
     this.#countRefusal(problem);
     if (!problem) {
       this.#reports.error(error, 'A request failed');
-      return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
+      return new Problem('internal', 'The request failed inside the hub; see the log of the hub', { cause: error });
     }
     if (problem.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
     return problem;
@@ -336,7 +336,7 @@ function checkOptions(options: HubOptions): void {
   if (authenticate !== undefined && (key !== undefined || anonymous !== undefined)) {
     throw new HubError(
       'ERR_INVALID_OPTION',
-      'The option authenticate is given together with key or anonymous, but must take their place',
+      'The option authenticate is given together with key or anonymous, but must replace them',
     );
   }
   const { logger } = options;

@@ -66,7 +66,7 @@ export class LmdbWriter {
   append(events: readonly PreparedEvent[], options: AppendOptions): Promise<AppendReceipt> {
     const bytes = events.reduce((sum, event) => sum + event.body.length, 0);
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      const message = 'Cannot append: more events wait for the disk than it can take';
+      const message = 'Cannot append: too many events are waiting for the disk';
       return Promise.reject(new ServerError('ERR_NOT_STORED', message));
     }
     return new Promise((resolve, reject) => {

@@ -68,7 +68,7 @@ export class LiveStream {
 
   /**
    * Never rejects for a connection's sake: what ended a subscription was told by its state. The last event that a
-   * subscription handed over counts, even if another one has taken its place meanwhile: that one goes on behind it.
+   * subscription handed over counts, even if another one has taken its place meanwhile: that one goes on after it.
    */
   async #receive(subscription: EventSubscription): Promise<void> {
     try {

@@ -47,7 +47,7 @@ export class TextReader {
   #window = WINDOW;
   /** Whether the newest line is longer than a window, because the next one may be as long. */
   #isLong = false;
-  /** Whether the newest window had a character that is not ASCII. The next one is then cut behind a line before it is decoded. */
+  /** Whether the newest window had a character that is not ASCII. The next one is then cut after a line before it is decoded. */
   #isWide = false;
 
   constructor(parser: EventStreamParser) {

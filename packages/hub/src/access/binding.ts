@@ -10,7 +10,7 @@ export function checkBinding(host: string, options: { readonly key?: string; rea
   if (options.key !== undefined || (options.anonymous ?? 'none') !== 'none' || isLoopback(host)) return;
   throw new HubError(
     'ERR_NOT_LOOPBACK',
-    `Without a key the hub listens on loopback addresses only, and ${host} is not one: whoever reached it could publish and listen`,
+    `Without a key the hub listens on loopback addresses only, and ${host} is not one: every client that reached it could publish and listen`,
   );
 }
 

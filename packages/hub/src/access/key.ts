@@ -59,7 +59,7 @@ function authenticateByHost(request: RequestHead): Rights {
   if (hostname === undefined) return ALL;
   throw new Problem(
     'host-not-allowed',
-    `This hub has no key and is asked as ${hostname}; without one it answers to localhost and loopback addresses only`,
+    `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,
   );
 }
 

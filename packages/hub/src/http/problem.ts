@@ -118,13 +118,13 @@ export function problemOfRefusal(reason: Refused): Problem {
   const headers = { 'Retry-After': '5' };
   switch (reason) {
     case 'full':
-      return new Problem('too-many-listeners', 'This hub has as many listeners as it may have', { headers });
+      return new Problem('too-many-listeners', 'The limit of listeners of this hub is reached', { headers });
     case 'full-for-key':
-      return new Problem('too-many-listeners-of-address', 'This sender has as many listeners as it may have', {
+      return new Problem('too-many-listeners-of-address', 'The limit of listeners of this sender is reached', {
         headers,
       });
     case 'forbidden':
-      return new Problem('forbidden', 'The rights of this request do not cover what it asks for');
+      return new Problem('forbidden', 'The rights of this request do not allow it');
     case 'complete':
       throw new Error('A listener was refused because its stream is complete, but topics have no end');
   }

@@ -97,7 +97,8 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
 function checkAllowed(rights: Rights, time: number): Rights | Refusal {
   for (const name of Object.keys(rights)) {
     // A misspelled right would not limit anything.
-    if (!Object.hasOwn(NAMES, name)) throw invalid(`${name} `, 'a member', `one of ${Object.keys(NAMES).join(', ')}`);
+    if (!Object.hasOwn(NAMES, name))
+      throw invalid(`${name} `, 'an unknown member', `one of ${Object.keys(NAMES).join(', ')}`);
   }
   for (const name of ['subject', 'key', 'filterKey'] as const) {
     const value: unknown = rights[name];
@@ -154,7 +155,7 @@ function invalid(what: string, found: unknown, allowed: string, options?: ErrorO
   const shown = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
   return new ServerError(
     'ERR_INVALID_RIGHTS',
-    `Cannot use what authenticate answered: ${what || 'it '}is ${shown}, but must be ${allowed}`,
+    `Cannot use the result of authenticate: ${what || 'it '}is ${shown}, but must be ${allowed}`,
     options,
   );
 }

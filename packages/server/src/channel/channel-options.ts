@@ -127,7 +127,7 @@ function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | u
   checkChoice('overflow', overflow, OVERFLOWS);
   throw invalid(
     'overflow',
-    'is only for channels with `history: false`; others catch a slow listener up from what they keep',
+    'is only for channels with `history: false`; other channels catch a slow listener up from their history',
   );
 }
 

@@ -25,12 +25,12 @@ export const REFUSALS: Readonly<Record<RefuseReason, RefusalHead>> = {
   full: {
     status: 503,
     headers: { ...TEXT, ...RETRY_AFTER },
-    body: 'There are as many listeners as there may be here; come back later\n',
+    body: 'The limit of listeners is reached; try again later\n',
   },
   'full-for-key': {
     status: 429,
     headers: { ...TEXT, ...RETRY_AFTER },
-    body: 'You have as many listeners as you may have here; come back when one of them has gone\n',
+    body: 'Your limit of listeners is reached; try again when one of them has left\n',
   },
   // 204 is how a server tells an EventSource to stop. [spec] 9.2.3
   complete: { status: 204, headers: {} },

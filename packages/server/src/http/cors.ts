@@ -37,8 +37,7 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
   if (typeof origins === 'string') {
     if (origins !== '*') throw invalid('cors.origins', origins, "'*', a list of origins or a function");
     // The standard refuses it too, but only in the page's console.
-    if (credentials)
-      throw invalid('cors.origins', origins, 'a list of origins or a function where credentials is true');
+    if (credentials) throw invalid('cors.origins', origins, 'a list of origins or a function if credentials is true');
     return new Cors('*', { credentials: false, maxAgeSeconds, methods });
   }
   const answer = { credentials, maxAgeSeconds, methods };
@@ -107,7 +106,7 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
   if (typeof origin !== 'string') throw invalid('cors.origins', origin, allowed);
   if (origin === 'null') {
     // Every sandboxed frame on any site has this origin.
-    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' where credentials is true");
+    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' if credentials is true");
     return origin;
   }
   if (!ORIGIN.test(origin) || !URL.canParse(origin)) throw invalid('cors.origins', origin, allowed);

@@ -67,7 +67,10 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
   for (const [name, value] of Object.entries<unknown>(headers)) {
     if (!NAME.test(name)) throw invalid(name, 'is not the name of a header field');
     if (FORBIDDEN.has(name.toLowerCase())) {
-      throw invalid(name, 'is not allowed: the server sets what frames the body or belongs to the connection');
+      throw invalid(
+        name,
+        'is not allowed: the server itself sets the fields that frame the body or belong to the connection',
+      );
     }
     if (typeof value !== 'string') throw invalid(name, `has a value of type ${typeof value}, but must have a string`);
     if (!VALUE.test(value)) throw invalid(name, `has a character that no header field can have`);

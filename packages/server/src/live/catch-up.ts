@@ -70,7 +70,7 @@ export class CatchUp {
   }
 
   /**
-   * A listener in the phase `reading` wants the page behind its position. It is given at once where it was read a moment ago, unless the
+   * A listener in the phase `reading` wants the page after its position. It gets the page at once if that was read a moment ago, unless the
    * listener has just been given another one.
    */
   want(listener: Listener): void {
@@ -104,7 +104,7 @@ export class CatchUp {
     this.#waiting = waiting.slice(taken).concat(this.#waiting);
   }
 
-  /** A page that was read a moment ago. It reaches as far as the cohorts have been written to, where there is nothing for this one behind it. */
+  /** A page that was read a moment ago. It reaches as far as the cohorts have been written to, if no event for this cohort follows it. */
   #known(cohort: Cohort<Listener>, after: number): CohortPage | undefined {
     const known = this.#cache.get(cohort, after);
     if (!known) return undefined;

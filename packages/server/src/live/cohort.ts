@@ -60,12 +60,12 @@ export class Cohort<M extends Member = Member> {
   lastWrite: number;
   readonly #selector: Selector;
   #frames: Uint8Array[] = [];
-  /** The newest selected entry that was offered, or where the cohort began to be offered what comes. */
+  /** The newest selected entry that was offered, or the place from which entries are offered to the cohort. */
   #newest: number;
   /** The newest entry that was taken into a tick. */
   #taken = 0;
 
-  /** @param since the sequence number behind which it is offered every entry of its topics */
+  /** @param since the sequence number after which every entry of its topics is offered to it */
   constructor(view: View, now: number, since: number) {
     this.view = view;
     this.#newest = since;
@@ -91,12 +91,12 @@ export class Cohort<M extends Member = Member> {
     member.index = -1;
   }
 
-  /** Whether everything that it selects lies at or before this sequence number, as far as the log has been handed over. */
+  /** Whether all entries that it selects are at or before this sequence number, as far as the log has been handed over. */
   isQuietSince(seq: number): boolean {
     return seq >= this.#newest;
   }
 
-  /** It was not offered what lies before this sequence number. */
+  /** The entries before this sequence number were not offered to it. */
   startBehind(seq: number): void {
     this.#newest = seq;
   }
@@ -136,7 +136,7 @@ export class Cohort<M extends Member = Member> {
   }
 }
 
-/** The frames as one, where they lie one behind the other in the same memory, as a log may have read them. */
+/** The frames as one piece, if they follow each other in the same memory, as a log may have read them. */
 function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
   const [first] = frames;
   if (!first) return undefined;

@@ -66,7 +66,7 @@ export class Ticker {
     return this.#newestId;
   }
 
-  /** Goes on behind a sequence number, of which and before which nothing more is handed over. Nothing may be pending. */
+  /** Goes on after a sequence number, up to which no more entries are handed over. Nothing may be pending. */
   startBehind(seq: number): void {
     this.#received = seq;
     this.#flushed = seq;

@@ -13,7 +13,7 @@ export function checkTopic(topic: string): string {
     throw new Problem('invalid-topic', `The topic is ${length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
   }
   if (topic === '.' || topic === '..') {
-    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed: URLs resolve it away`);
+    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
   }
   if (CONTROL.test(topic))
     throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);

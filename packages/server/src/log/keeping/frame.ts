@@ -90,9 +90,9 @@ function checkId(id: string): void {
   if (id.startsWith(' ') || id.endsWith(' ')) {
     throw invalid(`The id ${JSON.stringify(id)} begins or ends with a space, which HTTP leaves out of Last-Event-ID`);
   }
-  // Of whichever epoch: a listener may come with a cursor of another log, and has to be told that it is one.
+  // Of any epoch: a listener may come with a cursor of another log, and has to be told that it is one.
   if (parseCursor(id)) {
-    throw invalid(`The id ${JSON.stringify(id)} has the form of a cursor, so it could not be told from one`);
+    throw invalid(`The id ${JSON.stringify(id)} has the form of a cursor, so it could not be distinguished from one`);
   }
 }
 

@@ -22,7 +22,7 @@ export interface TrimPlan {
 
 const NONE: Trimmed = { all: 0, public: 0 };
 
-/** The number of changes behind the last one that removed events of a topic: any, and public ones. */
+/** The number of changes up to the last one that removed events of a topic: any, and public ones. */
 interface TrimmedAt {
   readonly all: number;
   readonly public: number;
@@ -34,7 +34,7 @@ const NEVER: TrimmedAt = { all: 0, public: 0 };
 interface Answer {
   /** The highest sequence number of a selected event that has been trimmed; 0 if none has. */
   readonly through: number;
-  /** The number of changes behind the last one that removed a selected event; 0 where none has since the ledger was made. */
+  /** The number of changes up to the last one that removed a selected event; 0 if none has since the ledger was made. */
   readonly trims: number;
 }
 
