@@ -4,6 +4,10 @@ export type ServerErrorCode =
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
+  /** A batch has more events than a log takes at once; nothing was appended. */
+  | 'ERR_BATCH_TOO_LARGE'
+  /** More waits to be stored than a log has room for; nothing was appended. It can be tried again soon. */
+  | 'ERR_TOO_MUCH_WAITS'
   /** A URL pattern is malformed, too large, or has what is not allowed in patterns of topics. */
   | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch; nothing of it was published. */

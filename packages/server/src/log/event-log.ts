@@ -4,7 +4,8 @@ import type { Selection } from './selection.ts';
 
 export interface AppendOptions {
   /**
-   * A key makes the append safe to repeat: for 24 hours the same key appends nothing and gives the first receipt again.
+   * A key makes the append safe to repeat: for 24 hours the same key appends nothing and gives the first receipt again. A log remembers a bounded
+   * number of keys, the newest.
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
@@ -88,7 +89,7 @@ export interface TopicSummary {
   readonly topic: string;
   /** Events kept. */
   readonly events: number;
-  /** Bytes of frames kept. */
+  /** What they cost, in bytes as retention counts them. An event of several topics counts for each. */
   readonly bytes: number;
   /** When the newest kept event was appended, milliseconds since 1970. */
   readonly last: number;
@@ -125,8 +126,9 @@ export interface EventLog {
   /**
    * Appends a batch, whole or not at all, behind the head. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_NOT_STORED`
-   * where the batch could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_BATCH_TOO_LARGE`
+   * where the batch has too many, `ERR_TOO_MUCH_WAITS` where too much waits before it, `ERR_NOT_STORED` where it could not be stored, `ERR_CLOSED`
+   * after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** One page of what was selected. Sees every batch that was committed before the call. */

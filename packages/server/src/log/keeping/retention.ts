@@ -7,7 +7,10 @@ export interface Retention {
   readonly maxAgeMs?: number;
   /** Events. @default unbounded */
   readonly maxEvents?: number;
-  /** Bytes of encoded events. @default unbounded */
+  /**
+   * Bytes that what is kept costs: encoded events, their names, topics and indexes, and the keys of appends, as the log stores them, on disk or
+   * in memory. A small event costs several times what its data has. @default unbounded
+   */
   readonly maxBytes?: number;
 }
 
