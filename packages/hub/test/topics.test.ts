@@ -187,8 +187,8 @@ describe('what topics there are', () => {
     const reply = await hub.ask('GET', '/topics');
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
     // What an event costs is the log's business.
-    const { topics } = await hub.log.directory!.list({ order: 'time', limit: 2 });
-    const [newest, old] = topics.map(({ bytes }) => bytes);
+    const kept = await hub.log.directory?.list({ order: 'time', limit: 2 });
+    const [newest, old] = kept?.topics.map(({ bytes }) => bytes) ?? [];
     expect(JSON.parse(reply.text)).toEqual({
       topics: [
         {

@@ -86,22 +86,22 @@ export class LmdbReader {
     return before;
   }
 
-  earliestWithId(id: string): number | undefined {
+  earliestWithId(id: string, through: number): number | undefined {
     // No publisher can have given a longer one, and LMDB refuses to look for it.
     if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
-    const range = { start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 };
+    const range = { start: [id, 0], end: [id, through + 1], limit: 1 };
     for (const [, seq] of this.#store.byId.getKeys(range)) return seq;
     return undefined;
   }
 
-  /** The oldest events behind a sequence number. */
-  oldest(after = 0): Iterable<KeptEntry> {
-    return this.#store.lendRange({ start: after + 1 });
+  /** The oldest events behind a sequence number, and up to another. */
+  oldest(after: number, through: number): Iterable<KeptEntry> {
+    return this.#store.lendRange({ start: after + 1, end: through + 1 });
   }
 
-  /** The oldest events of a topic. */
-  oldestOf(topic: string): Iterable<KeptEntry> {
-    return this.#records(this.#keysOf([topic], 1, Number.MAX_SAFE_INTEGER));
+  /** The oldest events of a topic up to a sequence number. */
+  oldestOf(topic: string, through: number): Iterable<KeptEntry> {
+    return this.#records(this.#keysOf([topic], 1, through + 1));
   }
 
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {

@@ -1,4 +1,4 @@
-import { LogTime, type LogTimeRecord } from '@tidings/server/log';
+import { LogTime, systemClock, type LogTimeRecord } from '@tidings/server/log';
 import { ManualClock } from '@tidings/server/log/testing';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -96,5 +96,16 @@ describe('the time of a log', () => {
     const later = new LogTime(clock, { ...record, ceiling: { through: 7, time: 1e12 - 5 } });
     expect(later.of({ seq: 7, time: 2e12 })).toBe(1e12 - 5);
     expect(later.of({ seq: 8, time: 1e12 + 5e9 })).toBe(1e12);
+  });
+
+  test('is the way that a time of a test has gone forward, where there is only the system’s clock beside it', () => {
+    let told = 1e12;
+    const time = new LogTime({ ...systemClock, time: () => told });
+    told += 5e9;
+    expect(time.now()).toBe(1e12 + 5e9);
+    told -= 8e9;
+    expect(time.now()).toBe(1e12 + 5e9);
+    told += 1e6;
+    expect(time.now()).toBe(1e12 + 5e9 + 1e6);
   });
 });

@@ -13,6 +13,9 @@ Examples:
   tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size`;
 
 const DEFAULT_FOLDER = '.tidings';
+/** How many bytes are kept unless the options say something else. In memory a process has much less room. */
+const DISK_BYTES = 2 ** 30;
+const MEMORY_BYTES = 2 ** 27;
 const ANONYMOUS: readonly AnonymousAccess[] = ['none', 'listen', 'publish', 'all'];
 
 interface ServeOptions {
@@ -25,7 +28,7 @@ interface ServeOptions {
   readonly corsOrigin?: readonly string[];
   readonly compress?: true;
   readonly retainAge: number;
-  readonly retainBytes: number;
+  readonly retainBytes?: number;
   readonly retainEvents: number;
   readonly verbose?: true;
 }
@@ -54,7 +57,7 @@ export function serveCommand(): Command {
         "secrets and other people's text",
     )
     .addOption(option('--retain-age <duration>', 'how long events are kept', AGE).default(604_800_000, '7d'))
-    .addOption(option('--retain-bytes <size>', 'how many bytes are kept', SIZE).default(2 ** 30, '1GiB'))
+    .addOption(option('--retain-bytes <size>', 'how many bytes are kept (default: 1GiB, 128MiB with --memory)', SIZE))
     .addOption(option('--retain-events <number>', 'how many events are kept', COUNT).default(Infinity, 'none'))
     .option('--verbose', 'log more than warnings and errors')
     .addHelpText('after', HELP)
@@ -79,10 +82,11 @@ export function serveCommand(): Command {
     });
 }
 
-function retentionOf({ retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+function retentionOf({ memory, retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+  const maxBytes = retainBytes ?? (memory === true ? MEMORY_BYTES : DISK_BYTES);
   return {
     ...(retainAge === Infinity ? {} : { maxAgeMs: retainAge }),
-    ...(retainBytes === Infinity ? {} : { maxBytes: retainBytes }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
     ...(retainEvents === Infinity ? {} : { maxEvents: retainEvents }),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import { systemClock, type Clock } from '../../clock.ts';
 
 /** From an event on, by how many milliseconds the log's own time is ahead of the system's clock. */
 interface Shift {
@@ -31,47 +31,63 @@ const MAX_SHIFTS = 1000;
  */
 export class LogTime {
   readonly #clock: Clock;
+  readonly #steadyClock: () => number;
   readonly #ceiling: LogTimeRecord['ceiling'];
   readonly #shifts: Shift[];
+  #changes = 0;
   #time: number;
   /** The clock that never goes back, as of that time. */
   #steady: number;
   /** By how much the log's time is ahead of the system's clock. */
   #ahead: number;
 
-  constructor(clock: Clock, known?: LogTimeRecord) {
+  /**
+   * @param known what a store has kept @default a new log
+   * @param newest its newest event, than which it is not older
+   */
+  constructor(clock: Clock, known?: LogTimeRecord, newest?: { readonly seq: number; readonly time: number }) {
     const told = clock.time();
     this.#clock = clock;
     this.#ceiling = known?.ceiling;
     this.#shifts = [...(known?.shifts ?? [])];
-    this.#steady = clock.now();
+    this.#steadyClock = steadyClock(clock);
+    this.#steady = this.#steadyClock();
     this.#time = known ? known.time + Math.max(0, told - known.clock) : told;
+    if (newest) this.#time = Math.max(this.#time, this.of(newest));
     this.#ahead = this.#time - told;
+    if (!known || known.time - known.clock !== this.#ahead) this.#changes = 1;
+  }
+
+  /** How often what a store has to keep has changed, from 0 for what it has kept. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** The time now, in milliseconds. */
   now(): number {
-    const steady = this.#clock.now();
+    const steady = this.#steadyClock();
     const told = this.#clock.time();
     const expected = this.#time + Math.max(0, steady - this.#steady);
-    if (Math.abs(told + this.#ahead - expected) > TOLERANCE_MS) this.#ahead = Math.round(expected) - told;
+    if (Math.abs(told + this.#ahead - expected) > TOLERANCE_MS) {
+      this.#ahead = Math.round(expected) - told;
+      this.#changes += 1;
+    }
     this.#time = Math.max(this.#time, told + this.#ahead);
     this.#steady = steady;
     return this.#time;
   }
 
-  /** Takes note that events from a number on are appended now. Says whether that changes the record. */
-  append(from: number): boolean {
-    const before = this.#shifts.length;
+  /** Takes note that events from a number on are appended now. */
+  append(from: number): void {
     // Those that were appended at these numbers before have not been stored.
-    while ((this.#shifts.at(-1)?.from ?? 0) >= from) this.#shifts.pop();
-    if ((this.#shifts.at(-1)?.ms ?? 0) === this.#ahead) return this.#shifts.length !== before;
+    for (; (this.#shifts.at(-1)?.from ?? 0) >= from; this.#changes += 1) this.#shifts.pop();
+    if ((this.#shifts.at(-1)?.ms ?? 0) === this.#ahead) return;
     this.#shifts.push({ from, ms: this.#ahead });
+    this.#changes += 1;
     const [first, second] = this.#shifts;
     if (first && second && this.#shifts.length > MAX_SHIFTS) {
       this.#shifts.splice(0, 2, { from: first.from, ms: Math.max(first.ms, second.ms) });
     }
-    return true;
   }
 
   /** When an event was appended, by the log's own time. */
@@ -82,7 +98,10 @@ export class LogTime {
 
   /** Events before that number are no longer kept. */
   forget(before: number): void {
-    while ((this.#shifts[1]?.from ?? Infinity) <= before) this.#shifts.shift();
+    while ((this.#shifts[1]?.from ?? Infinity) <= before) {
+      this.#shifts.shift();
+      this.#changes += 1;
+    }
   }
 
   /** What a store has to keep of the present time. */
@@ -102,4 +121,20 @@ export class LogTime {
     }
     return shifts[low - 1]?.ms ?? 0;
   }
+}
+
+/**
+ * The clock that never goes back. Where a clock has a `time` of its own beside the system's `now`, as tests make one to let time pass, it is the way
+ * that this time has gone forward.
+ */
+function steadyClock(clock: Clock): () => number {
+  if (clock.now !== systemClock.now || clock.time === systemClock.time) return () => clock.now();
+  let before = clock.time();
+  let passed = 0;
+  return () => {
+    const told = clock.time();
+    passed += Math.max(0, told - before);
+    before = told;
+    return passed;
+  };
 }
