@@ -68,10 +68,10 @@ describe('a topic is a URL', () => {
     expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, POST']);
   });
 
-  test.each(['POST', 'PUT', 'HEAD'])('%s of all topics is not allowed', async (method) => {
+  test.each(['PUT', 'HEAD'])('%s of all topics is not allowed', async (method) => {
     const hub = await startHub();
     const reply = await hub.ask(method, '/topics');
-    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET']);
+    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, POST']);
   });
 });
 

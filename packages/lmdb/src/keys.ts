@@ -1,4 +1,4 @@
-import { KEY_LIFETIME_MS, type AppendReceipt, type CheckedBounds } from '@tidings/server/log';
+import { KEY_LIFETIME_MS, type CheckedBounds, type KeyedAppend } from '@tidings/server/log';
 import { costOfKey } from './cost.ts';
 import type { HeadRecord, KeyRecord, LmdbStore, Track } from './store.ts';
 
@@ -6,9 +6,6 @@ import type { HeadRecord, KeyRecord, LmdbStore, Track } from './store.ts';
 const MAX_EXPIRED = 1000;
 
 const NOTHING = Buffer.alloc(0);
-
-/** What is remembered of an append that had a key. */
-export type KeyedAppend = Omit<AppendReceipt, 'repeated'>;
 
 type Counts = Pick<HeadRecord, 'bytes' | 'keys' | 'keyBytes'>;
 
@@ -110,6 +107,6 @@ export class LmdbKeys {
   }
 }
 
-export function costOf(key: string, { id }: KeyedAppend): number {
-  return costOfKey(key, id);
+export function costOf(key: string, { id, digest = '' }: KeyedAppend): number {
+  return costOfKey(key, id + digest);
 }

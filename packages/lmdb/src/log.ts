@@ -36,7 +36,7 @@ import { LmdbTrimmer, type Incoming } from './trim.ts';
 import { LmdbWriter } from './writer.ts';
 
 export interface LmdbLogOptions extends LogBounds {
-  /** The folder of the data; made where it is missing. */
+  /** The data folder. It is created if it does not exist. */
   readonly path: string;
   /** @default 7 days and 1 GiB */
   readonly retention?: LogRetention;
@@ -66,7 +66,7 @@ const DEFAULT_MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A log on disk. Appends that arrive while the disk is busy are committed together (group commit): each is answered when the commit that
+ * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
  * holds it has been synced. What retention no longer keeps is removed in small transactions between the commits.
  */
 export class LmdbLog implements EventLog {
@@ -82,7 +82,7 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   #timer: unknown;
-  /** Reads wait while events are being removed, so that what is missing and what is told to be missing are the same. */
+  /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
   #closed = false;
 
@@ -134,9 +134,9 @@ export class LmdbLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const batch = prepareBatch(events, options, this.#store.epochs);
+    const batch = prepareBatch(events, options);
     batch.forEach(checkTopics);
-    return await this.#writer.append(batch, options.key);
+    return await this.#writer.append(batch, options);
   }
 
   async read(request: ReadRequest): Promise<LogPage> {
@@ -146,10 +146,10 @@ export class LmdbLog implements EventLog {
     return { ...page, trimmedThrough, trims };
   }
 
-  async locate(id: string): Promise<Place> {
+  async locate(id: string, selection?: Selection): Promise<Place> {
     const head = this.#writer.head.seq;
     const log = { head, trims: this.#ledger.changes };
-    return this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, head));
+    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, head, selection));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
@@ -182,14 +182,14 @@ export class LmdbLog implements EventLog {
   #trimLater(): void {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
-      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+      // Publishers learn of a failing disk when they append. Trimming is tried again later.
       void this.trim()
         .catch(() => {})
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
 
-  /** Removes what is more than may be kept even for a moment, with what is about to be added. */
+  /** Removes events until there is room for what is about to be added. */
   async #trimOverdue(incoming?: Incoming): Promise<void> {
     try {
       while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
@@ -198,7 +198,7 @@ export class LmdbLog implements EventLog {
     }
   }
 
-  /** Removes a small number of events that retention no longer keeps. Says whether there may be more. */
+  /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
   async #trimSome(incoming?: Incoming): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, incoming);
     if (!step) return false;
@@ -233,8 +233,11 @@ interface Checked {
   readonly maxWaitingBytes: number;
 }
 
-/** Checks the options at the door. */
+/** Checks the options. */
 function checkOptions(options: LmdbLogOptions): Checked {
+  if (typeof options !== 'object' || options === null) {
+    throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
+  }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
   const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));

@@ -14,8 +14,8 @@ import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
 
 /**
- * What is kept of each topic: in a table, and in memory for what is asked with every batch and every page.
- * A topic takes about 200 bytes and its name.
+ * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
+ * A topic takes about 200 bytes of memory and its name.
  */
 export class LmdbTopics implements TopicDirectory {
   /** The topics of which there are more events or bytes than their own bounds allow. */

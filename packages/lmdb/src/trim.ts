@@ -36,10 +36,11 @@ export class LmdbTrimmer {
     this.#aged = new Map(aged.map((bounds) => [bounds, 0]));
   }
 
-  /** Whether there is more than may be kept even for a moment, with what is about to be added. */
-  isOverdue({ events, bytes }: HeadRecord, incoming: Incoming = NOTHING): boolean {
-    const kept = { events: events + incoming.events, bytes: bytes + incoming.bytes, oldest: Infinity };
-    return exceeds(kept, this.#loose, 0) || this.#parts.topics.overdue.size > 0;
+  /** Whether there is more than may be kept even for a moment: in the whole with what is about to be added, else by topic, too. */
+  isOverdue({ events, bytes }: HeadRecord, incoming?: Incoming): boolean {
+    if (!incoming && this.#parts.topics.overdue.size > 0) return true;
+    const { events: moreEvents, bytes: moreBytes } = incoming ?? NOTHING;
+    return exceeds({ events: events + moreEvents, bytes: bytes + moreBytes, oldest: Infinity }, this.#loose, 0);
   }
 
   /** The next step, which makes room for what is about to be added; undefined where retention keeps everything there is. */
@@ -84,8 +85,8 @@ export class LmdbTrimmer {
   }
 
   /**
-   * Finds what is too old for its topic, in the order of the log.
-   * @returns up to where it has looked for each rule, or undefined where nothing too old is left to be looked at
+   * Finds the events that are too old for their topic, in the order of the log.
+   * @returns the sequence number up to which it has looked for each rule, or undefined if no event that is too old is left
    */
   #findAged(removal: Removal, now: number): ReadonlyMap<TopicRetention, number> | undefined {
     const { topics, reader, time } = this.#parts;

@@ -1,22 +1,25 @@
 import { statfs } from 'node:fs/promises';
 import {
   formatCursor,
+  repeatOf,
   ServerError,
+  type AppendOptions,
   type AppendReceipt,
+  type KeyedAppend,
   type LogEntry,
   type LogTime,
   type PreparedEvent,
 } from '@tidings/server/log';
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
 import { costsOfPrepared } from './cost.ts';
-import type { KeyedAppend, LmdbKeys } from './keys.ts';
+import type { LmdbKeys } from './keys.ts';
 import type { HeadRecord } from './store.ts';
 import type { Incoming } from './trim.ts';
 
-/** A batch that waits to be stored. */
+/** A batch that is waiting to be stored. */
 interface Waiting {
   readonly events: readonly PreparedEvent[];
-  readonly key: string | undefined;
+  readonly options: AppendOptions;
   /** What it will cost on disk, and what it costs in memory until then. */
   readonly disk: number;
   readonly memory: number;
@@ -32,7 +35,7 @@ export interface WriterParts extends AppenderParts {
 }
 
 export interface WriterHooks {
-  /** Runs before each commit. May not reject. */
+  /** Makes room for what is about to be added. May not reject. */
   readonly makeRoom: (incoming: Incoming) => Promise<void>;
   /** Is given every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
@@ -43,18 +46,19 @@ export interface WriterHooks {
 /** What is to be stored together, with the numbers that it gets. */
 interface Group {
   readonly events: readonly PreparedEvent[];
-  readonly receipts: readonly AppendReceipt[];
+  /** For each batch its receipt, or the error of one whose key was used for another. */
+  readonly outcomes: readonly (AppendReceipt | ServerError)[];
   readonly keys: ReadonlyMap<string, KeyedAppend>;
   readonly now: number;
   readonly bytes: number;
 }
 
 /**
- * Stores batches, in the order in which they come. Those that come while the disk is busy are committed together (group commit), and each is
+ * Stores batches in the order in which they arrive. Batches that arrive while the disk is busy are committed together (group commit), and each is
  * answered when the commit that holds it has been synced. One thing is written at a time.
  */
 export class LmdbWriter {
-  /** As of the last commit. */
+  /** The state after the last commit. */
   head: HeadRecord;
   readonly #parts: WriterParts;
   readonly #hooks: WriterHooks;
@@ -74,7 +78,7 @@ export class LmdbWriter {
   }
 
   /** Resolves when the batch is on disk. */
-  append(events: readonly PreparedEvent[], key: string | undefined): Promise<AppendReceipt> {
+  append(events: readonly PreparedEvent[], options: AppendOptions): Promise<AppendReceipt> {
     let [disk, memory] = [0, 0];
     for (const event of events) {
       const costs = costsOfPrepared(event);
@@ -84,17 +88,17 @@ export class LmdbWriter {
     const { maxWaitingBytes } = this.#parts;
     // Where nothing waits, there is room for any batch.
     if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
-      const message = `Cannot append: events of ${this.#waitingBytes} bytes wait to be stored; at most ${maxWaitingBytes} are allowed`;
+      const message = `Cannot append: events of ${this.#waitingBytes} bytes are waiting to be stored, and ${maxWaitingBytes} is the limit`;
       return Promise.reject(new ServerError('ERR_TOO_MUCH_WAITS', message));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events, key, disk, memory, resolve, reject });
+      this.#waiting.push({ events, options, disk, memory, resolve, reject });
       this.#waitingBytes += memory;
       this.#commitSoon();
     });
   }
 
-  /** Runs a write after those before it, whatever became of them. */
+  /** Runs a write after the earlier ones, whether they succeeded or failed. */
   async inTurn<T>(write: () => Promise<T>): Promise<T> {
     const turn = this.#writing.then(write);
     this.#writing = turn.then(
@@ -170,10 +174,13 @@ export class LmdbWriter {
       if (length > 0) {
         await this.#hooks.makeRoom({ events: length, bytes: group.bytes });
         await this.#store(group);
+        // A batch that is larger than the bounds allow is trimmed before it is answered.
+        await this.#hooks.makeRoom({ events: 0, bytes: 0 });
       }
-      waiting.forEach(({ resolve }, index) => {
-        const receipt = group.receipts[index];
-        if (receipt) resolve(receipt);
+      waiting.forEach(({ resolve, reject }, index) => {
+        const outcome = group.outcomes[index];
+        if (outcome instanceof ServerError) reject(outcome);
+        else if (outcome) resolve(outcome);
       });
     } catch (error) {
       const failure = await this.#notStored(error);
@@ -181,29 +188,29 @@ export class LmdbWriter {
     }
   }
 
-  /** Finds what has to be stored of several batches, and the receipt for each. */
+  /** Finds out which of several batches have to be stored, and what each is answered then. */
   #prepare(waiting: readonly Waiting[]): Group {
     const { store, time, keys: known } = this.#parts;
     const now = time.now();
     const events: PreparedEvent[] = [];
-    const receipts: AppendReceipt[] = [];
+    const outcomes: (AppendReceipt | ServerError)[] = [];
     const keys = new Map<string, KeyedAppend>();
     let bytes = 0;
     for (const batch of waiting) {
-      const { key } = batch;
+      const { key, digest } = batch.options;
       const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
       if (first) {
-        receipts.push({ seq: first.seq, id: first.id, repeated: true });
+        outcomes.push(repeatOf(first, batch.options));
         continue;
       }
       events.push(...batch.events);
       bytes += batch.disk;
       const seq = this.head.seq + events.length;
       const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
-      receipts.push({ seq, id, repeated: false });
-      if (key !== undefined) keys.set(key, { seq, id });
+      outcomes.push({ seq, id, repeated: false });
+      if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
-    return { events, receipts, keys, now, bytes };
+    return { events, outcomes, keys, now, bytes };
   }
 
   async #store({ events, keys, now }: Group): Promise<void> {

@@ -122,6 +122,7 @@ describe('the package', () => {
           "parseCursor",
           "placeEvent",
           "prepareBatch",
+          "repeatOf",
           "systemClock",
         ],
         "./log/testing": [

@@ -21,6 +21,7 @@ export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogB
 export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
+export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';

@@ -40,7 +40,7 @@ export class EntryList {
     return Math.min(this.#length, this.#indexAfter(seq) - this.#start);
   }
 
-  /** The entries behind a sequence number, oldest first. The list may not be changed meanwhile. */
+  /** The entries after a sequence number, oldest first. The list may not be changed meanwhile. */
   *rising(after: number): Generator<LogEntry, undefined, undefined> {
     const { length } = this.#slots;
     for (let index = this.#indexAfter(after); index < length; index += 1) {

@@ -8,7 +8,7 @@ import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from './entry-list.ts';
 
-/** What is kept of a topic. */
+/** The kept events of a topic. */
 export class KeptTopic {
   readonly topic: string;
   /** The topics of an event that has only this one: one list for all of them. */
@@ -120,18 +120,19 @@ export class KeptEntries {
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
   }
 
-  earliestWithId(id: string): number | undefined {
-    return this.#ids.get(id)?.first?.seq;
+  /** The entries with a publisher's id behind a sequence number, oldest first. */
+  withId(id: string, after: number): Iterable<LogEntry> {
+    return this.#ids.get(id)?.rising(after) ?? [];
   }
 
-  /** When the next event becomes too old, by the log's own time; undefined where none will. */
+  /** When the next event becomes too old, in the log's own time; undefined if none will. */
   get due(): number | undefined {
     let due = this.#dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));
     return due === Infinity ? undefined : due;
   }
 
-  /** What is too old, and what is too much for those topics or for the whole. Each has to be removed before the next is asked for. */
+  /** The entries that are too old, and the excess of those topics and of the whole log. Each has to be removed before the next is requested. */
   *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
     for (const [bounds, entries] of this.#ages) {
       for (let { first } = entries; first && this.#dueOf(entries, bounds) <= now; { first } = entries) yield first;
@@ -151,7 +152,7 @@ export class KeptEntries {
     }
   }
 
-  /** The entries behind a sequence number among which are all that are selected, oldest first. */
+  /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
     const lists = this.#listsOf(selector.topics, (list) => list.countAfter(after));
     const [first = this.#entries] = lists;
@@ -163,7 +164,7 @@ export class KeptEntries {
     );
   }
 
-  /** The entries up to a sequence number among which are all that are selected, newest first. */
+  /** Entries up to a sequence number, newest first, which include all selected ones. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
     const lists = this.#listsOf(selector.topics, (list) => list.countThrough(through));
     const [first = this.#entries] = lists;
@@ -175,7 +176,7 @@ export class KeptEntries {
     );
   }
 
-  /** The lists in which everything of some topics is: those of the topics, or that of all where it is less work to go through it. */
+  /** The lists that hold all entries of some topics: those of the topics, or the one of all topics if that is less work to go through. */
   #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
     if (!topics.isExact) return [this.#entries];
     const lists: EntryList[] = [];

@@ -1,14 +1,11 @@
-import type { AppendReceipt } from '../event-log.ts';
+import type { KeyedAppend } from '../keeping/keyed-append.ts';
 import { KEY_LIFETIME_MS, type CheckedBounds } from '../keeping/bounds.ts';
 import { costOfKey } from './cost.ts';
-
-/** What is remembered of an append that had a key. */
-type Known = Omit<AppendReceipt, 'repeated'>;
 
 /** The keys of appends that may be repeated, in the order of their age. */
 export class KnownKeys {
   readonly #bounds: CheckedBounds;
-  readonly #keys = new Map<string, Known & { readonly time: number; readonly bytes: number }>();
+  readonly #keys = new Map<string, KeyedAppend & { readonly time: number; readonly bytes: number }>();
   #bytes = 0;
 
   constructor(bounds: CheckedBounds) {
@@ -20,16 +17,16 @@ export class KnownKeys {
     return this.#bytes;
   }
 
-  get(key: string, now: number): Known | undefined {
+  get(key: string, now: number): KeyedAppend | undefined {
     const known = this.#keys.get(key);
     return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
   }
 
   /** Remembers a key, and forgets those that are too old or too many. */
-  add(key: string, append: Known, now: number): void {
+  add(key: string, { seq, id, digest }: KeyedAppend, now: number): void {
     this.#forget(key);
-    const bytes = costOfKey(key, append.id);
-    this.#keys.set(key, { ...append, time: now, bytes });
+    const bytes = costOfKey(key, `${id}${digest ?? ''}`);
+    this.#keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }), time: now, bytes });
     this.#bytes += bytes;
     this.expire(now);
   }

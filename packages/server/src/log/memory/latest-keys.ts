@@ -13,7 +13,7 @@ export class LatestKeys {
     return this.#bytes;
   }
 
-  /** Takes the newest entry of a key, and gives the one whose place it takes. */
+  /** Stores the newest entry of a key, and returns the one that it replaces. */
   replace(event: NewEvent | undefined, entry: LogEntry): LogEntry | undefined {
     const key = keyOf(event);
     const replaced = this.#entries.get(key);
@@ -24,7 +24,7 @@ export class LatestKeys {
     return replaced;
   }
 
-  /** The entry is no longer kept. */
+  /** Forgets an entry that is no longer kept. */
   forget(entry: LogEntry): void {
     const key = this.#keys.get(entry);
     if (key === undefined) return;

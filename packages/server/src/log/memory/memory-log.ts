@@ -18,6 +18,7 @@ import type {
 import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds, type LogBounds } from '../keeping/bounds.ts';
 import { copyOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
+import { repeatOf } from '../keeping/keyed-append.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../keeping/retention.ts';
@@ -28,10 +29,10 @@ import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
 import { firstNames } from './topic-names.ts';
 
-// How many events are looked at in one go where an index does not find the selected ones: bounds how long others wait.
+// How many events are examined at once if no index finds the selected ones. It bounds how long others wait.
 const MAX_SCANNED = 4096;
 
-// What has become too old is removed this often at most, in milliseconds. Nobody is given it before that either.
+// How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
 const MIN_SWEEP_MS = 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -43,16 +44,16 @@ export interface MemoryLogOptions extends LogBounds {
   /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
   readonly epoch?: string;
   /**
-   * The epochs of logs that this one goes on behind, oldest first. It has none of their events, so that a listener is told of a gap
-   * unless it had all of them. @default none
+   * The epochs of earlier logs that this one continues, oldest first. It has none of their events, so a listener is told of a gap
+   * unless it has got all of them. @default none
    */
   readonly earlierEpochs?: readonly EarlierEpoch[];
   /**
-   * Keep only the newest of the events with the same `latestKey`, or type where they have none. The older ones are replaced, which no
-   * listener is told of as a gap. @default false
+   * Whether to keep only the newest of the events with the same `latestKey`, or type if they have none. Replacing the older ones
+   * is not reported as a gap. @default false
    */
   readonly latestByKey?: boolean;
-  /** Let `retention.maxBytes` count encoded events alone, and not what they cost in memory. @default false */
+  /** Whether `retention.maxBytes` counts only encoded events, and not what they cost in memory. @default false */
   readonly framesOnly?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: (seq: number) => number;
@@ -70,7 +71,7 @@ const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
   maxKeys: true,
 };
 
-/** A log in memory: as durable as the process. */
+/** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
@@ -107,12 +108,16 @@ export class MemoryLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const prepared = prepareBatch(events, options, this.#epochs);
+    const prepared = prepareBatch(events, options);
     const { key } = options;
     const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
-    if (known) return { seq: known.seq, id: known.id, repeated: true };
+    if (known) {
+      const repeated = repeatOf(known, options);
+      if (repeated instanceof ServerError) throw repeated;
+      return repeated;
+    }
 
-    // Before one of them can be replaced: what has become too old is missing, whatever comes after it.
+    // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     const now = this.#trim();
     const time = this.#clock.time();
     this.#time.append(this.#nextSeq(this.#seq));
@@ -126,7 +131,8 @@ export class MemoryLog implements EventLog {
       this.#kept.add(entry, event.id !== undefined);
     });
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(copyOf(key), receipt, now));
+    if (key !== undefined)
+      this.#chargeFor(this.#keys, () => this.#keys.add(copyOf(key), { ...options, ...receipt }, now));
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -154,10 +160,27 @@ export class MemoryLog implements EventLog {
     return Promise.resolve({ entries, through: reached, ...this.#trimmedOf(selection) });
   }
 
-  locate(id: string): Promise<Place> {
+  async locate(id: string, selection?: Selection): Promise<Place> {
     this.#trim();
     const log = { head: this.#seq, trims: this.#ledger.changes };
-    return Promise.resolve(this.#epochs.locate(id, log, (named) => this.#kept.earliestWithId(named)));
+    return await this.#epochs.locate(id, log, (named) => this.#earliestWithId(named, selection));
+  }
+
+  /** Many events may have one id, also those of topics that are not selected. */
+  async #earliestWithId(id: string, selection: Selection | undefined): Promise<number | undefined> {
+    const selector = selection && Selector.of(selection);
+    for (let after = 0; ;) {
+      let scanned = 0;
+      for (const entry of this.#kept.withId(id, after)) {
+        if (!selector || selector.selects(entry)) return entry.seq;
+        scanned += 1;
+        after = entry.seq;
+        if (scanned === MAX_SCANNED) break;
+      }
+      if (scanned < MAX_SCANNED) return undefined;
+      // What waits goes first, before the next events are looked at.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
@@ -179,7 +202,7 @@ export class MemoryLog implements EventLog {
         if (found === count || scanned === MAX_SCANNED) break;
       }
       if (found === count || scanned < MAX_SCANNED) break;
-      // What waits goes first, before the next events are looked at.
+      // Other waiting work goes first, before the next events are examined.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     return { after, head, trims };
@@ -224,14 +247,14 @@ export class MemoryLog implements EventLog {
     });
   }
 
-  /** Counts what an index costs more, or less, after a change. */
+  /** Changes an index, and counts what it costs more or less. */
   #chargeFor(index: { readonly bytes: number }, change: () => void): void {
     const before = index.bytes;
     change();
     this.#kept.charge(index.bytes - before);
   }
 
-  /** Removes what is too old, and what is too much for those topics and for the whole: elsewhere nothing has been added. Gives the time. */
+  /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. Returns the time. */
   #trim(topics: Iterable<string> = [], through = 0): number {
     const now = this.#time.now();
     const removed: LogEntry[] = [];
@@ -247,7 +270,7 @@ export class MemoryLog implements EventLog {
     return now;
   }
 
-  /** Time passes without appends and reads: what has become too old does not stay in memory. */
+  /** Events that become too old do not stay in memory, even without appends and reads. */
   #sweepLater(now: number): void {
     if (this.#sweep !== undefined || this.#closed) return;
     const { due } = this.#kept;
