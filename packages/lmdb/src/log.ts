@@ -189,7 +189,7 @@ export class LmdbLog implements EventLog {
     }, this.#trimEveryMs);
   }
 
-  /** Removes events while more is kept than is allowed even for a moment, with what is about to be added. */
+  /** Removes events until there is room for those that are about to be added. */
   async #trimOverdue(incoming?: Incoming): Promise<void> {
     try {
       while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));

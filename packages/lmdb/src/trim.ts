@@ -36,10 +36,11 @@ export class LmdbTrimmer {
     this.#aged = new Map(aged.map((bounds) => [bounds, 0]));
   }
 
-  /** Whether more is kept than is allowed even for a moment, with what is about to be added. */
-  isOverdue({ events, bytes }: HeadRecord, incoming: Incoming = NOTHING): boolean {
-    const kept = { events: events + incoming.events, bytes: bytes + incoming.bytes, oldest: Infinity };
-    return exceeds(kept, this.#loose, 0) || this.#parts.topics.overdue.size > 0;
+  /** Whether more is kept than is allowed even for a moment: in the whole log with what is about to be added, or else in a topic. */
+  isOverdue({ events, bytes }: HeadRecord, incoming?: Incoming): boolean {
+    if (!incoming && this.#parts.topics.overdue.size > 0) return true;
+    const { events: moreEvents, bytes: moreBytes } = incoming ?? NOTHING;
+    return exceeds({ events: events + moreEvents, bytes: bytes + moreBytes, oldest: Infinity }, this.#loose, 0);
   }
 
   /** Returns the next step, which makes room for what is about to be added, or undefined if retention keeps everything that there is. */

@@ -35,7 +35,7 @@ export interface WriterParts extends AppenderParts {
 }
 
 export interface WriterHooks {
-  /** Runs before each commit. May not reject. */
+  /** Makes room for the events that are about to be added. May not reject. */
   readonly makeRoom: (incoming: Incoming) => Promise<void>;
   /** Called with every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
@@ -88,7 +88,7 @@ export class LmdbWriter {
     const { maxWaitingBytes } = this.#parts;
     // If nothing waits, there is room for any batch.
     if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
-      const message = `Cannot append: events of ${this.#waitingBytes} bytes wait to be stored; at most ${maxWaitingBytes} are allowed`;
+      const message = `Cannot append: events of ${this.#waitingBytes} bytes are waiting to be stored, and ${maxWaitingBytes} is the limit`;
       return Promise.reject(new ServerError('ERR_TOO_MUCH_WAITS', message));
     }
     return new Promise((resolve, reject) => {
@@ -174,6 +174,8 @@ export class LmdbWriter {
       if (length > 0) {
         await this.#hooks.makeRoom({ events: length, bytes: group.bytes });
         await this.#store(group);
+        // A batch that is larger than the bounds allow is trimmed before it is answered.
+        await this.#hooks.makeRoom({ events: 0, bytes: 0 });
       }
       waiting.forEach(({ resolve, reject }, index) => {
         const outcome = group.outcomes[index];
