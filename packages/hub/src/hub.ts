@@ -30,12 +30,12 @@ import { draining, fromRequest, type Exchange, type HubRequest } from './http/re
 import { checkLimits, type HubLimits } from './limits.ts';
 
 export interface HubOptions extends KeyOptions, ProxyOptions {
-  /** Where the events are kept. The hub closes it when it is closed. */
+  /** The log that keeps the events. The hub closes it when the hub is closed. */
   readonly log: EventLog;
-  /** The ways in which the hub is spoken to; the first that matches a URL answers. @default topics and health */
+  /** The HTTP interfaces of the hub. The first face that matches a URL answers. @default topics and health */
   readonly faces?: readonly MakeFace[];
   /**
-   * Finds out what the sender of a request may do. It takes the place of `key` and `anonymous`, and is asked for every request but `OPTIONS`.
+   * Decides what the sender of a request may do. It replaces `key` and `anonymous`, and is called for every request but `OPTIONS`.
    * @default by `key` and `anonymous` (PROTOCOL §9)
    */
   readonly authenticate?: Authenticate;
@@ -46,24 +46,24 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
    * publish. It may have a path, which proxies may pass on or take away. @default the URL of each request
    */
   readonly publicUrl?: string;
-  /** How long a stream may be silent before it is sent a keep-alive, in milliseconds; 0 for no keep-alives. @default 15000 */
+  /** A keep-alive is sent when a stream has been silent for this many milliseconds; 0 for no keep-alives. @default 15000 */
   readonly keepAliveMs?: number;
-  /** Bytes that may wait for one listener before it is caught up from the log. @default 262144 */
+  /** How many bytes may wait for one listener. A listener with more is caught up from the log when it reads again. @default 262144 */
   readonly maxBacklogBytes?: number;
-  /** Bounds of what one client, and all of them together, may take. */
+  /** Limits for one client, and for all clients together. */
   readonly limits?: Partial<HubLimits>;
   /**
-   * Whether streams are sent in gzip or zstd to listeners that accept it (PROTOCOL §5.8). An event is several times smaller then, and its size tells
-   * what it has in common with those before it: not where one listener is sent secrets beside what others publish (BREACH). @default false
+   * Whether listeners that accept gzip or zstd get it (PROTOCOL §5.8). Events are then several times smaller, but the size of an event shows what
+   * it has in common with earlier ones (BREACH). Do not use it where one stream holds secrets and text that others publish. @default false
    */
   readonly compression?: boolean;
-  /** Where the hub writes what goes wrong. @default errors go to the console */
+  /** A pino logger for errors. @default errors go to the console */
   readonly logger?: Logger;
   /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock;
 }
 
-// The highest limit that an audience takes.
+// The highest limit that an audience accepts.
 const MAX_LIMIT = 2 ** 31 - 1;
 
 export interface CloseOptions {
@@ -78,7 +78,7 @@ export interface CloseOptions {
   readonly finishMs?: number;
 }
 
-/** Topics over HTTP: takes requests from any server and gives answers (PROTOCOL). It puts a log, an audience and faces together. */
+/** A hub answers the requests of any server (PROTOCOL). It puts a log, an audience and faces together. */
 export class Hub {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
@@ -150,19 +150,19 @@ export class Hub {
     }
   }
 
-  /** Breaks off the listeners that are chosen, so that they come back and ask anew. Gives how many they were. */
+  /** Breaks off the listeners that `which` chooses, so that they come back and their rights are checked anew. Returns how many there were. */
   kick(which: (listener: KnownListener) => boolean): number {
     return this.#audience.kick(which);
   }
 
-  /** What the hub has done and how it stands. Costs a look at every listener. */
+  /** Returns counts of what the hub has done and of its present state. The cost grows with the number of listeners. */
   stats(): AudienceStats {
     return this.#audience.stats();
   }
 
   /**
    * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
-   * the log. A second call gives the promise of the first.
+   * the log. A second call returns the promise of the first.
    */
   close({ awayMs = 5000, windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(awayMs, windowMs, finishMs);
@@ -175,7 +175,7 @@ export class Hub {
       this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
-    // What does not watch the deadline, such as a slow `authenticate`, is not waited for either.
+    // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
     await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
     this.#closing.abort();
@@ -212,7 +212,7 @@ export class Hub {
       const answer: Answer | undefined = await face.handle(exchange);
       if (typeof answer?.status === 'number' && answer.headers) return answer;
       throw new TypeError(
-        `The face ${face.name} gave no answer to ${exchange.url.pathname}: it must return a status and headers`,
+        `The face ${face.name} returned no answer to ${exchange.url.pathname}: it must return a status and headers`,
       );
     } catch (error) {
       const answer = face.problem?.(error, exchange);
@@ -233,7 +233,7 @@ export class Hub {
     this.#countRefusal(problem);
     if (!problem) {
       this.#report(error, 'A request failed');
-      return new Problem('internal', 'The request failed inside the hub; its log says more', { cause: error });
+      return new Problem('internal', 'The request failed inside the hub; see the log of the hub', { cause: error });
     }
     if (problem.problem === 'not-stored') this.#report(problem.cause, 'Events could not be stored');
     return problem;
@@ -300,15 +300,18 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
  */
 function checkOptions(options: HubOptions): void {
   checkNames('', options, NAMES);
-  const { log, faces, authenticate, key, anonymous } = options;
+  const { log, faces, authenticate, key, anonymous, allowedOrigins } = options;
   if (typeof (log as EventLog | undefined)?.append !== 'function') throw invalid('log', log, 'an event log');
   if (faces !== undefined && !(Array.isArray(faces) && faces.every((make) => typeof make === 'function'))) {
     throw invalid('faces', faces, 'an array of functions, such as topics()');
   }
+  if (allowedOrigins !== undefined && !Array.isArray(allowedOrigins)) {
+    throw invalid('allowedOrigins', allowedOrigins, 'an array of origins, such as https://example.com');
+  }
   if (authenticate !== undefined && (key !== undefined || anonymous !== undefined)) {
     throw new HubError(
       'ERR_INVALID_OPTION',
-      'The option authenticate is given together with key or anonymous, but must take their place',
+      'The option authenticate is given together with key or anonymous, but must replace them',
     );
   }
 }

@@ -2,15 +2,15 @@ import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
-  /** Bytes of one event's data. @default 1048576 */
+  /** The most bytes of one event's data. @default 1048576 */
   readonly maxEventBytes: number;
-  /** Bytes of a body that is published as one batch. @default 16777216 */
+  /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
-  /** Listeners in all. @default 50000 */
+  /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
-  /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
+  /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
   readonly maxListenersPerAddress: number;
-  /** Matchers of one listener. @default 100 */
+  /** The most matchers of one listener. @default 100 */
   readonly maxMatchers: number;
 }
 

@@ -1,5 +1,5 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
-import { Hub, MemoryLog, topics } from '@tidings/hub';
+import { Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
 import { ManualClock } from '@tidings/server/log/testing';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -179,11 +179,19 @@ describe('options of a hub are checked at the door', () => {
     [{ proxyHeader: 'via' as never }, "The option proxyHeader has \"via\", but must be 'x-forwarded' or 'forwarded'"],
     [{ authenticate: 'all' }, 'The option authenticate is all, but must be a function'],
     [{ keepAliveMs: -1 }, 'The option keepAliveMs is -1, but must be an integer from 0'],
+    [{ limits: 5 }, 'The option limits is 5, but must be an object of limits.maxEventBytes,'],
+    [{ allowedOrigins: 'https://a.example' }, 'The option allowedOrigins is "https://a.example", but must be an array'],
   ];
 
   test.each(BAD)('%o is refused', (options, message) => {
     const make = (): Hub => new Hub({ log: new MemoryLog(), ...options });
     expect(make).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     expect(make).toThrow(message);
+  });
+
+  test.each([undefined, null, 'log'])('%s in the place of all options is refused', (options) => {
+    const make = (): Hub => new Hub(options as unknown as HubOptions);
+    expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
+    expect(make).toThrow(`The options are ${options}, but must be an object of log, faces,`);
   });
 });

@@ -54,7 +54,7 @@ export const KEY: OptionFormat<string> = {
 
 export const ORIGIN: OptionFormat<string> = {
   parse: (text) => (URL.canParse(text) && new URL(text).origin === text ? text : undefined),
-  allowed: 'a scheme, a host and where needed a port, such as https://example.com',
+  allowed: 'a scheme, a host and if needed a port, such as https://example.com',
 };
 
 export const PUBLIC_URL: OptionFormat<string> = {

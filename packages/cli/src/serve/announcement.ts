@@ -70,7 +70,7 @@ function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string
 
 function describeAccess(hasKey: boolean, anonymous: AnonymousAccess, loopback: boolean): string {
   const everyone = loopback ? 'everyone on this machine' : 'everyone who can reach it';
-  // A hub without a key asks for none (PROTOCOL §9.1).
+  // A hub without a key needs none (PROTOCOL §9.1).
   if (!hasKey) return `${everyone} may publish and listen, no key is set`;
   switch (anonymous) {
     case 'all':

@@ -54,8 +54,10 @@ interface ServeOptions {
 export function serveCommand(): Command {
   return new Command('serve')
     .summary('run a hub')
-    .description('Runs a hub until Ctrl-C. The first line of its output holds the URL of the hub and of its page.')
-    .addOption(option('--port <number>', 'port to listen on, 0 for any free one', PORT).default(4000))
+    .description(
+      'Runs a hub until Ctrl-C. The first line of its output holds the URL of the hub, which is also the URL of its page.',
+    )
+    .addOption(option('--port <number>', 'port to listen on, or 0 for any free one', PORT).default(4000))
     .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .option('--data <folder>', `folder to keep events in (default: "${DEFAULT_FOLDER}")`)
     .option('--memory', 'keep events in memory only, until the hub stops')
@@ -90,11 +92,28 @@ export function serveCommand(): Command {
     .option(
       '--compress',
       'compress streams with gzip or zstd for listeners that accept it. Do not use it where one stream holds ' +
-        "secrets and other people's text",
+        "a listener's secrets and text that others publish",
     )
-    .addOption(option('--retain-age <duration>', 'how long events are kept', AGE).default(604_800_000, '7d'))
-    .addOption(option('--retain-bytes <size>', 'how many bytes are kept', SIZE).default(2 ** 30, '1GiB'))
-    .addOption(option('--retain-events <number>', 'how many events are kept', COUNT).default(Infinity, 'none'))
+    .addOption(
+      option(
+        '--retain-age <duration>',
+        'how long events are kept: a number with ms, s, m, h, d or w, or none',
+        AGE,
+      ).default(604_800_000, '7d'),
+    )
+    .addOption(
+      option(
+        '--retain-bytes <size>',
+        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none',
+        SIZE,
+      ).default(2 ** 30, '1GiB'),
+    )
+    .addOption(
+      option('--retain-events <number>', 'how many events are kept, or none for no limit', COUNT).default(
+        Infinity,
+        'none',
+      ),
+    )
     .option(
       '--supervise',
       'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +

@@ -17,7 +17,7 @@ const FINISH_MS = 5_000;
 /** How often idle connections are closed during the shutdown, in milliseconds. Browsers keep them open for minutes. */
 const SWEEP_MS = 100;
 
-/** The hosts that stand for all addresses of the machine, and the one by which the machine reaches itself. */
+/** The hosts that mean all addresses of the machine, each with the address by which the machine reaches itself. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],

@@ -33,7 +33,7 @@ export class Origins {
   preflight(request: RequestHead): Answer {
     this.require(request, 'use this hub');
     const answer = this.#cors?.preflight(request);
-    // A page of the hub itself needs no permission, nor does a program that asks what is allowed here.
+    // A page of the hub itself needs no permission. Neither does a program that wants to know which methods are allowed.
     return answer?.status === 204 ? answer : { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
   }
 
@@ -50,7 +50,7 @@ export class Origins {
   }
 }
 
-/** Behind a proxy that ends TLS the scheme differs; the host is what tells a page of the hub. */
+/** Compares hosts only, because the scheme differs behind a proxy that ends TLS. */
 function isOwn(origin: string, { url }: RequestHead): boolean {
   return URL.canParse(origin) && new URL(origin).host === new URL(url).host;
 }

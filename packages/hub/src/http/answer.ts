@@ -67,7 +67,7 @@ export function pageMovedAnswer(url: string): Answer {
 
 /**
  * The answer to a listener.
- * @throws {Problem} where it was not let in
+ * @throws {Problem} if the listener was not let in
  */
 export function streamAnswer(headers: Readonly<Record<string, string>>, admission: Admission): Answer {
   if ('refused' in admission) throw problemOfRefusal(admission.refused);

@@ -2,19 +2,19 @@ import type { Rights } from '@tidings/server';
 import { fetchHead, type RequestHead } from '@tidings/server/live';
 import { Problem } from './problem.ts';
 
-/** A request as the hub reads it, whichever server it came through. Its `url` is absolute, with the host that the client asked for. */
+/** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
 export interface HubRequest extends RequestHead {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** A request on its way through the hub: what was found out about it so far. */
+/** A request together with its URL and its rights. */
 export interface Exchange {
   readonly request: HubRequest;
   readonly url: URL;
   readonly rights: Rights;
 }
 
-/** A Fetch server's request. */
+/** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };
 }
@@ -24,8 +24,8 @@ async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<U
 }
 
 /**
- * The parts of a request's body. A client that breaks it off is no failure of the hub. The signal ends the wait for a part that may never come.
- * @throws {Problem} `invalid-event`, and `draining` where the signal was aborted
+ * Reads the parts of a request's body. A client that breaks it off is no failure of the hub. The signal ends the wait for a part that never comes.
+ * @throws {Problem} `invalid-event`; `draining` if the signal is aborted
  */
 export async function* bodyParts({ body }: HubRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]();
@@ -50,7 +50,7 @@ export async function* bodyParts({ body }: HubRequest, signal: AbortSignal): Asy
   }
 }
 
-/** Reads a body whole. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
+/** Reads a whole body. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
 export async function readBody(request: HubRequest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -65,7 +65,7 @@ export async function readBody(request: HubRequest, maxBytes: number, signal: Ab
   return first && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
-/** What a request is answered while the hub shuts down. */
+/** The answer to a request while the hub shuts down. */
 export function draining(): Problem {
   return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
 }

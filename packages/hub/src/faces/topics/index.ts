@@ -6,7 +6,7 @@ import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
 
-/** Publishing, listening and the topics there are, at `/topics` (PROTOCOL §3 to §7). */
+/** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
 export function topics(): MakeFace {
   return (context) => {
     const documents = new TopicDocuments(context);

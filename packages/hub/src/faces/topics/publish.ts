@@ -51,7 +51,7 @@ async function publishParts(
   } catch (error) {
     const problem = problemOf(error);
     if (!problem || !receipt) throw error;
-    // What came before stands: the publisher must know where to go on.
+    // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
       `${problem.message}; the ${count} events before its part of the stream have been published`,
@@ -101,7 +101,7 @@ async function plainFields({ limits, deadline }: FaceContext, { request, url }: 
   };
 }
 
-/** The key that makes the publish safe to send again, for its topic (PROTOCOL §4.6). */
+/** The key that makes it safe to send the request again, for its topic (PROTOCOL §4.6). */
 function idempotencyKey(request: HubRequest, topic: string): { readonly key: string } | undefined {
   const key = request.header('idempotency-key');
   if (key === undefined) return undefined;
