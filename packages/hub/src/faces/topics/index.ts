@@ -2,6 +2,7 @@ import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
+import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
@@ -22,6 +23,7 @@ export function topics(): MakeFace {
         if (rest === '') {
           if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
           if (hasMatchers(url)) return await listenToMatches(context, exchange);
+          if (isSearch(url)) return await searchTopics(context, exchange);
           return await documents.answer(exchange);
         }
         const topic = topicOfPath(rest);
