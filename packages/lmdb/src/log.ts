@@ -1,12 +1,16 @@
 import {
   checkRetention,
+  DEFAULT_SCAN_MS,
   Followers,
+  MAX_SCAN_MS,
   prepareBatch,
   ServerError,
   systemClock,
   TrimLedger,
+  Turns,
   type AppendOptions,
   type AppendReceipt,
+  type AskOptions,
   type Clock,
   type EventLog,
   type LogFollower,
@@ -17,9 +21,12 @@ import {
   type Place,
   type PreparedEvent,
   type ReadRequest,
+  type ScanOptions,
   type Selection,
+  Selector,
   type TopicDirectory,
   type Trimmed,
+  type Turn,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
 import { LmdbReader } from './reader.ts';
@@ -42,6 +49,12 @@ export interface LmdbLogOptions {
    * @default false
    */
   readonly beginEpoch?: boolean;
+  /**
+   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000: for all who ask together, and for all logs
+   * of this process with the same figure and the system's clock. Others go first then.
+   * @default 4
+   */
+  readonly scanMs?: number;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -67,6 +80,7 @@ export class LmdbLog implements EventLog {
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
+  readonly #turns: Turns;
   #timer: unknown;
   /** Reads wait while events are being removed, so that what is missing and what is told to be missing are the same. */
   #trimming: Promise<void> | undefined;
@@ -74,9 +88,10 @@ export class LmdbLog implements EventLog {
 
   private constructor(store: LmdbStore, options: LmdbLogOptions, retention: LogRetention, clock: Clock) {
     const topics = new LmdbTopics(store, retention);
-    this.directory = topics;
+    this.directory = { list: (request) => this.#look(() => topics.list(request), { isShort: true }) };
     this.#store = store;
     this.#clock = clock;
+    this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = new LmdbReader(store, topics);
     this.#trimmer = new LmdbTrimmer(store, this.#reader, topics, this.#ledger, retention);
@@ -117,11 +132,13 @@ export class LmdbLog implements EventLog {
     return await this.#writer.append(batch, options.key);
   }
 
-  async read(request: ReadRequest): Promise<LogPage> {
-    while (this.#trimming) await this.#trimming;
-    const page = this.#reader.page(request, this.#writer.head.events);
-    const { through: trimmedThrough, trims } = this.#ledger.trimmed(request.selection);
-    return { ...page, trimmedThrough, trims };
+  async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const isShort = Selector.of(request.selection).topics.isExact;
+    for (;;) {
+      while (this.#trimming) await this.#trimming;
+      const page = await this.#look((turn) => this.#page(request, turn), { signal, isShort });
+      if (page !== 'trimming') return page;
+    }
   }
 
   async locate(id: string): Promise<Place> {
@@ -129,10 +146,13 @@ export class LmdbLog implements EventLog {
     return this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named));
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
-    const { seq, events } = this.#writer.head;
+  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+    const { seq: head } = this.#writer.head;
     const { changes: trims } = this.#ledger;
-    return { after: await this.#reader.beforeLast(selection, count, seq, events), head: seq, trims };
+    const search = { selection, count, found: 0, before: head, through: head };
+    const isShort = Selector.of(selection).topics.isExact;
+    await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
+    return { after: search.before, head, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -141,7 +161,8 @@ export class LmdbLog implements EventLog {
 
   async trim(): Promise<void> {
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
-    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome())));
+    // Those who waited for it read before the next one.
+    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome()))) await turnOfTheLoop();
     while (!this.#closed && (await this.#writer.inTurn(() => this.#trimmer.expireKeys(this.#clock.time()))));
   }
 
@@ -152,6 +173,23 @@ export class LmdbLog implements EventLog {
     await this.#writer.finish();
     this.#followers.clear();
     await this.#store.close();
+  }
+
+  /** As much of a page as the turn allows; undefined where that is nothing. */
+  #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | undefined {
+    if (this.#trimming) return 'trimming';
+    const trimmed = this.#ledger.trimmed(request.selection, turn);
+    const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
+    return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
+  }
+
+  /** Looks for something in turns with all others who do. */
+  #look<T>(work: (turn: Turn) => T | undefined, options: ScanOptions): Promise<T> {
+    const open = (turn: Turn): T | undefined => {
+      if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot read: the log has been closed');
+      return work(turn);
+    };
+    return this.#turns.run(open, options);
   }
 
   #trimLater(): void {
@@ -188,11 +226,17 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   retention: true,
   trimEveryMs: true,
   beginEpoch: true,
+  scanMs: true,
   clock: true,
 };
 
 function checkOptions(options: LmdbLogOptions): LogRetention {
-  const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
+  const {
+    path,
+    trimEveryMs = DEFAULT_TRIM_EVERY_MS,
+    scanMs = DEFAULT_SCAN_MS,
+    retention = DEFAULT_RETENTION,
+  } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
     throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
@@ -201,11 +245,18 @@ function checkOptions(options: LmdbLogOptions): LogRetention {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (!Number.isInteger(scanMs) || scanMs < 1 || scanMs > MAX_SCAN_MS) {
+    throw refused(`The option scanMs is ${scanMs}, but must be an integer from 1 to ${MAX_SCAN_MS}`);
+  }
   try {
     return checkRetention(retention);
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 function refused(message: string, cause?: unknown): LmdbError {

@@ -1,17 +1,16 @@
 import {
+  isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
   Selector,
   type LogEntry,
   type ReadRequest,
   type Selection,
+  type Turn,
 } from '@tidings/server/log';
 import type { KeptEntry } from './record.ts';
 import type { LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
-
-// How many events a page may look at where it has to look at all: bounds how long one reader holds up the others.
-const MAX_SCANNED = 4096;
 
 // Room for the frames of a page, and one event more.
 const PAGE_ROOM = 128 * 1024;
@@ -22,6 +21,18 @@ type TopicKey = readonly [topic: string, seq: number];
 export interface ReadEntries {
   readonly entries: readonly LogEntry[];
   readonly through: number;
+}
+
+/** How far a search for the last events has come. */
+export interface LastSearch {
+  readonly selection: Selection;
+  /** How many are wanted, and how many were found. */
+  readonly count: number;
+  found: number;
+  /** The sequence number behind which those that were found follow. */
+  before: number;
+  /** The search goes on with the events up to here. */
+  through: number;
 }
 
 /** Reads a store: by the index of the topics where they are named, else by going through all events. */
@@ -36,54 +47,53 @@ export class LmdbReader {
     this.#topics = topics;
   }
 
-  /** @param kept how many events the log keeps */
-  page({ selection, after, through, maxBytes }: ReadRequest, kept: number): ReadEntries {
+  /**
+   * As much of a page as the turn allows; undefined where that is nothing.
+   * @param kept how many events the log keeps
+   */
+  page({ selection, after, through, maxBytes }: ReadRequest, kept: number, turn: Turn): ReadEntries | undefined {
     const selector = Selector.of(selection);
     const entries: KeptEntry[] = [];
     let room = this.#room;
     let bytes = 0;
-    let scanned = 0;
     let reached = through;
     for (const entry of this.#rising(selector, after, through, kept)) {
-      scanned += 1;
-      if (selector.selects(entry)) {
+      const selected = isSelected(selector, entry, turn);
+      if (selected) {
         const end = bytes + entry.frameBytes;
         if (end > room.length) room = copyOf(room, bytes, end >= maxBytes ? end : 2 * end);
         entry.moveFrame(room, bytes);
         entries.push(entry);
         bytes = end;
       }
-      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
-        reached = entry.seq;
+      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
+        reached = selected === undefined ? entry.seq - 1 : entry.seq;
         break;
       }
     }
+    if (reached <= after && reached < through) return undefined;
     // The frames lie one behind the other, so that whoever sends them all has no need to put them together.
     const page = room === this.#room ? copyOf(room, bytes, bytes) : room.subarray(0, bytes);
     for (const entry of entries) entry.rebase(page);
     return { entries, through: reached };
   }
 
-  /** The sequence number behind which the last `count` selected events follow. */
-  async beforeLast(selection: Selection, count: number, head: number, kept: number): Promise<number> {
-    const selector = Selector.of(selection);
-    let before = head;
-    let found = 0;
-    for (let end = head; found < count && end > 0;) {
-      let scanned = 0;
-      for (const entry of this.#falling(selector, end, kept)) {
-        scanned += 1;
-        end = entry.seq - 1;
-        if (selector.selects(entry)) {
-          found += 1;
-          before = end;
-        }
-        if (found === count || scanned === MAX_SCANNED) break;
+  /** Goes on with a search for the last selected events for as long as the turn allows. Says whether it is done. */
+  searchLast(search: LastSearch, turn: Turn): boolean {
+    const selector = Selector.of(search.selection);
+    if (search.found === search.count) return true;
+    for (const entry of this.#falling(selector, search.through)) {
+      const selected = isSelected(selector, entry, turn);
+      if (selected === undefined) return false;
+      search.through = entry.seq - 1;
+      if (selected) {
+        search.found += 1;
+        search.before = search.through;
       }
-      if (found === count || scanned < MAX_SCANNED) break;
-      await new Promise((resolve) => setImmediate(resolve));
+      if (search.found === search.count) return true;
+      if (turn.isOver) return false;
     }
-    return before;
+    return true;
   }
 
   earliestWithId(id: string): number | undefined {
@@ -109,9 +119,10 @@ export class LmdbReader {
     return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
   }
 
-  #falling(selector: Selector, through: number, kept: number): Iterable<KeptEntry> {
-    if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: through, end: 0, reverse: true });
-    const sources = [...selector.topics.exact].map((topic) =>
+  #falling({ topics }: Selector, through: number): Iterable<KeptEntry> {
+    // Never all events for the sake of some topics: those of the topics may lie behind very many others.
+    if (!topics.isExact) return this.#store.lendRange({ start: through, end: 0, reverse: true });
+    const sources = [...topics.exact].map((topic) =>
       this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
     );
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));

@@ -4,7 +4,6 @@ import {
   TopicBounds,
   type LogEntry,
   type LogRetention,
-  type TopicDirectory,
   type TopicPage,
   type TopicPageRequest,
   type TopicSummary,
@@ -16,7 +15,7 @@ import type { LmdbStore } from './store.ts';
  * What is kept of each topic: in a table, and in memory for what is asked with every batch and every page.
  * A topic takes about 200 bytes and its name.
  */
-export class LmdbTopics implements TopicDirectory {
+export class LmdbTopics {
   readonly bounds: TopicBounds;
   /** The topics of which there are more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
@@ -90,14 +89,11 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  async list(request: TopicPageRequest): Promise<TopicPage> {
-    const topics = request.order === 'time' ? this.#recent.newest(request.limit) : this.#byName(request);
-    return { topics, total: this.#recent.size };
-  }
-
-  #byName({ after, limit }: TopicPageRequest): TopicSummary[] {
+  list({ order, after, limit }: TopicPageRequest): TopicPage {
+    const total = this.#recent.size;
+    if (order === 'time') return { topics: this.#recent.newest(limit), total };
     const range = after === undefined ? { limit } : { start: after, exclusiveStart: true, limit };
-    return [...this.#store.topics.getRange(range)].map(({ key, value }) => ({ topic: key, ...value }));
+    return { topics: [...this.#store.topics.getKeys(range)].flatMap((topic) => this.of(topic) ?? []), total };
   }
 
   #keep(summary: TopicSummary): void {

@@ -2,7 +2,8 @@ import type { Sink, View } from '@tidings/server/live';
 import { Selector, type LogEntry } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Cohort, CohortIndex } from '../dist/live/cohort.js';
+import { Cohort } from '../dist/live/cohort.js';
+import { CohortIndex } from '../dist/live/cohort-index.js';
 import type { Listener } from '../dist/live/listener.js';
 import { FakeSink } from './model/fake-sink.ts';
 

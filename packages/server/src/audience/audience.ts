@@ -4,6 +4,7 @@ import type { View } from '../live/cohort.ts';
 import type { EndReason, Listener } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
+import type { Selection } from '../log/selection.ts';
 import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
@@ -26,11 +27,16 @@ interface AdmittedListener extends PlaceHolder {
   /** Its network address, or what has it. */
   readonly from: string | RequestHead['peer'];
   listener: Listener | undefined;
+  /** Ends the search for where it begins; undefined where that is known. */
+  search: AbortController | undefined;
   /** Where the bytes of a stream go that is not of the log. */
   sink: Sink | undefined;
   /** Ends the rights; undefined where they do not expire. */
   expiry: Expiry | undefined;
 }
+
+/** For a listener that is not there any more, or has to come back. */
+const GONE: Admission = { start: (sink) => sink.destroy(), abandon: () => {} };
 
 /** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
 export class Audience {
@@ -80,21 +86,55 @@ export class Audience {
 
   /** Keeps a place for a listener, or says why it gets none. Whoever answers the request counts that with {@link countRefusal}. */
   async admit(admission: AdmissionRequest): Promise<Admission> {
-    const { request, rights, parameters, isOver } = admission;
+    const { request, rights, isOver } = admission;
     const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
     if (!rights.allow || !view) return { refused: 'forbidden' };
-    await this.#fanOut.ready();
-    const start = await findStart(this.#log, view.selection, parameters);
-    if (isOver?.(start)) return { refused: 'complete' };
     const key = this.#keyOf(request, rights);
-    // From here to the promise nothing else can happen, so no more are let in than there may be.
     const full = this.#places.full(key);
     if (full) return { refused: full };
+    // It counts from here on: where it begins may have to be looked for.
     const admitted = this.#promise(request, rights, key);
+    const start = await this.#findStart(admitted, view.selection, admission);
+    if (!start) return GONE;
+    if (isOver?.(start)) {
+      this.#places.abandon(admitted);
+      return { refused: 'complete' };
+    }
     return {
       start: (sink) => this.#start(admitted, admission, { sink, rights, view, start }),
       abandon: () => this.#places.abandon(admitted),
     };
+  }
+
+  /** Finds where a listener begins, for which its place is taken. Undefined where it went away, or was sent away, meanwhile: it has no place then. */
+  async #findStart(
+    admitted: AdmittedListener,
+    selection: Selection,
+    { request, parameters }: AdmissionRequest,
+  ): Promise<Start | undefined> {
+    if (parameters.lastEventId === '' && parameters.last === undefined) {
+      await this.#fanOut.ready();
+      return { type: 'now' };
+    }
+    const search = new AbortController();
+    admitted.search = search;
+    this.#places.take(admitted);
+    const stop = request.onGone?.(() => search.abort());
+    try {
+      await this.#fanOut.ready();
+      const start = await findStart(this.#log, selection, parameters, { signal: search.signal });
+      if (search.signal.aborted) return undefined;
+      this.#places.promiseAgain(admitted);
+      return start;
+    } catch (error) {
+      if (search.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      stop?.();
+      admitted.search = undefined;
+      // Unless it is promised now.
+      this.#places.free(admitted);
+    }
   }
 
   /**
@@ -136,7 +176,8 @@ export class Audience {
     const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
       which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
     );
-    for (const { listener, sink } of chosen) {
+    for (const { listener, sink, search } of chosen) {
+      search?.abort();
       if (listener) this.#fanOut.breakOff(listener, 'kicked');
       else sink?.destroy();
     }
@@ -159,6 +200,7 @@ export class Audience {
       from: request.peer ?? request.address,
       since: this.#clock.now(),
       listener: undefined,
+      search: undefined,
       sink: undefined,
       expiry: undefined,
     };

@@ -13,6 +13,8 @@ export interface RequestHead {
    * An address that is only needed later is taken from here then.
    */
   readonly peer?: { readonly remoteAddress?: string | undefined } | undefined;
+  /** Calls back, once, when the other side goes away before it was answered. Gives what ends that. */
+  onGone?(gone: () => void): () => void;
   /** The request as the server or framework gave it: a `Request`, or Node's, with whatever was put on it before. */
   readonly original?: unknown;
 }
@@ -22,6 +24,7 @@ export interface RequestHead {
  * @param address the network address of the other side, for those who know it: a `Request` does not have it
  */
 export function fetchHead(request: Request, address?: string): RequestHead {
+  const { signal } = request;
   return {
     method: request.method,
     url: request.url,
@@ -30,6 +33,11 @@ export function fetchHead(request: Request, address?: string): RequestHead {
       return value === null ? undefined : utf8Value(value);
     },
     address,
+    onGone(gone) {
+      if (signal.aborted) gone();
+      else signal.addEventListener('abort', gone, { once: true });
+      return () => signal.removeEventListener('abort', gone);
+    },
     original: request,
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, LogFollowing } from '../log/event-log.ts';
+import { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -28,6 +29,7 @@ export class FanOut {
   readonly #following: LogFollowing;
   readonly #clock: Clock;
   readonly #counts = noCounts();
+  readonly #turns: Turns;
   readonly #ready: Promise<void>;
   #epoch: string | undefined;
   #isFollowing = false;
@@ -39,6 +41,7 @@ export class FanOut {
     const { overflow, keepAliveMs, ...checked } = checkFanOutOptions(options);
     const { clock } = checked;
     this.#clock = clock;
+    this.#turns = Turns.of({ clock });
     this.#listeners = new Listeners(log, {
       ...checked,
       evicts: overflow === 'evict',
@@ -98,10 +101,20 @@ export class FanOut {
   }
 
   /** How many listeners would get a public event of the topic. */
-  listenersOf(topic: string): number {
-    let count = 0;
-    for (const cohort of this.#ticker.cohorts.of(topic)) count += cohort.listeners;
-    return count;
+  listenersOf(topic: string, meter?: { steps: number }): number {
+    return this.#ticker.cohorts.of(topic, meter).reduce((sum, { listeners }) => sum + listeners, 0);
+  }
+
+  /** The same for many topics. Those that had no event are matched, which is done in turns with all who scan. */
+  listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
+    const counts: number[] = [];
+    return this.#turns.run((turn) => {
+      for (const topic of topics.slice(counts.length)) {
+        if (turn.isOver) return undefined;
+        counts.push(this.listenersOf(topic, turn));
+      }
+      return counts;
+    });
   }
 
   /** What it has done and how it stands. Costs a look at every listener. */

@@ -171,8 +171,13 @@ export class Listeners implements Iterable<Listener> {
   }
 
   #apply(listener: Listener, { state, actions }: ListenerStep): void {
-    const before = listener.state.phase;
+    const from = listener.state;
+    const before = from.phase;
     listener.state = state;
+    // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
+    if (from.phase === 'reading' && (state.phase === 'ended' || state.phase === 'held')) {
+      this.catchUp.leave(listener, from.position);
+    }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
     for (const action of actions) {

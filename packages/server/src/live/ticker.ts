@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import { type Cohort, CohortIndex } from './cohort.ts';
+import type { Cohort } from './cohort.ts';
+import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 

@@ -29,6 +29,15 @@ export interface ReadRequest {
   readonly maxBytes: number;
 }
 
+/** How a log is asked for what it may have to look for. */
+export interface AskOptions {
+  /**
+   * Aborted when whoever asked has left: the log stops looking, and rejects with the signal's reason unless it has the answer by then.
+   * @default it is looked for until it is found
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface LogPage {
   /** The selected events in the order of the log, each once. */
   readonly entries: readonly LogEntry[];
@@ -129,15 +138,18 @@ export interface EventLog {
    * where the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
-  /** One page of what was selected. Sees every batch that was committed before the call. */
-  read(request: ReadRequest): Promise<LogPage>;
+  /**
+   * One page of what was selected. Sees every batch that was committed before the call. A log that has to look at what is not selected gives
+   * a shorter page, or none of the events yet, rather than keep others waiting; a page always reaches further than `after`, where `through` does.
+   */
+  read(request: ReadRequest, options?: AskOptions): Promise<LogPage>;
   /**
    * The store's own answer to where a cursor, a publisher's id or `earliest` is, as of the call. A cursor of an earlier epoch is found up to
    * where that epoch ended.
    */
   locate(id: string): Promise<Place>;
   /** The place behind which the last `count` (or fewer) kept and selected events follow. */
-  locateLast(selection: Selection, count: number): Promise<Place>;
+  locateLast(selection: Selection, count: number, options?: AskOptions): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;
   /** Finishes the appends under way and lets go of everything. Later appends are refused. Idempotent. */

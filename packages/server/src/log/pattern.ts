@@ -23,9 +23,13 @@ export interface TopicPattern {
 }
 
 // Patterns come from strangers. A topic is matched in time that grows with its length times the size of the pattern: these keep the
-// worst pattern on the longest topic at a few milliseconds.
+// worst pattern on the longest topic at a few milliseconds, and all patterns of one listener together as well.
 const MAX_LENGTH = 1024;
 const MAX_STATES = 4096;
+const MAX_COST = 4096;
+
+// What it costs to find the parts of a topic's URL, in the steps of a meter.
+const RESOLVE_STEPS = 2048;
 
 const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', https: '443', wss: '443', ftp: '21' };
@@ -45,11 +49,33 @@ export function compilePattern(pattern: TopicPattern): (topic: string) => boolea
 
 /**
  * Compiles patterns to one test, which is true for the topics that any of them matches. A topic is resolved once for each base.
- * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}
+ * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}, and where the patterns are too much together
  */
 export function compilePatterns(patterns: readonly TopicPattern[]): (topic: string) => boolean {
-  const compiled = patterns.map((pattern) => new CompiledPattern(pattern));
-  return (topic) => compiled.some((pattern) => pattern.test(topic));
+  const compiled = new CompiledPatterns(patterns);
+  return (topic) => compiled.test(topic);
+}
+
+/** Compiled patterns, whose tests can be metered. */
+export class CompiledPatterns {
+  readonly #patterns: readonly CompiledPattern[];
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor(patterns: readonly TopicPattern[]) {
+    this.#patterns = patterns.map((pattern) => new CompiledPattern(pattern));
+    const cost = this.#patterns.reduce((sum, pattern) => sum + pattern.cost, 0);
+    if (cost <= MAX_COST) return;
+    const found = `for each character of a topic they may take ${cost} steps`;
+    throw new ServerError(
+      'ERR_INVALID_PATTERN',
+      `The ${patterns.length} URL patterns are not allowed together: ${found}; at most ${MAX_COST} are allowed`,
+    );
+  }
+
+  test(topic: string, meter?: Meter): boolean {
+    if (meter) meter.steps += RESOLVE_STEPS;
+    return this.#patterns.some((pattern) => pattern.test(topic, meter));
+  }
 }
 
 type Address = Readonly<Record<Component, string>>;
@@ -58,6 +84,8 @@ type Address = Readonly<Record<Component, string>>;
 export class CompiledPattern {
   /** How large the pattern is, once compiled. */
   readonly states: number;
+  /** How many steps a character of a topic may take. */
+  readonly cost: number;
   readonly #base: string;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
 
@@ -66,6 +94,7 @@ export class CompiledPattern {
     this.#base = base;
     const matchers = compile(pattern, base);
     this.states = matchers.reduce((states, { matcher }) => states + matcher.states, 0);
+    this.cost = matchers.reduce((cost, { matcher }) => cost + (matcher.matchesAll ? 0 : matcher.cost), 0);
     if (this.states > MAX_STATES) {
       throw refusal(pattern, `it has ${this.states} states when compiled; at most ${MAX_STATES} are allowed`);
     }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
+import type { Socket } from 'node:net';
 import { utf8Value, type RequestHead } from '../http/request.ts';
 import { SocketFace } from './socket-face.ts';
 
@@ -40,6 +41,15 @@ class NodeHead implements RequestHead {
     const { socket } = this.original;
     // The stand-in for a socket is let go of where a stream takes the socket itself.
     return socket instanceof SocketFace ? socket.socket : socket;
+  }
+
+  onGone(gone: () => void): () => void {
+    const { original } = this;
+    // A request of HTTP/2 is a stream of its connection.
+    const way = 'stream' in original ? original.stream : (this.peer as Socket | undefined);
+    if (way?.destroyed !== false) gone();
+    else way.once('close', gone);
+    return () => void way?.off('close', gone);
   }
 }
 

@@ -79,11 +79,12 @@ export class TopicDocuments {
     const { fanOut } = this.#context;
     await fanOut.ready();
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
-    const topics = page.topics.map(({ topic, events, bytes, last }) => ({
+    const listeners = await fanOut.listenersOfEach(page.topics.map(({ topic }) => topic));
+    const topics = page.topics.map(({ topic, events, bytes, last }, index) => ({
       topic,
       events,
       bytes,
-      listeners: fanOut.listenersOf(topic),
+      listeners: listeners[index],
       last: new Date(last).toISOString(),
     }));
     const { position } = fanOut;

@@ -4,6 +4,7 @@ import { RecentTopics } from '../keeping/recent-topics.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { EntryList } from './entry-list.ts';
+import { SortedNames } from './sorted-names.ts';
 
 /** What is kept of a topic. */
 export class KeptTopic {
@@ -26,6 +27,7 @@ export class KeptTopic {
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
   readonly topics: RecentTopics<KeptTopic> = new RecentTopics();
+  readonly names: SortedNames = new SortedNames();
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
   readonly #entries = new EntryList();
@@ -51,7 +53,7 @@ export class KeptEntries {
     this.#entries.push(entry);
     this.#bytes += entry.frame.length;
     for (const name of entry.topics) {
-      const topic = this.topics.get(name) ?? new KeptTopic(name, this.#bounds.of(name));
+      const topic = this.topics.get(name) ?? this.#newTopic(name);
       topic.entries.push(entry);
       topic.bytes += entry.frame.length;
       this.topics.putFirst(topic);
@@ -75,12 +77,19 @@ export class KeptEntries {
       topic.entries.remove(entry.seq);
       topic.bytes -= entry.frame.length;
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
-      if (topic.entries.length === 0) this.topics.delete(name);
-      else if (wasNewest) this.topics.putBack(topic);
+      if (topic.entries.length === 0) {
+        this.topics.delete(name);
+        this.names.delete(name);
+      } else if (wasNewest) this.topics.putBack(topic);
     }
     const seqs = this.#ids.get(entry.id)?.filter((seq) => seq !== entry.seq);
     if (seqs?.length) this.#ids.set(entry.id, seqs);
     else this.#ids.delete(entry.id);
+  }
+
+  #newTopic(name: string): KeptTopic {
+    this.names.add(name);
+    return new KeptTopic(name, this.#bounds.of(name));
   }
 
   earliestWithId(id: string): number | undefined {
@@ -114,7 +123,7 @@ export class KeptEntries {
 
   /** The entries behind a sequence number among which are all that are selected, oldest first. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.length - list.indexAfter(after));
+    const lists = this.#shorterOf(selector.topics, after);
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.rising(after);
     return mergeBySeq(
@@ -126,7 +135,8 @@ export class KeptEntries {
 
   /** The entries up to a sequence number among which are all that are selected, newest first. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.indexAfter(through));
+    // Never all entries for the sake of some topics: those of the topics may lie behind very many others.
+    const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.falling(through);
     return mergeBySeq(
@@ -136,17 +146,17 @@ export class KeptEntries {
     );
   }
 
+  /** The lists of some topics. */
+  #listsOf(topics: TopicTest): EntryList[] {
+    return [...topics.exact].flatMap((name) => this.topics.get(name)?.entries ?? []);
+  }
+
   /** The lists in which everything of some topics is: those of the topics, or that of all where it is less work to go through it. */
-  #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
+  #shorterOf(topics: TopicTest, after: number): EntryList[] {
     if (!topics.isExact) return [this.#entries];
-    const lists: EntryList[] = [];
-    let length = 0;
-    for (const name of topics.exact) {
-      const list = this.topics.get(name)?.entries;
-      if (!list) continue;
-      lists.push(list);
-      length += lengthOf(list);
-    }
+    const lists = this.#listsOf(topics);
+    const lengthOf = (list: EntryList): number => list.length - list.indexAfter(after);
+    const length = lists.reduce((sum, list) => sum + lengthOf(list), 0);
     return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
   }
 }

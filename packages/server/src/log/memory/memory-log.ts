@@ -5,6 +5,7 @@ import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
+  AskOptions,
   EventLog,
   LogFollower,
   LogFollowing,
@@ -20,19 +21,17 @@ import { placeEvent, prepareBatch } from '../keeping/frame.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
+import { isSelected } from '../keeping/scan.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
+import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { LatestKeys } from './latest-keys.ts';
-import { firstNames } from './topic-names.ts';
 
 /** How long a key makes an append safe to repeat (PROTOCOL §4.6), in milliseconds. */
 export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
 
 // Guards the memory against a publisher that gives every event a key: the oldest keys go first.
 const MAX_KEYS = 100_000;
-
-// How many events are looked at in one go where an index does not find the selected ones: bounds how long others wait.
-const MAX_SCANNED = 4096;
 
 // What has become too old is removed this often at most, in milliseconds. Nobody is given it before that either.
 const MIN_SWEEP_MS = 1000;
@@ -57,6 +56,12 @@ export interface MemoryLogOptions {
   readonly latestByKey?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: (seq: number) => number;
+  /**
+   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000: for all who ask together, and for all logs
+   * of this process with the same figure and the system's clock. Others go first then.
+   * @default 4
+   */
+  readonly scanMs?: number;
 }
 
 const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
@@ -66,12 +71,15 @@ const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
   earlierEpochs: true,
   latestByKey: true,
   nextSeq: true,
+  scanMs: true,
 };
 
 /** A log in memory: as durable as the process. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
-  readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
+  readonly directory: TopicDirectory = {
+    list: (request) => this.#turns.run(() => this.#list(request), { isShort: true }),
+  };
   readonly #clock: Clock;
   readonly #epochs: Epochs;
   readonly #nextSeq: (seq: number) => number;
@@ -79,16 +87,17 @@ export class MemoryLog implements EventLog {
   readonly #keys = new Map<string, { readonly receipt: AppendReceipt; readonly time: number }>();
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
+  readonly #turns: Turns;
   readonly #latest: LatestKeys | undefined;
   #seq: number;
   #sweep: unknown;
   #closed = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
-  /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
     checkNames(options, NAMES);
     this.#clock = options.clock ?? systemClock;
+    this.#turns = Turns.of(options);
     this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
     this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);
     this.#kept = new KeptEntries(checkRetention(options.retention ?? {}));
@@ -122,26 +131,9 @@ export class MemoryLog implements EventLog {
     return receipt;
   }
 
-  read({ selection, after, through, maxBytes }: ReadRequest): Promise<LogPage> {
-    this.#trim();
-    const selector = Selector.of(selection);
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    let scanned = 0;
-    let reached = through;
-    for (const entry of this.#kept.rising(selector, after)) {
-      if (entry.seq > through) break;
-      scanned += 1;
-      if (selector.selects(entry)) {
-        entries.push(entry);
-        bytes += entry.frame.length;
-      }
-      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
-        reached = entry.seq;
-        break;
-      }
-    }
-    return Promise.resolve({ entries, through: reached, ...this.#trimmedOf(selection) });
+  read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const isShort = Selector.of(request.selection).topics.isExact;
+    return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
   locate(id: string): Promise<Place> {
@@ -150,34 +142,29 @@ export class MemoryLog implements EventLog {
     return Promise.resolve(this.#epochs.locate(id, log, (named) => this.#kept.earliestWithId(named)));
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
+  locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
     this.#trim();
     const selector = Selector.of(selection);
     const head = this.#seq;
     const trims = this.#ledger.changes;
     let after = head;
     let found = 0;
-    for (let through = head; found < count;) {
-      let scanned = 0;
-      for (const entry of this.#kept.falling(selector, through)) {
-        scanned += 1;
+    let through = head;
+    const look = (turn: Turn): Place | undefined => {
+      for (const entry of found < count ? this.#kept.falling(selector, through) : []) {
+        const selected = isSelected(selector, entry, turn);
+        if (selected === undefined) return undefined;
         through = entry.seq - 1;
-        if (selector.selects(entry)) {
+        if (selected) {
           found += 1;
           after = through;
         }
-        if (found === count || scanned === MAX_SCANNED) break;
+        if (found === count) break;
+        if (turn.isOver) return undefined;
       }
-      if (found === count || scanned < MAX_SCANNED) break;
-      // What waits goes first, before the next events are looked at.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-    return { after, head, trims };
-  }
-
-  #trimmedOf(selection: Selection): Pick<LogPage, 'trimmedThrough' | 'trims'> {
-    const { through: trimmedThrough, trims } = this.#ledger.trimmed(selection);
-    return { trimmedThrough, trims };
+      return { after, head, trims };
+    };
+    return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -199,12 +186,35 @@ export class MemoryLog implements EventLog {
 
   #list({ order, after, limit }: TopicPageRequest): TopicPage {
     this.#trim();
-    const { topics } = this.#kept;
+    const { topics, names } = this.#kept;
     const page =
-      order === 'time'
-        ? topics.newest(limit)
-        : firstNames(topics.names(), after, limit).flatMap((topic) => topics.get(topic) ?? []);
+      order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
     return { topics: page.map(summary), total: topics.size };
+  }
+
+  /** As much of a page as the turn allows; undefined where that is nothing. */
+  #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | undefined {
+    this.#trim();
+    const trimmed = this.#ledger.trimmed(selection, turn);
+    if (!trimmed) return undefined;
+    const selector = Selector.of(selection);
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    let reached = through;
+    for (const entry of this.#kept.rising(selector, after)) {
+      if (entry.seq > through) break;
+      const selected = isSelected(selector, entry, turn);
+      if (selected) {
+        entries.push(entry);
+        bytes += entry.frame.length;
+      }
+      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
+        reached = selected === undefined ? entry.seq - 1 : entry.seq;
+        break;
+      }
+    }
+    if (reached <= after && reached < through) return undefined;
+    return { entries, through: reached, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
   /** Removes what is too old, and what is too much for those topics and for the whole: elsewhere nothing has been added. */

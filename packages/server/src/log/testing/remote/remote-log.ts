@@ -4,6 +4,7 @@ import type { LogEntry, NewEvent } from '../../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
+  AskOptions,
   EventLog,
   LogFollower,
   LogFollowing,
@@ -58,8 +59,10 @@ export class RemoteLog implements EventLog {
     return (await append) as AppendReceipt;
   }
 
-  async read(request: ReadRequest): Promise<LogPage> {
-    const page = (await this.#connection.ask({ op: 'read', ...request })) as LogPage & { entries: JsonEntry[] };
+  async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const page = (await this.#connection.ask({ op: 'read', ...request }, { signal })) as LogPage & {
+      entries: JsonEntry[];
+    };
     return { ...page, entries: page.entries.map(entryFromJson) };
   }
 
@@ -67,8 +70,8 @@ export class RemoteLog implements EventLog {
     return (await this.#connection.ask({ op: 'locate', id })) as Place;
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locateLast', selection, count })) as Place;
+  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+    return (await this.#connection.ask({ op: 'locateLast', selection, count }, { signal })) as Place;
   }
 
   follow(follower: LogFollower): LogFollowing {
