@@ -1,11 +1,9 @@
+import { PatternIndex } from '../log/pattern-index.ts';
 import { Selector } from '../log/selection.ts';
 import { Cohort, type Member, type View } from './cohort.ts';
 
 // Guards the memory against events on ever new topics: the topics that have been known for longest are forgotten when there are so many.
 const MAX_KNOWN_TOPICS = 100_000;
-
-// Cohorts with patterns that came since a topic was known. Where there are more, every topic is matched anew.
-const MAX_NEWCOMERS = 10_000;
 
 // What it costs to look a topic up, and to ask a cohort for it, in the steps of a meter.
 const TOPIC_STEPS = 64;
@@ -14,7 +12,7 @@ const TOPIC_STEPS = 64;
 interface KnownTopic<M extends Member> {
   cohorts: readonly Cohort<M>[];
   /** How many changes there were when it was right. */
-  changes: number;
+  readonly changes: number;
 }
 
 /**
@@ -24,12 +22,14 @@ interface KnownTopic<M extends Member> {
 export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M>> {
   readonly #byKey = new Map<string, Cohort<M>>();
   readonly #byTopic = new Map<string, Set<Cohort<M>>>();
-  /** The cohorts that an index by topic does not find, each with how many changes there were before it came. */
+  /** The cohorts that an index by topic does not find, each with the number of the change by which it came. */
   readonly #others = new Map<Cohort<M>, number>();
+  /** How often one of them came or went. */
+  #changes = 0;
+  /** Those of them that select all topics, and those that have patterns. */
+  readonly #all = new Set<Cohort<M>>();
+  readonly #byPattern = new PatternIndex<Cohort<M>>();
   readonly #known = new Map<string, KnownTopic<M>>();
-  /** What changed the others, in order: each that came, and undefined for one that went; and how many changes there were before those. */
-  #newcomers: (Cohort<M> | undefined)[] = [];
-  #before = 0;
 
   /** The cohort of a view, made where there is none yet, with one listener more. `since` is how far the log has been handed over. */
   join(view: View, now: number, since: number): Cohort<M> {
@@ -38,7 +38,9 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     if (!cohort) {
       cohort = new Cohort<M>(view, now, since);
       this.#byKey.set(key, cohort);
-      const { exact, isExact } = Selector.of(view.selection).topics;
+      const { exact, isExact, isAll, patterns } = Selector.of(view.selection).topics;
+      if (isAll) this.#all.add(cohort);
+      for (const pattern of patterns) this.#byPattern.add(pattern, cohort);
       for (const topic of exact) {
         const cohorts = this.#byTopic.get(topic);
         if (cohorts) cohorts.add(cohort);
@@ -46,7 +48,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
         const known = isExact ? this.#known.get(topic) : undefined;
         if (known) known.cohorts = [...known.cohorts, cohort];
       }
-      if (!isExact) this.#note(cohort);
+      if (!isExact) this.#others.set(cohort, (this.#changes += 1));
     }
     cohort.listeners += 1;
     return cohort;
@@ -57,7 +59,9 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     cohort.listeners -= 1;
     if (cohort.listeners > 0) return;
     this.#byKey.delete(keyOf(cohort.view));
-    const { exact, isExact } = Selector.of(cohort.view.selection).topics;
+    const { exact, isExact, patterns } = Selector.of(cohort.view.selection).topics;
+    this.#all.delete(cohort);
+    for (const pattern of patterns) this.#byPattern.delete(pattern, cohort);
     for (const topic of exact) {
       const cohorts = this.#byTopic.get(topic);
       cohorts?.delete(cohort);
@@ -65,12 +69,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       const known = isExact ? this.#known.get(topic) : undefined;
       if (known) known.cohorts = known.cohorts.filter((each) => each !== cohort);
     }
-    const came = this.#others.get(cohort);
-    if (came === undefined) return;
-    this.#others.delete(cohort);
-    // It is not kept in memory by having come.
-    if (came >= this.#before) this.#newcomers[came - this.#before] = undefined;
-    this.#note(undefined);
+    if (this.#others.delete(cohort)) this.#changes += 1;
   }
 
   /**
@@ -81,13 +80,8 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     if (meter) meter.steps += TOPIC_STEPS;
     const known = this.#known.get(topic);
     if (known?.changes === this.#changes) return known.cohorts;
-    if (known && known.changes >= this.#before) return this.#refresh(topic, known, meter);
-    const exact = this.#byTopic.get(topic);
-    const cohorts = exact ? [...exact] : [];
-    for (const cohort of this.#others.keys()) {
-      if (!exact?.has(cohort) && selects(cohort, topic, meter)) cohorts.push(cohort);
-    }
     if (!known && this.#known.size >= MAX_KNOWN_TOPICS) this.#forgetOldest();
+    const cohorts = this.#find(topic, known, meter);
     this.#known.set(topic, { cohorts, changes: this.#changes });
     return cohorts;
   }
@@ -96,28 +90,17 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return this.#byKey.values();
   }
 
-  get #changes(): number {
-    return this.#before + this.#newcomers.length;
-  }
-
-  /** Brings what is known of a topic up to date: only who came since is matched. */
-  #refresh(topic: string, known: KnownTopic<M>, meter: { steps: number } | undefined): readonly Cohort<M>[] {
-    const cohorts = known.cohorts.filter(({ listeners }) => listeners > 0);
-    for (let at = known.changes - this.#before; at < this.#newcomers.length; at += 1) {
-      const cohort = this.#newcomers[at];
-      if (cohort && selects(cohort, topic, meter)) cohorts.push(cohort);
+  /** Finds the cohorts of a topic. Where some are known, only those that came since are asked. */
+  #find(topic: string, known: KnownTopic<M> | undefined, meter: { steps: number } | undefined): readonly Cohort<M>[] {
+    const exact = this.#byTopic.get(topic) ?? [];
+    const found = known ? known.cohorts.filter(({ listeners }) => listeners > 0) : [];
+    for (const cohort of new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, meter)])) {
+      if (meter) meter.steps += TOPIC_STEPS;
+      // What has no patterns is noted where it comes.
+      if (known && (this.#others.get(cohort) ?? 0) <= known.changes) continue;
+      if (Selector.of(cohort.view.selection).topics.ask(topic, meter)) found.push(cohort);
     }
-    known.cohorts = cohorts;
-    known.changes = this.#changes;
-    return cohorts;
-  }
-
-  #note(cohort: Cohort<M> | undefined): void {
-    if (cohort) this.#others.set(cohort, this.#changes);
-    this.#newcomers.push(cohort);
-    if (this.#newcomers.length <= 2 * MAX_NEWCOMERS) return;
-    this.#before += MAX_NEWCOMERS;
-    this.#newcomers = this.#newcomers.slice(MAX_NEWCOMERS);
+    return found;
   }
 
   /** Forgets a tenth at once: to find the first one of a map takes a while where it was often removed. */
@@ -129,11 +112,6 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       if (left === 0) return;
     }
   }
-}
-
-function selects({ view }: Cohort, topic: string, meter: { steps: number } | undefined): boolean {
-  if (meter) meter.steps += TOPIC_STEPS;
-  return Selector.of(view.selection).topics.ask(topic, meter);
 }
 
 function keyOf({ key, coding }: View): string {

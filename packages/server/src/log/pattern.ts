@@ -29,7 +29,7 @@ const MAX_STATES = 4096;
 const MAX_COST = 4096;
 
 // What it costs to find the parts of a topic's URL, in the steps of a meter.
-const RESOLVE_STEPS = 2048;
+export const RESOLVE_STEPS = 2048;
 
 const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', https: '443', wss: '443', ftp: '21' };
@@ -58,12 +58,12 @@ export function compilePatterns(patterns: readonly TopicPattern[]): (topic: stri
 
 /** Compiled patterns, whose tests can be metered. */
 export class CompiledPatterns {
-  readonly #patterns: readonly CompiledPattern[];
+  readonly all: readonly CompiledPattern[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(patterns: readonly TopicPattern[]) {
-    this.#patterns = patterns.map((pattern) => new CompiledPattern(pattern));
-    const cost = this.#patterns.reduce((sum, pattern) => sum + pattern.cost, 0);
+    this.all = patterns.map((pattern) => new CompiledPattern(pattern));
+    const cost = this.all.reduce((sum, pattern) => sum + pattern.cost, 0);
     if (cost <= MAX_COST) return;
     const found = `for each character of a topic they may take ${cost} steps`;
     throw new ServerError(
@@ -74,7 +74,7 @@ export class CompiledPatterns {
 
   test(topic: string, meter?: Meter): boolean {
     if (meter) meter.steps += RESOLVE_STEPS;
-    return this.#patterns.some((pattern) => pattern.test(topic, meter));
+    return this.all.some((pattern) => pattern.test(topic, meter));
   }
 }
 
@@ -86,18 +86,21 @@ export class CompiledPattern {
   readonly states: number;
   /** How many steps a character of a topic may take. */
   readonly cost: number;
-  readonly #base: string;
+  readonly base: string;
+  /** The text with which the path of every topic begins that it matches. */
+  readonly start: string;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor({ pattern, base }: TopicPattern) {
-    this.#base = base;
+    this.base = base;
     const matchers = compile(pattern, base);
     this.states = matchers.reduce((states, { matcher }) => states + matcher.states, 0);
     this.cost = matchers.reduce((cost, { matcher }) => cost + (matcher.matchesAll ? 0 : matcher.cost), 0);
     if (this.states > MAX_STATES) {
       throw refusal(pattern, `it has ${this.states} states when compiled; at most ${MAX_STATES} are allowed`);
     }
+    this.start = matchers.find(({ component }) => component === 'pathname')?.matcher.start ?? '';
     // The path tells most topics apart
     const order = (component: Component): number => (component === 'pathname' ? 0 : 1);
     this.#matchers = matchers
@@ -106,7 +109,7 @@ export class CompiledPattern {
   }
 
   test(topic: string, meter?: Meter): boolean {
-    const address = resolve(topic, this.#base);
+    const address = addressOf(topic, this.base);
     return (
       address !== undefined && this.#matchers.every(({ component, matcher }) => matcher.test(address[component], meter))
     );
@@ -116,12 +119,12 @@ export class CompiledPattern {
 let last: { readonly topic: string; readonly base: string; readonly address: Address | undefined } | undefined;
 
 /** The components of the topic's URL. A topic is asked for by one pattern after the other, so the last one is remembered. */
-function resolve(topic: string, base: string): Address | undefined {
-  if (last?.topic !== topic || last.base !== base) last = { topic, base, address: addressOf(topic, base) };
+export function addressOf(topic: string, base: string): Address | undefined {
+  if (last?.topic !== topic || last.base !== base) last = { topic, base, address: resolve(topic, base) };
   return last.address;
 }
 
-function addressOf(topic: string, base: string): Address | undefined {
+function resolve(topic: string, base: string): Address | undefined {
   let url: URL;
   try {
     url = new URL(topic, base);

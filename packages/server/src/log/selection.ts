@@ -1,6 +1,6 @@
 import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from './entry.ts';
-import { CompiledPatterns, type TopicPattern } from './pattern.ts';
+import { type CompiledPattern, CompiledPatterns, type TopicPattern } from './pattern.ts';
 import type { Meter } from './pattern/machine.ts';
 
 /** A topic, or a pattern of topics. */
@@ -39,6 +39,10 @@ export class TopicTest {
     this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));
     const patterns = matchers.filter((matcher) => typeof matcher !== 'string');
     this.#patterns = patterns.length === 0 ? undefined : new CompiledPatterns(patterns);
+  }
+
+  get patterns(): readonly CompiledPattern[] {
+    return this.#patterns?.all ?? [];
   }
 
   /** Whether exact topics are all there is, so that an index by topic finds everything. */

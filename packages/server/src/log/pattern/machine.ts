@@ -33,6 +33,11 @@ export class Matcher {
     return this.#suffix.length + (this.#machine?.states ?? 0);
   }
 
+  /** The text with which everything begins that it matches. */
+  get start(): string {
+    return this.#prefix;
+  }
+
   /** How many steps a character may take. */
   get cost(): number {
     return this.#machine?.cost ?? 0;
