@@ -52,6 +52,7 @@ test('an index gives the cohorts of a topic, each once, whatever comes and goes'
     { key: 'a b', selection: { topics: ['a', 'b'] } },
     { key: 'a, pattern', selection: { topics: ['a', { pattern: '*', base }] } },
     { key: 'pattern', selection: { topics: [{ pattern: 'c', base }] } },
+    { key: 'patterns', selection: { topics: ['d', { pattern: 'c*', base }, { pattern: ':x', base: 'urn:a' }] } },
     { key: 'all', selection: { topics: 'all' } },
   ];
   fc.assert(
@@ -80,4 +81,42 @@ test('an index gives the cohorts of a topic, each once, whatever comes and goes'
       }
     }),
   );
+});
+
+test('a topic is matched once, and then only against the patterns that came since, whoever else comes and goes', () => {
+  const base = 'https://hub.test/topics/';
+  const index = new CohortIndex<Listener>();
+  const viewOf = (pattern: string): View => ({ key: pattern, selection: { topics: [{ pattern, base }] } });
+  const steps = (topic: string): number => {
+    const meter = { steps: 0 };
+    index.of(topic, meter);
+    return meter.steps;
+  };
+  // Each costs a step for every character.
+  for (let n = 0; n < 100; n += 1) index.join(viewOf(`*${n}*!`), 0, 0);
+  const topic = 'a'.repeat(1000);
+  const first = steps(topic);
+  expect(first).toBeGreaterThan(100_000);
+  expect(steps(topic)).toBeLessThan(100);
+  const newcomer = index.join(viewOf('*x*!'), 0, 0);
+  const second = steps(topic);
+  expect(second).toBeGreaterThan(1000);
+  expect(second).toBeLessThan(first / 5);
+  index.leave(newcomer);
+  expect(steps(topic)).toBeLessThan(first / 5);
+  const exact = index.join({ key: 'exact', selection: { topics: [topic] } }, 0, 0);
+  expect(index.of(topic)).toEqual([exact]);
+  expect(steps(topic)).toBeLessThan(100);
+});
+
+test('a new topic is matched against few of very many patterns', () => {
+  const base = 'https://hub.test/topics/';
+  const index = new CohortIndex<Listener>();
+  for (let n = 0; n < 1000; n += 1) {
+    const topics = [{ pattern: `users/${n}/*`, base }];
+    index.join({ key: `${n}`, selection: { topics } }, 0, 0);
+  }
+  const meter = { steps: 0 };
+  expect(index.of('users/17/inbox', meter).map(({ view }) => view.key)).toEqual(['17']);
+  expect(meter.steps).toBeLessThan(10_000);
 });
