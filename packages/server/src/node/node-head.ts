@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { utf8Value, type RequestHead } from '../http/request.ts';
 import { SocketFace } from './socket-face.ts';
 
@@ -46,11 +47,15 @@ class NodeHead implements RequestHead {
   onGone(gone: () => void): () => void {
     const { original } = this;
     // A request of HTTP/2 is a stream of its connection.
-    const way = 'stream' in original ? original.stream : (this.peer as Socket | undefined);
-    if (way?.destroyed !== false) gone();
-    else way.once('close', gone);
-    return () => void way?.off('close', gone);
+    return onClosed('stream' in original ? original.stream : (this.peer as Socket | undefined), gone);
   }
+}
+
+/** Calls back when a socket or stream is closed, at once where it is. Gives what ends that. */
+export function onClosed(way: Duplex | undefined, closed: () => void): () => void {
+  if (way?.destroyed === false) way.once('close', closed);
+  else closed();
+  return () => void way?.off('close', closed);
 }
 
 /** The value of a header field, by its name in lower case. */
