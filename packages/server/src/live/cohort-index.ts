@@ -1,3 +1,5 @@
+import type { Turn } from '../log/keeping/turns.ts';
+import type { CompiledPattern } from '../log/pattern.ts';
 import { PatternIndex } from '../log/pattern-index.ts';
 import { Selector } from '../log/selection.ts';
 import { Cohort, type Member, type View } from './cohort.ts';
@@ -5,8 +7,11 @@ import { Cohort, type Member, type View } from './cohort.ts';
 // Guards the memory against events on ever new topics: the topics that have been known for longest are forgotten when there are so many.
 const MAX_KNOWN_TOPICS = 100_000;
 
-// What it costs to look a topic up, and to ask a cohort for it, in the steps of a meter.
+// What it costs to look a topic up, and to ask a cohort for it, in the steps of a turn.
 const TOPIC_STEPS = 64;
+
+// The patterns of all cohorts together are cheap up to so many steps for each character of a topic: the longest takes a few milliseconds.
+const CHEAP_COST = 4096;
 
 /** What is known of a topic. */
 interface KnownTopic<M extends Member> {
@@ -30,6 +35,8 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   readonly #all = new Set<Cohort<M>>();
   readonly #byPattern = new PatternIndex<Cohort<M>>();
   readonly #known = new Map<string, KnownTopic<M>>();
+  /** How many steps each character of a new topic may take. */
+  #cost = 0;
 
   /** The cohort of a view, made where there is none yet, with one listener more. `since` is how far the log has been handed over. */
   join(view: View, now: number, since: number): Cohort<M> {
@@ -41,6 +48,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       const { exact, isExact, isAll, patterns } = Selector.of(view.selection).topics;
       if (isAll) this.#all.add(cohort);
       for (const pattern of patterns) this.#byPattern.add(pattern, cohort);
+      this.#cost += costOf(patterns);
       for (const topic of exact) {
         const cohorts = this.#byTopic.get(topic);
         if (cohorts) cohorts.add(cohort);
@@ -62,6 +70,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     const { exact, isExact, patterns } = Selector.of(cohort.view.selection).topics;
     this.#all.delete(cohort);
     for (const pattern of patterns) this.#byPattern.delete(pattern, cohort);
+    this.#cost -= costOf(patterns);
     for (const topic of exact) {
       const cohorts = this.#byTopic.get(topic);
       cohorts?.delete(cohort);
@@ -72,16 +81,21 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     if (this.#others.delete(cohort)) this.#changes += 1;
   }
 
-  /**
-   * The cohorts that select the topic, each once.
-   * @param meter counts the work of it
-   */
-  of(topic: string, meter?: { steps: number }): readonly Cohort<M>[] {
-    if (meter) meter.steps += TOPIC_STEPS;
+  /** Whether to match a new topic may take long enough to keep others waiting. */
+  get isCostly(): boolean {
+    return this.#cost > CHEAP_COST;
+  }
+
+  /** The cohorts that select the topic, each once. */
+  of(topic: string): readonly Cohort<M>[];
+  /** The same; undefined where the turn is over before they are known. What was found out is remembered, so the next turn gets further. */
+  of(topic: string, turn: Turn): readonly Cohort<M>[] | undefined;
+  of(topic: string, turn?: Turn): readonly Cohort<M>[] | undefined {
     const known = this.#known.get(topic);
     if (known?.changes === this.#changes) return known.cohorts;
+    const cohorts = this.#find(topic, known, turn);
+    if (!cohorts) return undefined;
     if (!known && this.#known.size >= MAX_KNOWN_TOPICS) this.#forgetOldest();
-    const cohorts = this.#find(topic, known, meter);
     this.#known.set(topic, { cohorts, changes: this.#changes });
     return cohorts;
   }
@@ -91,14 +105,17 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   }
 
   /** Finds the cohorts of a topic. Where some are known, only those that came since are asked. */
-  #find(topic: string, known: KnownTopic<M> | undefined, meter: { steps: number } | undefined): readonly Cohort<M>[] {
+  #find(topic: string, known: KnownTopic<M> | undefined, turn: Turn | undefined): readonly Cohort<M>[] | undefined {
     const exact = this.#byTopic.get(topic) ?? [];
     const found = known ? known.cohorts.filter(({ listeners }) => listeners > 0) : [];
-    for (const cohort of new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, meter)])) {
-      if (meter) meter.steps += TOPIC_STEPS;
+    for (const cohort of new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, turn)])) {
       // What has no patterns is noted where it comes.
       if (known && (this.#others.get(cohort) ?? 0) <= known.changes) continue;
-      if (Selector.of(cohort.view.selection).topics.ask(topic, meter)) found.push(cohort);
+      if (turn?.isOver === true) return undefined;
+      const { topics } = Selector.of(cohort.view.selection);
+      if (turn) turn.steps += TOPIC_STEPS;
+      // Only a cohort that may be asked again remembers its answer.
+      if (turn ? topics.has(topic, turn) : topics.ask(topic)) found.push(cohort);
     }
     return found;
   }
@@ -112,6 +129,10 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       if (left === 0) return;
     }
   }
+}
+
+function costOf(patterns: readonly CompiledPattern[]): number {
+  return patterns.reduce((sum, { cost }) => sum + cost, 0);
 }
 
 function keyOf({ key, coding }: View): string {

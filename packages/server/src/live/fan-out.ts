@@ -46,6 +46,7 @@ export class FanOut {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
+      turns: this.#turns,
       observer,
       position: (seq) => this.#position(seq),
       // Nothing more is wanted of the log but pages, and it may outlive this.
@@ -101,8 +102,8 @@ export class FanOut {
   }
 
   /** How many listeners would get a public event of the topic. */
-  listenersOf(topic: string, meter?: { steps: number }): number {
-    return this.#ticker.cohorts.of(topic, meter).reduce((sum, { listeners }) => sum + listeners, 0);
+  listenersOf(topic: string): number {
+    return count(this.#ticker.cohorts.of(topic));
   }
 
   /** The same for many topics. Those that had no event are matched, which is done in turns with all who scan. */
@@ -110,8 +111,9 @@ export class FanOut {
     const counts: number[] = [];
     return this.#turns.run((turn) => {
       for (const topic of topics.slice(counts.length)) {
-        if (turn.isOver) return undefined;
-        counts.push(this.listenersOf(topic, turn));
+        const cohorts = this.#ticker.cohorts.of(topic, turn);
+        if (!cohorts) return undefined;
+        counts.push(count(cohorts));
       }
       return counts;
     });
@@ -238,19 +240,14 @@ export class FanOut {
     this.#isFollowing = true;
     this.#epoch = epoch;
     if (before === epoch && seq === this.#ticker.received) return;
+    if (before === epoch) {
+      this.#listeners.skipTo(seq);
+      return;
+    }
     this.#listeners.flush();
-    if (before === epoch) this.#skip();
-    else if (before !== undefined) this.#startAnew();
+    if (before !== undefined) this.#startAnew();
     this.#ticker.startBehind(seq);
     this.#ticker.soon();
-  }
-
-  /** What lies between the batches was not handed over: the live listeners have to read it, as the others do. */
-  #skip(): void {
-    const { flushed } = this.#ticker;
-    for (const listener of this.#listeners) {
-      this.#listeners.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
-    }
   }
 
   /** The numbering began anew: where the listeners are in it, the log finds when they come back. */
@@ -265,4 +262,8 @@ export class FanOut {
   #position(seq: number): Position {
     return { epoch: this.#epoch ?? '', seq };
   }
+}
+
+function count(cohorts: readonly { readonly listeners: number }[]): number {
+  return cohorts.reduce((sum, { listeners }) => sum + listeners, 0);
 }
