@@ -311,7 +311,7 @@ describe('a listener whose place in the log is still being looked for', () => {
     const admit = (last: string): Promise<Admission> =>
       audience.admit({
         request,
-        rights: { allow: true, listen: 'all' } as Rights,
+        rights: { allow: true, listen: 'all' },
         parameters: { ...PARAMETERS, last: last === '' ? undefined : Number(last) },
         view: () => ({ key: 'a', selection: { topics: ['a'] } }),
       });

@@ -303,7 +303,7 @@ describe('a topic is matched in steps that grow with its length times the size o
 
   test('also where patterns and topics are bred to take as long as they can', () => {
     const PIECES = [
-      ...'ab/-*?+:{}',
+      ...Array.from('ab/-*?+:{}'),
       '{a}*',
       '{a}?',
       '{a*}+',

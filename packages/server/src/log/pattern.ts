@@ -43,7 +43,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
  * implementations of the standard read differently
  */
 export function compilePattern(pattern: TopicPattern): (topic: string) => boolean {
-  const compiled = new CompiledPattern(pattern);
+  const compiled = CompiledPattern.of(pattern);
   return (topic) => compiled.test(topic);
 }
 
@@ -62,7 +62,7 @@ export class CompiledPatterns {
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(patterns: readonly TopicPattern[]) {
-    this.all = patterns.map((pattern) => new CompiledPattern(pattern));
+    this.all = patterns.map((pattern) => CompiledPattern.of(pattern));
     const cost = this.all.reduce((sum, pattern) => sum + pattern.cost, 0);
     if (cost <= MAX_COST) return;
     const found = `for each character of a topic they may take ${cost} steps`;
@@ -108,6 +108,13 @@ export class CompiledPattern {
       .toSorted((a, b) => order(a.component) - order(b.component));
   }
 
+  /** The compiled form of a pattern, made once for each object. @throws {ServerError} `ERR_INVALID_PATTERN` */
+  static of(pattern: TopicPattern): CompiledPattern {
+    let known = compiledPatterns.get(pattern);
+    if (!known) compiledPatterns.set(pattern, (known = new CompiledPattern(pattern)));
+    return known;
+  }
+
   test(topic: string, meter?: Meter): boolean {
     const address = addressOf(topic, this.base);
     return (
@@ -115,6 +122,8 @@ export class CompiledPattern {
     );
   }
 }
+
+const compiledPatterns = new WeakMap<TopicPattern, CompiledPattern>();
 
 let last: { readonly topic: string; readonly base: string; readonly address: Address | undefined } | undefined;
 

@@ -114,6 +114,7 @@ export class Turns {
             if (result === undefined) return false;
             resolve(result);
           } catch (error) {
+            // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- whatever the work throws
             reject(error);
           }
           signal?.removeEventListener('abort', leave);
