@@ -124,7 +124,7 @@ export const HOUSES: Houses = {
         purpose: 'listeners: rights, limits, expiry',
         uses: ['live', 'log', 'http', 'sink'],
       },
-      { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log', 'coding', 'sink'] },
+      { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log/keeping', 'log', 'coding', 'sink'] },
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
       { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },

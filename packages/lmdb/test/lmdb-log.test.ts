@@ -141,6 +141,40 @@ describe('reading', () => {
   });
 });
 
+describe('looking for events', () => {
+  const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
+
+  test('lets others go first', async () => {
+    // With a clock that stands still, 16,384 events are looked at before that.
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const order: string[] = [];
+    const found = log
+      .locateLast({ topics: 'all', types: ['odd'] }, 1)
+      .then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['other', 'found 40000']);
+  });
+
+  test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
+    const order: string[] = [];
+    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['found 29999', 'other']);
+  });
+
+  test('ends when the log is closed', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const asked = log.locateLast({ topics: 'all', types: ['odd'] }, 1);
+    await Promise.all([log.close(), expect(asked).rejects.toMatchObject({ code: 'ERR_CLOSED' })]);
+  });
+});
+
 describe('retention in the background', () => {
   test('by count and by bytes is applied behind the appends', async () => {
     for (const retention of [{ maxEvents: 50 }, { maxBytes: 50 * 40 }]) {
@@ -386,6 +420,8 @@ describe('the data folder', () => {
       { trimEveryMs: 0 },
       { trimEveryMs: 2 ** 31 },
       { retention: { maxEvents: -1 } },
+      { scanMs: 0 },
+      { scanMs: 1001 },
     ]) {
       await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
         name: 'LmdbError',

@@ -35,11 +35,6 @@ export class EntryList {
     return Math.min(this.#length, this.#slots.length - this.#indexAfter(seq));
   }
 
-  /** The most entries that there are up to a sequence number. Removed ones may be counted, too. */
-  countThrough(seq: number): number {
-    return Math.min(this.#length, this.#indexAfter(seq) - this.#start);
-  }
-
   /** The entries after a sequence number, oldest first. The list may not be changed meanwhile. */
   *rising(after: number): Generator<LogEntry, undefined, undefined> {
     const { length } = this.#slots;
