@@ -22,6 +22,7 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
+import { unusable } from './folder/refusal.ts';
 import { LmdbReader } from './reader.ts';
 import { MAX_TOPICS } from './record.ts';
 import { LmdbStore } from './store.ts';
@@ -36,12 +37,6 @@ export interface LmdbLogOptions {
   readonly retention?: LogRetention;
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
-  /**
-   * Begins a new epoch. A folder that was copied or restored needs that once, because the original may have gone on with other events
-   * under the same numbers. Cursors of the earlier epochs hold up to where each ended.
-   * @default false
-   */
-  readonly beginEpoch?: boolean;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -96,17 +91,17 @@ export class LmdbLog implements EventLog {
 
   /**
    * Opens the log of a data folder.
-   * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
+   * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     const retention = checkOptions(options);
     const clock = options.clock ?? systemClock;
-    const store = new LmdbStore(options.path, clock.time(), options.beginEpoch === true);
+    const store = await LmdbStore.open(options.path, clock.time());
     try {
       return new LmdbLog(store, options, retention, clock);
     } catch (error) {
       await store.close();
-      throw error;
+      throw unusable(options.path, error);
     }
   }
 
@@ -187,7 +182,6 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   path: true,
   retention: true,
   trimEveryMs: true,
-  beginEpoch: true,
   clock: true,
 };
 

@@ -7,9 +7,10 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
-import { LmdbError } from './errors.ts';
 import { RecordDecoder, type KeptEntry } from './record.ts';
-import { openFolder, unusable, type DataFolder } from './folder.ts';
+import { DamagedFileError } from './folder/data-file.ts';
+import { openFolder, type DataFolder } from './folder/folder.ts';
+import { unusable } from './folder/refusal.ts';
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -50,26 +51,31 @@ export class LmdbStore {
   readonly #folder: DataFolder;
   readonly #records: RecordDecoder;
 
-  /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
-  constructor(path: string, now: number, beginEpoch: boolean) {
-    const folder = openFolder(path);
+  private constructor(path: string, folder: DataFolder, now: number) {
+    const { root, meta } = folder;
+    this.path = path;
+    this.#folder = folder;
+    this.meta = meta;
+    this.events = root.openDB({ name: 'events', ...LENDING });
+    this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
+    this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
+    this.topics = root.openDB({ name: 'topics', encoding: 'json' });
+    this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
+    this.keys = root.openDB({ name: 'keys', encoding: 'json' });
+    this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+    checkHead(this.head, this.events);
+    this.epochs = beginEpoch(folder, now);
+    this.#records = new RecordDecoder(this.epochs);
+  }
+
+  /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
+  static async open(path: string, now: number): Promise<LmdbStore> {
+    const folder = await openFolder(path);
     try {
-      const { root, meta } = folder;
-      this.path = path;
-      this.#folder = folder;
-      this.meta = meta;
-      this.epochs = openEpochs(folder, now, beginEpoch);
-      this.#records = new RecordDecoder(this.epochs);
-      this.events = root.openDB({ name: 'events', ...LENDING });
-      this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
-      this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
-      this.topics = root.openDB({ name: 'topics', encoding: 'json' });
-      this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
-      this.keys = root.openDB({ name: 'keys', encoding: 'json' });
-      this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+      return new LmdbStore(path, folder, now);
     } catch (error) {
-      void folder.close();
-      throw error instanceof LmdbError ? error : unusable(path, error);
+      await folder.close();
+      throw unusable(path, error);
     }
   }
 
@@ -109,26 +115,33 @@ export class LmdbStore {
   }
 }
 
-/** Reads the epochs of a folder; makes the first one of a new folder, or another one where that is asked for. */
-function openEpochs({ root, meta }: DataFolder, now: number, beginEpoch: boolean): Epochs {
+/**
+ * Begins an epoch behind the newest event. A folder that was copied, restored or set back to a snapshot looks as the original did then, and the
+ * original may have gone on with other events under the same numbers; so every opening begins an epoch, and no number is given twice in one.
+ */
+function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
   const current = meta.get('epoch') as string | undefined;
-  if (current === undefined) {
-    const epoch = newEpoch(now);
-    meta.putSync('epoch', epoch);
-    return new Epochs(epoch);
-  }
-  const epochs = new Epochs(current, meta.get('earlier-epochs') as EarlierEpoch[] | undefined);
-  if (!beginEpoch) return epochs;
-  const next = epochs.begin(newEpoch(now), headOf(meta).seq);
+  const before =
+    current === undefined ? undefined : new Epochs(current, meta.get('earlier-epochs') as EarlierEpoch[] | undefined);
+  let name = newEpoch(now);
+  while (before?.has(name)) name = newEpoch(now);
+  const epochs = before?.begin(name, headOf(meta).seq) ?? new Epochs(name);
   root.transactionSync(() => {
-    meta.putSync('epoch', next.current);
-    meta.putSync('earlier-epochs', next.earlier);
+    meta.putSync('epoch', epochs.current);
+    meta.putSync('earlier-epochs', epochs.earlier);
   });
-  return next;
+  return epochs;
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
   return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0 };
+}
+
+/** No number may be given twice. */
+function checkHead({ seq }: HeadRecord, events: Database<Buffer, number>): void {
+  for (const last of events.getKeys({ reverse: true, limit: 1 })) {
+    if (!(last <= seq)) throw new DamagedFileError(`it holds the event ${last}, but counts ${seq}`);
+  }
 }
 
 /** LMDB's binding says "Commit failed" and keeps the reason behind a promise of its own. */

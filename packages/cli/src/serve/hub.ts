@@ -98,6 +98,7 @@ function explain(error: HubError | LmdbError): CliError {
         { cause: error },
       );
     case 'ERR_DATA_FOLDER':
+    case 'ERR_DATA_DAMAGED':
     case 'ERR_DATA_FORMAT':
       return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
         cause: error,

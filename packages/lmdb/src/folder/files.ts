@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LmdbError } from '../errors.ts';
+import { notFolder, unusable } from './refusal.ts';
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+// More than LMDB's table of readers takes. Where the disk is full, writing to a part of a mapped file that is not there would end the process.
+const LOCK_BYTES = 16_384;
+
+/** The files of a data folder, all of them its owner's alone: an event may be private. */
+export const FILES = {
+  data: 'data.mdb',
+  lock: 'lock.mdb',
+  owner: 'owner.mdb',
+  ownerLock: 'owner.mdb-lock',
+  state: 'state.json',
+} as const;
+
+/** Makes the folder where it is missing, for its owner alone. @throws {LmdbError} `ERR_DATA_FOLDER` */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw new LmdbError('ERR_DATA_FOLDER', notFolder(path));
+    return;
+  }
+  // Node 20 never comes back from making /proc/x recursively, so that is done only where it is needed.
+  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(path);
+  chmodSync(path, FOLDER_MODE);
+}
+
+/** Makes the files that LMDB would make for everybody to read, and takes them back from others where they are there. */
+export function makeFiles(path: string, folder: string): void {
+  for (const name of Object.values(FILES)) {
+    const file = join(folder, name);
+    if (!existsSync(file)) continue;
+    if (!statSync(file).isFile()) throw unusable(path, new Error(`${file} is not a file`));
+    closeToOthers(file);
+  }
+  for (const name of [FILES.lock, FILES.ownerLock]) {
+    if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(LOCK_BYTES));
+  }
+  for (const name of [FILES.data, FILES.owner]) {
+    if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(0));
+  }
+}
+
+/** Makes a file with all of its bytes at once, unless somebody else has made it meanwhile. */
+function makeWhole(file: string, bytes: Buffer): void {
+  const made = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    writeFileSync(made, bytes, { flag: 'wx' });
+    chmodSync(made, FILE_MODE);
+    link(made, file);
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
+
+function link(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    // It is there by now, or the file system knows no links: then LMDB makes it.
+  }
+}
+
+function closeToOthers(file: string): void {
+  try {
+    if ((statSync(file).mode & 0o777) !== FILE_MODE) chmodSync(file, FILE_MODE);
+  } catch {
+    // Another user's, or a file system that knows no modes. Whether it can be used, LMDB finds out.
+  }
+}
