@@ -21,13 +21,14 @@ import {
   type TopicDirectory,
   type Trimmed,
 } from '@tidings/server/log';
+import { DamageControl } from './damage.ts';
 import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
 import { LmdbReader } from './reader.ts';
 import { MAX_TOPICS } from './record.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTopics } from './topics.ts';
-import { LmdbTrimmer } from './trim.ts';
+import { LmdbTrimmer, type TrimStep } from './trim.ts';
 import { LmdbWriter } from './writer.ts';
 
 export interface LmdbLogOptions {
@@ -37,6 +38,12 @@ export interface LmdbLogOptions {
   readonly retention?: LogRetention;
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
+  /**
+   * Is told of each event that was found to be changed on disk, once; its code is `ERR_DATA_DAMAGED`. The event is left out, and its listeners are
+   * told of a gap.
+   * @default a warning of the process
+   */
+  readonly onDamage?: (error: LmdbError) => void;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -58,6 +65,7 @@ export class LmdbLog implements EventLog {
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
   readonly #trimmer: LmdbTrimmer;
+  readonly #damage: DamageControl;
   readonly #clock: Clock;
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
@@ -75,6 +83,7 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = new LmdbReader(store, topics);
     this.#trimmer = new LmdbTrimmer(store, this.#reader, topics, this.#ledger, retention);
+    this.#damage = new DamageControl(store, this.#trimmer, this.#ledger, options.onDamage ?? warn);
     this.#writer = new LmdbWriter(store, topics, {
       now: () => clock.time(),
       onCommitted: (batch) => this.#followers.emit(batch),
@@ -115,6 +124,10 @@ export class LmdbLog implements EventLog {
   async read(request: ReadRequest): Promise<LogPage> {
     while (this.#trimming) await this.#trimming;
     const page = this.#reader.page(request, this.#writer.head.events);
+    if (this.#store.damaged.size > 0) {
+      await this.#writer.inTurn(() => this.#takeOutDamaged());
+      return await this.read(request);
+    }
     const { through: trimmedThrough, trims } = this.#ledger.trimmed(request.selection);
     return { ...page, trimmedThrough, trims };
   }
@@ -159,10 +172,20 @@ export class LmdbLog implements EventLog {
     }, this.#trimEveryMs);
   }
 
+  #takeOutDamaged(): Promise<void> {
+    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  }
+
   /** Removes a small number of events that retention no longer keeps. Says whether there may be more. */
   async #trimSome(): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, this.#clock.time());
-    if (!step) return false;
+    // A damaged event is none of those that are kept.
+    if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
+    else if (step) await this.#carryOut(step);
+    return step !== undefined;
+  }
+
+  async #carryOut(step: TrimStep): Promise<void> {
     this.#trimming = (async () => {
       try {
         await step.commit();
@@ -173,7 +196,6 @@ export class LmdbLog implements EventLog {
       }
     })();
     await this.#trimming;
-    return true;
   }
 }
 
@@ -182,6 +204,7 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   path: true,
   retention: true,
   trimEveryMs: true,
+  onDamage: true,
   clock: true,
 };
 
@@ -195,11 +218,18 @@ function checkOptions(options: LmdbLogOptions): LogRetention {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
+    throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
+  }
   try {
     return checkRetention(retention);
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+function warn(error: LmdbError): void {
+  process.emitWarning(error);
 }
 
 function refused(message: string, cause?: unknown): LmdbError {

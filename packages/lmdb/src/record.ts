@@ -1,12 +1,15 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
+import { checksum, MIN_BYTES } from './checksum.ts';
 
 // A record is what is kept of an event: a small header, then the frame as it is sent.
 //   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, where there is one ·
-//   u16 length and bytes of each topic · frame
+//   u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
+// The checksum is of all before it, and begins with the event's sequence number, so that a record in the place of another is noticed too.
 
 const PRIVATE = 1;
 const NAMED = 2;
 const FIXED_BYTES = 10;
+const CHECKSUM_BYTES = 4;
 
 /** An event has at most so many topics: their count is one byte. */
 export const MAX_TOPICS = 255;
@@ -36,7 +39,7 @@ export class KeptEntry implements LogEntry {
     this.#epochs = epochs;
     this.#bytes = record;
     this.#start = header.bytes;
-    this.#end = record.length;
+    this.#end = record.length - CHECKSUM_BYTES;
   }
 
   /** Whether the id is the publisher's own. */
@@ -78,6 +81,29 @@ interface RecordHeader {
   readonly ownId: string | undefined;
   /** How long it is. */
   readonly bytes: number;
+}
+
+/** Whether a record is as it was written. */
+export function isIntact(record: Buffer, seq: number): boolean {
+  const end = record.length - CHECKSUM_BYTES;
+  return end >= MIN_BYTES && record.readUInt32LE(end) === checksum(record, end, seq);
+}
+
+/**
+ * Stands for an event whose record was changed on disk. Its topics and its id are those of the indexes. That it was private is not believed: it is
+ * rather told to be missing to too many than to too few.
+ */
+export function damagedEntry(
+  seq: number,
+  topics: readonly string[],
+  ownId: string | undefined,
+  bytes: number,
+  epochs: Epochs,
+): KeptEntry {
+  const names = ownId === undefined ? topics : [ownId, ...topics];
+  const header = FIXED_BYTES + names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), 0);
+  const record = Buffer.alloc(Math.max(bytes, header + CHECKSUM_BYTES));
+  return new KeptEntry(seq, { topics, time: Infinity, private: false, ownId, bytes: header }, record, epochs);
 }
 
 /** Decodes records. It keeps the topics of the last one, since those of the next are nearly always the same. */
@@ -129,7 +155,8 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
   const names = named ? [entry.id, ...entry.topics] : entry.topics;
   const texts = names.map((name) => Buffer.from(name, 'utf8'));
   const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
-  const record = Buffer.allocUnsafe(header + entry.frame.length);
+  const end = header + entry.frame.length;
+  const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
   record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0), 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
@@ -139,5 +166,6 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
     offset += 2 + text.copy(record, offset + 2);
   }
   record.set(entry.frame, offset);
+  record.writeUInt32LE(checksum(record, end, entry.seq), end);
   return record;
 }

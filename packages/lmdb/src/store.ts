@@ -7,7 +7,7 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
-import { RecordDecoder, type KeptEntry } from './record.ts';
+import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
 import { DamagedFileError } from './folder/data-file.ts';
 import { openFolder, type DataFolder } from './folder/folder.ts';
 import { unusable } from './folder/refusal.ts';
@@ -48,6 +48,10 @@ export class LmdbStore {
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
+  /** The records that were found to be changed on disk and have to be taken out, each with its length. They are passed over. */
+  readonly damaged: Map<number, number> = new Map();
+  /** Those that could not be taken out. */
+  readonly leftIn: Set<number> = new Set();
   readonly #folder: DataFolder;
   readonly #records: RecordDecoder;
 
@@ -102,12 +106,21 @@ export class LmdbStore {
   /** The record of an event as LMDB lends it: its bytes are good until the next read. */
   lend(seq: number): KeptEntry | undefined {
     const record = this.events.get(seq);
-    return record && this.#records.decode(record, seq);
+    return record && this.#decode(record, seq);
   }
 
   /** The records of a range, each as LMDB lends it: its bytes are good until the next one, or any other read. */
   *lendRange(range: RangeOptions): Iterable<KeptEntry> {
-    for (const { key, value } of this.events.getRange(range)) yield this.#records.decode(value, key);
+    for (const { key, value } of this.events.getRange(range)) {
+      const entry = this.#decode(value, key);
+      if (entry) yield entry;
+    }
+  }
+
+  #decode(record: Buffer, seq: number): KeptEntry | undefined {
+    if (isIntact(record, seq)) return this.#records.decode(record, seq);
+    if (!this.leftIn.has(seq)) this.damaged.set(seq, record.length);
+    return undefined;
   }
 
   close(): Promise<void> {

@@ -74,6 +74,11 @@ export class LmdbTrimmer {
     return true;
   }
 
+  /** A step that removes those entries. */
+  removalOf(removed: ReadonlyMap<number, KeptEntry>, head: HeadRecord): TrimStep {
+    return this.#step(removed, undefined, head);
+  }
+
   #step(
     removed: ReadonlyMap<number, KeptEntry>,
     aged: ReadonlyMap<TopicRetention, number> | undefined,

@@ -64,7 +64,8 @@ export async function openHub(settings: HubSettings): Promise<RunningHub> {
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
+    const onDamage = (error: LmdbError): void => logger.error(error.message);
+    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention, onDamage });
     const hub = new Hub({ log, ...accessOf(settings), compression, logger, faces });
     return {
       server: createServer(hub),
