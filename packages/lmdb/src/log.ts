@@ -32,11 +32,14 @@ import {
   type Trimmed,
   type Turn,
 } from '@tidings/server/log';
+import { DamageControl } from './damage.ts';
 import { LmdbError } from './errors.ts';
+import { unusable } from './folder/refusal.ts';
 import { LmdbKeys } from './keys.ts';
 import { LmdbReader } from './reader.ts';
 import { MAX_TOPICS } from './record.ts';
 import { openTime, recover } from './recovery.ts';
+import type { TrimStep } from './removal.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTopics } from './topics.ts';
 import { LmdbTrimmer, type Incoming } from './trim.ts';
@@ -50,11 +53,11 @@ export interface LmdbLogOptions extends LogBounds {
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
   /**
-   * Begins a new epoch. A folder that was copied or restored needs that once, because the original may have gone on with other events
-   * under the same numbers. Cursors of the earlier epochs hold up to where each ended.
-   * @default false
+   * Called once for each event that was changed on disk, when that is found. The code of the error is `ERR_DATA_DAMAGED`. The event is removed, and
+   * its listeners are told of a gap.
+   * @default a warning of the process
    */
-  readonly beginEpoch?: boolean;
+  readonly onDamage?: (error: LmdbError) => void;
   /**
    * What the events that wait to be stored may cost in memory, in bytes: an append that would be more is refused with `ERR_TOO_MUCH_WAITS`. It
    * guards the memory against publishers that are faster than the disk. From 1.
@@ -89,6 +92,7 @@ export class LmdbLog implements EventLog {
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
   readonly #trimmer: LmdbTrimmer;
+  readonly #damage: DamageControl;
   readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
   readonly #trimEveryMs: number;
@@ -114,6 +118,7 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
+    this.#damage = new DamageControl(store, this.#trimmer, this.#ledger, options.onDamage ?? warn);
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
@@ -131,18 +136,18 @@ export class LmdbLog implements EventLog {
 
   /**
    * Opens the log of a data folder.
-   * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
+   * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     const checked = checkOptions(options);
     const now = (options.clock ?? systemClock).time();
-    const store = new LmdbStore(options.path, now, options.beginEpoch === true);
+    const store = await LmdbStore.open(options.path, now);
     try {
       await recover(store);
       return new LmdbLog(store, options, checked);
     } catch (error) {
       await store.close();
-      throw error;
+      throw unusable(options.path, error);
     }
   }
 
@@ -159,7 +164,8 @@ export class LmdbLog implements EventLog {
     for (;;) {
       while (this.#trimming) await this.#trimming;
       const page = await this.#look((turn) => this.#page(request, turn), { signal, isShort });
-      if (page !== 'trimming') return page;
+      if (page === 'damaged') await this.#writer.inTurn(() => this.#takeOutDamaged());
+      else if (page !== 'trimming') return page;
     }
   }
 
@@ -205,10 +211,11 @@ export class LmdbLog implements EventLog {
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
-  #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | undefined {
+  #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | 'damaged' | undefined {
     if (this.#trimming) return 'trimming';
     const trimmed = this.#ledger.trimmed(request.selection, turn);
     const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
+    if (this.#store.damaged.size > 0) return 'damaged';
     return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
@@ -240,10 +247,20 @@ export class LmdbLog implements EventLog {
     }
   }
 
+  #takeOutDamaged(): Promise<void> {
+    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  }
+
   /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
   async #trimSome(incoming?: Incoming): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, incoming);
-    if (!step) return false;
+    // Damaged events do not count among those that are kept.
+    if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
+    else if (step) await this.#carryOut(step);
+    return step !== undefined;
+  }
+
+  async #carryOut(step: TrimStep): Promise<void> {
     this.#trimming = (async () => {
       try {
         await step.commit();
@@ -254,7 +271,6 @@ export class LmdbLog implements EventLog {
       }
     })();
     await this.#trimming;
-    return true;
   }
 }
 
@@ -262,7 +278,7 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   path: true,
   retention: true,
   trimEveryMs: true,
-  beginEpoch: true,
+  onDamage: true,
   maxBatchEvents: true,
   maxKeys: true,
   maxWaitingBytes: true,
@@ -291,6 +307,9 @@ function checkOptions(options: LmdbLogOptions): Checked {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
+    throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
+  }
   if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
     throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);
   }
@@ -303,6 +322,10 @@ function checkOptions(options: LmdbLogOptions): Checked {
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+function warn(error: LmdbError): void {
+  process.emitWarning(error);
 }
 
 function turnOfTheLoop(): Promise<void> {

@@ -82,7 +82,8 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
+    const onDamage = (error: LmdbError): void => logger.error(error.message);
+    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention, onDamage });
     const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
     const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
     const servers: Server[] = [];
@@ -123,6 +124,7 @@ function explain(error: HubError | LmdbError): CliError {
         { cause: error },
       );
     case 'ERR_DATA_FOLDER':
+    case 'ERR_DATA_DAMAGED':
     case 'ERR_DATA_FORMAT':
       return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
         cause: error,
