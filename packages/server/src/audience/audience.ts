@@ -32,6 +32,9 @@ interface AdmittedListener extends PlaceHolder {
   expiry: Expiry | undefined;
 }
 
+// What listeners are sent last needs some time to get to them.
+const MIN_GRACE_MS = 100;
+
 /** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
 export class Audience {
   readonly #log: EventLog;
@@ -136,11 +139,28 @@ export class Audience {
     const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
       which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
     );
-    for (const { listener, sink } of chosen) {
-      if (listener) this.#fanOut.breakOff(listener, 'kicked');
+    this.#breakOff(chosen, 'kicked');
+    return chosen.length;
+  }
+
+  /** Resolves when no listener is left. Who is left after so many milliseconds is broken off. */
+  async gone(ms: number): Promise<void> {
+    const { taken } = this.#places;
+    if (taken.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.#breakOff(taken, 'drained'), Math.max(ms, MIN_GRACE_MS));
+      this.#places.onEmpty = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
+    for (const { listener, sink } of listeners) {
+      if (listener) this.#fanOut.breakOff(listener, reason);
       else sink?.destroy();
     }
-    return chosen.length;
   }
 
   /** What was done and how it stands. Costs a look at every listener. */

@@ -45,7 +45,8 @@ export class Channel {
   #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
   #closing = false;
-  #drained = false;
+  #closed: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
@@ -141,18 +142,24 @@ export class Channel {
 
   /**
    * Ends the channel, with a last event where one is given: every listener gets all of it, then its response ends; one that comes
-   * back with the last event's id is answered 204. Listeners that are behind can still come back for the rest.
+   * back with the last event's id is answered 204. Listeners that are behind can still come back for the rest. Whoever calls it while it is
+   * under way, or afterwards, gets the promise of the first call.
    * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
-  async close(final?: EventFields): Promise<void> {
-    if (this.#closing) return;
+  close(final?: EventFields): Promise<void> {
+    this.#closed ??= this.#close(final);
+    return this.#closed;
+  }
+
+  async #close(final: EventFields | undefined): Promise<void> {
     const last = final ? this.publish(final) : undefined;
     this.#closing = true;
     try {
       await last;
     } catch (error) {
       // The last event was refused: the channel goes on, and can be closed with another.
-      this.#closing = false;
+      this.#closing = this.#drained !== undefined;
+      this.#closed = undefined;
       throw error;
     }
     await this.#stored;
@@ -163,17 +170,22 @@ export class Channel {
 
   /**
    * Sends every listener away, those to come included, to come back after 1 s to 1 s + `windowMs`. Resolves when everything that was
-   * published has been stored; a log of the channel's own is then closed.
+   * published has been stored and all listeners have gone; one that does not read is broken off at the end of the window. A log of the
+   * channel's own is then closed. Every call gets the promise of the first.
    * @param windowMs milliseconds, 0 to 86,400,000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(windowMs = 5000): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
+    this.#drained ??= this.#drain(windowMs);
+    return this.#drained;
+  }
+
+  async #drain(windowMs: number): Promise<void> {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
-    this.#drained = true;
     this.#fanOut.drain(windowMs);
-    await this.#stored;
+    await Promise.all([this.#stored, this.#audience.gone(windowMs)]);
     if (this.#options.ownsLog) await this.#log.close();
   }
 
