@@ -24,7 +24,7 @@ import { health } from './faces/health.ts';
 import { topics } from './faces/topics/index.ts';
 import { problemAnswer, refusalAnswer } from './http/answer.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
-import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
+import { asGet, draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { checkLimits, type HubLimits } from './limits.ts';
 
 export interface HubOptions extends KeyOptions {
@@ -82,6 +82,7 @@ export class Hub {
   readonly #deadline = new AbortController();
   readonly #writes = new Writes();
   #closed: Promise<void> | undefined;
+  #isClosed = false;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
@@ -90,7 +91,7 @@ export class Hub {
     const limits = checkLimits(options.limits ?? {});
     const compression = checkCompression(options.compression);
     const authenticate = options.authenticate ?? authenticateByKey(options);
-    this.#origins = new Origins(options.allowedOrigins ?? []);
+    this.#origins = new Origins(options.allowedOrigins ?? [], isKeyless(options));
     this.#log = log;
     this.#logger = logger;
     this.#clock = clock;
@@ -144,9 +145,16 @@ export class Hub {
     return this.#audience.stats();
   }
 
+  /** Writes a warning where the hub writes what goes wrong: for a server of it. */
+  warn(message: string): void {
+    if (this.#logger) this.#logger.warn(message);
+    // oxlint-disable-next-line no-console -- the one place that every program has for what nobody asked about
+    else console.warn(message);
+  }
+
   /**
-   * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
-   * the log. A second call gives the promise of the first.
+   * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets requests under way finish, closes
+   * the log. A listener that does not read is broken off after `windowMs`. A second call gives the promise of the first.
    */
   close({ windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(windowMs, finishMs);
@@ -154,41 +162,62 @@ export class Hub {
   }
 
   async #close(windowMs: number, finishMs: number): Promise<void> {
+    // Listeners first: they need not wait for a publisher that takes its time.
+    this.#closing.abort();
+    this.#fanOut.drain(windowMs);
+    await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
+    this.#isClosed = true;
+    await this.#log.close();
+  }
+
+  /** Waits for requests under way. */
+  async #finish(ms: number): Promise<void> {
     const late = new Promise<void>((resolve) => {
       this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
+    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
     // What does not watch the deadline, such as a slow `authenticate`, is not waited for either.
     await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
-    this.#closing.abort();
-    this.#fanOut.drain(windowMs);
-    await this.#log.close();
   }
 
   async #answer(request: HubRequest): Promise<Answer> {
     if (this.#closed) throw draining();
-    if (request.method === 'OPTIONS') return this.#origins.preflight(request);
+    this.#origins.guard(request);
     const url = new URL(request.url);
+    if (request.method === 'OPTIONS') return this.#origins.preflight(request, this.#methodsOf(url));
     const rights = await this.#audience.authenticate(request);
     // It may have taken so long that the log has been closed meanwhile.
-    if (this.#closing.signal.aborted) throw draining();
+    if (this.#isClosed) throw draining();
     if (!rights.allow) {
       this.#audience.countRefusal('forbidden');
       return refusalAnswer(rights);
     }
     const exchange: Exchange = { request, url, rights };
     for (const face of this.#faces) {
-      const methods = face.match(url);
+      const methods = methodsOf(face, url);
       if (methods) return await this.#ask(face, methods, exchange);
     }
     throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
   }
 
+  /** The methods that are answered at a URL. */
+  #methodsOf(url: URL): readonly string[] {
+    // Where the request is for the hub as a whole (RFC 9110, 9.3.7).
+    if (url.pathname === '/*') return ['GET', 'HEAD', 'QUERY', 'POST'];
+    for (const face of this.#faces) {
+      const methods = methodsOf(face, url);
+      if (methods) return methods;
+    }
+    return [];
+  }
+
   async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
+    const { request } = exchange;
     try {
-      if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
-      const answer: Answer | undefined = await face.handle(exchange);
+      if (!methods.includes(request.method)) throw notAllowed(request.method, methods);
+      const asked = request.method === 'HEAD' ? { ...exchange, request: asGet(request) } : exchange;
+      const answer: Answer | undefined = await face.handle(asked);
       if (typeof answer?.status === 'number' && answer.headers) return answer;
       throw new TypeError(
         `The face ${face.name} gave no answer to ${exchange.url.pathname}: it must return a status and headers`,
@@ -234,8 +263,20 @@ function checkFace(face: Face | undefined): Face {
   );
 }
 
+/** The methods that a face answers at a URL: `HEAD` wherever `GET` is. */
+function methodsOf(face: Face, url: URL): readonly string[] | undefined {
+  const methods = face.match(url);
+  if (!methods?.includes('GET') || methods.includes('HEAD')) return methods;
+  return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
+}
+
+/** Whether nothing but its address keeps strangers out of a hub (PROTOCOL §9.1). */
+function isKeyless({ authenticate, key, anonymous = 'none' }: HubOptions): boolean {
+  return authenticate === undefined && key === undefined && anonymous === 'none';
+}
+
 function notAllowed(method: string, methods: readonly string[]): Problem {
-  const allowed = methods.join(', ');
+  const allowed = [...methods, 'OPTIONS'].join(', ');
   return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
     headers: { Allow: allowed },
   });

@@ -6,6 +6,8 @@ export interface HubLimits {
   readonly maxEventBytes: number;
   /** Bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
+  /** Bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
+  readonly maxQueryBytes: number;
   /** Listeners in all. @default 50000 */
   readonly maxListeners: number;
   /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
@@ -17,6 +19,7 @@ export interface HubLimits {
 const DEFAULTS: HubLimits = {
   maxEventBytes: 1024 * 1024,
   maxBodyBytes: 16 * 1024 * 1024,
+  maxQueryBytes: 1024 * 1024,
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,

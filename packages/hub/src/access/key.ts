@@ -49,10 +49,15 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
   };
 }
 
-/** @throws {Problem} `host-not-allowed` */
-function authenticateByHost({ url }: RequestHead): Rights {
+function authenticateByHost(request: RequestHead): Rights {
+  requireLoopbackHost(request);
+  return ALL;
+}
+
+/** Refuses requests that ask by a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
+export function requireLoopbackHost({ url }: RequestHead): void {
   const { hostname } = new URL(url);
-  if (isLoopback(hostname)) return ALL;
+  if (isLoopback(hostname)) return;
   throw new Problem(
     'host-not-allowed',
     `This hub has no key and is asked as ${hostname}; without one it answers to localhost and loopback addresses only`,

@@ -8,7 +8,10 @@ import type { HubLimits } from '../limits.ts';
 export interface Face {
   /** What it is called in the hub's log. */
   readonly name: string;
-  /** The methods that are answered at a URL, such as `GET`; undefined where the URL is not this face's. */
+  /**
+   * The methods that are answered at a URL, such as `GET`; undefined where the URL is not this face's. Where `GET` is answered `HEAD` is, too:
+   * the face is asked as for `GET`, and of its answer the head is sent.
+   */
   match(url: URL): readonly string[] | undefined;
   /** Answers a request whose URL and method it matched. What it throws is answered by {@link problem}. */
   handle(exchange: Exchange): Answer | Promise<Answer>;

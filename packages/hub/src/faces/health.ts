@@ -7,7 +7,7 @@ import type { MakeFace } from './face.ts';
 export function health(): MakeFace {
   return (context) => ({
     name: 'health',
-    match: ({ pathname }) => (pathname === '/healthz' ? ['GET', 'HEAD'] : undefined),
+    match: ({ pathname }) => (pathname === '/healthz' ? ['GET'] : undefined),
     handle({ rights }) {
       const { fanOut } = context;
       const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';

@@ -3,6 +3,7 @@ import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request line or the Host is not allowed' },
   'invalid-topic': { status: 400, title: 'The topic is not allowed' },
   'invalid-parameter': { status: 400, title: 'A parameter or header field is not allowed' },
   'invalid-event': { status: 400, title: 'The event cannot be published' },
@@ -14,6 +15,10 @@ export const PROBLEMS = {
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'too-large': { status: 413, title: 'The event or body is too large' },
+  'unsupported-coding': { status: 415, title: 'The coding of the body is not understood' },
+  'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
+  'url-too-long': { status: 414, title: 'The URL is too long' },
+  'headers-too-large': { status: 431, title: 'The header fields are too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },

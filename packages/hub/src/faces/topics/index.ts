@@ -2,6 +2,7 @@ import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
+import { withForm } from './query.ts';
 import { topicOfPath } from './topic.ts';
 
 const ROOT = '/topics';
@@ -13,15 +14,16 @@ export function topics(): MakeFace {
     return {
       name: 'topics',
       match({ pathname }) {
-        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET'];
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY'];
         return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
       },
       async handle(exchange) {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
-          if (hasMatchers(url)) return await listenToMatches(context, exchange);
-          return await documents.answer(exchange);
+          const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
+          if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
+          return await documents.answer(asked);
         }
         const topic = topicOfPath(rest);
         if (request.method === 'GET') return await listenToTopic(context, exchange, topic);
