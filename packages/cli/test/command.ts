@@ -56,6 +56,12 @@ export class CommandProcess {
     this.#child.stdout.destroy();
   }
 
+  /** Closes the reading ends of all its output. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -60,7 +60,9 @@ export function checkHost(host: string, settings: HubSettings): void {
 export async function openHub(settings: HubSettings): Promise<RunningHub> {
   const { data, retention, compression, verbose } = settings;
   const html = await readPage();
-  const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
+  // Nobody may be there to read it any more.
+  const output = destination({ dest: 2, sync: true }).on('error', () => {});
+  const logger = pino({ level: verbose ? 'debug' : 'warn' }, output);
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { isLoopback } from '@tidings/hub';
 import { CliError } from '../errors.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
-import { notice } from '../terminal/output.ts';
+import { notice, outliveOutput } from '../terminal/output.ts';
 import { announce } from './announcement.ts';
 import { bind, tryBinding } from './binding.ts';
 import { checkHost, type HubSettings, openHub, type RunningHub } from './hub.ts';
@@ -27,7 +27,7 @@ export interface Serve extends HubSettings {
 }
 
 /**
- * Runs a hub until SIGINT or SIGTERM.
+ * Runs a hub until SIGINT, SIGTERM or SIGHUP.
  *
  * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
  */
@@ -46,6 +46,7 @@ export async function serve(options: Serve): Promise<void> {
     const { hasPage } = hub;
     const loopback = isLoopback(host);
     const hasKey = key !== undefined;
+    outliveOutput();
     process.stdout.write(announce({ url, data, retention, hasKey, anonymous, loopback, hasPage }));
     await interrupted;
     notice('Stopping…');
@@ -64,7 +65,8 @@ function checkKeyless(anonymous: HubSettings['anonymous']): void {
 }
 
 function urlOf(host: string, port: number): URL {
-  const reached = WILDCARDS.get(host) ?? host;
+  // A URL has no place for the interface of a link-local address.
+  const [reached = host] = (WILDCARDS.get(host) ?? host).split('%', 1);
   return new URL(`http://${reached.includes(':') ? `[${reached}]` : reached}:${port}/`);
 }
 
