@@ -185,7 +185,7 @@ export class Hub {
     if (this.#closed) throw draining();
     this.#origins.guard(request);
     const url = new URL(request.url);
-    if (request.method === 'OPTIONS') return this.#origins.preflight(request, this.#methodsOf(url));
+    if (request.method === 'OPTIONS') return this.#origins.options(request, this.#methodsOf(url));
     const rights = await this.#audience.authenticate(request);
     // It may have taken so long that the log has been closed meanwhile.
     if (this.#isClosed) throw draining();

@@ -182,7 +182,7 @@ describe('cross-origin requests', () => {
     expect(reply.headers).toMatchObject({
       'access-control-allow-origin': ORIGIN,
       'access-control-allow-credentials': 'true',
-      'access-control-allow-methods': 'GET, HEAD, QUERY, POST',
+      'access-control-allow-methods': 'GET, HEAD, POST',
       'access-control-allow-headers': fields,
       'access-control-max-age': '600',
       vary: 'Origin',
@@ -194,13 +194,9 @@ describe('cross-origin requests', () => {
   test.each(['https://evil.example', 'null'])('of the origin %s are refused before they are made', async (origin) => {
     for (const options of [{ allowedOrigins: [ORIGIN] }, {}]) {
       const hub = await startHub({ key: KEY, ...options });
-      for (const refused of [
-        await preflight(hub, origin),
-        await hub.ask('OPTIONS', '/topics/a', { headers: { origin } }),
-      ]) {
-        expect([refused.status, problemOf(refused)]).toEqual([403, 'origin-not-allowed']);
-        expect(refused.headers['access-control-allow-origin']).toBeUndefined();
-      }
+      const refused = await preflight(hub, origin);
+      expect([refused.status, problemOf(refused)]).toEqual([403, 'origin-not-allowed']);
+      expect(refused.headers['access-control-allow-origin']).toBeUndefined();
     }
   });
 
@@ -210,6 +206,7 @@ describe('cross-origin requests', () => {
       {},
       { origin: ORIGIN },
       { origin: hub.url },
+      { origin: 'https://evil.example' },
       { 'access-control-request-method': 'POST' },
       // A page of the hub itself asks for no permission of this kind.
       { origin: hub.url, 'access-control-request-method': 'POST' },

@@ -1,10 +1,7 @@
-import { type Answer, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
+import { type Answer, answerOptions, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { requireLoopbackHost } from './key.ts';
-
-/** The methods that pages of other origins may use. */
-const METHODS = ['GET', 'HEAD', 'QUERY', 'POST'];
 
 /** What keeps pages of other sites from embedding an answer, and from taking it for what it is not. */
 const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
@@ -26,7 +23,7 @@ export class Origins {
     this.#allowed = new Set(allowed);
     this.#isKeyless = isKeyless;
     try {
-      this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true }, METHODS);
+      this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw new HubError('ERR_INVALID_OPTION', message.replace('cors.origins', 'allowedOrigins'), { cause: error });
@@ -53,12 +50,11 @@ export class Origins {
    * @param methods those that are answered at the URL
    * @throws {Problem} `origin-not-allowed`
    */
-  preflight(request: RequestHead, methods: readonly string[]): Answer {
-    this.require(request, 'use this hub');
-    const answer = this.#cors?.preflight(request);
-    if (answer?.status === 204) return answer;
-    // A page of the hub itself needs no permission, nor does a program that asks what is allowed here.
-    return { status: 204, headers: { Allow: [...methods, 'OPTIONS'].join(', ') } };
+  options(request: RequestHead, methods: readonly string[]): Answer {
+    if (request.header('access-control-request-method') !== undefined) this.require(request, 'use this hub');
+    const answer = answerOptions(request, methods, this.#cors);
+    // A page of the hub itself needs no permission.
+    return answer.status === 403 ? answerOptions(request, methods, undefined) : answer;
   }
 
   /**

@@ -13,7 +13,7 @@ export function health(): MakeFace {
       const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
       // The reason may name a folder and a disk: it is for those who run the hub, not for strangers.
-      const shown = may(rights, 'publish', '') ? { reason } : {};
+      const shown = rights.subject !== undefined && may(rights, 'publish', '') ? { reason } : {};
       const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
       // The log has not said where it is before it was reached for the first time.
       const place = position.epoch === '' ? {} : { epoch: position.epoch, cursor: formatCursor(position) };

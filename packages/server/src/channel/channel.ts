@@ -5,6 +5,7 @@ import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
+import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
@@ -16,7 +17,7 @@ import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import { ALLOW, REFUSALS } from './refusals.ts';
+import { METHODS, REFUSALS } from './refusals.ts';
 
 export interface PublishOptions {
   /**
@@ -115,10 +116,8 @@ export class Channel {
    */
   async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
-    const preflight = cors?.preflight(request);
-    if (preflight) return preflight;
-    const { headers, body, ...answer } =
-      request.method === 'OPTIONS' ? { status: 204, headers: { Allow: ALLOW } } : await this.#answer(request);
+    if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
+    const { headers, body, ...answer } = await this.#answer(request);
     const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
     return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
   }
@@ -191,7 +190,7 @@ export class Channel {
 
   async #answer(request: RequestHead): Promise<Answer> {
     const { method } = request;
-    if (method !== 'GET' && method !== 'HEAD') return this.#refuse(request, 'method');
+    if (!METHODS.includes(method)) return this.#refuse(request, 'method');
     const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
     const head = { status: 200, headers };
     // Rights do not matter any more: whoever comes is only told when to come back.
