@@ -2,17 +2,17 @@ import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
-  /** Bytes of one event's data. @default 1048576 */
+  /** The most bytes of one event's data. @default 1048576 */
   readonly maxEventBytes: number;
-  /** Bytes of a body that is published as one batch. @default 16777216 */
+  /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
-  /** Bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
+  /** The most bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
   readonly maxQueryBytes: number;
-  /** Listeners in all. @default 50000 */
+  /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
-  /** Listeners from one address, or with the same `key` in their rights. @default unbounded */
+  /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
   readonly maxListenersPerAddress: number;
-  /** Matchers of one listener. @default 100 */
+  /** The most matchers of one listener. @default 100 */
   readonly maxMatchers: number;
 }
 

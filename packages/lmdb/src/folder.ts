@@ -16,7 +16,7 @@ import { LmdbError } from './errors.ts';
 /** A data folder that this process has for itself. */
 export interface DataFolder {
   readonly root: RootDatabase;
-  /** What the folder knows of itself. */
+  /** The metadata of the folder. */
   readonly meta: Database<unknown, string>;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ const MAGIC = 0xbe_ef_c0_de;
 const MAGIC_OFFSET = 24;
 const MIN_FILE_BYTES = 2 * 4096;
 
-// The folders that this process has open: LMDB tells processes apart, not the logs of one.
+// The folders that this process has open. LMDB distinguishes processes, but not the logs of one process.
 const openFolders = new Set<string>();
 
 /**
@@ -42,8 +42,8 @@ export function openFolder(path: string): DataFolder {
   const root = openRoot(path, folder);
   try {
     const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
-    // The read takes this process's place in LMDB's table of readers, which the system clears of the dead; whoever else is in it
-    // is another hub. Both of two that start at once may be refused, never both let in.
+    // The read enters this process in LMDB's table of readers, from which the system removes dead processes. Any other process in it
+    // is another hub. Of two that start at once both may be refused, but never are both let in.
     const format = meta.get('format');
     root.readerCheck();
     if (readers(root) > 1) throw inUse(path);
@@ -71,7 +71,7 @@ export function openFolder(path: string): DataFolder {
 
 function makeFolder(path: string): string {
   try {
-    // Node 20 never comes back from making /proc/x recursively, so that is done only where it is needed.
+    // On Node 20, making /proc/x recursively never returns, so it is done only if it is needed.
     if (!existsSync(path)) mkdirSync(path, { recursive: !existsSync(dirname(path)) });
     accessSync(path, constants.R_OK | constants.W_OK);
     return realpathSync(path);
@@ -80,7 +80,7 @@ function makeFolder(path: string): string {
   }
 }
 
-/** LMDB maps its file into memory: one that it has not written, or not to its end, would end the process with a signal. */
+/** LMDB maps its file into memory. A file that it has not written completely would end the process with a signal. */
 function checkFile(path: string, file: string): void {
   if (!existsSync(file)) return;
   let size: number;
@@ -107,7 +107,7 @@ function openRoot(path: string, folder: string): RootDatabase {
       maxDbs: 16,
       // A commit is on disk when its promise resolves, and the next one starts after that.
       overlappingSync: false,
-      // Batches of a turn are made with a promise that nobody holds: when their commit fails, it would end the process.
+      // LMDB makes a promise for the batches of a turn that nobody handles. If their commit failed, it would end the process.
       eventTurnBatching: false,
     });
   } catch (error) {

@@ -30,7 +30,7 @@ import { LmdbTrimmer } from './trim.ts';
 import { LmdbWriter } from './writer.ts';
 
 export interface LmdbLogOptions {
-  /** The folder of the data; made where it is missing. */
+  /** The data folder. It is created if it does not exist. */
   readonly path: string;
   /** @default 7 days and 1 GiB */
   readonly retention?: LogRetention;
@@ -53,7 +53,7 @@ const DEFAULT_TRIM_EVERY_MS = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A log on disk. Appends that arrive while the disk is busy are committed together (group commit): each is answered when the commit that
+ * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
  * holds it has been synced. What retention no longer keeps is removed in small transactions between the commits.
  */
 export class LmdbLog implements EventLog {
@@ -68,7 +68,7 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   #timer: unknown;
-  /** Reads wait while events are being removed, so that what is missing and what is told to be missing are the same. */
+  /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
   #closed = false;
 
@@ -157,14 +157,14 @@ export class LmdbLog implements EventLog {
   #trimLater(): void {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
-      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+      // Publishers learn of a failing disk when they append. Trimming is tried again later.
       void this.trim()
         .catch(() => {})
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
 
-  /** Removes a small number of events that retention no longer keeps. Says whether there may be more. */
+  /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
   async #trimSome(): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, this.#clock.time());
     if (!step) return false;
@@ -182,7 +182,6 @@ export class LmdbLog implements EventLog {
   }
 }
 
-/** Checks the options at the door, and gives the retention. */
 const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   path: true,
   retention: true,
@@ -191,7 +190,11 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   clock: true,
 };
 
+/** Checks the options, and returns the retention. */
 function checkOptions(options: LmdbLogOptions): LogRetention {
+  if (typeof options !== 'object' || options === null) {
+    throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
+  }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {

@@ -1,26 +1,26 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
 
-// A record is what is kept of an event: a small header, then the frame as it is sent.
-//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, where there is one ·
+// A record is the stored form of an event: a small header, then the frame as it is sent.
+//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
 //   u16 length and bytes of each topic · frame
 
 const PRIVATE = 1;
 const NAMED = 2;
 const FIXED_BYTES = 10;
 
-/** An event has at most so many topics: their count is one byte. */
+/** The most topics of an event. Their count is one byte. */
 export const MAX_TOPICS = 255;
 
 /**
- * An entry whose frame lies in a piece of memory with others, and is cut out of it where it is asked for. While that memory is lent by LMDB
- * the frame is good only until the next read; everything else is good for ever.
+ * An entry whose frame shares a piece of memory with others, and is cut out of it when it is needed. While LMDB lends that memory,
+ * the frame is valid only until the next read. Everything else stays valid.
  */
 export class KeptEntry implements LogEntry {
   readonly seq: number;
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
-  /** The publisher's own id, where it gave one. */
+  /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
   #bytes: Buffer;
@@ -39,7 +39,7 @@ export class KeptEntry implements LogEntry {
     this.#end = record.length;
   }
 
-  /** Whether the id is the publisher's own. */
+  /** Whether the publisher gave the id. */
   get named(): boolean {
     return this.#ownId !== undefined;
   }
@@ -57,7 +57,7 @@ export class KeptEntry implements LogEntry {
     return this.#end - this.#start;
   }
 
-  /** Copies the frame, and lets go of the record. */
+  /** Copies the frame, and drops the record. */
   moveFrame(to: Buffer, at: number): void {
     this.#bytes.copy(to, at, this.#start, this.#end);
     this.#end = at + this.frameBytes;
@@ -65,7 +65,7 @@ export class KeptEntry implements LogEntry {
     this.#bytes = to;
   }
 
-  /** The frame lies at the same place of another buffer now. */
+  /** Moves the frame to the same place of another buffer. */
   rebase(bytes: Buffer): void {
     this.#bytes = bytes;
   }
@@ -76,7 +76,7 @@ interface RecordHeader {
   readonly time: number;
   readonly private: boolean;
   readonly ownId: string | undefined;
-  /** How long it is. */
+  /** The length of the frame in bytes. */
   readonly bytes: number;
 }
 
@@ -91,7 +91,7 @@ export class RecordDecoder {
     this.#epochs = epochs;
   }
 
-  /** The entry's frame lies in the record, and is good for as long as that is. */
+  /** Returns an entry whose frame is part of the record, and is valid for as long as the record is. */
   decode(record: Buffer, seq: number): KeptEntry {
     const flags = record.readUInt8(0);
     let offset = FIXED_BYTES;

@@ -22,7 +22,7 @@ export interface KeyRecord extends Omit<AppendReceipt, 'repeated'> {
   readonly time: number;
 }
 
-/** What is read is not copied: it lies where LMDB puts the next value, too, or, where it is large, in the file that LMDB maps into memory. */
+/** Values are not copied when they are read. LMDB reuses their memory for the next value; large ones stay in the file that it maps into memory. */
 const LENDING = {
   encoder: {
     encode: (record: Buffer): Buffer => record,
@@ -31,7 +31,7 @@ const LENDING = {
   },
 };
 
-/** A write that LMDB has been asked for. */
+/** A write that LMDB is to make. */
 type Write = Promise<boolean>;
 
 /** The tables of a data folder. A sequence number is a key of the first, and the end of each key of the next two. */
@@ -78,11 +78,11 @@ export class LmdbStore {
   }
 
   /**
-   * Commits what `write` puts and removes, all or nothing, and resolves when it is on disk.
+   * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
    * Rejects with the error of the system underneath.
    */
   async commit(write: (track: (write: Write) => void) => void): Promise<void> {
-    // Every single write has a promise that fails with the commit; the commit's own says it for all.
+    // Every single write has a promise that fails with the commit. The promise of the commit reports it for all.
     const track = (single: Write): void => {
       single.catch(() => {});
     };
@@ -93,13 +93,13 @@ export class LmdbStore {
     }
   }
 
-  /** The record of an event as LMDB lends it: its bytes are good until the next read. */
+  /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
   lend(seq: number): KeptEntry | undefined {
     const record = this.events.get(seq);
     return record && this.#records.decode(record, seq);
   }
 
-  /** The records of a range, each as LMDB lends it: its bytes are good until the next one, or any other read. */
+  /** The records of a range, as LMDB lends them: the bytes of each are valid until the next one, or any other read. */
   *lendRange(range: RangeOptions): Iterable<KeptEntry> {
     for (const { key, value } of this.events.getRange(range)) yield this.#records.decode(value, key);
   }
@@ -109,7 +109,7 @@ export class LmdbStore {
   }
 }
 
-/** Reads the epochs of a folder; makes the first one of a new folder, or another one where that is asked for. */
+/** Reads the epochs of a folder. Begins the first one in a new folder, or a further one if `beginEpoch` is set. */
 function openEpochs({ root, meta }: DataFolder, now: number, beginEpoch: boolean): Epochs {
   const current = meta.get('epoch') as string | undefined;
   if (current === undefined) {
@@ -131,7 +131,7 @@ function headOf(meta: Database<unknown, string>): HeadRecord {
   return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0 };
 }
 
-/** LMDB's binding says "Commit failed" and keeps the reason behind a promise of its own. */
+/** The binding of LMDB reports "Commit failed", and has the reason in another promise. */
 async function underneath(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   return await Promise.resolve(error.commitError).then(

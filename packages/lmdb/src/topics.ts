@@ -13,12 +13,12 @@ import type { KeptEntry } from './record.ts';
 import type { LmdbStore } from './store.ts';
 
 /**
- * What is kept of each topic: in a table, and in memory for what is asked with every batch and every page.
- * A topic takes about 200 bytes and its name.
+ * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
+ * A topic takes about 200 bytes of memory and its name.
  */
 export class LmdbTopics implements TopicDirectory {
   readonly bounds: TopicBounds;
-  /** The topics of which there are more events or bytes than their own bounds allow. */
+  /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<TopicSummary>();
@@ -34,7 +34,7 @@ export class LmdbTopics implements TopicDirectory {
     return this.#recent.get(topic);
   }
 
-  /** What the topics of a batch are with it. */
+  /** The states of a batch's topics once the batch is added. */
   with(batch: readonly LogEntry[]): ReadonlyMap<string, TopicSummary> {
     const changed = new Map<string, TopicSummary>();
     for (const entry of batch) {
@@ -48,7 +48,7 @@ export class LmdbTopics implements TopicDirectory {
     return changed;
   }
 
-  /** What the topics of some entries are without them; those of which nothing is kept then have no events. */
+  /** The states of some entries' topics once the entries are removed. A topic with nothing left has no events. */
   without(entries: ReadonlyMap<number, KeptEntry>): ReadonlyMap<string, TopicSummary> {
     const changed = new Map<string, TopicSummary>();
     const newest = new Set<string>();
@@ -68,7 +68,7 @@ export class LmdbTopics implements TopicDirectory {
     return changed;
   }
 
-  /** Writes what topics have become, as part of a commit. */
+  /** Writes the new states of topics, as part of a commit. */
   write(changed: ReadonlyMap<string, TopicSummary>, track: (write: Promise<boolean>) => void): void {
     const { topics } = this.#store;
     for (const [topic, { events, bytes, last }] of changed) {
@@ -76,12 +76,12 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  /** Takes up a batch, once it is committed. */
+  /** Adds a batch, once it is committed. */
   added(changed: ReadonlyMap<string, TopicSummary>): void {
     for (const summary of changed.values()) this.#keep(summary);
   }
 
-  /** Takes up that entries were removed, once it is committed. */
+  /** Removes entries, once their removal is committed. */
   removed(changed: ReadonlyMap<string, TopicSummary>): void {
     for (const summary of changed.values()) {
       if (summary.events === 0) this.#recent.delete(summary.topic);
@@ -107,12 +107,12 @@ export class LmdbTopics implements TopicDirectory {
 
   #checkBounds(summary: TopicSummary): void {
     const bounds = this.bounds.of(summary.topic);
-    // What is too old is not found by counting.
+    // Counts do not show which events are too old.
     if (bounds && exceeds({ ...summary, oldest: Infinity }, bounds, 0)) this.overfull.add(summary.topic);
     else this.overfull.delete(summary.topic);
   }
 
-  /** When the newest event of a topic was appended that is not one of those entries. */
+  /** When the newest event of a topic was appended, other than those entries. */
   #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>): number {
     const { byTopic } = this.#store;
     for (const [, seq] of byTopic.getKeys({

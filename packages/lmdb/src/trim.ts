@@ -11,7 +11,7 @@ import type { KeptEntry } from './record.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
-// Events that one transaction removes, and that one step looks at: small, so that a publisher never waits long for its commit.
+// The most events that one transaction removes, and that one step examines. A small number, so that no publisher waits long for its commit.
 const MAX_REMOVED = 1000;
 const MAX_SCANNED = 4096;
 
@@ -19,7 +19,7 @@ const MAX_SCANNED = 4096;
 export interface TrimStep {
   readonly head: HeadRecord;
   commit(): Promise<void>;
-  /** Notes in memory what has been removed, once it is committed. */
+  /** Updates the state in memory, once the removal is committed. */
   note(): void;
 }
 
@@ -30,7 +30,7 @@ export class LmdbTrimmer {
   readonly #topics: LmdbTopics;
   readonly #ledger: TrimLedger;
   readonly #retention: LogRetention;
-  // For each rule that bounds the age of topics, up to where all that was too old for it has been removed.
+  // For each rule that bounds the age of topics: the sequence number up to which all events that are too old have been removed.
   readonly #aged: Map<TopicRetention, number>;
 
   constructor(store: LmdbStore, reader: LmdbReader, topics: LmdbTopics, ledger: TrimLedger, retention: LogRetention) {
@@ -49,7 +49,7 @@ export class LmdbTrimmer {
     return events > maxEvents || bytes > maxBytes || this.#topics.overfull.size > 0;
   }
 
-  /** The next step, or undefined where retention keeps everything there is. */
+  /** Returns the next step, or undefined if retention keeps everything that there is. */
   next(head: HeadRecord, now: number): TrimStep | undefined {
     const removed = new Map<number, KeptEntry>();
     for (const entry of exceeding(this.#reader.oldest(), this.#retention, head, now)) removed.set(entry.seq, entry);
@@ -58,7 +58,7 @@ export class LmdbTrimmer {
     return removed.size === 0 && !aged ? undefined : this.#step(removed, aged, head);
   }
 
-  /** Forgets a small number of keys of appends that are too old to be repeated. Says whether there were any. */
+  /** Forgets a small number of keys of appends that are too old to be repeated. Returns whether there were any. */
   async expireKeys(now: number): Promise<boolean> {
     const { keys, keysByTime } = this.#store;
     const end: [number, string] = [now - KEY_LIFETIME_MS, ''];
@@ -110,7 +110,7 @@ export class LmdbTrimmer {
     };
   }
 
-  /** Finds what is too much for the topics that have more than their own bounds allow. */
+  /** Finds the excess events of topics that have more than their own bounds allow. */
   #findInTopics(removed: Map<number, KeptEntry>): void {
     for (const topic of this.#topics.overfull) {
       const bounds = this.#topics.bounds.of(topic);
@@ -135,8 +135,8 @@ export class LmdbTrimmer {
   }
 
   /**
-   * Finds what is too old for its topic, in the order of the log.
-   * @returns up to where it has looked for each rule, or undefined where nothing too old is left to be looked at
+   * Finds the events that are too old for their topic, in the order of the log.
+   * @returns the sequence number up to which it has looked for each rule, or undefined if no event that is too old is left
    */
   #findAged(removed: Map<number, KeptEntry>, now: number): ReadonlyMap<TopicRetention, number> | undefined {
     const aged = new Map<TopicRetention, number>();

@@ -11,7 +11,7 @@ import { encodeRecord } from './record.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
-/** A batch that waits to be stored. */
+/** A batch that is waiting to be stored. */
 interface Waiting {
   readonly events: readonly PreparedEvent[];
   readonly key: string | undefined;
@@ -23,26 +23,26 @@ interface Waiting {
 export interface WriterHooks {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Is given every batch that has been committed. */
+  /** Called with every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
   /** Runs after each commit, before the next one. May not reject. */
   readonly afterCommit: () => Promise<void>;
 }
 
-// A commit holds about this much at most: bounds its memory and how long the first in it waits for the last.
+// The most bytes of a commit, roughly. It bounds the memory of the commit, and how long its first batch waits for its last.
 const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
 
-// Bytes of events that may wait for the disk: guards against publishers that are faster than it.
+// The most bytes of events that wait for the disk. Guards against publishers that are faster than the disk.
 const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Stores batches, in the order in which they come. Those that come while the disk is busy are committed together (group commit), and each is
+ * Stores batches in the order in which they arrive. Batches that arrive while the disk is busy are committed together (group commit), and each is
  * answered when the commit that holds it has been synced. One thing is written at a time.
  */
 export class LmdbWriter {
-  /** As of the last commit. */
+  /** The state after the last commit. */
   head: HeadRecord;
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
@@ -63,7 +63,7 @@ export class LmdbWriter {
   append(events: readonly PreparedEvent[], key: string | undefined): Promise<AppendReceipt> {
     const bytes = events.reduce((sum, event) => sum + event.body.length, 0);
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      const message = 'Cannot append: more events wait for the disk than it can take';
+      const message = 'Cannot append: too many events are waiting for the disk';
       return Promise.reject(new ServerError('ERR_NOT_STORED', message));
     }
     return new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ export class LmdbWriter {
     });
   }
 
-  /** Runs a write after those before it, whatever became of them. */
+  /** Runs a write after the earlier ones, whether they succeeded or failed. */
   async inTurn<T>(write: () => Promise<T>): Promise<T> {
     const turn = this.#writing.then(write);
     this.#writing = turn.then(
@@ -83,7 +83,7 @@ export class LmdbWriter {
     return await turn;
   }
 
-  /** Resolves when everything that was appended is written. */
+  /** Resolves when everything that was appended has been written. */
   async finish(): Promise<void> {
     while (this.#committing) await this.#writing;
     await this.#writing;
@@ -126,7 +126,7 @@ export class LmdbWriter {
     }
   }
 
-  /** Stores several batches in one commit, behind the head; all of them or, where it rejects, none. Gives a receipt for each. */
+  /** Stores several batches in one commit after the head: all of them or, if it rejects, none. Returns a receipt for each. */
   async #commit(group: readonly Waiting[]): Promise<readonly AppendReceipt[]> {
     const store = this.#store;
     const now = this.#hooks.now();

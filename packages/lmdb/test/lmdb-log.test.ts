@@ -465,5 +465,11 @@ describe('the data folder', () => {
     for (const path of ['', undefined, 7]) {
       await expect(LmdbLog.open({ path } as LmdbLogOptions)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     }
+    for (const options of [undefined, null, 'folder']) {
+      await expect(LmdbLog.open(options as unknown as LmdbLogOptions)).rejects.toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        message: `The options are ${options}, but must be an object with the path of the data folder`,
+      });
+    }
   });
 });

@@ -1,4 +1,4 @@
-// What the author of a hub needs: a fan-out of a log, an audience, and what stands between them and HTTP.
+// The parts of a hub: a fan-out of a log, an audience, and the code between them and HTTP.
 export type {
   Admission,
   AdmissionRequest,

@@ -38,7 +38,7 @@ export function hasColours(): boolean {
   return process.stdout.isTTY && noColour === '' && terminal !== 'dumb';
 }
 
-/** Replaces control characters by their pictures, because text from elsewhere must not steer the terminal. */
+/** Replaces control characters by visible symbols, because text from elsewhere must not control the terminal. */
 export function visible(text: string): string {
   return text.replace(CONTROLS, (character) => {
     const code = character.charCodeAt(0);

@@ -2,15 +2,15 @@ import { isIPv4 } from 'node:net';
 import { HubError } from '../errors.ts';
 
 /**
- * Checks that a hub may listen on an address: without a key only on a loopback one, unless anonymous access was asked for by name.
+ * Checks that a hub may listen on an address. A hub without a key may listen on a loopback address only, unless `anonymous` opens it.
  * @param host a host name or an IP address
  * @throws {HubError} `ERR_NOT_LOOPBACK`
  */
-export function checkBinding(host: string, options: { readonly key?: string; readonly anonymous?: string }): void {
+export function checkBinding(host: string, options: { readonly key?: string; readonly anonymous?: string } = {}): void {
   if (options.key !== undefined || (options.anonymous ?? 'none') !== 'none' || isLoopback(host)) return;
   throw new HubError(
     'ERR_NOT_LOOPBACK',
-    `Without a key the hub listens on loopback addresses only, and ${host} is not one: whoever reached it could publish and listen`,
+    `Without a key the hub listens on loopback addresses only, and ${host} is not one: every client that reached it could publish and listen`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { type Answer, answerOptions, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
+import type { PublicUrl } from '../http/public-url.ts';
 import { requireLoopbackHost } from './key.ts';
 
 /** What keeps pages of other sites from embedding an answer, and from taking it for what it is not. */
@@ -12,6 +13,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
 export class Origins {
   readonly #allowed: ReadonlySet<string>;
   readonly #cors: Cors | undefined;
+  readonly #publicUrl: PublicUrl;
   readonly #isKeyless: boolean;
 
   /**
@@ -19,8 +21,9 @@ export class Origins {
    * @param isKeyless whether nothing but the address keeps others out
    * @throws {HubError} `ERR_INVALID_OPTION`
    */
-  constructor(allowed: readonly string[], isKeyless: boolean) {
+  constructor(allowed: readonly string[], publicUrl: PublicUrl, isKeyless: boolean) {
     this.#allowed = new Set(allowed);
+    this.#publicUrl = publicUrl;
     this.#isKeyless = isKeyless;
     try {
       this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true });
@@ -37,12 +40,13 @@ export class Origins {
 
   /**
    * Refuses what no key keeps out: on a hub without one, a request by another name, and one of another site's page, whatever it asks for.
+   * @param url where the request is for, without what a public URL has before it
    * @throws {Problem} `host-not-allowed`, `origin-not-allowed`
    */
-  guard(request: RequestHead): void {
+  guard(request: RequestHead, url: URL): void {
     if (!this.#isKeyless) return;
     requireLoopbackHost(request);
-    if (!isLink(request)) this.require(request, 'use this hub');
+    if (!isLink(request, url)) this.require(request, 'use this hub');
   }
 
   /**
@@ -81,6 +85,7 @@ export class Origins {
   }
 
   #isOwn(origin: string, request: RequestHead, site: string | undefined): boolean {
+    if (this.#publicUrl.isOrigin(origin)) return true;
     if (!URL.canParse(origin)) return false;
     const page = new URL(origin);
     const asked = new URL(request.url);
@@ -97,10 +102,10 @@ export class Origins {
 }
 
 /** Whether the page at `/` is opened by a link: another site may have one. */
-function isLink(request: RequestHead): boolean {
+function isLink(request: RequestHead, { pathname }: URL): boolean {
   return (
     (request.method === 'GET' || request.method === 'HEAD') &&
-    new URL(request.url).pathname === '/' &&
+    pathname === '/' &&
     request.header('sec-fetch-mode') === 'navigate' &&
     request.header('sec-fetch-dest') === 'document'
   );

@@ -4,27 +4,27 @@ import type { Logger } from 'pino';
 import type { Exchange } from '../http/request.ts';
 import type { HubLimits } from '../limits.ts';
 
-/** One way in which a hub is spoken to: its routes, its methods and its errors. */
+/** One HTTP interface of a hub, with its URLs, methods and errors. */
 export interface Face {
-  /** What it is called in the hub's log. */
+  /** The name of the face in the hub's log. */
   readonly name: string;
   /**
-   * The methods that are answered at a URL, such as `GET`; undefined where the URL is not this face's. Where `GET` is answered `HEAD` is, too:
-   * the face is asked as for `GET`, and of its answer the head is sent.
+   * Returns the methods that are allowed at a URL, such as `GET`, or undefined if the face does not answer the URL. Wherever `GET` is allowed `HEAD` is,
+   * too: the face gets the request as one with `GET`, and only the head of its answer is sent.
    */
   match(url: URL): readonly string[] | undefined;
-  /** Answers a request whose URL and method it matched. What it throws is answered by {@link problem}. */
+  /** Answers a request whose URL and method have matched. If it throws, {@link problem} makes the answer. */
   handle(exchange: Exchange): Answer | Promise<Answer>;
-  /** The answer for an error of {@link handle}, or for a method that is not answered. @default an error document (PROTOCOL §10) */
+  /** Returns the answer to an error of {@link handle}, or to a method that is not allowed. @default an error document (PROTOCOL §10) */
   problem?(error: unknown, exchange: Exchange): Answer | undefined;
 }
 
 /** Makes a face for a hub. */
 export type MakeFace = (context: FaceContext) => Face;
 
-/** Remembers whether the log could be written. Whoever appends tells it what came of it. */
+/** Remembers whether the log could be written. Code that appends reports the outcome here. */
 export class Writes {
-  /** Why the last append failed; undefined once one has succeeded. */
+  /** The error of the last append, or undefined if it succeeded. */
   failure: string | undefined;
 
   succeeded(): void {
@@ -36,7 +36,7 @@ export class Writes {
   }
 }
 
-/** What a hub gives its faces. */
+/** The parts of a hub that its faces use. */
 export interface FaceContext {
   readonly log: EventLog;
   readonly fanOut: FanOut;
@@ -50,7 +50,7 @@ export interface FaceContext {
   readonly closing: AbortSignal;
   /** Aborted when requests under way may take no longer. */
   readonly deadline: AbortSignal;
-  /** Whether the hub can publish, as its faces have found. */
+  /** The outcome of the last append of any face. */
   readonly writes: Writes;
   /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */
   topicsBase(url: URL): string;

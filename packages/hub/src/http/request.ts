@@ -3,25 +3,25 @@ import { fetchHead, type RequestHead } from '@tidings/server/live';
 import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
 
-/** A request as the hub reads it, whichever server it came through. Its `url` is absolute, with the host that the client asked for. */
+/** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
 export interface HubRequest extends RequestHead {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** A request on its way through the hub: what was found out about it so far. */
+/** A request together with its URL and its rights. */
 export interface Exchange {
   readonly request: HubRequest;
   readonly url: URL;
   readonly rights: Rights;
 }
 
-/** A `HEAD` request as the `GET` request whose head is asked for. */
+/** Returns a `HEAD` request as a request with `GET`. */
 export function asGet(request: HubRequest): HubRequest {
-  // What the request finds out when it is asked is found out still.
+  // Not a copy: some members are made only when they are read.
   return Object.create(request, { method: { value: 'GET', enumerable: true } }) as HubRequest;
 }
 
-/** A Fetch server's request. */
+/** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };
 }
@@ -31,8 +31,9 @@ async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<U
 }
 
 /**
- * The parts of a request's body, without their content coding. A client that breaks it off is no failure of the hub. The signal ends the wait for a part that may never come.
- * @throws {Problem} `invalid-event`, `unsupported-coding`, and `draining` where the signal was aborted
+ * Reads the parts of a request's body and undoes its content coding. A client that breaks it off is no failure of the hub. The signal ends the wait for
+ * a part that never comes.
+ * @throws {Problem} `invalid-event`, `unsupported-coding`; `draining` if the signal is aborted
  */
 export async function* bodyParts(request: HubRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const { parts, end } = decodeBody(request);
@@ -58,7 +59,7 @@ export async function* bodyParts(request: HubRequest, signal: AbortSignal): Asyn
   }
 }
 
-/** Reads a body whole. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
+/** Reads a whole body. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
 export async function readBody(request: HubRequest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -73,7 +74,7 @@ export async function readBody(request: HubRequest, maxBytes: number, signal: Ab
   return first && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
-/** How long a body will be; 0 where that is not known. */
+/** The length that a request declares for its body, or 0 if it declares none. */
 function declaredLength(request: HubRequest): number {
   const isPlain = codingOf(request.header('content-encoding')) === 'identity';
   return isPlain ? Number(request.header('content-length') ?? 0) : 0;
@@ -83,7 +84,7 @@ function tooLarge(maxBytes: number): Problem {
   return new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
 }
 
-/** What a request is answered while the hub shuts down. */
+/** The answer to a request while the hub shuts down. */
 export function draining(): Problem {
   return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
 }

@@ -1,57 +1,59 @@
 import { readdirSync } from 'node:fs';
-import type { Server } from 'node:net';
+import type { Server } from 'node:http';
 import { type Problem, problemOfRefusal } from '../http/problem.ts';
 
-// What the log and everything else that is no connection may still open.
+// For the log, and for everything else that is no connection.
 const FOR_FILES = 16;
 
-// What is kept for publishers, and for whoever asks how the hub is: a quarter of the connections, but no more than this.
+// For publishers, and for health checks: a quarter of the connections, but no more than this.
 const MAX_FOR_OTHERS = 256;
 
-/** A server of so few connections serves nobody; then the system has to say so. */
+// With fewer connections a server would serve nobody. It is better that the system says so.
 const MIN_CONNECTIONS = 4;
 
 const WARN_EVERY_MS = 60_000;
 
+/** The servers of this process: they share its file descriptors. */
+const servers = new Set<Server>();
+
+/** How many connections they may have together. */
+let maxConnections = Number.POSITIVE_INFINITY;
+
 /**
- * Keeps file descriptors for publishers and for the log: listeners stay for long, and would take all that the system allows. A process without
- * one can neither accept a connection nor open a file.
+ * Keeps file descriptors for publishers and for the log. Listeners stay for a long time and would take all that the system allows. A process without
+ * a free one can neither accept a connection nor open a file.
  */
 export class Descriptors {
   readonly #warn: (message: string) => void;
-  #server: Server | undefined;
-  #maxListeners = Number.POSITIVE_INFINITY;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
   }
 
-  /** Bounds the connections of a server from when it listens. */
-  guard(server: Server & { closeIdleConnections(): void }): void {
-    server.once('listening', () => {
-      const limit = descriptorLimit();
-      if (limit === undefined) return;
-      const connections = Math.max(limit - openDescriptors() - FOR_FILES, MIN_CONNECTIONS);
-      this.#server = server;
-      this.#maxListeners = connections - Math.min(Math.ceil(connections / 4), MAX_FOR_OTHERS);
-      server.maxConnections = connections;
+  /** Limits the connections of a server, from the time when it listens. */
+  guard(server: Server): void {
+    server.on('listening', () => {
+      if (servers.size === 0) maxConnections = connectionsAllowed();
+      servers.add(server);
+      share();
+    });
+    server.on('close', () => {
+      servers.delete(server);
+      share();
     });
     server.on('drop', () => {
-      // For the next one that comes.
-      server.closeIdleConnections();
+      // For the next connection.
+      for (const each of servers) each.closeIdleConnections();
       this.#report('A connection was refused');
     });
   }
 
-  /** Why another listener is not let in; undefined where it is. */
+  /** Returns why no more listeners are let in, or undefined if they are. */
   async full(): Promise<Problem | undefined> {
-    const server = this.#server;
-    if (!server) return undefined;
-    const connections = await new Promise<number>((resolve) => {
-      server.getConnections((error, count) => resolve(error ? 0 : count));
-    });
-    if (connections <= this.#maxListeners) return undefined;
+    if (maxConnections === Number.POSITIVE_INFINITY) return undefined;
+    const counts = await Promise.all([...servers].map(connectionsOf));
+    if (counts.reduce((sum, count) => sum + count, 0) <= maxListeners()) return undefined;
     this.#report('A listener was refused');
     return problemOfRefusal('full');
   }
@@ -61,20 +63,36 @@ export class Descriptors {
     if (now - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = now;
     this.#warn(
-      `${what}: of ${this.#server?.maxConnections} connections that this process has file descriptors for, ` +
-        `${this.#maxListeners} are for listeners. Raise its limit (ulimit -n, LimitNOFILE)`,
+      `${what}: of the ${maxConnections} connections that this process has file descriptors for, ${maxListeners()} are for listeners. ` +
+        'Raise its limit (ulimit -n, LimitNOFILE)',
     );
   }
 }
 
-let limit: number | undefined;
-
-/** How many files and connections this process may have open; undefined where that is not known. */
-function descriptorLimit(): number | undefined {
-  limit ??= readLimit();
-  return Number.isFinite(limit) ? limit : undefined;
+function maxListeners(): number {
+  return maxConnections - Math.min(Math.ceil(maxConnections / 4), MAX_FOR_OTHERS);
 }
 
+/** Gives each server the same share of the connections. */
+function share(): void {
+  if (maxConnections === Number.POSITIVE_INFINITY) return;
+  for (const server of servers) server.maxConnections = Math.max(Math.floor(maxConnections / servers.size), 1);
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error ? 0 : count));
+  });
+}
+
+function connectionsAllowed(): number {
+  limit ??= readLimit();
+  return Math.max(limit - openDescriptors() - FOR_FILES, MIN_CONNECTIONS);
+}
+
+let limit: number | undefined;
+
+/** How many files and connections this process may have open, as far as that is known. */
 function readLimit(): number {
   try {
     const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
@@ -92,7 +110,7 @@ function openDescriptors(): number {
     try {
       return readdirSync(folder).length;
     } catch {
-      // It is at the other place, or at none.
+      // The other folder may exist.
     }
   }
   return 32;

@@ -5,11 +5,11 @@ import type { RequestHead } from './request.ts';
 /** Which pages of other origins may read a response. */
 export interface CorsOptions {
   /**
-   * The origins whose pages may read it, such as `https://example.com`: a list, a function that is asked about each, or `'*'` for every page
-   * there is. A function must return `true` itself: whatever else it returns, a promise included, is a no.
+   * The origins whose pages may read it, such as `https://example.com`: a list, a function that is called with each origin, or `'*'` for every
+   * page. A function allows an origin only by returning `true` itself; any other value, such as a promise, refuses it.
    */
   readonly origins: '*' | readonly string[] | ((origin: string) => boolean);
-  /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not with `'*'`. @default false */
+  /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not allowed with `'*'`. @default false */
   readonly credentials?: boolean;
   /** How long a browser may keep the answer to a preflight, in seconds. @default 600 */
   readonly maxAgeSeconds?: number;
@@ -18,11 +18,11 @@ export interface CorsOptions {
 // A scheme, a host and perhaps a port. Extensions of browsers have origins of schemes of their own.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/;
 
-// Names of header fields with commas between them (RFC 9110, 5.6.2): anything else in a request is not repeated to it.
+// Names of header fields with commas between them (RFC 9110, 5.6.2). Nothing else of a request is repeated in its answer.
 const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
 /**
- * Checks the option at the door.
+ * Checks the option.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function checkCors(options: CorsOptions | undefined): Cors | undefined {
@@ -36,8 +36,7 @@ export function checkCors(options: CorsOptions | undefined): Cors | undefined {
   if (typeof origins === 'string') {
     if (origins !== '*') throw invalid('cors.origins', origins, "'*', a list of origins or a function");
     // The standard refuses it too, but only in the page's console.
-    if (credentials)
-      throw invalid('cors.origins', origins, 'a list of origins or a function where credentials is true');
+    if (credentials) throw invalid('cors.origins', origins, 'a list of origins or a function if credentials is true');
     return new Cors('*', { credentials: false, maxAgeSeconds });
   }
   const answer = { credentials, maxAgeSeconds };
@@ -48,13 +47,13 @@ export function checkCors(options: CorsOptions | undefined): Cors | undefined {
   return new Cors((origin) => allowed.has(origin), answer);
 }
 
-/** What the answers to pages of allowed origins have. */
+/** The settings for answers to pages of allowed origins. */
 interface CorsAnswer {
   readonly credentials: boolean;
   readonly maxAgeSeconds: number;
 }
 
-/** Answers requests of other origins' pages ([Fetch] 3.3). Made by {@link checkCors}. */
+/** Answers requests of pages of other origins ([Fetch] 3.3). Made by {@link checkCors}. */
 export class Cors {
   readonly #allows: '*' | ((origin: string) => unknown);
   readonly #answer: CorsAnswer;
@@ -75,7 +74,7 @@ export class Cors {
     // A page that reconnects by itself has to know when. It never sees the answer to a preflight.
     const exposed = head.method === 'OPTIONS' ? {} : { 'Access-Control-Expose-Headers': 'Retry-After' };
     if (this.#allows === '*') return { 'Access-Control-Allow-Origin': '*', ...exposed };
-    // Also where it is not allowed, or a cache would give one origin's answer to another.
+    // Also if the origin is not allowed, because a cache would otherwise give the answer for one origin to another.
     const headers: Record<string, string> = { Vary: 'Origin' };
     const origin = head.header('origin');
     if (origin === undefined || !this.allows(origin)) return headers;
@@ -85,8 +84,8 @@ export class Cors {
   }
 
   /**
-   * The answer to a preflight; undefined where the request is not one. An origin that is not allowed is answered 403.
-   * @param methods those that may be used at the URL
+   * Returns the answer to a preflight, or undefined if the request is none. An origin that is not allowed is answered 403.
+   * @param methods the methods that are allowed at the URL
    */
   preflight(head: RequestHead, methods: readonly string[]): Answer | undefined {
     if (head.method !== 'OPTIONS' || head.header('access-control-request-method') === undefined) return undefined;
@@ -117,12 +116,12 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
   if (typeof origin !== 'string') throw invalid('cors.origins', origin, allowed);
   if (origin === 'null') {
     // Every sandboxed frame on any site has this origin.
-    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' where credentials is true");
+    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' if credentials is true");
     return origin;
   }
   if (!ORIGIN.test(origin) || !URL.canParse(origin)) throw invalid('cors.origins', origin, allowed);
   const serialized = new URL(origin).origin;
-  // Where a scheme has no origins by the standard, the browser's own notion of one cannot be checked.
+  // If the standard defines no origins for a scheme, the origin that a browser sends for it cannot be checked.
   if (serialized !== 'null' && serialized !== origin) {
     throw invalid('cors.origins', origin, `${allowed}; did you mean '${serialized}'`);
   }

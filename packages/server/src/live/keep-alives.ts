@@ -25,7 +25,7 @@ export class KeepAlives {
     this.#options = options;
   }
 
-  /** To be called when a listener has come. */
+  /** Call this when a listener has come. */
   start(): void {
     const { keepAliveMs, clock } = this.#options;
     if (this.#timer !== undefined || keepAliveMs === 0) return;

@@ -5,7 +5,7 @@ import { EARLIEST, formatCursor, parseCursor, type Position } from './position.t
 /** A numbering that a log had before the present one. */
 export interface EarlierEpoch {
   readonly epoch: string;
-  /** The last sequence number that was given in it. The next epoch goes on behind it. */
+  /** The last sequence number of the epoch. The next epoch goes on after it. */
   readonly through: number;
 }
 
@@ -16,7 +16,7 @@ export class Epochs {
 
   /**
    * @param earlier oldest first
-   * @throws {ServerError} `ERR_INVALID_OPTION` where a name is not one of an epoch or stands twice, or an epoch ends before the one before it
+   * @throws {ServerError} `ERR_INVALID_OPTION` if a name is not that of an epoch or is there twice, or an epoch ends before the one before it
    */
   constructor(current: string, earlier: readonly EarlierEpoch[] = []) {
     this.current = current;
@@ -37,7 +37,7 @@ export class Epochs {
     }, 0);
   }
 
-  /** The sequence number behind which the present epoch's begin. */
+  /** The sequence number after which the present epoch begins. */
   get start(): number {
     return this.#earlier.at(-1)?.through ?? 0;
   }
@@ -47,12 +47,12 @@ export class Epochs {
     return this.#earlier;
   }
 
-  /** A new epoch behind this log's newest event. The present one has ended there. */
+  /** Begins a new epoch after this log's newest event, where the present one ends. */
   begin(epoch: string, head: number): Epochs {
     return new Epochs(epoch, [...this.#earlier, { epoch: this.current, through: head }]);
   }
 
-  /** Whether a cursor of this epoch is one of this log's. */
+  /** Whether this epoch belongs to this log. */
   has(epoch: string): boolean {
     return epoch === this.current || this.#earlier.some((each) => each.epoch === epoch);
   }
@@ -63,9 +63,9 @@ export class Epochs {
   }
 
   /**
-   * Where a last event ID is in a log of these epochs.
-   * @param log the sequence number of its newest event, and the count of its trims
-   * @param seqOf the earliest kept event that has a publisher's id
+   * Finds the place of a last event ID in a log with these epochs.
+   * @param log the sequence number of the log's newest event, and the count of its trims
+   * @param seqOf returns the sequence number of the earliest kept event with a publisher's id
    */
   locate(id: string, log: Pick<Place, 'head' | 'trims'>, seqOf: (id: string) => number | undefined): Place {
     if (id === EARLIEST) return { after: 0, ...log };
@@ -81,7 +81,7 @@ export class Epochs {
       return seq <= log.head ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
     }
     const earlier = this.#earlier.find((each) => each.epoch === epoch);
-    // Behind its end the epoch went on elsewhere, with events that this log never had.
+    // After its end the epoch went on in another log, with events that this log never had.
     return earlier && seq <= earlier.through ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
   }
 }

@@ -23,7 +23,7 @@ export function eventStream(
 }
 
 /**
- * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
+ * Lets a listener into a channel, or refuses it. Fulfils when the request has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
  */
 export function respond(channel: Channel, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {

@@ -26,7 +26,7 @@ export function nodeSink(
 ): Sink {
   if (!('chunkedEncoding' in response)) return new Http2Sink(response.stream);
   const { socket } = response;
-  // A coding that somebody else announced is made in the response's own methods, which were wrapped for it.
+  // A coding that other code has announced is made in the methods of the response, which that code has wrapped.
   const codedByOthers = !coded && response.hasHeader('content-encoding');
   if (connection?.isPassed && !codedByOthers) {
     return new ConnectionSink(response, connection, directWrites && connection.directWrites);
@@ -49,7 +49,7 @@ class SocketSink extends SocketWriter implements Sink {
     this.#response = response;
     // The response's close, not the request's: that one comes as soon as the body has been read.
     passOn(this, socket, [response, socket]);
-    // A listener that went away is no error of ours; 'close' follows.
+    // A listener that went away is no error of the server. The event 'close' follows.
     response.on('error', ignore);
     if (direct) this.allowDirectWrites();
   }
@@ -64,7 +64,7 @@ class SocketSink extends SocketWriter implements Sink {
   }
 
   write({ chunked: bytes }: SharedChunk): void {
-    // Somebody else may have ended the response, or its connection.
+    // Other code may have ended the response or its connection.
     if (!this.#open || this.#response.writableEnded || !this.socket.writable) return;
     this.look();
     this.writeBytes(bytes);

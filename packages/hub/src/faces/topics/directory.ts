@@ -10,10 +10,10 @@ import { MATCHERS } from './matchers.ts';
 
 const MAX_TOPICS = 1000;
 
-// A document for streams is made at most twice in this time, however many there are.
+// A document for streams is made at most twice in this time, however many streams there are.
 const REFRESH_MS = 1000;
 
-/** What topics there are, as a document and as a stream of them (PROTOCOL §7). */
+/** The list of topics, as a document and as a stream of documents (PROTOCOL §7). */
 export class TopicDocuments {
   readonly #context: FaceContext;
   #document: Promise<string> | undefined;
@@ -61,13 +61,13 @@ export class TopicDocuments {
     }
   }
 
-  /** The document that streams share. */
+  /** The document that all streams share. */
   #recent(directory: TopicDirectory): Promise<string> {
     const now = this.#context.clock.now();
     if (!this.#document || now - this.#madeAt >= REFRESH_MS / 2) {
       this.#madeAt = now;
       this.#document = this.#make(directory);
-      // One that fails is not kept.
+      // A failed attempt is not kept.
       this.#document.catch(() => {
         this.#document = undefined;
       });
@@ -90,7 +90,7 @@ export class TopicDocuments {
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 
-  /** Ends with the time or with one of the signals. */
+  /** Resolves after the time, or when one of the signals is aborted. */
   async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     const { clock } = this.#context;
     await new Promise<void>((resolve) => {

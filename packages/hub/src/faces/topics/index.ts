@@ -3,24 +3,25 @@ import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
 import { withForm } from './query.ts';
-import { topicOfPath } from './topic.ts';
+import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
 
-/** Publishing, listening and the topics there are, at `/topics` (PROTOCOL §3 to §7). */
+/** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
 export function topics(): MakeFace {
   return (context) => {
     const documents = new TopicDocuments(context);
     return {
       name: 'topics',
       match({ pathname }) {
-        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY'];
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY', 'POST'];
         return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
       },
       async handle(exchange) {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
+          if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
           return await documents.answer(asked);

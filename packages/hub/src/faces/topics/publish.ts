@@ -6,6 +6,7 @@ import { textAnswer } from '../../http/answer.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
 import { bodyParts, readBody, type Exchange, type HubRequest } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
+import { isTopicInQuery } from './topic.ts';
 import { checkData, checkType, Upload } from './upload.ts';
 
 /** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
@@ -14,7 +15,8 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
   const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
-  checkParameters(url.searchParams, isStream ? ['private'] : ['type', 'id', 'retry', 'private']);
+  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
+  checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const isPrivate = url.searchParams.has('private');
   const toEvent = (fields: EventFields): NewEvent => ({ topics: [topic], fields, private: isPrivate });
   const key = idempotencyKey(request, topic);
@@ -49,7 +51,7 @@ async function publishParts(
   } catch (error) {
     const problem = problemOf(error);
     if (!problem || !receipt) throw error;
-    // What came before stands: the publisher must know where to go on.
+    // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
       `${problem.message}; the ${count} events before its part of the stream have been published`,
@@ -99,7 +101,7 @@ async function plainFields({ limits, deadline }: FaceContext, { request, url }: 
   };
 }
 
-/** The key that makes the publish safe to send again, for its topic (PROTOCOL §4.6). */
+/** The key that makes it safe to send the request again, for its topic (PROTOCOL §4.6). */
 function idempotencyKey(request: HubRequest, topic: string): { readonly key: string } | undefined {
   const key = request.header('idempotency-key');
   if (key === undefined) return undefined;

@@ -9,7 +9,7 @@ import {
 } from '@tidings/wire';
 import { Problem } from '../../http/problem.ts';
 
-// An event's other lines, beside its data: type, id and retry.
+// The other lines of an event: type, id and retry.
 const OTHER_BYTES = 4 * 1024;
 
 /** Turns an event stream that is being uploaded into events to publish (PROTOCOL §4.2). */

@@ -15,18 +15,18 @@ const encoder = new TextEncoder();
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** An event that has been checked and encoded, all but its place in the log. */
+/** An event that has been checked and encoded, except for its place in the log. */
 export interface PreparedEvent {
   readonly topics: readonly string[];
   readonly private: boolean;
-  /** The publisher's own id, where one was given. */
+  /** The id that the publisher gave, if any. */
   readonly id: string | undefined;
   /** The encoded event without its `id:` line. */
   readonly body: Uint8Array;
 }
 
 /**
- * Checks and encodes a batch as it comes in, so that a bad one is refused to its own publisher and nothing can fail when it is written.
+ * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
  * @throws {ServerError} `ERR_INVALID_EVENT`
  */
 export function prepareBatch(
@@ -62,12 +62,12 @@ function readFields(fields: EventFields): EventFields {
     throw invalid(`An event is an object of fields, but ${fields === null ? 'null' : typeof fields} was given`);
   }
   const { data, event, id, retry, comment, ...rest } = fields;
-  // What has another name, or null, is left for the encoder to refuse.
+  // The encoder refuses fields with other names, and null.
   const read = { ...rest, data, event, id, retry, comment } as EventFields;
   return data === undefined ? { ...read, data: '' } : read;
 }
 
-/** Gives a prepared event its place: the entry with its frame. */
+/** Gives a prepared event its place, and returns the entry with its frame. */
 export function placeEvent(event: PreparedEvent, epoch: string, seq: number, time: number): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
   const line = encoder.encode(`id: ${id}\n`);
@@ -94,7 +94,7 @@ function checkId(id: string, epochs: Epochs): void {
   const cursor = parseCursor(id);
   if (cursor && epochs.has(cursor.epoch)) {
     throw invalid(
-      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be told from one`,
+      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be distinguished from one`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import type { LogEntry } from '../entry.ts';
 import { Selector, type Selection, type TopicTest } from '../selection.ts';
 
-/** How far a topic has been trimmed, as sequence numbers; 0 where nothing was. */
+/** How far a topic has been trimmed, as sequence numbers; 0 if nothing has been. */
 export interface Trimmed {
   /** The highest one of all its events that were removed. */
   readonly all: number;
@@ -22,7 +22,7 @@ export interface TrimPlan {
 
 const NONE: Trimmed = { all: 0, public: 0 };
 
-/** The number of changes behind the last one that removed events of a topic: any, and public ones. */
+/** The number of changes up to the last one that removed events of a topic: any, and public ones. */
 interface TrimmedAt {
   readonly all: number;
   readonly public: number;
@@ -30,11 +30,11 @@ interface TrimmedAt {
 
 const NEVER: TrimmedAt = { all: 0, public: 0 };
 
-/** What is trimmed of a selection. */
+/** How far a selection has been trimmed. */
 interface Answer {
-  /** The highest sequence number of a selected event that has been trimmed; 0 where none was. */
+  /** The highest sequence number of a selected event that has been trimmed; 0 if none has. */
   readonly through: number;
-  /** The number of changes behind the last one that removed a selected event; 0 where none has since the ledger was made. */
+  /** The number of changes up to the last one that removed a selected event; 0 if none has since the ledger was made. */
   readonly trims: number;
 }
 
@@ -45,9 +45,9 @@ const MAX_TRIMMED_TOPICS = 100_000;
 const MAX_CHANGES = 10_000;
 
 /**
- * What a log has trimmed, by topic, so that a gap is told exactly where a wanted event is missing. Beyond
+ * How far a log has trimmed each topic, so that a gap is reported exactly where a wanted event is missing. Beyond
  * {@link MAX_TRIMMED_TOPICS} the topics trimmed longest ago are merged into one floor that holds for every topic: a cursor
- * older than that is told of a gap because it cannot be known whether there is one.
+ * older than that gets a gap, because it cannot be known whether there is one.
  */
 export class TrimLedger {
   // In the order of the last trim, so that the first ones are those to forget.
@@ -69,7 +69,7 @@ export class TrimLedger {
     this.#maxTopics = maxTopics;
   }
 
-  /** Takes up what a store remembered. */
+  /** Loads what a store has remembered. */
   restore(topic: string, trimmed: Trimmed): void {
     this.#topics.set(topic, trimmed);
     this.#top = highest(this.#top, trimmed);
@@ -112,7 +112,7 @@ export class TrimLedger {
     return { topics, forgotten, floor };
   }
 
-  /** Takes up a plan, which must be the newest one. */
+  /** Applies a plan, which must be the newest one. */
   apply(plan: TrimPlan): void {
     for (const topic of plan.forgotten) this.#topics.delete(topic);
     for (const [topic, trimmed] of plan.topics) {

@@ -25,7 +25,7 @@ export class EntryList {
     this.#entries.push(entry);
   }
 
-  /** The index of the first entry behind a sequence number. */
+  /** The index of the first entry after a sequence number. */
   indexAfter(seq: number): number {
     let low = this.#start;
     let high = this.#entries.length;
@@ -37,7 +37,7 @@ export class EntryList {
     return low - this.#start;
   }
 
-  /** The entries behind a sequence number, oldest first. The list may not be changed meanwhile. */
+  /** The entries after a sequence number, oldest first. The list may not be changed meanwhile. */
   *rising(after: number): Generator<LogEntry, undefined, undefined> {
     for (let index = this.#start + this.indexAfter(after); ; index += 1) {
       const entry = this.#entries[index];

@@ -5,7 +5,7 @@ import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRete
 import type { Selector, TopicTest } from '../selection.ts';
 import { EntryList } from './entry-list.ts';
 
-/** What is kept of a topic. */
+/** The kept events of a topic. */
 export class KeptTopic {
   readonly topic: string;
   readonly bounds: TopicRetention | undefined;
@@ -87,14 +87,14 @@ export class KeptEntries {
     return this.#ids.get(id)?.[0];
   }
 
-  /** When the next event becomes too old, milliseconds since 1970; undefined where none will. */
+  /** When the next event becomes too old, milliseconds since 1970; undefined if none will. */
   get due(): number | undefined {
     let due = dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, dueOf(entries, bounds));
     return due === Infinity ? undefined : due;
   }
 
-  /** What is too old, and what is too much for those topics or for the whole. Each has to be removed before the next is asked for. */
+  /** The entries that are too old, and the excess of those topics and of the whole log. Each has to be removed before the next is requested. */
   *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
     for (const [bounds, entries] of this.#ages) {
       for (let { first } = entries; first && dueOf(entries, bounds) <= now; { first } = entries) yield first;
@@ -112,7 +112,7 @@ export class KeptEntries {
     }
   }
 
-  /** The entries behind a sequence number among which are all that are selected, oldest first. */
+  /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
     const lists = this.#listsOf(selector.topics, (list) => list.length - list.indexAfter(after));
     const [first = this.#entries] = lists;
@@ -124,7 +124,7 @@ export class KeptEntries {
     );
   }
 
-  /** The entries up to a sequence number among which are all that are selected, newest first. */
+  /** Entries up to a sequence number, newest first, which include all selected ones. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
     const lists = this.#listsOf(selector.topics, (list) => list.indexAfter(through));
     const [first = this.#entries] = lists;
@@ -136,7 +136,7 @@ export class KeptEntries {
     );
   }
 
-  /** The lists in which everything of some topics is: those of the topics, or that of all where it is less work to go through it. */
+  /** The lists that hold all entries of some topics: those of the topics, or the one of all topics if that is less work to go through. */
   #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
     if (!topics.isExact) return [this.#entries];
     const lists: EntryList[] = [];

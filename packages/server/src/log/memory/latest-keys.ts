@@ -5,7 +5,7 @@ export class LatestKeys {
   readonly #entries = new Map<string, LogEntry>();
   readonly #keys = new Map<LogEntry, string>();
 
-  /** Takes the newest entry of a key, and gives the one whose place it takes. */
+  /** Stores the newest entry of a key, and returns the one that it replaces. */
   replace(event: NewEvent | undefined, entry: LogEntry): LogEntry | undefined {
     const key = keyOf(event);
     const replaced = this.#entries.get(key);
@@ -15,7 +15,7 @@ export class LatestKeys {
     return replaced;
   }
 
-  /** The entry is no longer kept. */
+  /** Forgets an entry that is no longer kept. */
   forget(entry: LogEntry): void {
     const key = this.#keys.get(entry);
     if (key === undefined) return;

@@ -31,10 +31,10 @@ export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
 // Guards the memory against a publisher that gives every event a key: the oldest keys go first.
 const MAX_KEYS = 100_000;
 
-// How many events are looked at in one go where an index does not find the selected ones: bounds how long others wait.
+// How many events are examined at once if no index finds the selected ones. It bounds how long others wait.
 const MAX_SCANNED = 4096;
 
-// What has become too old is removed this often at most, in milliseconds. Nobody is given it before that either.
+// How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
 const MIN_SWEEP_MS = 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -46,13 +46,13 @@ export interface MemoryLogOptions {
   /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
   readonly epoch?: string;
   /**
-   * The epochs of logs that this one goes on behind, oldest first. It has none of their events, so that a listener is told of a gap
-   * unless it had all of them. @default none
+   * The epochs of earlier logs that this one continues, oldest first. It has none of their events, so a listener is told of a gap
+   * unless it has got all of them. @default none
    */
   readonly earlierEpochs?: readonly EarlierEpoch[];
   /**
-   * Keep only the newest of the events with the same `latestKey`, or type where they have none. The older ones are replaced, which no
-   * listener is told of as a gap. @default false
+   * Whether to keep only the newest of the events with the same `latestKey`, or type if they have none. Replacing the older ones
+   * is not reported as a gap. @default false
    */
   readonly latestByKey?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
@@ -68,7 +68,7 @@ const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
   nextSeq: true,
 };
 
-/** A log in memory: as durable as the process. */
+/** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
@@ -104,7 +104,7 @@ export class MemoryLog implements EventLog {
     const repeated = options.key === undefined ? undefined : this.#receiptOf(options.key, time);
     if (repeated) return { ...repeated, repeated: true };
 
-    // Before one of them can be replaced: what has become too old is missing, whatever comes after it.
+    // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     this.#trim();
     const batch: LogEntry[] = [];
     prepared.forEach((event, index) => {
@@ -169,7 +169,7 @@ export class MemoryLog implements EventLog {
         if (found === count || scanned === MAX_SCANNED) break;
       }
       if (found === count || scanned < MAX_SCANNED) break;
-      // What waits goes first, before the next events are looked at.
+      // Other waiting work goes first, before the next events are examined.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     return { after, head, trims };
@@ -207,7 +207,7 @@ export class MemoryLog implements EventLog {
     return { topics: page.map(summary), total: topics.size };
   }
 
-  /** Removes what is too old, and what is too much for those topics and for the whole: elsewhere nothing has been added. */
+  /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. */
   #trim(topics: Iterable<string> = [], through = 0): void {
     const now = this.#clock.time();
     const removed: LogEntry[] = [];
@@ -222,7 +222,7 @@ export class MemoryLog implements EventLog {
     this.#sweepLater(now);
   }
 
-  /** Time passes without appends and reads: what has become too old does not stay in memory. */
+  /** Events that become too old do not stay in memory, even without appends and reads. */
   #sweepLater(now: number): void {
     if (this.#sweep !== undefined || this.#closed) return;
     const { due } = this.#kept;

@@ -5,7 +5,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until it is moved. */
+/** A clock that only moves when `advance` is called. */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   readonly #start: number;

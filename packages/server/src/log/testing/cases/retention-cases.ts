@@ -60,7 +60,7 @@ export const retentionCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'retention by size keeps at most so many bytes of frames',
+    'retention by size keeps at most that many bytes of frames',
     async (probe) => {
       for (const n of range(1, 8)) await probe.append(event('a', { data: `${n}${'x'.repeat(79)}` }));
       await probe.trim();
@@ -83,7 +83,7 @@ export const retentionCases: readonly LogCase[] = [
       assert.equal(await kept(probe), '');
       assert.equal(await probe.head(), second);
       assert.equal(await probe.trimmedThrough(select('a')), second);
-      // Where a batch was trimmed before it could be handed over, the follower is told that it has to read.
+      // If a batch was trimmed before it could be handed over, the follower learns that it has to read.
       await recorder.reached(second);
     },
     { needs: ['trim'], retention: { maxEvents: 0 } },

@@ -59,7 +59,7 @@ export const topicCases: readonly LogCase[] = [
         }
         assert.deepEqual(found, sorted);
       }
-      // A page begins behind a name that is not there, too.
+      // A page can also begin after a name that does not exist.
       assert.deepEqual(await names(probe, { order: 'name', limit: 2, after: 'a"' }), ['aa', 'b']);
     },
     { needs: ['directory'] },

@@ -15,7 +15,7 @@ export type Question =
   | { readonly op: 'trim' }
   /** Begins to follow. The answer is a {@link Begun}. */
   | { readonly op: 'follow' }
-  /** Asks for the batches behind a sequence number, and is answered when there are any: with entries, or `lost`. */
+  /** Asks for the batches after a sequence number, and is answered when there are any: with entries, or `lost`. */
   | { readonly op: 'next'; readonly following: number; readonly after: number };
 
 export interface Request {

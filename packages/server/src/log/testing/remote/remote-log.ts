@@ -29,7 +29,7 @@ export interface RemoteLogSettings {
 
 type JsonEntry = LogEntry & { readonly frame: unknown };
 
-/** A log whose events are in another process, behind a connection that cannot be relied upon. */
+/** A log whose events are in another process, over an unreliable connection. */
 export class RemoteLog implements EventLog {
   readonly name: string;
   readonly trimmedIsExact: boolean;
