@@ -89,6 +89,7 @@ export const HOUSES: Houses = {
       { name: 'access', purpose: 'rights: keys, origins, hosts', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
       { name: 'limits.ts', purpose: 'the bounds of a hub', uses: [], ground: true },
+      { name: 'reports.ts', purpose: 'what the hub writes into its logger', uses: [], ground: true },
       { name: 'errors.ts', purpose: 'HubError and its codes', uses: [], ground: true },
     ],
   },

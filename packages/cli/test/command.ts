@@ -81,6 +81,12 @@ export class CommandProcess {
     this.#child.stderr.destroy();
   }
 
+  /** Stops reading its standard error, or goes on. */
+  readStderr(isRead: boolean): void {
+    if (isRead) this.#child.stderr.resume();
+    else this.#child.stderr.pause();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -112,9 +112,9 @@ export class LmdbLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    const batch = prepareBatch(events, options, this.#store.epochs);
+    const batch = prepareBatch(events, options);
     batch.forEach(checkTopics);
-    return await this.#writer.append(batch, options.key);
+    return await this.#writer.append(batch, options);
   }
 
   async read(request: ReadRequest): Promise<LogPage> {
@@ -124,9 +124,9 @@ export class LmdbLog implements EventLog {
     return { ...page, trimmedThrough, trims };
   }
 
-  async locate(id: string): Promise<Place> {
+  async locate(id: string, selection?: Selection): Promise<Place> {
     const log = { head: this.#writer.head.seq, trims: this.#ledger.changes };
-    return this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named));
+    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, selection));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {

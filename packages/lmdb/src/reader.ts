@@ -86,12 +86,23 @@ export class LmdbReader {
     return before;
   }
 
-  earliestWithId(id: string): number | undefined {
+  /** The earliest selected event with a publisher's id. Many events may have one id, also those of topics that are not selected. */
+  async earliestWithId(id: string, selection: Selection | undefined): Promise<number | undefined> {
     // No event can have a longer id, and LMDB refuses to look for one.
     if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
-    const range = { start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 };
-    for (const [, seq] of this.#store.byId.getKeys(range)) return seq;
-    return undefined;
+    const selector = selection && Selector.of(selection);
+    for (let after = 0; ;) {
+      let scanned = 0;
+      const range = { start: [id, after + 1], end: [id, Number.MAX_SAFE_INTEGER], limit: MAX_SCANNED };
+      for (const [, seq] of this.#store.byId.getKeys(range)) {
+        const entry = this.#store.lend(seq);
+        if (entry && (!selector || selector.selects(entry))) return seq;
+        scanned += 1;
+        after = seq;
+      }
+      if (scanned < MAX_SCANNED) return undefined;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** The oldest events after a sequence number. */

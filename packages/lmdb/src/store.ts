@@ -1,8 +1,8 @@
 import {
   Epochs,
   newEpoch,
-  type AppendReceipt,
   type EarlierEpoch,
+  type KeyedAppend,
   type TopicSummary,
   type Trimmed,
 } from '@tidings/server/log';
@@ -18,7 +18,7 @@ export interface HeadRecord {
   readonly bytes: number;
 }
 
-export interface KeyRecord extends Omit<AppendReceipt, 'repeated'> {
+export interface KeyRecord extends KeyedAppend {
   readonly time: number;
 }
 

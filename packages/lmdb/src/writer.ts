@@ -2,8 +2,11 @@ import { statfs } from 'node:fs/promises';
 import {
   KEY_LIFETIME_MS,
   placeEvent,
+  repeatOf,
   ServerError,
+  type AppendOptions,
   type AppendReceipt,
+  type KeyedAppend,
   type LogEntry,
   type PreparedEvent,
 } from '@tidings/server/log';
@@ -14,7 +17,7 @@ import type { LmdbTopics } from './topics.ts';
 /** A batch that is waiting to be stored. */
 interface Waiting {
   readonly events: readonly PreparedEvent[];
-  readonly key: string | undefined;
+  readonly options: AppendOptions;
   readonly bytes: number;
   readonly resolve: (receipt: AppendReceipt) => void;
   readonly reject: (error: Error) => void;
@@ -60,14 +63,14 @@ export class LmdbWriter {
   }
 
   /** Resolves when the batch is on disk. */
-  append(events: readonly PreparedEvent[], key: string | undefined): Promise<AppendReceipt> {
+  append(events: readonly PreparedEvent[], options: AppendOptions): Promise<AppendReceipt> {
     const bytes = events.reduce((sum, event) => sum + event.body.length, 0);
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       const message = 'Cannot append: too many events are waiting for the disk';
       return Promise.reject(new ServerError('ERR_NOT_STORED', message));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events, key, bytes, resolve, reject });
+      this.#waiting.push({ events, options, bytes, resolve, reject });
       this.#waitingBytes += bytes;
       this.#commitSoon();
     });
@@ -115,10 +118,11 @@ export class LmdbWriter {
 
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
     try {
-      const receipts = await this.#commit(group);
+      const outcomes = await this.#commit(group);
       group.forEach((waiting, index) => {
-        const receipt = receipts[index];
-        if (receipt) waiting.resolve(receipt);
+        const outcome = outcomes[index];
+        if (outcome instanceof ServerError) waiting.reject(outcome);
+        else if (outcome) waiting.resolve(outcome);
       });
     } catch (error) {
       const failure = await this.#notStored(error);
@@ -126,19 +130,23 @@ export class LmdbWriter {
     }
   }
 
-  /** Stores several batches in one commit after the head: all of them or, if it rejects, none. Returns a receipt for each. */
-  async #commit(group: readonly Waiting[]): Promise<readonly AppendReceipt[]> {
+  /**
+   * Stores several batches in one commit after the head: all of them or, if it rejects, none. Returns a receipt for each, or an error for one
+   * whose key was used for another.
+   */
+  async #commit(group: readonly Waiting[]): Promise<readonly (AppendReceipt | ServerError)[]> {
     const store = this.#store;
     const now = this.#hooks.now();
     const entries: LogEntry[] = [];
-    const receipts: AppendReceipt[] = [];
+    const outcomes: (AppendReceipt | ServerError)[] = [];
     const named = new Set<number>();
-    const keys = new Map<string, AppendReceipt>();
+    const keys = new Map<string, KeyedAppend>();
     let { seq, bytes } = this.head;
-    for (const { events, key } of group) {
-      const repeated = key === undefined ? undefined : (keys.get(key) ?? this.#receiptOf(key, now));
-      if (repeated) {
-        receipts.push({ ...repeated, repeated: true });
+    for (const { events, options } of group) {
+      const { key, digest } = options;
+      const known = key === undefined ? undefined : (keys.get(key) ?? this.#known(key, now));
+      if (known) {
+        outcomes.push(repeatOf(known, options));
         continue;
       }
       let id = '';
@@ -150,11 +158,10 @@ export class LmdbWriter {
         bytes += entry.frame.length;
         ({ id } = entry);
       }
-      const receipt = { seq, id, repeated: false };
-      receipts.push(receipt);
-      if (key !== undefined) keys.set(key, receipt);
+      outcomes.push({ seq, id, repeated: false });
+      if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
-    if (entries.length === 0) return receipts;
+    if (entries.length === 0) return outcomes;
 
     const head = { seq, events: this.head.events + entries.length, bytes };
     const topics = this.#topics.with(entries);
@@ -165,8 +172,8 @@ export class LmdbWriter {
         if (named.has(entry.seq)) track(store.byId.put([entry.id, entry.seq], NOTHING));
       }
       this.#topics.write(topics, track);
-      for (const [key, { seq: last, id }] of keys) {
-        track(store.keys.put(key, { seq: last, id, time: now }));
+      for (const [key, append] of keys) {
+        track(store.keys.put(key, { ...append, time: now }));
         track(store.keysByTime.put([now, key], NOTHING));
       }
       track(store.meta.put('head', head));
@@ -174,12 +181,12 @@ export class LmdbWriter {
     this.head = head;
     this.#topics.added(topics);
     this.#hooks.onCommitted(entries);
-    return receipts;
+    return outcomes;
   }
 
-  #receiptOf(key: string, now: number): Omit<AppendReceipt, 'repeated'> | undefined {
+  #known(key: string, now: number): KeyedAppend | undefined {
     const known = this.#store.keys.get(key);
-    return known && now - known.time <= KEY_LIFETIME_MS ? { seq: known.seq, id: known.id } : undefined;
+    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
   }
 
   async #notStored(cause: unknown): Promise<ServerError> {

@@ -120,6 +120,7 @@ describe('the package', () => {
           "parseCursor",
           "placeEvent",
           "prepareBatch",
+          "repeatOf",
           "systemClock",
         ],
         "./log/testing": [

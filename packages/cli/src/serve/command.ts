@@ -119,7 +119,7 @@ export function serveCommand(): Command {
       'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +
         'and connections wait meanwhile',
     )
-    .option('--verbose', 'log more than warnings and errors')
+    .option('--verbose', 'log who comes, goes and is refused, beside warnings and errors')
     .addHelpText('after', HELP)
     .action(async (options: ServeOptions, command: Command) => {
       const { data, memory, key, anonymous, corsOrigin, publicUrl, trustedProxies, proxyHeader, compress, verbose } =

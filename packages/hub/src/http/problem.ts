@@ -14,6 +14,8 @@ export const PROBLEMS = {
   'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
+  'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
   'unsupported-coding': { status: 415, title: 'The coding of the body is not understood' },
   'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
@@ -21,6 +23,7 @@ export const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The header fields are too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
+  'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
@@ -73,6 +76,12 @@ export function problemOf(error: unknown): Problem | undefined {
   switch (error.code) {
     case 'ERR_INVALID_EVENT':
       return new Problem('invalid-event', error.message, { cause: error });
+    case 'ERR_KEY_REUSED':
+      return new Problem(
+        'key-reused',
+        'The Idempotency-Key was used to publish something else; whatever is not the same publish needs a key of its own',
+        { cause: error },
+      );
     case 'ERR_CLOSED':
       return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
     case 'ERR_NOT_STORED':

@@ -24,10 +24,10 @@ let maxConnections = Number.POSITIVE_INFINITY;
  * a free one can neither accept a connection nor open a file.
  */
 export class Descriptors {
-  readonly #warn: (message: string) => void;
+  readonly #warn: (about: object, message: string) => void;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(warn: (message: string) => void) {
+  constructor(warn: (about: object, message: string) => void) {
     this.#warn = warn;
   }
 
@@ -63,8 +63,8 @@ export class Descriptors {
     if (now - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = now;
     this.#warn(
-      `${what}: of the ${maxConnections} connections that this process has file descriptors for, ${maxListeners()} are for listeners. ` +
-        'Raise its limit (ulimit -n, LimitNOFILE)',
+      { connections: maxConnections, listeners: maxListeners() },
+      `${what}, to keep file descriptors for others and for the log. Raise the limit of this process (ulimit -n, LimitNOFILE)`,
     );
   }
 }

@@ -8,8 +8,9 @@ import { Descriptors } from './descriptors.ts';
 import { checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
 
-// An upload of an event stream may last for as long as its publisher likes; a request's head may not.
-const TIMEOUTS = { requestTimeout: 0, headersTimeout: 30_000 };
+// An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
+// machine on the other side has gone.
+const CONNECTIONS = { requestTimeout: 0, headersTimeout: 30_000, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 // What the request line has beside its URL, and the ends of lines.
 const REQUEST_LINE_BYTES = 1024;
@@ -20,7 +21,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   const { idleConnectionMs, maxUrlBytes, maxFieldBytes } = settings;
   const door = new Door(hub, settings);
   const server = createStreamServer((request, response) => void door.answer(request, response), {
-    ...TIMEOUTS,
+    ...CONNECTIONS,
     keepAliveTimeout: idleConnectionMs,
     maxHeaderSize: maxUrlBytes + maxFieldBytes + REQUEST_LINE_BYTES,
   });
@@ -41,7 +42,7 @@ class Door {
   constructor(hub: Hub, options: Required<HubServerOptions>) {
     this.#hub = hub;
     this.#options = options;
-    this.descriptors = new Descriptors((message) => hub.warn(message));
+    this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
   }
 
   /** @param onRead called when the body is asked for */
@@ -57,6 +58,7 @@ class Door {
         return;
       }
       answer.abandon?.();
+      this.#hub.reports.refused(nodeHead(request), full.status, full.problem, undefined);
       answer = problemAnswer(full);
     } else answer.abandon?.();
     if (!response.destroyed) this.#send(request, response, answer);
@@ -68,8 +70,9 @@ class Door {
       checkFields(request, this.#options.maxFieldBytes);
       url = urlOf(request, this.#options.maxUrlBytes);
     } catch (error) {
-      if (error instanceof Problem) return problemAnswer(error);
-      throw error;
+      if (!(error instanceof Problem)) throw error;
+      this.#hub.reports.refused(nodeHead(request), error.status, error.problem, undefined);
+      return problemAnswer(error);
     }
     const body = onRead ? whenRead(request, onRead) : request;
     return this.#hub.handle(Object.assign(nodeHead(request, url), { body }));

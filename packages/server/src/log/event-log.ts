@@ -8,6 +8,11 @@ export interface AppendOptions {
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
+  /**
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Where one of the two appends
+   * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
+   */
+  readonly digest?: string;
 }
 
 export interface AppendReceipt {
@@ -125,17 +130,19 @@ export interface EventLog {
   /**
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_NOT_STORED`
-   * if the batch could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_KEY_REUSED` if the key was used with another
+   * digest, `ERR_NOT_STORED` if the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** Returns one page of the selected events. It includes every batch that was committed before the call. */
   read(request: ReadRequest): Promise<LogPage>;
   /**
    * Asks the store for the place of a cursor, a publisher's id or `earliest`, as of the call. A cursor of an earlier epoch is found up to
-   * the end of that epoch.
+   * the end of that epoch. A publisher's id is found only among the selected events, so that ids of other topics neither mislead a listener nor are
+   * known to it.
+   * @param selection the events among which the id is looked for @default all
    */
-  locate(id: string): Promise<Place>;
+  locate(id: string, selection?: Selection): Promise<Place>;
   /** Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. */
   locateLast(selection: Selection, count: number): Promise<Place>;
   /** Hands over every batch that is committed from now on. */

@@ -19,6 +19,7 @@ export type {
 } from './event-log.ts';
 export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
+export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { KEY_LIFETIME_MS, MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';

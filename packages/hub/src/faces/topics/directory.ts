@@ -33,12 +33,14 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { logger, audience, keepAliveMs } = this.#context;
+    const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
     const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
-      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
+        reports.error(error, 'The list of topics could not be sent on'),
+      ),
     );
     return streamAnswer(headers, admission);
   }

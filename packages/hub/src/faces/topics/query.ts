@@ -1,5 +1,5 @@
 import { Problem } from '../../http/problem.ts';
-import { readBody, type Exchange } from '../../http/request.ts';
+import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -11,7 +11,7 @@ const OTHERS = 32;
  * A `QUERY` with the parameters of its form beside those of its URL (PROTOCOL §3.5).
  * @throws {Problem} `unsupported-type`, `too-large`, `too-many-matchers`, `invalid-parameter`
  */
-export async function withForm({ limits, deadline }: FaceContext, exchange: Exchange): Promise<Exchange> {
+export async function withForm({ limits, bodies }: FaceContext, exchange: Exchange): Promise<Exchange> {
   const { request } = exchange;
   const [type = ''] = (request.header('content-type') ?? '').split(';', 1);
   if (type.trim().toLowerCase() !== FORM) {
@@ -19,7 +19,13 @@ export async function withForm({ limits, deadline }: FaceContext, exchange: Exch
       headers: { 'Accept-Query': FORM },
     });
   }
-  const form = parse(await readBody(request, limits.maxQueryBytes, deadline));
+  const body = bodies.open(request);
+  let form: string;
+  try {
+    form = parse(await body.whole(limits.maxQueryBytes));
+  } finally {
+    body.close();
+  }
   const count = form.split('&', limits.maxMatchers + OTHERS + 1).length;
   if (count > limits.maxMatchers + OTHERS) {
     throw new Problem(

@@ -29,8 +29,8 @@ export class KeptEntries {
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
   readonly #entries = new EntryList();
-  // For each publisher's id the sequence numbers that have it, in order.
-  readonly #ids = new Map<string, number[]>();
+  // The entries of each publisher's id.
+  readonly #ids = new Map<string, EntryList>();
   // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
   readonly #ages = new Map<TopicRetention, EntryList>();
   #bytes = 0;
@@ -59,9 +59,9 @@ export class KeptEntries {
       if (aged && aged.last !== entry) aged.push(entry);
     }
     if (isNamed) {
-      const seqs = this.#ids.get(entry.id);
-      if (seqs) seqs.push(entry.seq);
-      else this.#ids.set(entry.id, [entry.seq]);
+      const entries = this.#ids.get(entry.id) ?? new EntryList();
+      entries.push(entry);
+      this.#ids.set(entry.id, entries);
     }
   }
 
@@ -78,13 +78,14 @@ export class KeptEntries {
       if (topic.entries.length === 0) this.topics.delete(name);
       else if (wasNewest) this.topics.putBack(topic);
     }
-    const seqs = this.#ids.get(entry.id)?.filter((seq) => seq !== entry.seq);
-    if (seqs?.length) this.#ids.set(entry.id, seqs);
-    else this.#ids.delete(entry.id);
+    const entries = this.#ids.get(entry.id);
+    entries?.remove(entry.seq);
+    if (entries?.length === 0) this.#ids.delete(entry.id);
   }
 
-  earliestWithId(id: string): number | undefined {
-    return this.#ids.get(id)?.[0];
+  /** The entries with a publisher's id behind a sequence number, oldest first. */
+  withId(id: string, after: number): Iterable<LogEntry> {
+    return this.#ids.get(id)?.rising(after) ?? [];
   }
 
   /** When the next event becomes too old, milliseconds since 1970; undefined if none will. */

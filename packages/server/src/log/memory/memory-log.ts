@@ -17,6 +17,7 @@ import type {
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
 import { placeEvent, prepareBatch } from '../keeping/frame.ts';
+import { repeatOf, type KeyedAppend } from '../keeping/keyed-append.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
@@ -76,7 +77,7 @@ export class MemoryLog implements EventLog {
   readonly #epochs: Epochs;
   readonly #nextSeq: (seq: number) => number;
   readonly #kept: KeptEntries;
-  readonly #keys = new Map<string, { readonly receipt: AppendReceipt; readonly time: number }>();
+  readonly #keys = new Map<string, KeyedAppend & { readonly time: number }>();
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #latest: LatestKeys | undefined;
@@ -99,10 +100,14 @@ export class MemoryLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    const prepared = prepareBatch(events, options, this.#epochs);
+    const prepared = prepareBatch(events, options);
     const time = this.#clock.time();
-    const repeated = options.key === undefined ? undefined : this.#receiptOf(options.key, time);
-    if (repeated) return { ...repeated, repeated: true };
+    const known = options.key === undefined ? undefined : this.#known(options.key, time);
+    if (known) {
+      const repeated = repeatOf(known, options);
+      if (repeated instanceof ServerError) throw repeated;
+      return repeated;
+    }
 
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     this.#trim();
@@ -116,7 +121,7 @@ export class MemoryLog implements EventLog {
       this.#kept.add(entry, event.id !== undefined);
     });
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (options.key !== undefined) this.#remember(options.key, receipt, time);
+    if (options.key !== undefined) this.#remember(options.key, { ...options, ...receipt, time });
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -144,10 +149,27 @@ export class MemoryLog implements EventLog {
     return Promise.resolve({ entries, through: reached, ...this.#trimmedOf(selection) });
   }
 
-  locate(id: string): Promise<Place> {
+  async locate(id: string, selection?: Selection): Promise<Place> {
     this.#trim();
     const log = { head: this.#seq, trims: this.#ledger.changes };
-    return Promise.resolve(this.#epochs.locate(id, log, (named) => this.#kept.earliestWithId(named)));
+    return await this.#epochs.locate(id, log, (named) => this.#earliestWithId(named, selection));
+  }
+
+  /** Many events may have one id, also those of topics that are not selected. */
+  async #earliestWithId(id: string, selection: Selection | undefined): Promise<number | undefined> {
+    const selector = selection && Selector.of(selection);
+    for (let after = 0; ;) {
+      let scanned = 0;
+      for (const entry of this.#kept.withId(id, after)) {
+        if (!selector || selector.selects(entry)) return entry.seq;
+        scanned += 1;
+        after = entry.seq;
+        if (scanned === MAX_SCANNED) break;
+      }
+      if (scanned < MAX_SCANNED) return undefined;
+      // What waits goes first, before the next events are looked at.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
@@ -236,14 +258,15 @@ export class MemoryLog implements EventLog {
     );
   }
 
-  #receiptOf(key: string, now: number): AppendReceipt | undefined {
+  #known(key: string, now: number): KeyedAppend | undefined {
     const known = this.#keys.get(key);
-    return known && now - known.time <= KEY_LIFETIME_MS ? known.receipt : undefined;
+    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
   }
 
-  #remember(key: string, receipt: AppendReceipt, time: number): void {
+  #remember(key: string, append: KeyedAppend & { readonly time: number }): void {
+    const { time } = append;
     this.#keys.delete(key);
-    this.#keys.set(key, { receipt, time });
+    this.#keys.set(key, append);
     for (const [oldest, known] of this.#keys) {
       if (this.#keys.size <= MAX_KEYS && time - known.time <= KEY_LIFETIME_MS) break;
       this.#keys.delete(oldest);
