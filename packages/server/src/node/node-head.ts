@@ -51,7 +51,7 @@ class NodeHead implements RequestHead {
   }
 }
 
-/** Calls back when a socket or stream is closed, at once where it is. Gives what ends that. */
+/** Calls back when a socket or stream is closed, at once if it is closed already. Returns a function that ends that. */
 export function onClosed(way: Duplex | undefined, closed: () => void): () => void {
   if (way?.destroyed === false) way.once('close', closed);
   else closed();
