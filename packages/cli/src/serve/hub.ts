@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
 import type { Server } from 'node:http';
 import {
   type AnonymousAccess,
@@ -82,7 +83,7 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
+    log = data === undefined ? openMemory(retention) : await LmdbLog.open({ path: data, retention });
     const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
     const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
     const servers: Server[] = [];
@@ -100,6 +101,15 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
     await log?.close();
     throw error instanceof HubError || error instanceof LmdbError ? explain(error) : error;
   }
+}
+
+/**
+ * Makes a log in memory. Every event that is trimmed leaves garbage that has lived for long. V8 lets such a heap grow to four times what is alive in it
+ * before it collects that; here it is twice.
+ */
+function openMemory(retention: Retention): MemoryLog {
+  setFlagsFromString('--heap-growing-percent=100');
+  return new MemoryLog({ retention });
 }
 
 function accessOf({ key, anonymous, origins }: HubSettings): {
