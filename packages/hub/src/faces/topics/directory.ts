@@ -7,6 +7,7 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
+import { describeTopic } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -33,10 +34,9 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { reports, audience, keepAliveMs, closing } = this.#context;
+    const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
-      this.#stream(directory, AbortSignal.any([signal, closing]));
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
       pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
@@ -54,12 +54,13 @@ export class TopicDocuments {
 
   /** One document at once, then one whenever it has changed. */
   async *#stream(directory: TopicDirectory, signal: AbortSignal): AsyncIterable<EventFields> {
+    const { closing } = this.#context;
     let last: string | undefined;
-    while (!signal.aborted) {
+    while (!signal.aborted && !closing.aborted) {
       const document = await this.#recent(directory);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
-      await this.#wait(REFRESH_MS, signal);
+      await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
@@ -81,26 +82,21 @@ export class TopicDocuments {
     const { fanOut } = this.#context;
     await fanOut.ready();
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
-    const topics = page.topics.map(({ topic, events, bytes, last }) => ({
-      topic,
-      events,
-      bytes,
-      listeners: fanOut.listenersOf(topic),
-      last: new Date(last).toISOString(),
-    }));
+    const topics = page.topics.map((summary) => describeTopic(this.#context, summary));
     const { position } = fanOut;
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 
-  /** Resolves after the time, or when the signal is aborted. */
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after the time, or when one of the signals is aborted. */
+  async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     const { clock } = this.#context;
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
+      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+      if (signals.some(({ aborted }) => aborted)) done();
       function done(): void {
         clock.clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        for (const signal of signals) signal.removeEventListener('abort', done);
         resolve();
       }
     });
