@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { LmdbError } from '../errors.ts';
-import { DamagedFileError } from './data-file.ts';
+import { DamagedFileError } from './pages.ts';
 
 // Node names the errors of the system, LMDB numbers them.
 const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'ENOLCK'] as const;
@@ -16,6 +16,9 @@ export function unusable(path: string, cause: unknown): LmdbError {
   if (cause instanceof LmdbError) return cause;
   if (cause instanceof DamagedFileError) return damaged(path, 'data.mdb', cause);
   const found = cause instanceof Error ? cause.message : String(cause);
+  // What is not an event is JSON.
+  if (cause instanceof SyntaxError)
+    return damaged(path, 'data.mdb', new Error(`an entry of it is not what it should be (${found})`));
   const what = {
     EACCES: notAllowed,
     EPERM: notAllowed,
