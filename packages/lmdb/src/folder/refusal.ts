@@ -71,7 +71,7 @@ function readOnly(path: string): string {
 function full(path: string): string {
   try {
     const { bavail, bsize } = statfsSync(path);
-    return `The disk of the data folder ${path} is full, ${bavail * bsize} bytes are free. Make room on it`;
+    return `The disk of the data folder ${path} is full: ${bavail * bsize} bytes are free, which is too little. Make room on it`;
   } catch {
     return `The disk of the data folder ${path} is full. Make room on it`;
   }
