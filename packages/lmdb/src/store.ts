@@ -8,7 +8,7 @@ import {
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
-import { DamagedFileError } from './folder/data-file.ts';
+import { DamagedFileError } from './folder/pages.ts';
 import { openFolder, type DataFolder } from './folder/folder.ts';
 import { unusable } from './folder/refusal.ts';
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { checkDataFile, DamagedFileError } from '../src/folder/data-file.ts';
+import { checkDataFile } from '../src/folder/data-file.ts';
+import { DamagedFileError } from '../src/folder/pages.ts';
 import { event, openLog, range, spawnLog } from './rig.ts';
 
 const PAGE = 4096;

@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LmdbError, LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
@@ -124,6 +126,28 @@ describe('the data folder', () => {
     await worker.terminate();
     expect((await spawnLog(path)).first).toBe('ERR_DATA_IN_USE');
     await log.append([event('a')]);
+  });
+
+  const mount = (path: string): boolean =>
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tidings-test', path]).status === 0;
+  const tried = mkdtempSync(join(tmpdir(), 'tidings-mount-'));
+  const canMount = mount(tried) && spawnSync('umount', [tried]).status === 0;
+  rmSync(tried, { recursive: true });
+
+  test.skipIf(!canMount)('on a full disk cannot be made, and can as soon as there is room', async () => {
+    const disk = folder({});
+    mount(disk);
+    onTestFinished(() => void spawnSync('umount', ['--lazy', disk]));
+    const path = join(disk, 'data');
+    for (const left of [0, 8, 40, 60, 120]) {
+      writeFileSync(join(disk, 'ballast'), Buffer.alloc((200 - left) * 1024));
+      // In a process of its own: LMDB would end it.
+      expect((await spawnLog(path)).first).toBe('ERR_DATA_FOLDER');
+      await expect(LmdbLog.open({ path })).rejects.toThrow(/is full.*Make room/);
+    }
+    rmSync(join(disk, 'ballast'));
+    spawnSync('mount', ['-o', 'remount,size=2m', disk]);
+    expect((await (await openLog({ path })).append([event('a')])).seq).toBe(1);
   });
 
   const namespace = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LmdbError } from '../errors.ts';
 import { notFolder, unusable } from './refusal.ts';
@@ -9,6 +9,9 @@ const FILE_MODE = 0o600;
 
 // More than LMDB's table of readers takes. If the disk is full, writing to a missing part of a mapped file would end the process.
 const LOCK_BYTES = 16_384;
+
+// Several times what the files of a new folder take.
+const NEW_BYTES = 512 * 1024;
 
 /** The files of a data folder. Only the owner can read them, because events may be private. */
 export const FILES = {
@@ -39,12 +42,21 @@ export function makeFiles(path: string, folder: string): void {
     if (!statSync(file).isFile()) throw unusable(path, new Error(`${file} is not a file`));
     closeToOthers(file);
   }
+  checkRoom(folder);
   for (const name of [FILES.lock, FILES.ownerLock]) {
     if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(LOCK_BYTES));
   }
   for (const name of [FILES.data, FILES.owner]) {
     if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(0));
   }
+}
+
+/** Without room for the first pages of a file, the binding may end the process. */
+function checkRoom(folder: string): void {
+  const files = [FILES.data, FILES.owner, FILES.lock, FILES.ownerLock].map((name) => join(folder, name));
+  if (files.every((file) => existsSync(file) && statSync(file).size > 0)) return;
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize < NEW_BYTES) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 /** Creates a file with all of its bytes at once, unless another process has created it meanwhile. */

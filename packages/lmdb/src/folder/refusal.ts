@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { LmdbError } from '../errors.ts';
-import { DamagedFileError } from './data-file.ts';
+import { DamagedFileError } from './pages.ts';
 
 // Node has names for the errors of the system, LMDB has numbers.
 const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'ENOLCK'] as const;
@@ -16,6 +16,9 @@ export function unusable(path: string, cause: unknown): LmdbError {
   if (cause instanceof LmdbError) return cause;
   if (cause instanceof DamagedFileError) return damaged(path, 'data.mdb', cause);
   const found = cause instanceof Error ? cause.message : String(cause);
+  // What is not an event is JSON.
+  if (cause instanceof SyntaxError)
+    return damaged(path, 'data.mdb', new Error(`an entry of it is not what it should be (${found})`));
   const what = {
     EACCES: notAllowed,
     EPERM: notAllowed,
@@ -68,7 +71,7 @@ function readOnly(path: string): string {
 function full(path: string): string {
   try {
     const { bavail, bsize } = statfsSync(path);
-    return `The disk of the data folder ${path} is full, ${bavail * bsize} bytes are free. Make room on it`;
+    return `The disk of the data folder ${path} is full: ${bavail * bsize} bytes are free, which is too little. Make room on it`;
   } catch {
     return `The disk of the data folder ${path} is full. Make room on it`;
   }
