@@ -1,4 +1,4 @@
-// Clients: the whole way of an event from the socket to the callback, ours beside others, one connection at full speed.
+// Clients: the whole path of an event from the socket to the callback, for the clients of Tidings and others, on one connection at full speed.
 //
 // Method: a server on node:net in a process of its own sends bytes that were made beforehand, as fast as the socket takes them. In
 // the columns "chunked" each event is a chunk of HTTP/1.1: a server that flushes every event sends them so, and so streams usually
@@ -6,14 +6,14 @@
 // Each client is a process of its own, and reads all streams, so that none profits from code that was compiled for one of them. It
 // adds up lengths and characters of the data that it is handed; a run fails when their count, their sum or the last id is not what
 // was sent. Before measuring, each client reads each stream until that takes a tenth of a second. Then rows run in rounds, each row
-// once a round, about 0.3 seconds each: how many events that is, the run before tells. The table shows medians of events a second,
+// once a round, about 0.3 seconds each. The number of events comes from the run before. The table shows medians of events a second,
 // from the request to the last event, and of the processor time that the client's process (all of its threads) had for an event. The
 // ratio is the median, over the rounds, of that processor time to what eventsource-client took in the same round. The rows of one
 // stream and one framing run next to each other, so the two are measured within seconds. eventsource-client is the yardstick because
 // it takes the least time of the others.
 //
 // With few cores the server and the collector of garbage share them with the client: the processor time says more than the speed.
-// What a client takes to be woken is not in it: at full speed each read brings many events, where a live stream brings one.
+// The time to wake a client is not included: at full speed each read brings many events, while a live stream brings one.
 // To add a client, give it a row in `load/clients.ts`.
 
 import { pathToFileURL } from 'node:url';

@@ -1,7 +1,7 @@
-// Compressed fan-out: what content coding costs the server, and how many bytes it saves.
+// Compressed fan-out: the cost of content coding for the server, and the bytes that it saves.
 //
 // Method: as in fan-out.ts, with small JSON events no two of which are alike. The listeners of the compressed rows ask for gzip or zstd.
-// Nobody but one decodes: that one is in this process, gets the same bytes as the others, and says how many bytes a tick came in;
+// Only one listener decodes. It is in this process, gets the same bytes as the others, and reports the bytes of each tick;
 // the sink then waits until all others have had as many, and fails the run when one has more, and in the end when not all had the same
 // bytes. The last row is what a compression middleware does: a gzip stream for each response, flushed after each event.
 
@@ -34,7 +34,7 @@ const SERVERS: Readonly<Record<string, readonly [string, readonly string[], stri
 /** Prints the table. Takes about 70 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   console.log(
@@ -78,7 +78,7 @@ processor time of the server for a delivered event. Medians of alternating runs 
   }
 }
 
-/** A server, who listens to it, and how far the events have come. */
+/** A server, its listeners, and the number of published events. */
 class Stream {
   readonly #server: Server;
   readonly #listeners: Listeners;
@@ -97,7 +97,7 @@ class Stream {
     await this.#listeners.settle();
   }
 
-  /** Gives the bytes that one listener got. */
+  /** Returns the bytes that one listener got. */
   async publishTicks(ticks: number): Promise<number> {
     let bytes = 0;
     for (let tick = 0; tick < ticks; tick += 1) {
@@ -106,7 +106,7 @@ class Stream {
     return bytes;
   }
 
-  /** Publishes an event and gives the bytes that the one who decodes had it in. */
+  /** Publishes an event and returns its bytes on the connection of the listener that decodes. */
   async #publish(): Promise<number> {
     this.#seq += 1;
     const data = reading(this.#seq);

@@ -101,7 +101,7 @@ export async function run(): Promise<void> {
     const speed = (ms: number) => Math.round(bytes / ms / 1_000).toLocaleString('en');
     const [own, others, ratio] = [speed(time.ours), speed(time.theirs), time.ratio.toFixed(2)];
     console.log(`| ${name} | ${size.toLocaleString('en')} | ${own} | ${others} | ${ratio} |`);
-    // Lets what a row left behind be collected, and a runner breathe
+    // Lets the garbage of a row be collected, and other processes run.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,4 +1,4 @@
-// Fan-out: what a delivered event costs the server, ours beside others and beside the floor.
+// Fan-out: the cost of a delivered event for the server, for Tidings, other servers and the floor.
 //
 // Method: each server is a process of its own with 2,000 listeners of its own on loopback. A run publishes 20 events of 100
 // bytes of data, one a tick or ten a tick; a tick is published when every listener has had the whole of the one before, which the
@@ -7,7 +7,7 @@
 // medians of the ratios to others in the same round, and how long a tick took from publishing until the last listener had it.
 //
 // The hub's cost has all of publishing in it: an HTTP request and a commit to disk for every tick. nchan's has the HTTP
-// requests alone, ten that are sent at once for ten events a tick. The others have no log on disk, and are told to publish by a line on
+// requests alone, ten at once for ten events a tick. The others have no log on disk, and publish when they read a line on
 // standard input. better-sse is given its text as it is, not to be made JSON. Keep-alives are off. To add a server, give it a row in `SERVERS`.
 
 import { pathToFileURL } from 'node:url';
@@ -38,7 +38,7 @@ const PEERS = [
   ['nchan', NCHAN],
 ] as const;
 
-/** Each gives a server, or undefined where it cannot be had here. */
+/** Each starts a server, or returns undefined if it is not available here. */
 const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
   'Tidings hub, log on disk': () => RunningHub.start(),
   'Tidings Channel on node:http': () => startServer('channel.ts'),
@@ -50,7 +50,7 @@ const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
   [FLOOR]: () => startServer('floor.c'),
 };
 
-/** Publishes so many ticks, each when everyone has had the one before. Gives how long they took. */
+/** Publishes a number of ticks, each when all listeners have had the one before. Returns how long they took. */
 async function publishTicks(server: Server, listeners: Listeners, ticks: number, perTick: number): Promise<number[]> {
   const times: number[] = [];
   for (let tick = 0; tick < ticks; tick += 1) {

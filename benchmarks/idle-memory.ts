@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-// Idle memory: what a listener that is only there costs the server.
+// Idle memory: the memory that an idle listener costs the server.
 //
 // Method: each server is a process of its own, started twice. 200 listeners connect, then its memory is read: what a server needs to run at
 // all, the code that was compiled, the first growth of its heap. Then 15,000 more connect from another process, each gets its first bytes and
@@ -51,7 +51,7 @@ type Start = () => Promise<Server | undefined>;
 /** Prints the table. Takes about four minutes. */
 export async function run(before?: string): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   const count = Math.min(MAX_LISTENERS, openFiles() - FIRST_LISTENERS - OTHER_FILES);

@@ -2,7 +2,7 @@
 //
 // Method: the hub, with its log on a real folder, is a process of its own; the publishers are in this one, each with a keep-alive
 // connection on loopback and requests made beforehand, and each publishes again as soon as it is answered. An event has 100 bytes of data.
-// A batch is one request with an event stream of so many events. A publish is answered when it is on disk, so the disk is most of
+// A batch is one request with an event stream of several events. A publish is answered when it is on disk, so the disk is most of
 // what one publisher waits for: the last row appends to a plain file and waits for the disk (fdatasync) each time, from the
 // same folder; a commit of the log waits for the disk twice. The rows without HTTP append to a log in a process of its own.
 // Rows run in rounds of about a second each, and the table shows the median of the rounds.

@@ -1,4 +1,4 @@
-// Replay: how fast a listener that asks for everything there is gets it, alone and among a hundred.
+// Replay: how fast a listener gets all kept events, alone and among a hundred.
 //
 // Method: the hub, with 100,000 events of 100 bytes of data in a log on disk, is a process of its own; its listeners are in another
 // and connect with `last_event_id=earliest`. A run is timed from their connecting until the last of them has the last event,

@@ -3,7 +3,7 @@
 // Method: each run has a server of its own, a process that has just started, and its listeners are in another. They connect all at
 // once, each with the cursor of 100 events ago. No more are on their way in at a time than the system lets wait for a server
 // (net.core.somaxconn): it drops the others, which then try again after seconds, whatever the server does. A run is timed from the first connecting until each has the 100 events that it missed
-// and then one that is published when the last of them has: only who is live gets it. Memory is the most that the server's resident
+// and then one that is published when the last of them has: only live listeners get it. Memory is the most that the server's resident
 // set was, less what it was before. Meanwhile one publisher publishes to another topic of the hub every 10 ms; the table shows the
 // longest that one of its publishes took. The rows of 0 events are the same with listeners that missed nothing: what connecting
 // costs.
@@ -148,7 +148,7 @@ function waitingConnections(): number {
   }
 }
 
-/** Publishes to a hub until the end, and gives how long the longest took, in milliseconds. */
+/** Publishes to a hub until the end, and returns how long the longest publish took, in milliseconds. */
 async function longestPublish(port: number, end: Promise<unknown>): Promise<number> {
   const publisher = await Publisher.connect(port);
   const request = publishRequest('elsewhere', DATA);

@@ -1,4 +1,4 @@
-// Slow listeners: what fifty that never read do to the other 950, and to the server's memory.
+// Slow listeners: how fifty that never read affect the other 950 and the server's memory.
 //
 // Method: the server is a process of its own; 950 listeners that read are in another, and 50 that read their first byte and
 // never again in a third (their receive buffers are as small as the system allows, so that what they do not take stays with the
@@ -35,7 +35,7 @@ const SERVERS: Readonly<Record<string, () => Promise<Server | undefined>>> = {
 /** Prints the table. Takes about 100 seconds. */
 export async function run(): Promise<void> {
   if (!hasSinkInC()) {
-    console.log(`${title}: left out, for the listeners need gcc and epoll`);
+    console.log(`${title}: left out, because the listeners need gcc and epoll`);
     return;
   }
   console.log(
@@ -98,7 +98,7 @@ async function publish(server: Server, listeners: Listeners): Promise<void> {
   await Promise.all([listeners.expect(1), server.publishData(stamped())]);
 }
 
-/** Data that says when it was made, for the sink. */
+/** Data with the time when it was made, for the sink. */
 function stamped(): string {
   return `@${process.hrtime.bigint()}~`.padStart(EVENT_BYTES, '.');
 }

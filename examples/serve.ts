@@ -32,7 +32,7 @@ const answer: Answer = (request, response) => {
 
 const port = await serve(answer, asked);
 const certificate = await makeCertificate();
-// Asked for any port, it takes any two.
+// With port 0 it takes any two ports.
 const securePort = certificate && (await serveSecure(answer, certificate, asked === 0 ? 0 : port + 1));
 
 process.stdout.write(`The examples are on http://127.0.0.1:${port}/\n`);

@@ -18,7 +18,7 @@ const STAMP = join(cache, 'build');
 export async function ensureBuilt() {
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp(root)) return;
   try {
-    // The command stands on all of the other published packages.
+    // The command depends on all of the other published packages.
     await step('Building the packages', () => build({ project: 'packages/cli' }));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

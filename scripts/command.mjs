@@ -8,7 +8,7 @@ const MAX_OUTPUT_CHARS = 64 * 1024;
 export class CommandError extends Error {
   /**
    * @param {string} message
-   * @param {string} output what the command wrote, where it was not shown
+   * @param {string} output the output of the command, if it was not shown
    */
   constructor(message, output) {
     super(message);
@@ -42,7 +42,7 @@ export function run(command, args, { env = process.env, show = false } = {}) {
     child.stdout?.setEncoding('utf8').on('data', keep);
     child.stderr?.setEncoding('utf8').on('data', keep);
 
-    // Only this process may have got the signal. Whoever waits for it must not find its tools still at work.
+    // Only this process may have got the signal. When it ends, its tools must not be still at work.
     const stop = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
     process.on('SIGINT', stop).on('SIGTERM', stop);
     const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);

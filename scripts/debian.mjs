@@ -11,17 +11,21 @@ const PROGRAMS = [
   { name: 'firefox', programs: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
   // The one with HTTP/2 that brings the fewest other packages.
   { name: 'nginx', programs: ['nginx'], debian: 'nginx' },
+  { name: 'caddy', programs: ['caddy'], debian: 'caddy' },
+  { name: 'haproxy', programs: ['haproxy'], debian: 'haproxy' },
+  // The program and its modules, without a service.
+  { name: 'apache2', programs: ['apache2'], debian: 'apache2-bin' },
   // Makes the certificates that HTTP/2 needs in browsers.
   { name: 'openssl', programs: ['openssl'], debian: 'openssl' },
 ];
 
-// Where Debian has what is not for everybody's PATH, nginx among it.
+// Where Debian has programs that are not on the PATH of every user, such as nginx.
 const SYSTEM_PROGRAMS = '/usr/sbin';
 
 /**
- * Installs the programs that are missing, where this is a Debian on which we may.
+ * Installs the missing programs, if this is a Debian on which the user is root.
  *
- * @returns {Promise<string[]>} the names of those that are missing still
+ * @returns {Promise<string[]>} the names of the programs that are still missing
  */
 export async function ensurePrograms() {
   const wanted = PROGRAMS.filter(isMissing);
@@ -69,7 +73,7 @@ async function aptGet(title, args) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     await step(title, () => run('apt-get', ['--quiet', ...args], { env }));
   } catch (error) {
-    // Not the end: what is missing afterwards is told, and only a CI must have everything.
+    // This does not end the script. Missing programs are reported later, and only a CI must have all of them.
     if (!(error instanceof CommandError)) throw error;
     console.error(`${error.output.trim()}\n${error.message}`);
   }

@@ -22,7 +22,7 @@ export async function ensureInstalled() {
 }
 
 /**
- * Whether what is installed is what the lock file asks for. npm writes a second lock file into node_modules at the end
+ * Whether the installed packages are those of the lock file. npm writes a second lock file into node_modules at the end
  * of every install, so this holds whichever npm command made it, and an interrupted install does not count.
  *
  * @param {string} folder
@@ -36,7 +36,7 @@ export function isInstalled(folder) {
     // The root and the workspaces themselves; what they depend on has entries of its own.
     if (!path.includes('node_modules/')) return true;
     const found = installed[path];
-    // An optional package is left out where it is for another platform.
+    // An optional package is not installed if it is for another platform.
     if (found === undefined) return entry.optional === true || entry.devOptional === true;
     return found.version === entry.version && found.integrity === entry.integrity && found.link === entry.link;
   });

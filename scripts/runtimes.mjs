@@ -39,7 +39,7 @@ export const runtimes = RUNTIMES.map(({ program, ...runtime }) => ({
 /**
  * Fetches the runtimes that are not there yet.
  *
- * @returns {Promise<string[]>} the names of those that are missing still
+ * @returns {Promise<string[]>} the names of the programs that are still missing
  */
 export async function ensureRuntimes() {
   const packages = PACKAGES[PLATFORM];
@@ -53,7 +53,7 @@ export async function ensureRuntimes() {
       const options = ['--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
       await step('Fetching other runtimes', () => npm(['install', '--prefix', folder, ...options]));
     } catch (error) {
-      // Not the end: what is missing afterwards is told, and only a CI must have everything.
+      // This does not end the script. Missing programs are reported later, and only a CI must have all of them.
       if (!(error instanceof CommandError)) throw error;
       console.error(`${error.output.trim()}\n${error.message}`);
     }

@@ -14,7 +14,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 /** The tests that were skipped, by their files. @type {Map<string, string[]>} */
 const skipped = new Map();
 
-/** So many of the slowest files are told. */
+/** How many of the slowest files are reported. */
 const SLOWEST = 5;
 
 /** The gate, in its order: the cheap answers first. */
@@ -45,7 +45,7 @@ console.log(summary());
 /** @param {string[]} missing */
 function reportMissing(missing) {
   const names = missing.join(', ');
-  console.log(`\nMissing on this machine: ${names}. What needs it is not tested.`);
+  console.log(`\nMissing on this machine: ${names}. Tests that need it are left out.`);
   // A CI must test everything: what nobody misses there, nobody misses anywhere.
   if (process.env.CI === 'true') throw new CommandError(`The gate needs ${names} here: install what is missing`, '');
   process.env.TIDINGS_MISSING = missing.join(',');

@@ -49,7 +49,7 @@ export class Counter {
     return this;
   }
 
-  /** Waits until so many events have come, or something else. */
+  /** Waits until this many events have come, or something else. */
   async reach(count: number): Promise<void> {
     while (!(this.count >= count) && this.wrong === undefined) {
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));

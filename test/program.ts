@@ -71,7 +71,7 @@ export class RunningProgram {
   }
 }
 
-/** The answer as soon as the server of a program is there. */
+/** Resolves to the answer as soon as the server of a program is up. */
 export async function whenUp(server: RunningProgram, url: string, init?: RequestInit): Promise<Response> {
   for (;;) {
     if (server.hasEnded) throw new Error('The program ended instead of serving');

@@ -10,7 +10,7 @@ const load = CLIENTS[name];
 if (!load) throw new Error(`There is no client ${name}; there are ${Object.keys(CLIENTS).join(', ')}`);
 const listen = await load();
 
-/** Reads all of a stream, and gives what its last event says that there was. Rejects where that is not what arrived. */
+/** Reads all of a stream, and returns the total in its last event. Rejects if other events arrived. */
 function readAll(url: string): Promise<Total> {
   return new Promise((resolve, reject) => {
     let events = 0;

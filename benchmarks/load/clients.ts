@@ -3,11 +3,11 @@ import { LAST_ID } from '../parts/event-streams.ts';
 export interface Handlers {
   /** Called for each event. */
   readonly onEvent: (data: string, id: string) => void;
-  /** Called when the stream is lost. After `close` nobody cares. */
+  /** Called when the stream is lost. After `close` it does not matter. */
   readonly onLost: (how: string) => void;
 }
 
-/** Listens to a URL, and gives what ends that. */
+/** Listens to a URL, and returns a function that ends this. */
 export type Listen = (url: string, handlers: Handlers) => () => void;
 
 /** What three EventSources have in common. */
@@ -68,7 +68,7 @@ export const CLIENTS: Readonly<Record<string, () => Promise<Listen>>> = {
   },
 
   '@microsoft/fetch-event-source': async () => {
-    // It is made for pages, and asks for no more of one than this.
+    // It is made for pages, and uses no more of a page than this.
     Object.assign(globalThis, { window: globalThis, document: new EventTarget() });
     const { fetchEventSource } = await import('@microsoft/fetch-event-source');
     return (url, { onEvent, onLost }) => {

@@ -41,7 +41,7 @@ export class Decoding {
     return new Decoding(response);
   }
 
-  /** Waits until an event with this data has come, and gives the bytes of the connection that came since the one before. */
+  /** Waits until an event with this data has come, and returns the bytes of the connection since the event before it. */
   expect(data: string): Promise<number> {
     return new Promise((resolve) => {
       this.#awaited = { data, resolve };

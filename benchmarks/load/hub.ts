@@ -34,7 +34,7 @@ export class RunningHub implements Server {
     return new RunningHub(child, folder, port, await Publisher.connect(port));
   }
 
-  /** Publishes so many events as one upload, and gives the id of the last. */
+  /** Publishes a number of events as one upload, and returns the id of the last. */
   upload(topic: string, count: number): Promise<string> {
     return this.publisher.publish(publishRequest(topic, eventStreamOf(count), 'text/event-stream'));
   }

@@ -39,12 +39,12 @@ export class Listeners {
     this.connected = this.#sink.ask(`connect ${port} ${count} ${window} ${target}`).then(() => {});
   }
 
-  /** Waits until each has had so many events more than before, one at least, and gives the bytes that they came in, the same for all or the most. */
+  /** Waits until each has had this many more events, at least one, and returns their bytes: the same for all, or the most. */
   async expect(events: number): Promise<number> {
     return mostOf(await this.#sink.ask(`expect ${events}`));
   }
 
-  /** Waits until each has had so many bytes more than before, and fails the run where one has more. Only where there is gcc. */
+  /** Waits until each has had this many more bytes, and fails the run if one has had more. Needs gcc. */
   async expectBytes(bytes: number): Promise<number> {
     return mostOf(await this.#sink.ask(`bytes ${bytes}`));
   }
@@ -59,7 +59,7 @@ export class Listeners {
     await this.#sink.ask('compare');
   }
 
-  /** Of the events since the last time that are stamped. Only where there is gcc. */
+  /** Latencies of the stamped events since the last call. Needs gcc. */
   async latencies(): Promise<Latencies> {
     const [p50 = 0, p99 = 0, max = 0, count = 0] = (await this.#sink.ask('latencies')).split(' ').map(Number);
     return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000, count };

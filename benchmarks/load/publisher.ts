@@ -27,7 +27,7 @@ export class Publisher {
     return new Publisher(socket);
   }
 
-  /** Sends a request, or several at once, and gives the body of the last answer. One call at a time. */
+  /** Sends a request, or several at once, and resolves to the body of the last answer. One call at a time. */
   publish(request: Buffer, answers = 1): Promise<string> {
     if (this.#socket.destroyed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {

@@ -10,15 +10,15 @@ export interface Server {
   readonly port: number;
   /** Path and query of a listener's request. */
   readonly target: string;
-  /** Publishes so many events of {@link DATA} as one tick. */
+  /** Publishes a number of events of {@link DATA} as one tick. */
   publish(count: number): Promise<unknown> | void;
   /** Publishes one event of this data, which has no space in it. */
   publishData(data: string): Promise<unknown> | void;
-  /** Publishes one event and gives its id, where the server can be asked for what came after it. */
+  /** Publishes one event and resolves to its id, if the server can replay the events after it. */
   cursor(): Promise<string>;
   /** Processor time so far, microseconds. */
   cpu(): Promise<number>;
-  /** Memory once what nobody needs is gone, KiB. */
+  /** Memory after a garbage collection, KiB. */
   memory(): Promise<number>;
   /** Memory as it is, with nothing collected for it. Only on Linux. */
   resident(): Resident;
@@ -36,7 +36,7 @@ export function benchmarksOf(checkout: string): URL {
 }
 
 /**
- * Starts a program of `servers` that obeys lines (servers/commands.ts). Gives undefined, and says why, where it cannot be had here.
+ * Starts a program of `servers` that is controlled by lines (servers/commands.ts). Resolves to undefined, and prints why, if it is not available here.
  * @param benchmarks the folder of the benchmarks of another checkout, to run it with what is built there
  */
 export async function startServer(

@@ -1,12 +1,12 @@
 // Listeners as cheap as can be: they count the events of their streams and keep nothing. Lines on standard input:
 //
-//   connect PORT COUNT WINDOW TARGET  connects so many listeners, at most WINDOW of them at a time waiting for their first byte;
+//   connect PORT COUNT WINDOW TARGET  connects COUNT listeners, at most WINDOW of them at a time waiting for their first byte;
 //                                     answers "connected" when each has had one
-//   expect EVENTS                     answers "got MIN MAX" when each has had so many events more; MIN and MAX are the bytes
+//   expect EVENTS                     answers "got MIN MAX" when each has had EVENTS more events; MIN and MAX are the bytes
 //                                     that one listener has had since the last "got"
 //   header NAME: VALUE                what requests to come have besides; before "connect"
 //   deaf                              listeners to come read their first byte and never again; before "connect"
-//   bytes COUNT                       answers "got" when each has had so many bytes more: where the events are compressed
+//   bytes COUNT                       answers "got" when each has had COUNT more bytes: where the events are compressed
 //   settle                            answers "settled" when nothing has come for a quarter of a second; a "got" begins here
 //   compare                           answers "same COUNT" when nothing has come for a quarter of a second; COUNT are the bytes that each
 //                                     has had since "settle". It ends the sink where one has had other bytes than the first

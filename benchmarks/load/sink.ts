@@ -1,4 +1,4 @@
-// The same as sink.c, which says what it does, for where that cannot be compiled. It takes more of the processor, and knows no more
+// The same as sink.c, which describes it, for machines that cannot compile that. It takes more processor time, and can do no more
 // than to count events.
 
 import { connect, type Socket } from 'node:net';

@@ -8,10 +8,10 @@ interface Question {
   readonly reject: (error: Error) => void;
 }
 
-// How long a child may take to answer. What it waits for may never come, a lost event for example, and that has to end the run.
+// How long a child may take to answer. It may wait for something that never comes, such as a lost event, and that has to end the run.
 const ANSWER_MS = 60_000;
 
-/** A process that is told what to do by lines on its standard input, and answers by lines on its standard output. */
+/** A process that is controlled by lines on its standard input, and answers with lines on its standard output. */
 export class Child {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #name: string;
@@ -28,7 +28,7 @@ export class Child {
       if (question) question.resolve(line);
       else this.#early.push(line);
     });
-    // What is written to a child that has died is told by its exit.
+    // If a child has died, its exit reports that, and not a write to it.
     this.#process.stdin.on('error', () => {});
     this.#exited = new Promise((resolve) => {
       const ended = (how: string): void => {
@@ -56,13 +56,13 @@ export class Child {
     this.#process.stdin.write(`${line}\n`);
   }
 
-  /** Sends a line and gives the one that answers it; answers come in the order of the questions. */
+  /** Sends a line and resolves to the line that answers it. Answers come in the order of the lines. */
   ask(line: string): Promise<string> {
     this.tell(line);
     return this.line();
   }
 
-  /** The next line that the child writes. Where none comes within a minute, the child is ended and the promise rejected. */
+  /** The next line that the child writes. If none comes within a minute, the child is ended and the promise rejected. */
   line(): Promise<string> {
     const early = this.#early.shift();
     if (early !== undefined) return Promise.resolve(early);
@@ -71,7 +71,7 @@ export class Child {
       this.#questions.push({ resolve, reject });
     });
     const deadline = setTimeout(() => {
-      this.#failure ??= new Error(`${this.#name} was given ${ANSWER_MS} ms for an answer, and has not given one`);
+      this.#failure ??= new Error(`${this.#name} was given ${ANSWER_MS} ms for an answer, and did not answer`);
       this.#process.kill('SIGKILL');
     }, ANSWER_MS);
     return answer.finally(() => clearTimeout(deadline));

@@ -6,7 +6,7 @@ import { programFolder } from './folder.ts';
 const programs = new Map<string, string>();
 let folder: string | undefined;
 
-/** Compiles a C program of one file, once a run. Gives its path, or undefined where there is no gcc or no epoll. */
+/** Compiles a C program of one file, once a run. Returns its path, or undefined if there is no gcc or no epoll. */
 export function compile(source: URL): string | undefined {
   if (process.platform !== 'linux') return undefined;
   const file = fileURLToPath(source);

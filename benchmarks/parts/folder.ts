@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// Beside the sources, not in the system's folder for temporary files: that one is often memory, which no sync waits for.
+// In the checkout and not in the system's folder for temporary files, which is often in memory, so that a sync would not wait for a disk.
 const ON_DISK = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
 
 const made: string[] = [];

@@ -12,7 +12,7 @@ export interface Row {
 export interface Rounds {
   readonly atLeast: number;
   readonly atMost: number;
-  /** No round begins after so many milliseconds, once there were enough. */
+  /** No round begins after this many milliseconds, once there were enough rounds. */
   readonly milliseconds: number;
 }
 
@@ -50,7 +50,7 @@ export class Measured {
   }
 
   /**
-   * How a figure of a row is to that of another: the median of the ratios of runs in the same round. That is surer than the ratio of two
+   * The ratio of a figure of a row to that of another: the median of the ratios of runs in the same round. That is more reliable than the ratio of two
    * medians on a machine whose speed changes from one round to the next.
    */
   ratio(name: string, other: string, key: string): number {

@@ -36,9 +36,9 @@ const EVENTS: Readonly<Record<StreamName, (index: number) => Event>> = {
 /** A piece of a stream, ready for the socket. Only the ids in it change. */
 export class StreamBlock {
   readonly #bytes: Buffer;
-  /** What the first so many events of the block add up to, by their number: from 0 to all. */
+  /** The totals of the first events of the block, by the number of events: from 0 to all. */
   readonly #sums: readonly number[];
-  /** Where the first so many events of the block end. */
+  /** Where the first events of the block end, by their number. */
   readonly #ends: readonly number[];
   /** Where the digits of the ids begin. */
   readonly #idPlaces: readonly number[];
@@ -69,7 +69,7 @@ export class StreamBlock {
     return this.#sums.length - 1;
   }
 
-  /** The first so many events, with ids from `first` on, and what they add up to. The bytes are good until the next call. */
+  /** The first events, with ids from `first` on, and their total. The bytes are valid until the next call. */
   take(first: number, count: number): { readonly bytes: Buffer; readonly sum: number } {
     for (const [index, place] of this.#idPlaces.entries()) {
       this.#bytes.write(String(first + index).padStart(ID_DIGITS, '0'), place, 'latin1');
@@ -78,7 +78,7 @@ export class StreamBlock {
   }
 }
 
-/** The bytes of an event as the framing asks for. */
+/** The bytes of an event in its framing. */
 export function frame(event: string, framing: Framing): Buffer {
   return Buffer.from(framing === 'plain' ? event : `${Buffer.byteLength(event).toString(16)}\r\n${event}\r\n`);
 }

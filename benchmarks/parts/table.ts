@@ -13,7 +13,7 @@ export function printTable(columns: readonly string[], rows: readonly (readonly 
   for (const row of rows) console.log(line(row.map(pad)));
 }
 
-/** A figure with as many digits behind the point as it needs to be told from its neighbours; a dash where there is none. */
+/** A figure with enough decimals to differ from its neighbours, or a dash if there is none. */
 export function figure(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '–';
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;

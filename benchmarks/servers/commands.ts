@@ -6,14 +6,14 @@ import { peakKib, residentKib, settle } from './memory.ts';
 
 type Answer = string | number | void | Promise<string | number | void>;
 
-/** What a line can ask for: its words behind the first are the arguments, what is returned is the answer. */
+/** A command of a line. The words after the first are its arguments, and its result is the answer. */
 export type Commands = Readonly<Record<string, (...words: string[]) => Answer>>;
 
-/** What every program can be asked, unless it answers otherwise. */
+/** The commands that every program has, unless it has its own. */
 const OF_THIS_PROCESS: Commands = {
   /** Processor time so far, microseconds. */
   cpu: cpuMicroseconds,
-  /** Memory once what nobody needs is gone, KiB. */
+  /** Memory after a garbage collection, KiB. */
   async memory() {
     await settle();
     return residentKib(process.pid);
@@ -22,7 +22,7 @@ const OF_THIS_PROCESS: Commands = {
   peak: () => peakKib(process.pid),
 };
 
-/** Obeys the lines on standard input until it ends. `cpu`, `memory` and `peak` tell of this process where nothing else is given. */
+/** Carries out the lines on standard input until it ends. `cpu`, `memory` and `peak` report this process unless the program has its own. */
 export async function obey(commands: Commands): Promise<void> {
   const all: Commands = { ...OF_THIS_PROCESS, ...commands };
   for await (const line of createInterface({ input: process.stdin })) {
@@ -32,7 +32,7 @@ export async function obey(commands: Commands): Promise<void> {
   }
 }
 
-/** Starts a server on a port that the system picks, says which, and obeys. */
+/** Starts a server on a port that the system picks, prints the port, and carries out commands. */
 export async function serve(server: Server, commands: Commands): Promise<void> {
   // As long a queue as the system allows: how long connecting takes is not what is measured.
   await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 65_535 }), 'listening');

@@ -34,7 +34,7 @@ async function answer(socket: Socket, path: string): Promise<void> {
 }
 
 const server = createServer({ noDelay: true }, (socket) => {
-  // A client closes when it has the last event. That one left too early is its own to tell.
+  // A client closes when it has the last event. If it left too early, it reports that itself.
   socket.on('error', () => {});
   // A request comes in one piece.
   socket.once('data', (request) => void answer(socket, request.toString('latin1').split(' ', 2)[1] ?? ''));

@@ -8,7 +8,7 @@ import { closedLoop } from '../load/closed-loop.ts';
 import { DATA } from '../parts/event-data.ts';
 import { cpuMicroseconds, obey } from './commands.ts';
 
-// What the fan-out asks for.
+// The selection of the fan-out.
 const PAGE_BYTES = 64 * 1024;
 
 const folder = process.argv[2] ?? '';
@@ -16,13 +16,13 @@ const log = await LmdbLog.open({ path: folder });
 const event = { topics: ['readings'], fields: { data: DATA } };
 
 await obey({
-  /** Appends for so long, by so many who wait for their answers, batches of so many events. Answers figures. */
+  /** Appends batches of events for a time, from several appenders that each wait for their answers. Answers figures. */
   async append(milliseconds, appenders, batch) {
     const events = Array.from({ length: Number(batch) }, () => event);
     const actors = Array.from({ length: Number(appenders) }, () => () => log.append(events));
     return JSON.stringify(await closedLoop(actors, Number(milliseconds)));
   },
-  /** Appends to a plain file for so long, waiting for the disk each time. Answers figures. */
+  /** Appends to a plain file for a time, and waits for the disk each time. Answers figures. */
   async sync(milliseconds) {
     const file = openSync(join(folder, 'floor'), 'a');
     const line = `id: floor000.1\ndata: ${DATA}\n\n`;
@@ -34,13 +34,13 @@ await obey({
     closeSync(file);
     return JSON.stringify(figures);
   },
-  /** Appends so many events, in batches. */
+  /** Appends a number of events, in batches. */
   async fill(count) {
     const events = Array.from({ length: 1_000 }, () => event);
     for (let rest = Number(count); rest > 0; rest -= events.length) await log.append(events.slice(0, rest));
     return (await log.locate(EARLIEST)).head;
   },
-  /** Reads everything there is, page by page. Answers figures. */
+  /** Reads all events, page by page. Answers figures. */
   async read() {
     const { head: through } = await log.locate(EARLIEST);
     const selection = { topics: ['readings'], private: 'all' } as const;

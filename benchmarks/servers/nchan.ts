@@ -1,5 +1,5 @@
-// nchan in nginx. The argument is the data of its events. This program starts nginx, publishes to it over HTTP, and tells of nginx
-// what the other servers tell of themselves. Says why where there is no nginx with nchan.
+// nchan in nginx. The argument is the data of its events. This program starts nginx, publishes to it over HTTP, and reports of nginx
+// what the other servers report of themselves. If there is no nginx with nchan, it prints why.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -50,7 +50,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until nginx lets someone in, for at most ten seconds. */
+/** Waits until nginx accepts a connection, for at most ten seconds. */
 async function reach(port: number): Promise<Publisher> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const socket = connect(port, '127.0.0.1');

@@ -7,7 +7,7 @@ const root = open({ path: process.argv[2] ?? '', maxDbs: 16, readOnly: true });
 const records = root.openDB<Buffer, number>({ name: 'events', encoding: 'binary' });
 
 await obey({
-  /** Reads the first so many records as one range. Answers figures. */
+  /** Reads the first records as one range. Answers figures. */
   read(count) {
     const end = Number(count) + 1;
     let bytes = 0;

@@ -12,7 +12,7 @@ const TYPES = ['message', 'named', 'end'];
 const OWN_FETCH = 'by own `fetch`';
 const OWN_DISPATCHER = 'by own dispatcher';
 
-/** Accepts what is a number. */
+/** A schema that accepts numbers. */
 const number: StandardSchema<unknown, number> = {
   '~standard': {
     version: 1,
@@ -149,7 +149,7 @@ export const CLIENTS: readonly Client[] = [
     kind: 'client',
     listen: (url, handler, wishes = {}) => {
       const { post, lastEventId, signal, onStatus, ...byFetch } = wishes;
-      // Made for pages: the least of one that it asks for.
+      // Made for pages: the few parts of a page that it uses.
       Object.assign(globalThis, {
         window: { setTimeout, clearTimeout, fetch },
         document: { removeEventListener() {} },

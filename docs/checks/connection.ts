@@ -6,7 +6,7 @@ import { type Row, verdict } from './row.ts';
 import { type Answer, refuse, response, ScriptedServer, stream } from './scripted-server.ts';
 import { pause, Session, until } from './session.ts';
 
-/** How long it takes at most until a client asks again that was told to wait 100 ms, in milliseconds. */
+/** The longest time until a client reconnects that was told to wait 100 ms, in milliseconds. */
 const SOON_MS = 2_000;
 
 /** The `Last-Event-ID` of the request after a stream that broke, `''` without one, `undefined` where none followed. */
@@ -22,7 +22,7 @@ function sends(title: string, pieces: readonly string[], id: string): Row {
     title,
     check: async (client) => {
       const sent = await sentId(client, pieces);
-      return sent === undefined ? 'does not ask again' : verdict(sent === id);
+      return sent === undefined ? 'does not reconnect' : verdict(sent === id);
     },
   };
 }
@@ -32,17 +32,17 @@ export const IDS: readonly Row[] = [
   sends('the last id is sent as `Last-Event-ID`', ['id: 1\ndata: a\n\n'], '1'),
   sends('it stays after an event without an id', ['id: 1\ndata: a\n\ndata: b\n\n'], '1'),
   sends('a block with nothing but an id counts', ['id: 1\ndata: a\n\nid: 2\n\n'], '2'),
-  sends('an id counts only from the blank line on', ['id: 1\ndata: a\n\nid: 2\ndata: b\n'], '1'),
+  sends('an id counts only from its blank line on', ['id: 1\ndata: a\n\nid: 2\ndata: b\n'], '1'),
   sends('an id with NUL is ignored', ['id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n'], '1'),
-  sends('an `id` without a value forgets it', ['id: 1\ndata: a\n\nid:\ndata: b\n\n'], ''),
-  sends('also where it has no colon', ['id: 1\ndata: a\n\nid\ndata: b\n\n'], ''),
+  sends('an `id` without a value clears it', ['id: 1\ndata: a\n\nid:\ndata: b\n\n'], ''),
+  sends('also if it has no colon', ['id: 1\ndata: a\n\nid\ndata: b\n\n'], ''),
   sends('an id that is not ASCII is sent as its UTF-8 bytes', ['id: ü☃\ndata: a\n\n'], 'ü☃'),
   {
     title: 'an id that no header can carry does not end it',
     check: async (client) => verdict((await sentId(client, ['id: a\u0001b\ndata: a\n\n'])) !== undefined),
   },
   {
-    title: 'it is sent after the second break, too',
+    title: 'the id is sent after the second break, too',
     check: async (client) => {
       const first = stream(['retry: 100\n\n', 'id: 1\ndata: a\n\n'], 'reset');
       using session = await Session.start(client, [first, stream(['data: b\n\n'], 'reset'), stream([])]);
@@ -50,7 +50,7 @@ export const IDS: readonly Row[] = [
     },
   },
   {
-    title: 'what a break left unfinished is not joined with what follows',
+    title: 'an event that a break left unfinished is discarded',
     check: async (client) => {
       const first = stream(['retry: 100\ndata: a\n\n', 'data: half\n'], 'reset');
       using session = await Session.start(client, [first, stream(['data: b\n\n'])]);
@@ -59,7 +59,7 @@ export const IDS: readonly Row[] = [
   },
 ];
 
-/** Whether a client asks again after it was given an answer, having been told before to wait 100 ms. */
+/** Whether a client reconnects after an answer, having been told before to wait 100 ms. */
 async function asksAgain(client: Client, answer: Answer, ms = SOON_MS): Promise<number | undefined> {
   using session = await Session.start(client, [stream(['retry: 100\n\ndata: a\n\n'], 'reset'), answer, stream([])]);
   if (!(await session.asks(2))) return undefined;
@@ -80,24 +80,24 @@ async function waits(client: Client, count: number): Promise<readonly number[]> 
   return times.slice(1).flatMap((at, index) => (index === 0 ? [] : [at - (times[index] ?? at)]));
 }
 
-/** When and whether a client asks again. */
+/** Whether and when a client reconnects. */
 export const RECONNECTING: readonly Row[] = [
   {
-    title: 'asks again when the connection breaks',
+    title: 'reconnects when the connection breaks',
     check: async (client) => {
       using session = await Session.start(client, [stream(['retry: 100\ndata: a\n\n'], 'reset'), stream([])]);
       return verdict(await session.asks(2));
     },
   },
   {
-    title: 'asks again when the server ends the stream',
+    title: 'reconnects when the server ends the stream',
     check: async (client) => {
       using session = await Session.start(client, [stream(['retry: 100\ndata: a\n\n'], 'end'), stream([])]);
       return verdict(await session.asks(2));
     },
   },
   {
-    title: 'waits as long as `retry` says, and ignores one that is not digits',
+    title: 'waits as long as `retry` says, and ignores a value that is not digits',
     check: async (client) => {
       const pieces = ['retry: 1500\nretry: 1e1\nretry: 10x\nretry: -1\nretry:  10\nretry\n', 'data: a\n\n'];
       using session = await Session.start(client, [stream(pieces, 'reset'), stream([])]);
@@ -111,7 +111,7 @@ export const RECONNECTING: readonly Row[] = [
     },
   },
   {
-    title: 'does not ask again at once after `retry: 99999999999`',
+    title: 'does not reconnect at once after `retry: 99999999999`',
     check: async (client) => {
       using session = await Session.start(client, [stream(['retry: 99999999999\n\ndata: a\n\n'], 'reset'), stream([])]);
       const hasRead = await session.hears('a');
@@ -126,7 +126,7 @@ export const RECONNECTING: readonly Row[] = [
     },
   },
   {
-    title: 'and how long is left to chance',
+    title: 'and the wait is random',
     check: async (client) => {
       const [some, others] = await Promise.all([waits(client, 5), waits(client, 5)]);
       const differences = some.map((wait, index) => Math.abs(wait - (others[index] ?? wait)));
@@ -136,7 +136,7 @@ export const RECONNECTING: readonly Row[] = [
   stopsAt('stops at status 204', response('204 No Content')),
   stopsAt('stops at status 404', response('404 Not Found')),
   {
-    title: 'asks again after status 503',
+    title: 'tries again after status 503',
     check: async (client) => verdict(((await asksAgain(client, response('503 Busy'))) ?? Infinity) < Infinity),
   },
   {
@@ -156,7 +156,7 @@ export const RECONNECTING: readonly Row[] = [
     },
   },
   {
-    title: 'after a 302 it asks again',
+    title: 'after a 302 it reconnects to',
     check: async (client) => {
       const moved = response('302 Found', ['location: /moved']);
       const broken = stream(['retry: 100\ndata: a\n\n'], 'reset');
@@ -166,7 +166,7 @@ export const RECONNECTING: readonly Row[] = [
     },
   },
   {
-    title: 'a handler that throws does not disturb the stream',
+    title: 'an exception of a handler does not affect the stream',
     check: async (client) => {
       if (!client.calls) return undefined;
       const handler = ({ data }: { data: string }): void => {
@@ -180,7 +180,7 @@ export const RECONNECTING: readonly Row[] = [
     },
   },
   {
-    title: 'closed in a handler, it gives nothing more of what has arrived',
+    title: 'closed in a handler, it delivers no more of the events that have arrived',
     check: async (client) => {
       if (!client.calls) return undefined;
       const session = await Session.start(client, [stream(['data: a\n\ndata: b\n\n'])], {

@@ -26,7 +26,7 @@ function grants(title: string, wish: keyof Wishes, works: (client: Client) => Pr
   };
 }
 
-/** What a client can be asked for. */
+/** The rows on features of clients. */
 export const FEATURES: readonly Row[] = [
   grants('sends a POST with a body', 'post', async (client) => {
     using session = await Session.start(client, [EVENT], { wishes: { post: 'question' } });
@@ -34,7 +34,7 @@ export const FEATURES: readonly Row[] = [
     const [request] = session.requests;
     return request?.method === 'POST' && request.body === 'question';
   }),
-  grants('makes the headers of each try anew', 'headers', async (client) => {
+  grants('calls a function for the headers of each attempt', 'headers', async (client) => {
     let tries = 0;
     const headers = (): Record<string, string> => ({ 'x-try': String((tries += 1)) });
     const broken = stream(['retry: 100\ndata: a\n\n'], 'reset');
@@ -42,7 +42,7 @@ export const FEATURES: readonly Row[] = [
     await session.asks(2);
     return session.requests.map((request) => request.headers['x-try']).join() === '1,2';
   }),
-  grants('begins behind an id', 'lastEventId', async (client) => {
+  grants('begins after an id', 'lastEventId', async (client) => {
     using session = await Session.start(client, [EVENT], { wishes: { lastEventId: '41' } });
     await session.asks(1);
     return session.requests[0]?.headers['last-event-id'] === '41';
@@ -55,7 +55,7 @@ export const FEATURES: readonly Row[] = [
     const hasGone = await until(() => session.server.connections === 0, 1_000);
     return hasGone && !(await session.asks(2, 1_000));
   }),
-  grants('tells the status of a response that is no stream', 'onStatus', async (client) => {
+  grants('reports the status of a response that is no stream', 'onStatus', async (client) => {
     let told: number | undefined;
     const onStatus = (status: number): void => {
       told = status;
@@ -92,7 +92,7 @@ export const FEATURES: readonly Row[] = [
     },
   },
   {
-    title: 'a consumer that is busy stops the reading from the socket',
+    title: 'a busy consumer stops the reading from the socket',
     check: async (client) => {
       const flood = new Flood();
       const server = await ScriptedServer.listen(flood.answer);
@@ -107,11 +107,11 @@ export const FEATURES: readonly Row[] = [
       return verdict(hasStopped);
     },
   },
-  grants('takes a silent line for a dead one after a time of one’s choice', 'idleTimeoutMs', async (client) => {
+  grants('treats a silent connection as dead after a chosen time', 'idleTimeoutMs', async (client) => {
     using session = await Session.start(client, [EVENT], { wishes: { idleTimeoutMs: 500 } });
     return await session.asks(2);
   }),
-  grants('checks data by a schema', 'numbersOnly', async (client) => {
+  grants('checks data with a schema', 'numbersOnly', async (client) => {
     const answer = stream(['data: 1\n\ndata: one\n\ndata: 2\n\nevent: end\ndata: 3\n\n']);
     using session = await Session.start(client, [answer], { wishes: { numbersOnly: true } });
     await session.hears('3');
@@ -137,7 +137,7 @@ export const FEATURES: readonly Row[] = [
 ];
 
 export const SILENCE: Row = {
-  title: 'on Node, holds a stream that is silent for 310 seconds',
+  title: 'on Node, keeps a stream that is silent for 310 seconds',
   check: async (client) => {
     const answer: Answer = (socket, request) => {
       stream(['data: before\n\n'])(socket, request);

@@ -34,16 +34,16 @@ export const FORMAT: readonly Row[] = [
     [[0xef], [0xbb], [0xbf], 'data: a\n\n'],
     ['message', 'a'],
   ),
-  reads('a second one is not', [[...BOM, ...BOM], 'data: a\n\ndata: b\n\n'], ['message', 'b']),
+  reads('a second byte order mark is not left out', [[...BOM, ...BOM], 'data: a\n\ndata: b\n\n'], ['message', 'b']),
   reads(
-    'nor is it when the first came in three pieces',
+    'nor is it if the first came in three pieces',
     [[0xef], [0xbb], [0xbf], BOM, 'data: a\n\ndata: b\n\n'],
     ['message', 'b'],
   ),
   reads('CR, LF and CRLF end lines', ['data: a\rdata: b\ndata: c\r\n\r\n'], ['message', 'a\nb\nc']),
   reads('a CRLF in two pieces is one line end', ['data: a\r', '\ndata: b\r', '\n\r', '\n'], ['message', 'a\nb']),
   {
-    title: 'an event that ends in CR is given at once',
+    title: 'an event that ends in CR is delivered at once',
     check: async (client) => {
       using session = await Session.start(client, [stream(['data: a\r\r'])]);
       return verdict(await session.hears('a', 1_000));

@@ -14,7 +14,7 @@ export interface ReceivedRequest {
 /** What a server does with one request: it has the bare socket, so it answers rightly or wrongly. */
 export type Answer = (socket: Socket, request: ReceivedRequest) => void;
 
-/** Answers its n-th request by its n-th answer, and those behind the last by the last. */
+/** Answers its n-th request with its n-th answer, and later ones with the last. */
 export class ScriptedServer {
   readonly requests: ReceivedRequest[] = [];
   readonly #answers: readonly Answer[];

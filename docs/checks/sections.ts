@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 export interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
-  /** Whether what only reads the format is asked, too. */
+  /** Whether clients that only read the format are checked, too. */
   readonly parsers: boolean;
 }
 
@@ -14,5 +14,5 @@ export const SECTIONS: readonly Section[] = [
   { title: 'The format', rows: FORMAT, parsers: true },
   { title: 'The position in the stream', rows: IDS, parsers: false },
   { title: 'Reconnecting', rows: RECONNECTING, parsers: false },
-  { title: 'What can be asked for', rows: [...FEATURES, SILENCE], parsers: false },
+  { title: 'Features', rows: [...FEATURES, SILENCE], parsers: false },
 ];

@@ -1,10 +1,10 @@
 import type { Client, Handler, Heard, Wishes } from './client.ts';
 import { type Answer, type ReceivedRequest, ScriptedServer } from './scripted-server.ts';
 
-/** How often it is looked whether something has happened, in milliseconds. */
+/** How often a check looks whether something has happened, in milliseconds. */
 const LOOK_MS = 10;
 
-/** A client that listens to a server of its own, and what they heard of each other. */
+/** A client that listens to a server of its own, and their requests and events. */
 export class Session implements Disposable {
   readonly server: ScriptedServer;
   readonly heard: Heard[] = [];
@@ -55,7 +55,7 @@ export class Session implements Disposable {
   }
 }
 
-/** Whether something comes true in so many milliseconds. */
+/** Whether something becomes true within this many milliseconds. */
 export async function until(isTrue: () => boolean, ms: number): Promise<boolean> {
   const deadline = performance.now() + ms;
   while (!isTrue()) {

@@ -1,6 +1,6 @@
 import { navigationProtocol } from './protocol.ts';
 
-/** Says over what the page came, and leads to the same server's other address. */
+/** Shows the protocol of the page, and links to the other address of the same server. */
 function showAddresses(): void {
   const { plainPort = '', securePort = '' } = document.body.dataset;
   const isSecure = location.protocol === 'https:';

@@ -64,14 +64,14 @@ export class Stage {
     return new Source(url, { withCredentials });
   }
 
-  /** Ends a source as the page's own wish, which no event tells. */
+  /** Ends a source by the page itself, which no event reports. */
   close(source: EventSource): void {
     source.close();
     this.show(source);
     this.log.add('close', 'by the page');
   }
 
-  /** Shows what a source says of itself. */
+  /** Shows the state of a source. */
   show({ readyState, url, withCredentials }: EventSource): void {
     this.#state.readyState.textContent = `${STATES[readyState] ?? ''} (${readyState})`;
     this.#state.url.textContent = url;

@@ -11,8 +11,8 @@ import { serveAlone } from '../site/serve.ts';
 const CORS = { origins: isOurs, credentials: true };
 
 /**
- * A reconnection time of its own, then three numbers and a `bye`, one a second, and the response is broken off. Whoever comes back
- * gets the three numbers behind its last event ID. It is written line by line, to have the ids behind the data.
+ * A reconnection time of its own, then three numbers and a `bye`, one a second, and the response is broken off. A listener that comes back
+ * gets the three numbers after its last event ID. It is written line by line, so that the ids follow the data.
  */
 const digits: Answer = (request, response) => {
   const last = Number(/^\d{1,15}$/.exec(String(request.headers['last-event-id']))?.[0] ?? 0);
@@ -30,7 +30,7 @@ const digits: Answer = (request, response) => {
 
 const VISIT = [{ event: 'join', data: 'Bob' }, { data: 'Hello' }, { event: 'leave', data: 'Bob' }];
 
-/** What is said in the chat goes to all who listen, and is kept for those who were away. */
+/** Messages of the chat go to all listeners, and are kept for listeners that were away. */
 const room = new Channel({ history: { maxEvents: 100 }, cors: CORS });
 let isBobThere = false;
 

@@ -3,7 +3,7 @@ import { respond } from '@tidings/server/node';
 import type { Example } from '../site/example.ts';
 import { serveAlone } from '../site/serve.ts';
 
-/** The time is the same for everybody, so all who listen share one channel. Nobody wants what it was. */
+/** The time is the same for everyone, so all listeners share one channel. Past times are not kept. */
 const messages = new Channel({ history: false });
 
 /** Publishes a plain message and a named event with a comment before it. What is published at once leaves in one write. */

@@ -14,12 +14,12 @@ export function crossOrigin(answer: Answer): Answer {
     const { origin } = request.headers;
     response.setHeader('Vary', 'Origin');
     if (origin !== undefined && isOurs(origin)) {
-      // A star would not do: with credentials a browser wants the very origin that asks.
+      // A star is not enough: with credentials a browser demands the exact origin of the request.
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader('Access-Control-Allow-Credentials', 'true');
     }
     if (request.method !== 'OPTIONS') return answer(request, response);
-    // A page's own fetch, and so our EventSource, asks first whether it may send this to another origin.
+    // The fetch of a page, and so the EventSource of Tidings, sends a preflight before it sends this to another origin.
     reply(response, 204, '', { 'Access-Control-Allow-Headers': 'Last-Event-ID' });
   };
 }

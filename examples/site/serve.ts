@@ -9,7 +9,7 @@ import type { Answer, Example } from './example.ts';
 import { reply } from './reply.ts';
 import { Site } from './site.ts';
 
-// Only this machine: nobody else is to reach an example, and the streams are readable by other origins.
+// Only this machine may reach an example, because the streams are readable by other origins.
 const HOST = '127.0.0.1';
 
 /** Serves one example at `/`, on `--port`, else on the environment's `PORT`, else on the port given. */
@@ -20,12 +20,12 @@ export async function serveAlone(example: Example, defaultPort: number): Promise
   process.stdout.write(`${example.name} is on http://${HOST}:${port}/\n`);
 }
 
-/** Answers on HTTP/1.1. Gives the port. */
+/** Answers on HTTP/1.1. Resolves to the port. */
 export function serve(answer: Answer, port: number): Promise<number> {
   return listen(createServer(listener(answer)), port);
 }
 
-/** Answers on HTTP/2 and HTTP/1.1, both over TLS. Gives the port. */
+/** Answers on HTTP/2 and HTTP/1.1, both over TLS. Resolves to the port. */
 export function serveSecure(answer: Answer, certificate: Certificate, port: number): Promise<number> {
   return listen(createSecureServer({ ...certificate, allowHTTP1: true }, listener(answer)), port);
 }
@@ -35,7 +35,7 @@ export function pathOf(request: NodeRequest): string {
   return (request.url ?? '/').split('?', 1)[0] ?? '/';
 }
 
-/** The port that the person who starts a server wants. Ends the process where it is none. */
+/** The port of the command line or environment. Ends the process if it is not valid. */
 export function portAsked(otherwise: number): number {
   const text = portOption() ?? process.env['PORT'] ?? String(otherwise);
   const port = Number(text);

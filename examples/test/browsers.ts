@@ -70,7 +70,7 @@ export class ExampleTab implements AsyncDisposable {
     );
   }
 
-  /** Waits until the log has so many lines, and gives these. */
+  /** Waits until the log has this many lines, and returns them. */
   async lines(count: number): Promise<string[]> {
     await this.page.waitForFunction(
       (least) => document.querySelectorAll('#log > li').length >= least,
@@ -80,7 +80,7 @@ export class ExampleTab implements AsyncDisposable {
     return (await this.log()).slice(0, count);
   }
 
-  /** Waits until the log has lines that begin so, in this order, whatever stands between them. */
+  /** Waits until the log has lines with these beginnings in this order, with any lines between them. */
   async follows(...beginnings: readonly string[]): Promise<void> {
     await this.page.waitForFunction(
       (wanted) => {

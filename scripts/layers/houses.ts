@@ -17,11 +17,11 @@ export interface Room {
 
 /** A package of the workshop. */
 export interface House {
-  /** What the drawing says about it. */
+  /** Its description in the drawing. */
   readonly purpose: string;
-  /** The packages of the workshop that it may depend on, by their folders. Each stands below it. */
+  /** The packages of this repository that it may depend on, by their folders. Each is below it. */
   readonly mayUse: readonly string[];
-  /** Whether it may depend on packages of others. */
+  /** Whether it may depend on packages of other projects. */
   readonly thirdParty: boolean;
   /** The entries that must run in every runtime: nothing they reach through files of the package imports from Node. */
   readonly runsAnywhere: readonly string[];
@@ -45,11 +45,17 @@ export const HOUSES: Houses = {
         purpose: 'puts the commands together',
         uses: ['serve', 'publish', 'listen', 'command-line'],
       },
-      { name: 'serve', purpose: 'tidings serve', uses: ['command-line', 'terminal'] },
+      { name: 'serve', purpose: 'tidings serve', uses: ['supervise', 'sockets', 'command-line', 'terminal'] },
       { name: 'publish', purpose: 'tidings publish', uses: ['command-line', 'http', 'terminal'] },
       { name: 'listen', purpose: 'tidings listen', uses: ['command-line', 'http', 'terminal'] },
+      {
+        name: 'supervise',
+        purpose: 'holds the socket, runs one hub after the other',
+        uses: ['sockets', 'terminal'],
+      },
       { name: 'command-line', purpose: 'options and mistakes in them', uses: ['http', 'terminal'] },
       { name: 'http', purpose: 'requests to a hub', uses: [] },
+      { name: 'sockets', purpose: 'addresses, and sockets that are handed over', uses: [] },
       { name: 'terminal', purpose: 'what people read; Ctrl-C', uses: [] },
       { name: 'errors.ts', purpose: 'why a command fails', uses: [], ground: true },
     ],
@@ -68,7 +74,7 @@ export const HOUSES: Houses = {
     runsAnywhere: [],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
-      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts'] },
+      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'http'] },
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
@@ -80,9 +86,10 @@ export const HOUSES: Houses = {
         uses: ['faces', 'access', 'http'],
       },
       { name: 'faces', purpose: 'what a face is; health, the page', uses: ['http'] },
-      { name: 'access', purpose: 'who may do what: keys, origins, hosts', uses: ['http'] },
+      { name: 'access', purpose: 'rights: keys, origins, hosts', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
       { name: 'limits.ts', purpose: 'the bounds of a hub', uses: [], ground: true },
+      { name: 'reports.ts', purpose: 'what the hub writes into its logger', uses: [], ground: true },
       { name: 'errors.ts', purpose: 'HubError and its codes', uses: [], ground: true },
     ],
   },
@@ -94,13 +101,19 @@ export const HOUSES: Houses = {
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       { name: 'log.ts', purpose: 'LmdbLog', uses: 'all' },
-      { name: 'damage.ts', purpose: 'records that were changed on disk', uses: 'all' },
-      { name: 'trim.ts', purpose: 'what retention no longer keeps', uses: 'all' },
+      { name: 'recovery.ts', purpose: 'what a killed process left behind', uses: 'all' },
       { name: 'writer.ts', purpose: 'group commit', uses: 'all' },
+      { name: 'trim.ts', purpose: 'what retention no longer keeps', uses: 'all' },
+      { name: 'damage.ts', purpose: 'records that were changed on disk', uses: 'all' },
+      { name: 'removal.ts', purpose: 'events that are removed together', uses: 'all' },
+      { name: 'appender.ts', purpose: 'events, in one transaction or several', uses: 'all' },
       { name: 'reader.ts', purpose: 'pages of events', uses: 'all' },
+      { name: 'keys.ts', purpose: 'appends that may be repeated', uses: 'all' },
       { name: 'topics.ts', purpose: 'what is kept of each topic', uses: 'all' },
+      { name: 'topic-changes.ts', purpose: 'how a batch changes it', uses: 'all' },
       { name: 'store.ts', purpose: 'the tables', uses: 'all' },
-      { name: 'record.ts', purpose: 'what is kept of an event', uses: ['checksum.ts'] },
+      { name: 'record.ts', purpose: 'what is kept of an event', uses: ['checksum.ts', 'cost.ts'] },
+      { name: 'cost.ts', purpose: 'what it costs', uses: [] },
       { name: 'checksum.ts', purpose: 'whether it is as it was written', uses: [] },
       { name: 'folder', purpose: 'the data folder: opened, checked, locked', uses: [] },
       { name: 'errors.ts', purpose: 'LmdbError and its codes', uses: [], ground: true },
@@ -127,7 +140,7 @@ export const HOUSES: Houses = {
       },
       {
         name: 'audience',
-        purpose: 'who is let in, and until when',
+        purpose: 'listeners: rights, limits, expiry',
         uses: ['live', 'log', 'http', 'sink'],
       },
       { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log', 'coding', 'sink'] },
@@ -140,18 +153,18 @@ export const HOUSES: Houses = {
         purpose: 'the suite that every log passes',
         uses: ['log/testing/cases', 'log/testing/remote', 'log/testing'],
       },
-      { name: 'log/testing/cases', purpose: 'what a log must do', uses: ['log/testing', 'log'] },
+      { name: 'log/testing/cases', purpose: 'the cases of the suite', uses: ['log/testing', 'log'] },
       {
         name: 'log/testing/remote',
         purpose: 'a log in another process, with faults',
         uses: ['log/testing', 'log/memory', 'log/keeping', 'log'],
       },
-      { name: 'log/testing', purpose: 'what a case is, and has in its hands', uses: ['log/keeping', 'log'] },
+      { name: 'log/testing', purpose: 'a case, and what it works with', uses: ['log/keeping', 'log'] },
       { name: 'log/memory', purpose: 'MemoryLog', uses: ['log/keeping', 'log'] },
-      { name: 'log/keeping', purpose: 'what logs are built of: frames, retention, what was trimmed', uses: ['log'] },
+      { name: 'log/keeping', purpose: 'what logs are built of', uses: ['log'] },
       { name: 'log', purpose: 'the contract, positions, selections', uses: ['log/pattern'] },
       { name: 'log/pattern', purpose: 'patterns of topics', uses: [] },
-      { name: 'sink', purpose: 'where bytes go', uses: [] },
+      { name: 'sink', purpose: 'destinations of bytes', uses: [] },
       { name: 'clock.ts', purpose: 'the time and its timers', uses: [], ground: true },
       { name: 'errors.ts', purpose: 'ServerError and its codes', uses: [], ground: true },
     ],
@@ -165,7 +178,7 @@ export const HOUSES: Houses = {
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       {
         name: 'event-source',
-        purpose: 'EventSource as the standard has it',
+        purpose: 'EventSource of the standard',
         uses: ['connection', 'transport', 'platform'],
       },
       {
@@ -174,7 +187,7 @@ export const HOUSES: Houses = {
         uses: ['shared', 'position', 'connection', 'transport', 'platform'],
       },
       { name: 'shared', purpose: 'one connection for all tabs', uses: ['connection', 'platform'] },
-      { name: 'position', purpose: 'where a subscription goes on', uses: ['connection', 'platform'] },
+      { name: 'position', purpose: 'the stored last event ID', uses: ['connection', 'platform'] },
       { name: 'connection', purpose: 'connecting, failing, trying again', uses: ['transport', 'platform'] },
       { name: 'transport', purpose: 'fetch, as each runtime does it', uses: [] },
       { name: 'platform', purpose: 'what differs between runtimes', uses: [] },

@@ -16,13 +16,13 @@ export class Ledger {
     this.#wake();
   }
 
-  /** Waits until so many more events have been acknowledged. */
+  /** Waits until this many more events have been acknowledged. */
   async acknowledgedMore(count: number): Promise<void> {
     const goal = this.acknowledged.size + count;
     await this.#until(() => this.acknowledged.size >= goal);
   }
 
-  /** Lets the publishers send so many events more, so that they do not run away from listeners that are waited for. */
+  /** Lets the publishers send this many more events, so that they do not get too far ahead of the listeners that the test waits for. */
   allow(count: number): void {
     this.#allowed = this.sent.size + count;
     this.#wake();

@@ -14,7 +14,7 @@ export interface Received {
 /** A listener of some kind that stays with its topic through every death of the hub. */
 export interface Watcher {
   readonly name: string;
-  /** Resolves when it has so many events, or rejects after a time. */
+  /** Resolves when it has this many events, or rejects after a time. */
   reach(count: number): Promise<void>;
   received(): Promise<readonly Received[]>;
   /** How often it has been connected. */
@@ -47,8 +47,6 @@ export function watchWithSubscription(hub: RestartableHub, path: string): Watche
   let connections = 0;
   const subscription = subscribe(hub.url + path, {
     lastEventId: 'earliest',
-    // The waits double with each connection that is lost before it has lasted, as all are here.
-    retry: { maxMs: 500 },
     onState: ({ phase }) => {
       if (phase === 'open') connections += 1;
     },

@@ -17,7 +17,7 @@ export interface Listener {
   readonly opened: Promise<Opening>;
   /** The data of the events so far. */
   received(): Promise<readonly string[]>;
-  /** Fulfils when so many events have come, and so many comments, for those that can tell. */
+  /** Fulfils when this many events have come, and this many comments if the listener can see them. */
   reach(events: number, comments?: number): Promise<void>;
   /** Fulfils when the response has ended, for those that can tell. */
   readonly ended?: Promise<Ending>;
@@ -69,7 +69,7 @@ export class Reception {
     this.#wake();
   }
 
-  /** Fulfils when there are so many events, and so many comments. */
+  /** Fulfils when there are this many events and comments. */
   async reach(events: number, comments = 0): Promise<void> {
     while (this.events.length < events || this.comments < comments) {
       await new Promise<void>((resolve) => void this.#changed.push(resolve));

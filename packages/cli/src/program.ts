@@ -12,16 +12,16 @@ Examples:
   tidings publish greetings 'Hello'
   tail -F app.log | tidings publish logs
 
-Exit codes: 0 success, 1 failure, 2 wrong command line.`;
+"tidings serve --help" describes one command. Exit codes: 0 success, 1 failure, 2 wrong command line.`;
 
 /** The `tidings` command with its subcommands. It throws where commander by itself would end the process. */
 export function makeProgram(): Command {
   const program = new Command('tidings')
-    .description('Server-sent events that arrive: run a hub, publish to it, listen to it.')
+    .description('Runs a durable hub for server-sent events, publishes to it and listens to it.')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    // The errors are printed by whoever catches them.
+    // The code that catches the errors prints them.
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP);
   for (const command of [serveCommand(), publishCommand(), listenCommand(), helpCommand(program)]) {
@@ -35,7 +35,7 @@ export function makeProgram(): Command {
   return program;
 }
 
-/** Stands in for commander's own `help`, which prints all help before it says that it knows no such command. */
+/** Replaces commander's own `help`, which prints all help before it reports an unknown command. */
 function helpCommand(program: Command): Command {
   return new Command('help')
     .argument('[command]', 'command to describe')

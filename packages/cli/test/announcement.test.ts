@@ -3,6 +3,8 @@ import { announce, type Announcement } from '../src/serve/announcement.ts';
 
 const base: Announcement = {
   url: new URL('http://127.0.0.1:4000/'),
+  sockets: [],
+  publicUrl: undefined,
   data: '.tidings',
   retention: { maxAgeMs: 604_800_000, maxBytes: 2 ** 30 },
   hasKey: false,
@@ -47,4 +49,12 @@ test('a hub that others reach says so, and one without limits or page as well', 
   expect(text).toContain('everyone who can reach it may publish and listen');
   expect(text).toContain('kept in .tidings, without a limit');
   expect(text).toContain('Page     none');
+});
+
+test('a hub on a Unix socket says which one, and one with a public URL says where that is', () => {
+  const text = announce({ ...base, url: undefined, sockets: ['hub.socket'], publicUrl: 'https://example.com/events/' });
+  expect(text).toMatch(
+    /^Tidings is running at the socket hub\.socket\n\n {2}Public {3}https:\/\/example\.com\/events\/\n/,
+  );
+  expect(text).not.toContain('curl');
 });

@@ -13,6 +13,13 @@ export interface Result {
   stderr: string;
 }
 
+export interface CommandPlace {
+  /** The path of the Node that runs it. @default that of the tests */
+  readonly node?: string;
+  /** Whether it has a process group of its own, as a command at a terminal has. @default false */
+  readonly detached?: boolean;
+}
+
 /** The built command in a process of its own, which is killed at the end of the test. */
 export class CommandProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -23,9 +30,17 @@ export class CommandProcess {
   stdoutLines = 0;
   stderr = '';
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    { node, detached = false }: CommandPlace = {},
+  ) {
     const { PATH = '' } = process.env;
-    this.#child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(node ?? process.execPath, [MAIN, ...args], {
+      env: { PATH, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached,
+    });
     this.#closed = once(this.#child, 'close');
     // A write to a command that has ended fails, and the command's result shows why it ended.
     this.#child.stdin.on('error', () => {});
@@ -42,6 +57,10 @@ export class CommandProcess {
     onTestFinished(() => void this.#child.kill('SIGKILL'));
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   get stdin(): Writable {
     return this.#child.stdin;
   }
@@ -54,6 +73,18 @@ export class CommandProcess {
   /** Closes the reading end of its standard output, as `head` does. */
   closeStdout(): void {
     this.#child.stdout.destroy();
+  }
+
+  /** Closes the reading ends of all its output. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
+  /** Stops reading its standard error, or goes on. */
+  readStderr(isRead: boolean): void {
+    if (isRead) this.#child.stderr.resume();
+    else this.#child.stderr.pause();
   }
 
   kill(signal: NodeJS.Signals): void {

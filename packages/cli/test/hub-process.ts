@@ -2,23 +2,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { CommandProcess } from './command.ts';
+import { type CommandPlace, CommandProcess } from './command.ts';
 
 /** A hub in a process of its own, which can be killed and started again. */
 export class HubProcess {
   readonly #data: string;
   readonly #args: readonly string[];
+  readonly #place: CommandPlace;
   #process: CommandProcess;
   #url: URL | undefined;
 
-  private constructor(data: string, args: readonly string[]) {
+  private constructor(data: string, args: readonly string[], place: CommandPlace) {
     this.#data = data;
     this.#args = args;
+    this.#place = place;
     this.#process = this.#spawn('0');
   }
 
-  static async start(...args: string[]): Promise<HubProcess> {
-    const hub = new HubProcess(await temporaryFolder(), args);
+  static async start(...args: (string | CommandPlace)[]): Promise<HubProcess> {
+    const words = args.filter((arg) => typeof arg === 'string');
+    const place = args.find((arg) => typeof arg === 'object');
+    const hub = new HubProcess(await temporaryFolder(), words, place ?? {});
     await hub.#ready();
     return hub;
   }
@@ -46,7 +50,7 @@ export class HubProcess {
 
   #spawn(port: string): CommandProcess {
     const data = this.#args.includes('--memory') ? [] : ['--data', this.#data];
-    return new CommandProcess(['serve', '--port', port, ...data, ...this.#args]);
+    return new CommandProcess(['serve', '--port', port, ...data, ...this.#args], {}, this.#place);
   }
 
   async #ready(): Promise<void> {

@@ -61,7 +61,7 @@ test('a line that does not end is refused after the lines before it, at the numb
     expect(blocks).toEqual(['data: a\n\n']);
     expect(error).toMatchObject({
       code: 'ERR_INPUT',
-      message: 'line 2 of standard input does not end within 1 kB, which is the most',
+      message: 'line 2 of standard input does not end within 1 kB, which is the limit',
     });
   }
 });

@@ -36,7 +36,7 @@ test('an event that does not end is refused after the events before it, at the n
   expect(() => input.read(Buffer.from(stream), ({ block }) => blocks.push(block))).toThrow(
     expect.objectContaining({
       code: 'ERR_INPUT',
-      message: 'event 2 of standard input does not end within 1 kB, which is the most',
+      message: 'event 2 of standard input does not end within 1 kB, which is the limit',
     }),
   );
   expect(blocks).toEqual(['data: a\n\n']);

@@ -63,7 +63,7 @@ export class ConnectionError extends ClientError {
   declare readonly attempt: number;
   /** Whether another attempt follows. */
   declare readonly willRetry: boolean;
-  /** The status of a response that was not an event stream; `undefined` where there was no such response. */
+  /** The status of a response that was not an event stream; `undefined` if there was no such response. */
   declare readonly status: number | undefined;
 }
 

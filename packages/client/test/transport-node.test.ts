@@ -125,6 +125,52 @@ describe('a request', () => {
   });
 });
 
+describe('a connection that breaks', () => {
+  const codings = [
+    ['plain', (text: string) => Buffer.from(text)],
+    ['gzip', (text: string) => zlib.gzipSync(text, { finishFlush: zlib.constants.Z_SYNC_FLUSH })],
+  ] as const;
+  test.each(codings)('after its head is reported as what happened (%s)', async (coding, encode) => {
+    const server = http.createServer((_, response) => {
+      response.writeHead(200, {
+        'content-type': 'text/event-stream',
+        ...(coding === 'gzip' && { 'content-encoding': coding }),
+      });
+      response.write(encode('data: here\n\n'));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const listening = subscribe(`http://127.0.0.1:${port}/`, { retry: { maxAttempts: 1 } });
+    const loop = (async () => {
+      for await (const { data } of listening) {
+        expect(data).toBe('here');
+        server.closeAllConnections();
+      }
+    })();
+    await expect(loop).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      message: expect.stringMatching(/: the connection broke before the stream ended$/),
+      cause: { cause: expect.any(Error) },
+    });
+    server.close();
+  });
+
+  test('before its head is reported as what happened', async () => {
+    const server = http.createServer((request) => request.socket.destroy());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const listening = subscribe(`http://127.0.0.1:${port}/`, { retry: { maxAttempts: 1 } });
+    await expect(listening[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      message: expect.stringMatching(/: the server closed the connection before it answered$/),
+      cause: { code: 'ECONNRESET' },
+    });
+    server.close();
+  });
+});
+
 describe('a compressed stream', () => {
   const codings = [
     ['gzip', () => zlib.createGzip()],

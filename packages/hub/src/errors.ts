@@ -5,7 +5,7 @@ export type HubErrorCode =
   /** A hub without a key may listen on loopback addresses only. */
   | 'ERR_NOT_LOOPBACK';
 
-/** What stops a hub from starting. `code` is stable, `message` is a sentence for the person who started it. */
+/** The reason why a hub cannot start. The `code` is stable, and the `message` is a sentence for the person who starts the hub. */
 export class HubError extends Error {
   override readonly name = 'HubError';
   readonly code: HubErrorCode;
@@ -17,16 +17,20 @@ export class HubError extends Error {
 }
 
 /**
- * Refuses other names: a misspelled option would change nothing, and nobody would notice.
- * @param prefix what stands before the names, such as `limits.`
+ * Refuses unknown names, because a misspelled option would have no effect and nobody would notice.
+ * @param prefix the text before the names, such as `limits.`
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
-export function checkNames(prefix: string, options: object, names: object): void {
+export function checkNames(prefix: string, options: unknown, names: object): void {
+  const allowed = Object.keys(names)
+    .map((each) => prefix + each)
+    .join(', ');
+  if (typeof options !== 'object' || options === null) {
+    const which = prefix === '' ? 'The options are' : `The option ${prefix.slice(0, -1)} is`;
+    throw new HubError('ERR_INVALID_OPTION', `${which} ${String(options)}, but must be an object of ${allowed}`);
+  }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
-    const allowed = Object.keys(names)
-      .map((each) => prefix + each)
-      .join(', ');
     throw new HubError('ERR_INVALID_OPTION', `There is no option ${prefix}${name}; allowed are ${allowed}`);
   }
 }

@@ -2,6 +2,7 @@ export { MemoryLog, type LogRetention, type MemoryLogOptions, type Retention } f
 export type { Authenticate, Authentication, Refusal, Rights } from '@tidings/server';
 export { checkBinding, isLoopback } from './access/binding.ts';
 export { type AnonymousAccess, authenticateByKey, type KeyOptions } from './access/key.ts';
+export type { ProxyHeader, ProxyOptions } from './access/proxies.ts';
 export { HubError, type HubErrorCode } from './errors.ts';
 export type { Face, FaceContext, MakeFace } from './faces/face.ts';
 export { health } from './faces/health.ts';
@@ -11,4 +12,5 @@ export type { Exchange, HubRequest } from './http/request.ts';
 export { Problem, PROBLEM_TYPES, PROBLEMS, type ProblemName } from './http/problem.ts';
 export { type CloseOptions, Hub, type HubOptions } from './hub.ts';
 export type { HubLimits } from './limits.ts';
+export type { HubServerOptions } from './node/options.ts';
 export { createServer } from './node/server.ts';

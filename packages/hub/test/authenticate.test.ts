@@ -72,6 +72,7 @@ describe('a request that authenticate refuses', () => {
     const hub = await startHub({ authenticate: () => ({ allow: false, status: 401 }) });
     const reply = await hub.ask('GET', '/topics/a');
     expect([problemOf(reply), reply.headers['www-authenticate']]).toEqual(['unauthorized', 'Bearer']);
+    expect(JSON.parse(reply.text)).toMatchObject({ title: 'The request has no valid credentials' });
     const headers = { 'www-authenticate': 'Basic realm="hub"' };
     const other = await startHub({ authenticate: () => ({ allow: false, status: 401, headers }) });
     expect((await other.ask('GET', '/topics/a')).headers['www-authenticate']).toBe('Basic realm="hub"');

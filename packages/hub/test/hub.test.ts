@@ -1,8 +1,8 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
-import { Hub, MemoryLog, topics } from '@tidings/hub';
+import { Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
 import { ManualClock } from '@tidings/server/log/testing';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { text } from 'node:stream/consumers';
@@ -75,10 +75,14 @@ describe('closing a hub', () => {
     await hub.close({ windowMs: 1000 });
     for (const listener of listeners) expect(await listener.end()).toBe('complete');
     const times = listeners.map(({ retries }) => retries[0]!);
-    for (const time of times) expect(time).toSatisfy((ms: number) => ms >= 1000 && ms <= 2000);
+    for (const time of times) expect(time).toSatisfy((ms: number) => ms >= 5000 && ms <= 6000);
     expect(new Set(times).size).toBeGreaterThan(1);
     expect(await list.end()).toBe('complete');
     expect((await ask(port, 'GET', '/topics/a')).status).toBe(503);
+    // An EventSource that is refused would never come back.
+    const late = await ask(port, 'GET', '/topics/a', { headers: { accept: 'text/event-stream' } });
+    expect([late.status, late.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    expect(Number(/^retry: (\d+)\n\n$/.exec(late.text)![1])).toSatisfy((ms: number) => ms >= 5000 && ms <= 6000);
     expect((await ask(port, 'POST', '/topics/a')).status).toBe(503);
     expect((await ask(port, 'GET', '/healthz')).status).toBe(503);
   });
@@ -141,11 +145,36 @@ describe('closing a hub', () => {
     });
     expect(await listener.take(2)).toEqual(['1', '2']);
     const closing = hub.close({ finishMs: 1000 });
+    // Listeners need not wait for it.
+    expect(await listener.end()).toBe('complete');
+    expect(listener.retries).toHaveLength(1);
     clock.advance(1000);
     await closing;
     expect(problemOf(await reply)).toBe('draining');
     expect(JSON.parse((await reply).text)).toMatchObject({ published: 2, lastId: started.cursor(2) });
-    expect(await listener.end()).toBe('complete');
+  });
+
+  test('waits for its listeners, and breaks off those that do not read when the window is over', async () => {
+    const clock = new ManualClock();
+    const { hub, port, log } = await startHub({ clock });
+    const reading = await Listener.open(port, '/topics/a');
+    const asleep: Socket[] = [];
+    for (const head of ['/topics/a?x HTTP/1.1', '/topics HTTP/1.1\r\nAccept: text/event-stream']) {
+      const socket = connect(port, '127.0.0.1').pause();
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {});
+      socket.write(`GET ${head.replace('?x', '?last=1')}\r\nHost: localhost\r\n\r\n`);
+      asleep.push(socket);
+    }
+    await expect.poll(() => hub.stats().listeners).toBe(2);
+    // More than the kernels take.
+    for (let n = 0; n < 16; n += 1) await log.append([{ topics: ['a'], fields: { data: 'x'.repeat(1024 * 1024) } }]);
+    await reading.take(16);
+    const closing = hub.close({ windowMs: 3000 });
+    expect(await reading.end()).toBe('complete');
+    clock.advance(3000);
+    await closing;
+    expect(hub.stats().listeners).toBe(0);
   });
 
   test('waits no longer for a request whose rights are never found out', async () => {
@@ -167,14 +196,27 @@ describe('options of a hub are checked at the door', () => {
     [{ faces: [{}] }, 'The option faces is [object Object], but must be an array of functions, such as topics()'],
     [{ faces: topics }, 'but must be an array of functions'],
     [{ publicUrl: 'hub.example' }, 'The option publicUrl is "hub.example", but must be an absolute URL'],
-    [{ publicUrl: 'http://[' }, 'The option publicUrl is "http://[", but must be a valid URL'],
+    [{ publicUrl: 'http://[' }, 'The option publicUrl is "http://[", but must be an absolute URL'],
+    [{ publicUrl: 'http://hub.example/?a' }, 'must be a URL without a user, a query and a fragment'],
+    [{ publicUrl: 'http://hub.example/topics/' }, 'whose path begins with neither of /topics, /healthz'],
+    [{ trustedProxies: ['10.0.0.0/33'] }, 'The option trustedProxies has "10.0.0.0/33", but must be IP addresses'],
+    [{ trustedProxies: ['proxy.example'] }, 'and the words loopback, private, unix'],
+    [{ proxyHeader: 'via' as never }, "The option proxyHeader has \"via\", but must be 'x-forwarded' or 'forwarded'"],
     [{ authenticate: 'all' }, 'The option authenticate is all, but must be a function'],
     [{ keepAliveMs: -1 }, 'The option keepAliveMs is -1, but must be an integer from 0'],
+    [{ limits: 5 }, 'The option limits is 5, but must be an object of limits.maxEventBytes,'],
+    [{ allowedOrigins: 'https://a.example' }, 'The option allowedOrigins is "https://a.example", but must be an array'],
   ];
 
   test.each(BAD)('%o is refused', (options, message) => {
     const make = (): Hub => new Hub({ log: new MemoryLog(), ...options });
     expect(make).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     expect(make).toThrow(message);
+  });
+
+  test.each([undefined, null, 'log'])('%s in the place of all options is refused', (options) => {
+    const make = (): Hub => new Hub(options as unknown as HubOptions);
+    expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
+    expect(make).toThrow(`The options are ${options}, but must be an object of log, faces,`);
   });
 });

@@ -83,6 +83,16 @@ describe('rights name topics', () => {
     expect(await outcome(hub, 'GET', '/topics/a', 'ann')).toBe('200');
   });
 
+  test('with the topic *, which is a topic of that name and no pattern', async () => {
+    const hub = await hubOf({ ann: { allow: true, subject: 'ann', listen: ['*'] } });
+    expect(await outcome(hub, 'GET', '/topics/*', 'ann')).toBe('200');
+    const list = await hub.ask('GET', '/topics', { headers: as('ann') });
+    expect(JSON.parse(list.text)).toMatchObject({
+      status: 403,
+      detail: 'The rights of ann do not allow it to listen to every topic that matches "*"',
+    });
+  });
+
   test('are missing: 401 where nobody said who asks, 403 where somebody did', async () => {
     const hub = await hubOf({ ann: { allow: true, subject: 'ann', listen: [] } });
     for (const [method, path] of [
@@ -93,6 +103,12 @@ describe('rights name topics', () => {
     ] as const) {
       const nobody = await hub.ask(method, path, { headers: as('nobody') });
       expect([problemOf(nobody), nobody.headers['www-authenticate']]).toEqual(['unauthorized', 'Bearer']);
+      expect(JSON.parse(nobody.text)).toMatchObject({
+        title: 'The request has no valid credentials',
+        detail: expect.stringMatching(
+          /^Not everyone may (listen|publish) to .*: send credentials with the request, such/,
+        ),
+      });
       const ann = await hub.ask(method, path, { headers: as('ann') });
       expect([problemOf(ann), ann.headers['www-authenticate']]).toEqual(['forbidden', undefined]);
       expect((JSON.parse(ann.text) as { detail: string }).detail).toContain('The rights of ann do not allow it to');

@@ -1,8 +1,9 @@
 import type { TrimLedger } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
 import { damagedEntry, type KeptEntry } from './record.ts';
+import { Removal, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
-import type { LmdbTrimmer, TrimStep } from './trim.ts';
+import type { LmdbTopics } from './topics.ts';
 
 // Keys of an index that are looked at in one go, so that others wait for milliseconds.
 const MAX_SCANNED = 4096;
@@ -13,13 +14,13 @@ const MAX_SCANNED = 4096;
  */
 export class DamageControl {
   readonly #store: LmdbStore;
-  readonly #trimmer: LmdbTrimmer;
+  readonly #topics: LmdbTopics;
   readonly #ledger: TrimLedger;
   readonly #onDamage: (error: LmdbError) => void;
 
-  constructor(store: LmdbStore, trimmer: LmdbTrimmer, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
+  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
     this.#store = store;
-    this.#trimmer = trimmer;
+    this.#topics = topics;
     this.#ledger = ledger;
     this.#onDamage = onDamage;
   }
@@ -34,7 +35,9 @@ export class DamageControl {
     const removed = await this.#entriesOf(found);
     for (const [seq, entry] of removed) this.#tell(seq, entry);
     try {
-      await commit(this.#trimmer.removalOf(removed, head));
+      const removal = new Removal(this.#topics, head);
+      for (const entry of removed.values()) removal.add(entry);
+      await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
     } catch {
       // They stay where they are, and are found again by the next process.
       for (const seq of removed.keys()) this.#store.leftIn.add(seq);

@@ -11,7 +11,7 @@ export type LmdbErrorCode =
   /** The data folder was written by a version with another format. */
   | 'ERR_DATA_FORMAT';
 
-/** The error of a log that cannot be opened. `code` is stable, `message` is a sentence for the person who started it. */
+/** The reason why a log cannot be opened. The `code` is stable, and the `message` is a sentence for the person who opens it. */
 export class LmdbError extends Error {
   override readonly name = 'LmdbError';
   readonly code: LmdbErrorCode;

@@ -1,4 +1,6 @@
 import {
+  checkBatch,
+  checkBounds,
   checkRetention,
   Followers,
   prepareBatch,
@@ -7,8 +9,10 @@ import {
   TrimLedger,
   type AppendOptions,
   type AppendReceipt,
+  type CheckedBounds,
   type Clock,
   type EventLog,
+  type LogBounds,
   type LogFollower,
   type LogFollowing,
   type LogPage,
@@ -24,26 +28,35 @@ import {
 import { DamageControl } from './damage.ts';
 import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
+import { LmdbKeys } from './keys.ts';
 import { LmdbReader } from './reader.ts';
 import { MAX_TOPICS } from './record.ts';
+import { openTime, recover } from './recovery.ts';
+import type { TrimStep } from './removal.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTopics } from './topics.ts';
-import { LmdbTrimmer, type TrimStep } from './trim.ts';
+import { LmdbTrimmer, type Incoming } from './trim.ts';
 import { LmdbWriter } from './writer.ts';
 
-export interface LmdbLogOptions {
-  /** The folder of the data; made where it is missing. */
+export interface LmdbLogOptions extends LogBounds {
+  /** The data folder. It is created if it does not exist. */
   readonly path: string;
   /** @default 7 days and 1 GiB */
   readonly retention?: LogRetention;
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
   /**
-   * Is told of each event that was found to be changed on disk, once; its code is `ERR_DATA_DAMAGED`. The event is left out, and its listeners are
+   * Is told of each event that was found to be changed on disk, once. The code is `ERR_DATA_DAMAGED`. The event is left out, and its listeners are
    * told of a gap.
    * @default a warning of the process
    */
   readonly onDamage?: (error: LmdbError) => void;
+  /**
+   * What the events that wait to be stored may cost in memory, in bytes: an append that would be more is refused with `ERR_TOO_MUCH_WAITS`. It
+   * guards the memory against publishers that are faster than the disk. From 1.
+   * @default 134217728
+   */
+  readonly maxWaitingBytes?: number;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -52,10 +65,11 @@ export interface LmdbLogOptions {
 const DEFAULT_RETENTION: LogRetention = { maxAgeMs: 7 * 24 * 60 * 60 * 1000, maxBytes: 1024 ** 3 };
 
 const DEFAULT_TRIM_EVERY_MS = 10_000;
+const DEFAULT_MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A log on disk. Appends that arrive while the disk is busy are committed together (group commit): each is answered when the commit that
+ * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
  * holds it has been synced. What retention no longer keeps is removed in small transactions between the commits.
  */
 export class LmdbLog implements EventLog {
@@ -66,31 +80,38 @@ export class LmdbLog implements EventLog {
   readonly #writer: LmdbWriter;
   readonly #trimmer: LmdbTrimmer;
   readonly #damage: DamageControl;
+  readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   #timer: unknown;
-  /** Reads wait while events are being removed, so that what is missing and what is told to be missing are the same. */
+  /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(store: LmdbStore, options: LmdbLogOptions, retention: LogRetention, clock: Clock) {
+  private constructor(store: LmdbStore, options: LmdbLogOptions, { retention, bounds, maxWaitingBytes }: Checked) {
+    const clock = options.clock ?? systemClock;
+    const time = openTime(store, clock);
     const topics = new LmdbTopics(store, retention);
+    const reader = new LmdbReader(store, topics);
+    const keys = new LmdbKeys(store, bounds);
     this.directory = topics;
     this.#store = store;
+    this.#bounds = bounds;
     this.#clock = clock;
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
-    this.#reader = new LmdbReader(store, topics);
-    this.#trimmer = new LmdbTrimmer(store, this.#reader, topics, this.#ledger, retention);
-    this.#damage = new DamageControl(store, this.#trimmer, this.#ledger, options.onDamage ?? warn);
-    this.#writer = new LmdbWriter(store, topics, {
-      now: () => clock.time(),
-      onCommitted: (batch) => this.#followers.emit(batch),
-      afterCommit: async () => {
-        if (this.#trimmer.isOverfull(this.#writer.head)) await this.#trimSome().catch(() => false);
+    this.#reader = reader;
+    this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
+    this.#damage = new DamageControl(store, topics, this.#ledger, options.onDamage ?? warn);
+    this.#writer = new LmdbWriter(
+      { store, topics, keys, clock, time, maxWaitingBytes },
+      {
+        makeRoom: (incoming) => this.#trimOverdue(incoming),
+        onCommitted: (batch) => this.#followers.emit(batch),
+        afterCommit: () => this.#trimOverdue(),
       },
-    });
+    );
     const floor = store.meta.get('floor');
     if (floor) this.#ledger.restoreFloor(floor as Trimmed);
     const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
@@ -103,11 +124,11 @@ export class LmdbLog implements EventLog {
    * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
-    const retention = checkOptions(options);
-    const clock = options.clock ?? systemClock;
-    const store = await LmdbStore.open(options.path, clock.time());
+    const checked = checkOptions(options);
+    const store = await LmdbStore.open(options.path, (options.clock ?? systemClock).time());
     try {
-      return new LmdbLog(store, options, retention, clock);
+      await recover(store);
+      return new LmdbLog(store, options, checked);
     } catch (error) {
       await store.close();
       throw unusable(options.path, error);
@@ -116,9 +137,10 @@ export class LmdbLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    const batch = prepareBatch(events, options, this.#store.epochs);
+    checkBatch(events, this.#bounds);
+    const batch = prepareBatch(events, options);
     batch.forEach(checkTopics);
-    return await this.#writer.append(batch, options.key);
+    return await this.#writer.append(batch, options);
   }
 
   async read(request: ReadRequest): Promise<LogPage> {
@@ -132,9 +154,10 @@ export class LmdbLog implements EventLog {
     return { ...page, trimmedThrough, trims };
   }
 
-  async locate(id: string): Promise<Place> {
-    const log = { head: this.#writer.head.seq, trims: this.#ledger.changes };
-    return this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named));
+  async locate(id: string, selection?: Selection): Promise<Place> {
+    const head = this.#writer.head.seq;
+    const log = { head, trims: this.#ledger.changes };
+    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, head, selection));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
@@ -150,7 +173,8 @@ export class LmdbLog implements EventLog {
   async trim(): Promise<void> {
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
     while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome())));
-    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimmer.expireKeys(this.#clock.time()))));
+    while (!this.#closed && (await this.#writer.expireKeys()));
+    if (!this.#closed) await this.#writer.saveTime();
   }
 
   async close(): Promise<void> {
@@ -158,6 +182,7 @@ export class LmdbLog implements EventLog {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
     await this.#writer.finish();
+    await this.#writer.saveTime().catch(() => {});
     this.#followers.clear();
     await this.#store.close();
   }
@@ -165,24 +190,33 @@ export class LmdbLog implements EventLog {
   #trimLater(): void {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
-      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+      // Publishers learn of a failing disk when they append. Trimming is tried again later.
       void this.trim()
         .catch(() => {})
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
 
-  #takeOutDamaged(): Promise<void> {
-    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  /** Removes events until there is room for those that are about to be added. */
+  async #trimOverdue(incoming?: Incoming): Promise<void> {
+    try {
+      while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
+    } catch {
+      // Publishers learn of a failing disk when they append. Trimming is tried again later.
+    }
   }
 
-  /** Removes a small number of events that retention no longer keeps. Says whether there may be more. */
-  async #trimSome(): Promise<boolean> {
-    const step = this.#trimmer.next(this.#writer.head, this.#clock.time());
+  /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
+  async #trimSome(incoming?: Incoming): Promise<boolean> {
+    const step = this.#trimmer.next(this.#writer.head, incoming);
     // A damaged event is none of those that are kept.
     if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
     else if (step) await this.#carryOut(step);
     return step !== undefined;
+  }
+
+  #takeOutDamaged(): Promise<void> {
+    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
   }
 
   async #carryOut(step: TrimStep): Promise<void> {
@@ -199,17 +233,30 @@ export class LmdbLog implements EventLog {
   }
 }
 
-/** Checks the options at the door, and gives the retention. */
 const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   path: true,
   retention: true,
   trimEveryMs: true,
   onDamage: true,
+  maxBatchEvents: true,
+  maxKeys: true,
+  maxWaitingBytes: true,
   clock: true,
 };
 
-function checkOptions(options: LmdbLogOptions): LogRetention {
+interface Checked {
+  readonly retention: LogRetention;
+  readonly bounds: CheckedBounds;
+  readonly maxWaitingBytes: number;
+}
+
+/** Checks the options, and returns those that have a default. */
+function checkOptions(options: LmdbLogOptions): Checked {
+  if (typeof options !== 'object' || options === null) {
+    throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
+  }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
+  const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
     throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
@@ -218,11 +265,15 @@ function checkOptions(options: LmdbLogOptions): LogRetention {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
+    throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);
+  }
   if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
     throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
   }
   try {
-    return checkRetention(retention);
+    checkRetention(retention);
+    return { retention, bounds: checkBounds(options, retention), maxWaitingBytes };
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error);
   }

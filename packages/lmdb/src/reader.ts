@@ -10,25 +10,25 @@ import type { KeptEntry } from './record.ts';
 import type { LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
-// How many events a page may look at where it has to look at all: bounds how long one reader holds up the others.
+// How many events a page may examine if it has to examine all of them. It bounds how long one reader delays the others.
 const MAX_SCANNED = 4096;
 
-// Room for the frames of a page, and one event more.
+// Room for the frames of a page and one more event.
 const PAGE_ROOM = 128 * 1024;
 
 type TopicKey = readonly [topic: string, seq: number];
 
-/** What a page holds, before it is known what is missing from it. */
+/** The content of a page, before it is known which events are missing from it. */
 export interface ReadEntries {
   readonly entries: readonly LogEntry[];
   readonly through: number;
 }
 
-/** Reads a store: by the index of the topics where they are named, else by going through all events. */
+/** Reads a store: by the index of topics if the selection names them, else by going through all events. */
 export class LmdbReader {
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
-  /** Where the frames of a page are put together. */
+  /** The memory in which the frames of a page are put together. */
   readonly #room: Buffer = Buffer.allocUnsafeSlow(PAGE_ROOM);
 
   constructor(store: LmdbStore, topics: LmdbTopics) {
@@ -58,13 +58,13 @@ export class LmdbReader {
         break;
       }
     }
-    // The frames lie one behind the other, so that whoever sends them all has no need to put them together.
+    // The frames follow each other in memory, so that a sender of all of them need not put them together.
     const page = room === this.#room ? copyOf(room, bytes, bytes) : room.subarray(0, bytes);
     for (const entry of entries) entry.rebase(page);
     return { entries, through: reached };
   }
 
-  /** The sequence number behind which the last `count` selected events follow. */
+  /** The sequence number after which the last `count` selected events follow. */
   async beforeLast(selection: Selection, count: number, head: number, kept: number): Promise<number> {
     const selector = Selector.of(selection);
     let before = head;
@@ -86,22 +86,33 @@ export class LmdbReader {
     return before;
   }
 
-  earliestWithId(id: string): number | undefined {
-    // No publisher can have given a longer one, and LMDB refuses to look for it.
+  /** The earliest selected event with a publisher's id, up to a sequence number. Many events may have one id, also those of topics that are not selected. */
+  async earliestWithId(id: string, through: number, selection: Selection | undefined): Promise<number | undefined> {
+    // No event can have a longer id, and LMDB refuses to look for one.
     if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
-    const range = { start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER], limit: 1 };
-    for (const [, seq] of this.#store.byId.getKeys(range)) return seq;
-    return undefined;
+    const selector = selection && Selector.of(selection);
+    for (let after = 0; ;) {
+      let scanned = 0;
+      const range = { start: [id, after + 1], end: [id, through + 1], limit: MAX_SCANNED };
+      for (const [, seq] of this.#store.byId.getKeys(range)) {
+        const entry = this.#store.lend(seq);
+        if (entry && (!selector || selector.selects(entry))) return seq;
+        scanned += 1;
+        after = seq;
+      }
+      if (scanned < MAX_SCANNED) return undefined;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
-  /** The oldest events behind a sequence number. */
-  oldest(after = 0): Iterable<KeptEntry> {
-    return this.#store.lendRange({ start: after + 1 });
+  /** The oldest events after a sequence number, and up to another. */
+  oldest(after: number, through: number): Iterable<KeptEntry> {
+    return this.#store.lendRange({ start: after + 1, end: through + 1 });
   }
 
-  /** The oldest events of a topic. */
-  oldestOf(topic: string): Iterable<KeptEntry> {
-    return this.#records(this.#keysOf([topic], 1, Number.MAX_SAFE_INTEGER));
+  /** The oldest events of a topic up to a sequence number. */
+  oldestOf(topic: string, through: number): Iterable<KeptEntry> {
+    return this.#records(this.#keysOf([topic], 1, through + 1));
   }
 
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {
@@ -117,7 +128,7 @@ export class LmdbReader {
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));
   }
 
-  /** Whether the index of the topics leads to less than half of the log. To look each of more up costs more than to pass over the others. */
+  /** Whether the index of topics leads to less than half of the log. Otherwise looking up each event costs more than passing over the others. */
   #isIndexShorter({ topics }: Selector, kept: number): boolean {
     if (!topics.isExact) return false;
     let events = 0;
@@ -141,7 +152,7 @@ export class LmdbReader {
   }
 }
 
-/** A buffer of that size that begins with the first bytes of another. */
+/** Returns a buffer of the size that begins with the first bytes of another one. */
 function copyOf(buffer: Buffer, bytes: number, size: number): Buffer {
   const copy = Buffer.allocUnsafeSlow(size);
   buffer.copy(copy, 0, 0, bytes);

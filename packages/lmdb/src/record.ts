@@ -1,8 +1,9 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
 import { checksum, MIN_BYTES } from './checksum.ts';
+import { costOfRecord } from './cost.ts';
 
-// A record is what is kept of an event: a small header, then the frame as it is sent.
-//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, where there is one ·
+// A record is the stored form of an event: a small header, then the frame as it is sent.
+//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
 //   u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
 // The checksum is of all before it, and begins with the event's sequence number, so that a record in the place of another is noticed too.
 
@@ -11,21 +12,23 @@ const NAMED = 2;
 const FIXED_BYTES = 10;
 const CHECKSUM_BYTES = 4;
 
-/** An event has at most so many topics: their count is one byte. */
+/** The most topics of an event. Their count is one byte. */
 export const MAX_TOPICS = 255;
 
 /**
- * An entry whose frame lies in a piece of memory with others, and is cut out of it where it is asked for. While that memory is lent by LMDB
- * the frame is good only until the next read; everything else is good for ever.
+ * An entry whose frame shares a piece of memory with others, and is cut out of it when it is needed. While LMDB lends that memory,
+ * the frame is valid only until the next read. Everything else stays valid.
  */
 export class KeptEntry implements LogEntry {
   readonly seq: number;
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
-  /** The publisher's own id, where it gave one. */
+  /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
+  /** With the checksum. */
+  readonly #headerBytes: number;
   #bytes: Buffer;
   #start: number;
   #end: number;
@@ -37,12 +40,13 @@ export class KeptEntry implements LogEntry {
     this.private = header.private;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
+    this.#headerBytes = header.bytes + CHECKSUM_BYTES;
     this.#bytes = record;
     this.#start = header.bytes;
     this.#end = record.length - CHECKSUM_BYTES;
   }
 
-  /** Whether the id is the publisher's own. */
+  /** Whether the publisher gave the id. */
   get named(): boolean {
     return this.#ownId !== undefined;
   }
@@ -60,7 +64,12 @@ export class KeptEntry implements LogEntry {
     return this.#end - this.#start;
   }
 
-  /** Copies the frame, and lets go of the record. */
+  /** What it costs on disk. */
+  get cost(): number {
+    return costOfRecord(this.#headerBytes, this.frameBytes, this.topics.length + (this.named ? 1 : 0));
+  }
+
+  /** Copies the frame, and drops the record. */
   moveFrame(to: Buffer, at: number): void {
     this.#bytes.copy(to, at, this.#start, this.#end);
     this.#end = at + this.frameBytes;
@@ -68,7 +77,7 @@ export class KeptEntry implements LogEntry {
     this.#bytes = to;
   }
 
-  /** The frame lies at the same place of another buffer now. */
+  /** Moves the frame to the same place of another buffer. */
   rebase(bytes: Buffer): void {
     this.#bytes = bytes;
   }
@@ -79,7 +88,7 @@ interface RecordHeader {
   readonly time: number;
   readonly private: boolean;
   readonly ownId: string | undefined;
-  /** How long it is. */
+  /** The length of the frame in bytes. */
   readonly bytes: number;
 }
 
@@ -117,7 +126,7 @@ export class RecordDecoder {
     this.#epochs = epochs;
   }
 
-  /** The entry's frame lies in the record, and is good for as long as that is. */
+  /** Returns an entry whose frame is part of the record, and is valid for as long as the record is. */
   decode(record: Buffer, seq: number): KeptEntry {
     const flags = record.readUInt8(0);
     let offset = FIXED_BYTES;

@@ -1,14 +1,13 @@
 import {
   Epochs,
   newEpoch,
-  type AppendReceipt,
   type EarlierEpoch,
+  type KeyedAppend,
   type TopicSummary,
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
-import { DamagedFileError } from './folder/pages.ts';
 import { openFolder, type DataFolder } from './folder/folder.ts';
 import { unusable } from './folder/refusal.ts';
 
@@ -16,14 +15,18 @@ import { unusable } from './folder/refusal.ts';
 export interface HeadRecord {
   readonly seq: number;
   readonly events: number;
+  /** What everything costs that is kept: events, topics and keys. */
   readonly bytes: number;
+  /** The keys of appends that are remembered, and what they cost. */
+  readonly keys: number;
+  readonly keyBytes: number;
 }
 
-export interface KeyRecord extends Omit<AppendReceipt, 'repeated'> {
+export interface KeyRecord extends KeyedAppend {
   readonly time: number;
 }
 
-/** What is read is not copied: it lies where LMDB puts the next value, too, or, where it is large, in the file that LMDB maps into memory. */
+/** Values are not copied when they are read. LMDB reuses their memory for the next value; large ones stay in the file that it maps into memory. */
 const LENDING = {
   encoder: {
     encode: (record: Buffer): Buffer => record,
@@ -32,8 +35,13 @@ const LENDING = {
   },
 };
 
-/** A write that LMDB has been asked for. */
-type Write = Promise<boolean>;
+/** What the tables find an event by. */
+export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
+
+/** Takes note of a write that LMDB is to make. */
+export type Track = (write: Promise<boolean>) => void;
+
+const NOTHING = Buffer.alloc(0);
 
 /** The tables of a data folder. A sequence number is a key of the first, and the end of each key of the next two. */
 export class LmdbStore {
@@ -67,7 +75,6 @@ export class LmdbStore {
     this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
     this.keys = root.openDB({ name: 'keys', encoding: 'json' });
     this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
-    checkHead(this.head, this.events);
     this.epochs = beginEpoch(folder, now);
     this.#records = new RecordDecoder(this.epochs);
   }
@@ -88,12 +95,12 @@ export class LmdbStore {
   }
 
   /**
-   * Commits what `write` puts and removes, all or nothing, and resolves when it is on disk.
+   * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
    * Rejects with the error of the system underneath.
    */
-  async commit(write: (track: (write: Write) => void) => void): Promise<void> {
-    // Every single write has a promise that fails with the commit; the commit's own says it for all.
-    const track = (single: Write): void => {
+  async commit(write: (track: Track) => void): Promise<void> {
+    // Every single write has a promise that fails with the commit. The promise of the commit reports it for all.
+    const track: Track = (single) => {
       single.catch(() => {});
     };
     try {
@@ -103,13 +110,36 @@ export class LmdbStore {
     }
   }
 
-  /** The record of an event as LMDB lends it: its bytes are good until the next read. */
+  /** Puts an event into the tables, as part of a commit. */
+  put({ seq, id, topics, named }: EventRow, record: Buffer, track: Track): void {
+    track(this.events.put(seq, record));
+    for (const topic of topics) track(this.byTopic.put([topic, seq], NOTHING));
+    if (named) track(this.byId.put([id, seq], NOTHING));
+  }
+
+  /** Takes an event out of the tables, as part of a commit. */
+  remove({ seq, id, topics, named }: EventRow, track: Track): void {
+    track(this.events.remove(seq));
+    for (const topic of topics) track(this.byTopic.remove([topic, seq]));
+    if (named) track(this.byId.remove([id, seq]));
+  }
+
+  /** When the newest event of a topic was appended, up to a sequence number and without those that are left out. */
+  newestTime(topic: string, through: number, isLeftOut: (seq: number) => boolean): number {
+    for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
+      const entry = isLeftOut(seq) ? undefined : this.lend(seq);
+      if (entry) return entry.time;
+    }
+    return 0;
+  }
+
+  /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
   lend(seq: number): KeptEntry | undefined {
     const record = this.events.get(seq);
     return record && this.#decode(record, seq);
   }
 
-  /** The records of a range, each as LMDB lends it: its bytes are good until the next one, or any other read. */
+  /** The records of a range, as LMDB lends them: the bytes of each are valid until the next one, or any other read. */
   *lendRange(range: RangeOptions): Iterable<KeptEntry> {
     for (const { key, value } of this.events.getRange(range)) {
       const entry = this.#decode(value, key);
@@ -147,17 +177,10 @@ function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
-  return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0 };
+  return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 };
 }
 
-/** No number may be given twice. */
-function checkHead({ seq }: HeadRecord, events: Database<Buffer, number>): void {
-  for (const last of events.getKeys({ reverse: true, limit: 1 })) {
-    if (!(last <= seq)) throw new DamagedFileError(`it holds the event ${last}, but counts ${seq}`);
-  }
-}
-
-/** LMDB's binding says "Commit failed" and keeps the reason behind a promise of its own. */
+/** The binding of LMDB reports "Commit failed", and has the reason in another promise. */
 async function underneath(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   return await Promise.resolve(error.commitError).then(

@@ -5,7 +5,7 @@ import type { NewEvent, Selection } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 import { encodeRecord, isIntact } from '../src/record.ts';
-import { event, EVERYTHING, openLog, range } from './logs.ts';
+import { event, EVERYTHING, openLog, range } from './rig.ts';
 
 /** Changes bytes of the data file behind a text that is in it once. */
 function change(path: string, text: string, how: (bytes: Buffer, at: number) => Buffer): void {

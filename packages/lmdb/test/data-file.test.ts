@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 import { checkDataFile } from '../src/folder/data-file.ts';
 import { DamagedFileError } from '../src/folder/pages.ts';
-import { event, openLog, range, spawnLog } from './logs.ts';
+import { event, openLog, range, spawnLog } from './rig.ts';
 
 const PAGE = 4096;
 

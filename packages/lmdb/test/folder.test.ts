@@ -22,7 +22,7 @@ import { formatCursor } from '@tidings/server/log';
 import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { event, EVERYTHING, headOf, openLog, positionOf, seqs, spawnLog } from './logs.ts';
+import { event, EVERYTHING, headOf, openLog, positionOf, seqs, spawnLog } from './rig.ts';
 
 describe('the data folder', () => {
   test('is made where it is missing', async () => {
@@ -298,7 +298,14 @@ describe('the data folder', () => {
 
   test('refuses bounds and times that cannot be, before it makes the folder', async () => {
     const path = join(folder({}), 'new');
-    for (const options of [{ trimEveryMs: 0 }, { trimEveryMs: 2 ** 31 }, { retention: { maxEvents: -1 } }]) {
+    for (const options of [
+      { maxKeys: -1 },
+      { maxBatchEvents: 0 },
+      { maxWaitingBytes: 0 },
+      { trimEveryMs: 0 },
+      { trimEveryMs: 2 ** 31 },
+      { retention: { maxEvents: -1 } },
+    ]) {
       await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
         name: 'LmdbError',
         code: 'ERR_INVALID_OPTION',
@@ -310,6 +317,12 @@ describe('the data folder', () => {
   test('must be named', async () => {
     for (const path of ['', undefined, 7]) {
       await expect(LmdbLog.open({ path } as LmdbLogOptions)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    }
+    for (const options of [undefined, null, 'folder']) {
+      await expect(LmdbLog.open(options as unknown as LmdbLogOptions)).rejects.toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        message: `The options are ${options}, but must be an object with the path of the data folder`,
+      });
     }
   });
 });

@@ -4,7 +4,7 @@ import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { formatCursor, type LogEntry } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { event, EVERYTHING, headOf, openLog, positionOf, range, seqs } from './logs.ts';
+import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
   const cases = eventLogCases(['local', 'time', 'trim', 'directory', 'exact', 'durable', 'epochs']);
@@ -34,10 +34,6 @@ describe('LmdbLog as an EventLog', () => {
   }
 });
 
-function follow(log: LmdbLog, onBatch: (batch: readonly LogEntry[]) => void): void {
-  log.follow({ onStart: () => {}, onBatch, onLost: () => {} });
-}
-
 describe('appending', () => {
   test('appends that overlap share commits, in the order of the calls', async () => {
     const log = await openLog();
@@ -64,16 +60,6 @@ describe('appending', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4);
     expect(await seqs(log)).toEqual(range(1, 20));
   });
-
-  test('events that wait for a disk that is too slow are bounded by 256 MiB', async () => {
-    const log = await openLog();
-    const data = 'x'.repeat(16 * 1024 * 1024);
-    const outcomes = await Promise.allSettled(range(1, 18).map(() => log.append([event('a', data)])));
-    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(refused.length).toBeGreaterThan(0);
-    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'ERR_NOT_STORED' });
-    expect(await headOf(log)).toBe(18 - refused.length);
-  }, 60_000);
 
   test('an event has at most 255 topics', async () => {
     const log = await openLog();

@@ -1,8 +1,8 @@
-/** Time, passed in so that tests need no waiting. */
+/** A clock and its timers. It is an option, so that tests need not wait. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back: for durations. */
+  /** Returns milliseconds of a clock that never goes back, for durations. */
   now(): number;
-  /** Milliseconds since 1970 (UTC), which jump when the system's time is set: for what people and other programs read. */
+  /** Returns milliseconds since 1970 (UTC), for people and other programs. They jump when the system's time is set. */
   time(): number;
   /** Calls back once after `ms` milliseconds (0 to 2^31 - 1). A timer does not keep the process alive. */
   setTimeout(callback: () => void, ms: number): unknown;

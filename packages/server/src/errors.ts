@@ -4,20 +4,26 @@ export type ServerErrorCode =
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
-  /** A URL pattern is malformed, too large, or has what is not allowed in patterns of topics. */
+  /** The key of an append was used before, for something else. Nothing was appended. */
+  | 'ERR_KEY_REUSED'
+  /** A batch has more events than a log takes at once. Nothing was appended. */
+  | 'ERR_BATCH_TOO_LARGE'
+  /** More events are waiting to be stored than a log has room for. Nothing was appended. It can be tried again soon. */
+  | 'ERR_TOO_MUCH_WAITS'
+  /** A URL pattern is malformed, too large, or uses a feature that is not allowed for topics. */
   | 'ERR_INVALID_PATTERN'
-  /** The log could not store a batch; nothing of it was published. */
+  /** The log could not store a batch. None of its events was published. */
   | 'ERR_NOT_STORED'
   /** The log, channel or fan-out has been closed. */
   | 'ERR_CLOSED'
-  /** A source sent more than `maxBacklogBytes` that its listener has not taken, without waiting; the response was broken off. */
+  /** A source sent more than `maxBacklogBytes` without waiting, to a listener that does not read. The response was broken off. */
   | 'ERR_BACKLOG_EXCEEDED'
   /** A query parameter of a request is malformed, or is given more than once. */
   | 'ERR_INVALID_PARAMETER'
-  /** What `authenticate` answered cannot be used. */
+  /** `authenticate` returned a value that cannot be used. */
   | 'ERR_INVALID_RIGHTS';
 
-/** The one error class of this package. `code` is stable, `cause` is the error underneath where there is one. */
+/** The error class of this package. The `code` is stable. If another error is the reason, it is the `cause`. */
 export class ServerError extends Error {
   override readonly name = 'ServerError';
   readonly code: ServerErrorCode;
@@ -29,20 +35,24 @@ export class ServerError extends Error {
 }
 
 /**
- * Checks that an object of options has only these names. A misspelled option would change nothing, and nobody would notice.
+ * Checks that an object of options has only these names. A misspelled option would have no effect, and nobody would notice.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkNames(options: object, names: Readonly<Record<string, true>>, prefix: string = ''): void {
+export function checkNames(options: unknown, names: Readonly<Record<string, true>>, prefix: string = ''): void {
+  const allowed = Object.keys(names).join(', ');
+  if (typeof options !== 'object' || options === null) {
+    const which = prefix === '' ? 'The options are' : `The option ${prefix.slice(0, -1)} is`;
+    throw new ServerError('ERR_INVALID_OPTION', `${which} ${String(options)}, but must be an object of ${allowed}`);
+  }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
-    const allowed = Object.keys(names).join(', ');
     const found = JSON.stringify(`${prefix}${name}`);
     throw new ServerError('ERR_INVALID_OPTION', `There is no option ${found}; allowed are ${allowed}`);
   }
 }
 
 /**
- * Checks a numeric option at the door.
+ * Checks a numeric option.
  * @throws {ServerError} `ERR_INVALID_OPTION` unless it is an integer from `min` to `max`
  */
 export function checkInteger(name: string, value: number, min: number, max: number): number {

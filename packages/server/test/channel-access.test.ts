@@ -93,7 +93,7 @@ describe('authenticate', () => {
     const channel = new Channel({ authenticate: () => answer as Authentication });
     await expect(channel.answer(requestHead())).rejects.toMatchObject({
       code: 'ERR_INVALID_RIGHTS',
-      message: expect.stringMatching(/^Cannot use what authenticate answered: .+ but must be/) as string,
+      message: expect.stringMatching(/^Cannot use the result of authenticate: .+ but must be/) as string,
     });
     expect(channel.stats().listeners).toBe(0);
   });

@@ -157,6 +157,7 @@ describe('options', () => {
     [{ key: 'ip' }, /option key is ip, but must be a function/],
     [{ onError: {} }, /option onError is/],
     [{ clock: 1 }, /option clock is 1, but must be a Clock/],
+    [null as unknown as object, /^The options are null, but must be an object of history, log,/],
     [{ histroy: {} }, /no option "histroy"; allowed are history, log, topic, overflow/],
     [{ maxListeners: 0 }, /option maxListeners is 0, but must be an integer from 1/],
     [{ maxListenersPerKey: 1.5 }, /option maxListenersPerKey is 1.5/],

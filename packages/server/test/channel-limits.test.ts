@@ -13,7 +13,7 @@ describe('maxListeners', () => {
     await listen(channel);
     const refused = await channel.answer(requestHead());
     expect(refused).toMatchObject({ status: 503, headers: { 'Retry-After': '5' } });
-    expect(refused.body).toContain('as many listeners as there may be');
+    expect(refused.body).toContain('The limit of listeners is reached');
     first.sink.leave();
     await listen(channel);
     expect(channel.stats()).toMatchObject({ listeners: 2, refused: { full: 1, 'full-for-key': 0 } });
@@ -41,7 +41,7 @@ describe('maxListenersPerKey', () => {
     await listen(channel, { address: '10.0.0.2' });
     const refused = await channel.answer(requestHead({ address: '10.0.0.1' }));
     expect(refused).toMatchObject({ status: 429, headers: { 'Retry-After': '5' } });
-    expect(refused.body).toContain('You have as many listeners as you may have here');
+    expect(refused.body).toContain('Your limit of listeners is reached');
     one.sink.leave();
     await listen(channel, { address: '10.0.0.1' });
     // An address that is not known is nobody's.

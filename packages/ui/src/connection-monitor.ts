@@ -21,7 +21,7 @@ export class ConnectionMonitor {
     if (after.returnedAt !== undefined) this.#noteTimer = setTimeout(() => this.take({ kind: 'note-shown' }), NOTE_MS);
   }
 
-  /** Forgets what was, before another stream is opened or none. */
+  /** Forgets the old state, before another stream is opened or none. */
   reset(): void {
     clearTimeout(this.#noteTimer);
     this.#connection.value = FIRST_CONNECTION;

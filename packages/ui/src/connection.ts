@@ -5,7 +5,7 @@ export interface Connection {
   readonly lost: boolean;
   /** When the next attempt is made, milliseconds since 1970; in the phase `waiting`. */
   readonly retryAt: number | undefined;
-  /** The status of the hub's last refusal, where it answered at all. */
+  /** The status of the hub's last refusal, if it answered at all. */
   readonly status: number | undefined;
   /** Why the stream was closed for good. */
   readonly reason: string | undefined;
@@ -62,7 +62,7 @@ export function nextConnection(connection: Connection, input: ConnectionInput): 
   }
 }
 
-/** How a connection is told to a person. */
+/** How the page describes a connection. */
 export interface ConnectionText {
   readonly tone: 'calm' | 'busy' | 'good' | 'bad';
   readonly text: string;

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snippet } from './snippet.ts';
 
-/** How long the button says what it did, in milliseconds. */
+/** How long the button reports that it has copied, in milliseconds. */
 const SAID_MS = 2000;
 
 /** A snippet with a button that copies it. */

@@ -4,7 +4,7 @@ import type { Line, Run } from './json-layout.ts';
 export const EXCERPT_LINES = 14;
 export const EXCERPT_CHARACTERS = 1400;
 
-/** The beginning of what was laid out. `cut` tells whether anything is left off. */
+/** The beginning of the text. `cut` is whether anything is left out. */
 export function excerpt(lines: readonly Line[]): { lines: readonly Line[]; cut: boolean } {
   const kept: Line[] = [];
   let left = EXCERPT_CHARACTERS;

@@ -32,7 +32,7 @@ export interface Feed {
   readonly rows: readonly FeedRow[];
   /** Characters in the rows' data. */
   readonly size: number;
-  /** Rows let go of to stay within the bounds. */
+  /** How many rows were dropped to stay within the bounds. */
   readonly dropped: number;
 }
 
@@ -44,7 +44,7 @@ export const MAX_SIZE: number = 16 * 1024 * 1024;
 
 export const EMPTY_FEED: Feed = { rows: [], size: 0, dropped: 0 };
 
-/** Adds rows that arrived and lets go of the oldest ones over the bounds. */
+/** Adds rows that arrived, and drops the oldest ones over the bounds. */
 export function appendRows(feed: Feed, arrived: readonly FeedRow[]): Feed {
   if (arrived.length === 0) return feed;
   const rows = [...feed.rows, ...arrived];

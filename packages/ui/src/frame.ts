@@ -2,7 +2,7 @@
 const HIDDEN_MS = 1000;
 
 /**
- * Runs `task` once before the next frame, however often it is asked to. A hidden page has no frames: there it runs once a
+ * Runs `task` once before the next frame, however often it is called. A hidden page has no frames: there it runs once a
  * second, so that what was received is also shown in the page's title.
  */
 export function oncePerFrame(task: () => void): { request(): void; cancel(): void } {

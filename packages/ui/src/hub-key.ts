@@ -3,7 +3,7 @@ import type { Signal } from '@preact/signals';
 
 const STORED_AS = 'tidings-key';
 
-/** The key to the hub, empty where none was asked for. It lives as long as the browser's tab does. */
+/** The key of the hub, empty if none was needed. It is kept as long as the browser's tab. */
 export const hubKey: Signal<string> = signal(sessionStorage.getItem(STORED_AS) ?? '');
 
 /** Uses a key from now on; an empty one forgets it. */

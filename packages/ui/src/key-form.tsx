@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { hubKey, rememberKey } from './hub-key.ts';
 import { retryNow } from './page.ts';
 
-/** Asks for the hub's key. Where one was given already, the hub did not take it. */
+/** Asks for the hub's key. If one was given already, the hub has refused it. */
 export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
   const [key, setKey] = useState('');
   const input = useRef<HTMLInputElement>(null);
@@ -11,7 +11,7 @@ export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
 
   const submit = (event: Event): void => {
     event.preventDefault();
-    // The same key again is a wish to be asked again.
+    // If the same key is entered again, the hub should be asked again.
     if (key.trim() === hubKey.peek()) retryNow();
     else rememberKey(key.trim());
   };

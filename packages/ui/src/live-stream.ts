@@ -16,7 +16,7 @@ const MAX_WAIT_MS = 10_000;
 /** How long a stream may be silent before it counts as lost, in milliseconds: four keep-alives of the hub (PROTOCOL §5.5). */
 const MAX_SILENCE_MS = 60_000;
 
-/** A subscription that can be told to try again at once. After `close` no handler is called. */
+/** A subscription that can try again at once. After `close` no handler is called. */
 export class LiveStream {
   readonly #url: string;
   readonly #handlers: LiveStreamHandlers;
@@ -32,7 +32,7 @@ export class LiveStream {
     this.#listen('');
   }
 
-  /** Gives the wait for the next attempt up and goes on behind what was received, now. */
+  /** Ends the wait for the next attempt and goes on now, after the last event that was received. */
   retryNow(): void {
     const lastEventId = this.#subscription?.lastEventId ?? '';
     this.#turn += 1;
@@ -68,7 +68,7 @@ export class LiveStream {
 
   /**
    * Never rejects for a connection's sake: what ended a subscription was told by its state. The last event that a
-   * subscription handed over counts, even if another one has taken its place meanwhile: that one goes on behind it.
+   * subscription handed over counts, even if another one has taken its place meanwhile: that one goes on after it.
    */
   async #receive(subscription: EventSubscription): Promise<void> {
     try {

@@ -1,4 +1,4 @@
-// What is open on the page. This module and hub-key.ts hold all state that is shared: what is seen reads it here.
+// The state of the page. This module and hub-key.ts hold all shared state, and the components read it here.
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import { topicHash, topicOfHash } from './address.ts';
@@ -54,7 +54,7 @@ export function openTopicPage(topic: string): void {
   location.hash = topicHash(topic);
 }
 
-/** Tries every stream again that waits or has given up. */
+/** Tries every stream again that is waiting or has given up. */
 export function retryNow(): void {
   for (const stream of [feed.peek(), watch.peek()]) {
     const phase = stream?.connection.peek().phase;
@@ -84,7 +84,7 @@ export function startPage(): void {
     return () => next?.close();
   });
 
-  // Where one stream has come back, the other need not wait.
+  // If one stream has come back, the other need not wait.
   const returnedAt = computed(() =>
     Math.max(...[feed.value, watch.value].map((stream) => stream?.connection.value.returnedAt ?? 0)),
   );

@@ -7,7 +7,7 @@ import { newAttempt, publish } from './publish.ts';
 import type { Draft, PublishAnswer } from './publish.ts';
 
 interface PublishFormProps {
-  /** The topic that is open; without one the form asks for it. */
+  /** The open topic. Without one the form asks for a topic. */
   readonly topic: string | null;
   readonly onPublished?: (topic: string) => void;
 }

@@ -6,7 +6,7 @@ export interface Snippet {
   readonly text: string;
 }
 
-/** What stands for the key: the key itself is never written out. */
+/** The placeholder of the key. The key itself is never shown. */
 const KEY_HEADER = ' -H "Authorization: Bearer $TIDINGS_KEY"';
 
 /**

@@ -8,7 +8,7 @@ import { publishSnippet, topicSnippets } from './snippet.ts';
 /** A topic for the examples on a page that has none open. */
 const EXAMPLE_TOPIC = 'greetings';
 
-/** What is shown when no topic is open: how to begin, on a new hub with a little more of a welcome. */
+/** The view when no topic is open: how to begin, and a longer introduction on a new hub. */
 export function StartView(): JSX.Element {
   const isNew = directory.value?.topics.length === 0;
   const hasKey = hubKey.value !== '';

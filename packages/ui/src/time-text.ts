@@ -11,7 +11,7 @@ const clock = new Intl.DateTimeFormat('en-GB', {
 });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
-/** The time of an event in the reader's time zone, with the day where that is not today. `now` in milliseconds. */
+/** The time of an event in the reader's time zone, with the day if that is not today. `now` in milliseconds. */
 export function clockText(iso: string, now: number): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;

@@ -10,7 +10,7 @@ import type { TopicSummary } from './topic-directory.ts';
 /** From this many topics on there is a box to filter them. */
 const FILTER_FROM = 8;
 
-/** How often the ages of the newest events are told anew, in milliseconds. */
+/** How often the ages of the newest events are updated, in milliseconds. */
 const AGES_MS = 5000;
 
 /** All topics, the newest event's first. While the pointer or the focus is on it, the list keeps its order. */

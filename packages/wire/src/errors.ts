@@ -10,7 +10,7 @@ export const EVENT_STREAM_ERROR_CODES = [
 
 export type EventStreamErrorCode = (typeof EVENT_STREAM_ERROR_CODES)[number];
 
-/** The error class of this package. Errors are told apart by `code`; their messages may change with any version. */
+/** The error class of this package. The `code` identifies an error; the message may change with any version. */
 export class EventStreamError extends Error {
   readonly code: EventStreamErrorCode;
 

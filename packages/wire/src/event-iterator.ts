@@ -5,7 +5,7 @@ import type { EventMessage } from './event.ts';
 
 export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** A source that gives one chunk at a time. */
+/** A source that returns one chunk at a time. */
 interface ChunkSource {
   next(): Promise<IteratorResult<Uint8Array, unknown>>;
   /** Cancels the source. A `next` that waits settles then if the source is a ReadableStream; otherwise it may wait for ever. */

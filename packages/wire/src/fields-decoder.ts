@@ -70,10 +70,10 @@ export class EventFieldsDecoder {
 }
 
 /**
- * Decodes one event that {@link encodeEvent} wrote back into its fields, as {@link EventFieldsDecoder} gives them. Returns `undefined`
- * where there is no event: without data there is none. Of several events it returns the first. The size is not limited.
+ * Decodes one event that {@link encodeEvent} wrote back into its fields, in the form of {@link EventFieldsDecoder}. Returns `undefined`
+ * if there is no event: without data there is none. Of several events it returns the first. The size is not limited.
  *
- * @throws {EventStreamError} `ERR_INVALID_CHUNK` where it is given something else than a Uint8Array or a string
+ * @throws {EventStreamError} `ERR_INVALID_CHUNK` if the value is neither a Uint8Array nor a string
  *
  * @example
  * ```js

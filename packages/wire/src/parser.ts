@@ -47,7 +47,7 @@ export class EventStreamParser {
   /** The part of the unfinished line that was kept. */
   readonly #rest = new Rope();
   #isFirstLine = true;
-  /** Whether the last character was a CR, so that an LF behind it belongs to the same line end. */
+  /** Whether the last character was a CR, so that an LF after it belongs to the same line end. */
   #isAfterCr = false;
 
   #type = '';
@@ -90,7 +90,7 @@ export class EventStreamParser {
       if (first === LF || first === CR) {
         this.#dispatch();
       } else {
-        // What was kept has no line end in it, so the search begins behind it.
+        // The kept text has no line end, so the search begins after it.
         const from = start < carried ? carried : start;
         if (cr < start && (cr = text.indexOf('\r', from)) < 0) cr = NOWHERE;
         end = text.indexOf('\n', from);
@@ -102,7 +102,7 @@ export class EventStreamParser {
       }
       isRead = true;
       start = end + 1;
-      // An LF behind a CR belongs to the same line end.
+      // An LF after a CR belongs to the same line end.
       if ((end === cr || first === CR) && text.charCodeAt(start) === LF) start++;
     }
     if (!isRead) return 0;
@@ -122,7 +122,7 @@ export class EventStreamParser {
     this.#refuseLonger(this.#rest.length);
   }
 
-  /** Whether the block may have another line of so many characters. */
+  /** Whether the block may have another line of this many characters. */
   hasRoom(characters: number): boolean {
     return this.#blockLength + characters <= this.#maxEventBytes;
   }

@@ -47,7 +47,7 @@ export class TextReader {
   #window = WINDOW;
   /** Whether the newest line is longer than a window, because the next one may be as long. */
   #isLong = false;
-  /** Whether the newest window had a character that is not ASCII. The next one is then cut behind a line before it is decoded. */
+  /** Whether the newest window had a character that is not ASCII. The next one is then cut after a line before it is decoded. */
   #isWide = false;
 
   constructor(parser: EventStreamParser) {
@@ -67,7 +67,7 @@ export class TextReader {
       let end = Math.min(from + this.#window, length);
       let cut = end;
       if (this.#isLong || lineLength >= WINDOW) {
-        // A long line is decoded alone, together with the blank line behind it.
+        // A long line is decoded alone, together with the blank line after it.
         cut = lineEnd(bytes, from);
         this.#isLong = lineLength + cut - from > WINDOW;
         if (cut === length) break;
@@ -191,12 +191,12 @@ function lineEnd(bytes: Uint8Array, from: number): number {
     return from;
   }
   const lf = searching.indexOf.call(bytes, LF, from);
-  // The search for a CR stops at the LF: otherwise what lies behind it would be searched again for every line.
+  // The search for a CR stops at the LF. Otherwise the text after it would be searched again for every line.
   const cr = searching.indexOf.call(lf < 0 ? bytes : bytes.subarray(0, lf), CR, from);
   return cr < 0 ? (lf < 0 ? length : lf) : cr;
 }
 
-/** Returns the index behind the last line end before `end`, or `from` if there is none. */
+/** Returns the index after the last line end before `end`, or `from` if there is none. */
 function behindLines(bytes: Uint8Array, from: number, end: number): number {
   while (end > from && bytes[end - 1] !== LF && bytes[end - 1] !== CR) end--;
   return end;

@@ -3,6 +3,9 @@ import { expect, test } from 'vitest';
 import * as wire from '@tidings/wire';
 import { EVENT_STREAM_ERROR_CODES } from '../src/errors.ts';
 
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const examples = Array.from(readme.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]) => code!);
+
 test('the package exports these names', () => {
   expect(Object.keys(wire).toSorted()).toMatchInlineSnapshot(`
     [
@@ -22,14 +25,11 @@ test('the package exports these names', () => {
   `);
 });
 
-test.each(EVENT_STREAM_ERROR_CODES)('the README explains %s', async (code) => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+test.each(EVENT_STREAM_ERROR_CODES)('the README explains %s', (code) => {
   expect(readme).toMatch(new RegExp(`^\\| \`${code}\` \\| .+ \\|$`, 'm'));
 });
 
-test('the example of the README runs and prints what it says', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const example = /```js\n([^]*?)```/.exec(readme)?.[1] ?? '';
+test.each(examples)('an example of the README runs and prints what it says', async (example) => {
   const printed: string[] = [];
   const code = example.replace(/^import .*$/gm, '').replaceAll('console.log', 'print');
   const said = Array.from(example.matchAll(/\/\/ prints (.*)$/gm), ([, line]) => line);

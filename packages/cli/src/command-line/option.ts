@@ -54,7 +54,18 @@ export const KEY: OptionFormat<string> = {
 
 export const ORIGIN: OptionFormat<string> = {
   parse: (text) => (URL.canParse(text) && new URL(text).origin === text ? text : undefined),
-  allowed: 'a scheme, a host and where needed a port, such as https://example.com',
+  allowed: 'a scheme, a host and if needed a port, such as https://example.com',
+};
+
+export const PUBLIC_URL: OptionFormat<string> = {
+  parse: (text) => (isPlainUrl(text) ? text : undefined),
+  allowed: 'an absolute URL of http or https without a query, such as https://example.com/events/',
+};
+
+/** What the hub believes is checked by the hub. */
+export const PROXIES: OptionFormat<readonly string[]> = {
+  parse: (text) => (/^[^\s,]+(\s*,\s*[^\s,]+)*$/.test(text) ? text.split(/\s*,\s*/) : undefined),
+  allowed: 'addresses or networks with commas between them, such as 10.0.0.0/8,::1',
 };
 
 export const TEXT: OptionFormat<string> = { parse: (text) => text, allowed: 'a text' };
@@ -86,4 +97,10 @@ export function parseValue<T>(name: string, text: string, { parse, allowed, secr
   const value = parse(text);
   if (value !== undefined) return value;
   throw new CliError('ERR_USAGE', `${name} ${secret ? '' : `is ${JSON.stringify(text)}, but `}must be ${allowed}`);
+}
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, search, hash, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && !(search || hash || username || password);
 }

@@ -8,7 +8,7 @@ const MAX_DIFFERENCE = 1 / 3;
  * Says in our words what commander found wrong with the command line. Commander's error has a code; the words it is about are
  * taken from the command, never from commander's message.
  *
- * @returns the error itself where it only reports that the help or the version was printed
+ * @returns the error itself if it only reports that the help or the version was printed
  */
 export function explainUsage(error: CommanderError, command: Command): Error {
   if (error.exitCode === 0) return error;

@@ -1,6 +1,6 @@
 import { CliError } from '../errors.ts';
 
-/** Where a hub is and the key that it asks for. */
+/** The URL of a hub and its key. */
 export interface HubAddress {
   /** The URL ends in a slash. */
   readonly url: URL;

@@ -44,7 +44,7 @@ export function send(url: URL, { method, headers, body, timeoutMs }: HubRequest)
   });
 }
 
-/** Says how a hub refused: the status, and the detail of its problem where it gave one (PROTOCOL §10). */
+/** Returns how a hub refused a request: the status, and the detail of its error document if there is one (PROTOCOL §10). */
 export function describeRefusal(response: HubResponse): string {
   const { status, statusText, headers } = response;
   const answered = `the hub answered ${status} ${statusText}`.trimEnd();

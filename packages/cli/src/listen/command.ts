@@ -10,7 +10,8 @@ Examples:
   tidings listen logs --last 10
   tidings listen orders/42 orders/43 --since earliest
   tidings listen --match-urlpattern 'sensors/:room'
-  tidings listen logs --json | jq -r .data`;
+  tidings listen logs --json | jq -r .data
+  tidings listen greetings --hub http://127.0.0.1:5000`;
 
 interface ListenOptions extends HubOptions {
   readonly matchUrlpattern?: readonly string[];
@@ -21,10 +22,10 @@ interface ListenOptions extends HubOptions {
 
 export function listenCommand(): Command {
   const command = new Command('listen')
-    .summary('print events as they come')
+    .summary('print events as they arrive')
     .description(
-      'Prints the events of topics as they come, until Ctrl-C. After a lost connection it continues where it ' +
-        'stopped, and reports events that the hub no longer has.',
+      'Prints the events of topics as they arrive, until Ctrl-C. After a lost connection it continues where it ' +
+        'stopped. If the hub no longer has some of the missed events, it reports a gap.',
     )
     .argument('[topics...]', 'topics to listen to')
     .addOption(listOption('--match-urlpattern <pattern>', 'listen to all topics that match a URL pattern', TEXT))
@@ -34,8 +35,12 @@ export function listenCommand(): Command {
         'start after this cursor or id, or with "earliest" at the first event that is kept',
       ),
     )
-    .addOption(option('--last <number>', 'start with this many of the newest events', LAST))
-    .option('--json', 'print one JSON object a line: {topic, time, id, type, data}');
+    .addOption(option('--last <number>', 'start with this many of the newest events, up to 10000', LAST))
+    .option(
+      '--json',
+      'print each event as a line of JSON: {topic, time, id, type, data}, and each gap as ' +
+        '{gap: {after, resumedAt, reason}}',
+    );
   return addHubOptions(command)
     .addHelpText('after', HELP)
     .action(async (topics: readonly string[], options: ListenOptions) => {

@@ -5,7 +5,7 @@ import { visible } from '../terminal/output.ts';
 export interface ReceivedEvent {
   /** Empty where the sender is not a hub and names no topic. */
   readonly topic: string;
-  /** ISO 8601, or empty where the sender gives no time. */
+  /** ISO 8601, or empty if the sender gives no time. */
   readonly time: string;
   readonly id: string;
   readonly type: string;
@@ -44,7 +44,7 @@ export function openEnvelope({ type, data, lastEventId }: EventMessage): Receive
   }
 }
 
-/** Writes an event for a person: time, id, topic, type, data. Data of several lines stands below, indented. */
+/** Formats an event for people: time, id, topic, type, data. Data of several lines follows on its own lines, indented. */
 export function formatEvent(event: ReceivedEvent, { showTopic, colours, now }: FormatOptions): string {
   const paint = (code: number, text: string): string => (colours ? `\u001B[${code}m${text}\u001B[0m` : text);
   const parts: string[] = [];
@@ -57,7 +57,7 @@ export function formatEvent(event: ReceivedEvent, { showTopic, colours, now }: F
   return `${parts.join('  ')}\n${lines.map((line) => `${INDENT}${line}`.trimEnd()).join('\n')}\n`;
 }
 
-/** Writes an event for a program: one line of JSON that holds exactly what was received. */
+/** Formats an event for programs: one line of JSON that holds exactly what was received. */
 export function formatJson({ topic, time, id, type, data }: ReceivedEvent): string {
   return `${JSON.stringify({ topic, time, id, type, data })}\n`;
 }

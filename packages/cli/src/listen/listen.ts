@@ -95,7 +95,7 @@ class Monitor {
     return this.#connected;
   }
 
-  /** Why the first attempt failed, or undefined where it did not. */
+  /** Why the first attempt failed, or undefined if it did not. */
   get failure(): CliError | undefined {
     return this.#failure;
   }
@@ -110,7 +110,7 @@ class Monitor {
       if (!this.#lost) notice('Lost the connection to the hub, trying again…');
       this.#lost = true;
     } else if (state.phase === 'waiting') {
-      // A person who has just typed the command wants to see that the address is wrong, not to wait for it.
+      // Right after the command was typed, a wrong address should be reported and not waited for.
       this.#failure = unreachable('listen to', this.#hub, describeFailure(state.error), state.error);
       close();
     }
@@ -127,7 +127,7 @@ function format(event: EventMessage | GapMessage, json: boolean, options: Format
   return json ? formatJson(received) : formatEvent(received, options);
 }
 
-/** Asks once more, because the reason of a refusal is in a body that the subscription does not read. */
+/** Sends the request once more, because the reason of a refusal is in a body that the subscription does not read. */
 async function explain(error: ConnectionError, url: URL, headers: Record<string, string>): Promise<string> {
   if (error.status === undefined || error.status === 200) return error.message;
   try {

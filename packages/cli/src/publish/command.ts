@@ -9,7 +9,8 @@ Examples:
   tidings publish greetings 'Hello'
   tidings publish orders/42 '{"state":"paid"}' --type changed
   tail -F app.log | tidings publish logs
-  curl -N https://example.com/events | tidings publish copy --format event-stream`;
+  curl -N https://example.com/events | tidings publish copy --format event-stream
+  tidings publish greetings 'Hello' --hub http://127.0.0.1:5000`;
 
 interface PublishOptions extends HubOptions {
   readonly type?: string;
@@ -21,12 +22,13 @@ export function publishCommand(): Command {
   const command = new Command('publish')
     .summary('publish one event, or all of standard input')
     .description(
-      'Publishes DATA as one event and prints its id. Without DATA it publishes standard input as it comes, one event ' +
-        'a line. It sends again what the hub has not confirmed, so the hub gets each event once and in order.',
+      'Publishes DATA as one event and prints its id. Without DATA it publishes standard input as it arrives, each line ' +
+        'as one event. It repeats requests that the hub has not answered, and the hub still gets each event once and ' +
+        'in order.',
     )
     .argument('<topic>', 'topic to publish to')
     .argument('[data]', 'data of the event')
-    .option('--type <type>', 'type of the event, or of every line')
+    .option('--type <type>', 'type of the event, or of the events of all lines')
     .option('--id <id>', 'id of the event (only with DATA)')
     .addOption(
       choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),

@@ -45,7 +45,10 @@ export class LineInput implements EventInput {
     if (this.#carriedBytes > this.#maxLineBytes) {
       const line = (this.#lines + 1).toLocaleString('en-US');
       const limit = formatSize(this.#maxLineBytes);
-      throw new CliError('ERR_INPUT', `line ${line} of standard input does not end within ${limit}, which is the most`);
+      throw new CliError(
+        'ERR_INPUT',
+        `line ${line} of standard input does not end within ${limit}, which is the limit`,
+      );
     }
     // A copy, because the chunk's memory may be used again.
     this.#carry.push(Uint8Array.from(rest));

@@ -58,7 +58,7 @@ export class Publisher {
     await this.#until(() => this.#state.phase === 'done');
   }
 
-  /** Ends the publisher. What is not published stays so. */
+  /** Ends the publisher. Events that are not published yet are dropped. */
   abandon(reason: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { reason };

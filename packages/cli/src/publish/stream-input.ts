@@ -26,7 +26,7 @@ export class StreamInput implements EventInput {
       const limit = formatSize(this.#maxEventBytes);
       throw new CliError(
         'ERR_INPUT',
-        `event ${event} of standard input does not end within ${limit}, which is the most`,
+        `event ${event} of standard input does not end within ${limit}, which is the limit`,
         { cause: error },
       );
     }

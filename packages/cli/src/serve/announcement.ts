@@ -2,8 +2,12 @@ import type { AnonymousAccess, Retention } from '@tidings/hub';
 import { formatCount, formatDuration, formatSize } from '../terminal/quantity.ts';
 
 export interface Announcement {
-  /** The URL of the hub and of its page. */
-  readonly url: URL;
+  /** The URL of the hub and of its page, undefined where it has no address of its own. */
+  readonly url: URL | undefined;
+  /** The names of the sockets that were handed over to it. */
+  readonly sockets: readonly string[];
+  /** The URL by which others reach it, where that is another one. */
+  readonly publicUrl: string | undefined;
   /** The folder of the events, or undefined for memory. */
   readonly data: string | undefined;
   readonly retention: Retention;
@@ -19,19 +23,27 @@ const TOPIC = 'greetings';
 
 /** The text that `serve` prints when it is ready. The first line holds the URL of the hub, the rest shows what to do next. */
 export function announce(announcement: Announcement): string {
-  const { url, hasKey, anonymous, loopback, hasPage } = announcement;
+  const { url, sockets, publicUrl, hasKey, anonymous, loopback, hasPage } = announcement;
+  const lines = [
+    `Tidings is running at ${url?.href ?? `the socket ${sockets.join(', ')}`}`,
+    '',
+    ...(publicUrl === undefined ? [] : [`  Public   ${publicUrl}`]),
+    `  Events   ${describeStorage(announcement)}`,
+    `  Access   ${describeAccess(hasKey, anonymous, loopback)}`,
+    ...(hasPage ? [] : ['  Page     none, because the page has not been built']),
+    '',
+    ...(url ? describeCommands(url, announcement) : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeCommands(url: URL, { hasKey, anonymous }: Announcement): string[] {
   const topic = new URL(`topics/${TOPIC}`, url).href;
   const bearer = `-H "Authorization: Bearer $TIDINGS_KEY" `;
   const publish = `curl ${hasKey && !opens(anonymous, 'publish') ? bearer : ''}-d 'Hello' ${topic}`;
   const listen = `curl ${hasKey && !opens(anonymous, 'listen') ? bearer : ''}-N ${topic}`;
   const hub = url.port === DEFAULT_PORT && url.hostname === '127.0.0.1' ? '' : ` --hub ${url.origin}`;
-  const lines = [
-    `Tidings is running at ${url.href}`,
-    '',
-    `  Events   ${describeStorage(announcement)}`,
-    `  Access   ${describeAccess(hasKey, anonymous, loopback)}`,
-    ...(hasPage ? [] : ['  Page     none, because the page has not been built']),
-    '',
+  return [
     `  Publish  ${publish}`,
     `  Listen   ${listen}`,
     `       or  npx tidings listen ${TOPIC}${hub}`,
@@ -40,7 +52,6 @@ export function announce(announcement: Announcement): string {
       : []),
     '',
   ];
-  return `${lines.join('\n')}\n`;
 }
 
 function describeStorage({ data, retention }: Announcement): string {
@@ -59,7 +70,7 @@ function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string
 
 function describeAccess(hasKey: boolean, anonymous: AnonymousAccess, loopback: boolean): string {
   const everyone = loopback ? 'everyone on this machine' : 'everyone who can reach it';
-  // A hub without a key asks for none (PROTOCOL §9.1).
+  // A hub without a key needs none (PROTOCOL §9.1).
   if (!hasKey) return `${everyone} may publish and listen, no key is set`;
   switch (anonymous) {
     case 'all':

@@ -1,8 +1,24 @@
-import type { AnonymousAccess, Retention } from '@tidings/hub';
+import type { AnonymousAccess, ProxyHeader, Retention } from '@tidings/hub';
 import { Command, Option } from 'commander';
 import { keyFromEnvironment } from '../command-line/hub-options.ts';
-import { AGE, choiceOption, COUNT, KEY, listOption, option, ORIGIN, PORT, SIZE } from '../command-line/option.ts';
+import {
+  AGE,
+  choiceOption,
+  COUNT,
+  KEY,
+  listOption,
+  option,
+  ORIGIN,
+  PORT,
+  PROXIES,
+  PUBLIC_URL,
+  SIZE,
+} from '../command-line/option.ts';
 import { CliError } from '../errors.ts';
+import type { Address, GivenSocket } from '../sockets/binding.ts';
+import { inheritedSockets } from '../sockets/inherited.ts';
+import { supervise } from '../supervise/supervisor.ts';
+import { supervisor } from '../supervise/supervised.ts';
 
 const HELP = `
 Examples:
@@ -13,6 +29,10 @@ Examples:
   tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size`;
 
 const DEFAULT_FOLDER = '.tidings';
+const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
+/** How many bytes are kept by default. In memory a process has much less room. */
+const DISK_BYTES = 2 ** 30;
+const MEMORY_BYTES = 2 ** 27;
 const ANONYMOUS: readonly AnonymousAccess[] = ['none', 'listen', 'publish', 'all'];
 
 interface ServeOptions {
@@ -23,9 +43,13 @@ interface ServeOptions {
   readonly key?: string;
   readonly anonymous: AnonymousAccess;
   readonly corsOrigin?: readonly string[];
+  readonly publicUrl?: string;
+  readonly trustedProxies?: readonly string[];
+  readonly proxyHeader: ProxyHeader;
   readonly compress?: true;
+  readonly supervise?: true;
   readonly retainAge: number;
-  readonly retainBytes: number;
+  readonly retainBytes?: number;
   readonly retainEvents: number;
   readonly verbose?: true;
 }
@@ -33,8 +57,10 @@ interface ServeOptions {
 export function serveCommand(): Command {
   return new Command('serve')
     .summary('run a hub')
-    .description('Runs a hub until Ctrl-C. The first line of its output holds the URL of the hub and of its page.')
-    .addOption(option('--port <number>', 'port to listen on, 0 for any free one', PORT).default(4000))
+    .description(
+      'Runs a hub until Ctrl-C. The first line of its output holds the URL of the hub, which is also the URL of its page.',
+    )
+    .addOption(option('--port <number>', 'port to listen on, or 0 for any free one', PORT).default(4000))
     .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .option('--data <folder>', `folder to keep events in (default: "${DEFAULT_FOLDER}")`)
     .option('--memory', 'keep events in memory only, until the hub stops')
@@ -48,41 +74,114 @@ export function serveCommand(): Command {
     )
     .addOption(choiceOption('--anonymous <access>', 'what everyone may do without the key', ANONYMOUS).default('none'))
     .addOption(listOption('--cors-origin <origin>', 'origin whose pages may use the hub', ORIGIN))
+    .addOption(
+      option(
+        '--public-url <url>',
+        'URL by which others reach the hub, where a proxy stands before it. It may have a path',
+        PUBLIC_URL,
+      ),
+    )
+    .addOption(
+      option(
+        '--trusted-proxies <list>',
+        'addresses and networks of proxies that are believed when they say who asks, with commas between them; also the ' +
+          'words loopback, private and unix',
+        PROXIES,
+      ),
+    )
+    .addOption(
+      choiceOption('--proxy-header <name>', 'header in which they say it', PROXY_HEADERS).default('x-forwarded'),
+    )
     .option(
       '--compress',
       'compress streams with gzip or zstd for listeners that accept it. Do not use it where one stream holds ' +
-        "secrets and other people's text",
+        "a listener's secrets and text that others publish",
     )
-    .addOption(option('--retain-age <duration>', 'how long events are kept', AGE).default(604_800_000, '7d'))
-    .addOption(option('--retain-bytes <size>', 'how many bytes are kept', SIZE).default(2 ** 30, '1GiB'))
-    .addOption(option('--retain-events <number>', 'how many events are kept', COUNT).default(Infinity, 'none'))
-    .option('--verbose', 'log more than warnings and errors')
+    .addOption(
+      option(
+        '--retain-age <duration>',
+        'how long events are kept: a number with ms, s, m, h, d or w, or none',
+        AGE,
+      ).default(604_800_000, '7d'),
+    )
+    .addOption(
+      option(
+        '--retain-bytes <size>',
+        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none (default: 1GiB, 128MiB with --memory)',
+        SIZE,
+      ),
+    )
+    .addOption(
+      option('--retain-events <number>', 'how many events are kept, or none for no limit', COUNT).default(
+        Infinity,
+        'none',
+      ),
+    )
+    .option(
+      '--supervise',
+      'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +
+        'and connections wait meanwhile',
+    )
+    .option('--verbose', 'log who comes, goes and is refused, beside warnings and errors')
     .addHelpText('after', HELP)
-    .action(async (options: ServeOptions) => {
-      const { port, host, data, memory, key, anonymous, corsOrigin, compress, verbose } = options;
+    .action(async (options: ServeOptions, command: Command) => {
+      const { data, memory, key, anonymous, corsOrigin, publicUrl, trustedProxies, proxyHeader, compress, verbose } =
+        options;
       if (memory === true && data !== undefined) {
         throw new CliError('ERR_USAGE', '--memory cannot be used with --data, because it writes nothing to disk');
       }
+      const by = supervisor();
+      const places = placesOf(options, command);
+      if (options.supervise === true && by === undefined) {
+        process.exitCode = await supervise(places);
+        return;
+      }
       // Loaded only here, so that the other commands need not load a database.
       const { serve } = await import('./serve.ts');
-      await serve({
-        port,
-        host,
+      const settings = {
+        places: 'host' in places ? [places] : places,
         data: memory === true ? undefined : (data ?? DEFAULT_FOLDER),
         key: key ?? keyFromEnvironment(),
         anonymous,
         origins: corsOrigin ?? [],
+        publicUrl,
+        trustedProxies: trustedProxies ?? [],
+        proxyHeader,
         compression: compress === true,
         retention: retentionOf(options),
         verbose: verbose === true,
-      });
+      };
+      try {
+        await serve(settings, by);
+      } finally {
+        // The connection to the supervisor keeps the process alive.
+        by?.leave();
+      }
     });
 }
 
-function retentionOf({ retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+/** The sockets that the command was started with, else the address that it is to listen on. */
+function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command: Command): Address | GivenSocket[] {
+  if (isSupervised === true && process.platform === 'win32') {
+    throw new CliError('ERR_USAGE', '--supervise cannot be used on Windows, where no socket can be handed over');
+  }
+  const sockets = inheritedSockets(process.env, process.pid);
+  if (sockets.length === 0) return { port, host };
+  for (const name of ['port', 'host']) {
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    throw new CliError(
+      'ERR_USAGE',
+      `--${name} cannot be used with the sockets of LISTEN_FDS, which have their addresses: leave it out`,
+    );
+  }
+  return sockets;
+}
+
+function retentionOf({ memory, retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+  const maxBytes = retainBytes ?? (memory === true ? MEMORY_BYTES : DISK_BYTES);
   return {
     ...(retainAge === Infinity ? {} : { maxAgeMs: retainAge }),
-    ...(retainBytes === Infinity ? {} : { maxBytes: retainBytes }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
     ...(retainEvents === Infinity ? {} : { maxEvents: retainEvents }),
   };
 }

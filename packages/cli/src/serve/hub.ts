@@ -9,15 +9,22 @@ import {
   HubError,
   MemoryLog,
   page,
+  type ProxyHeader,
   type Retention,
   topics,
 } from '@tidings/hub';
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
-import { destination, pino } from 'pino';
 import { CliError } from '../errors.ts';
+import { makeLogger } from './logger.ts';
 
 /** Listeners come back spread over this time after the hub has stopped, in milliseconds. */
 const COMEBACK_WINDOW_MS = 2_000;
+
+/**
+ * How long they stay away at least where nobody holds the socket, in milliseconds: longer than a restart takes, because the `EventSource`
+ * of a browser may give up when a connection is refused.
+ */
+const AWAY_MS = 5_000;
 
 export interface HubSettings {
   /** The folder of the events, or undefined for memory. */
@@ -29,14 +36,20 @@ export interface HubSettings {
   readonly origins: readonly string[];
   /** Whether streams are compressed for listeners that accept it. */
   readonly compression: boolean;
+  /** The URL by which clients reach the hub; undefined where it is the one that they ask for. */
+  readonly publicUrl: string | undefined;
+  /** The proxies that are believed, and what they write of who has asked. */
+  readonly trustedProxies: readonly string[];
+  readonly proxyHeader: ProxyHeader;
   /** Whether to log more than warnings and errors. */
   readonly verbose: boolean;
 }
 
 export interface RunningHub {
-  /** The server does not listen yet. */
-  readonly server: Server;
+  readonly servers: readonly Server[];
   readonly hasPage: boolean;
+  /** One more server for the hub. It does not listen yet. */
+  addServer(): Server;
   /** Ends streams and closes the log. */
   close(): Promise<void>;
 }
@@ -56,21 +69,33 @@ export function checkHost(host: string, settings: HubSettings): void {
   }
 }
 
-/** Opens the log and makes a hub on it. @throws {CliError} `ERR_USAGE`, `ERR_DATA` */
-export async function openHub(settings: HubSettings): Promise<RunningHub> {
-  const { data, retention, compression, verbose } = settings;
+/**
+ * Opens the log and makes a hub on it.
+ *
+ * @param isHeld whether its sockets outlive this process
+ * @throws {CliError} `ERR_USAGE`, `ERR_DATA`
+ */
+export async function openHub(settings: HubSettings, isHeld: boolean): Promise<RunningHub> {
+  const { data, retention, compression, verbose, publicUrl, trustedProxies, proxyHeader } = settings;
   const html = await readPage();
-  const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
+  const logger = makeLogger(verbose);
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
     const onDamage = (error: LmdbError): void => logger.error(error.message);
     log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention, onDamage });
-    const hub = new Hub({ log, ...accessOf(settings), compression, logger, faces });
+    const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
+    const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
+    const servers: Server[] = [];
     return {
-      server: createServer(hub),
+      servers,
       hasPage: html !== undefined,
-      close: () => hub.close({ windowMs: COMEBACK_WINDOW_MS }),
+      addServer() {
+        const server = createServer(hub);
+        servers.push(server);
+        return server;
+      },
+      close: () => hub.close({ awayMs: isHeld ? 0 : AWAY_MS, windowMs: COMEBACK_WINDOW_MS }),
     };
   } catch (error) {
     await log?.close();

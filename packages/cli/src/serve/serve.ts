@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { isLoopback } from '@tidings/hub';
 import { CliError } from '../errors.ts';
+import { bind, type Place, tryBinding } from '../sockets/binding.ts';
+import { givenSockets } from '../sockets/inherited.ts';
+import type { SupervisedBy } from '../supervise/supervised.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
-import { notice } from '../terminal/output.ts';
+import { notice, outliveOutput } from '../terminal/output.ts';
 import { announce } from './announcement.ts';
-import { bind, tryBinding } from './binding.ts';
 import { checkHost, type HubSettings, openHub, type RunningHub } from './hub.ts';
 
 /** How long requests in progress may take to finish after a signal, in milliseconds. An upload may never end by itself. */
@@ -14,44 +17,82 @@ const FINISH_MS = 5_000;
 /** How often idle connections are closed during the shutdown, in milliseconds. Browsers keep them open for minutes. */
 const SWEEP_MS = 100;
 
-/** The hosts that stand for all addresses of the machine, and the one by which the machine reaches itself. */
+/** The hosts that mean all addresses of the machine, each with the address by which the machine reaches itself. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ]);
 
 export interface Serve extends HubSettings {
-  /** A number from 0 to 65,535. With 0 the system picks a free port. */
-  readonly port: number;
-  readonly host: string;
+  /** Where the hub listens. */
+  readonly places: readonly Place[];
 }
 
 /**
- * Runs a hub until SIGINT or SIGTERM.
+ * Runs a hub until SIGINT, SIGTERM or, without a supervisor, SIGHUP.
  *
+ * @param supervisor who has the sockets and tells when the log may be opened; undefined where nobody does
  * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
  */
-export async function serve(options: Serve): Promise<void> {
-  const { port, host, data, retention, key, anonymous } = options;
-  checkHost(host, options);
-  if (key === undefined) checkKeyless(anonymous);
+export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<void> {
+  if (options.key === undefined) checkKeyless(options.anonymous);
+  const addresses = options.places.filter((place) => 'host' in place);
+  for (const { host } of addresses) checkHost(host, options);
+  const opened = await supervisor?.prepared();
+  const places = opened ? givenSockets(opened.sockets.length, opened.sockets) : options.places;
   // The port is tried before the data is opened: a second hub in the same folder most likely wants the same port, too.
-  await tryBinding(port, host);
-  const hub = await openHub(options);
+  if (!opened) for (const address of addresses) await tryBinding(address);
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt(resolve);
+    // A terminal that is closed sends it. A supervisor gets it, too, and decides.
+    process.on('SIGHUP', () => {
+      if (!supervisor) resolve();
+    });
+    void supervisor?.gone.then(resolve);
   });
+  const isHeld = places.every((place) => 'fd' in place);
+  const hub = await openHub(options, isHeld);
   try {
-    const url = urlOf(host, await bind(hub.server, port, host));
-    const { hasPage } = hub;
-    const loopback = isLoopback(host);
-    const hasKey = key !== undefined;
-    process.stdout.write(announce({ url, data, retention, hasKey, anonymous, loopback, hasPage }));
+    outliveOutput();
+    const bound = await listen(hub, places, options);
+    if (opened?.isFirst !== false) {
+      const hasKey = options.key !== undefined;
+      process.stdout.write(announce({ ...options, ...whereabouts(places, bound), hasKey, hasPage: hub.hasPage }));
+    }
+    supervisor?.serving();
     await interrupted;
-    notice('Stopping…');
+    if (!supervisor) notice('Stopping…');
   } finally {
-    await close(hub);
+    await close(hub, supervisor);
   }
+}
+
+/** Makes the hub listen everywhere. @returns the addresses of those places that have one */
+async function listen(hub: RunningHub, places: readonly Place[], settings: HubSettings): Promise<AddressInfo[]> {
+  const bound: AddressInfo[] = [];
+  for (const place of places) {
+    const address = await bind(hub.addServer(), place);
+    if (!address) continue;
+    // Nothing is accepted before this turn has ended.
+    if ('fd' in place) checkHost(address.address, settings);
+    bound.push(address);
+  }
+  return bound;
+}
+
+/** What the person at the terminal is told of where the hub is. */
+function whereabouts(
+  places: readonly Place[],
+  bound: readonly AddressInfo[],
+): { url: URL | undefined; sockets: readonly string[]; loopback: boolean } {
+  const [place] = places;
+  const [first] = bound;
+  const host = place && 'host' in place ? place.host : first?.address;
+  return {
+    url: first && host !== undefined ? urlOf(host, first.port) : undefined,
+    sockets: places.flatMap((one) => ('fd' in one ? [one.name] : [])),
+    loopback: bound.every(({ address }) => isLoopback(address)),
+  };
 }
 
 function checkKeyless(anonymous: HubSettings['anonymous']): void {
@@ -64,13 +105,15 @@ function checkKeyless(anonymous: HubSettings['anonymous']): void {
 }
 
 function urlOf(host: string, port: number): URL {
-  const reached = WILDCARDS.get(host) ?? host;
+  // A URL has no place for the interface of a link-local address.
+  const [reached = host] = (WILDCARDS.get(host) ?? host).split('%', 1);
   return new URL(`http://${reached.includes(':') ? `[${reached}]` : reached}:${port}/`);
 }
 
-async function close(hub: RunningHub): Promise<void> {
-  const closed = closeServer(hub.server);
+async function close(hub: RunningHub, supervisor: SupervisedBy | undefined): Promise<void> {
+  const closed = Promise.all(hub.servers.map(closeServer));
   await hub.close();
+  supervisor?.released();
   await closed;
 }
 

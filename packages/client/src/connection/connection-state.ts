@@ -30,7 +30,7 @@ export const STAYED_UP_MS = 5_000;
 
 /**
  * When the next attempt follows a failure. `at-once`: now, and the failed attempt does not count. `never`: the connection is closed.
- * A number: after the usual wait, and no sooner than so many milliseconds.
+ * A number: after the usual wait, and no sooner than this many milliseconds.
  */
 export type Retry = 'at-once' | 'never' | number;
 
@@ -57,7 +57,7 @@ export interface ConnectionState {
 }
 
 /**
- * How long to wait after so many failures in a row, in milliseconds. `Infinity` gives up.
+ * How long to wait after a number of failures in a row, in milliseconds. `Infinity` gives up.
  * @param reconnectionMs - the reconnection time that the server has set, or 0
  * @param random - at least 0 and less than 1
  */
@@ -99,9 +99,9 @@ export function setReconnectionTime(state: ConnectionState, ms: number): Connect
 }
 
 /**
- * The attempt has failed or the connection was lost. The next attempt is waited for, or there is none.
+ * The attempt has failed or the connection was lost. The next state waits for another attempt, or is the end.
  * @param random - at least 0 and less than 1
- * @param retry - when the next attempt follows: after the usual wait where it is absent
+ * @param retry - when the next attempt follows: after the usual wait if it is absent
  * @param stayedUp - whether the connection has stayed up, however short it was
  */
 export function lose(

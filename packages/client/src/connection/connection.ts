@@ -26,14 +26,14 @@ export interface ConnectionOptions {
   readonly withCredentials?: boolean | undefined;
   /** @default '' */
   readonly lastEventId?: string;
-  /** The most bytes of one event. Where it is absent, the decoder's own limit holds. */
+  /** The most bytes of one event. If it is absent, the decoder's own limit applies. */
   readonly maxEventBytes?: number;
   readonly backoff: State.Backoff;
   /** The shortest wait until the server sets another, in milliseconds. */
   readonly reconnectionMs: number;
 }
 
-/** What a connection asks of its owner, and what it reports to it. None of these may throw. */
+/** The functions of its owner that a connection calls. None of them may throw. */
 export interface ConnectionHandlers {
   /**
    * Called at each attempt, the first time by the constructor of the connection: gives the URL, without credentials, and the
@@ -142,7 +142,7 @@ export class Connection {
         signal,
       });
       const reader = response.body?.getReader();
-      // Some runtimes let go of a compressed body only when it is cancelled. It may be broken already.
+      // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
       const letGo = (): void => void reader?.cancel().catch(() => {});
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);

@@ -19,7 +19,7 @@ export interface FeedHandlers {
   onEvent(message: EventMessage, hasOwnId: boolean): void;
   /** Called after each change of the state. Must not throw. */
   onState(state: SubscriptionState): void;
-  /** Asked before each read. Reading goes on when the promise that it returns is settled, or at once where it returns none. */
+  /** Called before each read. Reading goes on when the promise that it returns is settled, or at once if it returns none. */
   room(): Promise<void> | undefined;
 }
 
@@ -30,6 +30,6 @@ export interface SubscriptionState {
   readonly attempt: number;
   /** When the next attempt begins, in milliseconds since 1970 (UTC). It is there while waiting only. */
   readonly retryAt?: number;
-  /** While waiting, the reason for it. When closed, what the subscription failed with; it is absent where it ended well. */
+  /** While waiting, the reason for it. When closed, the error of the subscription; it is absent if the subscription ended well. */
   readonly error?: ConnectionError;
 }

@@ -10,7 +10,7 @@ interface PageGlobals {
 export const MAX_ID_BYTES = 8_000;
 
 /**
- * Parses a URL against the base of the page. Where there is no page, the URL has to be absolute.
+ * Parses a URL against the base of the page. Without a page, the URL has to be absolute.
  * @throws TypeError when it cannot be parsed
  */
 export function parseTargetUrl(url: string): URL {

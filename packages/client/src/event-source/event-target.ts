@@ -1,11 +1,11 @@
 import type { ConnectionError } from '../errors.ts';
 
-/** An `error` event of an `EventSource`. It says more than the standard asks for. */
+/** An `error` event of an `EventSource`. It has more fields than the standard demands. */
 export interface EventSourceErrorEvent extends Event {
   /** The code of the error, as listed in the README. */
   readonly code: ConnectionError['code'];
   readonly message: string;
-  /** The status of a response that was not an event stream; `undefined` where there was no such response. */
+  /** The status of a response that was not an event stream; `undefined` if there was no such response. */
   readonly status: number | undefined;
   readonly cause: ConnectionError;
 }
@@ -25,7 +25,7 @@ type Listener<T, E extends Event> = ((this: T, event: E) => unknown) | { handleE
 
 /**
  * The part of `EventSource` that only the compiler needs: the types of its listeners, and the attributes that the class defines in
- * a loop. An attribute is read with the type that it has in the DOM, so that our class can stand in for the DOM's, and it is set
+ * a loop. An attribute is read with the type that it has in the DOM, so that this class can replace the DOM's, and it is set
  * with the type of what it is called with.
  */
 export interface EventSourceTarget extends EventTarget {

@@ -11,9 +11,9 @@ const SLEPT_MS = 75_000;
 
 /** One timer that notices when the machine has slept. */
 export interface Alarm {
-  /** Calls `onDue` after so many milliseconds, in place of what was set before. `Infinity` never calls it. */
+  /** Calls `onDue` after this many milliseconds, in place of what was set before. `Infinity` never calls it. */
   set(ms: number, onDue: () => void): void;
-  /** Makes what is set due so many milliseconds from now. */
+  /** Moves the call that is set to this many milliseconds from now. */
   putOff(ms: number): void;
   readonly clear: () => void;
 }

@@ -7,7 +7,7 @@ import { encodeLastEventId } from '../connection/request.ts';
 /** Writes a position to its store: only the newest one, not too often, and one write at a time. */
 export interface PositionKeeper {
   /**
-   * The position in the store, `''` where it has none.
+   * The position in the store, `''` if it has none.
    * @throws StoreError
    */
   read(): Promise<string>;

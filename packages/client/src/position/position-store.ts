@@ -1,7 +1,7 @@
 /** Where a subscription keeps its last event ID, so that it goes on after a restart of the program. */
 export interface PositionStore {
   /**
-   * The ID that was set last, or `undefined`, `null` or `''` where there is none. The subscription calls it once, before its
+   * Returns the ID that was set last, or `undefined`, `null` or `''` if there is none. The subscription calls it once, before its
    * first request.
    */
   get(): string | null | undefined | Promise<string | null | undefined>;

@@ -60,7 +60,7 @@ export interface FollowerStep {
   readonly actions: readonly FollowerAction[];
 }
 
-/** A tab that begins. Where there is no leader yet, its request is lost, and it sends another when there is one. */
+/** A tab that begins. If there is no leader yet, its request is lost, and it sends another when there is one. */
 export function startFollower(name: string, lastEventId: string): FollowerStep {
   return join({ name, phase: 'joining', joins: 0, lastEventId });
 }

@@ -34,7 +34,7 @@ class SharedFeed implements Feed {
   readonly #name: string;
   readonly #channel: BroadcastChannel;
   #follower: Follower;
-  /** These two are there where this tab is the leader. */
+  /** These two are there while this tab is the leader. */
   #leader: Leader | undefined;
   #sharedConnection: Feed | undefined;
   /** The connection of a tab that catches up, or that cannot share. */
@@ -150,7 +150,7 @@ class SharedFeed implements Feed {
     this.#send({ type: 'event', shared });
   }
 
-  /** Stops to lead, where this tab was the leader. */
+  /** Stops leading, if this tab was the leader. */
   #stepDown(): void {
     const connection = this.#sharedConnection;
     this.#leader = undefined;

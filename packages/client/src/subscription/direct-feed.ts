@@ -40,7 +40,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   #isPutOff = false;
   /** Whether the body was read before, so that something has arrived when it is read again. */
   #isReading = false;
-  /** How long the server may be silent, in milliseconds, and the code of the failure where it is silent for longer. */
+  /** How long the server may be silent, in milliseconds, and the code of the failure if it is silent for longer. */
   #silenceMs = 0;
   #silenceCode: FailureCode = 'ERR_CONNECT_TIMEOUT';
 
@@ -69,7 +69,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     this.#connection = new Connection(options, this);
     this.#limitSilence('ERR_CONNECT_TIMEOUT', settings.connectTimeoutMs);
     this.#leaveNetwork = network.onOnline(() => {
-      // Where a server has answered, the network is not what is waited for.
+      // If a server has answered, the wait is not for the network.
       const isAwaited = this.#isPutOff || this.#lastError?.status === undefined;
       if (isAwaited && this.#phase === State.WAITING) this.#connection.reconnect();
     });

@@ -1,10 +1,10 @@
 import type { EventMessage } from '@tidings/wire';
 
-/** The memory of so many taken events is given back at once. Until then only the front moves on, which costs less. */
+/** The memory of this many taken events is freed at once. Until then only the front moves on, which costs less. */
 const MAX_TAKEN = 1_000;
 
 /**
- * The events that were received and not yet taken. The queue accepts every event. Whoever fills it waits for `room` before the next
+ * The events that were received and not yet taken. The queue accepts every event. The caller that fills it waits for `room` before the next
  * read, so it holds no more than its limits and one chunk.
  */
 export interface EventQueue {
@@ -12,13 +12,13 @@ export interface EventQueue {
   /** Whether a consumer waits for the next event, so that none is queued. */
   readonly isAwaited: boolean;
   push(event: EventMessage): void;
-  /** A promise that is settled when there is room or the queue has ended; `undefined` where there is room now. For one reader. */
+  /** Returns a promise that is settled when there is room or the queue has ended; `undefined` if there is room now. For one reader. */
   readonly room: () => Promise<void> | undefined;
   /** Takes the oldest event of the queue. */
   take(): EventMessage | undefined;
   /** Waits for the next event where none is queued. Resolves to `undefined` after the last one, or rejects once with the error. */
   next(): Promise<EventMessage | undefined>;
-  /** No event follows the queued ones, and after them comes the error where there is one. Only the first call counts. */
+  /** No event follows the queued ones, but the error does, if there is one. Only the first call counts. */
   end(error?: { readonly reason: unknown }): void;
   /** Drops all queued events. */
   clear(): void;

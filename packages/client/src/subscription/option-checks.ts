@@ -42,7 +42,7 @@ export function checkBody(body: unknown, method: unknown): void {
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
   check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
-  check(!/^(?:GET|HEAD)$/i.test(method as string), 'body', `left out where method is ${method as string}`, 'one');
+  check(!/^(?:GET|HEAD)$/i.test(method as string), 'body', `left out if method is ${method as string}`, 'one');
 }
 
 /** @throws InvalidOptionError */

@@ -12,7 +12,7 @@ export interface Attempt {
   readonly attempt: number;
   /** Whether the attempt before was answered with 401, so that its credentials are no longer valid. */
   readonly unauthorized: boolean;
-  /** The last event ID after which this attempt goes on, `''` where there is none. */
+  /** The last event ID after which this attempt goes on, `''` if there is none. */
   readonly lastEventId: string;
 }
 

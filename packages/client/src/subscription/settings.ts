@@ -112,10 +112,10 @@ export function readOptions(url: PerAttempt<string | URL>, options: Options): Su
     check(
       isName || (shared === true && !isFunction(url)),
       'shared',
-      'a name, or true where url is not a function',
+      'a name, or true if url is not a function',
       shared,
     );
-    check(/^get$/i.test(method as string), 'method', 'GET where shared is set', method);
+    check(/^get$/i.test(method as string), 'method', 'GET if shared is set', method);
   }
   return {
     ...options,

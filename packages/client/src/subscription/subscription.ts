@@ -148,7 +148,7 @@ class Subscription implements EventSubscription<AnyItem> {
       return this.#feed?.close();
     }
     if (isNews && isWanted(message.type, this.#settings.schemas)) this.#queue.push(readGap(message));
-    // An event that is not given out counts as handled where no event before it is left to handle.
+    // An event that the loop does not get counts as handled if no event before it is left to handle.
     else if (this.#queue.isAwaited) this.#keeper?.keep(this.lastEventId);
   }
 

@@ -43,7 +43,7 @@ export class ChunkReader {
     this.#kept = undefined;
     const { length } = bytes;
     let at = 0;
-    // The data stands in `joined` from `from` to `to`. A single piece of it is used where it is.
+    // The data is in `joined` from `from` to `to`. A single piece of it is not copied.
     let joined = bytes;
     let from = 0;
     let to = 0;

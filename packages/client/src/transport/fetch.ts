@@ -1,7 +1,7 @@
 /** A body that can be sent again with each request. A stream cannot be. */
 export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
 
-/** What is asked for, once per try. A part of the platform's `RequestInit`. */
+/** The options of one request: a part of the platform's `RequestInit`. */
 export interface FetchInit {
   method: string;
   /** Names in lower case. Values are byte strings: one character per byte. */
@@ -12,7 +12,7 @@ export interface FetchInit {
   signal: AbortSignal;
 }
 
-/** What is used of a response. The platform's `Response` has all of it. */
+/** The part of a response that is used. The platform's `Response` has all of it. */
 export interface FetchResponse {
   readonly status: number;
   /** The final URL, after redirects. */

@@ -36,10 +36,7 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
       if (++interim > MAX_INTERIM_RESPONSES) outgoing.destroy(new Error('found nothing but interim responses'));
     });
     outgoing.on('response', (message) => resolve(toResponse(message)));
-    // The error for several addresses that all refused has a code and no message.
-    outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.message ? error : new Error(error.code, { cause: error }));
-    });
+    outgoing.on('error', (error) => reject(explain(error)));
     outgoing.end(bytes);
   });
 }
@@ -83,13 +80,28 @@ function decoderFor(coding: string | undefined): zlib.Gunzip | zlib.Inflate | zl
   }
 }
 
-/** Reads a chunk only when it is asked for one, unlike `Readable.toWeb` with its default strategy. */
+/** What Node says in few words, by its messages. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  'socket hang up': 'the server closed the connection before it answered',
+  aborted: 'the connection broke before the stream ended',
+};
+
+/** An error whose message says what happened: the one of Node, or one with the same code that has it as its cause. */
+function explain(error: NodeJS.ErrnoException): Error {
+  // The error for several addresses that all refused has a code and no message.
+  const message = error.message ? EXPLANATIONS[error.message] : error.code;
+  return message === undefined ? error : Object.assign(new Error(message, { cause: error }), { code: error.code });
+}
+
+/** Reads a chunk only when its reader wants one, unlike `Readable.toWeb` with its default strategy. */
 function toBody(readable: Readable): ReadableStream<Uint8Array> {
   const chunks = readable[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
   return new ReadableStream(
     {
       async pull(controller) {
-        const { value } = await chunks.next();
+        const { value } = await chunks.next().catch((error: unknown) => {
+          throw error instanceof Error ? explain(error) : error;
+        });
         if (value === undefined) controller.close();
         else controller.enqueue(value);
       },

@@ -8,10 +8,10 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** The request headers that go on to another origin. Any other may hold a secret meant for the first one only. */
 const PORTABLE = /^(?:accept(?:-encoding|-language)?|cache-control|content-type|last-event-id|pragma)$/;
 
-/** The headers that stand for the cache mode no-store. Outside browsers the only caches are those on the way. */
+/** The headers for the cache mode no-store. Outside browsers the only caches are those on the way. */
 const UNCACHED = { 'cache-control': 'no-cache', pragma: 'no-cache' };
 
-/** What is asked of one server. */
+/** The request to one server. */
 export type RequestParts = Pick<FetchInit, 'method' | 'headers' | 'body' | 'signal'>;
 
 /** A response as a server gave it. It may be a redirect. Either `open` or `discard` has to be called. */
@@ -19,7 +19,7 @@ export interface RawResponse {
   readonly status: number;
   readonly headers: FetchResponse['headers'];
   open(): FetchResponse['body'];
-  /** Lets go of a body that nobody wants. */
+  /** Discards a body that is not needed. */
   discard(): void;
 }
 
@@ -40,7 +40,7 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
       const { status } = response;
       const location = REDIRECTS.has(status) ? response.headers.get('location') : null;
       const next = location === null ? undefined : new URL(location, target);
-      // A redirect to another scheme stands as the answer, because it would come again each time.
+      // A redirect to another scheme is the answer, because it would come again each time.
       if (next === undefined || !isHttp(next)) {
         return {
           status,
@@ -72,7 +72,7 @@ function isHttp({ protocol }: URL): boolean {
   return protocol === 'http:' || protocol === 'https:';
 }
 
-/** What is left of the request headers, their names in lower case, when a redirect leads to another origin. */
+/** The request headers that are kept when a redirect leads to another origin. Their names are in lower case. */
 function portable(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => PORTABLE.test(name)));
 }

@@ -9,19 +9,19 @@ import { isLoopback } from './binding.ts';
 export type AnonymousAccess = 'none' | 'listen' | 'publish' | 'all';
 
 export interface KeyOptions {
-  /** What requests must carry as `Authorization: Bearer <key>`. 16 or more printable ASCII characters without spaces. @default none */
+  /** The key that requests must carry as `Authorization: Bearer <key>`: 16 or more printable ASCII characters without spaces. @default none */
   readonly key?: string;
-  /** What may be done without the key. @default 'none' */
+  /** What everyone may do without the key. @default 'none' */
   readonly anonymous?: AnonymousAccess;
 }
 
 const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];
 
-const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all' };
+const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all', admin: true };
 
 /**
- * Rights by one key (PROTOCOL §9): who has it may do everything, everyone else what `anonymous` says. Without a key, and without anonymous
- * access, everyone who reaches the hub by a loopback name may do everything.
+ * Decides rights by one key (PROTOCOL §9): a request with the key may do everything, any other what `anonymous` says. Without a key and anonymous
+ * access, every request to a loopback name may do everything.
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
 export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Authenticate {
@@ -49,17 +49,26 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
   };
 }
 
-/** @throws {Problem} `host-not-allowed` */
-function authenticateByHost({ url }: RequestHead): Rights {
-  const { hostname } = new URL(url);
-  if (isLoopback(hostname)) return ALL;
+function authenticateByHost(request: RequestHead): Rights {
+  requireLoopbackHost(request);
+  return ALL;
+}
+
+/** Refuses requests to a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
+export function requireLoopbackHost(request: RequestHead): void {
+  const { url } = request;
+  // What a proxy tells takes the place of the host in the URL, and a page that has taken a loopback address as its own could tell it, too.
+  const sent = `http://${request.header('host') ?? new URL(url).host}`;
+  const names = [url, sent].map((each) => (URL.canParse(each) ? new URL(each).hostname : each));
+  const hostname = names.find((name) => !isLoopback(name));
+  if (hostname === undefined) return;
   throw new Problem(
     'host-not-allowed',
-    `This hub has no key and is asked as ${hostname}; without one it answers to localhost and loopback addresses only`,
+    `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,
   );
 }
 
-/** What is answered where a request without a key asks for what takes one. */
+/** The answer to a request that needs a key and has none. */
 export function unauthorized(detail: string): Problem {
   return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
 }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { type Admission, type Answer, joinHeaders } from '@tidings/server/live';
+import { type Admission, type Answer, EVENT_STREAM_HEADERS, joinHeaders, type RequestHead } from '@tidings/server/live';
 import type { Refusal } from '@tidings/server';
 import { Problem, type ProblemName, problemOfRefusal } from './problem.ts';
 
@@ -52,8 +52,22 @@ function refusalDocument(status: number): Answer {
 }
 
 /**
+ * The answer to a listener that comes while the hub shuts down: an `EventSource` that is refused would never come back. Undefined where
+ * the request does not ask for an event stream by name.
+ */
+export function comeBackAnswer(request: RequestHead, ms: number): Answer | undefined {
+  if (request.method !== 'GET' || !/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return undefined;
+  return { status: 200, headers: EVENT_STREAM_HEADERS, body: `retry: ${Math.round(ms)}\n\n` };
+}
+
+/** @param url where the page is */
+export function pageMovedAnswer(url: string): Answer {
+  return { ...textAnswer(308, ''), headers: { Location: url, 'Cache-Control': 'no-store' } };
+}
+
+/**
  * The answer to a listener.
- * @throws {Problem} where it was not let in
+ * @throws {Problem} if the listener was not let in
  */
 export function streamAnswer(headers: Readonly<Record<string, string>>, admission: Admission): Answer {
   if ('refused' in admission) throw problemOfRefusal(admission.refused);

@@ -3,27 +3,36 @@ import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request line or the Host is not allowed' },
   'invalid-topic': { status: 400, title: 'The topic is not allowed' },
   'invalid-parameter': { status: 400, title: 'A parameter or header field is not allowed' },
   'invalid-event': { status: 400, title: 'The event cannot be published' },
   'too-many-matchers': { status: 400, title: 'Too many matchers' },
-  unauthorized: { status: 401, title: 'The key is missing or wrong' },
-  forbidden: { status: 403, title: 'The rights do not cover this' },
+  unauthorized: { status: 401, title: 'The request has no valid credentials' },
+  forbidden: { status: 403, title: 'The rights of the request do not allow this' },
   'origin-not-allowed': { status: 403, title: 'The origin is not on the allowlist' },
   'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
+  'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
+  'unsupported-coding': { status: 415, title: 'The coding of the body is not understood' },
+  'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
+  'url-too-long': { status: 414, title: 'The URL is too long' },
+  'headers-too-large': { status: 431, title: 'The header fields are too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
+  'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
+  busy: { status: 503, title: 'Too many events are waiting' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
   'not-stored': { status: 507, title: 'The event could not be stored' },
 } as const;
 
 /**
- * What the `type` of an error document begins with: a reference into PROTOCOL.md, relative to the document's own URL, which names the error
+ * The beginning of the `type` of an error document: a reference into PROTOCOL.md, relative to the document's own URL, which names the error
  * without a domain (RFC 9457, 3.1.1).
  */
 export const PROBLEM_TYPES = '/PROTOCOL.md#';
@@ -36,7 +45,7 @@ interface ProblemOptions extends ErrorOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** What ends a request with an error document. */
+/** An error that ends a request with an error document. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly problem: ProblemName;
@@ -61,15 +70,28 @@ export class Problem extends Error {
   }
 }
 
-/** The problem that an error is for the client, or undefined where the hub itself has failed. */
+/** Returns the problem for an error that the client has caused, or undefined if the hub itself has failed. */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (!(error instanceof ServerError)) return undefined;
   switch (error.code) {
     case 'ERR_INVALID_EVENT':
       return new Problem('invalid-event', error.message, { cause: error });
+    case 'ERR_KEY_REUSED':
+      return new Problem(
+        'key-reused',
+        'The Idempotency-Key was used to publish something else; whatever is not the same publish needs a key of its own',
+        { cause: error },
+      );
     case 'ERR_CLOSED':
       return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
+    case 'ERR_BATCH_TOO_LARGE':
+      return new Problem('too-large', error.message, { cause: error });
+    case 'ERR_TOO_MUCH_WAITS':
+      return new Problem('busy', 'Too many events are waiting to be stored; nothing of the batch was published', {
+        headers: { 'Retry-After': '1' },
+        cause: error,
+      });
     case 'ERR_NOT_STORED':
       return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
         cause: error,
@@ -97,25 +119,25 @@ const REFUSE_REASONS: Readonly<Partial<Record<ProblemName, RefuseReason>>> = {
   'too-many-listeners': 'full',
 };
 
-/** What a request that ends with a problem is counted as; undefined where it was let in and failed later. */
+/** Returns the reason under which a refused request is counted, or undefined if the request was let in and failed later. */
 export function refuseReasonOf({ problem }: Problem): RefuseReason | undefined {
   return REFUSE_REASONS[problem];
 }
 
 type Refused = Extract<Admission, { readonly refused: unknown }>['refused'];
 
-/** The problem that a listener is answered that was not let in. */
+/** Returns the problem for a listener that was not let in. */
 export function problemOfRefusal(reason: Refused): Problem {
   const headers = { 'Retry-After': '5' };
   switch (reason) {
     case 'full':
-      return new Problem('too-many-listeners', 'This hub has as many listeners as it may have', { headers });
+      return new Problem('too-many-listeners', 'The limit of listeners of this hub is reached', { headers });
     case 'full-for-key':
-      return new Problem('too-many-listeners-of-address', 'This sender has as many listeners as it may have', {
+      return new Problem('too-many-listeners-of-address', 'The limit of listeners of this sender is reached', {
         headers,
       });
     case 'forbidden':
-      return new Problem('forbidden', 'The rights of this request do not cover what it asks for');
+      return new Problem('forbidden', 'The rights of this request do not allow it');
     case 'complete':
       throw new Error('A listener was refused because its stream is complete, but topics have no end');
   }

@@ -2,19 +2,25 @@ import type { Rights } from '@tidings/server';
 import { fetchHead, type RequestHead } from '@tidings/server/live';
 import { Problem } from './problem.ts';
 
-/** A request as the hub reads it, whichever server it came through. Its `url` is absolute, with the host that the client asked for. */
+/** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
 export interface HubRequest extends RequestHead {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** A request on its way through the hub: what was found out about it so far. */
+/** A request together with its URL and its rights. */
 export interface Exchange {
   readonly request: HubRequest;
   readonly url: URL;
   readonly rights: Rights;
 }
 
-/** A Fetch server's request. */
+/** Returns a `HEAD` request as a request with `GET`. */
+export function asGet(request: HubRequest): HubRequest {
+  // Not a copy: some members are made only when they are read.
+  return Object.create(request, { method: { value: 'GET', enumerable: true } }) as HubRequest;
+}
+
+/** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };
 }
@@ -23,49 +29,7 @@ async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<U
   if (body) yield* body;
 }
 
-/**
- * The parts of a request's body. A client that breaks it off is no failure of the hub. The signal ends the wait for a part that may never come.
- * @throws {Problem} `invalid-event`, and `draining` where the signal was aborted
- */
-export async function* bodyParts({ body }: HubRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]();
-  let stop = (): void => {};
-  const stopped = new Promise<'stopped'>((resolve) => {
-    stop = () => resolve('stopped');
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    for (;;) {
-      const step = await Promise.race([iterator.next(), stopped]);
-      if (step === 'stopped') throw draining();
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Reads a body whole. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
-export async function readBody(request: HubRequest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of bodyParts(request, signal)) {
-    length += part.length;
-    if (length > maxBytes) {
-      throw new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
-    }
-    parts.push(part);
-  }
-  const [first] = parts;
-  return first && parts.length === 1 ? first : Buffer.concat(parts);
-}
-
-/** What a request is answered while the hub shuts down. */
+/** The answer to a request while the hub shuts down. */
 export function draining(): Problem {
   return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
 }

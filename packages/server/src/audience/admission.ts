@@ -9,60 +9,60 @@ import type { Refusal, Rights } from './rights.ts';
 
 /**
  * Why a request was not let in:
- * - `method`: it is not one that is answered;
+ * - `method`: the method is not allowed;
  * - `parameter`: a query parameter is malformed;
- * - `forbidden`: `authenticate` refused it, or its rights do not cover what it asks for;
- * - `full`, `full-for-key`: there are as many listeners as there may be, in all or for its key;
- * - `complete`: it has everything that will ever come.
+ * - `forbidden`: `authenticate` refused it, or its rights do not cover it;
+ * - `full`, `full-for-key`: the limit of listeners is reached, in all or for its key;
+ * - `complete`: the listener has all events, and no more will come.
  */
 export type RefuseReason = 'method' | 'parameter' | 'forbidden' | 'full' | 'full-for-key' | 'complete';
 
 export interface AdmissionRequest {
   readonly request: RequestHead;
-  /** What {@link Audience.authenticate} gave. */
+  /** The rights that {@link Audience.authenticate} returned. */
   readonly rights: Rights | Refusal;
   readonly parameters: ListenParameters;
   /**
-   * What the listener is given under these rights; undefined where they do not cover it. It is asked again when the rights were renewed. The
+   * Returns the view of the listener under these rights, or undefined if they do not cover it. It is called again when the rights have been renewed. The
    * filter of the rights and the heartbeat of the parameters are added to the view.
    */
   readonly view: (rights: Rights) => View | undefined;
-  /** Whether nothing lies behind this start, nor ever will. @default it is never over */
+  /** Whether no event follows this start, now or later. @default it is never so */
   readonly isOver?: (start: Start) => boolean;
 }
 
-/** A listener that was let in: its stream is started once, or its place is abandoned. */
+/** A listener that was let in. Its stream is started once, or its place is abandoned. */
 export interface Admitted {
-  /** Starts the stream, after the head was sent. */
+  /** Starts the stream, after the head has been sent. */
   start(sink: Sink): void;
-  /** Gives the place back. It does nothing once the stream was started. */
+  /** Frees the place. Does nothing once the stream has started. */
   abandon(): void;
 }
 
 export type Admission = Admitted | { readonly refused: Exclude<RefuseReason, 'method' | 'parameter'> };
 
-/** What a fan-out has done and how it stands, and who was not let in. */
+/** Counts of what a fan-out has done and of its present state, and of refused requests. */
 export interface AudienceStats extends FanOutStats {
-  /** Requests that were not let in. */
+  /** Requests that were refused, by reason. */
   readonly refused: Readonly<Record<RefuseReason, number>>;
 }
 
-/** What is known of a listener, for choosing which ones are sent away. */
+/** A listener, as `kick` shows it to the function that chooses. */
 export interface KnownListener {
-  /** The subject of its rights. */
+  /** The subject of its rights, if they name one. */
   readonly subject: string | undefined;
-  /** Whose listener it counts as; undefined where listeners are not counted by key. */
+  /** The key by which it is counted, or undefined if listeners are not counted by key. */
   readonly key: string | undefined;
-  /** Its network address, where that is known. */
+  /** Its network address, if that is known. */
   readonly address: string | undefined;
 }
 
-/** Is called when a listener comes or goes. A method may not throw. */
+/** Called when a listener comes or goes, with the same object for the listener each time. A method may not throw. */
 export interface AudienceObserver {
   /** A listener's stream has started. */
-  onListen?(event: { readonly lastEventId: string }): void;
+  onListen?(event: { readonly lastEventId: string }, listener: KnownListener, request: RequestHead): void;
   /** A listener's stream has ended. */
-  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }): void;
-  /** The rights of a listener could not be renewed, because `authenticate` threw; the listener was broken off. */
+  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }, listener: KnownListener): void;
+  /** The rights of a listener could not be renewed, because `authenticate` threw. Its stream was broken off. */
   onError?(error: unknown): void;
 }

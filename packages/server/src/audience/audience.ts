@@ -21,18 +21,38 @@ import { type PlaceHolder, Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
 /** A listener that was let in, from its answer to its end. */
-interface AdmittedListener extends PlaceHolder {
+class AdmittedListener implements PlaceHolder, KnownListener {
   subject: string | undefined;
-  /** Its network address, or what has it. */
-  readonly from: string | RequestHead['peer'];
+  key: string | undefined;
+  readonly since: number;
   listener: Listener | undefined;
-  /** Where the bytes of a stream go that is not of the log. */
+  /** The sink of a stream that does not come from the log. */
   sink: Sink | undefined;
-  /** Ends the rights; undefined where they do not expire. */
+  /** The timer that ends the rights, or undefined if they do not expire. */
   expiry: Expiry | undefined;
+  /** Its network address, or what has it. */
+  readonly #from: string | RequestHead['peer'];
+
+  constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
+    this.subject = subject;
+    this.key = key;
+    this.since = since;
+    this.listener = undefined;
+    this.sink = undefined;
+    this.expiry = undefined;
+    // The address only where nothing else has it.
+    this.#from = request.peer ?? request.address;
+  }
+
+  get address(): string | undefined {
+    return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
+  }
 }
 
-/** The listeners of a log: who is let in, what each is given, until when, and who is sent away. */
+// The last bytes to a listener need some time to arrive.
+const MIN_GRACE_MS = 100;
+
+/** The listeners of a log. It decides which are let in, what each gets and until when, and it sends listeners away. */
 export class Audience {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
@@ -65,20 +85,20 @@ export class Audience {
     this.#places = new Places(limits, clock);
   }
 
-  /** Whether there are as many listeners as there may be. It is cheaper to ask than `authenticate` may be. */
+  /** Whether the limit of listeners is reached. This is cheaper than `authenticate` may be. */
   get isFull(): boolean {
     return this.#places.full(undefined) !== undefined;
   }
 
   /**
-   * What the sender of a request may do. Rejects with what the option `authenticate` throws.
+   * Decides what the sender of a request may do. Rejects with the exception of the option `authenticate`.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_RIGHTS`
    */
   async authenticate(request: RequestHead): Promise<Rights | Refusal> {
     return checkRights(await this.#authenticate(request), this.#clock.time());
   }
 
-  /** Keeps a place for a listener, or says why it gets none. Whoever answers the request counts that with {@link countRefusal}. */
+  /** Keeps a place for a listener, or returns why it gets none. The caller counts a refusal with {@link countRefusal}. */
   async admit(admission: AdmissionRequest): Promise<Admission> {
     const { request, rights, parameters, isOver } = admission;
     const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
@@ -87,7 +107,7 @@ export class Audience {
     const start = await findStart(this.#log, view.selection, parameters);
     if (isOver?.(start)) return { refused: 'complete' };
     const key = this.#keyOf(request, rights);
-    // From here to the promise nothing else can happen, so no more are let in than there may be.
+    // From here to the promise no other code runs, so no more listeners are let in than allowed.
     const full = this.#places.full(key);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key);
@@ -98,8 +118,8 @@ export class Audience {
   }
 
   /**
-   * Keeps a place for a stream that is not of the log, for as long as `run` is under way. When the rights expire the stream is broken off, so
-   * that its listener comes back and asks for its rights anew.
+   * Keeps a place for a stream that does not come from the log, for as long as `run` is under way. When the rights expire, the stream is broken off, so
+   * that its listener comes back and its rights are decided anew.
    * @param run writes the stream to its sink
    */
   reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Admission {
@@ -126,24 +146,39 @@ export class Audience {
     };
   }
 
-  /** Counts a request that was not let in, whoever refused it. */
+  /** Counts a refused request. */
   countRefusal(reason: RefuseReason): void {
     this.#refused[reason] += 1;
   }
 
-  /** Breaks off the listeners that are chosen; each asks for its rights anew when it comes back. Returns how many they were. */
+  /** Breaks off the streams of the listeners that `which` chooses. Their rights are decided anew when they come back. Returns how many there were. */
   kick(which: (listener: KnownListener) => boolean): number {
-    const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
-      which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
-    );
-    for (const { listener, sink } of chosen) {
-      if (listener) this.#fanOut.breakOff(listener, 'kicked');
-      else sink?.destroy();
-    }
+    const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
+    this.#breakOff(chosen, 'kicked');
     return chosen.length;
   }
 
-  /** What was done and how it stands. Costs a look at every listener. */
+  /** Resolves when no listener is left. Who is left after so many milliseconds is broken off. */
+  async gone(ms: number): Promise<void> {
+    const { taken } = this.#places;
+    if (taken.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.#breakOff(taken, 'drained'), Math.max(ms, MIN_GRACE_MS));
+      this.#places.onEmpty = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
+    for (const { listener, sink } of listeners) {
+      if (listener) this.#fanOut.breakOff(listener, reason);
+      else sink?.destroy();
+    }
+  }
+
+  /** Returns counts of what was done and of the present state. The cost grows with the number of listeners. */
   stats(): AudienceStats {
     return { ...this.#fanOut.stats(), refused: { ...this.#refused } };
   }
@@ -153,15 +188,7 @@ export class Audience {
   }
 
   #promise(request: RequestHead, rights: Rights, key: string | undefined): AdmittedListener {
-    const admitted: AdmittedListener = {
-      subject: rights.subject,
-      key,
-      from: request.peer ?? request.address,
-      since: this.#clock.now(),
-      listener: undefined,
-      sink: undefined,
-      expiry: undefined,
-    };
+    const admitted = new AdmittedListener(request, rights, key, this.#clock.now());
     this.#places.promise(admitted);
     return admitted;
   }
@@ -176,36 +203,36 @@ export class Audience {
       admitted.expiry?.end();
       admitted.listener = undefined;
       this.#places.free(admitted);
-      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since });
+      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
     };
-    // Its rights may have ended while it was let in: then it is given nothing before they are renewed.
+    // Its rights may have expired while it was let in. Then it gets nothing before they are renewed.
     const { expiresAt = Number.POSITIVE_INFINITY } = stream.rights;
     const isHeld = expiresAt <= this.#clock.time();
     const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, onEnd, isHeld);
     if (!listener) return;
     admitted.listener = listener;
     this.#expire(admitted, admission, stream.rights);
-    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId });
+    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId }, admitted, admission.request);
   }
 
-  // Only here is the request kept: where rights do not expire, it is let go with its head.
+  // The request is kept only here: if the rights do not expire, it can be freed after the head.
   #expire(admitted: AdmittedListener, admission: AdmissionRequest, { expiresAt }: Rights): void {
     if (expiresAt === undefined) return;
     admitted.expiry ??= new Expiry(this.#clock, () => void this.#renew(admitted, admission));
     admitted.expiry.runUntil(expiresAt);
   }
 
-  /** Asks again what a listener may do. Until that is known it is given nothing; if it may go on, it has lost nothing. */
+  /** Decides again what a listener may do. Meanwhile it gets nothing. If it may go on, it has lost nothing. */
   async #renew(admitted: AdmittedListener, admission: AdmissionRequest): Promise<void> {
     const { listener } = admitted;
     if (!listener) return;
     this.#fanOut.hold(listener);
     try {
       const rights = await this.authenticate(admission.request);
-      // It may have left meanwhile.
+      // The listener may have left meanwhile.
       if (!admitted.listener) return;
       const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
-      // Broken off and not ended: it has not got everything. When it comes back it gets the refusal.
+      // Broken off and not ended, because it has not got all events. When it comes back, it gets the refusal.
       if (!rights.allow || !view) return this.#fanOut.breakOff(listener, 'expired');
       admitted.subject = rights.subject;
       this.#places.rekey(admitted, this.#keyOf(admission.request, rights));
@@ -218,7 +245,7 @@ export class Audience {
     }
   }
 
-  /** The view that was asked for, with the filter of the rights and the heartbeat that was asked for. */
+  /** The view of the request, with the filter of its rights and its kind of heartbeat. */
   #viewOf({ view, parameters }: AdmissionRequest, rights: Rights): View | undefined {
     const base = view(rights);
     if (!base) return undefined;
@@ -227,7 +254,7 @@ export class Audience {
     return rights.filter ? this.#filtered(kept, rights.filter, rights.filterKey) : kept;
   }
 
-  /** Listeners with filters of the same key are one cohort; a filter without a key is the listener's own. */
+  /** Listeners whose filters have the same key are one cohort. A filter without a key belongs to one listener. */
   #filtered(view: View, filter: NonNullable<Rights['filter']>, filterKey: string | undefined): View {
     const own = filterKey === undefined ? `own ${(this.#filters += 1)}` : `key ${filterKey}`;
     return {

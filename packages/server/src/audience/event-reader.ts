@@ -1,21 +1,21 @@
 import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from '../log/entry.ts';
 
-/** An event as a filter gets it. */
+/** An event as a filter is given it. */
 export interface ReceivedEvent {
-  /** `message` where the publisher gave none. */
+  /** The event type: `message` if the publisher gave none. */
   readonly type: string;
   readonly data: string;
   readonly id: string;
-  /** The topics of the event; those of a channel are always the channel's own. */
+  /** The topics of the event. In a channel this is always the topic of the channel. */
   readonly topics: readonly string[];
 }
 
-// Guard the memory against a long history that is replayed through filters: what was read is forgotten when this much is remembered.
+// Guard the memory against a long history that is replayed through filters: the decoded events are forgotten when there are this many.
 const MAX_EVENTS = 1024;
 const MAX_BYTES = 1024 * 1024;
 
-/** Reads the events out of a log's entries, each once, however many filters look at it. */
+/** Decodes the events of a log's entries, each once for all filters. */
 export class EventReader {
   readonly #events = new Map<LogEntry, ReceivedEvent>();
   #bytes = 0;

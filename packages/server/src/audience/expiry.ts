@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 /** The longest time that a timer can wait for, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** Calls back when a time has come, however far off it is. */
+/** Calls back at a time, which may be further off than a timer can wait. */
 export class Expiry {
   readonly #clock: Clock;
   readonly #onExpiry: () => void;

@@ -6,18 +6,18 @@ import type { Authenticate } from './rights.ts';
 
 export interface AudienceOptions {
   /**
-   * Finds out what the sender of a request may do. It is asked on every connect, and again when the rights that it gave expire.
-   * @default everybody may listen to everything
+   * Decides what the sender of a request may do. It is called on every connect, and again when the rights expire.
+   * @default everyone may listen to everything
    */
   readonly authenticate?: Authenticate;
-  /** How many listeners there may be in all; the next one is answered 503. From 1. @default 50000 */
+  /** The most listeners in all, from 1. One more is answered 503. @default 50000 */
   readonly maxListeners?: number;
-  /** How many listeners there may be with the same key; the next one is answered 429. From 1. @default unbounded */
+  /** The most listeners with the same key, from 1. One more is answered 429. @default unbounded */
   readonly maxListenersPerKey?: number;
   /**
-   * Whose listener a request is, such as a user or an address, for the limit of listeners with the same key; undefined for one that is not
-   * counted. A `key` of the rights goes before it.
-   * @default the network address, which behind a proxy is the proxy's
+   * Returns the key by which `maxListenersPerKey` counts a request, such as a user or an address, or undefined for a request that is not
+   * counted. A `key` of the rights takes precedence.
+   * @default the network address. Behind a proxy that is the address of the proxy
    */
   readonly key?: (request: RequestHead) => string | undefined;
   /** @default the system's clock */
@@ -29,7 +29,7 @@ const DEFAULT_MAX_LISTENERS = 50_000;
 
 interface CheckedAudienceOptions {
   readonly authenticate: Authenticate;
-  /** Undefined where listeners are not counted by key. */
+  /** Undefined if listeners are not counted by key. */
   readonly key: ((request: RequestHead) => string | undefined) | undefined;
   readonly limits: PlaceLimits;
   readonly clock: Clock;

@@ -1,24 +1,24 @@
 import type { Clock } from '../clock.ts';
 
-/** How many listeners there may be. */
+/** The limits of listeners. */
 export interface PlaceLimits {
   readonly maxListeners: number;
   readonly maxListenersPerKey: number;
 }
 
-/** What holds one listener's place, from its answer to its end. */
+/** The holder of one listener's place, from the answer to the end of the stream. */
 export interface PlaceHolder {
   key: string | undefined;
   /** When the place was promised, by the clock's `now`. */
   readonly since: number;
 }
 
-// An answer is started within microseconds. A place that is promised for longer belongs to an answer that nobody will ever start.
+// An answer is started within microseconds. A place that is promised for longer belongs to an answer that will never be started.
 const PROMISE_MS = 10_000;
 
 /**
- * The places for listeners. A place is promised with an answer, taken when its stream starts, and free again as soon as that ends. A
- * promise that is not kept lapses, so that no place can be lost.
+ * The places for listeners. A place is promised with an answer, taken when its stream starts, and free again as soon as the stream ends. A
+ * promise that is not used expires, so that no place can be lost.
  */
 export class Places<Holder extends PlaceHolder> {
   readonly #limits: PlaceLimits;
@@ -26,6 +26,8 @@ export class Places<Holder extends PlaceHolder> {
   readonly #promised = new Set<Holder>();
   readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
+  /** Called when the last taken place was given back. */
+  onEmpty: () => void = () => {};
 
   constructor(limits: PlaceLimits, clock: Clock) {
     this.#limits = limits;
@@ -37,7 +39,7 @@ export class Places<Holder extends PlaceHolder> {
     return this.#taken;
   }
 
-  /** The limit that keeps a listener out; undefined where none does. */
+  /** The limit that refuses a listener, or undefined if none does. */
   full(key: string | undefined): 'full' | 'full-for-key' | undefined {
     if (this.#promised.size > 0) this.#lapse();
     if (this.#promised.size + this.#taken.size >= this.#limits.maxListeners) return 'full';
@@ -50,23 +52,25 @@ export class Places<Holder extends PlaceHolder> {
     this.#count(holder, 1);
   }
 
-  /** A place is taken also where its promise has lapsed: the head was sent. */
+  /** Takes a place, even if its promise has expired, because the head has been sent. */
   take(holder: Holder): void {
     if (!this.#promised.delete(holder)) this.#count(holder, 1);
     this.#taken.add(holder);
   }
 
-  /** Gives up a place that was promised and not taken. */
+  /** Frees a place that was promised and not taken. */
   abandon(holder: Holder): void {
     if (this.#promised.delete(holder)) this.#count(holder, -1);
   }
 
-  /** Gives a taken place back. */
+  /** Frees a taken place. */
   free(holder: Holder): void {
-    if (this.#taken.delete(holder)) this.#count(holder, -1);
+    if (!this.#taken.delete(holder)) return;
+    this.#count(holder, -1);
+    if (this.#taken.size === 0) this.onEmpty();
   }
 
-  /** The holder counts for another key from now on. */
+  /** Counts the holder by another key from now on. */
   rekey(holder: Holder, key: string | undefined): void {
     this.#count(holder, -1);
     holder.key = key;

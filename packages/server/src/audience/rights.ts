@@ -3,70 +3,75 @@ import type { RequestHead } from '../http/request.ts';
 import { type Matcher, type TopicSet, TopicTest } from '../log/selection.ts';
 import type { ReceivedEvent } from './event-reader.ts';
 
-/** What the sender of a request may do, on which topics and until when. */
+/** The rights of a request: what its sender may do, on which topics and until when. */
 export interface Rights {
   readonly allow: true;
-  /** Who the sender is, such as the subject of a token. @default unknown */
+  /** The name of the sender, such as the subject of a token. @default unknown */
   readonly subject?: string;
-  /** The topics whose events it may be given. @default 'all' */
+  /** The topics that the sender may listen to. @default 'all' */
   readonly listen?: TopicSet;
-  /** The topics that it may publish to. @default none */
+  /** The topics that the sender may publish to. @default none */
   readonly publish?: TopicSet;
-  /** The topics whose private events it is given, too. @default none */
+  /** The topics whose private events the listener gets, too. @default none */
   readonly private?: TopicSet;
-  /** When the rights end, in milliseconds since 1970: then `authenticate` is asked again. @default never */
+  /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
+  readonly admin?: boolean;
+  /** When the rights expire, in milliseconds since 1970. Then `authenticate` is called again. @default never */
   readonly expiresAt?: number;
   /**
-   * Whose listener this is, for the limit of listeners with the same key.
-   * @default what the option `key` makes of the request
+   * The key by which `maxListenersPerKey` counts the listener.
+   * @default the result of the option `key`
    */
   readonly key?: string;
   /**
-   * Which events the listener gets, replayed ones included. It must give the same answer for the same event. Where it throws, the listener
-   * is broken off. @default all
+   * Returns whether the listener gets an event, live or replayed. It must return the same for the same event. If it throws, the stream is broken off, and
+   * the listener that comes back meets the same event again. @default all events
    */
   readonly filter?: (event: ReceivedEvent) => boolean;
   /**
-   * Filters with the same key are the same filter, which is asked once for all of their listeners.
+   * Filters with the same key count as one filter, which is called once for all of their listeners.
    * @default the filter of each listener is its own
    */
   readonly filterKey?: string;
 }
 
-/** Why a request is refused, and how that is answered. */
+/** The answer to a request that is refused. */
 export interface Refusal {
   readonly allow: false;
-  /** 400 to 599. @default 403 */
+  /** The status: 400 to 599. @default 403 */
   readonly status?: number;
-  /** Such as `WWW-Authenticate`. @default none */
+  /** Header fields, such as `WWW-Authenticate`. @default none */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Plain text, unless the header fields name another type. @default a sentence */
+  /** The body: plain text, unless the header fields name another type. @default a sentence */
   readonly body?: string;
 }
 
 /**
- * Finds out what the sender of a request may do. It is asked when the request comes, on every reconnect, and when the rights that it gave
- * expire. `true` is all that {@link Rights} allows by default, `false` is a refusal with 403.
+ * Decides what the sender of a request may do. It is called for every request, so on every reconnect too, and again when the rights
+ * expire. `true` stands for the defaults of {@link Rights}: the sender may listen to everything. `false` is a refusal with 403.
  */
 export type Authenticate = (request: RequestHead) => Authentication | Promise<Authentication>;
 export type Authentication = boolean | Rights | Refusal;
 
-/** What an action is called in {@link Rights}. */
+/** An action, by its name in {@link Rights}. */
 export type Action = 'listen' | 'publish';
 
 const ALLOWED: Rights = { allow: true };
 const REFUSED: Refusal = { allow: false };
 
 /**
- * Reads an answer of `authenticate`, which JavaScript may have given any form. Rights that have expired already are a refusal.
+ * Checks the result of `authenticate`, which in JavaScript may be anything. Rights that have expired already are a refusal.
  * @param time milliseconds since 1970
- * @throws {ServerError} `ERR_INVALID_RIGHTS` where it is no answer: a sender that is not clearly allowed something is allowed nothing
+ * @throws {ServerError} `ERR_INVALID_RIGHTS` if it cannot be used: a sender that is not clearly allowed something is allowed nothing
  */
 export function checkRights(answer: Authentication, time: number): Rights | Refusal {
   if (answer === true) return ALLOWED;
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
-    throw invalid('', answer, 'a boolean or an object whose `allow` is one');
+    // Not the whole answer, which may hold a token.
+    const { allow } = (answer ?? {}) as { readonly allow?: unknown };
+    const found = typeof answer === 'object' ? { allow } : `of the type ${typeof answer}`;
+    throw invalid('', found, 'a boolean or an object whose `allow` is one');
   }
   if (answer.allow) return checkAllowed(answer, time);
   const { status } = answer;
@@ -82,6 +87,7 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   listen: true,
   publish: true,
   private: true,
+  admin: true,
   expiresAt: true,
   key: true,
   filter: true,
@@ -90,15 +96,17 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
 
 function checkAllowed(rights: Rights, time: number): Rights | Refusal {
   for (const name of Object.keys(rights)) {
-    // A right that is misspelled would be one that is not limited.
-    if (!Object.hasOwn(NAMES, name)) throw invalid(`${name} `, 'a member', `one of ${Object.keys(NAMES).join(', ')}`);
+    // A misspelled right would not limit anything.
+    if (!Object.hasOwn(NAMES, name))
+      throw invalid(`${name} `, 'an unknown member', `one of ${Object.keys(NAMES).join(', ')}`);
   }
   for (const name of ['subject', 'key', 'filterKey'] as const) {
     const value: unknown = rights[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
   }
   for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
-  const { expiresAt, filter } = rights;
+  const { admin, expiresAt, filter } = rights;
+  if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', admin, 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
   }
@@ -117,7 +125,7 @@ function checkTopics(name: string, topics: TopicSet | undefined): void {
 }
 
 /**
- * Whether the rights allow something for a topic, or for all topics of a pattern. A pattern is allowed where all topics are, and where the
+ * Whether the rights allow an action for a topic, or for all topics of a pattern. A pattern is allowed if all topics are, or if the
  * rights have the very same pattern.
  */
 export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
@@ -129,12 +137,12 @@ export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
   );
 }
 
-/** Rights are often one object for many requests, and compiling patterns is dear. */
+/** Rights are often one object for many requests, and compiling patterns is expensive. */
 const tests = new WeakMap<object, { readonly matchers: readonly Matcher[]; readonly test: TopicTest }>();
 
 function testOf(topics: Exclude<TopicSet, 'all'>): TopicTest {
   const known = tests.get(topics);
-  // The list may have been changed since: what it no longer has, nobody may do any more.
+  // The list may have been changed since. What was removed from it is no longer allowed.
   if (known?.matchers.length === topics.length && known.matchers.every((matcher, index) => matcher === topics[index])) {
     return known.test;
   }
@@ -147,7 +155,7 @@ function invalid(what: string, found: unknown, allowed: string, options?: ErrorO
   const shown = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
   return new ServerError(
     'ERR_INVALID_RIGHTS',
-    `Cannot use what authenticate answered: ${what || 'it '}is ${shown}, but must be ${allowed}`,
+    `Cannot use the result of authenticate: ${what || 'it '}is ${shown}, but must be ${allowed}`,
     options,
   );
 }

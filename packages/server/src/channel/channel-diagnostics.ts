@@ -4,7 +4,7 @@ import type { EndReason } from '../live/listener.ts';
 import type { GapReason } from '../log/event-log.ts';
 
 /**
- * The messages that channels publish on `node:diagnostics_channel`, by the part of the name behind `tidings:channel:`.
+ * The messages that channels publish on `node:diagnostics_channel`, by the part of the name after `tidings:channel:`.
  * @typeParam Source the class of `channel`, which is `Channel`
  */
 export interface ChannelDiagnostics<Source extends object = object> {
@@ -17,7 +17,7 @@ export interface ChannelDiagnostics<Source extends object = object> {
     readonly durationMs: number;
     readonly listeners: number;
   };
-  /** A request was not let in. */
+  /** A request was refused. */
   readonly refuse: {
     readonly channel: Source;
     readonly request: RequestHead;
@@ -26,7 +26,7 @@ export interface ChannelDiagnostics<Source extends object = object> {
   };
   /** An event was stored. */
   readonly publish: { readonly channel: Source; readonly id: string };
-  /** A listener's backlog passed the cap, and it is caught up from what is kept. */
+  /** The backlog of a listener has exceeded its limit, and the listener will be caught up from the history. */
   readonly overflow: { readonly channel: Source; readonly backlog: number };
   /** A listener's backlog passed the cap, and it was broken off. */
   readonly evict: { readonly channel: Source; readonly backlog: number };
@@ -37,7 +37,7 @@ export interface ChannelDiagnostics<Source extends object = object> {
     readonly resumedAt: string;
     readonly reason: GapReason;
   };
-  /** All listeners were sent away. */
+  /** All listeners have been sent away. */
   readonly drain: { readonly channel: Source; readonly listeners: number; readonly windowMs: number };
   /** A hook threw, or the log could not be read. */
   readonly error: { readonly channel: Source; readonly error: unknown };
@@ -53,7 +53,7 @@ interface Outlet {
 
 const SILENT: Outlet = { hasSubscribers: false, publish: () => {} };
 
-// Not imported: this part of the package also runs where there is no such module.
+// Not imported, because this part of the package also runs without that module.
 const builtin = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel');
 
 const open = (name: Name): Outlet => builtin?.channel(`tidings:channel:${name}`) ?? SILENT;
@@ -70,7 +70,7 @@ const OUTLETS: Readonly<Record<Name, Outlet>> = {
   error: open('error'),
 };
 
-/** Publishes a message where somebody has subscribed to the name; where nobody has, the message is not even made. */
+/** Publishes a message if somebody has subscribed to its name. Otherwise the message is not even made. */
 export function report<N extends Name>(name: N, message: () => ChannelDiagnostics[N]): void {
   if (OUTLETS[name].hasSubscribers) OUTLETS[name].publish(message());
 }

@@ -9,31 +9,31 @@ import { MemoryLog } from '../log/memory/memory-log.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
 export interface ChannelOptions extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow'> {
-  /** What a listener that comes back can still be given; false for nothing. @default 1,000 events and 16 MiB */
+  /** Which events are kept for listeners that come back; false for none. A bound that is left out does not apply. @default 1,000 events and 16 MiB */
   readonly history?: Retention | false;
-  /** Where the events are kept. The channel does not close a log that it was given. @default a MemoryLog with `history` */
+  /** The log that keeps the events. The channel does not close a log that it was given. @default a MemoryLog with `history` */
   readonly log?: EventLog;
   /**
-   * The topic of the channel's events in its log, for which `authenticate` must allow listening. 1 to 1,024 bytes of UTF-8.
+   * The topic of the channel's events in its log: 1 to 1,024 bytes of UTF-8. `authenticate` must allow listening to it.
    * @default 'channel'
    */
   readonly topic?: string;
   /**
-   * What happens to a listener that reads too slowly, where `history` is false; with a history it is caught up from that.
-   * - `evict`: it is broken off, and told of the gap when it comes back;
-   * - `drop-oldest`: it gets the newest events that fit `maxBacklogBytes`, behind an event that tells of the gap;
-   * - `latest-by-key`: it gets the newest event of each key (as given to `publish`, else of each type), as far as they fit `maxBacklogBytes`.
+   * What happens to a slow listener if `history` is false. With a history the listener is caught up from that.
+   * - `evict`: its stream is broken off, and it gets a `tidings-gap` when it comes back;
+   * - `drop-oldest`: it gets a `tidings-gap` and the newest events that fit into `maxBacklogBytes`;
+   * - `latest-by-key`: it gets the newest event of each key (given to `publish`, else the type), as far as they fit into `maxBacklogBytes`.
    * @default 'evict'
    */
   readonly overflow?: Overflow;
   /**
-   * With `event`, every keep-alive is an event `tidings-heartbeat`, sent in its time whatever else is sent, so that a page can notice a dead
-   * connection; a page can ask for that itself with `?heartbeat=event`. With `comment`, it is a comment that is sent in silence only.
+   * With `event`, every keep-alive is an event `tidings-heartbeat`, sent whatever else is sent, so that a page can notice a dead
+   * connection. A page can also choose that with `?heartbeat=event`. With `comment`, it is a comment that is sent only if the stream is silent.
    * @default 'comment'
    */
   readonly heartbeat?: 'comment' | 'event';
   /**
-   * Called with errors that have no caller: what a filter threw, or `authenticate` when rights were renewed, or a log that could not be read.
+   * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, and of a log that cannot be read.
    * @default console.error
    */
   readonly onError?: (error: unknown) => void;
@@ -88,7 +88,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   const given: unknown = clock;
   if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(given)}, but must be a Clock`);
   const overflow = checkOverflow(options);
-  // Before a fan-out follows the log, which would not be let go of.
+  // Before a fan-out follows the log, because the fan-out of a failed constructor would never stop following it.
   checkAudienceOptions(options);
   return {
     log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
@@ -102,7 +102,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     },
     audience: options,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
-    cors: checkCors(options.cors, ['GET', 'HEAD']),
+    cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
     heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
     onError: checkFunction('onError', options.onError) ?? toConsole,
@@ -127,18 +127,18 @@ function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | u
   checkChoice('overflow', overflow, OVERFLOWS);
   throw invalid(
     'overflow',
-    'is only for channels with `history: false`; others catch a slow listener up from what they keep',
+    'is only for channels with `history: false`; other channels catch a slow listener up from their history',
   );
 }
 
-/** Without a history the log holds what slow listeners can still be given, for all of them together. */
+/** Without a history the log keeps only the events for slow listeners, once for all of them. */
 function memoryLog(
   history: Retention | false,
   { overflow, maxBacklogBytes, clock }: { overflow: Overflow | undefined; maxBacklogBytes: number; clock: Clock },
 ): MemoryLog {
   if (history !== false) return new MemoryLog({ retention: history, clock });
   const retention: Retention = overflow === 'evict' ? { maxEvents: 0 } : { maxBytes: maxBacklogBytes };
-  return new MemoryLog({ retention, clock, latestByKey: overflow === 'latest-by-key' });
+  return new MemoryLog({ retention, clock, framesOnly: true, latestByKey: overflow === 'latest-by-key' });
 }
 
 function toConsole(error: unknown): void {

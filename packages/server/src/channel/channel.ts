@@ -5,6 +5,7 @@ import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
+import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
@@ -16,36 +17,37 @@ import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import { ALLOW, REFUSALS } from './refusals.ts';
+import { METHODS, REFUSALS } from './refusals.ts';
 
 export interface PublishOptions {
   /**
-   * The name of the value that the event updates, where the channel keeps the latest event by key; other channels ignore it. 1 to 1,024 bytes
+   * The name of the value that the event updates, for a channel with `latest-by-key`. Other channels ignore it. 1 to 1,024 bytes
    * of UTF-8.
    * @default the event's type
    */
   readonly key?: string;
 }
 
-/** What a channel has done since it was made, and how it stands. */
+/** Counts of what a channel has done since it was made, and of its present state. */
 export interface ChannelStats extends AudienceStats {
   /** See {@link Channel.lastEventId}. */
   readonly lastEventId: string;
 }
 
-/** Events for any number of listeners, each of which can come back and go on where it was. */
+/** A channel sends events to any number of listeners, each of which can come back and go on where it was. */
 export class Channel {
   readonly #options: CheckedChannelOptions;
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #audience: Audience;
-  /** What a listener is given that has no rights to private events. */
+  /** The selection for a listener without rights to private events. */
   readonly #view: View;
   /** Settles when every event so far has been stored or refused. */
   #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
   #closing = false;
-  #drained = false;
+  #closed: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
@@ -66,20 +68,20 @@ export class Channel {
     });
   }
 
-  /** How many listeners there are now. */
+  /** The present number of listeners. */
   get listeners(): number {
     return this.#fanOut.listeners;
   }
 
   /**
-   * The newest event's id, or a cursor where the channel has not seen an event: a listener that comes with it gets what is published from
+   * The id of the newest event, or a cursor if the channel has not seen an event. A listener that names it gets the events that are published from
    * now on.
    */
   get lastEventId(): string {
     return this.#fanOut.lastEventId;
   }
 
-  /** The id of the earliest event that is kept; undefined where no event is. */
+  /** Returns the id of the earliest event that is kept, or undefined if none is. */
   async earliest(): Promise<string | undefined> {
     const { head } = await this.#log.locate(EARLIEST);
     const selection = { topics: [this.#options.topic], private: 'all' } as const;
@@ -87,14 +89,14 @@ export class Channel {
     return page.entries[0]?.id;
   }
 
-  /** How the channel stands. It costs a look at every listener. */
+  /** Returns counts of the channel. The cost grows with the number of listeners. */
   stats(): ChannelStats {
     return { ...this.#audience.stats(), lastEventId: this.lastEventId };
   }
 
   /**
-   * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` are those
-   * of the channel's own events, and are refused.
+   * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` belong to
+   * the channel's own events, and are refused.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
   async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
@@ -109,22 +111,20 @@ export class Channel {
   }
 
   /**
-   * Decides the answer to a request. An adapter sends its head, then its body or what it {@link Answer.start}s. Rejects with what
+   * Decides the answer to a request. An adapter sends the head, and then the body or the stream that {@link Answer.start} begins. Rejects with what
    * `authenticate` or `key` throws.
    */
   async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
-    const preflight = cors?.preflight(request);
-    if (preflight) return preflight;
-    const { headers, body, ...answer } =
-      request.method === 'OPTIONS' ? { status: 204, headers: { Allow: ALLOW } } : await this.#answer(request);
+    if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
+    const { headers, body, ...answer } = await this.#answer(request);
     const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
     return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
   }
 
   /**
-   * Answers a request: a stream with the events behind its `Last-Event-ID`, else those from now on, or a refusal.
-   * @param address the network address of the other side, for those who know it: a `Request` does not have it
+   * Answers a request: with a stream of the events after its `Last-Event-ID`, else of those from now on, or with a refusal.
+   * @param address the network address of the client, if your server knows it. A `Request` does not have it
    */
   async respond(request: Request, address?: string): Promise<Response> {
     const answer = await this.answer(fetchHead(request, address));
@@ -132,27 +132,33 @@ export class Channel {
   }
 
   /**
-   * Breaks off the listeners that are chosen, by the subject or key of their rights or by their address. Each of them comes back, and is
-   * refused where `authenticate` says so by then. Returns how many they were.
+   * Breaks off the streams of the listeners that `which` chooses, by the subject or key of their rights or by their address. Each comes back, and is
+   * refused if `authenticate` refuses it by then. Returns how many there were.
    */
   kick(which: (listener: KnownListener) => boolean): number {
     return this.#audience.kick(which);
   }
 
   /**
-   * Ends the channel, with a last event where one is given: every listener gets all of it, then its response ends; one that comes
-   * back with the last event's id is answered 204. Listeners that are behind can still come back for the rest.
+   * Ends the channel, with `final` as its last event if it is given. Every listener gets all events, then its response ends. A listener that comes
+   * back with the id of the last event is answered 204. A listener that is behind can still come back for the rest. Every call returns the promise
+   * of the first.
    * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
-  async close(final?: EventFields): Promise<void> {
-    if (this.#closing) return;
+  close(final?: EventFields): Promise<void> {
+    this.#closed ??= this.#close(final);
+    return this.#closed;
+  }
+
+  async #close(final: EventFields | undefined): Promise<void> {
     const last = final ? this.publish(final) : undefined;
     this.#closing = true;
     try {
       await last;
     } catch (error) {
       // The last event was refused: the channel goes on, and can be closed with another.
-      this.#closing = false;
+      this.#closing = this.#drained !== undefined;
+      this.#closed = undefined;
       throw error;
     }
     await this.#stored;
@@ -162,27 +168,32 @@ export class Channel {
   }
 
   /**
-   * Sends every listener away, those to come included, to come back after 1 s to 1 s + `windowMs`. Resolves when everything that was
-   * published has been stored; a log of the channel's own is then closed.
+   * Sends all present and later listeners away, to come back after 1 s and a random part of `windowMs`. Resolves when everything that was
+   * published has been stored and all listeners have gone. A listener that does not read is broken off after `windowMs`. A log that the channel has
+   * made is then closed. Every call returns the promise of the first.
    * @param windowMs milliseconds, 0 to 86,400,000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(windowMs = 5000): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
+    this.#drained ??= this.#drain(windowMs);
+    return this.#drained;
+  }
+
+  async #drain(windowMs: number): Promise<void> {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
-    this.#drained = true;
     this.#fanOut.drain(windowMs);
-    await this.#stored;
+    await Promise.all([this.#stored, this.#audience.gone(windowMs)]);
     if (this.#options.ownsLog) await this.#log.close();
   }
 
   async #answer(request: RequestHead): Promise<Answer> {
     const { method } = request;
-    if (method !== 'GET' && method !== 'HEAD') return this.#refuse(request, 'method');
+    if (!METHODS.includes(method)) return this.#refuse(request, 'method');
     const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
     const head = { status: 200, headers };
-    // Rights do not matter any more: whoever comes is only told when to come back.
+    // Rights do not matter any more: a new listener is only told when to come back.
     if (this.#drained) {
       const start = (sink: Sink): void => void this.#fanOut.listen(sink, { ...this.#view, coding }, { type: 'now' });
       return method === 'HEAD' ? head : { ...head, start };
@@ -191,7 +202,7 @@ export class Channel {
     if (parameters instanceof ServerError) {
       return this.#refuse(request, 'parameter', { allow: false, body: `${parameters.message}\n` });
     }
-    // Before the hook, which may be costly to ask.
+    // Before `authenticate`, which may be expensive.
     if (this.#audience.isFull) return this.#refuse(request, 'full');
     const rights = await this.#audience.authenticate(request);
     const { heartbeat = this.#options.heartbeat } = parameters;
@@ -234,7 +245,7 @@ export class Channel {
     try {
       this.#options.onError(error);
     } catch (failure) {
-      // A handler that fails must not end the process, nor what goes on for others.
+      // A handler that fails must end neither the process nor the work for other listeners.
       // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
       console.error(failure);
     }
@@ -251,7 +262,7 @@ function checkType(fields: EventFields): void {
   );
 }
 
-/** What a listener asks for, or what is wrong with it. */
+/** The parameters of a listener, or the error in them. */
 function parametersOf(request: RequestHead): ListenParameters | ServerError {
   try {
     return listenParameters(request);

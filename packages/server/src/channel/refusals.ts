@@ -1,16 +1,18 @@
 import type { RefuseReason } from '../audience/admission.ts';
 
-/** How a refused request is answered, where `authenticate` does not say. */
+/** How a refused request is answered if `authenticate` does not say. */
 export interface RefusalHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** The methods that a channel answers. */
-export const ALLOW: string = 'GET, HEAD, OPTIONS';
+/** The methods that a channel answers, beside `OPTIONS`. */
+export const METHODS: readonly string[] = ['GET', 'HEAD'];
 
-// Long enough that a listener that is refused does not press, short enough that a place that is free again is soon taken.
+const ALLOW = [...METHODS, 'OPTIONS'].join(', ');
+
+// Long enough that refused listeners cause little load, short enough that a free place is soon taken.
 const RETRY_AFTER = { 'Retry-After': '5' };
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
 
@@ -25,12 +27,12 @@ export const REFUSALS: Readonly<Record<RefuseReason, RefusalHead>> = {
   full: {
     status: 503,
     headers: { ...TEXT, ...RETRY_AFTER },
-    body: 'There are as many listeners as there may be here; come back later\n',
+    body: 'The limit of listeners is reached; try again later\n',
   },
   'full-for-key': {
     status: 429,
     headers: { ...TEXT, ...RETRY_AFTER },
-    body: 'You have as many listeners as you may have here; come back when one of them has gone\n',
+    body: 'Your limit of listeners is reached; try again when one of them has left\n',
   },
   // 204 is how a server tells an EventSource to stop. [spec] 9.2.3
   complete: { status: 204, headers: {} },

@@ -6,24 +6,24 @@ import type { Sink } from '../sink/sink.ts';
 
 const NO_HISTORY = new Uint8Array();
 
-/** What is coded for a listener alone can be the same for others, such as a page of the log that many are sent. */
+/** Bytes that are coded for one listener can be the same for others, such as a page of the log that many get. */
 const codedAlone = new WeakMap<ContentCoding, WeakMap<SharedChunk, SharedChunk>>();
 
 /**
- * A sink that codes what is written to it. It is written to in plain, as every sink is. What its cohort is sent is coded by the
- * cohort; anything else it codes alone, and refers to nothing before.
+ * A sink that codes the plain bytes that are written to it. The ticks of its cohort are coded by the
+ * cohort. Anything else it codes alone, without references to earlier bytes.
  */
 export class CodedSink implements Sink {
   readonly #inner: Sink;
   readonly #coding: ContentCoding;
   #begun = false;
   #ended = false;
-  /** What was sent before the run of the cohort's ticks that lies between `#from` and `#to`. */
+  /** The total before the run of the cohort's ticks from `#from` to `#to`. */
   #own: PlainTotal = NOTHING;
   #from: PlainTotal | undefined;
   #to: PlainTotal | undefined;
   #cohort: CohortCoder | undefined;
-  /** Where in the cohort's bytes the history begins that this listener has; undefined until the next tick. */
+  /** Where this listener's history begins in the bytes of the cohort; undefined until the next tick. */
   #since: number | undefined;
 
   constructor(inner: Sink, coding: ContentCoding) {
@@ -56,7 +56,7 @@ export class CodedSink implements Sink {
     this.#inner.onClose = listener;
   }
 
-  /** From now on the cohort's ticks are written to this sink, each of them, until something of them is left out: then it joins anew. */
+  /** From now on every tick of the cohort is written to this sink. If a part of one is left out, the sink has to join again. */
   join(cohort: CohortCoder): void {
     this.#endRun();
     this.#cohort = cohort;

@@ -3,20 +3,20 @@ import { NOTHING, type PlainTotal } from './plain-total.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 
 /**
- * Into how many groups the members are divided at most, by how much history they share: how often a tick is coded at most. One is
+ * The most groups into which the members are divided by the history that they share. So it is how often a tick is coded at most. One is
  * enough while nobody joins.
  */
 const MAX_GROUPS = 4;
 
 /** Members for whom a tick is coded together. */
 interface Group {
-  /** How far the cohort was when the last of them joined: what may be referred to begins there. */
+  /** The place of the cohort when the last of them joined. References may go back to there. */
   readonly since: number;
-  /** What the tick is for them, as soon as the first of them has asked. */
+  /** The coded tick for them, once the first of them has needed it. */
   coded: SharedChunk | undefined;
 }
 
-/** What a tick holds, and what the cohort had been sent before it and after it. */
+/** The bytes of a tick, and the totals of the cohort before and after it. */
 export interface CodedTick {
   readonly plain: SharedChunk;
   readonly before: PlainTotal;
@@ -24,7 +24,7 @@ export interface CodedTick {
 }
 
 /**
- * Codes what a cohort is sent, once for all of its members.
+ * Codes the ticks of a cohort, once for all of its members.
  *
  * A tick may refer to what all members that get it have got before it. For a member that joins later that is less, so the members are in
  * groups by when they joined. The tick is coded once for each group, and a group whose members all have a whole history becomes one with the
@@ -39,14 +39,14 @@ export class CohortCoder {
   #history: Uint8Array = new Uint8Array();
   #total: PlainTotal = NOTHING;
   #tick: CodedTick | undefined;
-  /** What the member before was given: the next one has nearly always as much history. */
+  /** The bytes for the previous member. The next one nearly always has as much history. */
   #given: { readonly since: number; readonly coded: SharedChunk } | undefined;
 
   constructor(coding: ContentCoding) {
     this.#coding = coding;
   }
 
-  /** What is being sent to the members right now. */
+  /** The tick that is being sent to the members. */
   get tick(): CodedTick | undefined {
     return this.#tick;
   }
@@ -92,7 +92,7 @@ export class CohortCoder {
     this.#remember(tick.plain.bytes);
     this.#remember(this.#coding.trail);
     for (const group of this.#groups) group.coded = undefined;
-    // Who has all the history there is has as much as the oldest.
+    // A member that has all of the history has as much as the oldest.
     const begin = this.#total.length - this.#coding.historyBytes;
     while (this.#groups.length > 1 && (this.#groups[1]?.since ?? 0) <= begin) this.#groups.shift();
     // A place is kept for members that join in the next tick, which all have the same history: none.

@@ -42,7 +42,7 @@ export function gzip(zlib: Zlib): ContentCoding | undefined {
 
 /**
  * Blocks of DEFLATE (RFC 1951) that end on a byte. A block refers to what was decoded before it by distance alone, so what is coded with
- * a dictionary can be decoded by whoever has been given the dictionary's bytes last, by whichever blocks.
+ * a dictionary can be decoded by any decoder that was given the bytes of the dictionary last, in whichever blocks.
  */
 function deflate(zlib: Zlib, bytes: Uint8Array, history: Uint8Array): Uint8Array {
   if (history.length === 0 && bytes.length < STORED_BYTES) return stored(bytes);
@@ -56,7 +56,7 @@ function deflate(zlib: Zlib, bytes: Uint8Array, history: Uint8Array): Uint8Array
     chunkSize: bytes.length + 64,
     ...(history.length > 0 ? { dictionary: history } : {}),
   });
-  // A copy, so that what waits for a slow socket does not hold the larger buffer.
+  // A copy, so that bytes that wait for a slow socket do not keep the larger buffer.
   return Uint8Array.prototype.slice.call(blocks);
 }
 
@@ -69,7 +69,7 @@ function stored(bytes: Uint8Array): Uint8Array {
   return block;
 }
 
-/** Whether blocks with a dictionary come out as they must: what else calls itself zlib may make something else of them. */
+/** Whether blocks with a dictionary are coded as expected. Another implementation of `node:zlib` may code them differently. */
 function keepsPromise(zlib: Zlib): boolean {
   try {
     const text = new TextEncoder().encode(

@@ -3,24 +3,24 @@ import type { ContentCoding } from './content-coding.ts';
 import { gzip } from './gzip.ts';
 import { zstd } from './zstd.ts';
 
-/** How each coding is made, by its name. Of two that are wanted alike, the first is chosen. */
+/** How each coding is made, by its name. Of two with the same weight, the first is chosen. */
 const CODINGS: Readonly<Record<string, (zlib: Zlib) => ContentCoding | undefined>> = { gzip, zstd };
 
 /** The codings that were asked for, by name; undefined for one that the runtime does not have. */
 const made = new Map<string, ContentCoding | undefined>();
 
 /**
- * Chooses the coding of a stream by the `Accept-Encoding` of its request (RFC 9110, 12.5.3); undefined for none. A listener that sent no
- * such field has not asked for a coding, and a coding that the runtime does not have is not chosen.
+ * Chooses the coding of a stream by the `Accept-Encoding` of its request (RFC 9110, 12.5.3); undefined for none. A request without
+ * such a field gets no coding, and a coding that the runtime does not have is not chosen.
  *
- * Where gzip and zstd are wanted alike, it is gzip: small events of JSON, 112 bytes each, come in 24 of gzip and in 44 of zstd, whose blocks
- * have more around them. Only of chunks of eight kilobytes and more zstd makes less, in less time.
+ * If gzip and zstd have the same weight, it is gzip: a small JSON event of 112 bytes takes 24 bytes in gzip and 44 in zstd, whose blocks
+ * have more overhead. Only for chunks of eight kilobytes and more zstd is smaller and faster.
  */
 export function chooseCoding(acceptEncoding: string | undefined): ContentCoding | undefined {
   if (acceptEncoding === undefined) return undefined;
   const weights = weightsOf(acceptEncoding);
   const weightOf = (name: string): number => weights.get(name) ?? weights.get('*') ?? 0;
-  // Where a coding and none are wanted alike, what was asked for by name is what the listener came for.
+  // If a coding and none have the same weight, the coding that the listener named is chosen.
   const least = weights.get('identity') ?? 0;
   const wanted = Object.keys(CODINGS).filter((name) => weightOf(name) > 0 && weightOf(name) >= least);
   for (const name of wanted.toSorted((one, other) => weightOf(other) - weightOf(one))) {

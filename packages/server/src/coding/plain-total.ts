@@ -1,4 +1,4 @@
-/** What a decoder has been given: all that the trailer of gzip needs to know of it. */
+/** The total of the bytes that a decoder was given, for the trailer of gzip. */
 export interface PlainTotal {
   /** Its CRC-32 (ISO 3309), as an integer from 0. */
   readonly crc: number;
@@ -9,8 +9,8 @@ export interface PlainTotal {
 export const NOTHING: PlainTotal = { crc: 0, length: 0 };
 
 /**
- * The total of a stream that was given what lies between two totals of another: how each listener of many has a checksum of its own
- * while each byte is summed once. Costs the same few microseconds however long that is.
+ * The total of a stream that was given the bytes between two totals of another stream. So each of many listeners has its own checksum
+ * while each byte is summed once. It costs the same few microseconds for any length.
  */
 export function append(own: PlainTotal, from: PlainTotal, to: PlainTotal): PlainTotal {
   const length = to.length - from.length;
@@ -34,7 +34,7 @@ function squares(): number[] {
   return list;
 }
 
-/** A CRC as it is behind so many further bytes of zero: multiplied by x^(8 · bytes). */
+/** A CRC after this many further zero bytes: multiplied by x^(8 · bytes). */
 function shift(crc: number, bytes: number): number {
   let shifted = crc;
   // Halved as a number, not by a shift of bits: a stream may be longer than 2^32 bytes.

@@ -66,9 +66,9 @@ export function zstd(zlib: Zlib): ContentCoding | undefined {
 }
 
 /**
- * Blocks of zstd, and what makes the next ones independent of them. A stream is one frame, for decoders in use, Node's among them, lose
+ * Blocks of zstd, and a block that makes the next ones independent of them. A stream is one frame, because common decoders, such as Node's, lose
  * what follows a frame in the same read. So a frame is made for each chunk, and its blocks are taken out of it: with a
- * dictionary they can be decoded by whoever has been given the dictionary's bytes last, by whichever blocks.
+ * dictionary they can be decoded by any decoder that was given the bytes of the dictionary last, in whichever blocks.
  */
 function compress(zlib: Zlib, bytes: Uint8Array, history: Uint8Array): Uint8Array {
   if (history.length === 0 && bytes.length < STORED_BYTES) return concat([storedHead(bytes.length), bytes, RESET]);
@@ -112,12 +112,12 @@ function blocksOf(frame: Uint8Array): Uint8Array {
   }
 }
 
-/** What a block of bytes as they are begins with. */
+/** The header of a block that is not compressed. */
 function storedHead(length: number): Uint8Array {
   return Uint8Array.of((length << 3) & 0xff, length >> 5, 0);
 }
 
-/** Whether blocks come out as they must: what else calls itself zlib may make something else of them. */
+/** Whether blocks are coded as expected. Another implementation of `node:zlib` may code them differently. */
 function keepsPromise(zlib: Zlib): boolean {
   try {
     // As much in a row as there can be of what a block might take over from another one.

@@ -9,12 +9,12 @@ import {
   type NodeResponse,
 } from '../node/index.ts';
 
-/** What is needed of Fastify's request. */
+/** The part of Fastify's request that is used. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest;
 }
 
-/** What is needed of Fastify's reply. */
+/** The part of Fastify's reply that is used. */
 export interface FastifyReplyLike {
   readonly raw: NodeResponse;
   getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>;
@@ -51,14 +51,14 @@ export async function respond(
   hijackAnswered(reply);
 }
 
-/** Fastify keeps header fields to itself until it answers. */
+/** Copies the header fields, which Fastify keeps in the reply until it answers. */
 function passHeaders(reply: FastifyReplyLike): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, typeof value === 'number' ? String(value) : value);
   }
 }
 
-/** Only what has been answered is taken away from Fastify: what failed before that is its to answer. */
+/** Hijacks only a reply that has been answered. Fastify answers what failed before that. */
 function hijackAnswered(reply: FastifyReplyLike): void {
   if (reply.raw.headersSent) reply.hijack();
 }

@@ -9,7 +9,7 @@ import {
   type NodeResponse,
 } from '../node/index.ts';
 
-/** What is needed of Koa's context. */
+/** The part of Koa's context that is used. */
 export interface KoaContextLike {
   readonly req: NodeRequest;
   readonly res: NodeResponse;
@@ -38,7 +38,7 @@ export async function respond(channel: Channel, context: KoaContextLike, options
   takeAnswered(context);
 }
 
-/** Only what has been answered is taken away from Koa: what failed before that is its to answer. */
+/** Takes over only a response that has been answered. Koa answers what failed before that. */
 function takeAnswered(context: KoaContextLike): void {
   if (context.res.headersSent) context.respond = false;
 }

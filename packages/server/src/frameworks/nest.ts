@@ -15,10 +15,10 @@ import {
   type NodeResponse,
 } from '../node/index.ts';
 
-/** What `@Req()` gives, on either of Nest's platforms. */
+/** The type of `@Req()`, on Express and on Fastify. */
 export type NestRequest = NodeRequest | FastifyRequestLike;
 
-/** What `@Res()` gives. */
+/** The type of `@Res()`, on Express and on Fastify. */
 export type NestResponse = NodeResponse | FastifyReplyLike;
 
 /**

@@ -1,24 +1,24 @@
 import { bodySink } from '../sink/body-sink.ts';
 import type { Sink } from '../sink/sink.ts';
 
-/** An answer to a request, whichever server it is sent by: a head and a body, or a head and what starts its stream. */
+/** An answer to a request, for any server: a head with a body, or a head with a function that starts its stream. */
 export interface Answer {
   readonly status: number;
-  /** All header fields but those of the transport, such as the length. */
+  /** All header fields except those of the transport, such as the length. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The whole body of an answer that is no stream; undefined for an empty one. */
+  /** The whole body of an answer that is no stream, or undefined for an empty body. */
   readonly body?: string;
   /**
-   * Starts the stream, after the head was sent. The listener has its place from the answer on, and for as long as the sink is open.
+   * Starts the stream, after the head has been sent. The listener has its place from the answer on, and for as long as the sink is open.
    * An adapter calls this once, or {@link abandon}.
    */
   readonly start?: (sink: Sink) => void;
-  /** Gives the listener's place back where the stream cannot be started. It does nothing once the stream was started. */
+  /** Frees the listener's place if the stream cannot be started. Does nothing once the stream has started. */
   readonly abandon?: () => void;
 }
 
 /**
- * The answer as a Fetch response. Where the request was aborted before there was an answer, the place of its listener is given back at once.
+ * Returns the answer as a `Response`. If the request was aborted before there was an answer, the place of its listener is freed at once.
  * @param signal the signal of the request
  * @param isHead whether the request's method is `HEAD`, so that the response has no body
  */
@@ -30,7 +30,7 @@ export function toResponse(answer: Answer, signal: AbortSignal, isHead: boolean 
   }
   try {
     const stream = bodySink(signal);
-    // Made before the stream is started: a head that the runtime refuses leaves nothing running.
+    // Made before the stream is started, so that nothing is left running if the runtime refuses the head.
     const response = new Response(stream.body, { status, headers });
     start(stream.sink);
     return response;

@@ -5,11 +5,11 @@ import type { RequestHead } from './request.ts';
 /** Which pages of other origins may read a response. */
 export interface CorsOptions {
   /**
-   * The origins whose pages may read it, such as `https://example.com`: a list, a function that is asked about each, or `'*'` for every page
-   * there is. A function must return `true` itself: whatever else it returns, a promise included, is a no.
+   * The origins whose pages may read it, such as `https://example.com`: a list, a function that is called with each origin, or `'*'` for every
+   * page. A function allows an origin only by returning `true` itself; any other value, such as a promise, refuses it.
    */
   readonly origins: '*' | readonly string[] | ((origin: string) => boolean);
-  /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not with `'*'`. @default false */
+  /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not allowed with `'*'`. @default false */
   readonly credentials?: boolean;
   /** How long a browser may keep the answer to a preflight, in seconds. @default 600 */
   readonly maxAgeSeconds?: number;
@@ -18,15 +18,14 @@ export interface CorsOptions {
 // A scheme, a host and perhaps a port. Extensions of browsers have origins of schemes of their own.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/;
 
-// Names of header fields with commas between them (RFC 9110, 5.6.2): anything else in a request is not repeated to it.
+// Names of header fields with commas between them (RFC 9110, 5.6.2). Nothing else of a request is repeated in its answer.
 const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
 /**
- * Checks the option at the door.
- * @param methods the methods that may be used across origins, for the answer to a preflight
+ * Checks the option.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkCors(options: CorsOptions | undefined, methods: readonly string[]): Cors | undefined {
+export function checkCors(options: CorsOptions | undefined): Cors | undefined {
   if (options === undefined) return undefined;
   if (typeof options !== 'object' || options === null) {
     throw invalid('cors', options, 'an object with origins');
@@ -37,11 +36,10 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
   if (typeof origins === 'string') {
     if (origins !== '*') throw invalid('cors.origins', origins, "'*', a list of origins or a function");
     // The standard refuses it too, but only in the page's console.
-    if (credentials)
-      throw invalid('cors.origins', origins, 'a list of origins or a function where credentials is true');
-    return new Cors('*', { credentials: false, maxAgeSeconds, methods });
+    if (credentials) throw invalid('cors.origins', origins, 'a list of origins or a function if credentials is true');
+    return new Cors('*', { credentials: false, maxAgeSeconds });
   }
-  const answer = { credentials, maxAgeSeconds, methods };
+  const answer = { credentials, maxAgeSeconds };
   if (typeof origins === 'function') return new Cors(origins, answer);
   if (!Array.isArray(origins)) throw invalid('cors.origins', origins, "'*', a list of origins or a function");
   const allowed = new Set<string>();
@@ -49,14 +47,13 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
   return new Cors((origin) => allowed.has(origin), answer);
 }
 
-/** What the answers to pages of allowed origins have. */
+/** The settings for answers to pages of allowed origins. */
 interface CorsAnswer {
   readonly credentials: boolean;
   readonly maxAgeSeconds: number;
-  readonly methods: readonly string[];
 }
 
-/** Answers requests of other origins' pages ([Fetch] 3.3). Made by {@link checkCors}. */
+/** Answers requests of pages of other origins ([Fetch] 3.3). Made by {@link checkCors}. */
 export class Cors {
   readonly #allows: '*' | ((origin: string) => unknown);
   readonly #answer: CorsAnswer;
@@ -74,27 +71,29 @@ export class Cors {
 
   /** The header fields for every answer to this request, refusals included. */
   headers(head: RequestHead): Record<string, string> {
-    if (this.#allows === '*') {
-      return { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After' };
-    }
-    // Also where it is not allowed, or a cache would give one origin's answer to another.
+    // A page that reconnects by itself has to know when. It never sees the answer to a preflight.
+    const exposed = head.method === 'OPTIONS' ? {} : { 'Access-Control-Expose-Headers': 'Retry-After' };
+    if (this.#allows === '*') return { 'Access-Control-Allow-Origin': '*', ...exposed };
+    // Also if the origin is not allowed, because a cache would otherwise give the answer for one origin to another.
     const headers: Record<string, string> = { Vary: 'Origin' };
     const origin = head.header('origin');
     if (origin === undefined || !this.allows(origin)) return headers;
     headers['Access-Control-Allow-Origin'] = origin;
     if (this.#answer.credentials) headers['Access-Control-Allow-Credentials'] = 'true';
-    // A page that reconnects by itself has to know when.
-    headers['Access-Control-Expose-Headers'] = 'Retry-After';
-    return headers;
+    return { ...headers, ...exposed };
   }
 
-  /** The answer to a preflight; undefined where the request is not one. An origin that is not allowed is answered 403. */
-  preflight(head: RequestHead): Answer | undefined {
+  /**
+   * Returns the answer to a preflight, or undefined if the request is none. An origin that is not allowed is answered 403.
+   * @param methods the methods that are allowed at the URL
+   */
+  preflight(head: RequestHead, methods: readonly string[]): Answer | undefined {
     if (head.method !== 'OPTIONS' || head.header('access-control-request-method') === undefined) return undefined;
+    // A browser always names the page; a program that asks what is allowed need not.
+    if (this.#allows !== '*' && head.header('origin') === undefined) return undefined;
     const headers = this.headers(head);
-    delete headers['Access-Control-Expose-Headers'];
     if (headers['Access-Control-Allow-Origin'] === undefined) return { status: 403, headers };
-    headers['Access-Control-Allow-Methods'] = this.#answer.methods.join(', ');
+    headers['Access-Control-Allow-Methods'] = methods.join(', ');
     const asked = head.header('access-control-request-headers');
     if (asked !== undefined && FIELD_NAMES.test(asked)) headers['Access-Control-Allow-Headers'] = asked;
     headers['Access-Control-Max-Age'] = String(this.#answer.maxAgeSeconds);
@@ -102,17 +101,27 @@ export class Cors {
   }
 }
 
+/**
+ * The answer to `OPTIONS`: a preflight's, or what is allowed at the URL.
+ * @param methods those that are answered at the URL, but for `OPTIONS`
+ */
+export function answerOptions(head: RequestHead, methods: readonly string[], cors: Cors | undefined): Answer {
+  const preflight = cors?.preflight(head, methods);
+  if (preflight) return preflight;
+  return { status: 204, headers: { Allow: [...methods, 'OPTIONS'].join(', '), ...cors?.headers(head) } };
+}
+
 function checkOrigin(origin: unknown, credentials: boolean): string {
   const allowed = "the origin of a page, such as 'https://example.com', without a path";
   if (typeof origin !== 'string') throw invalid('cors.origins', origin, allowed);
   if (origin === 'null') {
     // Every sandboxed frame on any site has this origin.
-    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' where credentials is true");
+    if (credentials) throw invalid('cors.origins', origin, "any origin but 'null' if credentials is true");
     return origin;
   }
   if (!ORIGIN.test(origin) || !URL.canParse(origin)) throw invalid('cors.origins', origin, allowed);
   const serialized = new URL(origin).origin;
-  // Where a scheme has no origins by the standard, the browser's own notion of one cannot be checked.
+  // If the standard defines no origins for a scheme, the origin that a browser sends for it cannot be checked.
   if (serialized !== 'null' && serialized !== origin) {
     throw invalid('cors.origins', origin, `${allowed}; did you mean '${serialized}'`);
   }

@@ -1,10 +1,10 @@
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { chooseCoding, codedHeaders } from '../coding/negotiation.ts';
-import { checkCors, type Cors, type CorsOptions } from './cors.ts';
+import { answerOptions, checkCors, type Cors, type CorsOptions } from './cors.ts';
 import { checkChoice, ServerError } from '../errors.ts';
 import type { RequestHead } from './request.ts';
 
-/** The header fields of every event stream (PROTOCOL §5.1): no cache may keep it, no proxy may change or hold it. */
+/** The header fields of every event stream (PROTOCOL §5.1). No cache may keep it, and no proxy may change it or hold it back. */
 export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache, no-transform',
@@ -13,28 +13,28 @@ export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
 
 export interface HeadOptions {
   /**
-   * Header fields beside those of an event stream, or instead of `Cache-Control` and `X-Accel-Buffering`. Fields that frame the body or
+   * Header fields to send besides those of an event stream, or in place of `Cache-Control` and `X-Accel-Buffering`. Fields that frame the body or
    * belong to the connection are refused: HTTP/2 forbids them, and on HTTP/1.1 the server sets them. @default none
    */
   readonly headers?: Readonly<Record<string, string>>;
   /** Which pages of other origins may read the response. @default none */
   readonly cors?: CorsOptions;
   /**
-   * Whether listeners that accept gzip or zstd are sent it. An event is several times smaller then, and can be decoded as soon as it has
-   * come. Its size tells what it has in common with the events before it, so do not compress a stream that has secrets beside what others
-   * can put into it (BREACH).
+   * Whether listeners that accept gzip or zstd get it. Events are then several times smaller, and each can be decoded as soon as it has
+   * arrived. The size of an event shows what it has in common with earlier ones (BREACH). So do not compress a stream that holds secrets and text
+   * that others choose.
    * @default false
    */
   readonly compression?: boolean;
 }
 
-/** What a response begins with. */
+/** The beginning of a response. */
 export interface ResponseHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Whether a stream follows; otherwise the head is all. */
   readonly open: boolean;
-  /** What the stream is coded with; undefined for plain bytes. */
+  /** The content coding of the stream, or undefined for plain bytes. */
   readonly coding?: ContentCoding | undefined;
 }
 
@@ -57,7 +57,7 @@ const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 /**
- * Checks header fields at the door.
+ * Checks header fields.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
@@ -67,7 +67,10 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
   for (const [name, value] of Object.entries<unknown>(headers)) {
     if (!NAME.test(name)) throw invalid(name, 'is not the name of a header field');
     if (FORBIDDEN.has(name.toLowerCase())) {
-      throw invalid(name, 'is not allowed: the server sets what frames the body or belongs to the connection');
+      throw invalid(
+        name,
+        'is not allowed: the server itself sets the fields that frame the body or belong to the connection',
+      );
     }
     if (typeof value !== 'string') throw invalid(name, `has a value of type ${typeof value}, but must have a string`);
     if (!VALUE.test(value)) throw invalid(name, `has a character that no header field can have`);
@@ -76,21 +79,13 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
 }
 
 /**
- * Decides how a request for an event stream is answered, before its source is asked for anything: `OPTIONS` and `HEAD` need none.
+ * Decides how a request for an event stream is answered, before its source is called. `OPTIONS` and `HEAD` need no source.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function streamHead(head: RequestHead, options: HeadOptions): ResponseHead {
-  const cors: Cors | undefined = checkCors(options.cors, ['GET', 'HEAD', 'POST']);
+  const cors: Cors | undefined = checkCors(options.cors);
   const headers = checkHeaders(options.headers);
-  if (head.method === 'OPTIONS') {
-    const preflight = cors?.preflight(head);
-    if (preflight) return { ...preflight, open: false };
-    return {
-      status: 204,
-      headers: joinHeaders({ Allow: 'GET, HEAD, POST, OPTIONS' }, cors?.headers(head)),
-      open: false,
-    };
-  }
+  if (head.method === 'OPTIONS') return { ...answerOptions(head, ['GET', 'HEAD', 'POST'], cors), open: false };
   const joined = joinHeaders(EVENT_STREAM_HEADERS, headers, cors?.headers(head));
   const coded = negotiateCoding(head, joined, checkCompression(options.compression));
   return { status: 200, ...coded, open: head.method !== 'HEAD' };
@@ -104,7 +99,7 @@ export function checkCompression(compression: boolean = false): boolean {
 /** The header fields of a stream, and the content coding that they announce. */
 export type CodedHead = Pick<ResponseHead, 'headers' | 'coding'>;
 
-/** Adds to the header fields of a stream the coding that its request asks for, where the option allows one. */
+/** Adds the coding that the request accepts to the header fields of a stream, if the option allows one. */
 export function negotiateCoding(
   head: Pick<RequestHead, 'header'>,
   headers: Readonly<Record<string, string>>,

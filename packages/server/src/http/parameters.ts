@@ -1,23 +1,26 @@
 import { ServerError } from '../errors.ts';
 import type { RequestHead } from './request.ts';
 
-/** What a listener asks for, in its header fields and in the query of its URL. */
+/** The parameters of a listener, from its header fields and the query of its URL. */
 export interface ListenParameters {
-  /** Where the listener wants to go on: an id, a cursor or `earliest`; an empty string where it did not say. */
+  /** The last event ID: an id, a cursor or `earliest`, or an empty string if the request has none. */
   readonly lastEventId: string;
-  /** Without a last event ID, the stream begins with the last so many events; undefined where this was not asked for. */
+  /** With how many of the newest events the stream begins if there is no last event ID; undefined if the request does not say. */
   readonly last: number | undefined;
-  /** `event` asks for every keep-alive as an event that a page can listen to. */
+  /** With `event`, every keep-alive is an event that a page can see. */
   readonly heartbeat: 'comment' | 'event' | undefined;
 }
 
-/** The names of the query parameters that {@link listenParameters} reads. */
-export const LISTEN_PARAMETERS: readonly string[] = ['lastEventId', 'last_event_id', 'last', 'heartbeat'];
+/** The names of the query parameter that says what `Last-Event-ID` says: clients of others send each of them by themselves. */
+const LAST_EVENT_ID: readonly string[] = ['lastEventId', 'lastEventID', 'Last-Event-ID', 'last_event_id'];
 
-/** Guards the log against replays that are asked for by mistake. */
+/** The names of the query parameters that {@link listenParameters} reads. */
+export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
+
+/** Guards the log against long replays that are requested by mistake. */
 const MAX_LAST = 10_000;
 
-/** Most requests have no query, and one object does for all of them. */
+/** Most requests have no query, so they share one object. */
 const NONE: URLSearchParams = new URLSearchParams();
 
 /** The query parameters of a URL, which may be absolute or the target of a request line. */
@@ -28,17 +31,22 @@ export function queryOf(url: string): URLSearchParams {
 }
 
 /**
- * Where a listener wants to go on: its `Last-Event-ID`, else `lastEventId` or `last_event_id` in the query, which is what a page can
- * give the first connection of an `EventSource`; an empty string where there is none.
+ * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId`, `lastEventID`, `Last-Event-ID` or `last_event_id` in the query,
+ * where a page can put it for the first connection of an `EventSource`. Without any it returns an empty string.
  */
 export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryOf(head.url)): string {
   const sent = head.header('last-event-id');
   if (sent !== undefined && sent !== '') return sent;
-  return query.get('lastEventId') ?? query.get('last_event_id') ?? '';
+  if (query.size === 0) return '';
+  for (const name of LAST_EVENT_ID) {
+    const value = query.get(name);
+    if (value !== null) return value;
+  }
+  return '';
 }
 
 /**
- * Reads what a listener asks for. Parameters of other names are left alone: {@link checkParameters} refuses them where that is wanted.
+ * Reads the parameters of a listener. It ignores parameters with other names; {@link checkParameters} refuses them.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function listenParameters(head: RequestHead, query: URLSearchParams = queryOf(head.url)): ListenParameters {
@@ -61,7 +69,7 @@ export function checkParameters(query: URLSearchParams, allowed: readonly string
 }
 
 /**
- * The value of a parameter that may be given once; undefined where it is not given.
+ * Returns the value of a parameter that may be given once, or undefined if it is not given.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function parameter(query: URLSearchParams, name: string): string | undefined {
@@ -72,7 +80,7 @@ export function parameter(query: URLSearchParams, name: string): string | undefi
 }
 
 /**
- * The value of a parameter that is a whole number from 0 to `max`; undefined where it is not given.
+ * Returns the value of a parameter that is a whole number from 0 to `max`, or undefined if it is not given.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function wholeNumber(query: URLSearchParams, name: string, max: number): number | undefined {
@@ -84,7 +92,7 @@ export function wholeNumber(query: URLSearchParams, name: string, max: number): 
 }
 
 /**
- * The value of a parameter that is one of a few words; undefined where it is not given.
+ * Returns the value of a parameter that is one of a few words, or undefined if it is not given.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function choice<T extends string>(query: URLSearchParams, name: string, allowed: readonly T[]): T | undefined {

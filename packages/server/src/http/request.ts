@@ -1,25 +1,25 @@
-/** What is known of a request before it is answered, whatever framework brought it. */
+/** The head of a request, from any server or framework. */
 export interface RequestHead {
-  /** In capitals, such as `GET`. */
+  /** The method in capitals, such as `GET`. */
   readonly method: string;
-  /** Absolute, or the target of the request line: what comes behind the host. */
+  /** The URL: absolute, or only the target of the request line, which is the part after the host. */
   readonly url: string;
-  /** The value of a header field, undefined where it was not sent. The name is in small letters. Bytes that are UTF-8 are read as that. */
+  /** Returns the value of a header field, or undefined if it was not sent. The name is in small letters. Bytes that are valid UTF-8 are read as UTF-8. */
   header(name: string): string | undefined;
-  /** The network address of the other side, where it is known. */
+  /** The network address of the client, if it is known. */
   readonly address?: string | undefined;
   /**
-   * What has the address for as long as the connection lasts, where asking for it costs memory: a socket of Node's keeps what it was asked.
-   * An address that is only needed later is taken from here then.
+   * An object that has the address for as long as the connection lasts. Reading the address costs memory, because a socket of Node keeps the result.
+   * An address that is needed only later is read from here then.
    */
   readonly peer?: { readonly remoteAddress?: string | undefined } | undefined;
-  /** The request as the server or framework gave it: a `Request`, or Node's, with whatever was put on it before. */
+  /** The request of the server or framework: a `Request`, or one of Node, with everything that middleware has added to it. */
   readonly original?: unknown;
 }
 
 /**
  * The head of a Fetch request.
- * @param address the network address of the other side, for those who know it: a `Request` does not have it
+ * @param address the network address of the client, if your server knows it. A `Request` does not have it
  */
 export function fetchHead(request: Request, address?: string): RequestHead {
   return {
@@ -39,7 +39,7 @@ const BEYOND_BYTES = /[\u0100-\uffff]/;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * A header field's value. Servers give its bytes as Latin-1, but an id is sent in UTF-8 ([spec] 9.2.3). Bytes that are not UTF-8 stay as
+ * The value of a header field. Servers decode its bytes as Latin-1, but an id is sent in UTF-8 ([spec] 9.2.3). Bytes that are not UTF-8 stay as
  * they are.
  */
 export function utf8Value(value: string): string {

@@ -11,11 +11,11 @@ const PAGE_BYTES = 64 * 1024;
 // Where the cap of the backlog is smaller, so is a page, but not so small that a replay takes for ever.
 const MIN_PAGE_BYTES = 4 * 1024;
 
-// Bound how long the live listeners wait, each tick, for those that catch up.
+// Bound how long the live listeners wait in each tick for those that catch up.
 const PAGES_PER_TICK = 32;
 const READERS_PER_TICK = 512;
 
-/** What catching up leaves to its fan-out. */
+/** What catching up reports to its fan-out. */
 export interface CatchUpHost {
   /** The sequence number up to which the cohorts have been written to. */
   flushed(): number;
@@ -45,7 +45,7 @@ export class CatchUp {
   /** Whether a listener is being given a page, and may want the next one. */
   #isGiving = false;
   #waiting: Listener[] = [];
-  /** Who waits for the pages that are being read, by cohort and by the sequence number behind which a page begins. */
+  /** The listeners that wait for pages that are being read, by cohort and by the sequence number after which a page begins. */
   readonly #reading = new Map<Cohort<Listener>, Map<number, Reader[]>>();
 
   constructor(
@@ -59,7 +59,7 @@ export class CatchUp {
     this.#cache = new PageCache(clock);
   }
 
-  /** Whether somebody waits for the next tick. */
+  /** Whether a listener waits for the next tick. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0;
   }
@@ -70,7 +70,7 @@ export class CatchUp {
   }
 
   /**
-   * A listener in the phase `reading` wants the page behind its position. It is given at once where it was read a moment ago, unless the
+   * A listener in the phase `reading` wants the page after its position. It gets the page at once if that was read a moment ago, unless the
    * listener has just been given another one.
    */
   want(listener: Listener): void {
@@ -88,7 +88,7 @@ export class CatchUp {
   /** Gives out and reads the pages of one tick. */
   run(): void {
     const waiting = this.#waiting;
-    // Who wants another page in this loop gets it in the next tick.
+    // A listener that wants another page during this loop gets it in the next tick.
     this.#waiting = [];
     let taken = 0;
     let pages = 0;
@@ -104,7 +104,7 @@ export class CatchUp {
     this.#waiting = waiting.slice(taken).concat(this.#waiting);
   }
 
-  /** A page that was read a moment ago. It reaches as far as the cohorts have been written to, where there is nothing for this one behind it. */
+  /** A page that was read a moment ago. It reaches as far as the cohorts have been written to, if no event for this cohort follows it. */
   #known(cohort: Cohort<Listener>, after: number): CohortPage | undefined {
     const known = this.#cache.get(cohort, after);
     if (!known) return undefined;
@@ -114,7 +114,7 @@ export class CatchUp {
     return known;
   }
 
-  /** Joins those who wait for a page. Returns whether it has to be read first. */
+  /** Adds a listener to those that wait for a page. Returns whether the page has to be read first. */
   #ask(cohort: Cohort<Listener>, after: number, reader: Reader): boolean {
     let pages = this.#reading.get(cohort);
     if (!pages) this.#reading.set(cohort, (pages = new Map<number, Reader[]>()));

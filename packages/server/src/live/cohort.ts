@@ -6,28 +6,28 @@ import { type Selection, Selector } from '../log/selection.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
 
-/** What a listener wants to see, and how. */
+/** The events that a listener gets, and their form. */
 export interface View {
-  /** Listeners with the same key see the same bytes: same selection, same filter, same rights, same form. */
+  /** Listeners with the same key get the same bytes: the same selection, filter, rights and form. */
   readonly key: string;
   readonly selection: Selection;
   /**
-   * Which of the selected entries are seen. Must give the same answer for the same entry. Where it throws, the listeners with this view
-   * are broken off. @default all
+   * Returns whether a selected entry is sent. It must return the same for the same entry. If it throws, the listeners with this view
+   * are broken off, and meet the same entry again when they come back. @default all entries
    */
   readonly accepts?: (entry: LogEntry) => boolean;
-  /** The bytes of an entry where its frame is not sent as it is kept. Must be pure. @default the frame */
+  /** Returns the bytes of an entry, if they are not its frame. It must be pure. @default the frame */
   readonly render?: (entry: LogEntry) => Uint8Array;
   /**
-   * Whether every keep-alive is an event that a page can listen to, and comes in its time whatever else does. Otherwise a stream is kept alive
-   * only when it is silent, by a comment where its cursor need not move. @default false
+   * Whether every keep-alive is an event that a page can see, sent whatever else is sent. Otherwise a stream is kept alive
+   * only when it is silent, with a comment if its cursor need not move. @default false
    */
   readonly visibleHeartbeat?: boolean;
   /** The content coding of the bytes. Listeners with the same key and another coding see the same events. @default plain bytes */
   readonly coding?: ContentCoding | undefined;
 }
 
-/** What a view sees of a page of the log. */
+/** The part of a page of the log that a view includes. */
 export interface PageSeen {
   readonly events: number;
   readonly chunk: SharedChunk | undefined;
@@ -46,7 +46,7 @@ export interface Member {
  */
 export class Cohort<M extends Member = Member> {
   readonly view: View;
-  /** The live ones, in no order. An array is what a tick runs through fastest. */
+  /** The live listeners, in no order. A tick runs through an array fastest. */
   readonly members: M[] = [];
   /** Codes what the members are sent, where their view has a coding. */
   readonly coder: CohortCoder | undefined;
@@ -60,12 +60,12 @@ export class Cohort<M extends Member = Member> {
   lastWrite: number;
   readonly #selector: Selector;
   #frames: Uint8Array[] = [];
-  /** The newest selected entry that was offered, or where the cohort began to be offered what comes. */
+  /** The newest selected entry that was offered, or the place from which entries are offered to the cohort. */
   #newest: number;
   /** The newest entry that was taken into a tick. */
   #taken = 0;
 
-  /** @param since the sequence number behind which it is offered every entry of its topics */
+  /** @param since the sequence number after which every entry of its topics is offered to it */
   constructor(view: View, now: number, since: number) {
     this.view = view;
     this.#newest = since;
@@ -91,12 +91,12 @@ export class Cohort<M extends Member = Member> {
     member.index = -1;
   }
 
-  /** Whether everything that it selects lies at or before this sequence number, as far as the log has been handed over. */
+  /** Whether all entries that it selects are at or before this sequence number, as far as the log has been handed over. */
   isQuietSince(seq: number): boolean {
     return seq >= this.#newest;
   }
 
-  /** It was not offered what lies before this sequence number. */
+  /** The entries before this sequence number were not offered to it. */
   startBehind(seq: number): void {
     this.#newest = seq;
   }
@@ -108,7 +108,7 @@ export class Cohort<M extends Member = Member> {
 
   /** Takes an entry of one of its topics into the tick, once. Returns whether it is the tick's first. Throws what the view's filter throws. */
   offer(entry: LogEntry): boolean {
-    // Also without members: who joins before the tick ends has read only up to where it began.
+    // Also without members, because a listener that joins before the tick ends has read only up to its beginning.
     if (entry.seq <= this.#newest || !this.#selector.sees(entry)) return false;
     this.#newest = entry.seq;
     if (this.view.accepts?.(entry) === false) return false;
@@ -136,7 +136,7 @@ export class Cohort<M extends Member = Member> {
   }
 }
 
-/** The frames as one, where they lie one behind the other in the same memory, as a log may have read them. */
+/** The frames as one piece, if they follow each other in the same memory, as a log may have read them. */
 function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
   const [first] = frames;
   if (!first) return undefined;
@@ -145,7 +145,7 @@ function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
     if (byteOffset !== end) return undefined;
     end += length;
   }
-  // Last, because a small array of its own has no buffer until somebody asks for it.
+  // Last, because a small array has no buffer of its own until the buffer is needed.
   const { buffer, byteOffset } = first;
   return frames.every((frame) => frame.buffer === buffer)
     ? new Uint8Array(buffer, byteOffset, end - byteOffset)

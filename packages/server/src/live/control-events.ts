@@ -9,7 +9,7 @@ export function heartbeat(position: Position): SharedChunk {
   return SharedChunk.fromText(encodeEvent({ event: HEARTBEAT_TYPE, id: formatCursor(position), data: '' }));
 }
 
-/** Tells a listener that events are missing, and where the stream goes on (PROTOCOL §6.1). */
+/** The event that tells a listener which events are missing, and where the stream goes on (PROTOCOL §6.1). */
 export function gap(after: string, resumedAt: Position, reason: GapReason): SharedChunk {
   const id = formatCursor(resumedAt);
   return SharedChunk.fromText(
@@ -17,7 +17,7 @@ export function gap(after: string, resumedAt: Position, reason: GapReason): Shar
   );
 }
 
-/** Tells a listener that is sent away when to come back, in milliseconds. */
+/** The block that tells a listener when to come back, in milliseconds. */
 export function reconnectAfter(milliseconds: number): SharedChunk {
   return SharedChunk.fromText(encodeEvent({ retry: Math.round(milliseconds) }));
 }

@@ -16,11 +16,11 @@ import { checkFanOutOptions, type FanOutOptions } from './options.ts';
 import { noCounts, type FanOutObserver, type FanOutStats } from './stats.ts';
 import type { Ticker } from './ticker.ts';
 
-// Listeners that are sent away together come back after this long and so much more, spread by chance.
+// Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
 const COME_BACK_SPREAD_MS = 5000;
 
-/** Carries a log's events to its listeners: follows the log, takes listeners in and sends them away. */
+/** Sends the events of a log to its listeners. It follows the log, takes listeners in and sends them away. */
 export class FanOut {
   readonly #ticker: Ticker;
   readonly #listeners: Listeners;
@@ -45,7 +45,7 @@ export class FanOut {
       counts: this.#counts,
       observer,
       position: (seq) => this.#position(seq),
-      // Nothing more is wanted of the log but pages, and it may outlive this.
+      // Only pages are read from the log from here on, and the log may outlive this fan-out.
       onFinished: () => this.#following.stop(),
     });
     this.#ticker = this.#listeners.ticker;
@@ -53,6 +53,7 @@ export class FanOut {
       keepAliveMs,
       clock,
       position: () => this.#position(this.#ticker.flushed),
+      others: (before, now) => this.#listeners.keepApartAlive(before, now),
     });
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -63,7 +64,7 @@ export class FanOut {
         this.#start(position);
         ready();
       },
-      // Bound, so that the way of an event does not lead through here.
+      // Bound, so that the path of an event does not lead through this class.
       onBatch: this.#ticker.receive.bind(this.#ticker),
       onLost: (reason) => {
         this.#isFollowing = false;
@@ -104,7 +105,7 @@ export class FanOut {
     return count;
   }
 
-  /** What it has done and how it stands. Costs a look at every listener. */
+  /** Returns counts of what it has done and of its present state. The cost grows with the number of listeners. */
   stats(): FanOutStats {
     let live = 0;
     for (const cohort of this.#ticker.cohorts) live += cohort.members.length;
@@ -155,7 +156,7 @@ export class FanOut {
     };
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
-    // A first byte at once: some proxies hold the head until one comes.
+    // Some proxies hold the head back until the first byte of the body.
     if (isNew) this.#listeners.write(listener, heartbeat(this.#position(flushed)));
     else if (start.announce) this.#listeners.write(listener, heartbeat(this.#position(start.after)));
     else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
@@ -166,7 +167,7 @@ export class FanOut {
     return listener;
   }
 
-  /** Gives a listener nothing that comes from now on, until {@link release}. */
+  /** Sends a listener no further events until {@link release}. */
   hold(listener: Listener): void {
     this.#listeners.flush();
     this.#listeners.input(listener, { type: 'hold', flushed: this.#ticker.flushed });
@@ -194,10 +195,13 @@ export class FanOut {
     this.#listeners.finish(seq);
   }
 
-  /** Sends every listener away, those to come included, each with a time of its own to come back, from 1 s to 1 s + `windowMs`. */
-  drain(windowMs: number, random: () => number = Math.random): void {
+  /**
+   * Sends every listener away, those to come included, each with a time of its own to come back, from `awayMs` to `awayMs + windowMs`
+   * milliseconds.
+   */
+  drain(windowMs: number, random: () => number = Math.random, awayMs: number = COME_BACK_AFTER_MS): void {
     this.#listeners.flush();
-    const farewell = (): SharedChunk => reconnectAfter(COME_BACK_AFTER_MS + random() * windowMs);
+    const farewell = (): SharedChunk => reconnectAfter(awayMs + random() * windowMs);
     this.#farewell = farewell;
     for (const listener of this.#listeners) {
       this.#listeners.write(listener, farewell());
@@ -208,7 +212,7 @@ export class FanOut {
     this.#stop();
   }
 
-  /** Stops following the log and breaks off who is left. */
+  /** Stops following the log and breaks off the remaining listeners. */
   close(): void {
     this.#stop();
     for (const listener of this.#listeners) this.breakOff(listener, 'drained');

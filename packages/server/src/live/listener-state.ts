@@ -8,9 +8,9 @@ interface CatchingUp {
   readonly told: number;
   /** The count of the log's trims as of which it knows that: what was trimmed later it does not know. */
   readonly trims: number;
-  /** What the listener came with, until its first page, where that is not its position's cursor. */
+  /** The last event ID of the listener, until its first page, if that is not the cursor of its position. */
   readonly sent?: string | undefined;
-  /** Why the place of what it came with cannot be known: it is told so before anything else. */
+  /** Why the place of the listener's last event ID cannot be known. This is reported before anything else. */
   readonly misplaced?: GapReason | undefined;
 }
 
@@ -55,7 +55,7 @@ export type ListenerInput =
   | { readonly type: 'end' };
 
 export type ListenerAction =
-  /** Ask the log for the page behind this sequence number. */
+  /** Ask the log for the page after this sequence number. */
   | { readonly type: 'read'; readonly after: number }
   /** Become a member of the cohort, now, before anything else is written to it. */
   | { readonly type: 'join' }
@@ -67,18 +67,18 @@ export interface ListenerStep {
   readonly actions: readonly ListenerAction[];
 }
 
-/** What a page says is missing: to be told before its entries are written. */
+/** The gap that a page shows. It is reported before the entries of the page are written. */
 export interface PageGap {
   readonly reason: GapReason;
-  /** The listener's own word for where it was; undefined where its position `from` says it. */
+  /** The last event ID of the listener; undefined if its position `from` says the same. */
   readonly after: string | undefined;
   readonly from: number;
-  /** The sequence number behind which the stream goes on. */
+  /** The sequence number after which the stream goes on. */
   readonly resumedAt: number;
 }
 
 /**
- * A listener that starts behind a sequence number.
+ * A listener that starts after a sequence number.
  * @param isQuiet whether nothing that it is to be given lies between there and `flushed`, so that there is nothing to read. @default false
  */
 export function catchingUp(start: StartAfter, flushed: number, isQuiet: boolean = false): ListenerStep {
@@ -87,7 +87,7 @@ export function catchingUp(start: StartAfter, flushed: number, isQuiet: boolean 
   return goOn({ position, told, trims, sent, misplaced }, flushed, false);
 }
 
-/** A listener that is given nothing at first, and then what it would have been given from its start on. */
+/** A listener that gets nothing at first, and then all events from its start on. */
 export function holding(start: Start, flushed: number): ListenerStep {
   if (start.type === 'now')
     return { state: { phase: 'held', position: flushed, told: flushed, trims: 0 }, actions: [] };
@@ -115,13 +115,13 @@ function goOn(next: CatchingUp, flushed: number, needsDrain: boolean): ListenerS
 
 /**
  * Whether a page tells of trimmed events that the cohorts have not come to: the log has another writer, or was read late. They may be
- * on their way to this listener, so it cannot be told that they are missing. Such a page is not written; it is asked for again.
+ * on their way to this listener, so a gap must not be reported. Such a page is not written, and is requested again.
  */
 export function isAhead(page: LogPage, flushed: number): boolean {
   return page.trimmedThrough > flushed;
 }
 
-/** The gap to tell before the entries of a page. */
+/** The gap to report before the entries of a page. */
 export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefined {
   if (state.phase !== 'reading') return undefined;
   // Events before those that it knows of may have been trimmed since it was told.

@@ -5,13 +5,13 @@ import type { ListenerState } from './listener-state.ts';
 /**
  * Why a listener's stream ended:
  * - `left`: the listener went, or its connection broke;
- * - `finished`: it has got everything there will ever be;
+ * - `finished`: it has got all events, and no more will come;
  * - `evicted`: it read too slowly, and there is no log to catch it up from;
  * - `expired`: its rights ended;
- * - `kicked`: whoever runs the server broke it off;
+ * - `kicked`: the program called `kick`;
  * - `drained`: it was sent away to come back;
  * - `renumbered`: the log's numbering began anew, so it has to come back with its cursor;
- * - `failed`: what was to come could not be read, or its filter threw.
+ * - `failed`: the log could not be read, or its filter threw.
  */
 export type EndReason = 'left' | 'finished' | 'evicted' | 'expired' | 'kicked' | 'drained' | 'renumbered' | 'failed';
 

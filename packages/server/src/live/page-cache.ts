@@ -5,7 +5,7 @@ import type { Listener } from './listener.ts';
 
 /** A page of the log as a cohort's listeners are sent it. */
 export interface CohortPage {
-  /** Reaches further once it is known that nothing for the cohort lies behind it. */
+  /** Reaches further once it is known that no event for the cohort follows it. */
   page: LogPage;
   readonly seen: PageSeen;
 }

@@ -1,6 +1,6 @@
 import type { GapReason } from '../log/event-log.ts';
 
-/** What a fan-out reports as it happens. Its functions may not throw. */
+/** Called with the events of a fan-out. Its functions may not throw. */
 export interface FanOutObserver {
   /** A listener's backlog passed the cap, and it is caught up from the log. */
   onOverflow?(backlog: number): void;
@@ -12,9 +12,9 @@ export interface FanOutObserver {
   onError?(error: unknown): void;
 }
 
-/** What a fan-out has done since it was made, and how it stands. */
+/** Counts of what a fan-out has done since it was made, and of its present state. */
 export interface FanOutStats {
-  /** Listeners now. */
+  /** The present number of listeners. */
   readonly listeners: number;
   /** Listeners that are written to in lockstep; the others are catching up. */
   readonly live: number;
@@ -24,7 +24,7 @@ export interface FanOutStats {
   readonly delivered: number;
   /** Bytes of event stream written to listeners, before any transfer or content coding. */
   readonly bytes: number;
-  /** Bytes that wait now: for all listeners together, and for the one for which the most wait. */
+  /** Bytes that are waiting now: for all listeners together, and the most for one listener. */
   readonly backlog: { readonly total: number; readonly max: number };
   /** How often a listener's backlog passed the cap and it was caught up from the log. */
   readonly overflows: number;

@@ -5,7 +5,7 @@ import { type Cohort, CohortIndex } from './cohort.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 
-/** What a ticker leaves to its fan-out. */
+/** What a ticker reports to its fan-out. */
 export interface TickerHost {
   /** A member's backlog has passed the cap; it is not given what the tick holds. */
   onOverflow(member: Listener): void;
@@ -66,7 +66,7 @@ export class Ticker {
     return this.#newestId;
   }
 
-  /** Goes on behind a sequence number, of which and before which nothing more is handed over. Nothing may be pending. */
+  /** Goes on after a sequence number, up to which no more entries are handed over. Nothing may be pending. */
   startBehind(seq: number): void {
     this.#received = seq;
     this.#flushed = seq;

@@ -5,7 +5,7 @@ import { EARLIEST, formatCursor, parseCursor, type Position } from './position.t
 /** A numbering that a log had before the present one. */
 export interface EarlierEpoch {
   readonly epoch: string;
-  /** The last sequence number that was given in it. The next epoch goes on behind it. */
+  /** The last sequence number of the epoch. The next epoch goes on after it. */
   readonly through: number;
 }
 
@@ -21,7 +21,7 @@ export class Epochs {
 
   /**
    * @param earlier oldest first
-   * @throws {ServerError} `ERR_INVALID_OPTION` where a name is not one of an epoch or stands twice, or an epoch ends before the one before it
+   * @throws {ServerError} `ERR_INVALID_OPTION` if a name is not that of an epoch or is there twice, or an epoch ends before the one before it
    */
   constructor(current: string, earlier: readonly EarlierEpoch[] = []) {
     this.current = current;
@@ -43,7 +43,7 @@ export class Epochs {
     }, 0);
   }
 
-  /** The sequence number behind which the present epoch's begin. */
+  /** The sequence number after which the present epoch begins. */
   get start(): number {
     return this.#earlier.at(-1)?.through ?? 0;
   }
@@ -54,8 +54,8 @@ export class Epochs {
   }
 
   /**
-   * A new epoch behind this log's newest event. The present one has ended there. Of more than 4,096 earlier ones the oldest in which nothing was
-   * published is forgotten, else the oldest.
+   * Begins a new epoch after this log's newest event, where the present one ends. Of more than 4,096 earlier epochs the oldest without an event is
+   * forgotten, or else the oldest.
    */
   begin(epoch: string, head: number): Epochs {
     const earlier = [...this.#earlier, { epoch: this.current, through: head }];
@@ -66,7 +66,7 @@ export class Epochs {
     return new Epochs(epoch, earlier);
   }
 
-  /** Whether a cursor of this epoch is one of this log's. */
+  /** Whether this epoch belongs to this log. */
   has(epoch: string): boolean {
     return this.#ends.has(epoch);
   }
@@ -86,24 +86,28 @@ export class Epochs {
   }
 
   /**
-   * Where a last event ID is in a log of these epochs.
-   * @param log the sequence number of its newest event, and the count of its trims
-   * @param seqOf the earliest kept event that has a publisher's id
+   * Finds the place of a last event ID in a log with these epochs.
+   * @param log the sequence number of the log's newest event, and the count of its trims
+   * @param seqOf returns the sequence number of the earliest kept and selected event with a publisher's id. It is not called for a cursor, because
+   * no id has that form
    */
-  locate(id: string, log: Pick<Place, 'head' | 'trims'>, seqOf: (id: string) => number | undefined): Place {
+  async locate(
+    id: string,
+    log: Pick<Place, 'head' | 'trims'>,
+    seqOf: (id: string) => number | undefined | Promise<number | undefined>,
+  ): Promise<Place> {
     if (id === EARLIEST) return { after: 0, ...log };
     const cursor = parseCursor(id);
-    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, log);
-    const seq = seqOf(id);
-    if (seq !== undefined) return { after: seq, ...log };
-    return { after: 0, ...log, misplaced: cursor ? 'foreign' : 'unknown' };
+    if (cursor) return this.#locate(cursor, log);
+    const seq = await seqOf(id);
+    return seq === undefined ? { after: 0, ...log, misplaced: 'unknown' } : { after: seq, ...log };
   }
 
   #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>): Place {
     if (epoch === this.current) {
       return seq <= log.head ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
     }
-    // Behind its end the epoch went on elsewhere, with events that this log never had.
+    // After its end the epoch went on in another log, with events that this log never had.
     const end = this.#ends.get(epoch) ?? -1;
     return seq <= end ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
   }

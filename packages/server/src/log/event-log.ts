@@ -4,10 +4,16 @@ import type { Selection } from './selection.ts';
 
 export interface AppendOptions {
   /**
-   * A key makes the append safe to repeat: for 24 hours the same key appends nothing and gives the first receipt again.
+   * A key makes the append safe to repeat: for 24 hours an append with the same key stores nothing and returns the first receipt again.
+   * A log remembers a bounded number of keys, the newest.
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
+  /**
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Where one of the two appends
+   * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
+   */
+  readonly digest?: string;
 }
 
 export interface AppendReceipt {
@@ -21,11 +27,11 @@ export interface AppendReceipt {
 
 export interface ReadRequest {
   readonly selection: Selection;
-  /** The page holds events behind this sequence number. */
+  /** The page holds events after this sequence number. */
   readonly after: number;
   /** The page holds events up to this sequence number, which is at most the head's. */
   readonly through: number;
-  /** A page ends with the event that reaches this many bytes of frames; it holds at least one event where there is one. */
+  /** A page ends with the event that reaches this many bytes of frames. It holds at least one event if there is one. */
   readonly maxBytes: number;
 }
 
@@ -35,60 +41,60 @@ export interface LogPage {
   /** How far the page reaches: everything kept and selected up to here is in it. At least `after`, at most `through`. */
   readonly through: number;
   /**
-   * The highest sequence number of a selected event that has been trimmed, as of this page; 0 where none was. Where it is higher than
+   * The highest sequence number of a selected event that has been trimmed, as of this page; 0 if none has. If it is higher than
    * `after`, events are missing from the page. It may be higher than `through`. See {@link EventLog.trimmedIsExact}.
    */
   readonly trimmedThrough: number;
   /**
-   * A count of this log's trims that is higher where selected events were trimmed since an earlier page, or since a {@link Place}, that has it lower.
-   * It may be higher where none were, never lower where some were.
+   * A count of this log's trims. It is higher than that of an earlier page or {@link Place} if selected events were trimmed since then.
+   * It may also be higher if none were.
    */
   readonly trims: number;
 }
 
-/** Why the place of a cursor or id cannot be known, or why events behind it are missing (PROTOCOL §6.2). */
+/** Why the place of a cursor or id cannot be known, or why events after it are missing (PROTOCOL §6.2). */
 export type GapReason = 'trimmed' | 'unknown' | 'foreign' | 'ahead';
 
-/** A log's answer to where a cursor or id is. */
+/** The place of a cursor or id in a log. */
 export interface Place {
-  /** The sequence number behind which the events follow. 0 where the place cannot be known. */
+  /** The sequence number after which the events follow. 0 if the place cannot be known. */
   readonly after: number;
   /** The sequence number of the log's newest event as of this answer. */
   readonly head: number;
   /** The count of this log's trims as of this answer: see {@link LogPage.trims}. */
   readonly trims: number;
-  /** Why the place cannot be known; undefined where it is. */
+  /** Why the place cannot be known; undefined if it is known. */
   readonly misplaced?: Exclude<GapReason, 'trimmed'>;
 }
 
-/** What a log tells somebody who follows it. A follower may not throw and may not block. */
+/** The functions that a log calls for a follower. They may not throw and may not block. */
 export interface LogFollower {
   /**
-   * Following has begun: every batch that is committed behind this position is handed over from now on. A log in this process calls it
+   * Following has begun: every batch that is committed after this position is handed over from now on. A log in this process calls it
    * before `follow` returns. It is called again after `onLost`: with a sequence number that may be higher than that of the last batch, so that the
-   * events between the two have to be read; with another epoch where the numbering began anew.
+   * events between the two have to be read; with another epoch if a new one has begun.
    */
   onStart(position: Position): void;
   /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
   onBatch(batch: readonly LogEntry[]): void;
   /**
-   * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. Nothing comes until `onStart` is
+   * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. No batch follows until `onStart` is
    * called again.
    */
   onLost(reason: unknown): void;
 }
 
 export interface LogFollowing {
-  /** Ends it at once. Idempotent. */
+  /** Stops following at once. Idempotent. */
   stop(): void;
 }
 
-/** What a log keeps of a topic. */
+/** The kept events of a topic, in numbers. */
 export interface TopicSummary {
   readonly topic: string;
-  /** Events kept. */
+  /** The number of kept events. */
   readonly events: number;
-  /** Bytes of frames kept. */
+  /** What they cost, in bytes as retention counts them. An event of several topics counts for each. */
   readonly bytes: number;
   /** When the newest kept event was appended, milliseconds since 1970. */
   readonly last: number;
@@ -97,59 +103,62 @@ export interface TopicSummary {
 export interface TopicPageRequest {
   /** `name` sorts by the bytes of the name, `time` by the newest event, newest first. */
   readonly order: 'name' | 'time';
-  /** Topics on the page, from 1. */
+  /** The most topics on the page, from 1. */
   readonly limit: number;
-  /** With the order `name`: only topics behind this one. @default from the first */
+  /** With the order `name`: only topics after this one. @default from the first */
   readonly after?: string;
 }
 
 export interface TopicPage {
   readonly topics: readonly TopicSummary[];
-  /** How many topics there are in all. */
+  /** The number of all topics. */
   readonly total: number;
 }
 
-/** The topics of which a log keeps events, a page at a time. */
+/** Lists the topics of the kept events, a page at a time. */
 export interface TopicDirectory {
   list(request: TopicPageRequest): Promise<TopicPage>;
 }
 
 /**
- * The ordered, append-only record of events: the one contract that every store meets, in this process or elsewhere.
+ * The ordered, append-only record of events. This is the contract that every store meets, in this process or elsewhere.
  * `@tidings/server/log/testing` holds the suite that checks it.
  *
- * Sequence numbers rise, and may have holes. A log may have writers and trimmers in other processes: what was appended is known from
- * following and from reads, never from one's own appends. A member that is undefined is a capability that the log has not.
+ * Sequence numbers rise, and may have holes. Other processes may write to the log and trim it. So appended events are known only from
+ * following and from reads, never from this process's own appends. A log that lacks a capability has its member undefined.
  */
 export interface EventLog {
   /**
-   * Appends a batch, whole or not at all, behind the head. Calls that overlap are stored in the order in which they were made. Resolves when
+   * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` where an event may not be published, `ERR_NOT_STORED`
-   * where the batch could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_BATCH_TOO_LARGE` if the batch has too many
+   * events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
-  /** One page of what was selected. Sees every batch that was committed before the call. */
+  /** Returns one page of the selected events. It includes every batch that was committed before the call. */
   read(request: ReadRequest): Promise<LogPage>;
   /**
-   * The store's own answer to where a cursor, a publisher's id or `earliest` is, as of the call. A cursor of an earlier epoch is found up to
-   * where that epoch ended.
+   * Asks the store for the place of a cursor, a publisher's id or `earliest`, as of the call. A cursor of an earlier epoch is found up to
+   * the end of that epoch. A publisher's id is found only among the selected events, so that ids of other topics neither mislead a listener nor are
+   * known to it.
+   * @param selection the events among which the id is looked for @default all
    */
-  locate(id: string): Promise<Place>;
-  /** The place behind which the last `count` (or fewer) kept and selected events follow. */
+  locate(id: string, selection?: Selection): Promise<Place>;
+  /** Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. */
   locateLast(selection: Selection, count: number): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;
-  /** Finishes the appends under way and lets go of everything. Later appends are refused. Idempotent. */
+  /** Finishes the appends under way and frees all resources. Later appends are refused. Idempotent. */
   close(): Promise<void>;
   /**
-   * Whether `trimmedThrough` is exact for every set of topics: it is the sequence number of an event that was selected. It may be higher,
-   * never lower, where types are selected, for private events of several topics, and, where this is false, everywhere: then a gap may
-   * be told where nothing that was selected is missing.
+   * Whether `trimmedThrough` is exact for every set of topics, so that it is the sequence number of a selected event. It may be higher,
+   * but never lower, if types are selected, for private events of several topics, and always if this is false. Then a gap may
+   * be reported although no selected event is missing.
    */
   readonly trimmedIsExact: boolean;
-  /** The topics there are. */
+  /** Lists the topics. */
   readonly directory?: TopicDirectory;
-  /** Applies the retention now. Logs also do it by themselves. */
+  /** Applies the retention now. Logs also apply it by themselves. */
   trim?(): Promise<void>;
 }

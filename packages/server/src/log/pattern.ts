@@ -12,17 +12,17 @@ import {
 } from './pattern/syntax.ts';
 
 /**
- * Which topics somebody wants, as data: a URL pattern [WHATWG URL Pattern] without regular expressions. Whoever selects events
- * compiles it for itself.
+ * A pattern of topics, as data: a URL pattern [WHATWG URL Pattern] without regular expressions. Each process that selects events
+ * compiles it.
  */
 export interface TopicPattern {
-  /** At most 1,024 characters; a relative one is completed from `base`. @example 'sensors/:room' */
+  /** The pattern: at most 1,024 characters. A relative one is completed from `base`. @example 'sensors/:room' */
   readonly pattern: string;
   /** The absolute URL against which the pattern and every topic are resolved. @example 'https://example.com/topics/' */
   readonly base: string;
 }
 
-// Patterns come from strangers. A topic is matched in time that grows with its length times the size of the pattern: these keep the
+// Patterns come from untrusted clients. A topic is matched in time that grows with its length times the size of the pattern. These keep the
 // worst pattern on the longest topic at a few milliseconds.
 const MAX_LENGTH = 1024;
 const MAX_STATES = 4096;
@@ -33,9 +33,9 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * Compiles a pattern to a test of topics, which answers as `new URLPattern(pattern, base).test(topic, base)` does, in time that grows
+ * Compiles a pattern to a test of topics, which returns what `new URLPattern(pattern, base).test(topic, base)` returns, in time that grows
  * with the topic's length times the pattern's size. A topic that is no URL, even with the base, matches no pattern.
- * @throws {ServerError} `ERR_INVALID_PATTERN` where it is no URL pattern, has a regular expression group, is too long, or has text that
+ * @throws {ServerError} `ERR_INVALID_PATTERN` if it is no URL pattern, has a regular expression group, is too long, or has text that
  * implementations of the standard read differently
  */
 export function compilePattern(pattern: TopicPattern): (topic: string) => boolean {
@@ -86,7 +86,7 @@ export class CompiledPattern {
 
 let last: { readonly topic: string; readonly base: string; readonly address: Address | undefined } | undefined;
 
-/** The components of the topic's URL. A topic is asked for by one pattern after the other, so the last one is remembered. */
+/** The components of the topic's URL. The last topic is remembered, because several patterns test it one after the other. */
 function resolve(topic: string, base: string): Address | undefined {
   if (last?.topic !== topic || last.base !== base) last = { topic, base, address: addressOf(topic, base) };
   return last.address;
@@ -171,7 +171,7 @@ function isSpecialProtocol(protocol: Matcher): boolean {
   return special;
 }
 
-/** The text as it was written, where it has neither escapes nor wildcards. */
+/** The text as it was written, if it has neither escapes nor wildcards. */
 function rawText(tokens: readonly Token[]): string | undefined {
   return tokens.every((token) => token.kind === 'text') ? tokens.map((token) => token.value).join('') : undefined;
 }

@@ -12,19 +12,19 @@ export const EARLIEST = 'earliest';
 // At most 15 digits: every such number is a safe integer.
 const CURSOR = /^([a-z0-9]{1,16})\.(0|[1-9][0-9]{0,14})$/;
 
-/** The position as text, for the `id:` field: `epoch.seq`. */
+/** Returns the position as text, for the `id:` field: `epoch.seq`. */
 export function formatCursor(position: Position): string {
   return `${position.epoch}.${position.seq}`;
 }
 
-/** The position that a text names, or undefined where it does not have the form of a cursor. */
+/** Returns the position that a text names, or undefined if it does not have the form of a cursor. */
 export function parseCursor(text: string): Position | undefined {
   const match = CURSOR.exec(text);
   const [, epoch, seq] = match ?? [];
   return epoch === undefined || seq === undefined ? undefined : { epoch, seq: Number(seq) };
 }
 
-/** A new epoch: the time and chance, so that two logs made at once differ too. */
+/** Makes a new epoch from the time and chance, so that two logs made at the same time differ. */
 export function newEpoch(now: number, random: () => number = Math.random): string {
   const chance = Math.floor(random() * 36 ** 4)
     .toString(36)

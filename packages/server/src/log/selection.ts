@@ -5,29 +5,29 @@ import { compilePatterns, type TopicPattern } from './pattern.ts';
 /** A topic, or a pattern of topics. */
 export type Matcher = string | TopicPattern;
 
-/** A set of topics, as data that can cross a process. An empty list is no topic. */
+/** A set of topics, as data that can be sent to another process. An empty list has no topics. */
 export type TopicSet = 'all' | readonly Matcher[];
 
-/** Which events somebody wants, as data that can cross a process. */
+/** A selection of events, as data that can be sent to another process. */
 export interface Selection {
   /** Events of at least one of these topics are selected. */
   readonly topics: TopicSet;
-  /** Of which topics private events are selected, too: those that have at least one of them. @default none */
+  /** Private events are selected only if they have at least one of these topics. @default none */
   readonly private?: TopicSet;
   /** Only events of these types are selected; `message` is the type of events without one. @default all */
   readonly types?: readonly string[];
 }
 
-// Guards the memory against ever new topics: the answers are forgotten when there are so many.
+// Guards the memory against a stream of new topics: the results are forgotten when there are this many.
 const MAX_KNOWN_TOPICS = 1000;
 
-/** A set of topics in the form in which it is asked. */
+/** A set of topics, compiled for tests. */
 export class TopicTest {
   /** The topics that are named exactly, each once. */
   readonly exact: ReadonlySet<string>;
   readonly isAll: boolean;
   readonly #patterns: readonly TopicPattern[];
-  /** What the patterns answered for topics. */
+  /** The results of the patterns for topics. */
   readonly #known = new Map<string, boolean>();
   readonly #matches: (topic: string) => boolean;
 
@@ -40,7 +40,7 @@ export class TopicTest {
     this.#matches = compilePatterns(this.#patterns);
   }
 
-  /** Whether exact topics are all there is, so that an index by topic finds everything. */
+  /** Whether the set has only exact topics, so that an index by topic finds all of them. */
   get isExact(): boolean {
     return !this.isAll && this.#patterns.length === 0;
   }
@@ -53,7 +53,7 @@ export class TopicTest {
     return this.isAll || this.exact.has(topic) || (this.#patterns.length > 0 && this.#isMatched(topic));
   }
 
-  /** Asks the patterns, which costs a topic once. */
+  /** Tests the patterns, once for each topic. */
   #isMatched(topic: string): boolean {
     let matched = this.#known.get(topic);
     if (matched === undefined) {
@@ -65,7 +65,7 @@ export class TopicTest {
   }
 }
 
-/** A selection in the form in which entries are tested. */
+/** A selection, compiled for tests of entries. */
 export class Selector {
   readonly topics: TopicTest;
   readonly private: TopicTest;

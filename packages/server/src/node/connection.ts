@@ -17,7 +17,7 @@ const WATCHERS = Symbol('watchers');
 type Watched = ServerResponse & { [WATCHERS]?: readonly number[] };
 
 /**
- * What http has in place of a socket: any Duplex may be one, by its documentation of the event `connection`. This lets a stream take the
+ * The object that http uses in place of a socket. Its documentation of the event `connection` allows any Duplex. This lets a stream take the
  * socket away from http, for which the response then has ended, and the connection with it, so that it lets go of all that it held for them.
  */
 export class Connection extends SocketFace implements SocketLender, SocketOwner {
@@ -40,7 +40,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     own(socket, this);
   }
 
-  /** To be called for each request before anyone else knows of it: a listener that is added later needs what http reports. */
+  /** Call this for each request before other code gets it: a handler that is added later needs what http reports. */
   static begin(request: IncomingMessage, response: ServerResponse): void {
     (response as Watched)[WATCHERS] = watchers(request, response);
   }
@@ -133,7 +133,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     const last = pieces.length - 1;
     const passed = (error?: Error | null): void => {
       this.#passing = 0;
-      // What becomes of a socket that was taken is no concern of http.
+      // http has nothing more to do with a socket that was taken.
       done(this.isTaken ? null : error);
     };
     if (last > 0) socket.cork();

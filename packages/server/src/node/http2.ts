@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
 import { fieldOf } from './node-head.ts';
-import { Http2Sink } from '../sink/node-sink.ts';
+import { Http2Sink } from '../sink/http2-sink.ts';
 import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
 
@@ -23,7 +23,7 @@ export function eventStream(
 }
 
 /**
- * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
+ * Lets a listener into a channel, or refuses it. Fulfils when the request has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
  */
 export function respond(channel: Channel, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {

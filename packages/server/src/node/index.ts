@@ -16,12 +16,12 @@ export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from 
 export { nodeHead, type NodeRequest } from './node-head.ts';
 export { createServer, type StreamServerOptions } from './stream-server.ts';
 
-/** A response as node:http, node:https and node:http2 give it. */
+/** A response of node:http, node:https or node:http2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export interface NodeOptions {
   /**
-   * Whether events may go to a plain socket past its stream, by one system call. Turn it off where something has to see every write, such as
+   * Whether events may be written to a plain socket past its stream, by one system call. Turn it off if other code has to see every write, such as
    * a tracing agent or a reader of `socket.bytesWritten`. @default true
    */
   readonly directWrites?: boolean;
@@ -44,7 +44,7 @@ export async function eventStream(
 }
 
 /**
- * Lets a listener into a channel, or refuses it. Fulfils when it has been answered, and rejects with what a hook of the channel threw, with
+ * Lets a listener into a channel, or refuses it. Fulfils when the request has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
  */
@@ -58,7 +58,7 @@ export async function respond(
 }
 
 /**
- * Sends an answer, and starts its stream where it has one.
+ * Sends an answer, and starts its stream if it has one.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function sendAnswer(
@@ -79,7 +79,7 @@ function nodeOutlet(request: NodeRequest, response: NodeResponse, options: NodeO
   };
 }
 
-/** Sends the head of a stream and gives the sink for its body. */
+/** Sends the head of a stream and returns the sink for its body. */
 export function startResponse(
   response: NodeResponse,
   status: number,
@@ -96,7 +96,7 @@ export function startResponse(
 function sendHead(response: NodeResponse, status: number, headers: Readonly<Record<string, string>>): ServerResponse {
   // The response of HTTP/2 has the same methods, which its type does not show.
   const sender = response as ServerResponse;
-  // What was put on the response before, by a middleware, goes with it; a `Vary` of it must not be lost to ours.
+  // Header fields that a middleware has put on the response are sent with it. Its `Vary` is kept beside the one for the coding.
   const vary = sender.getHeader('vary');
   const all = vary === undefined ? headers : joinHeaders({ Vary: String(vary) }, headers);
   return sender.writeHead(status, all);

@@ -3,16 +3,16 @@ import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
 import { utf8Value, type RequestHead } from '../http/request.ts';
 import { SocketFace } from './socket-face.ts';
 
-/** A request as node:http, node:https and node:http2 give it, and as frameworks pass it on. */
+/** A request of node:http, node:https or node:http2, or of a framework on them. */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
-  /** The target of the request line, where a framework's router has shortened `url`. */
+  /** The target of the request line, if the router of a framework has shortened `url`. */
   readonly originalUrl?: string | undefined;
 };
 
 /**
- * The head of a Node request. What costs memory is found out when it is asked for, so do not spread it, which would leave that out as well: add
+ * Returns the head of a Node request. The address is read only when it is needed, because that costs memory. Do not spread the head, which would lose that; add
  * to it with `Object.assign`.
- * @param url an absolute URL, where that is known
+ * @param url an absolute URL, if it is known
  */
 export function nodeHead(request: NodeRequest, url: string = request.originalUrl ?? request.url ?? '/'): RequestHead {
   return new NodeHead(request, url);
@@ -38,7 +38,7 @@ class NodeHead implements RequestHead {
 
   get peer(): RequestHead['peer'] {
     const { socket } = this.original;
-    // The stand-in for a socket is let go of where a stream takes the socket itself.
+    // If a stream takes the socket itself, the object in its place can be freed.
     return socket instanceof SocketFace ? socket.socket : socket;
   }
 }

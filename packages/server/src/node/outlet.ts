@@ -12,7 +12,7 @@ export interface Outlet {
   readonly head: RequestHead;
   /** Sends a whole answer. */
   send(status: number, headers: Readonly<Record<string, string>>, body?: string): void;
-  /** Sends the head of a stream and gives the sink for its body. */
+  /** Sends the head of a stream and returns the sink for its body. */
   open(status: number, headers: Readonly<Record<string, string>>): Sink;
 }
 
@@ -42,7 +42,7 @@ export async function sendChannel(outlet: Outlet, channel: Channel): Promise<voi
   sendAnswer(outlet, await channel.answer(outlet.head));
 }
 
-/** Sends an answer, and starts its stream where it has one. */
+/** Sends an answer, and starts its stream if it has one. */
 export function sendAnswer(outlet: Outlet, { status, headers, body, start, abandon }: Answer): void {
   const isHead = outlet.head.method === 'HEAD';
   if (!start || isHead) {

@@ -1,10 +1,10 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** A Duplex in place of a socket, with what http and its users ask of one. */
+/** A Duplex in place of a socket, with the methods and fields that http and its users need. */
 export abstract class SocketFace extends Duplex {
   readonly socket: Socket;
-  /** Whether the socket is somebody else's by now: nothing may be done to it then. */
+  /** Whether other code owns the socket by now. Then it must not be touched. */
   protected isTaken = false;
 
   constructor(socket: Socket) {

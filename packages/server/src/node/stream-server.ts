@@ -5,7 +5,7 @@ import { Connection } from './connection.ts';
 
 export interface StreamServerOptions extends ServerOptions {
   /**
-   * Whether events may go to a plain socket past its stream, by one system call. Turn it off where something has to see every write, such as
+   * Whether events may be written to a plain socket past its stream, by one system call. Turn it off if other code has to see every write, such as
    * a tracing agent or a reader of `socket.bytesWritten`. @default true
    */
   readonly directWrites?: boolean;
@@ -13,7 +13,7 @@ export interface StreamServerOptions extends ServerOptions {
 
 /**
  * A server of node:http, for servers that hold many streams open: `eventStream`, `respond` and `startResponse` keep nothing of a connection but its
- * socket, which is a quarter of the memory. Such a stream's head has `Connection: close`, what its client sends behind the request is not
+ * socket, which is a quarter of the memory. The head of such a stream has `Connection: close`, bytes that the client sends after its request are not
  * read, and its end is up to the source or channel alone: the response that http gave has ended by then. Where
  * anyone else listens to the response, its request or their socket, or has put a method in place of the response's own, http keeps them, as
  * it does for every other response. On runtimes whose node:http has no connections to speak of (Bun, Deno) it is an ordinary server.
@@ -33,7 +33,7 @@ class StreamServer extends Server {
     const [accept, ...others] = this.listeners('connection');
     if (!accept || others.length > 0) return;
     const shared = { taken: this.#taken, directWrites };
-    // Others who wait for connections are given the sockets themselves.
+    // Other handlers of connections get the sockets themselves.
     this.off('connection', accept as () => void);
     this.prependListener('connection', (socket) => {
       Reflect.apply(accept, this, [socket instanceof Socket ? new Connection(socket, shared) : socket]);
@@ -43,7 +43,7 @@ class StreamServer extends Server {
 
   override closeAllConnections(): void {
     super.closeAllConnections();
-    // Http does not know of these any more.
+    // http no longer knows these sockets.
     for (const socket of this.#taken) socket.destroy();
   }
 }

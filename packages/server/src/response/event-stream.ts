@@ -6,14 +6,14 @@ import { lastEventIdOf } from '../http/parameters.ts';
 import { fetchHead } from '../http/request.ts';
 
 export interface FetchEventStreamOptions extends EventStreamOptions {
-  /** Called with what broke the response off: the response has been returned by then, so no caller can get it. @default console.error */
+  /** Called with the error that broke the response off, because no caller can get it once the response has been returned. @default console.error */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * A response whose body is the source's events.
+ * Returns a response whose body is the events of the source.
  *
- * The source is read at the listener's pace. When the listener goes its `finally` runs; where it waits for something of its own, let the
+ * The source is read at the listener's pace. When the listener goes, the `finally` of the source runs. If the source is waiting for something, let the
  * handle's signal end the wait. A source that throws breaks the response off. `HEAD` and `OPTIONS` are answered without the source.
  *
  * @throws {ServerError} `ERR_INVALID_OPTION`
@@ -28,7 +28,7 @@ export function eventStream(
   const { status, headers, open, coding } = streamHead(requestHead, options);
   if (!open) return new Response(null, { status, headers });
   const { body, sink } = bodySink(request.signal);
-  // Made before the source is asked for anything: a head that the runtime refuses leaves nothing running.
+  // Made before the source is called, so that nothing is left running if the runtime refuses the head.
   const response = new Response(body, { status, headers });
   pump(source, codedStream(sink, coding), options, lastEventIdOf(requestHead)).catch((error: unknown) =>
     report(error, options.onError),

@@ -4,20 +4,21 @@ import { COMMENT } from '../sink/keep-alive.ts';
 import { ServerError } from '../errors.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
+import { turnAfter } from './turns.ts';
 
-/** One response that is open: what a source that is no loop sends its events with. */
+/** The handle of an open response, by which a source that is no loop sends its events. */
 export interface EventStreamHandle {
   /** Aborted when the listener has gone or the response has ended. */
   readonly signal: AbortSignal;
-  /** Where the listener wants to go on: its `Last-Event-ID`, else `?lastEventId=`, else an empty string. */
+  /** The last event ID of the request: its `Last-Event-ID`, else `?lastEventId=` or another name of it, else an empty string. */
   readonly lastEventId: string;
   /**
-   * Sends an event. Fulfils when the transport can take more, and at once when the response is over. It never rejects, so the promise can
-   * be left alone; a source that leaves it alone is bounded by `maxBacklogBytes`.
-   * @throws {EventStreamError} `ERR_INVALID_FIELD` where the event cannot be encoded; nothing of it is sent
+   * Sends an event. Fulfils when the transport can take more, and now and then only after everything else in the process has had its turn. It
+   * never rejects, so the promise can be ignored. A source that ignores it is bounded by `maxBacklogBytes`.
+   * @throws {EventStreamError} `ERR_INVALID_FIELD` if the event cannot be encoded. Nothing of it is sent
    */
   send(fields: EventFields): Promise<void>;
-  /** Ends the response: the listener sees a finished one. What was sent before is still delivered. */
+  /** Ends the response, which looks finished to the listener. Events that were sent before are still delivered. */
   close(): void;
 }
 
@@ -45,9 +46,9 @@ export class OpenStream implements EventStreamHandle {
   readonly #maxBacklogBytes: number;
   #open = true;
   #settle: Settle | undefined;
-  /** Made when somebody asks for the signal. */
+  /** Made when the signal is first read. */
   #aborted: AbortController | undefined;
-  /** Settles when the transport can take more; undefined while nobody waits for that. */
+  /** Settles when the transport can take more; undefined while no caller waits for that. */
   #drain: { readonly promise: Promise<void>; resolve(): void } | undefined;
   readonly #clock: Clock;
   #timer: unknown;
@@ -64,7 +65,7 @@ export class OpenStream implements EventStreamHandle {
     });
     sink.onDrain = () => this.#drained();
     sink.onClose = () => this.#finish(({ resolve }) => resolve());
-    // A first byte at once: some proxies hold the head until one comes.
+    // Some proxies hold the head back until the first byte of the body.
     this.#write(COMMENT);
     if (this.#keepAliveMs > 0) this.#beatAfter(this.#keepAliveMs);
   }
@@ -79,7 +80,8 @@ export class OpenStream implements EventStreamHandle {
 
   send(fields: EventFields): Promise<void> {
     const text = encodeEvent(fields);
-    if (!this.#open) return DONE;
+    // A source that does not look whether the response is over must not keep the loop for itself either.
+    if (!this.#open) return turnAfter(0) ?? DONE;
     const { backlog } = this.#sink;
     // Measured before the write: a single event may be of any size.
     if (backlog > this.#maxBacklogBytes) {
@@ -93,7 +95,7 @@ export class OpenStream implements EventStreamHandle {
       return DONE;
     }
     this.#write(SharedChunk.fromText(text));
-    return this.#sink.needsDrain ? this.#waitForDrain() : DONE;
+    return this.#sink.needsDrain ? this.#waitForDrain() : (turnAfter(text.length) ?? DONE);
   }
 
   close(): void {

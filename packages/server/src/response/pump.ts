@@ -7,21 +7,21 @@ import { OpenStream, type EventStreamHandle } from './open-stream.ts';
 import type { Sink } from '../sink/sink.ts';
 
 /**
- * Makes the events of one response. Where it gives an iterable, the response ends with that; otherwise it ends with `close()`. What it
+ * Makes the events of one response. If it returns an iterable, the response ends with that; otherwise it ends with `close()`. What it
  * throws, or its promise rejects with, breaks the response off.
  */
 export type EventSourceFunction = (
   stream: EventStreamHandle,
 ) => AsyncIterable<EventFields> | void | Promise<AsyncIterable<EventFields> | void>;
 
-/** The events of one response: an iterable where they come from a loop, a function of a handle where they come from callbacks. */
+/** The events of one response: an iterable if they come from a loop, or a function that is given a handle if they come from callbacks. */
 export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
 
 export interface PumpOptions {
-  /** A comment is sent after so many milliseconds without an event; 0 for none. @default 15000, 8000 on Bun */
+  /** A comment is sent when the stream has been silent for this many milliseconds; 0 for none. @default 15000, 8000 on Bun */
   readonly keepAliveMs?: number;
   /**
-   * Bytes that may wait for the listener before the response is broken off. Only a source that does not await `send` gets there.
+   * How many bytes may wait for the listener before the response is broken off. Only a source that does not await `send` can exceed this.
    * @default 1048576
    */
   readonly maxBacklogBytes?: number;
@@ -31,7 +31,7 @@ export interface PumpOptions {
 
 export interface EventStreamOptions extends HeadOptions, PumpOptions {}
 
-/** The options of every form: `onError` is the Fetch form's, and is not used where a promise rejects. */
+/** The names of all options. `onError` is only for a `Response`, and is not used if a promise rejects. */
 const NAMES: Readonly<Record<keyof EventStreamOptions | 'onError', true>> = {
   headers: true,
   cors: true,
@@ -90,7 +90,7 @@ class Reading {
   /** Rejects with what the source throws. May never settle where the source does not, once it has been stopped. */
   async start(source: EventStreamSource): Promise<void> {
     const made = typeof source === 'function' ? await source(this.#stream) : source;
-    // A function that gives no iterable ends the stream itself.
+    // A function that returns no iterable ends the stream itself.
     if (!isAsyncIterable(made)) return;
     const iterator = made[Symbol.asyncIterator]();
     this.#iterator = iterator;
@@ -127,7 +127,7 @@ class Reading {
   #return(): void {
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    // Nobody is there to take what it throws now.
+    // No caller is left for what it throws now.
     void (async () => iterator?.return?.())().catch(() => {});
   }
 }

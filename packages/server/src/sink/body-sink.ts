@@ -1,7 +1,7 @@
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 
-// How much a body may hold before a source or a replay pauses.
+// How many bytes a body may hold before a source or a replay pauses.
 const HIGH_WATER_MARK = 64 * 1024;
 
 const BROKEN_OFF = 'The event stream was broken off';
@@ -12,7 +12,7 @@ export interface BodySink {
   readonly sink: Sink;
 }
 
-/** A sink that writes to the body of a Response. Where the signal of its request is aborted the listener has gone. */
+/** A sink that writes to the body of a Response. If the signal of its request is aborted, the listener has gone. */
 export function bodySink(signal?: AbortSignal): BodySink {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let paused = false;
@@ -24,7 +24,7 @@ export function bodySink(signal?: AbortSignal): BodySink {
     // A signal may outlive its request, and would keep the body.
     signal?.removeEventListener('abort', left);
     how(open);
-    // Later, as a socket would: whatever ends a stream is not called back while it is doing so.
+    // Later, as a socket would, so that code that ends a stream is not called back meanwhile.
     queueMicrotask(() => sink.onClose());
   };
   const sink: Sink = {
@@ -36,7 +36,7 @@ export function bodySink(signal?: AbortSignal): BodySink {
     },
     write(chunk: SharedChunk): void {
       if (!controller) return;
-      // A copy: whoever reads a body may transfer its buffers, and these are shared.
+      // A copy, because the reader of a body may transfer its buffers, and these are shared.
       controller.enqueue(chunk.bytes.slice());
       // A reader that fails on the bytes can have given the body up by now (Deno).
       paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;

@@ -6,7 +6,7 @@ import type { Sink } from './sink.ts';
 import type { SocketLender, SocketOwner } from './socket-owner.ts';
 import { SocketWriter } from './socket-writer.ts';
 
-/** How many bytes may come behind the request of a stream: they are not kept, but reading them must not go on for ever. */
+/** How many bytes may come after the request of a stream. They are not kept, but reading them must not go on for ever. */
 const MAX_IGNORED_BYTES = 65_536;
 
 const LAST_CHUNK = '0\r\n\r\n';
@@ -14,7 +14,7 @@ const LAST_CHUNK = '0\r\n\r\n';
 const ignore = (): void => {};
 
 /**
- * Writes to the socket of a {@link Connection}, and takes it from http once whoever began the stream has had a turn of the loop to listen to
+ * Writes to the socket of a {@link Connection}, and takes it from http once the code that began the stream has had a turn of the loop to listen to
  * the response. The head must have announced `Connection: close`, so the stream's end is the connection's.
  */
 export class ConnectionSink extends SocketWriter implements Sink, SocketOwner {
@@ -45,7 +45,7 @@ export class ConnectionSink extends SocketWriter implements Sink, SocketOwner {
   }
 
   write(chunk: SharedChunk): void {
-    // Somebody else may have ended the response, or its connection.
+    // Other code may have ended the response or its connection.
     if (!this.#open || this.#response?.writableEnded) return;
     this.writeBytes(this.#chunked ? chunk.chunked : chunk.bytes);
   }
@@ -68,13 +68,13 @@ export class ConnectionSink extends SocketWriter implements Sink, SocketOwner {
     (this.#response ?? this.socket).destroy();
   }
 
-  /** Lets go of all but the socket. */
+  /** Drops everything but the socket. */
   take(response: ServerResponse, connection: SocketLender, direct: boolean): void {
     if (!this.#open) return;
     this.#taken = connection.takeSocket(response, this);
     if (!this.#taken) return;
     this.#response = undefined;
-    // Nobody else writes to the socket from now on.
+    // No other code writes to the socket from now on.
     if (direct) this.allowDirectWrites();
   }
 

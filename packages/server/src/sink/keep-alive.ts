@@ -4,7 +4,7 @@ import { SharedChunk } from './shared-chunk.ts';
 export const COMMENT: SharedChunk = SharedChunk.fromText(':\n\n');
 
 /**
- * How long a stream may be silent before it is sent a keep-alive, in milliseconds, unless an option says otherwise. Proxies give up
+ * The default time of silence before a keep-alive, in milliseconds. Proxies give up
  * after 30 or 60 s of silence, Bun's server after 10 s.
  */
 export const DEFAULT_KEEP_ALIVE_MS: number = 'Bun' in globalThis ? 8000 : 15_000;

@@ -1,6 +1,6 @@
 import type { SharedChunk } from './shared-chunk.ts';
 
-/** Where one listener's bytes go: a socket, or the body of a Response. */
+/** The destination of one listener's bytes: a socket, or the body of a Response. */
 export interface Sink {
   /** Bytes accepted and not yet taken by the transport. */
   readonly backlog: number;
@@ -8,9 +8,9 @@ export interface Sink {
   readonly needsDrain: boolean;
   /** Takes the bytes without copying them. After the end it does nothing. Never throws. */
   write(chunk: SharedChunk): void;
-  /** Ends the response: the listener sees a finished one. */
+  /** Ends the response, which looks finished to the listener. */
   end(): void;
-  /** Breaks the response off: the listener sees that it is not finished. */
+  /** Breaks the response off, so that it does not look finished. */
   destroy(): void;
   /** Called when the backlog has been taken, after {@link needsDrain} was true. */
   onDrain: () => void;

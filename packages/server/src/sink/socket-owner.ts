@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Is called with what happens to a socket. */
+/** Called with the events of a socket. */
 export interface SocketOwner {
   socketReceived(chunk: Uint8Array): void;
   /** The other side sends nothing more. */
@@ -12,7 +12,7 @@ export interface SocketOwner {
   socketClosed(): void;
 }
 
-/** What a stream may take the socket of its response from. */
+/** An object from which a stream may take the socket of its response. */
 export interface SocketLender {
   /** Whether what is written to the socket now comes behind all that was written to this. */
   readonly isPassed: boolean;
@@ -22,7 +22,7 @@ export interface SocketLender {
   /** Lets an owner that will write to the socket know when it has drained or closed. The socket is taken with {@link takeSocket}. */
   share(owner: SocketOwner): void;
   /**
-   * Takes the socket from http, where nobody has come that listens to the response. Returns the set of taken sockets that it is in from now
+   * Takes the socket from http, unless other code listens to the response. Returns the set of taken sockets that it is in from now
    * on; undefined where it was not taken.
    */
   takeSocket(response: ServerResponse, owner: SocketOwner): Set<Socket> | undefined;

@@ -1,7 +1,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** What a socket of Node stands on. It is not documented: where none is found, bytes go through the socket. */
+/** The handle under a socket of Node. It is not documented: if there is none, bytes go through the socket. */
 export interface Handle {
   /** The file descriptor; negative on Windows, and once the socket is closed. */
   readonly fd: number;

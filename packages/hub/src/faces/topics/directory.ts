@@ -7,13 +7,14 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
+import { describeTopic } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
-// A document for streams is made at most twice in this time, however many there are.
+// A document for streams is made at most twice in this time, however many streams there are.
 const REFRESH_MS = 1000;
 
-/** What topics there are, as a document and as a stream of them (PROTOCOL §7). */
+/** The list of topics, as a document and as a stream of documents (PROTOCOL §7). */
 export class TopicDocuments {
   readonly #context: FaceContext;
   #document: Promise<string> | undefined;
@@ -33,13 +34,14 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { logger, audience, keepAliveMs, closing } = this.#context;
+    const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
-      this.#stream(directory, AbortSignal.any([signal, closing]));
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
-      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
+        reports.error(error, 'The list of topics could not be sent on'),
+      ),
     );
     return streamAnswer(headers, admission);
   }
@@ -52,22 +54,23 @@ export class TopicDocuments {
 
   /** One document at once, then one whenever it has changed. */
   async *#stream(directory: TopicDirectory, signal: AbortSignal): AsyncIterable<EventFields> {
+    const { closing } = this.#context;
     let last: string | undefined;
-    while (!signal.aborted) {
+    while (!signal.aborted && !closing.aborted) {
       const document = await this.#recent(directory);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
-      await this.#wait(REFRESH_MS, signal);
+      await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
-  /** The document that streams share. */
+  /** The document that all streams share. */
   #recent(directory: TopicDirectory): Promise<string> {
     const now = this.#context.clock.now();
     if (!this.#document || now - this.#madeAt >= REFRESH_MS / 2) {
       this.#madeAt = now;
       this.#document = this.#make(directory);
-      // One that fails is not kept.
+      // A failed attempt is not kept.
       this.#document.catch(() => {
         this.#document = undefined;
       });
@@ -79,26 +82,21 @@ export class TopicDocuments {
     const { fanOut } = this.#context;
     await fanOut.ready();
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
-    const topics = page.topics.map(({ topic, events, bytes, last }) => ({
-      topic,
-      events,
-      bytes,
-      listeners: fanOut.listenersOf(topic),
-      last: new Date(last).toISOString(),
-    }));
+    const topics = page.topics.map((summary) => describeTopic(this.#context, summary));
     const { position } = fanOut;
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 
-  /** Ends with the time or with the signal. */
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after the time, or when one of the signals is aborted. */
+  async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     const { clock } = this.#context;
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
+      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+      if (signals.some(({ aborted }) => aborted)) done();
       function done(): void {
         clock.clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        for (const signal of signals) signal.removeEventListener('abort', done);
         resolve();
       }
     });

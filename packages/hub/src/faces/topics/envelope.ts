@@ -1,7 +1,7 @@
 import type { LogEntry } from '@tidings/server/log';
 import { decodeEvent, encodeEvent, GAP_TYPE } from '@tidings/wire';
 
-// An entry in its envelope is made once for all cohorts of the tick.
+// The envelope of an entry is made once for all cohorts of the tick.
 const rendered = new WeakMap<LogEntry, Uint8Array>();
 
 /** The entry with its data wrapped as one line of JSON with its topic and time (PROTOCOL §5.6). */

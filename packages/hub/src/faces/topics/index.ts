@@ -2,26 +2,31 @@ import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
-import { topicOfPath } from './topic.ts';
+import { withForm } from './query.ts';
+import { isSearch, searchTopics } from './search.ts';
+import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
 
-/** Publishing, listening and the topics there are, at `/topics` (PROTOCOL §3 to §7). */
+/** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
 export function topics(): MakeFace {
   return (context) => {
     const documents = new TopicDocuments(context);
     return {
       name: 'topics',
       match({ pathname }) {
-        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET'];
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY', 'POST'];
         return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
       },
       async handle(exchange) {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
-          if (hasMatchers(url)) return await listenToMatches(context, exchange);
-          return await documents.answer(exchange);
+          if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
+          const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
+          if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
+          if (isSearch(asked.url)) return await searchTopics(context, asked);
+          return await documents.answer(asked);
         }
         const topic = topicOfPath(rest);
         if (request.method === 'GET') return await listenToTopic(context, exchange, topic);

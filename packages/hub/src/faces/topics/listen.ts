@@ -18,7 +18,7 @@ import { MATCHERS, matchersOf } from './matchers.ts';
 
 const PARAMETERS = [...LISTEN_PARAMETERS, 'envelope'];
 
-/** Whether a request for `/topics` asks for events. */
+/** Whether a request for `/topics` is one to listen. */
 export function hasMatchers({ searchParams }: URL): boolean {
   return MATCHERS.some((name) => searchParams.has(name));
 }

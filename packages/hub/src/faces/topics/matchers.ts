@@ -6,8 +6,8 @@ import { checkTopic } from './topic.ts';
 export const MATCHERS: readonly string[] = ['match', 'match_urlpattern'];
 
 /**
- * What a listener asks for with its matchers, each once.
- * @param base what relative patterns, and topics that are tested against patterns, are resolved against
+ * Reads the matchers of a listener, each once.
+ * @param base the URL against which relative patterns and tested topics are resolved
  * @throws {Problem} `too-many-matchers`, `invalid-topic` @throws {ServerError} `ERR_INVALID_PATTERN`
  */
 export function matchersOf(query: URLSearchParams, base: string, maxMatchers: number): Matcher[] {

@@ -1,10 +1,11 @@
+import { parameter } from '@tidings/server/live';
 import { MAX_NAME_BYTES } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** The topic, where it is one (PROTOCOL §1). @throws {Problem} `invalid-topic` */
+/** Checks a topic and returns it (PROTOCOL §1). @throws {Problem} `invalid-topic` */
 export function checkTopic(topic: string): string {
   const length = Buffer.byteLength(topic);
   if (length === 0) throw new Problem('invalid-topic', 'The topic is empty; it must be 1 to 1024 bytes of UTF-8');
@@ -12,15 +13,22 @@ export function checkTopic(topic: string): string {
     throw new Problem('invalid-topic', `The topic is ${length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
   }
   if (topic === '.' || topic === '..') {
-    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed: URLs resolve it away`);
+    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
   }
   if (CONTROL.test(topic))
     throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);
   return topic;
 }
 
-/** The topic that a path's rest names: percent-decoded, slashes included (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
+/** Returns the topic of the rest of a path: percent-decoded, with its slashes (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
 export function topicOfPath(rest: string): string {
+  if (rest.endsWith('/')) {
+    const name = rest.slice(0, -1);
+    throw new Problem(
+      'invalid-topic',
+      `The path ends with a slash: did you mean /topics/${name}; a topic that ends with a slash is written /topics/${name}%2F`,
+    );
+  }
   try {
     return checkTopic(decodeURIComponent(rest));
   } catch (error) {
@@ -29,4 +37,19 @@ export function topicOfPath(rest: string): string {
       cause: error,
     });
   }
+}
+
+/**
+ * The topic that `POST /topics?topic=…` names, for names that not every proxy passes on in a path (PROTOCOL §3.3).
+ * @throws {Problem} `invalid-topic` @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function topicOfQuery(query: URLSearchParams): string {
+  const topic = parameter(query, 'topic');
+  if (topic !== undefined) return checkTopic(topic);
+  throw new Problem('invalid-topic', 'No topic is named; publish to /topics/{topic} or to /topics?topic={topic}');
+}
+
+/** Whether a URL has its topic in the query: its path names none. */
+export function isTopicInQuery({ pathname }: URL): boolean {
+  return pathname === '/topics' || pathname === '/topics/';
 }

@@ -7,15 +7,15 @@ interface Seat {
   readonly follower: LogFollower;
 }
 
-/** The followers of a log, and what is still to be told to them. */
+/** The followers of a log, and the calls that they have not received yet. */
 export class Followers {
   readonly #seats = new Set<Seat>();
-  // Each with those who followed when it happened.
+  // Each with the followers at that time.
   #pending: { readonly call: (follower: LogFollower) => void; readonly seats: readonly Seat[] }[] = [];
 
   /**
    * Adds a follower. It gets the batches that are emitted from now on.
-   * @param position behind which the next batch comes; undefined while the log's connection is lost or not made yet: `start` follows
+   * @param position after which the next batch comes; undefined while the log's connection is lost or not made yet, because `start` follows then
    */
   add(follower: LogFollower, position: Position | undefined): LogFollowing {
     const seat: Seat = { follower };
@@ -28,7 +28,7 @@ export class Followers {
     };
   }
 
-  /** Tells all followers where following begins, after `lose` or for the first time. */
+  /** Calls `onStart` of all followers, after `lose` or for the first time. */
   start(position: Position): void {
     this.#tell((follower) => follower.onStart(position));
   }
@@ -38,7 +38,7 @@ export class Followers {
     this.#tell((follower) => follower.onBatch(batch));
   }
 
-  /** Tells all followers that nothing comes until they are started again. */
+  /** Calls `onLost` of all followers: no batch follows until they are started again. */
   lose(reason: unknown): void {
     this.#tell((follower) => follower.onLost(reason));
   }
@@ -48,7 +48,7 @@ export class Followers {
   }
 
   /**
-   * Calls each follower. Where one of them makes something else happen meanwhile, such as a batch, that comes after this one, so that all
+   * Calls each follower. If one of them causes another call meanwhile, such as for a batch, that comes after this one, so that all
    * followers get the same order.
    */
   #tell(call: (follower: LogFollower) => void): void {
@@ -61,7 +61,7 @@ export class Followers {
   }
 }
 
-/** A follower may not throw. One that does is at fault, and the process is told; the others must not lose a batch by it. */
+/** A follower may not throw. If one does, the exception becomes an uncaught one of the process, and the others still get the batch. */
 function callOne(call: (follower: LogFollower) => void, follower: LogFollower): void {
   try {
     call(follower);

@@ -1,12 +1,12 @@
 interface Front<T> {
   readonly source: Iterator<T>;
   item: T;
-  /** The lower, the earlier its turn. */
+  /** An item with a lower number comes earlier. */
   rank: number;
 }
 
 /**
- * Merges sources that are sorted by sequence number, rising or falling, into one that is, and gives what several of them have once.
+ * Merges sources that are sorted by sequence number, rising or falling, into one, and yields an item of several of them once.
  * The time for each item grows with the logarithm of the number of sources.
  */
 export function* mergeBySeq<T>(
@@ -40,7 +40,7 @@ export function* mergeBySeq<T>(
       siftDown(heap, 0);
     }
   } finally {
-    // A store has its cursors back where the reader stops early.
+    // If the reader stops early, the store gets its cursors back.
     for (const { source } of heap) source.return?.();
   }
 }

@@ -22,7 +22,7 @@ export class RecentTopics<T extends { readonly topic: string; readonly last: num
     return this.#nodes.keys();
   }
 
-  /** At most so many topics, the one with the newest event first. */
+  /** Returns topics up to a number, the one with the newest event first. */
   newest(limit: number): T[] {
     const found: T[] = [];
     for (let node = this.#newest; node && found.length < limit; node = node.older) found.push(node.value);

@@ -1,28 +1,31 @@
 import { checkInteger, checkNames } from '../../errors.ts';
 import { TopicTest, type TopicSet } from '../selection.ts';
 
-/** How much is kept. What exceeds any of the bounds is trimmed, oldest first. */
+/** How much is kept. When a bound is exceeded, the oldest events are trimmed. A bound that is left out does not apply. */
 export interface Retention {
-  /** Milliseconds. @default unbounded */
+  /** The greatest age of an event in milliseconds. @default unbounded */
   readonly maxAgeMs?: number;
-  /** Events. @default unbounded */
+  /** The most events. @default unbounded */
   readonly maxEvents?: number;
-  /** Bytes of encoded events. @default unbounded */
+  /**
+   * The most bytes. Everything that is kept counts with what it costs, on disk or in memory: encoded events, their names, topics and indexes, and
+   * the keys of appends. A small event costs several times the bytes of its data. @default unbounded
+   */
   readonly maxBytes?: number;
 }
 
-/** Bounds for each of some topics, on its own. An event of several topics goes with the first of them that exceeds its bounds. */
+/** Bounds that apply to each of some topics separately. An event of several topics is trimmed with the first of them that exceeds its bounds. */
 export interface TopicRetention extends Retention {
   readonly topics: TopicSet;
 }
 
 /** Bounds for the whole log, and tighter ones for topics. */
 export interface LogRetention extends Retention {
-  /** The first one that matches a topic counts for it. @default none */
+  /** The first entry that matches a topic applies to it. @default none */
   readonly perTopic?: readonly TopicRetention[];
 }
 
-/** Finds the bounds of topics: those of the first rule that is for the topic. */
+/** Finds the bounds of topics: those of the first rule that matches the topic. */
 export class TopicBounds {
   readonly #rules: readonly { readonly test: TopicTest; readonly bounds: TopicRetention }[];
 
@@ -51,7 +54,7 @@ export function checkRetention<R extends LogRetention>(retention: R, option = 'r
   return retention;
 }
 
-/** What is kept of a log or a topic. */
+/** The kept events of a log or a topic, in numbers. */
 export interface Kept {
   readonly events: number;
   readonly bytes: number;

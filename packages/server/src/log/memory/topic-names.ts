@@ -1,4 +1,4 @@
-/** The first names behind one, at most so many, in the order of their UTF-8 bytes. */
+/** Returns the first names after one, up to a number, in the order of their UTF-8 bytes. */
 export function firstNames(names: Iterable<string>, after: string | undefined, limit: number): string[] {
   let found: string[] = [];
   let bound: string | undefined;
@@ -6,7 +6,7 @@ export function firstNames(names: Iterable<string>, after: string | undefined, l
     if (after !== undefined && compareBytes(name, after) <= 0) continue;
     if (bound !== undefined && compareBytes(name, bound) >= 0) continue;
     found.push(name);
-    // Sorting now and then keeps what is held in bounds, and no name is sorted that is behind those already found.
+    // Sorting now and then bounds the memory, and names after those already found are not sorted.
     if (found.length < 2 * limit) continue;
     found = found.toSorted(compareBytes).slice(0, limit);
     bound = found.at(-1);

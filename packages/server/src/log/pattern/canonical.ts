@@ -14,10 +14,10 @@ export function canonical(text: string, dialect: Dialect): string {
 }
 
 const ALLOWED: Readonly<Record<Dialect['component'] | 'ipv6' | 'opaque', string>> = {
-  protocol: 'letters, digits, "+", "-" and "." are allowed, behind a letter',
+  protocol: 'letters, digits, "+", "-" and "." are allowed, after a first letter',
   username: 'any text is allowed',
   password: 'any text is allowed',
-  hostname: 'what a domain name or an address can have is allowed, without percent-encoding',
+  hostname: 'only characters of a domain name or an address are allowed, without percent-encoding',
   ipv6: 'an address of IPv6 can have hexadecimal digits, ":", "[" and "]"',
   port: 'a number from 0 to 65535 is allowed',
   pathname: 'no backslash is allowed, nor more ".." than folders before them',

@@ -28,12 +28,12 @@ export class Matcher {
     if (middle.length > 0) this.#machine = new Machine(middle, dialect.delimiter);
   }
 
-  /** How much it holds: one for each character and wildcard behind the text that it begins with. */
+  /** Its size: one for each character and wildcard after the text that it begins with. */
   get states(): number {
     return this.#suffix.length + (this.#machine?.states ?? 0);
   }
 
-  /** Whether it matches whatever comes. */
+  /** Whether it matches any text. */
   get matchesAll(): boolean {
     return this.#prefix === '' && this.#suffix === '' && this.#machine?.matchesAll === true;
   }

@@ -97,7 +97,7 @@ export function splitPattern(tokens: readonly Token[], isSpecial: (protocol: rea
     at = colon + (slashes ? 3 : 1);
     if (slashes || special) {
       at = splitAuthority(tokens, at, find, written);
-      // What follows is a path, a search or hash behind the empty path, or nothing: any path then
+      // A path follows, or a search or hash after the empty path, or nothing, which means any path
       hasPath = at < end && find(at, '/') === at;
       if (at < end && !hasPath) written.pathname = special ? literally('/') : [];
     } else {
@@ -144,7 +144,7 @@ function splitAuthority(tokens: readonly Token[], start: number, find: Find, wri
 
 type Find = (from: number, delimiters: string) => number;
 
-/** Finds the first of some delimiters at or behind a token; the number of tokens where there is none. */
+/** Finds the first of some delimiters at or after a token; the number of tokens if there is none. */
 function finder(tokens: readonly Token[]): Find {
   const outside: Token[] = [];
   let inGroup = false;

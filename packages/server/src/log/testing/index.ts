@@ -1,5 +1,6 @@
 import { checkChoice } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
+import { clockCases } from './cases/clock-cases.ts';
 import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
@@ -29,13 +30,14 @@ const ALL: readonly LogCase[] = [
   ...topicCases,
   ...retentionCases,
   ...trimCases,
+  ...clockCases,
   ...epochCases,
   ...durabilityCases,
 ];
 
 /**
- * What an `EventLog` with those capabilities must do, as cases for any test framework.
- * @throws {ServerError} `ERR_INVALID_OPTION` for a capability that there is none of: its cases would be left out without a word
+ * Returns the cases that an `EventLog` with these capabilities must pass, for any test framework. Run each case with a factory that opens an empty log.
+ * @throws {ServerError} `ERR_INVALID_OPTION` for an unknown capability, whose cases would otherwise be left out silently
  */
 export function eventLogCases(capabilities: readonly LogCapability[]): readonly LogCase[] {
   for (const capability of capabilities) checkChoice('capabilities', capability, CAPABILITIES);

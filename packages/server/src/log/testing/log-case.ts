@@ -1,11 +1,11 @@
 import type { LogRetention } from '../keeping/retention.ts';
 import { LogProbe, type LogFactory } from './log-probe.ts';
 
-/** What not every log can do. A case says what it needs, and is for the logs that have all of it. */
+/** A capability that not every log has. A case names the capabilities that it needs, and is for logs that have all of them. */
 export type LogCapability = (typeof CAPABILITIES)[number];
 
 export const CAPABILITIES = [
-  /** The log is in this process: it starts a follower within `follow`, and hands a batch over before its append resolves. */
+  /** The log is in this process: it calls `onStart` within `follow`, and hands a batch over before its append resolves. */
   'local',
   /** The log takes its time from the harness's clock. */
   'time',
@@ -23,12 +23,12 @@ export const CAPABILITIES = [
   'cut',
 ] as const;
 
-/** One thing that every log must do, or every log with some capabilities. */
+/** One rule that every log must obey, or every log with some capabilities. */
 export interface LogCase {
-  /** A sentence. */
+  /** The rule, as a sentence. */
   readonly name: string;
   readonly needs: readonly LogCapability[];
-  /** Rejects with an AssertionError where the log does something else. */
+  /** Rejects with an AssertionError if the log breaks the rule. */
   run(make: LogFactory): Promise<void>;
 }
 

@@ -11,16 +11,16 @@ import type { Selection } from '../selection.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Recorder } from './recorder.ts';
 
-/** A log under test. What is not there is a capability that the log has not. */
+/** A log under test. A function that is left out is a capability that the log lacks. */
 export interface LogHarness {
   readonly log: EventLog;
-  /** Lets time pass in a store that has a clock of its own. The clock that was given has been moved before. */
+  /** Lets time pass in a store that has a clock of its own. The clock of the options has been moved before. */
   advance?(ms: number): Promise<void>;
   /** Closes the log and opens it again on the same data. */
   reopen?(): Promise<EventLog>;
-  /** Begins a new epoch behind the newest event, as a log that was copied or restored does. The events may be lost. */
+  /** Begins a new epoch after the newest event, as a log that was copied or restored does. The events may be lost. */
   beginEpoch?(): Promise<EventLog>;
-  /** Cuts the connection to the store, which the log makes again by itself. */
+  /** Cuts the connection to the store. The log makes it again by itself. */
   cut?(): Promise<void>;
   /** Closes the log and removes its data. */
   dispose(): Promise<void>;
@@ -32,7 +32,7 @@ export interface LogHarnessOptions {
   readonly clock: Clock;
 }
 
-/** Makes an empty log. */
+/** Opens an empty log. */
 export type LogFactory = (options: LogHarnessOptions) => Promise<LogHarness>;
 
 export const HOUR_MS: number = 60 * 60 * 1000;
@@ -73,6 +73,11 @@ export class LogProbe {
   async advance(ms: number): Promise<void> {
     this.#clock.advance(ms);
     await this.#harness.advance?.(ms);
+  }
+
+  /** Sets the system's clock ahead by so many milliseconds, or back. No time passes. */
+  setClock(ms: number): void {
+    this.#clock.set(ms);
   }
 
   async reopen(): Promise<void> {

@@ -2,7 +2,7 @@ import type { LogEntry } from '../entry.ts';
 import type { LogFollower } from '../event-log.ts';
 import type { Position } from '../position.ts';
 
-/** A follower that writes down what it is told. */
+/** A follower that records its calls. */
 export class Recorder implements LogFollower {
   /** What happened, in order: `start 3`, `batch 4,5`, `lost`. */
   readonly steps: string[] = [];
@@ -59,7 +59,7 @@ export class Recorder implements LogFollower {
     return this.starts[0] ?? { epoch: '', seq: 0 };
   }
 
-  /** Resolves when an event has been handed over, or following has begun behind it. */
+  /** Resolves when an event has been handed over, or following has begun after it. */
   async reached(seq: number): Promise<void> {
     await this.until(() => Math.max(this.entries.at(-1)?.seq ?? 0, this.starts.at(-1)?.seq ?? 0) >= seq);
   }

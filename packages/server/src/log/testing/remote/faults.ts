@@ -1,12 +1,12 @@
-/** What goes wrong between a log and its store. */
+/** The faults between a log and its store. */
 export interface FaultOptions {
-  /** How many of the messages are lost, 0 to 1. @default 0 */
+  /** The share of messages that are lost, 0 to 1. @default 0 */
   readonly loss?: number;
-  /** How many of the messages come twice, 0 to 1. @default 0 */
+  /** The share of messages that arrive twice, 0 to 1. @default 0 */
   readonly doubling?: number;
-  /** Up to how long a message is under way, in milliseconds. @default 0 */
+  /** The longest time that a message takes, in milliseconds. @default 0 */
   readonly delayMs?: number;
-  /** How many of the events are followed by a hole in the numbers, 0 to 1. @default 0 */
+  /** The share of events that are followed by a hole in the numbers, 0 to 1. @default 0 */
   readonly holes?: number;
   /** How often, for each message, another process trims some of the events that are kept, 0 to 1. @default 0 */
   readonly trims?: number;
@@ -46,7 +46,7 @@ export class Faults {
     return this.random() < this.#options.holes ? seq + 2 + Math.floor(this.random() * 3) : seq + 1;
   }
 
-  /** Up to which sequence number another process trims now; undefined where it does not. */
+  /** The sequence number up to which another process trims now, or undefined if it does not. */
   trim(head: number): number | undefined {
     return this.random() < this.#options.trims ? Math.floor(this.random() * head) : undefined;
   }

@@ -9,13 +9,13 @@ import type { Selection } from '../../selection.ts';
 export type Question =
   | { readonly op: 'append'; readonly events: readonly NewEvent[]; readonly options: AppendOptions }
   | ({ readonly op: 'read' } & ReadRequest)
-  | { readonly op: 'locate'; readonly id: string }
+  | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
   | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }
   | { readonly op: 'trim' }
   /** Begins to follow. The answer is a {@link Begun}. */
   | { readonly op: 'follow' }
-  /** Asks for the batches behind a sequence number, and is answered when there are any: with entries, or `lost`. */
+  /** Asks for the batches after a sequence number, and is answered when there are any: with entries, or `lost`. */
   | { readonly op: 'next'; readonly following: number; readonly after: number };
 
 export interface Request {

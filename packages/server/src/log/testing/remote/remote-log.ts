@@ -29,7 +29,7 @@ export interface RemoteLogSettings {
 
 type JsonEntry = LogEntry & { readonly frame: unknown };
 
-/** A log whose events are in another process, behind a connection that cannot be relied upon. */
+/** A log whose events are in another process, over an unreliable connection. */
 export class RemoteLog implements EventLog {
   readonly name: string;
   readonly trimmedIsExact: boolean;
@@ -63,8 +63,9 @@ export class RemoteLog implements EventLog {
     return { ...page, entries: page.entries.map(entryFromJson) };
   }
 
-  async locate(id: string): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locate', id })) as Place;
+  async locate(id: string, selection?: Selection): Promise<Place> {
+    const where = selection === undefined ? {} : { selection };
+    return (await this.#connection.ask({ op: 'locate', id, ...where })) as Place;
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {

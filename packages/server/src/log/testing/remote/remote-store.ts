@@ -7,13 +7,13 @@ import { RemoteLog } from './remote-log.ts';
 import type { StoreCommand } from './store-process.ts';
 import type { StoreOptions } from './store-server.ts';
 
-/** What of a store's faults and chance may be set. */
+/** The options of a store's faults and chance. */
 export type RemoteLogOptions = Omit<StoreOptions, 'time' | 'seed'>;
 
 /** The faults with which the suite is run. */
 export const FAULTS: FaultOptions = { loss: 0.05, doubling: 0.1, delayMs: 2, holes: 0.3 };
 
-/** A log in another process, in the hands of a test. */
+/** A log in another process, controlled by a test. */
 export interface RemoteHarness extends LogHarness {
   readonly log: RemoteLog;
   /** Opens another log on the same data, as another node would. */
@@ -21,13 +21,13 @@ export interface RemoteHarness extends LogHarness {
   advance(ms: number): Promise<void>;
   beginEpoch(): Promise<RemoteLog>;
   cut(): Promise<void>;
-  /** Holds back what is to be handed over to those who follow a log, so that they lag behind the store, or lets it go. */
+  /** Holds back the batches for the followers of a log, so that they lag behind the store, or releases them. */
   hold(log: RemoteLog, isHeld: boolean): Promise<void>;
   /** Trims as another process would. */
   trim(through: number): Promise<void>;
 }
 
-/** A process that keeps logs for others, with faults on the way that a seed makes the same again. */
+/** A process that keeps logs for others. A seed repeats the same faults of its connections. */
 export class RemoteStore {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
@@ -49,7 +49,7 @@ export class RemoteStore {
     });
   }
 
-  /** Makes an empty log. */
+  /** Opens an empty log. */
   async open({ clock, retention = {} }: LogHarnessOptions, options: RemoteLogOptions = {}): Promise<RemoteHarness> {
     this.#seed += 1;
     const settings = { retention, ...options, seed: this.#seed, time: clock.time() };

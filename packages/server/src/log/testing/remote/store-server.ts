@@ -93,7 +93,7 @@ export class StoreServer {
     await this.#log.trim({ through });
   }
 
-  /** Loses all events, and goes on behind them with a new epoch. Gives its name. */
+  /** Loses all events, and goes on after them with a new epoch. Returns its name. */
   async beginEpoch(): Promise<string> {
     const { head } = await this.#log.locate(EARLIEST);
     this.#epochs = [...this.#epochs, { epoch: this.#epoch, through: head }];
@@ -175,7 +175,7 @@ export class StoreServer {
         return { ...page, trimmedThrough, trims, entries: page.entries.map(entryToJson) };
       }
       case 'locate':
-        return await log.locate(question.id);
+        return await log.locate(question.id, question.selection);
       case 'locateLast':
         return await log.locateLast(question.selection, question.count);
       case 'list':
@@ -208,7 +208,7 @@ export class StoreServer {
     return { following: this.#begun, position };
   }
 
-  /** The batches behind a sequence number, as one; `lost` where some of it has been trimmed or following has to begin anew. */
+  /** The batches after a sequence number, as one; `lost` if some of it has been trimmed or following has to begin anew. */
   async #next(number: number, after: number): Promise<unknown> {
     const following = this.#followings.get(number);
     if (!following) return { lost: true };

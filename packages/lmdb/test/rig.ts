@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
-import { EARLIEST, type NewEvent, type Position, type Selection } from '@tidings/server/log';
+import { EARLIEST, type LogEntry, type NewEvent, type Position, type Selection } from '@tidings/server/log';
 import { onTestFinished } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 
@@ -46,6 +46,10 @@ export function positionOf(log: LmdbLog): Position {
   let found: Position = { epoch: '', seq: -1 };
   log.follow({ onStart: (position) => (found = position), onBatch: () => {}, onLost: () => {} }).stop();
   return found;
+}
+
+export function follow(log: LmdbLog, onBatch: (batch: readonly LogEntry[]) => void): void {
+  log.follow({ onStart: () => {}, onBatch, onLost: () => {} });
 }
 
 export async function seqs(log: LmdbLog, selection: Selection = EVERYTHING): Promise<number[]> {

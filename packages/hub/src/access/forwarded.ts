@@ -1,0 +1,75 @@
+import { isIP } from 'node:net';
+import type { RequestHead } from '@tidings/server/live';
+
+/** What a proxy says of a request that it passes on. Undefined for what it does not say. */
+export interface Hop {
+  /** The address from which the request came to the proxy; undefined where that cannot be read. */
+  readonly address: string | undefined;
+  /** `http` or `https`, unchecked. */
+  readonly proto: string | undefined;
+  /** The host that the proxy was asked as, unchecked. */
+  readonly host: string | undefined;
+}
+
+type Head = Pick<RequestHead, 'header'>;
+
+/** The elements of `Forwarded` (RFC 7239, 4), the farthest proxy's first. Undefined where they break its grammar. */
+export function readForwarded(head: Head): readonly Hop[] | undefined {
+  const value = head.header('forwarded');
+  if (value === undefined) return [];
+  const hops: Hop[] = [];
+  for (const element of split(value, ',')) {
+    const pairs = new Map<string, string>();
+    for (const pair of split(element, ';')) {
+      const [, name, token, quoted] = PAIR.exec(pair) ?? [];
+      if (name === undefined || pairs.has(name.toLowerCase())) return undefined;
+      pairs.set(name.toLowerCase(), token ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+    }
+    hops.push({ address: addressOf(pairs.get('for') ?? ''), proto: pairs.get('proto'), host: pairs.get('host') });
+  }
+  return hops;
+}
+
+const PAIR = /^\s*([\w!#$%&'*+.^`|~-]+)=(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)")\s*$/;
+
+/** `X-Forwarded-For`, `-Proto` and `-Host`. Of the last two, what the nearest proxy has written stands at the end. */
+export function readXForwarded(head: Head): readonly Hop[] {
+  const list = (name: string): string[] =>
+    head
+      .header(name)
+      ?.split(',')
+      .map((each) => each.trim()) ?? [];
+  const proto = list('x-forwarded-proto').at(-1);
+  const host = list('x-forwarded-host').at(-1);
+  const addresses = list('x-forwarded-for').map(addressOf);
+  const last = { address: addresses.at(-1), proto, host };
+  return [...addresses.slice(0, -1).map((address) => ({ address, proto: undefined, host: undefined })), last];
+}
+
+/** An IP address, which may have a port, and brackets where it is one of IPv6. */
+function addressOf(text: string): string | undefined {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d{1,5})?|(.*?)(?::\d{1,5})?)$/.exec(text) ?? [];
+  for (const address of [text, bracketed, plain]) {
+    if (address !== undefined && isIP(address) !== 0) return address;
+  }
+  return undefined;
+}
+
+/** The parts between the separators that are not in quotes. */
+function split(text: string, separator: ',' | ';'): string[] {
+  const parts: string[] = [];
+  let part = '';
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charAt(index);
+    if (character === '"') isQuoted = !isQuoted;
+    if (character === separator && !isQuoted) {
+      parts.push(part);
+      part = '';
+    } else if (character === '\\' && isQuoted) {
+      part += text.slice(index, index + 2);
+      index += 1;
+    } else part += character;
+  }
+  return [...parts, part];
+}

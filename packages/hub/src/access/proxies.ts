@@ -1,0 +1,124 @@
+import { BlockList, isIP } from 'node:net';
+import { HubError } from '../errors.ts';
+import { Problem } from '../http/problem.ts';
+import type { HubRequest } from '../http/request.ts';
+import { type Hop, readForwarded, readXForwarded } from './forwarded.ts';
+
+/** The header fields in which proxies say who has asked: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). */
+export type ProxyHeader = 'x-forwarded' | 'forwarded';
+
+export interface ProxyOptions {
+  /**
+   * The proxies that are believed when they say from which address, by which scheme and as which host they were asked: IP addresses, networks such as
+   * `10.0.0.0/8`, and the words `loopback`, `private` (the networks of RFC 1918 and RFC 4193) and `unix` (whoever has no address). @default none
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * The header fields that they write. What stands in the others is not read: a proxy passes on what clients have written there.
+   * @default 'x-forwarded'
+   */
+  readonly proxyHeader?: ProxyHeader;
+}
+
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1'],
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  unix: [],
+};
+
+/** The grammar of `Host` (RFC 9110, 7.2), without the letters that nobody has in a host. */
+const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/** Finds out who has sent a request that came through proxies. */
+export class Proxies {
+  readonly #trusted = new BlockList();
+  readonly #trustsUnix: boolean;
+  readonly #trustsAny: boolean;
+  readonly #isForwarded: boolean;
+
+  /** @throws {HubError} `ERR_INVALID_OPTION` */
+  constructor({ trustedProxies = [], proxyHeader = 'x-forwarded' }: ProxyOptions) {
+    if (!['x-forwarded', 'forwarded'].includes(proxyHeader)) {
+      throw invalid('proxyHeader', proxyHeader, "'x-forwarded' or 'forwarded'");
+    }
+    if (!Array.isArray(trustedProxies)) throw invalid('trustedProxies', trustedProxies, 'an array of addresses');
+    for (const entry of (trustedProxies as readonly string[]).flatMap((one) => WORDS[one] ?? [one])) this.#trust(entry);
+    this.#trustsUnix = trustedProxies.includes('unix');
+    this.#trustsAny = trustedProxies.length > 0;
+    this.#isForwarded = proxyHeader === 'forwarded';
+  }
+
+  /**
+   * The request as its sender made it: with the address, scheme and host that the proxies before the hub tell. The request itself where nobody
+   * who is believed has passed it on.
+   * @throws {Problem} `invalid-parameter` where what they tell breaks its grammar
+   */
+  resolve(request: HubRequest): HubRequest {
+    if (!this.#trustsAny || !this.#isTrusted(request.address)) return request;
+    const hops = this.#isForwarded ? readForwarded(request) : readXForwarded(request);
+    if (hops === undefined) throw malformed('Forwarded', request.header('forwarded') ?? '');
+    const near = hops.at(-1);
+    const url = near ? this.#urlOf(request.url, near) : request.url;
+    // Not a copy: what costs memory is found out when it is asked for.
+    const address = this.#addressOf(request.address, hops);
+    return Object.create(request, {
+      url: { value: url },
+      address: { value: address },
+      peer: { value: { remoteAddress: address } },
+    }) as HubRequest;
+  }
+
+  /** The nearest address that is not a proxy's. What stands before it may have been written by anybody. */
+  #addressOf(peer: string | undefined, hops: readonly Hop[]): string | undefined {
+    let found = peer;
+    for (const { address } of hops.toReversed()) {
+      if (address === undefined) break;
+      found = address;
+      if (!this.#isTrusted(address)) break;
+    }
+    return found;
+  }
+
+  #urlOf(asked: string, { proto, host }: Hop): string {
+    if (proto === undefined && host === undefined) return asked;
+    const name = this.#isForwarded ? 'Forwarded' : 'X-Forwarded-';
+    if (proto !== undefined && !/^https?$/i.test(proto))
+      throw malformed(`${name}${this.#isForwarded ? '' : 'Proto'}`, proto);
+    const url = new URL(asked);
+    const base = `${proto?.toLowerCase() ?? url.protocol.slice(0, -1)}://${host ?? url.host}`;
+    if ((host !== undefined && !HOST.test(host)) || !URL.canParse(base)) {
+      throw malformed(`${name}${this.#isForwarded ? '' : 'Host'}`, host ?? '');
+    }
+    // Not resolved: a path that begins with two slashes is a path.
+    return `${base}${url.pathname}${url.search}`;
+  }
+
+  #isTrusted(address: string | undefined): boolean {
+    if (address === undefined) return this.#trustsUnix;
+    return this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  }
+
+  #trust(entry: unknown): void {
+    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(String(entry)) ?? [];
+    const version = isIP(address);
+    const family = version === 6 ? 'ipv6' : 'ipv4';
+    if (version === 0 || Number(bits ?? 0) > (version === 6 ? 128 : 32)) {
+      const words = Object.keys(WORDS).join(', ');
+      throw invalid('trustedProxies', entry, `IP addresses, networks such as 10.0.0.0/8, and the words ${words}`);
+    }
+    if (bits === undefined) this.#trusted.addAddress(address, family);
+    else this.#trusted.addSubnet(address, Number(bits), family);
+  }
+}
+
+function malformed(name: string, found: string): Problem {
+  return new Problem(
+    'invalid-parameter',
+    `The header field ${name} has ${JSON.stringify(found)}, which breaks its grammar`,
+  );
+}
+
+function invalid(name: string, found: unknown, allowed: string): HubError {
+  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
+  return new HubError('ERR_INVALID_OPTION', `The option ${name} has ${shown}, but must be ${allowed}`);
+}

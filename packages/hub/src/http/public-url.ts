@@ -1,0 +1,59 @@
+import { HubError } from '../errors.ts';
+
+/** What a path of the hub begins with: a prefix that began so could not be told from it. */
+const OWN_PATHS: readonly string[] = ['topics', 'healthz'];
+
+/** The URL by which clients reach the hub, where that is not the one that the hub is asked for. */
+export class PublicUrl {
+  readonly #url: URL | undefined;
+  /** The path before the hub's own, without the slash at its end. */
+  readonly #prefix: string;
+
+  /** @param url an absolute URL of http: or https: @throws {HubError} `ERR_INVALID_OPTION` */
+  constructor(url: string | undefined) {
+    this.#url = url === undefined ? undefined : checkUrl(url);
+    this.#prefix = this.#url?.pathname.slice(0, -1) ?? '';
+  }
+
+  /** Whether a page of this origin is the hub's own. */
+  isOrigin(origin: string): boolean {
+    return this.#url?.origin === origin;
+  }
+
+  /** What relative patterns, and the topics that are tested against patterns, are resolved against (PROTOCOL §3.4). */
+  topicsBase(asked: URL): string {
+    return new URL('topics/', this.#url ?? new URL('/', asked)).href;
+  }
+
+  /** The URL without the prefix, which some proxies pass on and others take away. */
+  withoutPrefix(asked: URL): URL {
+    if (this.#prefix === '' || !asked.pathname.startsWith(`${this.#prefix}/`)) return asked;
+    const url = new URL(asked);
+    url.pathname = asked.pathname.slice(this.#prefix.length);
+    return url;
+  }
+
+  /** Where the page is, for a request of the prefix without the slash at its end: relative links would lead past the prefix. */
+  pageOf(asked: URL): string | undefined {
+    return this.#prefix !== '' && asked.pathname === this.#prefix ? this.#url?.href : undefined;
+  }
+}
+
+function checkUrl(text: string): URL {
+  if (!/^https?:\/\/./i.test(text) || !URL.canParse(text)) {
+    throw invalid(text, 'an absolute URL of http: or https:, such as https://example.com/events/');
+  }
+  const url = new URL(text);
+  const { search, hash, username, password } = url;
+  if (search || hash || username || password) throw invalid(text, 'a URL without a user, a query and a fragment');
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  const [, first = ''] = url.pathname.split('/');
+  if (OWN_PATHS.includes(first)) {
+    throw invalid(text, `a URL whose path begins with neither of ${OWN_PATHS.map((path) => `/${path}`).join(', ')}`);
+  }
+  return url;
+}
+
+function invalid(found: string, allowed: string): HubError {
+  return new HubError('ERR_INVALID_OPTION', `The option publicUrl is ${JSON.stringify(found)}, but must be ${allowed}`);
+}
