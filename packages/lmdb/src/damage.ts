@@ -1,9 +1,9 @@
 import type { TrimLedger } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
 import { damagedEntry, type KeptEntry } from './record.ts';
-import type { TrimStep } from './removal.ts';
+import { Removal, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
-import type { LmdbTrimmer } from './trim.ts';
+import type { LmdbTopics } from './topics.ts';
 
 // How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
 const MAX_SCANNED = 4096;
@@ -14,13 +14,13 @@ const MAX_SCANNED = 4096;
  */
 export class DamageControl {
   readonly #store: LmdbStore;
-  readonly #trimmer: LmdbTrimmer;
+  readonly #topics: LmdbTopics;
   readonly #ledger: TrimLedger;
   readonly #onDamage: (error: LmdbError) => void;
 
-  constructor(store: LmdbStore, trimmer: LmdbTrimmer, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
+  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
     this.#store = store;
-    this.#trimmer = trimmer;
+    this.#topics = topics;
     this.#ledger = ledger;
     this.#onDamage = onDamage;
   }
@@ -35,7 +35,9 @@ export class DamageControl {
     const removed = await this.#entriesOf(found);
     for (const [seq, entry] of removed) this.#tell(seq, entry);
     try {
-      await commit(this.#trimmer.removalOf(removed.values(), head));
+      const removal = new Removal(this.#topics, head);
+      for (const entry of removed.values()) removal.add(entry);
+      await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
     } catch {
       // They stay where they are, and the next process finds them again.
       for (const seq of removed.keys()) this.#store.leftIn.add(seq);

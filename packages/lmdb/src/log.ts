@@ -118,7 +118,7 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
-    this.#damage = new DamageControl(store, this.#trimmer, this.#ledger, options.onDamage ?? warn);
+    this.#damage = new DamageControl(store, topics, this.#ledger, options.onDamage ?? warn);
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {

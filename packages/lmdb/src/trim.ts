@@ -1,6 +1,5 @@
 import { exceeds, type LogRetention, type LogTime, type TopicRetention, type TrimLedger } from '@tidings/server/log';
 import type { LmdbReader } from './reader.ts';
-import type { KeptEntry } from './record.ts';
 import { Removal, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import { loosen, type LmdbTopics } from './topics.ts';
@@ -56,14 +55,6 @@ export class LmdbTrimmer {
     return removal.step(store, topics, ledger, () => {
       for (const [bounds, reached] of aged ?? []) this.#aged.set(bounds, reached);
     });
-  }
-
-  /** Returns a step that removes those entries. */
-  removalOf(entries: Iterable<KeptEntry>, head: HeadRecord): TrimStep {
-    const { store, topics, ledger } = this.#parts;
-    const removal = new Removal(topics, head);
-    for (const entry of entries) removal.add(entry);
-    return removal.step(store, topics, ledger, () => {});
   }
 
   /** Finds the oldest events that have to be removed until the bounds of the whole log hold. */
