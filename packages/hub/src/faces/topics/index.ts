@@ -3,6 +3,7 @@ import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
 import { withForm } from './query.ts';
+import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
@@ -24,6 +25,7 @@ export function topics(): MakeFace {
           if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
+          if (isSearch(asked.url)) return await searchTopics(context, asked);
           return await documents.answer(asked);
         }
         const topic = topicOfPath(rest);
