@@ -55,8 +55,9 @@ class StreamServer extends Server {
     const begin: RequestListener = (request, response) => Connection.begin(request, response);
     this.prependListener('request', begin);
     // http asks for a body by itself only while nobody listens for this.
-    this.on('newListener', (name, added) => {
-      if (name === 'checkContinue' && added !== begin && this.listenerCount(name) === 0) this.on(name, begin);
+    this.on('newListener', (name: unknown, added: unknown) => {
+      if (name !== 'checkContinue' || added === begin || this.listenerCount('checkContinue') > 0) return;
+      this.on('checkContinue', begin);
     });
   }
 
