@@ -74,7 +74,7 @@ export const HOUSES: Houses = {
     runsAnywhere: [],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
-      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts'] },
+      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'http'] },
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
@@ -89,6 +89,7 @@ export const HOUSES: Houses = {
       { name: 'access', purpose: 'rights: keys, origins, hosts', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
       { name: 'limits.ts', purpose: 'the bounds of a hub', uses: [], ground: true },
+      { name: 'reports.ts', purpose: 'what the hub writes into its logger', uses: [], ground: true },
       { name: 'errors.ts', purpose: 'HubError and its codes', uses: [], ground: true },
     ],
   },

@@ -75,6 +75,18 @@ export class CommandProcess {
     this.#child.stdout.destroy();
   }
 
+  /** Closes the reading ends of all its output. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
+  /** Stops reading its standard error, or goes on. */
+  readStderr(isRead: boolean): void {
+    if (isRead) this.#child.stderr.resume();
+    else this.#child.stderr.pause();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

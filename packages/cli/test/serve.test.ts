@@ -13,13 +13,23 @@ test('the first line of output holds the URL, which has the page, and nothing is
   expect(process.stderr).toBe('');
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s sends listeners away, and ends it well', async (signal) => {
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s sends listeners away, and ends it well', async (signal) => {
   const { url, process } = await HubProcess.start();
   const response = await fetch(new URL('topics/t', url));
   process.kill(signal);
   const text = await response.text();
   expect(text).toMatch(/^retry: \d+$/m);
   expect(await process.result()).toMatchObject({ code: 0, stderr: 'Stopping…\n' });
+});
+
+test('it goes on, and ends well, when nobody reads its output any more', async () => {
+  const { url, process: hub } = await HubProcess.start();
+  const response = await fetch(new URL('topics/t', url));
+  hub.closeOutput();
+  expect((await fetch(new URL('topics/t', url), { method: 'POST', body: 'x' })).status).toBe(200);
+  hub.kill('SIGTERM');
+  expect(await response.text()).toMatch(/^data: x$[^]*^retry: \d+$/m);
+  expect((await hub.result()).code).toBe(0);
 });
 
 test('a second Ctrl-C ends it at once, whatever is under way', async () => {
@@ -104,4 +114,39 @@ test('streams are compressed where that is asked for by name', async () => {
     expect(response.headers.get('content-encoding')).toBe(coding);
     listening.abort();
   }
+});
+
+test('--verbose says who comes, goes and is refused, one JSON object a line, without keys and data', async () => {
+  const { url, process } = await HubProcess.start('--verbose', '--key', KEY, '--anonymous', 'listen');
+  const topic = new URL('topics/t', url);
+  const abort = new AbortController();
+  const listener = await fetch(topic, { signal: abort.signal });
+  const publish = (key: string): Promise<Response> =>
+    fetch(topic, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body: 'secret data' });
+  expect((await publish(KEY)).status).toBe(200);
+  expect((await publish('another-secret-key')).status).toBe(401);
+  abort.abort();
+  await listener.text().catch(() => '');
+  await process.until(({ stderr }) => stderr.includes('A listener has gone'));
+  const lines = process.stderr.trimEnd().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+    'A listener has come',
+    'Events were published',
+    'A request was refused',
+    'A listener has gone',
+  ]);
+  for (const secret of [KEY, 'another-secret-key', 'secret data']) expect(process.stderr).not.toContain(secret);
+  process.kill('SIGTERM');
+  expect((await process.result()).code).toBe(0);
+});
+
+test('a reader of its log that stands still does not keep it from answering', async () => {
+  const { url, process } = await HubProcess.start('--verbose', '--memory');
+  process.readStderr(false);
+  const path = new URL('x'.repeat(4000), url);
+  // More than a pipe takes.
+  for (let n = 0; n < 100; n += 1) expect((await fetch(path)).status).toBe(404);
+  process.readStderr(true);
+  process.kill('SIGTERM');
+  expect((await process.result()).code).toBe(0);
 });

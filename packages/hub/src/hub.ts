@@ -2,7 +2,6 @@ import type { Authenticate } from '@tidings/server';
 import {
   type Answer,
   Audience,
-  type AudienceOptions,
   type AudienceStats,
   type KnownListener,
   checkCompression,
@@ -20,14 +19,18 @@ import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
 import { Proxies, type ProxyOptions } from './access/proxies.ts';
 import { checkNames, HubError } from './errors.ts';
-import { type Face, type FaceContext, type MakeFace, Writes } from './faces/face.ts';
+import type { FaceContext, MakeFace } from './faces/face.ts';
 import { health } from './faces/health.ts';
+import { Routes } from './faces/routes.ts';
 import { topics } from './faces/topics/index.ts';
+import { Writes } from './faces/writes.ts';
 import { comeBackAnswer, pageMovedAnswer, problemAnswer, refusalAnswer } from './http/answer.ts';
+import { Bodies } from './http/bodies.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { PublicUrl } from './http/public-url.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
-import { checkLimits, type HubLimits } from './limits.ts';
+import { audienceLimits, checkLimits, type HubLimits } from './limits.ts';
+import { Reports } from './reports.ts';
 
 export interface HubOptions extends KeyOptions, ProxyOptions {
   /** The log that keeps the events. The hub closes it when the hub is closed. */
@@ -57,14 +60,23 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
    * it has in common with earlier ones (BREACH). Do not use it where one stream holds secrets and text that others publish. @default false
    */
   readonly compression?: boolean;
-  /** A pino logger for errors. @default errors go to the console */
+  /**
+   * A pino logger: for errors and warnings, and on the level `debug` for who comes, goes and is refused. No key, no token and no data is written to it.
+   * @default errors go to the console
+   */
   readonly logger?: Logger;
   /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock;
 }
 
-// The highest limit that an audience accepts.
-const MAX_LIMIT = 2 ** 31 - 1;
+/** What was found out about a request while it was answered. */
+interface Visit {
+  /** With the address and URL that it has behind proxies. */
+  request: HubRequest;
+  /** Why it was refused: the name of the problem. */
+  reason: string | undefined;
+  subject: string | undefined;
+}
 
 export interface CloseOptions {
   /**
@@ -83,17 +95,17 @@ export class Hub {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #audience: Audience;
-  readonly #faces: readonly Face[];
+  readonly #routes: Routes;
   readonly #origins: Origins;
   readonly #proxies: Proxies;
   readonly #publicUrl: PublicUrl;
-  readonly #logger: Logger | undefined;
+  readonly #reports: Reports;
   readonly #clock: Clock;
   readonly #underWay = new Set<Promise<Answer>>();
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
-  readonly #writes = new Writes();
   #closed: Promise<void> | undefined;
+  #isClosed = false;
   /** When listeners may come back that come while the hub shuts down, in milliseconds. */
   #comeBackMs: () => number = () => 0;
 
@@ -106,15 +118,20 @@ export class Hub {
     const authenticate = options.authenticate ?? authenticateByKey(options);
     this.#publicUrl = new PublicUrl(options.publicUrl);
     this.#proxies = new Proxies(options);
-    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl);
+    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, isKeyless(options));
     this.#log = log;
-    this.#logger = logger;
+    const reports = new Reports(logger);
+    this.#reports = reports;
     this.#clock = clock;
-    const onError = (error: unknown): void => this.#report(error, 'Listeners could not be served');
+    const onError = (error: unknown): void => reports.error(error, 'Listeners could not be served');
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
     const audienceOptions = { authenticate, clock, ...audienceLimits(limits) };
-    this.#audience = new Audience(log, this.#fanOut, audienceOptions, { onError });
+    this.#audience = new Audience(log, this.#fanOut, audienceOptions, {
+      onError,
+      onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
+      onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
+    });
     const context: FaceContext = {
       log,
       fanOut: this.#fanOut,
@@ -122,15 +139,17 @@ export class Hub {
       limits,
       clock,
       logger,
+      reports,
       keepAliveMs,
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
-      writes: this.#writes,
+      bodies: new Bodies(limits, clock, this.#deadline.signal),
+      writes: new Writes(clock, reports),
       topicsBase: (url) => this.#publicUrl.topicsBase(url),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
     };
-    this.#faces = (options.faces ?? [topics(), health()]).map((make) => checkFace(make(context)));
+    this.#routes = new Routes(options.faces ?? [topics(), health()], context);
   }
 
   /** Answers a request of a Fetch server. */
@@ -140,10 +159,12 @@ export class Hub {
 
   /** Answers a request. Never rejects. */
   async handle(request: HubRequest): Promise<Answer> {
-    const answer = this.#answer(request).catch((error: unknown) => this.#failed(error, request));
+    const visit: Visit = { request, reason: undefined, subject: undefined };
+    const answer = this.#answer(request, visit).catch((error: unknown) => this.#failed(error, visit));
     this.#underWay.add(answer);
     try {
       const { headers, ...rest } = await answer;
+      if (rest.status >= 400) this.#reports.refused(visit.request, rest.status, visit.reason, visit.subject);
       return { ...rest, headers: joinHeaders(headers, this.#origins.headers(request)) };
     } finally {
       this.#underWay.delete(answer);
@@ -160,9 +181,14 @@ export class Hub {
     return this.#audience.stats();
   }
 
+  /** What the hub writes into its logger, for a server of it. */
+  get reports(): Reports {
+    return this.#reports;
+  }
+
   /**
-   * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
-   * the log. A second call returns the promise of the first.
+   * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets requests under way finish, closes
+   * the log. A listener that does not read is broken off after `windowMs`. A second call returns the promise of the first.
    */
   close({ awayMs = 5000, windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(awayMs, windowMs, finishMs);
@@ -171,60 +197,55 @@ export class Hub {
 
   async #close(awayMs: number, windowMs: number, finishMs: number): Promise<void> {
     this.#comeBackMs = () => awayMs + Math.random() * windowMs;
-    const late = new Promise<void>((resolve) => {
-      this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
-    // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
-    await Promise.race([Promise.allSettled(this.#underWay), late]);
-    this.#clock.clearTimeout(timer);
+    // Listeners first: they need not wait for a slow publisher.
     this.#closing.abort();
     this.#fanOut.drain(windowMs, Math.random, awayMs);
+    await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
+    this.#isClosed = true;
     await this.#log.close();
   }
 
-  async #answer(asked: HubRequest): Promise<Answer> {
+  /** Waits for requests under way. */
+  async #finish(ms: number): Promise<void> {
+    const late = new Promise<void>((resolve) => {
+      this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
+    // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
+    await Promise.race([Promise.allSettled(this.#underWay), late]);
+    this.#clock.clearTimeout(timer);
+  }
+
+  async #answer(asked: HubRequest, visit: Visit): Promise<Answer> {
     if (this.#closed) throw draining();
     const request = this.#proxies.resolve(asked);
-    if (request.method === 'OPTIONS') return this.#origins.preflight(request);
+    visit.request = request;
     const askedUrl = new URL(request.url);
+    const url = this.#publicUrl.withoutPrefix(askedUrl);
+    this.#origins.guard(request, url);
+    if (request.method === 'OPTIONS') return this.#origins.options(request, this.#routes.methodsOf(url));
     const page = this.#publicUrl.pageOf(askedUrl);
     if (page !== undefined) return pageMovedAnswer(page);
-    const url = this.#publicUrl.withoutPrefix(askedUrl);
     const rights = await this.#audience.authenticate(request);
     // It may have taken so long that the log has been closed meanwhile.
-    if (this.#closing.signal.aborted) throw draining();
+    if (this.#isClosed) throw draining();
     if (!rights.allow) {
       this.#audience.countRefusal('forbidden');
       return refusalAnswer(rights);
     }
+    visit.subject = rights.subject;
     const exchange: Exchange = { request, url, rights };
-    for (const face of this.#faces) {
-      const methods = face.match(url);
-      if (methods) return await this.#ask(face, methods, exchange);
-    }
-    throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
+    return await this.#routes.answer(exchange, (error) => {
+      const problem = problemOf(error);
+      visit.reason = problem?.problem;
+      this.#countRefusal(problem);
+    });
   }
 
-  async #ask(face: Face, methods: readonly string[], exchange: Exchange): Promise<Answer> {
-    try {
-      if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
-      const answer: Answer | undefined = await face.handle(exchange);
-      if (typeof answer?.status === 'number' && answer.headers) return answer;
-      throw new TypeError(
-        `The face ${face.name} returned no answer to ${exchange.url.pathname}: it must return a status and headers`,
-      );
-    } catch (error) {
-      const answer = face.problem?.(error, exchange);
-      if (!answer) throw error;
-      this.#countRefusal(problemOf(error));
-      return answer;
-    }
-  }
-
-  #failed(error: unknown, request: HubRequest): Answer {
+  #failed(error: unknown, visit: Visit): Answer {
     const problem = this.#problemOf(error);
-    const comeBack = problem.problem === 'draining' ? comeBackAnswer(request, this.#comeBackMs()) : undefined;
+    visit.reason = problem.problem;
+    const comeBack = problem.problem === 'draining' ? comeBackAnswer(visit.request, this.#comeBackMs()) : undefined;
     return comeBack ?? problemAnswer(problem);
   }
 
@@ -232,17 +253,11 @@ export class Hub {
     const problem = problemOf(error);
     this.#countRefusal(problem);
     if (!problem) {
-      this.#report(error, 'A request failed');
+      this.#reports.error(error, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; see the log of the hub', { cause: error });
     }
-    if (problem.problem === 'not-stored') this.#report(problem.cause, 'Events could not be stored');
+    if (problem.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
     return problem;
-  }
-
-  #report(error: unknown, message: string): void {
-    if (this.#logger) this.#logger.error({ err: error }, message);
-    // oxlint-disable-next-line no-console -- the one place that every program has for an error that nobody asked about
-    else console.error(`${message}:`, error);
   }
 
   #countRefusal(problem: Problem | undefined): void {
@@ -251,30 +266,13 @@ export class Hub {
   }
 }
 
-/** A function that forgets to return a face, such as `topics` without its parentheses, would fail at every request. */
-function checkFace(face: Face | undefined): Face {
-  if (typeof face?.match === 'function' && typeof face.handle === 'function') return face;
-  throw invalid(
-    'faces',
-    face,
-    'an array of functions that make faces, such as topics(), each with match() and handle()',
-  );
+/** Whether nothing but its address keeps strangers out of a hub (PROTOCOL §9.1). */
+function isKeyless({ authenticate, key, anonymous = 'none' }: HubOptions): boolean {
+  return authenticate === undefined && key === undefined && anonymous === 'none';
 }
 
-function notAllowed(method: string, methods: readonly string[]): Problem {
-  const allowed = methods.join(', ');
-  return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
-    headers: { Allow: allowed },
-  });
-}
-
-/** The audience has no limit where there is none. */
-function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
-  return {
-    maxListeners: Math.min(maxListeners, MAX_LIMIT),
-    ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
-  };
-}
+/** What the hub calls of a logger. */
+const LOGGER_METHODS = ['error', 'warn', 'debug', 'isLevelEnabled'] as const;
 
 const NAMES: Readonly<Record<keyof HubOptions, true>> = {
   log: true,
@@ -313,6 +311,10 @@ function checkOptions(options: HubOptions): void {
       'ERR_INVALID_OPTION',
       'The option authenticate is given together with key or anonymous, but must replace them',
     );
+  }
+  const { logger } = options;
+  if (logger !== undefined && !LOGGER_METHODS.every((name) => typeof logger[name] === 'function')) {
+    throw invalid('logger', logger, `a logger of pino, with ${LOGGER_METHODS.join(', ')}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AudienceOptions } from '@tidings/server/live';
 import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
@@ -6,6 +7,18 @@ export interface HubLimits {
   readonly maxEventBytes: number;
   /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
+  /** The most events of one batch. The log has a limit of its own. @default 10000 */
+  readonly maxBatchEvents: number;
+  /** The most bytes of all bodies together that have come and are not in the log yet. @default 67108864 */
+  readonly maxPendingBytes: number;
+  /** A body that is read whole is given up when less than 16 KiB of it came in this many milliseconds. @default 30000 */
+  readonly maxBodyStallMs: number;
+  /** An event stream that is published as it arrives is given up when nothing of it came in this many milliseconds. @default 3600000 */
+  readonly maxUploadIdleMs: number;
+  /** The longest reconnection time that an event may set, in milliseconds. @default 300000 */
+  readonly maxRetryMs: number;
+  /** The most bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
+  readonly maxQueryBytes: number;
   /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
   /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
@@ -17,6 +30,12 @@ export interface HubLimits {
 const DEFAULTS: HubLimits = {
   maxEventBytes: 1024 * 1024,
   maxBodyBytes: 16 * 1024 * 1024,
+  maxBatchEvents: 10_000,
+  maxPendingBytes: 64 * 1024 * 1024,
+  maxBodyStallMs: 30_000,
+  maxUploadIdleMs: 60 * 60 * 1000,
+  maxRetryMs: 5 * 60 * 1000,
+  maxQueryBytes: 1024 * 1024,
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,
@@ -35,4 +54,15 @@ export function checkLimits(limits: Partial<HubLimits>): HubLimits {
     }
   }
   return checked;
+}
+
+// The highest limit that an audience accepts.
+const MAX_LIMIT = 2 ** 31 - 1;
+
+/** The audience has no limit where there is none. */
+export function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
+  return {
+    maxListeners: Math.min(maxListeners, MAX_LIMIT),
+    ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
+  };
 }

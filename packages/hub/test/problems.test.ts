@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
+import * as consumers from 'node:stream/consumers';
 import { Hub, HubError, MemoryLog, PROBLEMS, type ProblemName } from '@tidings/hub';
 import { ServerError } from '@tidings/server';
 import type { EventLog } from '@tidings/server/log';
@@ -16,8 +18,8 @@ async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | 
   const log: EventLog = {
     trimmedIsExact: true,
     append: (...args) => (failure ? Promise.reject(failure) : memory.append(...args)),
-    read: (request) => memory.read(request),
-    locate: (id) => memory.locate(id),
+    read: (page) => memory.read(page),
+    locate: (...args) => memory.locate(...args),
     locateLast: (...args) => memory.locateLast(...args),
     follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
@@ -35,6 +37,13 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
   'invalid-topic': async () => (await startHub()).ask('GET', '/topics/%00'),
   'invalid-parameter': async () => (await startHub()).ask('GET', '/topics/a?x'),
   'invalid-event': async () => (await startHub()).ask('POST', '/topics/a?id='),
+  'invalid-request': async () => (await startHub()).ask('GET', '/topics/a', { headers: { host: 'a/b' } }),
+  'unsupported-coding': async () =>
+    (await startHub()).ask('POST', '/topics/a', { headers: { 'content-encoding': 'br' }, body: 'x' }),
+  'unsupported-type': async () => (await startHub()).ask('QUERY', '/topics', { body: 'match=a' }),
+  'url-too-long': async () => (await startHub()).ask('GET', `/topics?match=${'a'.repeat(128 * 1024)}`),
+  'headers-too-large': async () =>
+    (await startHub()).ask('GET', '/topics/a', { headers: { x: 'x'.repeat(16 * 1024) } }),
   unauthorized: async () => (await startHub({ key: 'a-key-of-the-hub' })).ask('GET', '/topics/a'),
   'origin-not-allowed': async () =>
     (await startHub()).ask('POST', '/topics/a', { headers: { origin: 'https://x.example' } }),
@@ -45,7 +54,37 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
   },
   'not-found': async () => (await startHub()).ask('GET', '/nothing'),
   'method-not-allowed': async () => (await startHub()).ask('DELETE', '/topics/a'),
+  'key-reused': async () => {
+    const hub = await startHub();
+    const headers = { 'idempotency-key': 'k' };
+    await hub.publish('a', '1', headers);
+    return hub.ask('POST', '/topics/a', { headers, body: '2' });
+  },
   'too-large': async () => (await startHub({ limits: { maxEventBytes: 1 } })).ask('POST', '/topics/a', { body: 'xx' }),
+  'too-slow': async () => {
+    const hub = await startHub({ limits: { maxUploadIdleMs: 1 } });
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'text/event-stream' };
+      const sent = request({
+        host: '127.0.0.1',
+        port: hub.port,
+        method: 'POST',
+        path: '/topics/a',
+        headers,
+        agent: false,
+      });
+      sent.on('error', reject).on('response', (response) => {
+        consumers.text(response).then((answer) => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: answer });
+        }, reject);
+      });
+      sent.flushHeaders();
+    });
+  },
+  'too-many-uploads': async () => {
+    const hub = await startHub({ limits: { maxPendingBytes: 1 } });
+    return hub.ask('POST', '/topics/a', { headers: { 'content-type': 'text/event-stream' }, body: 'data: x\n\n' });
+  },
   'too-many-matchers': async () => (await startHub()).ask('GET', `/topics?${'match=a&'.repeat(101)}`),
   'too-many-listeners-of-address': async () => {
     const hub = await startHub({ limits: { maxListenersPerAddress: 1 } });
@@ -68,6 +107,11 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     hub.fail(new ServerError('ERR_NOT_STORED', 'the disk is full'));
     return ask(hub.port, 'POST', '/topics/a');
   },
+  busy: async () => {
+    const hub = await hubOnFailingLog();
+    hub.fail(new ServerError('ERR_TOO_MUCH_WAITS', 'too much waits'));
+    return ask(hub.port, 'POST', '/topics/a');
+  },
   draining: async () => {
     const { hub, port } = await startHub();
     await hub.close();
@@ -86,7 +130,7 @@ describe('errors', () => {
     expect(PROTOCOL).toContain(`<a id="${name}"></a>`);
     expect(detail).toMatch(/^\S.*[^.\s]$/);
     expect(reply.headers['cache-control']).toBe('no-store');
-    if (name === 'draining' || name.startsWith('too-many-listeners'))
+    if (name === 'draining' || name.startsWith('too-many-listeners') || name === 'too-many-uploads')
       expect(reply.headers['retry-after']).toMatch(/^\d+$/);
   });
 
@@ -167,7 +211,7 @@ describe('health', () => {
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
     expect(JSON.parse(reply.text)).toEqual({ status: 'ok', epoch: hub.epoch, cursor: hub.cursor(1), listeners: 1 });
     expect((await hub.ask('HEAD', '/healthz')).status).toBe(200);
-    expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD');
+    expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD, OPTIONS');
   });
 
   test('fails after a write failed, until one succeeds', async () => {

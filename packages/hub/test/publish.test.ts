@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { problemOf, startHub, type Reply, type TestHub } from './test-hub.ts';
@@ -105,6 +106,8 @@ describe('publishing one event', () => {
     ['the id earliest', 'id=earliest', 'invalid-event'],
     ['an id that begins with #', 'id=%231', 'invalid-event'],
     ["an id like this log's cursors", 'id=$.7', 'invalid-event'],
+    ["an id like another log's cursors", 'id=other1.7', 'invalid-event'],
+    ['a retry over five minutes', 'retry=300001', 'invalid-parameter'],
     ['an id with a line end', 'id=a%0Ab', 'invalid-event'],
     ['an id with NUL', 'id=%00', 'invalid-event'],
     ['an id with DEL', 'id=%7F', 'invalid-event'],
@@ -123,11 +126,11 @@ describe('publishing one event', () => {
     expect(hub.position.seq).toBe(0);
   });
 
-  test('ids and types of 1,024 bytes are taken, and cursors of other logs as ids', async () => {
+  test('ids and types of 1,024 bytes are taken, and ids that only resemble a cursor', async () => {
     const hub = await startHub();
     const long = 'ä'.repeat(512);
     expect(await hub.publish(`a?id=${encodeURIComponent(long)}&type=${encodeURIComponent(long)}`, 'x')).toBe(long);
-    expect(await hub.publish('a?id=other1.7', 'x')).toBe('other1.7');
+    expect(await hub.publish('a?id=other1.07', 'x')).toBe('other1.07');
     expect(await hub.publish('a?type=', 'x')).toBe(hub.cursor(3));
   });
 
@@ -237,9 +240,10 @@ describe('publishing an event stream', () => {
   });
 
   test('an upload that is broken off leaves what was complete, and is no error of the hub', async () => {
-    const errors: unknown[] = [];
-    const logger = { error: (...said: unknown[]) => errors.push(said), warn: () => {} };
-    const hub = await startHub({ logger: logger as never });
+    const errors: string[] = [];
+    const hub = await startHub({
+      logger: pino({ level: 'warn' }, { write: (line: string) => void errors.push(line) }),
+    });
     const listener = await Listener.open(hub.port, '/topics/a');
     const upload = new Uploading(hub.port, '/topics/a');
     upload.send('data: 1\n\ndata: 2\n');
@@ -263,6 +267,7 @@ describe('publishing an event stream', () => {
     const hub = await startHub();
     const long = 'x'.repeat(1025);
     const refused = [
+      ['invalid-event', 'retry: 300001\ndata: 3\n\n'],
       ['invalid-event', 'event: tidings-own\ndata: 3\n\n'],
       ['invalid-event', 'id: earliest\ndata: 3\n\n'],
       ['invalid-event', `event: ${long}\ndata: 3\n\n`],
@@ -290,7 +295,7 @@ describe('publishing an event stream', () => {
     for (const envelope of ['', '&envelope=json']) {
       const listener = await Listener.open(hub.port, `/topics/a?last_event_id=earliest${envelope}`);
       await listener.take(1);
-      expect(listener.events).toEqual([{ type: 'tidings-gap', data, lastEventId: 'other1.5' }]);
+      expect(listener.events).toEqual([{ type: 'tidings-gap', data, lastEventId: hub.cursor(1) }]);
     }
   });
 
@@ -304,10 +309,32 @@ describe('publishing an event stream', () => {
     const [from, to] = [await startHub(), await startHub()];
     const data = ['1', 'two\nlines', '', '🎉'];
     for (const [n, text] of data.entries()) await from.publish(`a?id=own-${n}&type=t${n}`, text);
+    await from.publish('a', 'without an id');
     const output = await Listener.open(from.port, '/topics/a?last_event_id=earliest');
-    await output.take(4);
+    await output.take(5);
     await to.publish('b', Buffer.from(output.text, 'latin1').toString('utf8'), STREAM);
     const copy = await published(to, 'b');
-    expect(copy.published.slice(0, -1)).toEqual(output.published);
+    const [last, ...others] = output.published.toReversed();
+    // What the one hub gave a cursor has one of the other's.
+    expect(last!.lastEventId).toBe(from.cursor(5));
+    expect(copy.published.slice(0, -1)).toEqual([...others.toReversed(), { ...last, lastEventId: to.cursor(5) }]);
+  });
+
+  test('what a hub says itself is taken only from those who may administer', async () => {
+    const key = 'a-key-of-the-hub';
+    const hub = await startHub({ key, anonymous: 'all' });
+    const gap = 'event: tidings-gap\ndata: {"after":"x","resumedAt":"y","reason":"trimmed"}\n\n';
+    const send = (body: string, headers: Record<string, string> = {}): Promise<Reply> =>
+      hub.ask('POST', '/topics/a', { headers: { ...STREAM, ...headers }, body });
+    const refused = await send(gap);
+    expect([refused.status, problemOf(refused)]).toEqual([401, 'unauthorized']);
+    expect(problemOf(await send('id: other1.5\ndata: x\n\n'))).toBe('invalid-event');
+    expect(problemOf(await send(`id: ${hub.cursor(1)}\ndata: x\n\n`))).toBe('invalid-event');
+    expect(hub.position.seq).toBe(0);
+    expect((await send(gap, { authorization: `Bearer ${key}` })).status).toBe(200);
+    const named = await startHub({ authenticate: () => ({ allow: true, subject: 'ann', publish: 'all' }) });
+    const reply = await named.ask('POST', '/topics/a', { headers: STREAM, body: gap });
+    expect([reply.status, problemOf(reply)]).toEqual([403, 'forbidden']);
+    expect(named.position.seq).toBe(0);
   });
 });

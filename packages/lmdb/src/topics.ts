@@ -2,30 +2,38 @@ import {
   exceeds,
   RecentTopics,
   TopicBounds,
-  type LogEntry,
   type LogRetention,
+  type Retention,
   type TopicDirectory,
   type TopicPage,
   type TopicPageRequest,
+  type TopicRetention,
   type TopicSummary,
 } from '@tidings/server/log';
-import type { KeptEntry } from './record.ts';
-import type { LmdbStore } from './store.ts';
+import { TopicChanges } from './topic-changes.ts';
+import type { LmdbStore, Track } from './store.ts';
 
 /**
  * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
  * A topic takes about 200 bytes of memory and its name.
  */
 export class LmdbTopics implements TopicDirectory {
-  readonly bounds: TopicBounds;
   /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
+  /** The topics that have more than they may have even for a moment. */
+  readonly overdue: Set<string> = new Set();
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<TopicSummary>();
+  readonly #bounds: TopicBounds;
+  /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
+  readonly #bounded = new Map<string, TopicRetention>();
+  /** For each rule, the bounds that hold at any moment. */
+  readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
-    this.bounds = new TopicBounds(retention);
+    this.#bounds = new TopicBounds(retention);
+    this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
   }
@@ -34,42 +42,17 @@ export class LmdbTopics implements TopicDirectory {
     return this.#recent.get(topic);
   }
 
-  /** The states of a batch's topics once the batch is added. */
-  with(batch: readonly LogEntry[]): ReadonlyMap<string, TopicSummary> {
-    const changed = new Map<string, TopicSummary>();
-    for (const entry of batch) {
-      for (const topic of entry.topics) {
-        const before = changed.get(topic) ?? this.of(topic);
-        const events = (before?.events ?? 0) + 1;
-        const bytes = (before?.bytes ?? 0) + entry.frame.length;
-        changed.set(topic, { topic, events, bytes, last: entry.time });
-      }
-    }
-    return changed;
+  /** The bounds of a topic that has any events. */
+  boundsOf(topic: string): TopicRetention | undefined {
+    return this.#bounded.get(topic);
   }
 
-  /** The states of some entries' topics once the entries are removed. A topic with nothing left has no events. */
-  without(entries: ReadonlyMap<number, KeptEntry>): ReadonlyMap<string, TopicSummary> {
-    const changed = new Map<string, TopicSummary>();
-    const newest = new Set<string>();
-    for (const entry of entries.values()) {
-      for (const topic of entry.topics) {
-        const before = changed.get(topic) ?? this.of(topic);
-        if (!before) continue;
-        if (entry.time >= before.last) newest.add(topic);
-        const events = before.events - 1;
-        changed.set(topic, { topic, events, bytes: before.bytes - entry.frameBytes, last: before.last });
-      }
-    }
-    for (const topic of newest) {
-      const summary = changed.get(topic);
-      if (summary && summary.events > 0) changed.set(topic, { ...summary, last: this.#newestTime(topic, entries) });
-    }
-    return changed;
+  change(): TopicChanges {
+    return new TopicChanges((topic) => this.of(topic));
   }
 
   /** Writes the new states of topics, as part of a commit. */
-  write(changed: ReadonlyMap<string, TopicSummary>, track: (write: Promise<boolean>) => void): void {
+  write({ changed }: TopicChanges, track: Track): void {
     const { topics } = this.#store;
     for (const [topic, { events, bytes, last }] of changed) {
       track(events === 0 ? topics.remove(topic) : topics.put(topic, { events, bytes, last }));
@@ -77,16 +60,23 @@ export class LmdbTopics implements TopicDirectory {
   }
 
   /** Adds a batch, once it is committed. */
-  added(changed: ReadonlyMap<string, TopicSummary>): void {
+  added({ changed }: TopicChanges): void {
     for (const summary of changed.values()) this.#keep(summary);
   }
 
   /** Removes entries, once their removal is committed. */
-  removed(changed: ReadonlyMap<string, TopicSummary>): void {
+  removed({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
-      if (summary.events === 0) this.#recent.delete(summary.topic);
-      else this.#recent.putBack(summary);
-      this.#checkBounds(summary);
+      const { topic, events } = summary;
+      if (events === 0) {
+        this.#recent.delete(topic);
+        this.overfull.delete(topic);
+        this.overdue.delete(topic);
+        this.#bounded.delete(topic);
+      } else {
+        this.#recent.putBack(summary);
+        this.#checkBounds(summary);
+      }
     }
   }
 
@@ -101,28 +91,37 @@ export class LmdbTopics implements TopicDirectory {
   }
 
   #keep(summary: TopicSummary): void {
+    const { topic } = summary;
+    if (!this.#recent.get(topic)) {
+      const bounds = this.#bounds.of(topic);
+      if (bounds) this.#bounded.set(topic, bounds);
+    }
     this.#recent.putFirst(summary);
     this.#checkBounds(summary);
   }
 
   #checkBounds(summary: TopicSummary): void {
-    const bounds = this.bounds.of(summary.topic);
+    const bounds = this.#bounded.get(summary.topic);
+    if (!bounds) return;
     // Counts do not show which events are too old.
-    if (bounds && exceeds({ ...summary, oldest: Infinity }, bounds, 0)) this.overfull.add(summary.topic);
-    else this.overfull.delete(summary.topic);
+    const kept = { ...summary, oldest: Infinity };
+    mark(this.overfull, summary.topic, exceeds(kept, bounds, 0));
+    mark(this.overdue, summary.topic, exceeds(kept, this.#loose.get(bounds) ?? bounds, 0));
   }
+}
 
-  /** When the newest event of a topic was appended, other than those entries. */
-  #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>): number {
-    const { byTopic } = this.#store;
-    for (const [, seq] of byTopic.getKeys({
-      start: [topic, Number.MAX_SAFE_INTEGER],
-      end: [topic, 0],
-      reverse: true,
-    })) {
-      const entry = without.has(seq) ? undefined : this.#store.lend(seq);
-      if (entry) return entry.time;
-    }
-    return 0;
-  }
+// Until the next commit, bounds may be exceeded by this part of them, so that not every new event needs a commit that removes one.
+const LOOSE_PART = 1 / 16;
+
+/** The bounds that hold at any moment, if these hold after every trim. */
+export function loosen({ maxEvents = Infinity, maxBytes = Infinity }: Retention): Retention {
+  return {
+    maxEvents: maxEvents + Math.floor(maxEvents * LOOSE_PART),
+    maxBytes: maxBytes + Math.floor(maxBytes * LOOSE_PART),
+  };
+}
+
+function mark(set: Set<string>, topic: string, isIn: boolean): void {
+  if (isIn) set.add(topic);
+  else set.delete(topic);
 }

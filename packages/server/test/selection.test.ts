@@ -1,18 +1,10 @@
-import {
-  placeEvent,
-  prepareBatch,
-  Epochs,
-  Selector,
-  TopicTest,
-  type LogEntry,
-  type NewEvent,
-} from '@tidings/server/log';
+import { placeEvent, prepareBatch, Selector, TopicTest, type LogEntry, type NewEvent } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 
 const pattern = (text: string) => ({ pattern: text, base: 'https://hub.example/topics/' });
 
 function entry(topics: string[], fields: NewEvent['fields'] = {}, isPrivate = false): LogEntry {
-  const [event] = prepareBatch([{ topics, fields, private: isPrivate }], {}, new Epochs('e'));
+  const [event] = prepareBatch([{ topics, fields, private: isPrivate }], {});
   return placeEvent(event!, 'e', 1, 0);
 }
 

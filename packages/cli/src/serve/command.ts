@@ -30,6 +30,9 @@ Examples:
 
 const DEFAULT_FOLDER = '.tidings';
 const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
+/** How many bytes are kept by default. In memory a process has much less room. */
+const DISK_BYTES = 2 ** 30;
+const MEMORY_BYTES = 2 ** 27;
 const ANONYMOUS: readonly AnonymousAccess[] = ['none', 'listen', 'publish', 'all'];
 
 interface ServeOptions {
@@ -46,7 +49,7 @@ interface ServeOptions {
   readonly compress?: true;
   readonly supervise?: true;
   readonly retainAge: number;
-  readonly retainBytes: number;
+  readonly retainBytes?: number;
   readonly retainEvents: number;
   readonly verbose?: true;
 }
@@ -104,9 +107,9 @@ export function serveCommand(): Command {
     .addOption(
       option(
         '--retain-bytes <size>',
-        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none',
+        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none (default: 1GiB, 128MiB with --memory)',
         SIZE,
-      ).default(2 ** 30, '1GiB'),
+      ),
     )
     .addOption(
       option('--retain-events <number>', 'how many events are kept, or none for no limit', COUNT).default(
@@ -119,7 +122,7 @@ export function serveCommand(): Command {
       'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +
         'and connections wait meanwhile',
     )
-    .option('--verbose', 'log more than warnings and errors')
+    .option('--verbose', 'log who comes, goes and is refused, beside warnings and errors')
     .addHelpText('after', HELP)
     .action(async (options: ServeOptions, command: Command) => {
       const { data, memory, key, anonymous, corsOrigin, publicUrl, trustedProxies, proxyHeader, compress, verbose } =
@@ -174,10 +177,11 @@ function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command
   return sockets;
 }
 
-function retentionOf({ retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+function retentionOf({ memory, retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+  const maxBytes = retainBytes ?? (memory === true ? MEMORY_BYTES : DISK_BYTES);
   return {
     ...(retainAge === Infinity ? {} : { maxAgeMs: retainAge }),
-    ...(retainBytes === Infinity ? {} : { maxBytes: retainBytes }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
     ...(retainEvents === Infinity ? {} : { maxEvents: retainEvents }),
   };
 }

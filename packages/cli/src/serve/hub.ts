@@ -14,8 +14,8 @@ import {
   topics,
 } from '@tidings/hub';
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
-import { destination, pino } from 'pino';
 import { CliError } from '../errors.ts';
+import { makeLogger } from './logger.ts';
 
 /** Listeners come back spread over this time after the hub has stopped, in milliseconds. */
 const COMEBACK_WINDOW_MS = 2_000;
@@ -78,7 +78,7 @@ export function checkHost(host: string, settings: HubSettings): void {
 export async function openHub(settings: HubSettings, isHeld: boolean): Promise<RunningHub> {
   const { data, retention, compression, verbose, publicUrl, trustedProxies, proxyHeader } = settings;
   const html = await readPage();
-  const logger = pino({ level: verbose ? 'debug' : 'warn' }, destination({ dest: 2, sync: true }));
+  const logger = makeLogger(verbose);
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];

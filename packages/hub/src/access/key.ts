@@ -17,7 +17,7 @@ export interface KeyOptions {
 
 const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];
 
-const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all' };
+const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all', admin: true };
 
 /**
  * Decides rights by one key (PROTOCOL §9): a request with the key may do everything, any other what `anonymous` says. Without a key and anonymous
@@ -49,14 +49,19 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
   };
 }
 
-/** @throws {Problem} `host-not-allowed` */
 function authenticateByHost(request: RequestHead): Rights {
+  requireLoopbackHost(request);
+  return ALL;
+}
+
+/** Refuses requests to a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
+export function requireLoopbackHost(request: RequestHead): void {
   const { url } = request;
   // What a proxy tells takes the place of the host in the URL, and a page that has taken a loopback address as its own could tell it, too.
   const sent = `http://${request.header('host') ?? new URL(url).host}`;
   const names = [url, sent].map((each) => (URL.canParse(each) ? new URL(each).hostname : each));
   const hostname = names.find((name) => !isLoopback(name));
-  if (hostname === undefined) return ALL;
+  if (hostname === undefined) return;
   throw new Problem(
     'host-not-allowed',
     `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,

@@ -21,3 +21,15 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
   }
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to ${name}`);
 }
+
+/**
+ * Refuses what only those may do who may administer (PROTOCOL §9.14).
+ * @param what what they may not do
+ * @throws {Problem} `unauthorized`, `forbidden`, as for {@link requireRight}
+ */
+export function requireAdmin({ admin = false, subject }: Rights, what: string): void {
+  if (admin) return;
+  if (subject === undefined)
+    throw unauthorized(`This hub does not let everyone ${what}: that takes who may administer it`);
+  throw new Problem('forbidden', `The rights of ${subject} do not allow it to ${what}: that takes who may administer`);
+}

@@ -3,6 +3,7 @@ import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request line or the Host is not allowed' },
   'invalid-topic': { status: 400, title: 'The topic is not allowed' },
   'invalid-parameter': { status: 400, title: 'A parameter or header field is not allowed' },
   'invalid-event': { status: 400, title: 'The event cannot be published' },
@@ -13,10 +14,18 @@ export const PROBLEMS = {
   'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
+  'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
+  'unsupported-coding': { status: 415, title: 'The coding of the body is not understood' },
+  'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
+  'url-too-long': { status: 414, title: 'The URL is too long' },
+  'headers-too-large': { status: 431, title: 'The header fields are too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
+  'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
+  busy: { status: 503, title: 'Too many events are waiting' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
   'not-stored': { status: 507, title: 'The event could not be stored' },
@@ -68,8 +77,21 @@ export function problemOf(error: unknown): Problem | undefined {
   switch (error.code) {
     case 'ERR_INVALID_EVENT':
       return new Problem('invalid-event', error.message, { cause: error });
+    case 'ERR_KEY_REUSED':
+      return new Problem(
+        'key-reused',
+        'The Idempotency-Key was used to publish something else; whatever is not the same publish needs a key of its own',
+        { cause: error },
+      );
     case 'ERR_CLOSED':
       return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
+    case 'ERR_BATCH_TOO_LARGE':
+      return new Problem('too-large', error.message, { cause: error });
+    case 'ERR_TOO_MUCH_WAITS':
+      return new Problem('busy', 'Too many events are waiting to be stored; nothing of the batch was published', {
+        headers: { 'Retry-After': '1' },
+        cause: error,
+      });
     case 'ERR_NOT_STORED':
       return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
         cause: error,

@@ -14,6 +14,12 @@ export interface Exchange {
   readonly rights: Rights;
 }
 
+/** Returns a `HEAD` request as a request with `GET`. */
+export function asGet(request: HubRequest): HubRequest {
+  // Not a copy: some members are made only when they are read.
+  return Object.create(request, { method: { value: 'GET', enumerable: true } }) as HubRequest;
+}
+
 /** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };
@@ -21,48 +27,6 @@ export function fromRequest(request: Request): HubRequest {
 
 async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8Array> {
   if (body) yield* body;
-}
-
-/**
- * Reads the parts of a request's body. A client that breaks it off is no failure of the hub. The signal ends the wait for a part that never comes.
- * @throws {Problem} `invalid-event`; `draining` if the signal is aborted
- */
-export async function* bodyParts({ body }: HubRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]();
-  let stop = (): void => {};
-  const stopped = new Promise<'stopped'>((resolve) => {
-    stop = () => resolve('stopped');
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    for (;;) {
-      const step = await Promise.race([iterator.next(), stopped]);
-      if (step === 'stopped') throw draining();
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Reads a whole body. @throws {Problem} `too-large`, and what {@link bodyParts} throws */
-export async function readBody(request: HubRequest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of bodyParts(request, signal)) {
-    length += part.length;
-    if (length > maxBytes) {
-      throw new Problem('too-large', `The body is larger than the ${maxBytes} bytes that are allowed`);
-    }
-    parts.push(part);
-  }
-  const [first] = parts;
-  return first && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 /** The answer to a request while the hub shuts down. */

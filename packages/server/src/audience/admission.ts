@@ -57,12 +57,12 @@ export interface KnownListener {
   readonly address: string | undefined;
 }
 
-/** Called when a listener comes or goes. A method may not throw. */
+/** Called when a listener comes or goes, with the same object for the listener each time. A method may not throw. */
 export interface AudienceObserver {
   /** A listener's stream has started. */
-  onListen?(event: { readonly lastEventId: string }): void;
+  onListen?(event: { readonly lastEventId: string }, listener: KnownListener, request: RequestHead): void;
   /** A listener's stream has ended. */
-  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }): void;
+  onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }, listener: KnownListener): void;
   /** The rights of a listener could not be renewed, because `authenticate` threw. Its stream was broken off. */
   onError?(error: unknown): void;
 }

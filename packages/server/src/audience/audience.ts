@@ -21,16 +21,36 @@ import { type PlaceHolder, Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
 /** A listener that was let in, from its answer to its end. */
-interface AdmittedListener extends PlaceHolder {
+class AdmittedListener implements PlaceHolder, KnownListener {
   subject: string | undefined;
-  /** Its network address, or an object that has it. */
-  readonly from: string | RequestHead['peer'];
+  key: string | undefined;
+  readonly since: number;
   listener: Listener | undefined;
   /** The sink of a stream that does not come from the log. */
   sink: Sink | undefined;
   /** The timer that ends the rights, or undefined if they do not expire. */
   expiry: Expiry | undefined;
+  /** Its network address, or what has it. */
+  readonly #from: string | RequestHead['peer'];
+
+  constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
+    this.subject = subject;
+    this.key = key;
+    this.since = since;
+    this.listener = undefined;
+    this.sink = undefined;
+    this.expiry = undefined;
+    // The address only where nothing else has it.
+    this.#from = request.peer ?? request.address;
+  }
+
+  get address(): string | undefined {
+    return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
+  }
 }
+
+// The last bytes to a listener need some time to arrive.
+const MIN_GRACE_MS = 100;
 
 /** The listeners of a log. It decides which are let in, what each gets and until when, and it sends listeners away. */
 export class Audience {
@@ -133,14 +153,29 @@ export class Audience {
 
   /** Breaks off the streams of the listeners that `which` chooses. Their rights are decided anew when they come back. Returns how many there were. */
   kick(which: (listener: KnownListener) => boolean): number {
-    const chosen = [...this.#places.taken].filter(({ subject, key, from }) =>
-      which({ subject, key, address: typeof from === 'object' ? from.remoteAddress : from }),
-    );
-    for (const { listener, sink } of chosen) {
-      if (listener) this.#fanOut.breakOff(listener, 'kicked');
+    const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
+    this.#breakOff(chosen, 'kicked');
+    return chosen.length;
+  }
+
+  /** Resolves when no listener is left. Who is left after so many milliseconds is broken off. */
+  async gone(ms: number): Promise<void> {
+    const { taken } = this.#places;
+    if (taken.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.#breakOff(taken, 'drained'), Math.max(ms, MIN_GRACE_MS));
+      this.#places.onEmpty = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
+    for (const { listener, sink } of listeners) {
+      if (listener) this.#fanOut.breakOff(listener, reason);
       else sink?.destroy();
     }
-    return chosen.length;
   }
 
   /** Returns counts of what was done and of the present state. The cost grows with the number of listeners. */
@@ -153,15 +188,7 @@ export class Audience {
   }
 
   #promise(request: RequestHead, rights: Rights, key: string | undefined): AdmittedListener {
-    const admitted: AdmittedListener = {
-      subject: rights.subject,
-      key,
-      from: request.peer ?? request.address,
-      since: this.#clock.now(),
-      listener: undefined,
-      sink: undefined,
-      expiry: undefined,
-    };
+    const admitted = new AdmittedListener(request, rights, key, this.#clock.now());
     this.#places.promise(admitted);
     return admitted;
   }
@@ -176,7 +203,7 @@ export class Audience {
       admitted.expiry?.end();
       admitted.listener = undefined;
       this.#places.free(admitted);
-      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since });
+      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
     };
     // Its rights may have expired while it was let in. Then it gets nothing before they are renewed.
     const { expiresAt = Number.POSITIVE_INFINITY } = stream.rights;
@@ -185,7 +212,7 @@ export class Audience {
     if (!listener) return;
     admitted.listener = listener;
     this.#expire(admitted, admission, stream.rights);
-    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId });
+    this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId }, admitted, admission.request);
   }
 
   // The request is kept only here: if the rights do not expire, it can be freed after the head.

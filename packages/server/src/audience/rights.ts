@@ -14,6 +14,8 @@ export interface Rights {
   readonly publish?: TopicSet;
   /** The topics whose private events the listener gets, too. @default none */
   readonly private?: TopicSet;
+  /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
+  readonly admin?: boolean;
   /** When the rights expire, in milliseconds since 1970. Then `authenticate` is called again. @default never */
   readonly expiresAt?: number;
   /**
@@ -66,7 +68,10 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   if (answer === true) return ALLOWED;
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
-    throw invalid('', answer, 'a boolean or an object whose `allow` is one');
+    // Not the whole answer, which may hold a token.
+    const { allow } = (answer ?? {}) as { readonly allow?: unknown };
+    const found = typeof answer === 'object' ? { allow } : `of the type ${typeof answer}`;
+    throw invalid('', found, 'a boolean or an object whose `allow` is one');
   }
   if (answer.allow) return checkAllowed(answer, time);
   const { status } = answer;
@@ -82,6 +87,7 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   listen: true,
   publish: true,
   private: true,
+  admin: true,
   expiresAt: true,
   key: true,
   filter: true,
@@ -99,7 +105,8 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
   }
   for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
-  const { expiresAt, filter } = rights;
+  const { admin, expiresAt, filter } = rights;
+  if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', admin, 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
   }

@@ -102,7 +102,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     },
     audience: options,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
-    cors: checkCors(options.cors, ['GET', 'HEAD']),
+    cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
     heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
     onError: checkFunction('onError', options.onError) ?? toConsole,
@@ -138,7 +138,7 @@ function memoryLog(
 ): MemoryLog {
   if (history !== false) return new MemoryLog({ retention: history, clock });
   const retention: Retention = overflow === 'evict' ? { maxEvents: 0 } : { maxBytes: maxBacklogBytes };
-  return new MemoryLog({ retention, clock, latestByKey: overflow === 'latest-by-key' });
+  return new MemoryLog({ retention, clock, framesOnly: true, latestByKey: overflow === 'latest-by-key' });
 }
 
 function toConsole(error: unknown): void {

@@ -53,6 +53,7 @@ export class FanOut {
       keepAliveMs,
       clock,
       position: () => this.#position(this.#ticker.flushed),
+      others: (before, now) => this.#listeners.keepApartAlive(before, now),
     });
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {

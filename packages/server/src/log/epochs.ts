@@ -65,15 +65,19 @@ export class Epochs {
   /**
    * Finds the place of a last event ID in a log with these epochs.
    * @param log the sequence number of the log's newest event, and the count of its trims
-   * @param seqOf returns the sequence number of the earliest kept event with a publisher's id
+   * @param seqOf returns the sequence number of the earliest kept and selected event with a publisher's id. It is not called for a cursor, because
+   * no id has that form
    */
-  locate(id: string, log: Pick<Place, 'head' | 'trims'>, seqOf: (id: string) => number | undefined): Place {
+  async locate(
+    id: string,
+    log: Pick<Place, 'head' | 'trims'>,
+    seqOf: (id: string) => number | undefined | Promise<number | undefined>,
+  ): Promise<Place> {
     if (id === EARLIEST) return { after: 0, ...log };
     const cursor = parseCursor(id);
-    if (cursor && this.has(cursor.epoch)) return this.#locate(cursor, log);
-    const seq = seqOf(id);
-    if (seq !== undefined) return { after: seq, ...log };
-    return { after: 0, ...log, misplaced: cursor ? 'foreign' : 'unknown' };
+    if (cursor) return this.#locate(cursor, log);
+    const seq = await seqOf(id);
+    return seq === undefined ? { after: 0, ...log, misplaced: 'unknown' } : { after: seq, ...log };
   }
 
   #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>): Place {

@@ -5,9 +5,15 @@ import type { Selection } from './selection.ts';
 export interface AppendOptions {
   /**
    * A key makes the append safe to repeat: for 24 hours an append with the same key stores nothing and returns the first receipt again.
+   * A log remembers a bounded number of keys, the newest.
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
+  /**
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Where one of the two appends
+   * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
+   */
+  readonly digest?: string;
 }
 
 export interface AppendReceipt {
@@ -88,7 +94,7 @@ export interface TopicSummary {
   readonly topic: string;
   /** The number of kept events. */
   readonly events: number;
-  /** The bytes of their frames. */
+  /** What they cost, in bytes as retention counts them. An event of several topics counts for each. */
   readonly bytes: number;
   /** When the newest kept event was appended, milliseconds since 1970. */
   readonly last: number;
@@ -125,17 +131,20 @@ export interface EventLog {
   /**
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_NOT_STORED`
-   * if the batch could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_BATCH_TOO_LARGE` if the batch has too many
+   * events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** Returns one page of the selected events. It includes every batch that was committed before the call. */
   read(request: ReadRequest): Promise<LogPage>;
   /**
    * Asks the store for the place of a cursor, a publisher's id or `earliest`, as of the call. A cursor of an earlier epoch is found up to
-   * the end of that epoch.
+   * the end of that epoch. A publisher's id is found only among the selected events, so that ids of other topics neither mislead a listener nor are
+   * known to it.
+   * @param selection the events among which the id is looked for @default all
    */
-  locate(id: string): Promise<Place>;
+  locate(id: string, selection?: Selection): Promise<Place>;
   /** Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. */
   locateLast(selection: Selection, count: number): Promise<Place>;
   /** Hands over every batch that is committed from now on. */

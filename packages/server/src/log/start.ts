@@ -35,7 +35,7 @@ export async function findStart(log: EventLog, selection: Selection, request: St
     const { after, head, trims } = await log.locateLast(selection, last);
     return { type: 'after', after, told: head, trims, announce: true };
   }
-  const place = await log.locate(lastEventId);
+  const place = await log.locate(lastEventId, selection);
   if (lastEventId === EARLIEST)
     return { type: 'after', after: 0, told: place.head, trims: place.trims, announce: false };
   return startBehind(lastEventId, place);

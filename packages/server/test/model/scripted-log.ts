@@ -122,8 +122,8 @@ export class ScriptedLog implements EventLog {
     return this.#options.log.append(events);
   }
 
-  locate(id: string): Promise<Place> {
-    return this.#options.log.locate(id);
+  locate(...args: Parameters<EventLog['locate']>): Promise<Place> {
+    return this.#options.log.locate(...args);
   }
 
   locateLast(selection: Selection, count: number): Promise<Place> {

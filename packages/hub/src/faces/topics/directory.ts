@@ -34,13 +34,14 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory));
     }
-    const { logger, audience, keepAliveMs, closing } = this.#context;
+    const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
-      this.#stream(directory, AbortSignal.any([signal, closing]));
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
-      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) => logger?.warn({ err: error })),
+      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
+        reports.error(error, 'The list of topics could not be sent on'),
+      ),
     );
     return streamAnswer(headers, admission);
   }
@@ -53,12 +54,13 @@ export class TopicDocuments {
 
   /** One document at once, then one whenever it has changed. */
   async *#stream(directory: TopicDirectory, signal: AbortSignal): AsyncIterable<EventFields> {
+    const { closing } = this.#context;
     let last: string | undefined;
-    while (!signal.aborted) {
+    while (!signal.aborted && !closing.aborted) {
       const document = await this.#recent(directory);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
-      await this.#wait(REFRESH_MS, signal);
+      await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
@@ -85,15 +87,16 @@ export class TopicDocuments {
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 
-  /** Resolves after the time, or when the signal is aborted. */
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after the time, or when one of the signals is aborted. */
+  async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     const { clock } = this.#context;
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
+      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+      if (signals.some(({ aborted }) => aborted)) done();
       function done(): void {
         clock.clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        for (const signal of signals) signal.removeEventListener('abort', done);
         resolve();
       }
     });

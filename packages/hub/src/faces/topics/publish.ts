@@ -3,11 +3,23 @@ import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { textAnswer } from '../../http/answer.ts';
+import type { Body } from '../../http/bodies.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
-import { bodyParts, readBody, type Exchange, type HubRequest } from '../../http/request.ts';
+import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
+import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { isTopicInQuery } from './topic.ts';
 import { checkData, checkType, Upload } from './upload.ts';
+
+/** One request to publish. */
+interface Publish {
+  readonly context: FaceContext;
+  readonly exchange: Exchange;
+  readonly topic: string;
+  /** The log's key of a publish that may be sent again. */
+  readonly key: string | undefined;
+  readonly body: Body;
+}
 
 /** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
 export async function publish(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
@@ -17,36 +29,82 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
   const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
-  const isPrivate = url.searchParams.has('private');
-  const toEvent = (fields: EventFields): NewEvent => ({ topics: [topic], fields, private: isPrivate });
-  const key = idempotencyKey(request, topic);
-
-  if (!isStream) {
-    const event = toEvent(await plainFields(context, exchange));
-    return published(await append(context, [event], key));
+  const key = idempotencyKey(exchange, topic);
+  const body = context.bodies.open(request);
+  const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
+  try {
+    const receipt = await work({ context, exchange, topic, key, body });
+    return textAnswer(200, receipt?.id ?? '');
+  } finally {
+    body.close();
   }
-  if (!key) return published(await publishParts(context, request, toEvent));
-  const upload = new Upload(context.limits.maxEventBytes);
-  const body = await readBody(request, context.limits.maxBodyBytes, context.deadline);
-  const events = upload.write(body).map(toEvent);
-  return published(events.length === 0 ? undefined : await append(context, events, key));
 }
 
-/** Publishes an upload as it arrives, a batch for each part. */
-async function publishParts(
-  context: FaceContext,
-  request: HubRequest,
-  toEvent: (fields: EventFields) => NewEvent,
-): Promise<AppendReceipt | undefined> {
-  const upload = new Upload(context.limits.maxEventBytes);
+/** Publishes one event, whose data is the body. */
+async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt> {
+  const { limits } = context;
+  const { searchParams: query } = exchange.url;
+  const type = parameter(query, 'type');
+  const id = parameter(query, 'id');
+  const retry = wholeNumber(query, 'retry', Math.min(limits.maxRetryMs, Number.MAX_SAFE_INTEGER));
+  if (type) checkType(type);
+  const bytes = await body.whole(limits.maxEventBytes);
+  let data: string;
+  try {
+    data = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new Problem('invalid-event', 'The body is not valid UTF-8', { cause: error });
+  }
+  checkData(data, limits.maxEventBytes);
+  const fields = {
+    data,
+    ...(type ? { event: type } : {}),
+    ...(id === undefined ? {} : { id }),
+    ...(retry === undefined ? {} : { retry }),
+  };
+  const options = appendOptions(key, exchange, bytes, 'data');
+  const receipt = await append(context, [toEvent(exchange, topic, fields)], options);
+  context.reports.published(exchange.request, exchange.rights, 1);
+  return receipt;
+}
+
+/** Publishes an event stream whole or not at all. */
+async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt | undefined> {
+  const { limits } = context;
+  const bytes = await body.whole(limits.maxBodyBytes);
+  const upload = new Upload(limits, exchange.rights);
+  const events: NewEvent[] = [];
+  for (const piece of pieces(bytes)) {
+    // What waits goes first, before the next piece is decoded.
+    if (piece.byteOffset > bytes.byteOffset) await new Promise((resolve) => setImmediate(resolve));
+    for (const fields of upload.write(piece)) events.push(toEvent(exchange, topic, fields));
+    if (events.length <= limits.maxBatchEvents) continue;
+    throw new Problem('too-large', `The batch has more than the ${limits.maxBatchEvents} events that are allowed`);
+  }
+  if (events.length === 0) return undefined;
+  const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
+  context.reports.published(exchange.request, exchange.rights, events.length);
+  return receipt;
+}
+
+/** Publishes an event stream as it arrives, a batch for each part. */
+async function publishParts({ context, exchange, topic, body }: Publish): Promise<AppendReceipt | undefined> {
+  const { limits } = context;
+  const upload = new Upload(limits, exchange.rights);
   let receipt: AppendReceipt | undefined;
   let count = 0;
   try {
-    for await (const chunk of bodyParts(request, context.deadline)) {
-      const events = upload.write(chunk).map(toEvent);
-      if (events.length === 0) continue;
-      receipt = await append(context, events);
-      count += events.length;
+    for await (const part of body.parts()) {
+      for (const piece of pieces(part)) {
+        body.holds(upload.pendingBytes + piece.length);
+        const events = upload.write(piece).map((fields) => toEvent(exchange, topic, fields));
+        for (let from = 0; from < events.length; from += limits.maxBatchEvents) {
+          const batch = events.slice(from, from + limits.maxBatchEvents);
+          receipt = await append(context, batch);
+          count += batch.length;
+        }
+        body.holds(upload.pendingBytes);
+      }
     }
   } catch (error) {
     const problem = problemOf(error);
@@ -61,59 +119,28 @@ async function publishParts(
         extra: { published: count, lastId: receipt.id },
       },
     );
+  } finally {
+    context.reports.published(exchange.request, exchange.rights, count);
   }
   return receipt;
+}
+
+// Node's parts are no larger.
+const PIECE_BYTES = 64 * 1024;
+
+/** Cuts bytes into pieces: what is decoded at once, of events that may have a few bytes each, is bounded. */
+function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES) yield bytes.subarray(from, from + PIECE_BYTES);
+}
+
+function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
+  return { topics: [topic], fields, private: url.searchParams.has('private') };
 }
 
 async function append(
   { log, writes }: FaceContext,
   events: readonly NewEvent[],
-  key: AppendOptions = {},
+  options: AppendOptions = {},
 ): Promise<AppendReceipt> {
-  try {
-    const receipt = await log.append(events, key);
-    writes.succeeded();
-    return receipt;
-  } catch (error) {
-    writes.failed(error);
-    throw error;
-  }
-}
-
-async function plainFields({ limits, deadline }: FaceContext, { request, url }: Exchange): Promise<EventFields> {
-  const type = parameter(url.searchParams, 'type');
-  const id = parameter(url.searchParams, 'id');
-  const retry = wholeNumber(url.searchParams, 'retry', Number.MAX_SAFE_INTEGER);
-  if (type) checkType(type);
-  const bytes = await readBody(request, limits.maxEventBytes, deadline);
-  let data: string;
-  try {
-    data = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw new Problem('invalid-event', 'The body is not valid UTF-8', { cause: error });
-  }
-  checkData(data, limits.maxEventBytes);
-  return {
-    data,
-    ...(type ? { event: type } : {}),
-    ...(id === undefined ? {} : { id }),
-    ...(retry === undefined ? {} : { retry }),
-  };
-}
-
-/** The key that makes it safe to send the request again, for its topic (PROTOCOL §4.6). */
-function idempotencyKey(request: HubRequest, topic: string): { readonly key: string } | undefined {
-  const key = request.header('idempotency-key');
-  if (key === undefined) return undefined;
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
-    throw new Problem(
-      'invalid-parameter',
-      'The Idempotency-Key header field must be 1 to 255 printable ASCII characters',
-    );
-  }
-  return { key: `${key}\n${topic}` };
-}
-
-function published(receipt: AppendReceipt | undefined): Answer {
-  return textAnswer(200, receipt?.id ?? '');
+  return await writes.watch(log.append(events, options));
 }

@@ -1,3 +1,5 @@
+import type { Rights } from '@tidings/server';
+import { parseCursor } from '@tidings/server/log';
 import {
   EventFieldsDecoder,
   EventStreamError,
@@ -7,7 +9,9 @@ import {
   OWN_TYPE_PREFIX,
   type EventFields,
 } from '@tidings/wire';
+import { requireAdmin } from '../../access/require.ts';
 import { Problem } from '../../http/problem.ts';
+import type { HubLimits } from '../../limits.ts';
 
 // The other lines of an event: type, id and retry.
 const OTHER_BYTES = 4 * 1024;
@@ -15,39 +19,65 @@ const OTHER_BYTES = 4 * 1024;
 /** Turns an event stream that is being uploaded into events to publish (PROTOCOL §4.2). */
 export class Upload {
   readonly #decoder: EventFieldsDecoder;
-  readonly #maxEventBytes: number;
+  readonly #limits: HubLimits;
+  readonly #rights: Rights;
   #events: EventFields[] = [];
+  #pendingBytes = 0;
 
-  constructor(maxEventBytes: number) {
-    this.#maxEventBytes = maxEventBytes;
+  constructor(limits: HubLimits, rights: Rights) {
+    this.#limits = limits;
+    this.#rights = rights;
     this.#decoder = new EventFieldsDecoder({
-      maxEventBytes: maxEventBytes + OTHER_BYTES,
+      maxEventBytes: limits.maxEventBytes + OTHER_BYTES,
       onFields: (fields) => this.#add(fields),
     });
   }
 
-  /** The events that this part of the upload completes. @throws {Problem} `too-large`, `invalid-event` */
-  write(chunk: Uint8Array): EventFields[] {
+  /** About how many bytes are held of an event that is not complete yet. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /**
+   * The events that this part of the upload completes.
+   * @throws {Problem} `too-large`, `invalid-event`, and `unauthorized` or `forbidden` for what only those who may administer can publish
+   */
+  write(part: Uint8Array): EventFields[] {
+    const { maxEventBytes } = this.#limits;
     try {
-      this.#decoder.write(chunk);
+      this.#decoder.write(part);
     } catch (error) {
       if (!(error instanceof EventStreamError)) throw error;
-      throw new Problem('too-large', `An event of the stream is larger than ${this.#maxEventBytes} bytes`, {
-        cause: error,
-      });
+      throw new Problem('too-large', `An event of the stream is larger than ${maxEventBytes} bytes`, { cause: error });
     }
     const events = this.#events;
     this.#events = [];
+    const before = events.length === 0 ? this.#pendingBytes : 0;
+    this.#pendingBytes = Math.min(before + restOf(part), maxEventBytes + OTHER_BYTES);
     return events;
   }
 
   #add(fields: EventFields): void {
-    const { event = 'message', data = '' } = fields;
+    const { event = 'message', data = '', retry } = fields;
     if (event === HEARTBEAT_TYPE) return;
-    if (event !== GAP_TYPE) checkType(event);
-    checkData(data, this.#maxEventBytes);
-    this.#events.push(fields);
+    if (event === GAP_TYPE) requireAdmin(this.#rights, `publish events of the type ${GAP_TYPE}`);
+    else checkType(event);
+    checkData(data, this.#limits.maxEventBytes);
+    checkRetry(retry, this.#limits.maxRetryMs);
+    this.#events.push(this.#rights.admin === true ? withoutCursor(fields) : fields);
   }
+}
+
+/** How many bytes are behind the last blank line of a part. */
+function restOf(part: Uint8Array): number {
+  const end = Buffer.from(part.buffer, part.byteOffset, part.length).lastIndexOf('\n\n');
+  return end === -1 ? part.length : part.length - end - 2;
+}
+
+/** In a copy of a stream, the ids that a hub gave are places in another log. */
+function withoutCursor(fields: EventFields): EventFields {
+  const { id, ...others } = fields;
+  return id !== undefined && parseCursor(id) ? others : fields;
 }
 
 /** @throws {Problem} `invalid-event` */
@@ -68,4 +98,10 @@ export function checkData(data: string, maxBytes: number): void {
       `The event's data is ${Buffer.byteLength(data)} bytes; at most ${maxBytes} are allowed`,
     );
   }
+}
+
+/** @throws {Problem} `invalid-event` */
+function checkRetry(retry: number | undefined, maxMs: number): void {
+  if (retry === undefined || retry <= maxMs) return;
+  throw new Problem('invalid-event', `The event's retry is ${retry} milliseconds; at most ${maxMs} are allowed`);
 }

@@ -1,6 +1,5 @@
 import { encodeEvent, type EventFields } from '@tidings/wire';
 import { ServerError } from '../../errors.ts';
-import type { Epochs } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
@@ -11,7 +10,11 @@ export const MAX_NAME_BYTES = 1024;
 /** The longest key of an append, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 1536;
 
+/** The longest digest of an append, in bytes of UTF-8: every log keeps one with each key. */
+const MAX_DIGEST_BYTES = 128;
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
@@ -29,26 +32,23 @@ export interface PreparedEvent {
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
  * @throws {ServerError} `ERR_INVALID_EVENT`
  */
-export function prepareBatch(
-  events: readonly NewEvent[],
-  { key }: AppendOptions,
-  epochs: Epochs,
-): readonly PreparedEvent[] {
+export function prepareBatch(events: readonly NewEvent[], { key, digest }: AppendOptions): readonly PreparedEvent[] {
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
-  if (key !== undefined) checkKey(key);
-  return events.map((event) => prepareEvent(event, epochs));
+  if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
+  if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
+  return events.map((event) => prepareEvent(event));
 }
 
-function prepareEvent(event: NewEvent, epochs: Epochs): PreparedEvent {
+function prepareEvent(event: NewEvent): PreparedEvent {
   if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
   const { id, ...rest } = readFields(event.fields);
-  if (id !== undefined) checkId(id, epochs);
+  if (id !== undefined) checkId(id);
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
   try {
     const body = encoder.encode(encodeEvent(rest));
-    return { topics: [...new Set(event.topics)], private: event.private ?? false, id, body };
+    return { topics: [...new Set(event.topics)], private: event.private ?? false, id: id && copyOf(id), body };
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
@@ -67,23 +67,37 @@ function readFields(fields: EventFields): EventFields {
   return data === undefined ? { ...read, data: '' } : read;
 }
 
-/** Gives a prepared event its place, and returns the entry with its frame. */
-export function placeEvent(event: PreparedEvent, epoch: string, seq: number, time: number): LogEntry {
+/**
+ * Gives a prepared event its place, and returns the entry with its frame.
+ * @param topics the same topics, if the log has them in a list that is kept anyway
+ */
+export function placeEvent(
+  event: PreparedEvent,
+  epoch: string,
+  seq: number,
+  time: number,
+  topics: readonly string[] = event.topics,
+): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
   const line = encoder.encode(`id: ${id}\n`);
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
-  return { seq, id, topics: event.topics, time, private: event.private, frame };
+  return { seq, id, topics, time, private: event.private, frame };
 }
 
-function checkKey(key: string): void {
-  const bytes = typeof key === 'string' ? encoder.encode(key).length : 0;
-  if (bytes >= 1 && bytes <= MAX_KEY_BYTES) return;
-  throw invalid(`The key of an append is ${bytes} bytes long; 1 to ${MAX_KEY_BYTES} are allowed`);
+/** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
+export function copyOf(text: string): string {
+  return decoder.decode(encoder.encode(text));
 }
 
-function checkId(id: string, epochs: Epochs): void {
+function checkLength(what: string, text: string, max: number): void {
+  const bytes = typeof text === 'string' ? encoder.encode(text).length : 0;
+  if (bytes >= 1 && bytes <= max) return;
+  throw invalid(`The ${what} of an append is ${bytes} bytes long; 1 to ${max} are allowed`);
+}
+
+function checkId(id: string): void {
   checkName('id', id);
   if (id === EARLIEST || id.startsWith('#')) {
     throw invalid(`The id ${JSON.stringify(id)} is reserved: an id may not be "earliest" and may not begin with "#"`);
@@ -91,11 +105,9 @@ function checkId(id: string, epochs: Epochs): void {
   if (id.startsWith(' ') || id.endsWith(' ')) {
     throw invalid(`The id ${JSON.stringify(id)} begins or ends with a space, which HTTP leaves out of Last-Event-ID`);
   }
-  const cursor = parseCursor(id);
-  if (cursor && epochs.has(cursor.epoch)) {
-    throw invalid(
-      `The id ${JSON.stringify(id)} has the form of this log's own cursors, so it could not be distinguished from one`,
-    );
+  // Of any epoch: a listener may come with a cursor of another log, and has to be told that it is one.
+  if (parseCursor(id)) {
+    throw invalid(`The id ${JSON.stringify(id)} has the form of a cursor, so it could not be distinguished from one`);
   }
 }
 

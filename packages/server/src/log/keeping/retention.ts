@@ -7,7 +7,10 @@ export interface Retention {
   readonly maxAgeMs?: number;
   /** The most events. @default unbounded */
   readonly maxEvents?: number;
-  /** The most bytes of encoded events. @default unbounded */
+  /**
+   * The most bytes. Everything that is kept counts with what it costs, on disk or in memory: encoded events, their names, topics and indexes, and
+   * the keys of appends. A small event costs several times the bytes of its data. @default unbounded
+   */
   readonly maxBytes?: number;
 }
 

@@ -32,6 +32,7 @@ function badEvents(epoch: string): Record<string, NewEvent> {
     'an id that begins with #': event('a', { id: '#1' }),
     "an id that is this log's first position": event('a', { id: formatCursor({ epoch, seq: 0 }) }),
     "an id that looks like this log's cursors": event('a', { id: formatCursor({ epoch, seq: 4711 }) }),
+    "an id that looks like another log's cursors": event('a', { id: 'zz9.4711' }),
     'a negative reconnection time': event('a', { retry: -1 }),
     'a reconnection time with a fraction': event('a', { retry: 0.5 }),
     'a field that does not exist': event('a', { daat: 'x' } as NewEvent['fields']),
@@ -156,7 +157,7 @@ export const appendCases: readonly LogCase[] = [
 
   logCase('names of 1,024 bytes are taken, and ids that only resemble a cursor', async (probe) => {
     const { epoch } = await probe.position();
-    const ids = [LONGEST, 'zz9.4711', `${epoch}.`, `${epoch}.1.2`, `${epoch}.-1`, 'Earliest', 'a#', 'ünï→🎉'];
+    const ids = [LONGEST, 'zz9.047', `${epoch}.`, `${epoch}.1.2`, `${epoch}.-1`, 'Earliest', 'a#', 'ünï→🎉'];
     for (const id of ids) await probe.append(event(LONGEST, { id, event: LONGEST, data: 'x' }));
     const entries = await probe.read(select(LONGEST));
     assert.deepEqual(

@@ -31,6 +31,55 @@ export const keyCases: readonly LogCase[] = [
   }),
 
   logCase(
+    'a key is bound to what was appended with it: another digest is refused, and appends nothing',
+    async (probe) => {
+      const { log } = probe;
+      const first = await log.append([event('a')], { key: 'k', digest: 'one' });
+      await refused(log.append([event('b')], { key: 'k', digest: 'two' }), 'ERR_KEY_REUSED', 'another digest');
+      assert.equal(await probe.head(), first.seq);
+      assert.deepEqual(await log.append([event('a')], { key: 'k', digest: 'one' }), { ...first, repeated: true });
+      // Whoever gives no digest is not told apart.
+      assert.deepEqual(await log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
+      assert.equal((await log.append([event('b')], { key: 'l', digest: 'two' })).repeated, false);
+    },
+  ),
+
+  logCase(
+    'of appends with one key that overlap only those that are the same get a receipt, and the others go on',
+    async (probe) => {
+      const { log } = probe;
+      const [first, other, again, last] = await Promise.allSettled([
+        log.append([event('a')], { key: 'k', digest: 'one' }),
+        log.append([event('b')], { key: 'k', digest: 'two' }),
+        log.append([event('a')], { key: 'k', digest: 'one' }),
+        log.append([event('c')]),
+      ]);
+      assert.ok(first.status === 'fulfilled' && again.status === 'fulfilled' && last.status === 'fulfilled');
+      assert.ok(other.status === 'rejected' && (other.reason as { code?: string }).code === 'ERR_KEY_REUSED');
+      assert.deepEqual(again.value, { ...first.value, repeated: true });
+      assert.deepEqual(seqs(await probe.read(EVERYTHING)), [first.value.seq, last.value.seq]);
+    },
+  ),
+
+  logCase('a digest that is empty or longer than 128 bytes is refused', async (probe) => {
+    for (const digest of ['', 'x'.repeat(129)]) {
+      await refused(probe.log.append([event('a')], { key: 'k', digest }), 'ERR_INVALID_EVENT', 'such a digest');
+    }
+    assert.deepEqual(await probe.read(EVERYTHING), []);
+  }),
+
+  logCase(
+    'a digest survives that the log is opened again',
+    async (probe) => {
+      await probe.log.append([event('a')], { key: 'k', digest: 'one' });
+      await probe.reopen();
+      await refused(probe.log.append([event('b')], { key: 'k', digest: 'two' }), 'ERR_KEY_REUSED', 'another digest');
+      assert.equal((await probe.log.append([event('a')], { key: 'k', digest: 'one' })).repeated, true);
+    },
+    { needs: ['durable'] },
+  ),
+
+  logCase(
     'a key is good for 24 hours and then like a new one',
     async (probe) => {
       const { log } = probe;

@@ -3,7 +3,7 @@ import type { Place } from '../../event-log.ts';
 import { EARLIEST, formatCursor } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, privately, range, select, where } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, pattern, privately, range, select, where } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
@@ -26,7 +26,7 @@ export const locateCases: readonly LogCase[] = [
   }),
 
   logCase('a publisher’s id is the place of the earliest event that has it', async (probe) => {
-    const ids = ['x', 'y', 'other.9', 'x'];
+    const ids = ['x', 'y', 'other', 'x'];
     for (const id of ids) await probe.append(event('a', { id }));
     const entries = await probe.read(EVERYTHING);
     const head = await probe.head();
@@ -34,6 +34,33 @@ export const locateCases: readonly LogCase[] = [
       const earliest = entries.find((entry) => entry.id === id)?.seq ?? 0;
       assert.deepEqual(await where(probe.log.locate(id)), { after: earliest, head });
     }
+  }),
+
+  logCase('an id is found among the selected events only', async (probe) => {
+    const append = (topic: string, isPrivate: boolean): Promise<{ readonly seq: number }> =>
+      probe.append({ topics: [topic], fields: { id: 'x' }, private: isPrivate });
+    const { seq: planted } = await append('b', false);
+    const { seq: secret } = await append('a', true);
+    const { seq: open } = await append('a', false);
+    const head = (await append('c/d', false)).seq;
+    const find = (selection?: Selection): Promise<unknown> => where(probe.log.locate('x', selection));
+    assert.deepEqual(await find(), { after: planted, head });
+    assert.deepEqual(await find({ topics: 'all' }), { after: planted, head });
+    assert.deepEqual(await find(select('a')), { after: open, head });
+    assert.deepEqual(await find({ ...select('a'), private: ['a'] }), { after: secret, head });
+    assert.deepEqual(await find(select('b', 'a')), { after: planted, head });
+    assert.deepEqual(await find({ topics: [pattern('c/:one')] }), { after: head, head });
+    for (const selection of [select('nobody'), { ...select('a'), types: ['odd'] }]) {
+      assert.deepEqual(await find(selection), { after: 0, head, misplaced: 'unknown' });
+    }
+  }),
+
+  logCase('an id is found behind very many events of other topics that have it', async (probe) => {
+    for (const _ of range(1, 5)) await probe.append(...range(1, 1000).map(() => event('other', { id: 'x' })));
+    const { seq: head } = await probe.append(event('a', { id: 'x' }));
+    await probe.append(...range(1, 4000).map(() => event('other', { id: 'x' })));
+    assert.equal((await probe.log.locate('x', select('a'))).after, head);
+    assert.equal((await probe.log.locate('x', select('nobody'))).misplaced, 'unknown');
   }),
 
   logCase('an id that nobody gave has no place, and a cursor of another log is foreign', async (probe) => {

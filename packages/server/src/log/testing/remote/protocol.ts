@@ -9,7 +9,7 @@ import type { Selection } from '../../selection.ts';
 export type Question =
   | { readonly op: 'append'; readonly events: readonly NewEvent[]; readonly options: AppendOptions }
   | ({ readonly op: 'read' } & ReadRequest)
-  | { readonly op: 'locate'; readonly id: string }
+  | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
   | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }
   | { readonly op: 'trim' }

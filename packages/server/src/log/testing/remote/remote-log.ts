@@ -63,8 +63,9 @@ export class RemoteLog implements EventLog {
     return { ...page, entries: page.entries.map(entryFromJson) };
   }
 
-  async locate(id: string): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locate', id })) as Place;
+  async locate(id: string, selection?: Selection): Promise<Place> {
+    const where = selection === undefined ? {} : { selection };
+    return (await this.#connection.ask({ op: 'locate', id, ...where })) as Place;
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {

@@ -175,7 +175,7 @@ export class StoreServer {
         return { ...page, trimmedThrough, trims, entries: page.entries.map(entryToJson) };
       }
       case 'locate':
-        return await log.locate(question.id);
+        return await log.locate(question.id, question.selection);
       case 'locateLast':
         return await log.locateLast(question.selection, question.count);
       case 'list':

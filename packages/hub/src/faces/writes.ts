@@ -1,0 +1,69 @@
+import { ServerError } from '@tidings/server/log';
+import type { Clock } from '@tidings/server/live';
+import type { Reports } from '../reports.ts';
+
+// The log is slow where it has taken nothing for this long though something waits, in milliseconds.
+const SLOW_MS = 1000;
+
+/** How the log takes what is appended. Whoever appends has it watched. */
+export class Writes {
+  /** Why the last append failed; undefined once one has succeeded. */
+  failure: string | undefined;
+  readonly #clock: Clock;
+  readonly #reports: Reports;
+  #waiting = 0;
+  /** Since when nothing was taken of what waits, by the clock's `now`. */
+  #stillSince = 0;
+  #isTimed = false;
+  #isSlow = false;
+
+  constructor(clock: Clock, reports: Reports) {
+    this.#clock = clock;
+    this.#reports = reports;
+  }
+
+  /** Gives what an append gives. A log that is slow is reported once, and once when it is no more. */
+  async watch<T>(append: Promise<T>): Promise<T> {
+    const clock = this.#clock;
+    const since = clock.now();
+    if (this.#waiting === 0) this.#stillSince = since;
+    this.#waiting += 1;
+    if (!this.#isTimed) this.#checkAfter(SLOW_MS);
+    try {
+      const receipt = await append;
+      this.failure = undefined;
+      if (this.#isSlow && clock.now() - since < SLOW_MS) this.#recovered();
+      return receipt;
+    } catch (error) {
+      if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.failure = error.message;
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+      this.#stillSince = clock.now();
+    }
+  }
+
+  #checkAfter(ms: number): void {
+    this.#isTimed = true;
+    this.#clock.setTimeout(() => this.#check(), ms);
+  }
+
+  #check(): void {
+    this.#isTimed = false;
+    if (this.#waiting === 0) return;
+    const stillMs = this.#clock.now() - this.#stillSince;
+    if (stillMs < SLOW_MS) {
+      this.#checkAfter(SLOW_MS - stillMs);
+      return;
+    }
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    const about = { waiting: this.#waiting, ms: Math.round(stillMs) };
+    this.#reports.warn(about, 'The log is slow: its disk or its store has taken no event for a while');
+  }
+
+  #recovered(): void {
+    this.#isSlow = false;
+    this.#reports.warn({ waiting: this.#waiting - 1 }, 'The log is no longer slow');
+  }
+}

@@ -1,0 +1,233 @@
+import type { Clock } from '@tidings/server/live';
+import type { HubLimits } from '../limits.ts';
+import { codingOf, decodeBody } from './content-coding.ts';
+import { Problem } from './problem.ts';
+import { draining, type HubRequest } from './request.ts';
+
+// A body that is read whole stands still where less than this comes of it in `maxBodyStallMs`.
+const MIN_PROGRESS_BYTES = 16 * 1024;
+
+// Room for the parts of a body that comes in several.
+const MIN_ROOM_BYTES = 4 * 1024;
+
+// A body that has not gone on for this long gives way to others where there is no memory for them, in milliseconds.
+const PATIENCE_MS = 1000;
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const NOTHING: Uint8Array = new Uint8Array();
+
+/** The bodies that are being read. Together they hold a bounded number of bytes, and none of them may stand still (PROTOCOL §4.8). */
+export class Bodies {
+  readonly limits: HubLimits;
+  readonly clock: Clock;
+  readonly #open = new Set<Body>();
+  #bytes = 0;
+
+  /** @param deadline aborted when no more may be read */
+  constructor(limits: HubLimits, clock: Clock, deadline: AbortSignal) {
+    this.limits = limits;
+    this.clock = clock;
+    deadline.addEventListener('abort', () => {
+      for (const body of this.#open) body.stop(draining());
+    });
+  }
+
+  /** Begins to read the body of a request. Whoever reads it closes it when nothing of it is held any more. */
+  open(request: HubRequest): Body {
+    const body = new Body(this, request);
+    this.#open.add(body);
+    return body;
+  }
+
+  /** To be called by a body only. */
+  close(body: Body): void {
+    this.#open.delete(body);
+  }
+
+  /**
+   * Counts bytes that a body holds from now on, or no longer holds. Where there is no room for them, those that have not gone on for a while give
+   * way, so that nobody can keep others from publishing by doing nothing.
+   * @throws {Problem} `too-many-uploads`
+   */
+  count(change: number): void {
+    const { maxPendingBytes } = this.limits;
+    while (change > 0 && this.#bytes + change > maxPendingBytes) {
+      const idle = this.#idle();
+      if (!idle) throw tooMany(maxPendingBytes);
+      idle.giveUp(tooMany(maxPendingBytes));
+    }
+    this.#bytes += change;
+  }
+
+  /** The body that holds something and has not gone on for the longest time. */
+  #idle(): Body | undefined {
+    let longest: Body | undefined;
+    let before = this.clock.now() - PATIENCE_MS;
+    for (const body of this.#open) {
+      if (!body.isHolding || body.waitsSince === undefined || body.waitsSince > before) continue;
+      longest = body;
+      before = body.waitsSince;
+    }
+    return longest;
+  }
+}
+
+function tooMany(maxPendingBytes: number): Problem {
+  return new Problem(
+    'too-many-uploads',
+    `The bodies that are being uploaded to this hub may hold ${maxPendingBytes} bytes together, and there is no room for this one`,
+    { headers: { 'Retry-After': '1' } },
+  );
+}
+
+/** How slowly a body may come. */
+interface Pace {
+  /** In each such time, in milliseconds … */
+  readonly ms: number;
+  /** … at least so many bytes have to come. */
+  readonly bytes: number;
+}
+
+/** The body of one request. */
+export class Body {
+  readonly #bodies: Bodies;
+  readonly #request: HubRequest;
+  /** How much it is counted for. */
+  #held = 0;
+  #stop: ((problem: Problem) => void) | undefined;
+  #stopped: Problem | undefined;
+  /** Since when a part of it is waited for, by the clock's `now`; undefined where none is. */
+  waitsSince: number | undefined;
+
+  constructor(bodies: Bodies, request: HubRequest) {
+    this.#bodies = bodies;
+    this.#request = request;
+  }
+
+  /** Reads it whole. @throws {Problem} `too-large`, `too-slow`, `too-many-uploads`, `invalid-event`, `draining` */
+  async whole(maxBytes: number): Promise<Uint8Array> {
+    const { maxPendingBytes, maxBodyStallMs } = this.#bodies.limits;
+    const max = Math.min(maxBytes, maxPendingBytes);
+    // If a request says that its body is too large, nothing of it needs to come.
+    if (declaredLength(this.#request) > max) throw tooLarge(max);
+    let bytes = NOTHING;
+    let length = 0;
+    for await (const part of this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES })) {
+      const end = length + part.length;
+      if (end > max) throw tooLarge(max);
+      if (end > bytes.length) {
+        const size = length === 0 ? end : Math.min(max, Math.max(MIN_ROOM_BYTES, 2 * end));
+        this.holds(size);
+        const room = length === 0 ? part : Buffer.allocUnsafeSlow(size);
+        room.set(bytes.subarray(0, length));
+        bytes = room;
+      }
+      // Copied, because many small parts would each cost far more than their bytes.
+      if (bytes !== part) bytes.set(part, length);
+      length = end;
+    }
+    return bytes.subarray(0, length);
+  }
+
+  /** Its parts as they come, which may be silent for as long as an upload that stays open may. What is held of them is for the caller to say. */
+  parts(): AsyncIterable<Uint8Array> {
+    return this.#parts({ ms: this.#bodies.limits.maxUploadIdleMs, bytes: 1 });
+  }
+
+  /** Says how many bytes of it are held now. @throws {Problem} `too-many-uploads` */
+  holds(bytes: number): void {
+    this.#bodies.count(bytes - this.#held);
+    this.#held = bytes;
+  }
+
+  /** Ends the wait for a part that may never come. */
+  stop(problem: Problem): void {
+    this.#stopped ??= problem;
+    this.#stop?.(this.#stopped);
+  }
+
+  get isHolding(): boolean {
+    return this.#held > 0;
+  }
+
+  /** Ends it, and lets go of what it holds. */
+  giveUp(problem: Problem): void {
+    this.holds(0);
+    this.stop(problem);
+  }
+
+  close(): void {
+    this.holds(0);
+    this.#bodies.close(this);
+  }
+
+  /** Its parts, without their content coding. A client that breaks its body off is no failure of the hub. */
+  async *#parts({ ms, bytes }: Pace): AsyncIterable<Uint8Array> {
+    const { clock } = this.#bodies;
+    const { parts, end } = decodeBody(this.#request);
+    let since = clock.now();
+    let progress = 0;
+    let timer: unknown;
+    const watch = (left: number): void => {
+      timer = ms > MAX_TIMER_MS ? undefined : clock.setTimeout(check, left);
+    };
+    const check = (): void => {
+      // While its reader is busy with what has come, nothing is waited for.
+      const left = this.waitsSince === undefined ? ms : since + ms - clock.now();
+      if (left > 0) watch(left);
+      else this.stop(tooSlow(bytes, ms));
+    };
+    watch(ms);
+    try {
+      for (;;) {
+        const step = await this.#next(parts);
+        if (step.done === true) return;
+        progress += step.value.length;
+        const came = clock.now();
+        if (progress >= bytes) {
+          since = came;
+          progress = 0;
+        }
+        yield step.value;
+        since += clock.now() - came;
+      }
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
+    } finally {
+      clock.clearTimeout(timer);
+      end();
+    }
+  }
+
+  /** The iterator is not closed where this is stopped: it waits for a part itself. */
+  async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    if (this.#stopped) throw this.#stopped;
+    this.waitsSince = this.#bodies.clock.now();
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#stop = reject;
+        iterator.next().then(resolve, reject);
+      });
+    } finally {
+      this.#stop = undefined;
+      this.waitsSince = undefined;
+    }
+  }
+}
+
+/** The length that a request declares for its body, or 0 if it declares none. */
+function declaredLength(request: HubRequest): number {
+  const isPlain = codingOf(request.header('content-encoding')) === 'identity';
+  return isPlain ? Number(request.header('content-length') ?? 0) : 0;
+}
+
+function tooLarge(max: number): Problem {
+  return new Problem('too-large', `The body is larger than the ${max} bytes that are allowed`);
+}
+
+function tooSlow(bytes: number, ms: number): Problem {
+  const enough = bytes === 1 ? 'Nothing' : `Less than ${bytes} bytes`;
+  return new Problem('too-slow', `${enough} of the body came in ${ms} milliseconds`);
+}
