@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, LogFollowing } from '../log/event-log.ts';
-import { Turns } from '../log/keeping/turns.ts';
+import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -20,6 +20,9 @@ import type { Ticker } from './ticker.ts';
 // Listeners that are sent away together come back after this long and so much more, spread by chance.
 const COME_BACK_AFTER_MS = 1000;
 const COME_BACK_SPREAD_MS = 5000;
+
+// How often the count of topics' listeners has its turn: it may be asked for again and again.
+const MAX_GOES = 10;
 
 /** Carries a log's events to its listeners: follows the log, takes listeners in and sends them away. */
 export class FanOut {
@@ -46,7 +49,8 @@ export class FanOut {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
-      turns: this.#turns,
+      // Not those of who scan: however much is looked for, events come first.
+      turns: new Turns(DEFAULT_SCAN_MS, clock),
       observer,
       position: (seq) => this.#position(seq),
       // Nothing more is wanted of the log but pages, and it may outlive this.
@@ -106,17 +110,23 @@ export class FanOut {
     return count(this.#ticker.cohorts.of(topic));
   }
 
-  /** The same for many topics. Those that had no event are matched, which is done in turns with all who scan. */
+  /**
+   * The same for many topics. Those that had no event are matched, in turns with all who scan. Listeners whose patterns take too long are left out until
+   * their patterns have been asked.
+   */
   listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
     const counts: number[] = [];
-    return this.#turns.run((turn) => {
+    let goes = 0;
+    const work = (turn: Turn): readonly number[] | undefined => {
+      goes += 1;
       for (const topic of topics.slice(counts.length)) {
-        const cohorts = this.#ticker.cohorts.of(topic, turn);
-        if (!cohorts) return undefined;
+        const { cohorts, rest } = this.#ticker.cohorts.ofInTime(topic, turn);
+        if (rest.length > 0 && goes < MAX_GOES) return undefined;
         counts.push(count(cohorts));
       }
       return counts;
-    });
+    };
+    return this.#turns.run(work, { isShort: true });
   }
 
   /** What it has done and how it stands. Costs a look at every listener. */
