@@ -2,6 +2,7 @@ import type { View } from '@tidings/server/live';
 import type { EventLog, LogEntry, MemoryLog, TopicPattern } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
+import type { FakeSink } from './model/fake-sink.ts';
 
 const EVERY: TopicPattern = { pattern: '*', base: 'https://hub.test/topics/' };
 
@@ -266,5 +267,62 @@ describe('a gap', () => {
     await rig.settle();
     const told = [...sink.text.matchAll(/"after":"(.+?)"/g)].map(([, after]) => after);
     expect(told).toEqual(['mine', 'e.4']);
+  });
+});
+
+describe('events of new topics that take long to match', () => {
+  const turnOfTheLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  const topicOf = (n: number): string => `${'a'.repeat(1000)}${n}`;
+
+  /** A fan-out with many listeners whose patterns are as bad as they may be, and one to exact topics. */
+  async function rigOf(topics: readonly string[]): Promise<{ rig: Rig; exact: FakeSink; pattern: FakeSink }> {
+    const rig = new Rig({ maxBacklogBytes: 2 ** 30 });
+    const patterns = Array.from({ length: 40 }, (_, n) => `${'{a}*'.repeat(240)}{b}?${n}{c}?`);
+    const sinks = await Promise.all(
+      patterns.map((text) => rig.listen({}, { key: text, selection: { topics: [{ ...EVERY, pattern: text }] } }, 1e9)),
+    );
+    const exact = await rig.listen({}, { key: 'exact', selection: { topics } }, 1e9);
+    return { rig, exact, pattern: sinks[1]! };
+  }
+
+  const dataOf = ({ text }: FakeSink): string[] => [...text.matchAll(/^data: (\d+)/gm)].map(([, data]) => data!);
+
+  test('wait, and those behind them, while everything else goes on, and reach every listener in order', async () => {
+    const topics = [topicOf(1), 'known', topicOf(2)];
+    const { rig, exact, pattern } = await rigOf(topics);
+    await rig.publish(topics[0]!, '1');
+    await rig.publish(topics[1]!, '2');
+    await rig.settle();
+    expect(dataOf(exact)).toEqual([]);
+    await rig.publish(topics[2]!, '3');
+    let turns = 0;
+    for (; dataOf(exact).length < 3; turns += 1) {
+      await turnOfTheLoop();
+      await rig.settle();
+    }
+    expect(turns).toBeGreaterThan(3);
+    expect(dataOf(exact)).toEqual(['1', '2', '3']);
+    expect(dataOf(pattern)).toEqual(['1']);
+    // What is known by now is handed over at once.
+    await rig.publish(topics[0]!, '4');
+    await rig.settle();
+    expect([dataOf(exact), dataOf(pattern)]).toEqual([
+      ['1', '2', '3', '4'],
+      ['1', '4'],
+    ]);
+  });
+
+  test('are read by each listener itself where too many of them wait', async () => {
+    const topics = Array.from({ length: 20 }, (_, n) => topicOf(n));
+    const { rig, exact, pattern } = await rigOf(topics);
+    for (const [n, topic] of topics.entries()) await rig.publish(topic, `${n}${' '.repeat(2 ** 20)}`);
+    const all = topics.map((_, n) => String(n));
+    while (dataOf(exact).length < 20 || dataOf(pattern).length < 1) {
+      await turnOfTheLoop();
+      await rig.settle();
+    }
+    expect(dataOf(exact)).toEqual(all);
+    expect(dataOf(pattern)).toEqual(['1']);
+    expect(exact.text).not.toContain('tidings-gap');
   });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, LogFollowing } from '../log/event-log.ts';
+import { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -28,6 +29,7 @@ export class FanOut {
   readonly #following: LogFollowing;
   readonly #clock: Clock;
   readonly #counts = noCounts();
+  readonly #turns: Turns;
   readonly #ready: Promise<void>;
   #epoch: string | undefined;
   #isFollowing = false;
@@ -39,10 +41,12 @@ export class FanOut {
     const { overflow, keepAliveMs, ...checked } = checkFanOutOptions(options);
     const { clock } = checked;
     this.#clock = clock;
+    this.#turns = Turns.of({ clock });
     this.#listeners = new Listeners(log, {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
+      turns: this.#turns,
       observer,
       position: (seq) => this.#position(seq),
       // Only pages are read from the log from here on, and the log may outlive this fan-out.
@@ -100,9 +104,20 @@ export class FanOut {
 
   /** How many listeners would get a public event of the topic. */
   listenersOf(topic: string): number {
-    let count = 0;
-    for (const cohort of this.#ticker.cohorts.of(topic)) count += cohort.listeners;
-    return count;
+    return count(this.#ticker.cohorts.of(topic));
+  }
+
+  /** The same for many topics. Those that had no event are matched, which is done in turns with all who scan. */
+  listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
+    const counts: number[] = [];
+    return this.#turns.run((turn) => {
+      for (const topic of topics.slice(counts.length)) {
+        const cohorts = this.#ticker.cohorts.of(topic, turn);
+        if (!cohorts) return undefined;
+        counts.push(count(cohorts));
+      }
+      return counts;
+    });
   }
 
   /** Returns counts of what it has done and of its present state. The cost grows with the number of listeners. */
@@ -229,19 +244,14 @@ export class FanOut {
     this.#isFollowing = true;
     this.#epoch = epoch;
     if (before === epoch && seq === this.#ticker.received) return;
+    if (before === epoch) {
+      this.#listeners.skipTo(seq);
+      return;
+    }
     this.#listeners.flush();
-    if (before === epoch) this.#skip();
-    else if (before !== undefined) this.#startAnew();
+    if (before !== undefined) this.#startAnew();
     this.#ticker.startBehind(seq);
     this.#ticker.soon();
-  }
-
-  /** What lies between the batches was not handed over: the live listeners have to read it, as the others do. */
-  #skip(): void {
-    const { flushed } = this.#ticker;
-    for (const listener of this.#listeners) {
-      this.#listeners.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
-    }
   }
 
   /** The numbering began anew: where the listeners are in it, the log finds when they come back. */
@@ -256,4 +266,8 @@ export class FanOut {
   #position(seq: number): Position {
     return { epoch: this.#epoch ?? '', seq };
   }
+}
+
+function count(cohorts: readonly { readonly listeners: number }[]): number {
+  return cohorts.reduce((sum, { listeners }) => sum + listeners, 0);
 }

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
+import type { Turn, Turns } from '../log/keeping/turns.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import { type Cohort, CohortIndex } from './cohort.ts';
+import type { Cohort } from './cohort.ts';
+import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 
@@ -13,6 +15,8 @@ export interface TickerHost {
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
   /** Everything received has been written; runs at the end of each tick. */
   onTick(): void;
+  /** Too much waits to be matched: what was handed over up to this sequence number has to be read by each listener itself. */
+  onTooMuch(seq: number): void;
 }
 
 export interface TickerOptions {
@@ -20,12 +24,17 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
+  readonly turns: Turns;
 }
+
+// Bytes of events that may wait until their topics are matched. Guards the memory against new topics that come faster than that.
+const MAX_UNMATCHED_BYTES = 16 * 1024 * 1024;
 
 /**
  * The hot path, from commit to socket:
  *
- * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic).
+ * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). Where patterns make it costly
+ *    to match a new topic, the batch and those behind it wait until that is done.
  * 2. At the end of the tick each cohort that was offered something puts it together, once.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
  */
@@ -38,12 +47,17 @@ export class Ticker {
   readonly #counts: FanOutCounts;
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort<Listener>[] = [];
+  /** Batches of topics that take long to match, and those behind them. They count as not yet handed over. */
+  #unmatched: (readonly LogEntry[])[] = [];
+  #unmatchedBytes = 0;
+  readonly #turns: Turns;
   #received = 0;
   #flushed = 0;
   #newestId: string | undefined;
   #isScheduled = false;
 
-  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts }: TickerOptions) {
+  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts, turns }: TickerOptions) {
+    this.#turns = turns;
     this.#host = host;
     this.#maxBacklogBytes = maxBacklogBytes;
     this.#clock = clock;
@@ -68,6 +82,8 @@ export class Ticker {
 
   /** Goes on after a sequence number, up to which no more entries are handed over. Nothing may be pending. */
   startBehind(seq: number): void {
+    this.#unmatched = [];
+    this.#unmatchedBytes = 0;
     this.#received = seq;
     this.#flushed = seq;
     this.#newestId = undefined;
@@ -75,6 +91,30 @@ export class Ticker {
   }
 
   receive(batch: readonly LogEntry[]): void {
+    if (this.#unmatched.length === 0 && !this.cohorts.isCostly) {
+      this.#take(batch);
+      return;
+    }
+    this.#unmatched.push(batch);
+    this.#unmatchedBytes += bytesOf(batch);
+    if (this.#unmatchedBytes > MAX_UNMATCHED_BYTES) this.#host.onTooMuch(batch.at(-1)?.seq ?? this.#received);
+    else if (this.#unmatched.length === 1) void this.#turns.run((turn) => this.#match(turn), { isShort: true });
+  }
+
+  /** Matches the topics of what was handed over, in turns with all who scan, and takes what is matched. Says whether that is all; undefined where not. */
+  #match(turn: Turn): true | undefined {
+    for (let [batch] = this.#unmatched; batch; [batch] = this.#unmatched) {
+      for (const { topics } of batch) {
+        for (const topic of topics) if (!this.cohorts.of(topic, turn)) return undefined;
+      }
+      this.#unmatched.shift();
+      this.#unmatchedBytes -= bytesOf(batch);
+      this.#take(batch);
+    }
+    return true;
+  }
+
+  #take(batch: readonly LogEntry[]): void {
     this.#counts.published += batch.length;
     for (const entry of batch) {
       this.#received = entry.seq;
@@ -140,4 +180,8 @@ export class Ticker {
       this.#host.onFilterError(cohort, error);
     }
   }
+}
+
+function bytesOf(batch: readonly LogEntry[]): number {
+  return batch.reduce((sum, { frame }) => sum + frame.length, 0);
 }
