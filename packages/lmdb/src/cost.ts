@@ -1,4 +1,5 @@
 import type { PreparedEvent } from '@tidings/server/log';
+import { CHECKSUM_BYTES } from './checksum.ts';
 
 // LMDB keeps rows in pages, sorted, and what is longer than half a page in pages of its own. A page has less room for rows than it has bytes.
 const PAGE = 4096;
@@ -16,8 +17,8 @@ const TOPIC_VALUE = 60;
 const TOPIC_MEMORY = 500;
 const KEY_VALUE = 80;
 
-// What a record has beside names and frame, its checksum included, and a name in front of it.
-const RECORD_HEADER = 14;
+// What a record has in front of names and frame, and a name in front of it.
+const RECORD_HEADER = 10;
 const NAME_HEADER = 2;
 
 // The `id:` line that a log adds to an event.
@@ -28,11 +29,11 @@ const WAITING = 600;
 
 /**
  * What an event costs on disk.
- * @param headerBytes what its record has beside the frame: the names, and a checksum
+ * @param headerBytes what its record has in front of the frame: the names
  * @param names how many these are: topics, and the publisher's id
  */
 export function costOfRecord(headerBytes: number, frameBytes: number, names: number): number {
-  const record = headerBytes + frameBytes + ROW;
+  const record = headerBytes + frameBytes + CHECKSUM_BYTES + ROW;
   // Events come in the order of their table. All the same there is room in a page for one more, except in its last.
   const inPages =
     record > ROOM / 2 ? Math.ceil((record + ROW) / PAGE) * PAGE : PAGE / Math.max(1, Math.floor(ROOM / record) - 1);

@@ -5,12 +5,12 @@ import { Removal, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
-// Keys of an index that are looked at in one go, so that others wait for milliseconds.
+// How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
 const MAX_SCANNED = 4096;
 
 /**
- * Takes out the records that were changed on disk, as retention takes out what it no longer keeps: so those who wanted them are told of a gap, and
- * nobody else is.
+ * Removes the records that were changed on disk, as retention removes events that it no longer keeps. So the listeners that selected them are told of a
+ * gap, and no others.
  */
 export class DamageControl {
   readonly #store: LmdbStore;
@@ -26,7 +26,7 @@ export class DamageControl {
   }
 
   /**
-   * Takes out what was found so far.
+   * Removes the records that were found so far.
    * @param commit carries out a step of trimming
    */
   async takeOut(head: HeadRecord, commit: (step: TrimStep) => Promise<void>): Promise<void> {
@@ -39,7 +39,7 @@ export class DamageControl {
       for (const entry of removed.values()) removal.add(entry);
       await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
     } catch {
-      // They stay where they are, and are found again by the next process.
+      // They stay where they are, and the next process finds them again.
       for (const seq of removed.keys()) this.#store.leftIn.add(seq);
       this.#ledger.apply(this.#ledger.plan([...removed.values()]));
     }
@@ -60,7 +60,7 @@ export class DamageControl {
 
   #tell(seq: number, { topics }: KeptEntry): void {
     const of = topics.length === 1 ? `the topic ${topics[0]}` : `the topics ${topics.join(', ')}`;
-    const message = `The event ${seq} of ${of} was changed on disk in the data folder ${this.#store.path}. It is left out, and its listeners are told of a gap`;
+    const message = `The event ${seq} of ${of} was changed on disk in the data folder ${this.#store.path}. It is removed, and its listeners are told of a gap`;
     this.#onDamage(new LmdbError('ERR_DATA_DAMAGED', message));
   }
 }

@@ -2,13 +2,17 @@ import {
   checkBatch,
   checkBounds,
   checkRetention,
+  DEFAULT_SCAN_MS,
   Followers,
+  MAX_SCAN_MS,
   prepareBatch,
   ServerError,
   systemClock,
   TrimLedger,
+  Turns,
   type AppendOptions,
   type AppendReceipt,
+  type AskOptions,
   type CheckedBounds,
   type Clock,
   type EventLog,
@@ -21,9 +25,12 @@ import {
   type Place,
   type PreparedEvent,
   type ReadRequest,
+  type ScanOptions,
   type Selection,
+  Selector,
   type TopicDirectory,
   type Trimmed,
+  type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './damage.ts';
 import { LmdbError } from './errors.ts';
@@ -46,8 +53,8 @@ export interface LmdbLogOptions extends LogBounds {
   /** How often retention by age is applied, in milliseconds. @default 10000 */
   readonly trimEveryMs?: number;
   /**
-   * Is told of each event that was found to be changed on disk, once. The code is `ERR_DATA_DAMAGED`. The event is left out, and its listeners are
-   * told of a gap.
+   * Called once for each event that was changed on disk, when that is found. The code of the error is `ERR_DATA_DAMAGED`. The event is removed, and
+   * its listeners are told of a gap.
    * @default a warning of the process
    */
   readonly onDamage?: (error: LmdbError) => void;
@@ -57,6 +64,12 @@ export interface LmdbLogOptions extends LogBounds {
    * @default 134217728
    */
   readonly maxWaitingBytes?: number;
+  /**
+   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
+   * process that have the same value and the clock of the system share that time. Other work goes first then.
+   * @default 4
+   */
+  readonly scanMs?: number;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -85,6 +98,7 @@ export class LmdbLog implements EventLog {
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
+  readonly #turns: Turns;
   #timer: unknown;
   /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
@@ -96,10 +110,11 @@ export class LmdbLog implements EventLog {
     const topics = new LmdbTopics(store, retention);
     const reader = new LmdbReader(store, topics);
     const keys = new LmdbKeys(store, bounds);
-    this.directory = topics;
+    this.directory = { list: (request) => this.#look(() => topics.list(request), { isShort: true }) };
     this.#store = store;
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
@@ -125,7 +140,8 @@ export class LmdbLog implements EventLog {
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     const checked = checkOptions(options);
-    const store = await LmdbStore.open(options.path, (options.clock ?? systemClock).time());
+    const now = (options.clock ?? systemClock).time();
+    const store = await LmdbStore.open(options.path, now);
     try {
       await recover(store);
       return new LmdbLog(store, options, checked);
@@ -143,27 +159,33 @@ export class LmdbLog implements EventLog {
     return await this.#writer.append(batch, options);
   }
 
-  async read(request: ReadRequest): Promise<LogPage> {
-    while (this.#trimming) await this.#trimming;
-    const page = this.#reader.page(request, this.#writer.head.events);
-    if (this.#store.damaged.size > 0) {
-      await this.#writer.inTurn(() => this.#takeOutDamaged());
-      return await this.read(request);
+  async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const isShort = Selector.of(request.selection).topics.isExact;
+    for (;;) {
+      while (this.#trimming) await this.#trimming;
+      const page = await this.#look((turn) => this.#page(request, turn), { signal, isShort });
+      if (page === 'damaged') await this.#writer.inTurn(() => this.#takeOutDamaged());
+      else if (page !== 'trimming') return page;
     }
-    const { through: trimmedThrough, trims } = this.#ledger.trimmed(request.selection);
-    return { ...page, trimmedThrough, trims };
   }
 
-  async locate(id: string, selection?: Selection): Promise<Place> {
+  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
     const head = this.#writer.head.seq;
     const log = { head, trims: this.#ledger.changes };
-    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, head, selection));
+    return await this.#store.epochs.locate(id, log, async (named) => {
+      const search = { id: named, selection, after: 0, through: head };
+      const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
+      return seq;
+    });
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
-    const { seq, events } = this.#writer.head;
+  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+    const { seq: head } = this.#writer.head;
     const { changes: trims } = this.#ledger;
-    return { after: await this.#reader.beforeLast(selection, count, seq, events), head: seq, trims };
+    const search = { selection, count, found: 0, before: head, through: head };
+    const isShort = Selector.of(selection).topics.isExact;
+    await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
+    return { after: search.before, head, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -172,7 +194,8 @@ export class LmdbLog implements EventLog {
 
   async trim(): Promise<void> {
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
-    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome())));
+    // Reads that waited for it go on before the next one.
+    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome()))) await turnOfTheLoop();
     while (!this.#closed && (await this.#writer.expireKeys()));
     if (!this.#closed) await this.#writer.saveTime();
   }
@@ -185,6 +208,24 @@ export class LmdbLog implements EventLog {
     await this.#writer.saveTime().catch(() => {});
     this.#followers.clear();
     await this.#store.close();
+  }
+
+  /** As much of a page as the turn allows; undefined if that is nothing. */
+  #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | 'damaged' | undefined {
+    if (this.#trimming) return 'trimming';
+    const trimmed = this.#ledger.trimmed(request.selection, turn);
+    const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
+    if (this.#store.damaged.size > 0) return 'damaged';
+    return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
+  }
+
+  /** Looks for something, in turns with all others that do. */
+  #look<T>(work: (turn: Turn) => T | undefined, options: ScanOptions): Promise<T> {
+    const open = (turn: Turn): T | undefined => {
+      if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot read: the log has been closed');
+      return work(turn);
+    };
+    return this.#turns.run(open, options);
   }
 
   #trimLater(): void {
@@ -206,17 +247,17 @@ export class LmdbLog implements EventLog {
     }
   }
 
+  #takeOutDamaged(): Promise<void> {
+    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  }
+
   /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
   async #trimSome(incoming?: Incoming): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, incoming);
-    // A damaged event is none of those that are kept.
+    // Damaged events do not count among those that are kept.
     if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
     else if (step) await this.#carryOut(step);
     return step !== undefined;
-  }
-
-  #takeOutDamaged(): Promise<void> {
-    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
   }
 
   async #carryOut(step: TrimStep): Promise<void> {
@@ -241,6 +282,7 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   maxBatchEvents: true,
   maxKeys: true,
   maxWaitingBytes: true,
+  scanMs: true,
   clock: true,
 };
 
@@ -256,7 +298,7 @@ function checkOptions(options: LmdbLogOptions): Checked {
     throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
   }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
-  const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES } = options;
+  const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES, scanMs = DEFAULT_SCAN_MS } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
     throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
@@ -265,11 +307,14 @@ function checkOptions(options: LmdbLogOptions): Checked {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
+    throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
+  }
   if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
     throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);
   }
-  if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
-    throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
+  if (!Number.isInteger(scanMs) || scanMs < 1 || scanMs > MAX_SCAN_MS) {
+    throw refused(`The option scanMs is ${scanMs}, but must be an integer from 1 to ${MAX_SCAN_MS}`);
   }
   try {
     checkRetention(retention);
@@ -281,6 +326,10 @@ function checkOptions(options: LmdbLogOptions): Checked {
 
 function warn(error: LmdbError): void {
   process.emitWarning(error);
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 function refused(message: string, cause?: unknown): LmdbError {

@@ -1,16 +1,15 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
-import { checksum, MIN_BYTES } from './checksum.ts';
+import { CHECKSUM_BYTES, checksum, MIN_BYTES } from './checksum.ts';
 import { costOfRecord } from './cost.ts';
 
-// A record is the stored form of an event: a small header, then the frame as it is sent.
+// A record is the stored form of an event: a small header, then the frame as it is sent, then a checksum.
 //   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
 //   u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
-// The checksum is of all before it, and begins with the event's sequence number, so that a record in the place of another is noticed too.
+// The checksum covers all bytes before it, and begins with the event's sequence number, so a record in the place of another is noticed, too.
 
 const PRIVATE = 1;
 const NAMED = 2;
 const FIXED_BYTES = 10;
-const CHECKSUM_BYTES = 4;
 
 /** The most topics of an event. Their count is one byte. */
 export const MAX_TOPICS = 255;
@@ -27,7 +26,6 @@ export class KeptEntry implements LogEntry {
   /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
-  /** With the checksum. */
   readonly #headerBytes: number;
   #bytes: Buffer;
   #start: number;
@@ -40,7 +38,7 @@ export class KeptEntry implements LogEntry {
     this.private = header.private;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
-    this.#headerBytes = header.bytes + CHECKSUM_BYTES;
+    this.#headerBytes = header.bytes;
     this.#bytes = record;
     this.#start = header.bytes;
     this.#end = record.length - CHECKSUM_BYTES;
@@ -92,15 +90,15 @@ interface RecordHeader {
   readonly bytes: number;
 }
 
-/** Whether a record is as it was written. */
+/** Whether a record is unchanged since it was written. */
 export function isIntact(record: Buffer, seq: number): boolean {
   const end = record.length - CHECKSUM_BYTES;
   return end >= MIN_BYTES && record.readUInt32LE(end) === checksum(record, end, seq);
 }
 
 /**
- * Stands for an event whose record was changed on disk. Its topics and its id are those of the indexes. That it was private is not believed: it is
- * rather told to be missing to too many than to too few.
+ * Returns an entry for an event whose record was changed on disk. Its topics and its id are those of the indexes. It is treated as public, because too
+ * many listeners are told of a gap rather than too few.
  */
 export function damagedEntry(
   seq: number,

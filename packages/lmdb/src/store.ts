@@ -8,6 +8,7 @@ import {
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
+import { DamagedFileError } from './folder/pages.ts';
 import { openFolder, type DataFolder } from './folder/folder.ts';
 import { unusable } from './folder/refusal.ts';
 
@@ -20,6 +21,12 @@ export interface HeadRecord {
   /** The keys of appends that are remembered, and what they cost. */
   readonly keys: number;
   readonly keyBytes: number;
+}
+
+/** A batch that is being stored in steps: the sequence number before it, and its last one. There is no such record between batches. */
+export interface StagedRecord {
+  readonly after: number;
+  readonly through: number;
 }
 
 export interface KeyRecord extends KeyedAppend {
@@ -56,9 +63,9 @@ export class LmdbStore {
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
-  /** The records that were found to be changed on disk and have to be taken out, each with its length. They are passed over. */
+  /** The sequence numbers of records that were changed on disk and have to be removed, each with its length. Reads pass over them. */
   readonly damaged: Map<number, number> = new Map();
-  /** Those that could not be taken out. */
+  /** The sequence numbers of damaged records that could not be removed. */
   readonly leftIn: Set<number> = new Set();
   readonly #folder: DataFolder;
   readonly #records: RecordDecoder;
@@ -75,6 +82,7 @@ export class LmdbStore {
     this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
     this.keys = root.openDB({ name: 'keys', encoding: 'json' });
     this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+    checkHead(this.head, this.events, meta.get('staged') as StagedRecord | undefined);
     this.epochs = beginEpoch(folder, now);
     this.#records = new RecordDecoder(this.epochs);
   }
@@ -159,8 +167,8 @@ export class LmdbStore {
 }
 
 /**
- * Begins an epoch behind the newest event. A folder that was copied, restored or set back to a snapshot looks as the original did then, and the
- * original may have gone on with other events under the same numbers; so every opening begins an epoch, and no number is given twice in one.
+ * Begins an epoch after the newest event. A folder that was copied, restored or set back to a snapshot looks as the original did then, and the
+ * original may have gone on with other events under the same numbers. So every opening begins an epoch, and no number is given twice in one.
  */
 function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
   const current = meta.get('epoch') as string | undefined;
@@ -178,6 +186,14 @@ function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
   return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 };
+}
+
+/** No number may be given twice. The only events after the newest one are those of a batch that was being stored in steps. */
+function checkHead({ seq }: HeadRecord, events: Database<Buffer, number>, staged: StagedRecord | undefined): void {
+  const through = staged?.after === seq ? staged.through : seq;
+  for (const last of events.getKeys({ reverse: true, limit: 1 })) {
+    if (!(last <= through)) throw new DamagedFileError(`it holds the event ${last}, but counts ${seq}`);
+  }
 }
 
 /** The binding of LMDB reports "Commit failed", and has the reason in another promise. */

@@ -37,7 +37,7 @@ export class TopicChanges {
     for (const topic of topics) {
       const before = this.of(topic);
       if (!before) continue;
-      if (time === before.last) this.#unsure.add(topic);
+      if (time >= before.last) this.#unsure.add(topic);
       const events = before.events - 1;
       if (events === 0) this.#bytes -= costOfTopic(topic);
       this.changed.set(topic, { topic, events, bytes: before.bytes - cost, last: before.last });

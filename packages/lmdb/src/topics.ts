@@ -4,7 +4,6 @@ import {
   TopicBounds,
   type LogRetention,
   type Retention,
-  type TopicDirectory,
   type TopicPage,
   type TopicPageRequest,
   type TopicRetention,
@@ -17,7 +16,7 @@ import type { LmdbStore, Track } from './store.ts';
  * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
  * A topic takes about 200 bytes of memory and its name.
  */
-export class LmdbTopics implements TopicDirectory {
+export class LmdbTopics {
   /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
   /** The topics that have more than they may have even for a moment. */
@@ -80,14 +79,11 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  async list(request: TopicPageRequest): Promise<TopicPage> {
-    const topics = request.order === 'time' ? this.#recent.newest(request.limit) : this.#byName(request);
-    return { topics, total: this.#recent.size };
-  }
-
-  #byName({ after, limit }: TopicPageRequest): TopicSummary[] {
+  list({ order, after, limit }: TopicPageRequest): TopicPage {
+    const total = this.#recent.size;
+    if (order === 'time') return { topics: this.#recent.newest(limit), total };
     const range = after === undefined ? { limit } : { start: after, exclusiveStart: true, limit };
-    return [...this.#store.topics.getRange(range)].map(({ key, value }) => ({ topic: key, ...value }));
+    return { topics: [...this.#store.topics.getKeys(range)].flatMap((topic) => this.of(topic) ?? []), total };
   }
 
   #keep(summary: TopicSummary): void {

@@ -305,6 +305,8 @@ describe('the data folder', () => {
       { trimEveryMs: 0 },
       { trimEveryMs: 2 ** 31 },
       { retention: { maxEvents: -1 } },
+      { scanMs: 0 },
+      { scanMs: 1001 },
     ]) {
       await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
         name: 'LmdbError',

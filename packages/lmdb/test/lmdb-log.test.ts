@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { LmdbLog } from '@tidings/lmdb';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
-import { formatCursor, type LogEntry } from '@tidings/server/log';
+import { formatCursor, type LogEntry, type NewEvent } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
@@ -135,6 +135,40 @@ describe('reading', () => {
         index % 4 === 3,
       ]),
     );
+  });
+});
+
+describe('looking for events', () => {
+  const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
+
+  test('lets others go first', async () => {
+    // With a clock that stands still, 16,384 events are looked at before that.
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const order: string[] = [];
+    const found = log
+      .locateLast({ topics: 'all', types: ['odd'] }, 1)
+      .then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['other', 'found 40000']);
+  });
+
+  test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
+    const order: string[] = [];
+    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['found 29999', 'other']);
+  });
+
+  test('ends when the log is closed', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const asked = log.locateLast({ topics: 'all', types: ['odd'] }, 1);
+    await Promise.all([log.close(), expect(asked).rejects.toMatchObject({ code: 'ERR_CLOSED' })]);
   });
 });
 

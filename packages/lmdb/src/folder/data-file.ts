@@ -27,10 +27,10 @@ const NUMBERS = 8;
 const LARGE_BYTES = 24;
 const MAX_DEPTH = 32;
 
-// Pages between two chances for others to run.
+// How many pages are read before other work gets a turn.
 const PAGES_AT_ONCE = 256;
 
-/** A key in a page; undefined where there is no bound. */
+/** A key in a page; undefined if there is no bound. */
 type Bound = { readonly page: Buffer; readonly start: number; readonly end: number } | undefined;
 
 /** Is shown each node of a table. */
@@ -40,10 +40,10 @@ type Visit = (key: Buffer, value: Buffer, flags: number) => void;
 const KNOWN_LAYOUT = process.arch.endsWith('64') && endianness() === 'LE';
 
 /**
- * Checks a data file page by page, with plain reads: LMDB maps it into memory, and would end the process with a signal where a page is missing
- * or is not what it should be. The values are not looked at. An empty file is a new one. Lets others run from time to time.
+ * Checks a data file page by page, with plain reads: LMDB maps it into memory, and would end the process with a signal if a page is missing
+ * or wrong. The values are not examined. An empty file is a new one. Other work gets turns meanwhile.
  * @returns the names of the tables
- * @throws {DamagedFileError} where it is cut, torn, changed, or not of LMDB
+ * @throws {DamagedFileError} if it is cut, torn, changed, or not of LMDB
  */
 export async function checkDataFile(path: string): Promise<readonly string[]> {
   const file = openSync(path, 'r');
@@ -109,7 +109,7 @@ class FileCheck {
     }
   }
 
-  /** Walks through a table, and compares what is there with what the file says of it. */
+  /** Walks through a table, and compares its content with its description. */
   *#table(name: string, table: Table, visit?: Visit): Generator<void> {
     this.#branches = this.#leaves = this.#overflow = this.#entries = 0;
     this.#hasNumbers = (table.flags & NUMBERS) !== 0;

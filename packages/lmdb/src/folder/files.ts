@@ -7,13 +7,13 @@ import { notFolder, unusable } from './refusal.ts';
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-// More than LMDB's table of readers takes. Where the disk is full, writing to a part of a mapped file that is not there would end the process.
+// More than LMDB's table of readers takes. If the disk is full, writing to a missing part of a mapped file would end the process.
 const LOCK_BYTES = 16_384;
 
-// What the files of a new folder take, several times over.
+// Several times what the files of a new folder take.
 const NEW_BYTES = 512 * 1024;
 
-/** The files of a data folder, all of them its owner's alone: an event may be private. */
+/** The files of a data folder. Only the owner can read them, because events may be private. */
 export const FILES = {
   data: 'data.mdb',
   lock: 'lock.mdb',
@@ -22,19 +22,19 @@ export const FILES = {
   state: 'state.json',
 } as const;
 
-/** Makes the folder where it is missing, for its owner alone. @throws {LmdbError} `ERR_DATA_FOLDER` */
+/** Creates the folder for its owner alone, if it does not exist. @throws {LmdbError} `ERR_DATA_FOLDER` */
 export function makeFolder(path: string): void {
   if (existsSync(path)) {
     if (!statSync(path).isDirectory()) throw new LmdbError('ERR_DATA_FOLDER', notFolder(path));
     return;
   }
-  // Node 20 never comes back from making /proc/x recursively, so that is done only where it is needed.
+  // On Node 20, making /proc/x recursively never returns, so it is done only if it is needed.
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
   mkdirSync(path);
   chmodSync(path, FOLDER_MODE);
 }
 
-/** Makes the files that LMDB would make for everybody to read, and takes them back from others where they are there. */
+/** Creates the files, which LMDB would make readable for everybody, and makes existing ones readable only for the owner. */
 export function makeFiles(path: string, folder: string): void {
   for (const name of Object.values(FILES)) {
     const file = join(folder, name);
@@ -51,7 +51,7 @@ export function makeFiles(path: string, folder: string): void {
   }
 }
 
-/** A binding that finds no room for the first pages of a file may end the process. */
+/** Without room for the first pages of a file, the binding may end the process. */
 function checkRoom(folder: string): void {
   const files = [FILES.data, FILES.owner, FILES.lock, FILES.ownerLock].map((name) => join(folder, name));
   if (files.every((file) => existsSync(file) && statSync(file).size > 0)) return;
@@ -59,7 +59,7 @@ function checkRoom(folder: string): void {
   if (bavail * bsize < NEW_BYTES) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
-/** Makes a file with all of its bytes at once, unless somebody else has made it meanwhile. */
+/** Creates a file with all of its bytes at once, unless another process has created it meanwhile. */
 function makeWhole(file: string, bytes: Buffer): void {
   const made = `${file}.${randomBytes(6).toString('hex')}`;
   try {
@@ -75,7 +75,7 @@ function link(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch {
-    // It is there by now, or the file system knows no links: then LMDB makes it.
+    // It exists by now, or the file system has no links. Then LMDB creates it.
   }
 }
 
@@ -83,6 +83,6 @@ function closeToOthers(file: string): void {
   try {
     if ((statSync(file).mode & 0o777) !== FILE_MODE) chmodSync(file, FILE_MODE);
   } catch {
-    // Another user's, or a file system that knows no modes. Whether it can be used, LMDB finds out.
+    // The file is of another user, or the file system has no modes. LMDB finds out whether it can be used.
   }
 }

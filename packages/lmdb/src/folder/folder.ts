@@ -8,10 +8,10 @@ import { FILES, makeFiles, makeFolder } from './files.ts';
 import { damaged, inUse, unusable } from './refusal.ts';
 import { isAsClosed, isOpenHere, noteClosed, noteOpen } from './state.ts';
 
-/** A data folder that this log has for itself. */
+/** A data folder that only this log uses. */
 export interface DataFolder {
   readonly root: RootDatabase;
-  /** What the folder knows of itself. */
+  /** The metadata of the folder. */
   readonly meta: Database<unknown, string>;
   close(): Promise<void>;
 }
@@ -19,13 +19,13 @@ export interface DataFolder {
 /** 2: every record has a checksum. */
 const FORMAT = 2;
 
-// The folders that this thread has open, by device and inode. Other copies of this module have the same set.
+// The folders that this thread has open, by device and inode. Other copies of this module share the set.
 const KEY = Symbol.for('@tidings/lmdb open folders');
 const shared = globalThis as { [KEY]?: Set<string> };
 const openFolders = (shared[KEY] ??= new Set());
 
 /**
- * Opens a data folder, or makes one.
+ * Opens a data folder, or creates one.
  * @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
  */
 export async function openFolder(path: string): Promise<DataFolder> {
@@ -61,8 +61,8 @@ export async function openFolder(path: string): Promise<DataFolder> {
 }
 
 /**
- * Locks the folder, before its data are touched. LMDB keeps a table of who reads a file, and a lock of the system's for each in it, so that it knows
- * who is dead, whatever namespace its number is of. A file without data is locked: it can be opened safely, and tools may read the other one.
+ * Locks the folder before its data are touched. LMDB has a table of the processes that read a file, and a lock of the system for each of them, so it
+ * knows which are dead, in whatever namespace they are. A file without data is locked: opening it is safe, and tools may read the data file.
  */
 async function own(path: string, file: string): Promise<RootDatabase> {
   try {
@@ -80,11 +80,11 @@ async function own(path: string, file: string): Promise<RootDatabase> {
   }
 }
 
-/** Both of two that start at once may be refused, never both let in. */
+/** Of two that start at once both may be refused, but never are both let in. */
 function takePlace(path: string, owner: RootDatabase): void {
   if (places(owner) > 0) throw inUse(path);
   try {
-    // The first read takes a place. That fails where a process of another namespace has the same number.
+    // The first read takes a place. It fails if a process of another namespace has the same number.
     owner.get('owner');
   } catch {
     throw inUse(path);
@@ -111,13 +111,13 @@ interface OpenOptions extends RootDatabaseOptionsWithPath {
 function openFile(path: string, noSubdir: boolean): RootDatabase {
   const options: OpenOptions = {
     path,
-    // The binding would take a folder with a dot in its name for a file.
+    // Without this the binding takes a folder with a dot in its name for a file.
     noSubdir,
     permissionsMode: 0o600,
     maxDbs: 16,
     // A commit is on disk when its promise resolves, and the next one starts after that.
     overlappingSync: false,
-    // Batches of a turn are made with a promise that nobody holds: when their commit fails, it would end the process.
+    // LMDB makes a promise for the batches of a turn that nobody handles. If their commit failed, it would end the process.
     eventTurnBatching: false,
   };
   return open(options);

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { LmdbError } from '../errors.ts';
 import { DamagedFileError } from './pages.ts';
 
-// Node names the errors of the system, LMDB numbers them.
+// Node has names for the errors of the system, LMDB has numbers.
 const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOLCK'] as const;
 type Code = (typeof CODES)[number];
 
@@ -11,7 +11,7 @@ export function inUse(path: string): LmdbError {
   return new LmdbError('ERR_DATA_IN_USE', `The data folder ${path} is in use by another hub`);
 }
 
-/** Says why a data folder cannot be used, and what its owner can do. */
+/** Returns the reason why a data folder cannot be used, and what its owner can do. */
 export function unusable(path: string, cause: unknown): LmdbError {
   if (cause instanceof LmdbError) return cause;
   if (cause instanceof DamagedFileError) return damaged(path, 'data.mdb', cause);

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 
-// A small file beside the data says whether it was closed, and what it was then: a file that is still the same need not be checked again.
+// A small file beside the data records whether they were closed, and their state then. A data file that is still the same need not be checked again.
 
 interface State {
   /** The process that has the folder open, and the folder: this file may have been copied. */
@@ -15,7 +15,7 @@ export function isOpenHere(file: string, folder: string): boolean {
   return here !== undefined && read(file).openIn === here;
 }
 
-/** Whether nobody has written to the data since they were closed, nor put others in their place. */
+/** Whether the data were neither written nor replaced since they were closed. */
 export function isAsClosed(file: string, data: string): boolean {
   const { closed } = read(file);
   return closed !== undefined && closed === fingerprint(data);
@@ -43,7 +43,7 @@ function write(file: string, state: { readonly [Key in keyof State]: State[Key] 
     rmSync(file, { force: true });
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
   } catch {
-    // Without it the data are checked when they are opened next.
+    // Without it the data are checked at the next opening.
   }
 }
 
@@ -52,7 +52,7 @@ function fingerprint(data: string): string {
   return [ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
-/** Names a folder in this process, among all processes that were and will be, where the system can tell. */
+/** A name for a folder in this process, different from those in all other processes, or undefined if the system cannot tell. */
 function placeIn(folder: string): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -9,7 +9,7 @@ export interface EarlierEpoch {
   readonly through: number;
 }
 
-/** A log remembers at most so many earlier epochs: they are written with every new one. */
+/** The most earlier epochs that a log remembers. They are written with every new one. */
 const MAX_EARLIER = 4096;
 
 /** The numberings of a log: the present one, and where each earlier one ended (PROTOCOL §1). */
@@ -54,8 +54,8 @@ export class Epochs {
   }
 
   /**
-   * Begins a new epoch after this log's newest event, where the present one ends. Of more than 4,096 earlier epochs the oldest without an event is
-   * forgotten, or else the oldest.
+   * Begins a new epoch after this log's newest event, where the present one ends. If there are more than 4,096 earlier ones, the oldest without events
+   * is forgotten, or else the oldest.
    */
   begin(epoch: string, head: number): Epochs {
     const earlier = [...this.#earlier, { epoch: this.current, through: head }];

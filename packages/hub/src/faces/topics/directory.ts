@@ -7,7 +7,7 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
-import { describeTopic } from './search.ts';
+import { describeTopics } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -82,7 +82,7 @@ export class TopicDocuments {
     const { fanOut } = this.#context;
     await fanOut.ready();
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
-    const topics = page.topics.map((summary) => describeTopic(this.#context, summary));
+    const topics = await describeTopics(this.#context, page.topics);
     const { position } = fanOut;
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }

@@ -7,6 +7,7 @@ import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRete
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from './entry-list.ts';
+import { SortedNames } from './sorted-names.ts';
 
 /** The kept events of a topic. */
 export class KeptTopic {
@@ -34,6 +35,7 @@ export class KeptTopic {
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
   readonly topics: RecentTopics<KeptTopic> = new RecentTopics();
+  readonly names: SortedNames = new SortedNames();
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
   readonly #entries = new EntryList();
@@ -78,11 +80,7 @@ export class KeptEntries {
     this.#entries.push(entry);
     this.#bytes += bytes;
     for (const name of entry.topics) {
-      let topic = this.topics.get(name);
-      if (!topic) {
-        topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
-        this.#bytes += topic.bytes;
-      }
+      const topic = this.topics.get(name) ?? this.#newTopic(name);
       topic.entries.push(entry);
       topic.bytes += bytes;
       this.topics.putFirst(topic);
@@ -110,6 +108,7 @@ export class KeptEntries {
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
         this.topics.delete(name);
+        this.names.delete(name);
         this.#bytes -= topic.bytes;
       } else if (wasNewest) {
         this.topics.putBack(topic);
@@ -118,6 +117,13 @@ export class KeptEntries {
     named?.remove(entry.seq);
     if (named?.length === 0) this.#ids.delete(entry.id);
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
+  }
+
+  #newTopic(name: string): KeptTopic {
+    const topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
+    this.names.add(name);
+    this.#bytes += topic.bytes;
+    return topic;
   }
 
   /** The entries with a publisher's id after a sequence number, oldest first. */
@@ -154,7 +160,7 @@ export class KeptEntries {
 
   /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.countAfter(after));
+    const lists = this.#shorterOf(selector.topics, after);
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.rising(after);
     return mergeBySeq(
@@ -166,7 +172,8 @@ export class KeptEntries {
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.countThrough(through));
+    // Not all entries if only some topics are selected: very many others may come before theirs.
+    const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.falling(through);
     return mergeBySeq(
@@ -176,17 +183,17 @@ export class KeptEntries {
     );
   }
 
+  /** The lists of some topics. */
+  #listsOf(topics: TopicTest): EntryList[] {
+    return [...topics.exact].flatMap((name) => this.topics.get(name)?.entries ?? []);
+  }
+
   /** The lists that hold all entries of some topics: those of the topics, or the one of all topics if that is less work to go through. */
-  #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
+  #shorterOf(topics: TopicTest, after: number): EntryList[] {
     if (!topics.isExact) return [this.#entries];
-    const lists: EntryList[] = [];
-    let length = 0;
-    for (const name of topics.exact) {
-      const list = this.topics.get(name)?.entries;
-      if (!list) continue;
-      lists.push(list);
-      length += lengthOf(list);
-    }
+    const lists = this.#listsOf(topics);
+    const lengthOf = (list: EntryList): number => list.countAfter(after);
+    const length = lists.reduce((sum, list) => sum + lengthOf(list), 0);
     return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
   }
 
