@@ -55,8 +55,9 @@ export interface LogPage {
    */
   readonly trimmedThrough: number;
   /**
-   * A count of this log's trims. It is higher than that of an earlier page or {@link Place} if selected events were trimmed since then.
-   * It may also be higher if none were.
+   * The count of this log's trims up to the last one that removed a selected event after `after`; 0 if none did. It is higher than the count
+   * of an earlier page or {@link Place} if such events were trimmed since then. It may also be higher if none were: see
+   * {@link EventLog.trimmedIsExact}.
    */
   readonly trims: number;
 }

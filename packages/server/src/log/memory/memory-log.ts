@@ -228,7 +228,7 @@ export class MemoryLog implements EventLog {
   /** As much of a page as the turn allows; undefined if that is nothing. */
   #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | undefined {
     this.#trim();
-    const trimmed = this.#ledger.trimmed(selection, turn);
+    const trimmed = this.#ledger.trimmed(selection, after, turn);
     if (!trimmed) return undefined;
     const selector = Selector.of(selection);
     const entries: LogEntry[] = [];
