@@ -2,8 +2,8 @@ import {
   Epochs,
   newEpoch,
   type EarlierEpoch,
+  type KeptSummary,
   type KeyedAppend,
-  type TopicSummary,
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
@@ -42,7 +42,7 @@ export class LmdbStore {
   readonly events: Database<Buffer, number>;
   readonly byTopic: Database<Buffer, [topic: string, seq: number]>;
   readonly byId: Database<Buffer, [id: string, seq: number]>;
-  readonly topics: Database<Omit<TopicSummary, 'topic'>, string>;
+  readonly topics: Database<Omit<KeptSummary, 'topic'>, string>;
   readonly trimmed: Database<Trimmed, string>;
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;

@@ -1,8 +1,15 @@
 import {
   exceeds,
+  hasNewest,
+  publicPart,
+  PublicTopics,
   RecentTopics,
   TopicBounds,
   type LogEntry,
+  withEvent,
+  withoutEvent,
+  withTimes,
+  type KeptSummary,
   type LogRetention,
   type TopicDirectory,
   type TopicPage,
@@ -21,86 +28,105 @@ export class LmdbTopics implements TopicDirectory {
   /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
   readonly #store: LmdbStore;
-  readonly #recent = new RecentTopics<TopicSummary>();
+  readonly #recent = new RecentTopics<KeptSummary>();
+  readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
 
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
     this.bounds = new TopicBounds(retention);
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
+    const isHiding = all.find(({ hidden }) => hidden !== undefined);
+    if (isHiding) this.#public.note(isHiding);
   }
 
-  of(topic: string): TopicSummary | undefined {
+  of(topic: string): KeptSummary | undefined {
     return this.#recent.get(topic);
   }
 
   /** The states of a batch's topics once the batch is added. */
-  with(batch: readonly LogEntry[]): ReadonlyMap<string, TopicSummary> {
-    const changed = new Map<string, TopicSummary>();
+  with(batch: readonly LogEntry[]): ReadonlyMap<string, KeptSummary> {
+    const changed = new Map<string, KeptSummary>();
     for (const entry of batch) {
       for (const topic of entry.topics) {
-        const before = changed.get(topic) ?? this.of(topic);
-        const events = (before?.events ?? 0) + 1;
-        const bytes = (before?.bytes ?? 0) + entry.frame.length;
-        changed.set(topic, { topic, events, bytes, last: entry.time });
+        changed.set(topic, withEvent(topic, changed.get(topic) ?? this.of(topic), entry, entry.frame.length));
       }
     }
     return changed;
   }
 
   /** The states of some entries' topics once the entries are removed. A topic with nothing left has no events. */
-  without(entries: ReadonlyMap<number, KeptEntry>): ReadonlyMap<string, TopicSummary> {
-    const changed = new Map<string, TopicSummary>();
+  without(entries: ReadonlyMap<number, KeptEntry>): ReadonlyMap<string, KeptSummary> {
+    const changed = new Map<string, KeptSummary>();
     const newest = new Set<string>();
     for (const entry of entries.values()) {
       for (const topic of entry.topics) {
         const before = changed.get(topic) ?? this.of(topic);
         if (!before) continue;
-        if (entry.time >= before.last) newest.add(topic);
-        const events = before.events - 1;
-        changed.set(topic, { topic, events, bytes: before.bytes - entry.frameBytes, last: before.last });
+        if (hasNewest(before, entry)) newest.add(topic);
+        changed.set(topic, withoutEvent(before, entry, entry.frameBytes));
       }
     }
     for (const topic of newest) {
       const summary = changed.get(topic);
-      if (summary && summary.events > 0) changed.set(topic, { ...summary, last: this.#newestTime(topic, entries) });
+      if (!summary || summary.events === 0) continue;
+      changed.set(
+        topic,
+        withTimes(summary, (publicOnly) => this.#newestTime(topic, entries, publicOnly)),
+      );
     }
     return changed;
   }
 
   /** Writes the new states of topics, as part of a commit. */
-  write(changed: ReadonlyMap<string, TopicSummary>, track: (write: Promise<boolean>) => void): void {
+  write(changed: ReadonlyMap<string, KeptSummary>, track: (write: Promise<boolean>) => void): void {
     const { topics } = this.#store;
-    for (const [topic, { events, bytes, last }] of changed) {
-      track(events === 0 ? topics.remove(topic) : topics.put(topic, { events, bytes, last }));
+    for (const [topic, { topic: _, ...kept }] of changed) {
+      track(kept.events === 0 ? topics.remove(topic) : topics.put(topic, kept));
     }
   }
 
   /** Adds a batch, once it is committed. */
-  added(changed: ReadonlyMap<string, TopicSummary>): void {
-    for (const summary of changed.values()) this.#keep(summary);
+  added(changed: ReadonlyMap<string, KeptSummary>): void {
+    for (const summary of changed.values()) {
+      this.#keep(summary);
+      this.#public.note(summary);
+    }
   }
 
   /** Removes entries, once their removal is committed. */
-  removed(changed: ReadonlyMap<string, TopicSummary>): void {
+  removed(changed: ReadonlyMap<string, KeptSummary>): void {
     for (const summary of changed.values()) {
       if (summary.events === 0) this.#recent.delete(summary.topic);
       else this.#recent.putBack(summary);
+      this.#public.note(summary);
       this.#checkBounds(summary);
     }
   }
 
   async list(request: TopicPageRequest): Promise<TopicPage> {
-    const topics = request.order === 'time' ? this.#recent.newest(request.limit) : this.#byName(request);
+    const { order, limit, publicOnly = false } = request;
+    if (publicOnly && this.#public.differ) {
+      const topics = order === 'time' ? this.#public.newest(limit) : this.#byName(request, (kept) => publicPart(kept));
+      return { topics, total: this.#public.total };
+    }
+    const topics = order === 'time' ? this.#recent.newest(limit).map(whole) : this.#byName(request, whole);
     return { topics, total: this.#recent.size };
   }
 
-  #byName({ after, limit }: TopicPageRequest): TopicSummary[] {
-    const range = after === undefined ? { limit } : { start: after, exclusiveStart: true, limit };
-    return [...this.#store.topics.getRange(range)].map(({ key, value }) => ({ topic: key, ...value }));
+  /** A page of the topics of which something is shown. */
+  #byName({ after, limit }: TopicPageRequest, shown: (kept: KeptSummary) => TopicSummary | undefined): TopicSummary[] {
+    const page: TopicSummary[] = [];
+    const range = after === undefined ? {} : { start: after, exclusiveStart: true };
+    for (const { key, value } of this.#store.topics.getRange(range)) {
+      const summary = shown({ topic: key, ...value });
+      if (summary) page.push(summary);
+      if (page.length === limit) break;
+    }
+    return page;
   }
 
-  #keep(summary: TopicSummary): void {
+  #keep(summary: KeptSummary): void {
     this.#recent.putFirst(summary);
     this.#checkBounds(summary);
   }
@@ -113,7 +139,7 @@ export class LmdbTopics implements TopicDirectory {
   }
 
   /** When the newest event of a topic was appended, other than those entries. */
-  #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>): number {
+  #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>, publicOnly: boolean): number {
     const { byTopic } = this.#store;
     for (const [, seq] of byTopic.getKeys({
       start: [topic, Number.MAX_SAFE_INTEGER],
@@ -121,8 +147,13 @@ export class LmdbTopics implements TopicDirectory {
       reverse: true,
     })) {
       const entry = without.has(seq) ? undefined : this.#store.lend(seq);
-      if (entry) return entry.time;
+      if (entry && !(publicOnly && entry.private)) return entry.time;
     }
     return 0;
   }
+}
+
+/** All that is kept of a topic, without what is private of it. */
+function whole({ topic, events, bytes, last }: KeptSummary): TopicSummary {
+  return { topic, events, bytes, last };
 }

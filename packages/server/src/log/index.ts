@@ -35,4 +35,13 @@ export {
   type TopicRetention,
 } from './keeping/retention.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
+export {
+  hasNewest,
+  type KeptSummary,
+  publicPart,
+  PublicTopics,
+  withEvent,
+  withoutEvent,
+  withTimes,
+} from './keeping/topic-summary.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

@@ -1,6 +1,14 @@
 import { mergeBySeq } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
+import {
+  type KeptSummary,
+  PublicTopics,
+  withEvent,
+  withoutEvent,
+  withTimes,
+  hasNewest,
+} from '../keeping/topic-summary.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { EntryList } from './entry-list.ts';
@@ -11,21 +19,37 @@ export class KeptTopic {
   readonly bounds: TopicRetention | undefined;
   readonly entries: EntryList = new EntryList();
   bytes = 0;
+  hidden: KeptSummary['hidden'];
 
   constructor(topic: string, bounds: TopicRetention | undefined) {
     this.topic = topic;
     this.bounds = bounds;
+    this.hidden = undefined;
   }
 
   /** When its newest event was appended, milliseconds since 1970. */
   get last(): number {
     return this.entries.last?.time ?? 0;
   }
+
+  get summary(): KeptSummary {
+    const { topic, entries, bytes, last, hidden } = this;
+    return { topic, events: entries.length, bytes, last, ...(hidden ? { hidden } : {}) };
+  }
+
+  /** When its newest public event was appended. */
+  get publicLast(): number {
+    for (const entry of this.entries.falling(Infinity)) if (!entry.private) return entry.time;
+    return 0;
+  }
 }
 
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
   readonly topics: RecentTopics<KeptTopic> = new RecentTopics();
+  readonly publicTopics: PublicTopics = new PublicTopics(() =>
+    this.topics.newest(Infinity).map(({ summary }) => summary),
+  );
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
   readonly #entries = new EntryList();
@@ -52,9 +76,13 @@ export class KeptEntries {
     this.#bytes += entry.frame.length;
     for (const name of entry.topics) {
       const topic = this.topics.get(name) ?? new KeptTopic(name, this.#bounds.of(name));
+      if (entry.private || topic.hidden) {
+        topic.hidden = withEvent(name, topic.summary, entry, entry.frame.length).hidden;
+      }
       topic.entries.push(entry);
       topic.bytes += entry.frame.length;
       this.topics.putFirst(topic);
+      this.#note(topic);
       const aged = topic.bounds && this.#ages.get(topic.bounds);
       if (aged && aged.last !== entry) aged.push(entry);
     }
@@ -72,8 +100,11 @@ export class KeptEntries {
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
+      const before = topic.hidden && topic.summary;
       topic.entries.remove(entry.seq);
       topic.bytes -= entry.frame.length;
+      if (before) topic.hidden = hiddenWithout(topic, before, entry);
+      this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) this.topics.delete(name);
       else if (wasNewest) this.topics.putBack(topic);
@@ -81,6 +112,11 @@ export class KeptEntries {
     const entries = this.#ids.get(entry.id);
     entries?.remove(entry.seq);
     if (entries?.length === 0) this.#ids.delete(entry.id);
+  }
+
+  /** Notes what is public of a topic, where that is not all. */
+  #note(topic: KeptTopic): void {
+    if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
   }
 
   /** The entries with a publisher's id behind a sequence number, oldest first. */
@@ -150,6 +186,13 @@ export class KeptEntries {
     }
     return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
   }
+}
+
+/** What of a topic is private without an entry that has been removed. */
+function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry): KeptSummary['hidden'] {
+  const after = withoutEvent(before, entry, entry.frame.length);
+  if (!hasNewest(before, entry)) return after.hidden;
+  return withTimes(after, (publicOnly) => (publicOnly ? topic.publicLast : topic.last)).hidden;
 }
 
 function seqOf(entry: LogEntry): number {

@@ -219,9 +219,17 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  #list({ order, after, limit }: TopicPageRequest): TopicPage {
+  #list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
     this.#trim();
-    const { topics } = this.#kept;
+    const { topics, publicTopics } = this.#kept;
+    if (publicOnly && publicTopics.differ) {
+      const names = [...topics.names()].filter((topic) => publicTopics.get(topic));
+      const page =
+        order === 'time'
+          ? publicTopics.newest(limit)
+          : firstNames(names, after, limit).flatMap((topic) => publicTopics.get(topic) ?? []);
+      return { topics: page, total: publicTopics.total };
+    }
     const page =
       order === 'time'
         ? topics.newest(limit)
