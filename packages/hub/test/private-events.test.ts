@@ -53,6 +53,34 @@ describe('who may not get private events learns nothing of them', () => {
     expect(counts.map((topics) => topics.map(({ events }) => events))).toEqual([[1], [2]]);
   });
 
+  test('from the places that it is told in a stream', async () => {
+    const clock = new ManualClock();
+    const hub = await startHub({ key: KEY, anonymous: 'all', clock, keepAliveMs: 1000 });
+    await hub.publish('a', 'open');
+    const told = async (query = '', headers = {}): Promise<string | undefined> => {
+      const listener = await Listener.open(hub.port, `/topics/a${query}`, headers);
+      await listener.until(() => listener.events.length > 0);
+      return listener.events[0]?.lastEventId;
+    };
+    const quiet = await Listener.open(hub.port, '/topics/a');
+    const known = await Listener.open(hub.port, '/topics/a', KNOWN);
+    for (const listener of [quiet, known]) await listener.until(() => listener.events.length === 1);
+    await hub.publish('a?private', 'secret', KNOWN);
+    await hub.publish('b?private', 'secret', KNOWN);
+    await known.take(1);
+    clock.advance(1250);
+    clock.advance(1250);
+    await quiet.until(() => quiet.comments.length > 0);
+    expect(new Set(quiet.events.map(({ lastEventId }) => lastEventId))).toEqual(new Set([hub.cursor(1)]));
+    await known.until(() => known.events.at(-1)?.lastEventId === hub.cursor(3));
+    for (const query of ['', '?last=0']) {
+      expect(await told(query)).toBe(hub.cursor(1));
+      expect(await told(query, KNOWN)).toBe(hub.cursor(3));
+    }
+    await hub.publish('b', 'open');
+    expect(await told()).toBe(hub.cursor(4));
+  });
+
   test('from the id of one: it is as unknown as one that nobody gave', async () => {
     const hub = await startHub({ key: KEY, anonymous: 'all' });
     await hub.publish('a?private&id=secret-id', 'secret', KNOWN);

@@ -52,7 +52,7 @@ export class FanOut {
     this.#keepAlives = new KeepAlives(this.#ticker, {
       keepAliveMs,
       clock,
-      position: () => this.#position(this.#ticker.flushed),
+      position: (view) => this.#position(this.#ticker.flushedFor(view)),
     });
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -156,9 +156,13 @@ export class FanOut {
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    if (isNew) this.#listeners.write(listener, heartbeat(this.#position(flushed)));
-    else if (start.announce) this.#listeners.write(listener, heartbeat(this.#position(start.after)));
-    else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
+    const known = this.#ticker.flushedFor(view);
+    if (isNew) this.#listeners.write(listener, heartbeat(this.#position(known)));
+    else if (start.announce) {
+      // Behind its start there may be nothing but what it may not know of.
+      const at = start.after <= flushed ? Math.min(start.after, known) : start.after;
+      this.#listeners.write(listener, heartbeat(this.#position(at)));
+    } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
     // It knows less than the members do: the next keep-alive moves its cursor, too.
     if (!isNew && start.after < flushed) cohort.told = 0;
     this.#listeners.add(listener, first);

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import { type Cohort, CohortIndex } from './cohort.ts';
+import { type Cohort, CohortIndex, type View } from './cohort.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 
@@ -40,6 +40,9 @@ export class Ticker {
   #dirty: Cohort<Listener>[] = [];
   #received = 0;
   #flushed = 0;
+  /** The same, as far as public events show it. */
+  #publicReceived = 0;
+  #publicFlushed = 0;
   #newestId: string | undefined;
   #isScheduled = false;
 
@@ -61,6 +64,14 @@ export class Ticker {
     return this.#flushed;
   }
 
+  /**
+   * The same, as a listener with this view may know it. One that gets no private events is not shown that there are any: up to the newest public
+   * event, it has as much.
+   */
+  flushedFor({ selection }: View): number {
+    return (selection.private ?? []).length === 0 ? this.#publicFlushed : this.#flushed;
+  }
+
   /** The id of the newest event that was handed over. */
   get newestId(): string | undefined {
     return this.#newestId;
@@ -70,6 +81,8 @@ export class Ticker {
   startBehind(seq: number): void {
     this.#received = seq;
     this.#flushed = seq;
+    this.#publicReceived = seq;
+    this.#publicFlushed = seq;
     this.#newestId = undefined;
     for (const cohort of this.cohorts) cohort.startBehind(seq);
   }
@@ -79,6 +92,7 @@ export class Ticker {
     for (const entry of batch) {
       this.#received = entry.seq;
       this.#newestId = entry.id;
+      if (!entry.private) this.#publicReceived = entry.seq;
       for (const topic of entry.topics) {
         for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
       }
@@ -109,6 +123,7 @@ export class Ticker {
       if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
     }
     this.#flushed = this.#received;
+    this.#publicFlushed = this.#publicReceived;
   }
 
   /** Gives the same bytes to every member. */

@@ -130,7 +130,7 @@ export class Listener {
     if (cursor?.epoch === published.epoch && cursor.seq <= head) {
       return { head, after: cursor.seq, announced: false, excused: [], sent: lastEventId };
     }
-    const event = published.find(lastEventId);
+    const event = published.find(lastEventId, this.view.selection);
     if (event) return { head, after: event.seq, announced: false, excused: [], sent: lastEventId };
     const reason = cursor?.epoch === published.epoch ? 'ahead' : cursor ? 'foreign' : 'unknown';
     return { head, after: 0, announced: false, excused: [], sent: lastEventId, misplaced: reason };
