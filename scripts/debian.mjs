@@ -11,6 +11,10 @@ const PROGRAMS = [
   { name: 'firefox', programs: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
   // The one with HTTP/2 that brings the fewest other packages.
   { name: 'nginx', programs: ['nginx'], debian: 'nginx' },
+  { name: 'caddy', programs: ['caddy'], debian: 'caddy' },
+  { name: 'haproxy', programs: ['haproxy'], debian: 'haproxy' },
+  // The program and its modules, without a service.
+  { name: 'apache2', programs: ['apache2'], debian: 'apache2-bin' },
   // Makes the certificates that HTTP/2 needs in browsers.
   { name: 'openssl', programs: ['openssl'], debian: 'openssl' },
 ];

@@ -131,6 +131,7 @@ const PAGES = [
   'docs',
   'examples',
   'benchmarks',
+  'deploy',
   ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`),
 ]
   .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)))

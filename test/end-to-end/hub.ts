@@ -41,9 +41,12 @@ export class RestartableHub {
     return this.#up;
   }
 
-  /** Starts it and waits until it says that it is ready. */
-  async start(port: number = this.port): Promise<void> {
-    const args = [COMMAND, 'serve', '--port', String(port), '--data', this.#data];
+  /**
+   * Starts it and waits until it says that it is ready.
+   * @param options more options of the command
+   */
+  async start(port: number = this.port, options: readonly string[] = []): Promise<void> {
+    const args = [COMMAND, 'serve', '--port', String(port), '--data', this.#data, ...options];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: MAX_LIFE_MS,
@@ -58,6 +61,11 @@ export class RestartableHub {
     ended.catch(() => {});
     if (!line.includes(`http://127.0.0.1:${port}/`)) throw new Error(`The hub said ${JSON.stringify(line)} first`);
     if (port === this.port) this.#cameUp();
+  }
+
+  /** Its process; undefined before it was started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** Kills it with SIGKILL and waits until it is gone. */

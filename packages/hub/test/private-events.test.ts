@@ -11,7 +11,11 @@ describe('who may not get private events learns nothing of them', () => {
     let time = Date.parse('2026-01-02T03:04:05.678Z');
     const hub = await startHub({ key: KEY, anonymous: 'all', now: () => time });
     const look = async (headers = {}): Promise<string[]> =>
-      Promise.all(['/topics', '/healthz'].map(async (path) => (await hub.ask('GET', path, { headers })).text));
+      Promise.all(
+        ['/topics', '/healthz', '/topics?prefix=', '/topics?prefix=s'].map(
+          async (path) => (await hub.ask('GET', path, { headers })).text,
+        ),
+      );
     await hub.publish('a', 'open');
     await hub.publish('b', 'open');
     const before = await look();
@@ -30,6 +34,7 @@ describe('who may not get private events learns nothing of them', () => {
     expect(JSON.parse(before[0]!)).toMatchObject({ total: 2, cursor: hub.cursor(2) });
     expect(JSON.parse(health!)).toMatchObject({ cursor: hub.cursor(4) });
     expect(JSON.parse(before[1]!)).not.toHaveProperty('cursor');
+    expect(names(before[3]!)).toEqual([]);
     // A private event of a topic moves nobody's place in the list either.
     await hub.publish('a', 'open');
     expect(names((await look())[0]!)).toEqual(['a', 'b']);

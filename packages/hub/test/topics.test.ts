@@ -215,6 +215,43 @@ describe('what topics there are', () => {
     expect([document.topics.length, document.total, document.topics[0]?.topic]).toEqual([1000, 1003, 'newest']);
   });
 
+  test('finds topics by the beginnings of their names, a page at a time', async () => {
+    const hub = await startHub();
+    const names = [
+      'a',
+      'a!',
+      'a/b',
+      'aé',
+      'a\u{e000}',
+      'a\u{ffff}',
+      'a\u{1f389}',
+      'b',
+      'z',
+      '\u{e000}',
+      '\u{10ffff}',
+      '\u{10ffff}a',
+    ];
+    await hub.log.append(names.map((topic) => ({ topics: [topic], fields: { data: '' } })));
+    const search = async (query: Record<string, string>): Promise<string[]> => {
+      const reply = await hub.ask('GET', `/topics?${new URLSearchParams(query).toString()}`);
+      const { topics, total } = JSON.parse(reply.text) as TopicsDocument;
+      expect([reply.status, total]).toEqual([200, names.length]);
+      return topics.map(({ topic }) => topic);
+    };
+    for (const prefix of ['', 'a', 'a/', 'aé', 'b', 'c', 'zz', '\u{e000}', '\u{10ffff}']) {
+      const expected = names.filter((name) => name.startsWith(prefix));
+      expect(await search({ prefix })).toEqual(expected);
+      const [first = '', ...others] = expected;
+      if (first !== '') expect(await search({ prefix, after: first })).toEqual(others);
+      expect(await search({ prefix, after: expected.at(-1) ?? 'zzz' })).toEqual([]);
+    }
+    await hub.log.append(Array.from({ length: 1001 }, (_, n) => ({ topics: [`n${n}`], fields: { data: '' } })));
+    names.push(...Array.from({ length: 1001 }, (_, n) => `n${n}`));
+    const page = await search({ prefix: 'n' });
+    expect(page).toHaveLength(1000);
+    expect(await search({ prefix: 'n', after: page.at(-1)! })).toEqual(['n999']);
+  });
+
   test('is a stream: one document at once, then one whenever something has changed, at most one a second', async () => {
     const clock = new ManualClock(Date.now());
     const hub = await startHub({ clock });
@@ -241,5 +278,7 @@ describe('what topics there are', () => {
     const hub = await startHub();
     expect(problemOf(await hub.ask('GET', '/topics?matches=a'))).toBe('invalid-parameter');
     expect(problemOf(await hub.ask('GET', '/topics?last=1'))).toBe('invalid-parameter');
+    expect(problemOf(await hub.ask('GET', '/topics?prefix=a&match=a'))).toBe('invalid-parameter');
+    expect(problemOf(await hub.ask('GET', `/topics?prefix=${'a'.repeat(1025)}`))).toBe('invalid-topic');
   });
 });

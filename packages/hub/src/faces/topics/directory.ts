@@ -1,5 +1,5 @@
 import { checkParameters, codedStream, pump, type Answer, type EventStreamHandle } from '@tidings/server/live';
-import { formatCursor, type Position, type TopicDirectory } from '@tidings/server/log';
+import { formatCursor, type TopicDirectory } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
@@ -7,6 +7,8 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
+import { isPublicOnly, type PublicPlaces } from './public-places.ts';
+import { describeTopic } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -26,21 +28,11 @@ interface Recent {
 export class TopicDocuments {
   readonly #context: FaceContext;
   readonly #recent = new Map<Kind, Recent>();
-  /** The position of the newest public event, as far as it is known: that of a private event is not shown to everyone. */
-  #publicAt: Position = { epoch: '', seq: 0 };
+  readonly #places: PublicPlaces;
 
-  constructor(context: FaceContext) {
+  constructor(context: FaceContext, places: PublicPlaces) {
     this.#context = context;
-    context.log.follow({
-      onStart: (position) => {
-        this.#publicAt = position;
-      },
-      onBatch: (batch) => {
-        const newest = batch.findLast((entry) => !entry.private);
-        if (newest) this.#publicAt = { ...this.#publicAt, seq: newest.seq };
-      },
-      onLost: () => {},
-    });
+    this.#places = places;
   }
 
   /** @throws {Problem} @throws {ServerError} */
@@ -49,7 +41,7 @@ export class TopicDocuments {
     requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase(url) }]);
     checkParameters(url.searchParams, MATCHERS);
     const directory = this.#directory();
-    const kind = rights.private === 'all' ? 'all' : 'public';
+    const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory, kind));
     }
@@ -100,15 +92,8 @@ export class TopicDocuments {
     await fanOut.ready();
     const publicOnly = kind === 'public';
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
-    const topics = page.topics.map(({ topic, events, bytes, last }) => ({
-      topic,
-      events,
-      bytes,
-      listeners: fanOut.listenersOf(topic),
-      last: new Date(last).toISOString(),
-    }));
-    const { position: head } = fanOut;
-    const position = publicOnly && this.#publicAt.epoch === head.epoch ? this.#publicAt : head;
+    const topics = page.topics.map((summary) => describeTopic(this.#context, summary));
+    const position = this.#places.position(publicOnly);
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 

@@ -1,7 +1,9 @@
 import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
+import { PublicPlaces } from './public-places.ts';
 import { publish } from './publish.ts';
+import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
@@ -9,7 +11,8 @@ const ROOT = '/topics';
 /** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
 export function topics(): MakeFace {
   return (context) => {
-    const documents = new TopicDocuments(context);
+    const places = new PublicPlaces(context.log, context.fanOut);
+    const documents = new TopicDocuments(context, places);
     return {
       name: 'topics',
       match({ pathname }) {
@@ -22,6 +25,7 @@ export function topics(): MakeFace {
         if (rest === '') {
           if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
           if (hasMatchers(url)) return await listenToMatches(context, exchange);
+          if (isSearch(url)) return await searchTopics(context, exchange, places);
           return await documents.answer(exchange);
         }
         const topic = topicOfPath(rest);
