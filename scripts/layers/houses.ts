@@ -74,7 +74,7 @@ export const HOUSES: Houses = {
     runsAnywhere: [],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
-      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts'] },
+      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'http'] },
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',

@@ -1,13 +1,9 @@
 import { CommanderError } from 'commander';
 import { CliError } from './errors.ts';
 import { makeProgram } from './program.ts';
-import { notice, visible } from './terminal/output.ts';
+import { notice, visible, watchOutput } from './terminal/output.ts';
 
-// The reader of standard output has closed it, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+watchOutput();
 process.on('uncaughtException', (error) => {
   process.exit(report(error));
 });

@@ -75,6 +75,12 @@ export class CommandProcess {
     this.#child.stdout.destroy();
   }
 
+  /** Closes the reading ends of all its output. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
   /** Stops reading its standard error, or goes on. */
   readStderr(isRead: boolean): void {
     if (isRead) this.#child.stderr.resume();

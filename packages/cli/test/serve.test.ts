@@ -13,13 +13,23 @@ test('the first line of output holds the URL, which has the page, and nothing is
   expect(process.stderr).toBe('');
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s sends listeners away, and ends it well', async (signal) => {
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s sends listeners away, and ends it well', async (signal) => {
   const { url, process } = await HubProcess.start();
   const response = await fetch(new URL('topics/t', url));
   process.kill(signal);
   const text = await response.text();
   expect(text).toMatch(/^retry: \d+$/m);
   expect(await process.result()).toMatchObject({ code: 0, stderr: 'Stopping…\n' });
+});
+
+test('it goes on, and ends well, when nobody reads its output any more', async () => {
+  const { url, process: hub } = await HubProcess.start();
+  const response = await fetch(new URL('topics/t', url));
+  hub.closeOutput();
+  expect((await fetch(new URL('topics/t', url), { method: 'POST', body: 'x' })).status).toBe(200);
+  hub.kill('SIGTERM');
+  expect(await response.text()).toMatch(/^data: x$[^]*^retry: \d+$/m);
+  expect((await hub.result()).code).toBe(0);
 });
 
 test('a second Ctrl-C ends it at once, whatever is under way', async () => {

@@ -2,7 +2,6 @@ import type { Authenticate } from '@tidings/server';
 import {
   type Answer,
   Audience,
-  type AudienceOptions,
   type AudienceStats,
   type KnownListener,
   checkCompression,
@@ -20,8 +19,9 @@ import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
 import { Proxies, type ProxyOptions } from './access/proxies.ts';
 import { checkNames, HubError } from './errors.ts';
-import type { Face, FaceContext, MakeFace } from './faces/face.ts';
+import type { FaceContext, MakeFace } from './faces/face.ts';
 import { health } from './faces/health.ts';
+import { Routes } from './faces/routes.ts';
 import { topics } from './faces/topics/index.ts';
 import { Writes } from './faces/writes.ts';
 import { comeBackAnswer, pageMovedAnswer, problemAnswer, refusalAnswer } from './http/answer.ts';
@@ -29,7 +29,7 @@ import { Bodies } from './http/bodies.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { PublicUrl } from './http/public-url.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
-import { checkLimits, type HubLimits } from './limits.ts';
+import { audienceLimits, checkLimits, type HubLimits } from './limits.ts';
 import { Reports } from './reports.ts';
 
 export interface HubOptions extends KeyOptions, ProxyOptions {
@@ -69,9 +69,6 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
   readonly clock?: Clock;
 }
 
-// The highest limit that an audience accepts.
-const MAX_LIMIT = 2 ** 31 - 1;
-
 /** What was found out about a request while it was answered. */
 interface Visit {
   /** With the address and URL that it has behind proxies. */
@@ -98,7 +95,7 @@ export class Hub {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #audience: Audience;
-  readonly #faces: readonly Face[];
+  readonly #routes: Routes;
   readonly #origins: Origins;
   readonly #proxies: Proxies;
   readonly #publicUrl: PublicUrl;
@@ -108,6 +105,7 @@ export class Hub {
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
   #closed: Promise<void> | undefined;
+  #isClosed = false;
   /** When listeners may come back that come while the hub shuts down, in milliseconds. */
   #comeBackMs: () => number = () => 0;
 
@@ -120,7 +118,7 @@ export class Hub {
     const authenticate = options.authenticate ?? authenticateByKey(options);
     this.#publicUrl = new PublicUrl(options.publicUrl);
     this.#proxies = new Proxies(options);
-    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl);
+    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, isKeyless(options));
     this.#log = log;
     const reports = new Reports(logger);
     this.#reports = reports;
@@ -151,7 +149,7 @@ export class Hub {
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
     };
-    this.#faces = (options.faces ?? [topics(), health()]).map((make) => checkFace(make(context)));
+    this.#routes = new Routes(options.faces ?? [topics(), health()], context);
   }
 
   /** Answers a request of a Fetch server. */
@@ -183,9 +181,14 @@ export class Hub {
     return this.#audience.stats();
   }
 
+  /** What the hub writes into its logger, for a server of it. */
+  get reports(): Reports {
+    return this.#reports;
+  }
+
   /**
-   * Shuts the hub down: refuses new requests, lets requests under way finish, sends listeners away with times of their own to come back, closes
-   * the log. A second call returns the promise of the first.
+   * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets requests under way finish, closes
+   * the log. A listener that does not read is broken off after `windowMs`. A second call returns the promise of the first.
    */
   close({ awayMs = 5000, windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(awayMs, windowMs, finishMs);
@@ -194,59 +197,49 @@ export class Hub {
 
   async #close(awayMs: number, windowMs: number, finishMs: number): Promise<void> {
     this.#comeBackMs = () => awayMs + Math.random() * windowMs;
+    // Listeners first: they need not wait for a slow publisher.
+    this.#closing.abort();
+    this.#fanOut.drain(windowMs, Math.random, awayMs);
+    await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
+    this.#isClosed = true;
+    await this.#log.close();
+  }
+
+  /** Waits for requests under way. */
+  async #finish(ms: number): Promise<void> {
     const late = new Promise<void>((resolve) => {
       this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), finishMs);
+    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
     // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
     await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
-    this.#closing.abort();
-    this.#fanOut.drain(windowMs, Math.random, awayMs);
-    await this.#log.close();
   }
 
   async #answer(asked: HubRequest, visit: Visit): Promise<Answer> {
     if (this.#closed) throw draining();
     const request = this.#proxies.resolve(asked);
     visit.request = request;
-    if (request.method === 'OPTIONS') return this.#origins.preflight(request);
     const askedUrl = new URL(request.url);
+    const url = this.#publicUrl.withoutPrefix(askedUrl);
+    this.#origins.guard(request, url);
+    if (request.method === 'OPTIONS') return this.#origins.options(request, this.#routes.methodsOf(url));
     const page = this.#publicUrl.pageOf(askedUrl);
     if (page !== undefined) return pageMovedAnswer(page);
-    const url = this.#publicUrl.withoutPrefix(askedUrl);
     const rights = await this.#audience.authenticate(request);
     // It may have taken so long that the log has been closed meanwhile.
-    if (this.#closing.signal.aborted) throw draining();
+    if (this.#isClosed) throw draining();
     if (!rights.allow) {
       this.#audience.countRefusal('forbidden');
       return refusalAnswer(rights);
     }
     visit.subject = rights.subject;
     const exchange: Exchange = { request, url, rights };
-    for (const face of this.#faces) {
-      const methods = face.match(url);
-      if (methods) return await this.#ask(face, methods, exchange, visit);
-    }
-    throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
-  }
-
-  async #ask(face: Face, methods: readonly string[], exchange: Exchange, visit: Visit): Promise<Answer> {
-    try {
-      if (!methods.includes(exchange.request.method)) throw notAllowed(exchange.request.method, methods);
-      const answer: Answer | undefined = await face.handle(exchange);
-      if (typeof answer?.status === 'number' && answer.headers) return answer;
-      throw new TypeError(
-        `The face ${face.name} returned no answer to ${exchange.url.pathname}: it must return a status and headers`,
-      );
-    } catch (error) {
-      const answer = face.problem?.(error, exchange);
-      if (!answer) throw error;
+    return await this.#routes.answer(exchange, (error) => {
       const problem = problemOf(error);
       visit.reason = problem?.problem;
       this.#countRefusal(problem);
-      return answer;
-    }
+    });
   }
 
   #failed(error: unknown, visit: Visit): Answer {
@@ -273,29 +266,9 @@ export class Hub {
   }
 }
 
-/** A function that forgets to return a face, such as `topics` without its parentheses, would fail at every request. */
-function checkFace(face: Face | undefined): Face {
-  if (typeof face?.match === 'function' && typeof face.handle === 'function') return face;
-  throw invalid(
-    'faces',
-    face,
-    'an array of functions that make faces, such as topics(), each with match() and handle()',
-  );
-}
-
-function notAllowed(method: string, methods: readonly string[]): Problem {
-  const allowed = methods.join(', ');
-  return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
-    headers: { Allow: allowed },
-  });
-}
-
-/** The audience has no limit where there is none. */
-function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
-  return {
-    maxListeners: Math.min(maxListeners, MAX_LIMIT),
-    ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
-  };
+/** Whether nothing but its address keeps strangers out of a hub (PROTOCOL §9.1). */
+function isKeyless({ authenticate, key, anonymous = 'none' }: HubOptions): boolean {
+  return authenticate === undefined && key === undefined && anonymous === 'none';
 }
 
 /** What the hub calls of a logger. */

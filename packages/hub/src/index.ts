@@ -12,4 +12,5 @@ export type { Exchange, HubRequest } from './http/request.ts';
 export { Problem, PROBLEM_TYPES, PROBLEMS, type ProblemName } from './http/problem.ts';
 export { type CloseOptions, Hub, type HubOptions } from './hub.ts';
 export type { HubLimits } from './limits.ts';
+export type { HubServerOptions } from './node/options.ts';
 export { createServer } from './node/server.ts';

@@ -1,3 +1,4 @@
+import type { AudienceOptions } from '@tidings/server/live';
 import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
@@ -16,6 +17,8 @@ export interface HubLimits {
   readonly maxUploadIdleMs: number;
   /** The longest reconnection time that an event may set, in milliseconds. @default 300000 */
   readonly maxRetryMs: number;
+  /** The most bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
+  readonly maxQueryBytes: number;
   /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
   /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
@@ -32,6 +35,7 @@ const DEFAULTS: HubLimits = {
   maxBodyStallMs: 30_000,
   maxUploadIdleMs: 60 * 60 * 1000,
   maxRetryMs: 5 * 60 * 1000,
+  maxQueryBytes: 1024 * 1024,
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,
@@ -50,4 +54,15 @@ export function checkLimits(limits: Partial<HubLimits>): HubLimits {
     }
   }
   return checked;
+}
+
+// The highest limit that an audience accepts.
+const MAX_LIMIT = 2 ** 31 - 1;
+
+/** The audience has no limit where there is none. */
+export function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
+  return {
+    maxListeners: Math.min(maxListeners, MAX_LIMIT),
+    ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
+  };
 }

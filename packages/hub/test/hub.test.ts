@@ -2,7 +2,7 @@ import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import { Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
 import { ManualClock } from '@tidings/server/log/testing';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { text } from 'node:stream/consumers';
@@ -145,11 +145,36 @@ describe('closing a hub', () => {
     });
     expect(await listener.take(2)).toEqual(['1', '2']);
     const closing = hub.close({ finishMs: 1000 });
+    // Listeners need not wait for it.
+    expect(await listener.end()).toBe('complete');
+    expect(listener.retries).toHaveLength(1);
     clock.advance(1000);
     await closing;
     expect(problemOf(await reply)).toBe('draining');
     expect(JSON.parse((await reply).text)).toMatchObject({ published: 2, lastId: started.cursor(2) });
-    expect(await listener.end()).toBe('complete');
+  });
+
+  test('waits for its listeners, and breaks off those that do not read when the window is over', async () => {
+    const clock = new ManualClock();
+    const { hub, port, log } = await startHub({ clock });
+    const reading = await Listener.open(port, '/topics/a');
+    const asleep: Socket[] = [];
+    for (const head of ['/topics/a?x HTTP/1.1', '/topics HTTP/1.1\r\nAccept: text/event-stream']) {
+      const socket = connect(port, '127.0.0.1').pause();
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {});
+      socket.write(`GET ${head.replace('?x', '?last=1')}\r\nHost: localhost\r\n\r\n`);
+      asleep.push(socket);
+    }
+    await expect.poll(() => hub.stats().listeners).toBe(2);
+    // More than the kernels take.
+    for (let n = 0; n < 16; n += 1) await log.append([{ topics: ['a'], fields: { data: 'x'.repeat(1024 * 1024) } }]);
+    await reading.take(16);
+    const closing = hub.close({ windowMs: 3000 });
+    expect(await reading.end()).toBe('complete');
+    clock.advance(3000);
+    await closing;
+    expect(hub.stats().listeners).toBe(0);
   });
 
   test('waits no longer for a request whose rights are never found out', async () => {

@@ -135,7 +135,7 @@ describe('a listener', () => {
 
   /** Parameters that are refused (PROTOCOL §5.7). */
   const REFUSED = [
-    'Last-Event-ID=x',
+    'last-event-id=x',
     'last=-1',
     'last=10001',
     'last=',

@@ -63,6 +63,7 @@ describe('the README', () => {
     const expected = [
       ...members('hub.ts', 'HubOptions').filter((name) => name !== 'limits'),
       ...members('access/key.ts', 'KeyOptions'),
+      ...members('access/proxies.ts', 'ProxyOptions'),
       ...limits.map((name) => `limits.${name}`),
     ];
     const [, table = ''] = README.split(/^## Options.*$/m);

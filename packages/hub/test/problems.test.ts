@@ -37,6 +37,13 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
   'invalid-topic': async () => (await startHub()).ask('GET', '/topics/%00'),
   'invalid-parameter': async () => (await startHub()).ask('GET', '/topics/a?x'),
   'invalid-event': async () => (await startHub()).ask('POST', '/topics/a?id='),
+  'invalid-request': async () => (await startHub()).ask('GET', '/topics/a', { headers: { host: 'a/b' } }),
+  'unsupported-coding': async () =>
+    (await startHub()).ask('POST', '/topics/a', { headers: { 'content-encoding': 'br' }, body: 'x' }),
+  'unsupported-type': async () => (await startHub()).ask('QUERY', '/topics', { body: 'match=a' }),
+  'url-too-long': async () => (await startHub()).ask('GET', `/topics?match=${'a'.repeat(128 * 1024)}`),
+  'headers-too-large': async () =>
+    (await startHub()).ask('GET', '/topics/a', { headers: { x: 'x'.repeat(16 * 1024) } }),
   unauthorized: async () => (await startHub({ key: 'a-key-of-the-hub' })).ask('GET', '/topics/a'),
   'origin-not-allowed': async () =>
     (await startHub()).ask('POST', '/topics/a', { headers: { origin: 'https://x.example' } }),
@@ -199,7 +206,7 @@ describe('health', () => {
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
     expect(JSON.parse(reply.text)).toEqual({ status: 'ok', epoch: hub.epoch, cursor: hub.cursor(1), listeners: 1 });
     expect((await hub.ask('HEAD', '/healthz')).status).toBe(200);
-    expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD');
+    expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD, OPTIONS');
   });
 
   test('fails after a write failed, until one succeeds', async () => {

@@ -11,7 +11,7 @@ const PATHS: readonly [path: string, topic: string][] = [
   ['a%2fb/c', 'a/b/c'],
   ['/a', '/a'],
   ['//host/a', '//host/a'],
-  ['a/', 'a/'],
+  ['a%2F', 'a/'],
   ['a//b', 'a//b'],
   ['a%20b', 'a b'],
   ['a+b', 'a+b'],
@@ -37,6 +37,7 @@ const REFUSED: readonly [why: string, path: string][] = [
   ['a line end', 'a%0Ab'],
   ['DEL', 'a%7F'],
   ['a C1 control character', 'a%C2%85'],
+  ['a slash at its end', 'a/'],
   ['1,025 bytes', 'a'.repeat(1025)],
   ['1,025 bytes of two-byte letters', `${'%C3%A4'.repeat(512)}a`],
 ];
@@ -62,16 +63,22 @@ describe('a topic is a URL', () => {
     expect(hub.position.seq).toBe(0);
   });
 
-  test.each(['HEAD', 'PUT', 'DELETE', 'PATCH'])('%s of a topic is not allowed', async (method) => {
+  test('a slash at the end of a path is answered with what was most likely meant', async () => {
     const hub = await startHub();
-    const reply = await hub.ask(method, '/topics/a');
-    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, POST']);
+    const reply = await hub.ask('POST', '/topics/a%20b/', { body: 'x' });
+    expect(JSON.parse(reply.text)).toMatchObject({ detail: expect.stringContaining('did you mean /topics/a%20b;') });
   });
 
-  test.each(['PUT', 'HEAD'])('%s of all topics is not allowed', async (method) => {
+  test.each(['PUT', 'DELETE', 'PATCH', 'QUERY'])('%s of a topic is not allowed', async (method) => {
+    const hub = await startHub();
+    const reply = await hub.ask(method, '/topics/a');
+    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
+  });
+
+  test.each(['PUT', 'DELETE'])('%s of all topics is not allowed', async (method) => {
     const hub = await startHub();
     const reply = await hub.ask(method, '/topics');
-    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, POST']);
+    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, HEAD, QUERY, POST, OPTIONS']);
   });
 });
 

@@ -23,7 +23,7 @@ export { type Clock, systemClock } from './clock.ts';
 export { codedStream } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
 export { toResponse, type Answer } from './http/answer.ts';
-export { checkCors, type Cors, type CorsOptions } from './http/cors.ts';
+export { answerOptions, checkCors, type Cors, type CorsOptions } from './http/cors.ts';
 export {
   checkCompression,
   EVENT_STREAM_HEADERS,

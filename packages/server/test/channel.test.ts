@@ -4,6 +4,7 @@ import { respond } from '@tidings/server/node';
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { listen as admit } from './channel-rig.ts';
 import { FakeClock } from './fake-clock.ts';
 import { parseChunked, TestServer, until, type RawClient } from './test-server.ts';
 
@@ -179,6 +180,35 @@ describe('a channel', () => {
       expect(retry).toBeLessThanOrEqual(2000);
     }
     await expect(channel.publish({ data: '2' })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  test('that drains waits for its listeners, and breaks off who does not read at the end of the window', async () => {
+    const clock = new FakeClock();
+    const channel = new Channel({ clock });
+    const reading = await admit(channel);
+    const asleep = await admit(channel);
+    reading.sink.take();
+    let drained = 0;
+    const count = (): void => {
+      drained += 1;
+    };
+    const calls = [channel.drain(3000).then(count), channel.drain(1).then(count)];
+    reading.sink.take();
+    clock.advance(2999);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([reading.sink.state, asleep.sink.state, channel.listeners, drained]).toEqual(['ended', 'ending', 1, 0]);
+    clock.advance(1);
+    await Promise.all(calls);
+    expect([asleep.sink.state, channel.listeners, drained]).toEqual(['destroyed', 0, 2]);
+  });
+
+  test('that is closed twice is closed for both callers at the same time', async () => {
+    const channel = new Channel();
+    const { sink } = await admit(channel);
+    const first = channel.close({ data: 'last' });
+    expect(channel.close()).toBe(first);
+    await channel.close();
+    await until(() => sink.text.includes('data: last'));
   });
 
   test('does not write to a listener that has closed its side', async () => {

@@ -1,8 +1,9 @@
 import { ServerError } from '@tidings/server';
-import { FanOut, type FanOutOptions } from '@tidings/server/live';
+import { FanOut, findStart, type FanOutOptions, type StartAfter, type View } from '@tidings/server/live';
 import { MemoryLog } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
+import { FakeSink } from './model/fake-sink.ts';
 
 describe('a keep-alive', () => {
   const COMMENT = ':\n\n';
@@ -54,6 +55,41 @@ describe('a keep-alive', () => {
     await rig.settle();
     rig.clock.advance(1000);
     expect(back.text).toBe(COMMENT + heartbeat(1));
+  });
+
+  test('is sent to a listener that is held, and to one that waits for its start', async () => {
+    const rig = new Rig();
+    await rig.publish('a', '1');
+    await rig.settle();
+    const held = new FakeSink(100);
+    const listener = rig.fanOut.listen(held, VIEW, await findStart(rig.log, VIEW.selection, {}))!;
+    rig.fanOut.hold(listener);
+    // Another process was ahead when it gave out this cursor.
+    const waiting = new FakeSink(100);
+    rig.fanOut.listen(waiting, VIEW, { type: 'after', after: 3, told: 3, trims: 0, announce: false });
+    rig.clock.advance(2000);
+    expect(held.text).toBe(heartbeat(1) + COMMENT + COMMENT);
+    expect(waiting.text).toBe(COMMENT + COMMENT + COMMENT);
+    rig.fanOut.release(listener, VIEW);
+    rig.clock.advance(1000);
+    expect(held.text.length).toBeGreaterThan((heartbeat(1) + COMMENT + COMMENT).length);
+  });
+
+  test('that is visible has the position of the listener that is held, unless it is still to be told of a gap', async () => {
+    const rig = new Rig();
+    const view: View = { ...VIEW, key: 'visible', visibleHeartbeat: true };
+    await rig.publish('a', '1', '2');
+    await rig.settle();
+    const listen = (start: Omit<StartAfter, 'type' | 'announce'>): FakeSink => {
+      const sink = new FakeSink(100);
+      rig.fanOut.hold(rig.fanOut.listen(sink, view, { type: 'after', announce: false, ...start })!);
+      return sink;
+    };
+    const held = listen({ after: 1, told: 1, trims: 0 });
+    const misplaced = listen({ after: 0, told: 0, trims: 0, misplaced: 'unknown', sent: 'x' });
+    const before = [held.text, misplaced.text];
+    rig.clock.advance(1000);
+    expect([held.text, misplaced.text]).toEqual([before[0] + heartbeat(1), before[1] + COMMENT]);
   });
 
   test('is never sent with keepAliveMs 0', async () => {

@@ -167,6 +167,31 @@ describe('a channel on HTTP/2', () => {
   });
 });
 
+test('forty streams that do not read do not keep new ones out of their connection, and get everything when they read', async () => {
+  const channel = new Channel({ history: { maxEvents: 1000, maxBytes: 2 ** 24 }, maxBacklogBytes: 2 ** 20 });
+  await using pair = await Http2Pair.listen((request, response) => {
+    void respond(channel, request, response);
+  });
+  const asleep = [];
+  for (let n = 0; n < 40; n += 1) asleep.push((await pair.get()).stream);
+  // All of one tick: a session that was given it for all of them would have 40 MB.
+  const events = Array.from({ length: 50 }, (_, n) => `${n} ${'x'.repeat(20_000)}`);
+  await Promise.all(events.map((data) => channel.publish({ data })));
+  await until(() => channel.stats().delivered > 0);
+  const { stream, headers } = await pair.get();
+  expect(headers[':status']).toBe(200);
+  stream.close();
+  await channel.publish({ data: 'end' });
+  const [one] = asleep;
+  let received = '';
+  for await (const chunk of one!) {
+    received += String(chunk);
+    if (received.endsWith('data: end\n\n')) break;
+  }
+  expect([...received.matchAll(/^data: (\d+) /gm)].map(([, n]) => Number(n))).toEqual(events.map((_, n) => n));
+  await channel.close();
+});
+
 test.each(['a listener', 'a refusal'])(
   '%s of the stream form whose asker has gone meanwhile is no error',
   async (what) => {

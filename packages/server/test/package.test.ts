@@ -78,6 +78,7 @@ describe('the package', () => {
           "FanOut",
           "LISTEN_PARAMETERS",
           "SharedChunk",
+          "answerOptions",
           "bodySink",
           "checkCompression",
           "checkCors",

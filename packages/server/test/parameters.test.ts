@@ -16,7 +16,10 @@ describe('what a listener asks for', () => {
     ['/?', {}],
     ['/?lastEventId=a', { lastEventId: 'a' }],
     ['/?last_event_id=a', { lastEventId: 'a' }],
+    ['/?lastEventID=a', { lastEventId: 'a' }],
+    ['/?Last-Event-ID=a', { lastEventId: 'a' }],
     ['/?last_event_id=a&lastEventId=b', { lastEventId: 'b' }],
+    ['/?last_event_id=a&Last-Event-ID=b', { lastEventId: 'b' }],
     ['/?lastEventId=a%2Fb+c', { lastEventId: 'a/b c' }],
     ['/?lastEventId=', {}],
     ['/?last=0', { last: 0 }],
@@ -53,8 +56,8 @@ describe('what a listener asks for', () => {
 
   test('may be all that is allowed, where a misspelled name is to be noticed', () => {
     checkParameters(queryOf('/?last=1&heartbeat=event&lastEventId=a&last_event_id=b'), LISTEN_PARAMETERS);
-    expect(() => checkParameters(queryOf('/?lastEventID=1'), LISTEN_PARAMETERS)).toThrow(
-      'There is no query parameter "lastEventID"; allowed are lastEventId, last_event_id, last, heartbeat',
+    expect(() => checkParameters(queryOf('/?lasteventid=1'), LISTEN_PARAMETERS)).toThrow(
+      'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, last, heartbeat',
     );
   });
 });

@@ -249,3 +249,52 @@ describe('a source', () => {
     sink.onClose();
   });
 });
+
+describe('a source whose next event is always there', () => {
+  const LAST = 100_000;
+
+  test('leaves the others in the process their turns, and ends when its listener has gone', async () => {
+    const sink = new HandSink();
+    let made = 0;
+    let returned = false;
+    const pumping = pump(async function* () {
+      try {
+        while (made < LAST) yield { data: String((made += 1)) };
+      } finally {
+        returned = true;
+      }
+    }, sink);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    const soFar = made;
+    expect(soFar).toBeGreaterThan(0);
+    sink.onClose();
+    await pumping;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(returned).toBe(true);
+    expect(made).toBeLessThan(LAST);
+  });
+
+  test('is sent whole and in order', async () => {
+    const sink = new HandSink();
+    await pump(async function* () {
+      for (let n = 0; n < 2000; n += 1) yield { data: String(n) };
+    }, sink);
+    expect(await sink.data()).toEqual(Array.from({ length: 2000 }, (_, n) => String(n)));
+  });
+
+  test('has its turns also where it sends to a response that is over', async () => {
+    const sink = new HandSink();
+    let sent = 0;
+    const pumping = pump(async (stream) => {
+      stream.close();
+      while (sent < LAST) {
+        sent += 1;
+        await stream.send({ data: 'x' });
+      }
+    }, sink);
+    await pumping;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toBeLessThan(LAST);
+  });
+});

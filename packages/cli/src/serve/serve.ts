@@ -7,7 +7,7 @@ import { bind, type Place, tryBinding } from '../sockets/binding.ts';
 import { givenSockets } from '../sockets/inherited.ts';
 import type { SupervisedBy } from '../supervise/supervised.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
-import { notice } from '../terminal/output.ts';
+import { notice, outliveOutput } from '../terminal/output.ts';
 import { announce } from './announcement.ts';
 import { checkHost, type HubSettings, openHub, type RunningHub } from './hub.ts';
 
@@ -29,7 +29,7 @@ export interface Serve extends HubSettings {
 }
 
 /**
- * Runs a hub until SIGINT or SIGTERM.
+ * Runs a hub until SIGINT, SIGTERM or, without a supervisor, SIGHUP.
  *
  * @param supervisor who has the sockets and tells when the log may be opened; undefined where nobody does
  * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
@@ -44,11 +44,16 @@ export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<
   if (!opened) for (const address of addresses) await tryBinding(address);
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt(resolve);
+    // A terminal that is closed sends it. A supervisor gets it, too, and decides.
+    process.on('SIGHUP', () => {
+      if (!supervisor) resolve();
+    });
     void supervisor?.gone.then(resolve);
   });
   const isHeld = places.every((place) => 'fd' in place);
   const hub = await openHub(options, isHeld);
   try {
+    outliveOutput();
     const bound = await listen(hub, places, options);
     if (opened?.isFirst !== false) {
       const hasKey = options.key !== undefined;
@@ -100,7 +105,8 @@ function checkKeyless(anonymous: HubSettings['anonymous']): void {
 }
 
 function urlOf(host: string, port: number): URL {
-  const reached = WILDCARDS.get(host) ?? host;
+  // A URL has no place for the interface of a link-local address.
+  const [reached = host] = (WILDCARDS.get(host) ?? host).split('%', 1);
   return new URL(`http://${reached.includes(':') ? `[${reached}]` : reached}:${port}/`);
 }
 

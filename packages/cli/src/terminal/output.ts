@@ -2,6 +2,23 @@
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
 const CONTROLS = /[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g;
 
+let outlives = false;
+
+/** Ends the process when the reader of standard output has closed it, as `head` does. Nobody needs to read standard error. */
+export function watchOutput(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (outlives) return;
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+/** Lets the process go on when nobody reads its output any more: its terminal was closed, or who collects it was started anew. */
+export function outliveOutput(): void {
+  outlives = true;
+}
+
 /** Prints a line for the person at the terminal on standard error. Standard output is for what programs read. */
 export function notice(text: string): void {
   process.stderr.write(`${text}\n`);

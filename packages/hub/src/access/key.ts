@@ -49,14 +49,19 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
   };
 }
 
-/** @throws {Problem} `host-not-allowed` */
 function authenticateByHost(request: RequestHead): Rights {
+  requireLoopbackHost(request);
+  return ALL;
+}
+
+/** Refuses requests to a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
+export function requireLoopbackHost(request: RequestHead): void {
   const { url } = request;
   // What a proxy tells takes the place of the host in the URL, and a page that has taken a loopback address as its own could tell it, too.
   const sent = `http://${request.header('host') ?? new URL(url).host}`;
   const names = [url, sent].map((each) => (URL.canParse(each) ? new URL(each).hostname : each));
   const hostname = names.find((name) => !isLoopback(name));
-  if (hostname === undefined) return ALL;
+  if (hostname === undefined) return;
   throw new Problem(
     'host-not-allowed',
     `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,

@@ -1,56 +1,112 @@
-import { type Answer, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
+import { type Answer, answerOptions, checkCors, type Cors, type RequestHead } from '@tidings/server/live';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import type { PublicUrl } from '../http/public-url.ts';
+import { requireLoopbackHost } from './key.ts';
 
-/** Which pages may use the hub (PROTOCOL §9.10). */
+/** What keeps pages of other sites from embedding an answer, and from taking it for what it is not. */
+const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
+
+/** Which pages may use the hub (PROTOCOL §9.1, §9.10). */
 export class Origins {
   readonly #allowed: ReadonlySet<string>;
   readonly #cors: Cors | undefined;
   readonly #publicUrl: PublicUrl;
+  readonly #isKeyless: boolean;
 
-  /** @param allowed origins such as `https://example.com` @throws {HubError} `ERR_INVALID_OPTION` */
-  constructor(allowed: readonly string[], publicUrl: PublicUrl) {
+  /**
+   * @param allowed origins such as `https://example.com`
+   * @param isKeyless whether nothing but the address keeps others out
+   * @throws {HubError} `ERR_INVALID_OPTION`
+   */
+  constructor(allowed: readonly string[], publicUrl: PublicUrl, isKeyless: boolean) {
     this.#allowed = new Set(allowed);
     this.#publicUrl = publicUrl;
+    this.#isKeyless = isKeyless;
     try {
-      this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true }, [
-        'GET',
-        'POST',
-      ]);
+      this.#cors = checkCors(allowed.length === 0 ? undefined : { origins: allowed, credentials: true });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw new HubError('ERR_INVALID_OPTION', message.replace('cors.origins', 'allowedOrigins'), { cause: error });
     }
   }
 
-  /** The header fields that let a page of an allowed origin read an answer. */
+  /** The header fields of every answer: they let a page of an allowed origin read it, and keep it from all others. */
   headers(request: RequestHead): Record<string, string> {
-    return this.#cors?.headers(request) ?? {};
-  }
-
-  /** The answer to `OPTIONS`, a preflight or not (PROTOCOL §9.11). @throws {Problem} `origin-not-allowed` */
-  preflight(request: RequestHead): Answer {
-    this.require(request, 'use this hub');
-    const answer = this.#cors?.preflight(request);
-    // A page of the hub itself needs no permission. Neither does a program that wants to know which methods are allowed.
-    return answer?.status === 204 ? answer : { status: 204, headers: { Allow: 'GET, HEAD, POST, OPTIONS' } };
+    return { ...CLOSED, ...this.#cors?.headers(request) };
   }
 
   /**
-   * Refuses requests of pages that are neither the hub's own nor of an allowed origin.
+   * Refuses what no key keeps out: on a hub without one, a request by another name, and one of another site's page, whatever it asks for.
+   * @param url where the request is for, without what a public URL has before it
+   * @throws {Problem} `host-not-allowed`, `origin-not-allowed`
+   */
+  guard(request: RequestHead, url: URL): void {
+    if (!this.#isKeyless) return;
+    requireLoopbackHost(request);
+    if (!isLink(request, url)) this.require(request, 'use this hub');
+  }
+
+  /**
+   * The answer to `OPTIONS`, a preflight or not (PROTOCOL §9.11).
+   * @param methods those that are answered at the URL
+   * @throws {Problem} `origin-not-allowed`
+   */
+  options(request: RequestHead, methods: readonly string[]): Answer {
+    if (request.header('access-control-request-method') !== undefined) this.require(request, 'use this hub');
+    const answer = answerOptions(request, methods, this.#cors);
+    // A page of the hub itself needs no permission.
+    return answer.status === 403 ? answerOptions(request, methods, undefined) : answer;
+  }
+
+  /**
+   * Refuses requests of pages that are neither the hub's own nor of an allowed origin. A browser names the page in `Origin`, or says in
+   * `Sec-Fetch-Site` that it is of another site; one that does neither has `Referer`, unless the page has turned that off.
    * @param what what the page may not do
    * @throws {Problem} `origin-not-allowed`
    */
   require(request: RequestHead, what: string): void {
     const origin = request.header('origin');
-    if (origin === undefined || this.#allowed.has(origin)) return;
-    if (this.#publicUrl.isOrigin(origin) || isOwn(origin, request)) return;
-    throw new Problem('origin-not-allowed', `A page of ${origin} may not ${what}`);
+    const site = request.header('sec-fetch-site');
+    if (origin !== undefined) {
+      if (this.#allowed.has(origin) || this.#isOwn(origin, request, site)) return;
+      throw new Problem('origin-not-allowed', `A page of ${origin === '' ? 'no origin' : origin} may not ${what}`);
+    }
+    if (site === 'cross-site' || site === 'same-site') {
+      throw new Problem('origin-not-allowed', `A page of another origin may not ${what}`);
+    }
+    const referer = request.header('referer');
+    if (site !== undefined || referer === undefined || SAFE.has(request.method)) return;
+    const from = URL.canParse(referer) ? new URL(referer).origin : referer;
+    if (this.#allowed.has(from) || this.#isOwn(from, request, site)) return;
+    throw new Problem('origin-not-allowed', `A page of ${from} may not ${what}`);
+  }
+
+  #isOwn(origin: string, request: RequestHead, site: string | undefined): boolean {
+    if (this.#publicUrl.isOrigin(origin)) return true;
+    if (!URL.canParse(origin)) return false;
+    const page = new URL(origin);
+    const asked = new URL(request.url);
+    // Behind a proxy that ends TLS the scheme differs; the host is what tells a page of the hub.
+    if (page.host === asked.host) return true;
+    // On a hub without a key nothing stands before it, and a page may not choose the name.
+    if (this.#isKeyless) return false;
+    // What a browser says of its pages no page can say for it, nor can a page send this field to another origin.
+    const forwarded = request.header('x-forwarded-host')?.split(',', 1)[0]?.trim();
+    if (site === 'same-origin' || forwarded === page.host) return true;
+    // A proxy may leave the port out of the Host that it passes on.
+    return site === undefined && asked.port === '' && page.hostname === asked.hostname;
   }
 }
 
-/** Compares hosts only, because the scheme differs behind a proxy that ends TLS. */
-function isOwn(origin: string, { url }: RequestHead): boolean {
-  return URL.canParse(origin) && new URL(origin).host === new URL(url).host;
+/** Whether the page at `/` is opened by a link: another site may have one. */
+function isLink(request: RequestHead, { pathname }: URL): boolean {
+  return (
+    (request.method === 'GET' || request.method === 'HEAD') &&
+    pathname === '/' &&
+    request.header('sec-fetch-mode') === 'navigate' &&
+    request.header('sec-fetch-dest') === 'document'
+  );
 }

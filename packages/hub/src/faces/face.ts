@@ -11,7 +11,10 @@ import type { Writes } from './writes.ts';
 export interface Face {
   /** The name of the face in the hub's log. */
   readonly name: string;
-  /** Returns the methods that are allowed at a URL, such as `GET`, or undefined if the face does not answer the URL. */
+  /**
+   * Returns the methods that are allowed at a URL, such as `GET`, or undefined if the face does not answer the URL. Wherever `GET` is allowed `HEAD` is,
+   * too: the face gets the request as one with `GET`, and only the head of its answer is sent.
+   */
   match(url: URL): readonly string[] | undefined;
   /** Answers a request whose URL and method have matched. If it throws, {@link problem} makes the answer. */
   handle(exchange: Exchange): Answer | Promise<Answer>;

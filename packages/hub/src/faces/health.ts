@@ -7,13 +7,13 @@ import type { MakeFace } from './face.ts';
 export function health(): MakeFace {
   return (context) => ({
     name: 'health',
-    match: ({ pathname }) => (pathname === '/healthz' ? ['GET', 'HEAD'] : undefined),
+    match: ({ pathname }) => (pathname === '/healthz' ? ['GET'] : undefined),
     handle({ rights }) {
       const { fanOut } = context;
       const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
-      // The reason may name a folder or a disk, so only a sender that may publish everything sees it.
-      const shown = may(rights, 'publish', '') ? { reason } : {};
+      // The reason may name a folder or a disk, so only a sender that is named and may publish everything sees it.
+      const shown = rights.subject !== undefined && may(rights, 'publish', '') ? { reason } : {};
       const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
       // Before the log has been reached for the first time, its position is unknown.
       const { epoch } = position;

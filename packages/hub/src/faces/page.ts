@@ -1,14 +1,39 @@
 import type { MakeFace } from './face.ts';
 
-/** A page at `/`. @param html the whole document */
+/** What no page of another site may do with this one: show it in a frame, embed it, hold its window or learn its address. */
+const CLOSED = {
+  'X-Frame-Options': 'DENY',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
+// What a policy in the document cannot say.
+const FRAMES = "frame-ancestors 'none'";
+
+/** What a document without a policy of its own is allowed: what stands in it, and requests to its own hub. */
+const DEFAULT_POLICY =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+
+const POLICY = /<meta\s+http-equiv="Content-Security-Policy"\s+content="([^"]+)"/i;
+
+/**
+ * A page at `/`. No other site can show it in a frame.
+ * @param html the whole document. Its content security policy, in a `<meta http-equiv="Content-Security-Policy" content="…">`, is sent as a
+ * header field, too. A document without one may run what stands in it, load nothing, and make requests to its own hub only
+ */
 export function page(html: string): MakeFace {
+  const [, policy = DEFAULT_POLICY] = POLICY.exec(html) ?? [];
+  const headers = {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Cache-Control': 'no-cache',
+    'Content-Security-Policy': `${policy}; ${FRAMES}`,
+    ...CLOSED,
+  };
   return () => ({
     name: 'page',
-    match: ({ pathname }) => (pathname === '/' ? ['GET', 'HEAD'] : undefined),
-    handle: () => ({
-      status: 200,
-      headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' },
-      body: html,
-    }),
+    match: ({ pathname }) => (pathname === '/' ? ['GET'] : undefined),
+    handle: () => ({ status: 200, headers, body: html }),
   });
 }

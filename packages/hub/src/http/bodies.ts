@@ -1,5 +1,6 @@
 import type { Clock } from '@tidings/server/live';
 import type { HubLimits } from '../limits.ts';
+import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
 import { draining, type HubRequest } from './request.ts';
 
@@ -108,11 +109,13 @@ export class Body {
   async whole(maxBytes: number): Promise<Uint8Array> {
     const { maxPendingBytes, maxBodyStallMs } = this.#bodies.limits;
     const max = Math.min(maxBytes, maxPendingBytes);
+    // If a request says that its body is too large, nothing of it needs to come.
+    if (declaredLength(this.#request) > max) throw tooLarge(max);
     let bytes = NOTHING;
     let length = 0;
     for await (const part of this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES })) {
       const end = length + part.length;
-      if (end > max) throw new Problem('too-large', `The body is larger than the ${max} bytes that are allowed`);
+      if (end > max) throw tooLarge(max);
       if (end > bytes.length) {
         const size = length === 0 ? end : Math.min(max, Math.max(MIN_ROOM_BYTES, 2 * end));
         this.holds(size);
@@ -159,10 +162,10 @@ export class Body {
     this.#bodies.close(this);
   }
 
-  /** A client that breaks its body off is no failure of the hub. */
+  /** Its parts, without their content coding. A client that breaks its body off is no failure of the hub. */
   async *#parts({ ms, bytes }: Pace): AsyncIterable<Uint8Array> {
     const { clock } = this.#bodies;
-    const iterator = this.#request.body[Symbol.asyncIterator]();
+    const { parts, end } = decodeBody(this.#request);
     let since = clock.now();
     let progress = 0;
     let timer: unknown;
@@ -178,7 +181,7 @@ export class Body {
     watch(ms);
     try {
       for (;;) {
-        const step = await this.#next(iterator);
+        const step = await this.#next(parts);
         if (step.done === true) return;
         progress += step.value.length;
         const came = clock.now();
@@ -194,6 +197,7 @@ export class Body {
       throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
     } finally {
       clock.clearTimeout(timer);
+      end();
     }
   }
 
@@ -211,6 +215,16 @@ export class Body {
       this.waitsSince = undefined;
     }
   }
+}
+
+/** The length that a request declares for its body, or 0 if it declares none. */
+function declaredLength(request: HubRequest): number {
+  const isPlain = codingOf(request.header('content-encoding')) === 'identity';
+  return isPlain ? Number(request.header('content-length') ?? 0) : 0;
+}
+
+function tooLarge(max: number): Problem {
+  return new Problem('too-large', `The body is larger than the ${max} bytes that are allowed`);
 }
 
 function tooSlow(bytes: number, ms: number): Problem {

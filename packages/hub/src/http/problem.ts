@@ -3,6 +3,7 @@ import type { Admission } from '@tidings/server/live';
 
 /** The errors of the HTTP face with their status (PROTOCOL §10). */
 export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request line or the Host is not allowed' },
   'invalid-topic': { status: 400, title: 'The topic is not allowed' },
   'invalid-parameter': { status: 400, title: 'A parameter or header field is not allowed' },
   'invalid-event': { status: 400, title: 'The event cannot be published' },
@@ -16,6 +17,10 @@ export const PROBLEMS = {
   'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
   'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
+  'unsupported-coding': { status: 415, title: 'The coding of the body is not understood' },
+  'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
+  'url-too-long': { status: 414, title: 'The URL is too long' },
+  'headers-too-large': { status: 431, title: 'The header fields are too large' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
   'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },

@@ -14,6 +14,12 @@ export interface Exchange {
   readonly rights: Rights;
 }
 
+/** Returns a `HEAD` request as a request with `GET`. */
+export function asGet(request: HubRequest): HubRequest {
+  // Not a copy: some members are made only when they are read.
+  return Object.create(request, { method: { value: 'GET', enumerable: true } }) as HubRequest;
+}
+
 /** Converts the request of a Fetch server. */
 export function fromRequest(request: Request): HubRequest {
   return { ...fetchHead(request), body: chunks(request.body) };

@@ -1,55 +1,111 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
+import type { Answer } from '@tidings/server/live';
 import type { Hub } from '../hub.ts';
+import { problemAnswer } from '../http/answer.ts';
+import { Problem } from '../http/problem.ts';
+import { Descriptors } from './descriptors.ts';
+import { checkServerOptions, type HubServerOptions } from './options.ts';
+import { checkFields, urlOf } from './target.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
-const CONNECTIONS = { requestTimeout: 0, headersTimeout: 60_000, keepAlive: true, keepAliveInitialDelay: 60_000 };
+const CONNECTIONS = { requestTimeout: 0, headersTimeout: 30_000, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
-/** Returns a server for the hub. It does not listen yet. */
-export function createServer(hub: Hub): Server {
-  return createStreamServer((request, response) => void answer(hub, request, response), CONNECTIONS);
+// What the request line has beside its URL, and the ends of lines.
+const REQUEST_LINE_BYTES = 1024;
+
+/** A server for the hub, not listening yet. @throws {HubError} `ERR_INVALID_OPTION` */
+export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
+  const settings = checkServerOptions(options);
+  const { idleConnectionMs, maxUrlBytes, maxFieldBytes } = settings;
+  const door = new Door(hub, settings);
+  const server = createStreamServer((request, response) => void door.answer(request, response), {
+    ...CONNECTIONS,
+    keepAliveTimeout: idleConnectionMs,
+    maxHeaderSize: maxUrlBytes + maxFieldBytes + REQUEST_LINE_BYTES,
+  });
+  // By itself Node asks for the body before anyone knows whether it is wanted.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    void door.answer(request, response, () => response.writeContinue());
+  });
+  door.descriptors.guard(server);
+  return server;
 }
 
-async function answer(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // If a client breaks off its upload, that is no error of the hub.
-  request.on('error', () => {});
-  const url = urlOf(request);
-  if (url === undefined) {
-    response
-      .writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
-      .end('The request has no valid URL\n');
-    return;
+/** Carries requests of Node to the hub, and its answers back. */
+class Door {
+  readonly descriptors: Descriptors;
+  readonly #hub: Hub;
+  readonly #options: Required<HubServerOptions>;
+
+  constructor(hub: Hub, options: Required<HubServerOptions>) {
+    this.#hub = hub;
+    this.#options = options;
+    this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
   }
-  const { status, headers, body, start, abandon } = await hub.handle(
-    Object.assign(nodeHead(request, url), { body: request }),
-  );
-  if (response.destroyed) {
-    abandon?.();
-    return;
+
+  /** @param onRead called when the body is asked for */
+  async answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
+    // A client that breaks off its upload is no error of ours.
+    request.on('error', () => {});
+    let answer = await this.#ask(request, onRead);
+    if (answer.start && request.method !== 'HEAD') {
+      const full = await this.descriptors.full();
+      if (!full) {
+        if (response.destroyed) answer.abandon?.();
+        else answer.start(startResponse(response, answer.status, answer.headers));
+        return;
+      }
+      answer.abandon?.();
+      this.#hub.reports.refused(nodeHead(request), full.status, full.problem, undefined);
+      answer = problemAnswer(full);
+    } else answer.abandon?.();
+    if (!response.destroyed) this.#send(request, response, answer);
   }
-  if (start) {
-    start(startResponse(response, status, headers));
-    return;
+
+  async #ask(request: IncomingMessage, onRead: (() => void) | undefined): Promise<Answer> {
+    let url: string;
+    try {
+      checkFields(request, this.#options.maxFieldBytes);
+      url = urlOf(request, this.#options.maxUrlBytes);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#hub.reports.refused(nodeHead(request), error.status, error.problem, undefined);
+      return problemAnswer(error);
+    }
+    const body = onRead ? whenRead(request, onRead) : request;
+    return this.#hub.handle(Object.assign(nodeHead(request, url), { body }));
   }
-  // The rest of a refused body is not read.
-  const close = request.complete || request.method === 'GET' ? {} : { Connection: 'close' };
-  const length = { 'Content-Length': Buffer.byteLength(body ?? '') };
-  response.writeHead(status, { ...headers, ...(status === 204 ? {} : length), ...close });
-  response.end(request.method === 'HEAD' ? undefined : body);
+
+  /** Sends an answer that is no stream. */
+  #send(request: IncomingMessage, response: ServerResponse, { status, headers, body = '' }: Answer): void {
+    const isOver = request.complete;
+    // Who is refused because there is no room leaves its connection to others.
+    const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
+    const length = status === 204 ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...headers, ...length, ...close });
+    const sent = request.method === 'HEAD' || status === 204 ? '' : body;
+    if (isOver) {
+      response.end(sent);
+      return;
+    }
+    // The answer is whole by its length, and nothing follows it, but what comes is read on: a connection that is closed on bytes that nobody
+    // has read is reset, and a client that sends all of its body before it reads would never see why it was refused.
+    if (sent === '') response.flushHeaders();
+    else response.write(sent);
+    request.socket.end();
+    const end = (): void => {
+      clearTimeout(timer);
+      response.end();
+    };
+    const timer = setTimeout(end, this.#options.lingerMs).unref();
+    request.once('end', end).once('close', end).resume();
+  }
 }
 
-/** The absolute URL of a request, or undefined if it has no valid one. HTTP/1.0 may leave out the host. */
-function urlOf(request: IncomingMessage): string | undefined {
-  const base = `http://${request.headers.host ?? ownAddress(request)}`;
-  // A path that begins with two slashes is still a path, never a host.
-  const target = `${base}${request.url ?? '/'}`;
-  return request.url?.startsWith('/') && URL.canParse(target) ? target : undefined;
-}
-
-/** The address that a request was sent to. Node keeps it in memory for as long as the connection lasts. */
-function ownAddress({ socket }: IncomingMessage): string {
-  const { family, address, port = 80 } = socket.address() as Partial<AddressInfo>;
-  return `${family === 'IPv6' ? `[${address ?? '::1'}]` : (address ?? '127.0.0.1')}:${port}`;
+/** The parts of a body; the first time that one is asked for, `onRead` is called. */
+async function* whenRead(request: IncomingMessage, onRead: () => void): AsyncIterable<Uint8Array> {
+  onRead();
+  yield* request as AsyncIterable<Uint8Array>;
 }

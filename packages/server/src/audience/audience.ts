@@ -49,6 +49,9 @@ class AdmittedListener implements PlaceHolder, KnownListener {
   }
 }
 
+// The last bytes to a listener need some time to arrive.
+const MIN_GRACE_MS = 100;
+
 /** The listeners of a log. It decides which are let in, what each gets and until when, and it sends listeners away. */
 export class Audience {
   readonly #log: EventLog;
@@ -151,11 +154,28 @@ export class Audience {
   /** Breaks off the streams of the listeners that `which` chooses. Their rights are decided anew when they come back. Returns how many there were. */
   kick(which: (listener: KnownListener) => boolean): number {
     const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
-    for (const { listener, sink } of chosen) {
-      if (listener) this.#fanOut.breakOff(listener, 'kicked');
+    this.#breakOff(chosen, 'kicked');
+    return chosen.length;
+  }
+
+  /** Resolves when no listener is left. Who is left after so many milliseconds is broken off. */
+  async gone(ms: number): Promise<void> {
+    const { taken } = this.#places;
+    if (taken.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.#breakOff(taken, 'drained'), Math.max(ms, MIN_GRACE_MS));
+      this.#places.onEmpty = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
+    for (const { listener, sink } of listeners) {
+      if (listener) this.#fanOut.breakOff(listener, reason);
       else sink?.destroy();
     }
-    return chosen.length;
   }
 
   /** Returns counts of what was done and of the present state. The cost grows with the number of listeners. */

@@ -26,6 +26,8 @@ export class Places<Holder extends PlaceHolder> {
   readonly #promised = new Set<Holder>();
   readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
+  /** Called when the last taken place was given back. */
+  onEmpty: () => void = () => {};
 
   constructor(limits: PlaceLimits, clock: Clock) {
     this.#limits = limits;
@@ -63,7 +65,9 @@ export class Places<Holder extends PlaceHolder> {
 
   /** Frees a taken place. */
   free(holder: Holder): void {
-    if (this.#taken.delete(holder)) this.#count(holder, -1);
+    if (!this.#taken.delete(holder)) return;
+    this.#count(holder, -1);
+    if (this.#taken.size === 0) this.onEmpty();
   }
 
   /** Counts the holder by another key from now on. */

@@ -102,7 +102,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     },
     audience: options,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
-    cors: checkCors(options.cors, ['GET', 'HEAD']),
+    cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
     heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
     onError: checkFunction('onError', options.onError) ?? toConsole,

@@ -5,6 +5,7 @@ import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
+import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
@@ -16,7 +17,7 @@ import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import { ALLOW, REFUSALS } from './refusals.ts';
+import { METHODS, REFUSALS } from './refusals.ts';
 
 export interface PublishOptions {
   /**
@@ -45,7 +46,8 @@ export class Channel {
   #stored: Promise<void> = Promise.resolve();
   #finalSeq: number | undefined;
   #closing = false;
-  #drained = false;
+  #closed: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
@@ -114,10 +116,8 @@ export class Channel {
    */
   async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
-    const preflight = cors?.preflight(request);
-    if (preflight) return preflight;
-    const { headers, body, ...answer } =
-      request.method === 'OPTIONS' ? { status: 204, headers: { Allow: ALLOW } } : await this.#answer(request);
+    if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
+    const { headers, body, ...answer } = await this.#answer(request);
     const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
     return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
   }
@@ -141,18 +141,24 @@ export class Channel {
 
   /**
    * Ends the channel, with `final` as its last event if it is given. Every listener gets all events, then its response ends. A listener that comes
-   * back with the id of the last event is answered 204. A listener that is behind can still come back for the rest.
+   * back with the id of the last event is answered 204. A listener that is behind can still come back for the rest. Every call returns the promise
+   * of the first.
    * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
-  async close(final?: EventFields): Promise<void> {
-    if (this.#closing) return;
+  close(final?: EventFields): Promise<void> {
+    this.#closed ??= this.#close(final);
+    return this.#closed;
+  }
+
+  async #close(final: EventFields | undefined): Promise<void> {
     const last = final ? this.publish(final) : undefined;
     this.#closing = true;
     try {
       await last;
     } catch (error) {
       // The last event was refused: the channel goes on, and can be closed with another.
-      this.#closing = false;
+      this.#closing = this.#drained !== undefined;
+      this.#closed = undefined;
       throw error;
     }
     await this.#stored;
@@ -163,23 +169,28 @@ export class Channel {
 
   /**
    * Sends all present and later listeners away, to come back after 1 s and a random part of `windowMs`. Resolves when everything that was
-   * published has been stored. A log that the channel has made is then closed.
+   * published has been stored and all listeners have gone. A listener that does not read is broken off after `windowMs`. A log that the channel has
+   * made is then closed. Every call returns the promise of the first.
    * @param windowMs milliseconds, 0 to 86,400,000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(windowMs = 5000): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
+    this.#drained ??= this.#drain(windowMs);
+    return this.#drained;
+  }
+
+  async #drain(windowMs: number): Promise<void> {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
-    this.#drained = true;
     this.#fanOut.drain(windowMs);
-    await this.#stored;
+    await Promise.all([this.#stored, this.#audience.gone(windowMs)]);
     if (this.#options.ownsLog) await this.#log.close();
   }
 
   async #answer(request: RequestHead): Promise<Answer> {
     const { method } = request;
-    if (method !== 'GET' && method !== 'HEAD') return this.#refuse(request, 'method');
+    if (!METHODS.includes(method)) return this.#refuse(request, 'method');
     const { headers, coding } = negotiateCoding(request, this.#options.headers, this.#options.compression);
     const head = { status: 200, headers };
     // Rights do not matter any more: a new listener is only told when to come back.

@@ -7,8 +7,10 @@ export interface RefusalHead {
   readonly body?: string;
 }
 
-/** The methods that a channel answers. */
-export const ALLOW: string = 'GET, HEAD, OPTIONS';
+/** The methods that a channel answers, beside `OPTIONS`. */
+export const METHODS: readonly string[] = ['GET', 'HEAD'];
+
+const ALLOW = [...METHODS, 'OPTIONS'].join(', ');
 
 // Long enough that refused listeners cause little load, short enough that a free place is soon taken.
 const RETRY_AFTER = { 'Retry-After': '5' };

@@ -23,10 +23,9 @@ const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
 /**
  * Checks the option.
- * @param methods the methods that may be used across origins, for the answer to a preflight
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkCors(options: CorsOptions | undefined, methods: readonly string[]): Cors | undefined {
+export function checkCors(options: CorsOptions | undefined): Cors | undefined {
   if (options === undefined) return undefined;
   if (typeof options !== 'object' || options === null) {
     throw invalid('cors', options, 'an object with origins');
@@ -38,9 +37,9 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
     if (origins !== '*') throw invalid('cors.origins', origins, "'*', a list of origins or a function");
     // The standard refuses it too, but only in the page's console.
     if (credentials) throw invalid('cors.origins', origins, 'a list of origins or a function if credentials is true');
-    return new Cors('*', { credentials: false, maxAgeSeconds, methods });
+    return new Cors('*', { credentials: false, maxAgeSeconds });
   }
-  const answer = { credentials, maxAgeSeconds, methods };
+  const answer = { credentials, maxAgeSeconds };
   if (typeof origins === 'function') return new Cors(origins, answer);
   if (!Array.isArray(origins)) throw invalid('cors.origins', origins, "'*', a list of origins or a function");
   const allowed = new Set<string>();
@@ -52,7 +51,6 @@ export function checkCors(options: CorsOptions | undefined, methods: readonly st
 interface CorsAnswer {
   readonly credentials: boolean;
   readonly maxAgeSeconds: number;
-  readonly methods: readonly string[];
 }
 
 /** Answers requests of pages of other origins ([Fetch] 3.3). Made by {@link checkCors}. */
@@ -73,32 +71,44 @@ export class Cors {
 
   /** The header fields for every answer to this request, refusals included. */
   headers(head: RequestHead): Record<string, string> {
-    if (this.#allows === '*') {
-      return { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After' };
-    }
+    // A page that reconnects by itself has to know when. It never sees the answer to a preflight.
+    const exposed = head.method === 'OPTIONS' ? {} : { 'Access-Control-Expose-Headers': 'Retry-After' };
+    if (this.#allows === '*') return { 'Access-Control-Allow-Origin': '*', ...exposed };
     // Also if the origin is not allowed, because a cache would otherwise give the answer for one origin to another.
     const headers: Record<string, string> = { Vary: 'Origin' };
     const origin = head.header('origin');
     if (origin === undefined || !this.allows(origin)) return headers;
     headers['Access-Control-Allow-Origin'] = origin;
     if (this.#answer.credentials) headers['Access-Control-Allow-Credentials'] = 'true';
-    // A page that reconnects by itself has to know when.
-    headers['Access-Control-Expose-Headers'] = 'Retry-After';
-    return headers;
+    return { ...headers, ...exposed };
   }
 
-  /** Returns the answer to a preflight, or undefined if the request is none. An origin that is not allowed is answered 403. */
-  preflight(head: RequestHead): Answer | undefined {
+  /**
+   * Returns the answer to a preflight, or undefined if the request is none. An origin that is not allowed is answered 403.
+   * @param methods the methods that are allowed at the URL
+   */
+  preflight(head: RequestHead, methods: readonly string[]): Answer | undefined {
     if (head.method !== 'OPTIONS' || head.header('access-control-request-method') === undefined) return undefined;
+    // A browser always names the page; a program that asks what is allowed need not.
+    if (this.#allows !== '*' && head.header('origin') === undefined) return undefined;
     const headers = this.headers(head);
-    delete headers['Access-Control-Expose-Headers'];
     if (headers['Access-Control-Allow-Origin'] === undefined) return { status: 403, headers };
-    headers['Access-Control-Allow-Methods'] = this.#answer.methods.join(', ');
+    headers['Access-Control-Allow-Methods'] = methods.join(', ');
     const asked = head.header('access-control-request-headers');
     if (asked !== undefined && FIELD_NAMES.test(asked)) headers['Access-Control-Allow-Headers'] = asked;
     headers['Access-Control-Max-Age'] = String(this.#answer.maxAgeSeconds);
     return { status: 204, headers };
   }
+}
+
+/**
+ * The answer to `OPTIONS`: a preflight's, or what is allowed at the URL.
+ * @param methods those that are answered at the URL, but for `OPTIONS`
+ */
+export function answerOptions(head: RequestHead, methods: readonly string[], cors: Cors | undefined): Answer {
+  const preflight = cors?.preflight(head, methods);
+  if (preflight) return preflight;
+  return { status: 204, headers: { Allow: [...methods, 'OPTIONS'].join(', '), ...cors?.headers(head) } };
 }
 
 function checkOrigin(origin: unknown, credentials: boolean): string {

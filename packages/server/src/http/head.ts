@@ -1,6 +1,6 @@
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { chooseCoding, codedHeaders } from '../coding/negotiation.ts';
-import { checkCors, type Cors, type CorsOptions } from './cors.ts';
+import { answerOptions, checkCors, type Cors, type CorsOptions } from './cors.ts';
 import { checkChoice, ServerError } from '../errors.ts';
 import type { RequestHead } from './request.ts';
 
@@ -83,17 +83,9 @@ export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Re
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function streamHead(head: RequestHead, options: HeadOptions): ResponseHead {
-  const cors: Cors | undefined = checkCors(options.cors, ['GET', 'HEAD', 'POST']);
+  const cors: Cors | undefined = checkCors(options.cors);
   const headers = checkHeaders(options.headers);
-  if (head.method === 'OPTIONS') {
-    const preflight = cors?.preflight(head);
-    if (preflight) return { ...preflight, open: false };
-    return {
-      status: 204,
-      headers: joinHeaders({ Allow: 'GET, HEAD, POST, OPTIONS' }, cors?.headers(head)),
-      open: false,
-    };
-  }
+  if (head.method === 'OPTIONS') return { ...answerOptions(head, ['GET', 'HEAD', 'POST'], cors), open: false };
   const joined = joinHeaders(EVENT_STREAM_HEADERS, headers, cors?.headers(head));
   const coded = negotiateCoding(head, joined, checkCompression(options.compression));
   return { status: 200, ...coded, open: head.method !== 'HEAD' };

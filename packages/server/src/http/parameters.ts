@@ -11,8 +11,11 @@ export interface ListenParameters {
   readonly heartbeat: 'comment' | 'event' | undefined;
 }
 
+/** The names of the query parameter that says what `Last-Event-ID` says: clients of others send each of them by themselves. */
+const LAST_EVENT_ID: readonly string[] = ['lastEventId', 'lastEventID', 'Last-Event-ID', 'last_event_id'];
+
 /** The names of the query parameters that {@link listenParameters} reads. */
-export const LISTEN_PARAMETERS: readonly string[] = ['lastEventId', 'last_event_id', 'last', 'heartbeat'];
+export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
 
 /** Guards the log against long replays that are requested by mistake. */
 const MAX_LAST = 10_000;
@@ -28,13 +31,18 @@ export function queryOf(url: string): URLSearchParams {
 }
 
 /**
- * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId` or `last_event_id` in the query, where a page can
- * put it for the first connection of an `EventSource`. Without any it returns an empty string.
+ * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId`, `lastEventID`, `Last-Event-ID` or `last_event_id` in the query,
+ * where a page can put it for the first connection of an `EventSource`. Without any it returns an empty string.
  */
 export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryOf(head.url)): string {
   const sent = head.header('last-event-id');
   if (sent !== undefined && sent !== '') return sent;
-  return query.get('lastEventId') ?? query.get('last_event_id') ?? '';
+  if (query.size === 0) return '';
+  for (const name of LAST_EVENT_ID) {
+    const value = query.get(name);
+    if (value !== null) return value;
+  }
+  return '';
 }
 
 /**

@@ -53,6 +53,7 @@ export class FanOut {
       keepAliveMs,
       clock,
       position: (view) => this.#position(this.#ticker.flushedFor(view)),
+      others: (before, now) => this.#listeners.keepApartAlive(before, now),
     });
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -156,12 +157,9 @@ export class FanOut {
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    const known = this.#ticker.flushedFor(view);
-    if (isNew) this.#listeners.write(listener, heartbeat(this.#position(known)));
-    else if (start.announce) {
-      // Behind its start there may be nothing but what it may not know of.
-      const at = start.after <= flushed ? Math.min(start.after, known) : start.after;
-      this.#listeners.write(listener, heartbeat(this.#position(at)));
+    const told = isNew ? flushed : start.announce ? start.after : undefined;
+    if (told !== undefined) {
+      this.#listeners.write(listener, heartbeat(this.#position(this.#ticker.knownTo(view, told))));
     } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
     // It knows less than the members do: the next keep-alive moves its cursor, too.
     if (!isNew && start.after < flushed) cohort.told = 0;

@@ -11,9 +11,11 @@ export interface KeepAliveOptions {
   readonly clock: Clock;
   /** How far the cohorts have been written to, as listeners with this view may know it. */
   readonly position: (view: View) => Position;
+  /** Sends keep-alives to listeners that are in no cohort's lockstep and were given nothing since `before`. */
+  readonly others: (before: number, now: number) => void;
 }
 
-/** Sends keep-alives to cohorts that are silent. One sweep serves all, a few times in every `keepAliveMs`; it runs while there are cohorts. */
+/** Sends keep-alives to listeners that are silent, a cohort at a time. One sweep serves all, a few times in every `keepAliveMs`; it runs while there are cohorts. */
 export class KeepAlives {
   readonly #ticker: Ticker;
   readonly #options: KeepAliveOptions;
@@ -38,7 +40,7 @@ export class KeepAlives {
 
   #sweep(): void {
     this.#timer = undefined;
-    const { keepAliveMs, clock, position } = this.#options;
+    const { keepAliveMs, clock, position, others } = this.#options;
     const now = clock.now();
     let isAnybodyThere = false;
     for (const cohort of this.#ticker.cohorts) {
@@ -50,6 +52,7 @@ export class KeepAlives {
       cohort.lastWrite = now;
       cohort.told = Math.max(cohort.told, at.seq);
     }
+    others(now - keepAliveMs, now);
     if (isAnybodyThere) this.start();
   }
 }

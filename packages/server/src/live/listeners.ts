@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { formatCursor, type Position } from '../log/position.ts';
+import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
-import { gap } from './control-events.ts';
+import { gap, heartbeat } from './control-events.ts';
 import { gapBefore, transition, type ListenerInput, type ListenerState, type ListenerStep } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import type { CohortPage } from './page-cache.ts';
@@ -36,6 +37,8 @@ export class Listeners implements Iterable<Listener> {
   readonly #all = new Set<Listener>();
   /** The listeners in the phase `waiting`. */
   readonly #waiting = new Set<Listener>();
+  /** Those that are not live, and when each was last given something or moved on. */
+  readonly #apart = new Map<Listener, number>();
   /** Listeners that have got everything up to here are done. */
   #finalSeq = Number.POSITIVE_INFINITY;
 
@@ -110,6 +113,25 @@ export class Listeners implements Iterable<Listener> {
     this.#apply(listener, transition(listener.state, input));
   }
 
+  /**
+   * Sends a keep-alive to the listeners that are not live and were given nothing for so long: the keep-alives of cohorts do not reach them.
+   * @param before when that began, by the clock's `now`
+   */
+  keepApartAlive(before: number, now: number): void {
+    for (const [listener, since] of this.#apart) {
+      const { state, cohort } = listener;
+      // Bytes that wait for a listener keep it alive as soon as it reads.
+      if (since > before || listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
+      this.#apart.set(listener, now);
+      // Where it must still be told of a gap, its own id has to stay the one that it came with.
+      const moves = cohort.view.visibleHeartbeat === true && state.misplaced === undefined;
+      this.write(
+        listener,
+        moves ? heartbeat(this.#options.position(this.ticker.knownTo(cohort.view, state.position))) : COMMENT,
+      );
+    }
+  }
+
   /** All listeners of a cohort, those that catch up too: they would join behind what the live ones were not given. */
   #of(cohort: Cohort<Listener>): Listener[] {
     return [...this.#all].filter((listener) => listener.cohort === cohort);
@@ -175,6 +197,8 @@ export class Listeners implements Iterable<Listener> {
     listener.state = state;
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
+    if (state.phase === 'live' || state.phase === 'ended') this.#apart.delete(listener);
+    else this.#apart.set(listener, this.#options.clock.now());
     for (const action of actions) {
       if (action.type === 'read') {
         this.catchUp.want(listener);

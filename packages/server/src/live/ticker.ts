@@ -72,6 +72,11 @@ export class Ticker {
     return (selection.private ?? []).length === 0 ? this.#publicFlushed : this.#flushed;
   }
 
+  /** A sequence number as a listener with this view may know it: of those that mean the same to it, one that shows no private events. */
+  knownTo(view: View, seq: number): number {
+    return seq <= this.#flushed ? Math.min(seq, this.flushedFor(view)) : seq;
+  }
+
   /** The id of the newest event that was handed over. */
   get newestId(): string | undefined {
     return this.#newestId;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
 import { fieldOf } from './node-head.ts';
-import { Http2Sink } from '../sink/node-sink.ts';
+import { Http2Sink } from '../sink/http2-sink.ts';
 import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
 

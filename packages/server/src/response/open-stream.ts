@@ -4,16 +4,17 @@ import { COMMENT } from '../sink/keep-alive.ts';
 import { ServerError } from '../errors.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
+import { turnAfter } from './turns.ts';
 
 /** The handle of an open response, by which a source that is no loop sends its events. */
 export interface EventStreamHandle {
   /** Aborted when the listener has gone or the response has ended. */
   readonly signal: AbortSignal;
-  /** The last event ID of the request: its `Last-Event-ID`, else `?lastEventId=` or `?last_event_id=`, else an empty string. */
+  /** The last event ID of the request: its `Last-Event-ID`, else `?lastEventId=` or another name of it, else an empty string. */
   readonly lastEventId: string;
   /**
-   * Sends an event. Fulfils when the transport can take more, and at once when the response is over. It never rejects, so the promise can
-   * be ignored. A source that ignores it is bounded by `maxBacklogBytes`.
+   * Sends an event. Fulfils when the transport can take more, and now and then only after everything else in the process has had its turn. It
+   * never rejects, so the promise can be ignored. A source that ignores it is bounded by `maxBacklogBytes`.
    * @throws {EventStreamError} `ERR_INVALID_FIELD` if the event cannot be encoded. Nothing of it is sent
    */
   send(fields: EventFields): Promise<void>;
@@ -79,7 +80,8 @@ export class OpenStream implements EventStreamHandle {
 
   send(fields: EventFields): Promise<void> {
     const text = encodeEvent(fields);
-    if (!this.#open) return DONE;
+    // A source that does not look whether the response is over must not keep the loop for itself either.
+    if (!this.#open) return turnAfter(0) ?? DONE;
     const { backlog } = this.#sink;
     // Measured before the write: a single event may be of any size.
     if (backlog > this.#maxBacklogBytes) {
@@ -93,7 +95,7 @@ export class OpenStream implements EventStreamHandle {
       return DONE;
     }
     this.#write(SharedChunk.fromText(text));
-    return this.#sink.needsDrain ? this.#waitForDrain() : DONE;
+    return this.#sink.needsDrain ? this.#waitForDrain() : (turnAfter(text.length) ?? DONE);
   }
 
   close(): void {

@@ -1,13 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 import { ConnectionSink } from './connection-sink.ts';
+import { Http2Sink } from './http2-sink.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 import type { SocketLender } from './socket-owner.ts';
 import { SocketWriter } from './socket-writer.ts';
+import { passOn } from './stream-events.ts';
 
 export interface NodeSinkOptions {
   /** Whether the head announced a content coding that is in the bytes already. */
@@ -35,70 +36,6 @@ export function nodeSink(
 }
 
 const ignore = (): void => {};
-
-type Emitter = Writable | ServerResponse;
-
-/** What is called with the events of a stream. */
-interface StreamOwner {
-  onDrain(): void;
-  /** Called once. */
-  closed(): void;
-}
-
-/**
- * Passes on when a stream has drained or closed.
- * @param stream what has the backlog, and drains
- * @param closers what reports the close, each in cases of its own
- */
-function passOn(owner: StreamOwner, stream: Emitter, closers: readonly Emitter[]): void {
-  let isClosed = false;
-  const drained = (): void => owner.onDrain();
-  const closed = (): void => {
-    if (isClosed) return;
-    isClosed = true;
-    // The connection outlives the response.
-    stream.off('drain', drained);
-    for (const closer of closers) closer.off('close', closed);
-    owner.closed();
-  };
-  stream.on('drain', drained);
-  for (const closer of closers) closer.on('close', closed);
-  // It may have gone before it was answered: then nothing reports that any more.
-  if (stream.destroyed || closers.some((closer) => 'destroyed' in closer && closer.destroyed)) queueMicrotask(closed);
-}
-
-/** What the sinks that write through a stream have in common. */
-abstract class StreamSink<Stream extends Emitter> implements Sink {
-  onDrain: () => void = ignore;
-  onClose: () => void = ignore;
-  /** Whether bytes can still be written. */
-  protected open = true;
-  protected readonly stream: Stream;
-
-  constructor(stream: Stream, closers: readonly Emitter[]) {
-    this.stream = stream;
-    passOn(this, stream, closers);
-    // A listener that went away is no error of the server. The event 'close' follows.
-    stream.on('error', ignore);
-  }
-
-  closed(): void {
-    this.open = false;
-    this.onClose();
-  }
-
-  get backlog(): number {
-    return this.stream.writableLength;
-  }
-
-  get needsDrain(): boolean {
-    return this.open && this.stream.writableNeedDrain;
-  }
-
-  abstract write(chunk: SharedChunk): void;
-  abstract end(): void;
-  abstract destroy(): void;
-}
 
 /** On HTTP/1.1 the shared chunk-framed bytes go to the socket, past the response: nothing is made or copied for a listener. */
 class SocketSink extends SocketWriter implements Sink {
@@ -145,52 +82,51 @@ class SocketSink extends SocketWriter implements Sink {
 }
 
 /** On HTTP/1.0, while an earlier response still has the socket, and under a coding of somebody else: through the response. */
-class ResponseSink extends StreamSink<ServerResponse> {
+class ResponseSink implements Sink {
+  onDrain: () => void = ignore;
+  onClose: () => void = ignore;
+  #open = true;
+  readonly #response: ServerResponse;
+
   constructor(response: ServerResponse) {
+    this.#response = response;
     // A response that waits for its turn does not report that its connection has closed.
-    super(response, [response, response.req.socket]);
+    passOn(this, response, [response, response.req.socket]);
+    // A listener that went away is no error of ours; 'close' follows.
+    response.on('error', ignore);
+  }
+
+  closed(): void {
+    this.#open = false;
+    this.onClose();
+  }
+
+  get backlog(): number {
+    return this.#response.writableLength;
+  }
+
+  get needsDrain(): boolean {
+    return this.#open && this.#response.writableNeedDrain;
   }
 
   write({ bytes }: SharedChunk): void {
-    const response: ServerResponse & { flush?: () => void } = this.stream;
-    if (!this.open || response.writableEnded || response.destroyed) return;
+    const response: ServerResponse & { flush?: () => void } = this.#response;
+    if (!this.#open || response.writableEnded || response.destroyed) return;
     response.write(bytes);
     // What compresses for a framework keeps its output until it is flushed.
     if (Object.hasOwn(response, 'flush')) response.flush?.();
   }
 
   end(): void {
-    this.open = false;
-    if (!this.stream.writableEnded) this.stream.end();
+    this.#open = false;
+    if (!this.#response.writableEnded) this.#response.end();
   }
 
   destroy(): void {
-    this.open = false;
-    const { chunkedEncoding, socket } = this.stream;
+    this.#open = false;
+    const { chunkedEncoding, socket } = this.#response;
     // Without chunks the end of the connection is the end of the response: only a reset shows that it is not complete.
     if (!chunkedEncoding && socket) reset(socket);
-    this.stream.destroy();
-  }
-}
-
-/** On HTTP/2 the bytes go to the stream itself: the response object of Node 20 does not show when to wait for it to drain. */
-export class Http2Sink extends StreamSink<ServerHttp2Stream> {
-  constructor(stream: ServerHttp2Stream) {
-    super(stream, [stream]);
-  }
-
-  write({ bytes }: SharedChunk): void {
-    if (this.open && this.stream.writable) this.stream.write(bytes);
-  }
-
-  end(): void {
-    this.open = false;
-    if (!this.stream.writableEnded) this.stream.end();
-  }
-
-  destroy(): void {
-    this.open = false;
-    // A stream that is closed, or destroyed without an error, can look finished to its listener.
-    this.stream.destroy(new Error('The event stream was broken off'));
+    this.#response.destroy();
   }
 }

@@ -45,10 +45,9 @@ export class TopicDocuments {
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       return jsonAnswer(200, await this.#make(directory, kind));
     }
-    const { reports, audience, keepAliveMs, closing } = this.#context;
+    const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> =>
-      this.#stream(directory, kind, AbortSignal.any([signal, closing]));
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, kind, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
       pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
@@ -66,12 +65,13 @@ export class TopicDocuments {
 
   /** One document at once, then one whenever it has changed. */
   async *#stream(directory: TopicDirectory, kind: Kind, signal: AbortSignal): AsyncIterable<EventFields> {
+    const { closing } = this.#context;
     let last: string | undefined;
-    while (!signal.aborted) {
+    while (!signal.aborted && !closing.aborted) {
       const document = await this.#shared(directory, kind);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
-      await this.#wait(REFRESH_MS, signal);
+      await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
@@ -97,15 +97,16 @@ export class TopicDocuments {
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 
-  /** Resolves after the time, or when the signal is aborted. */
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after the time, or when one of the signals is aborted. */
+  async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     const { clock } = this.#context;
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
+      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+      if (signals.some(({ aborted }) => aborted)) done();
       function done(): void {
         clock.clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        for (const signal of signals) signal.removeEventListener('abort', done);
         resolve();
       }
     });

@@ -3,6 +3,7 @@ import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { PublicPlaces } from './public-places.ts';
 import { publish } from './publish.ts';
+import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';
 
@@ -16,7 +17,7 @@ export function topics(): MakeFace {
     return {
       name: 'topics',
       match({ pathname }) {
-        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'POST'];
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY', 'POST'];
         return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
       },
       async handle(exchange) {
@@ -24,9 +25,10 @@ export function topics(): MakeFace {
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
           if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
-          if (hasMatchers(url)) return await listenToMatches(context, exchange);
-          if (isSearch(url)) return await searchTopics(context, exchange, places);
-          return await documents.answer(exchange);
+          const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
+          if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
+          if (isSearch(asked.url)) return await searchTopics(context, asked, places);
+          return await documents.answer(asked);
         }
         const topic = topicOfPath(rest);
         if (request.method === 'GET') return await listenToTopic(context, exchange, topic);

@@ -22,6 +22,13 @@ export function checkTopic(topic: string): string {
 
 /** Returns the topic of the rest of a path: percent-decoded, with its slashes (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
 export function topicOfPath(rest: string): string {
+  if (rest.endsWith('/')) {
+    const name = rest.slice(0, -1);
+    throw new Problem(
+      'invalid-topic',
+      `The path ends with a slash: did you mean /topics/${name}; a topic that ends with a slash is written /topics/${name}%2F`,
+    );
+  }
   try {
     return checkTopic(decodeURIComponent(rest));
   } catch (error) {

@@ -1,0 +1,77 @@
+import type { Answer } from '@tidings/server/live';
+import { HubError } from '../errors.ts';
+import { Problem } from '../http/problem.ts';
+import { asGet, type Exchange } from '../http/request.ts';
+import type { Face, FaceContext, MakeFace } from './face.ts';
+
+/** The methods of all faces of a hub, for a request that is for the hub as a whole (RFC 9110, 9.3.7). */
+const ALL_METHODS = ['GET', 'HEAD', 'QUERY', 'POST'];
+
+/** The faces of a hub. The first face that matches a URL answers. */
+export class Routes {
+  readonly #faces: readonly Face[];
+
+  /** @throws {HubError} `ERR_INVALID_OPTION` */
+  constructor(faces: readonly MakeFace[], context: FaceContext) {
+    this.#faces = faces.map((make) => checkFace(make(context)));
+  }
+
+  /** Returns the methods that are allowed at a URL, without `OPTIONS`. */
+  methodsOf(url: URL): readonly string[] {
+    return url.pathname === '/*' ? ALL_METHODS : (this.#find(url)?.methods ?? []);
+  }
+
+  /**
+   * Answers a request.
+   * @param onProblem is called with an error that the face itself answers
+   * @throws {Problem} `not-found`, `method-not-allowed`, and what the face throws and does not answer
+   */
+  async answer(exchange: Exchange, onProblem: (error: unknown) => void): Promise<Answer> {
+    const { request, url } = exchange;
+    const found = this.#find(url);
+    if (!found) throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
+    const { face, methods } = found;
+    try {
+      if (!methods.includes(request.method)) throw notAllowed(request.method, methods);
+      const asked = request.method === 'HEAD' ? { ...exchange, request: asGet(request) } : exchange;
+      const answer: Answer | undefined = await face.handle(asked);
+      if (typeof answer?.status === 'number' && answer.headers) return answer;
+      throw new TypeError(
+        `The face ${face.name} returned no answer to ${url.pathname}: it must return a status and headers`,
+      );
+    } catch (error) {
+      const answer = face.problem?.(error, exchange);
+      if (!answer) throw error;
+      onProblem(error);
+      return answer;
+    }
+  }
+
+  /** Finds the face of a URL and its methods: `HEAD` is allowed wherever `GET` is. */
+  #find(url: URL): { face: Face; methods: readonly string[] } | undefined {
+    for (const face of this.#faces) {
+      const methods = face.match(url);
+      if (!methods) continue;
+      if (!methods.includes('GET') || methods.includes('HEAD')) return { face, methods };
+      return { face, methods: methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)) };
+    }
+    return undefined;
+  }
+}
+
+/** A function that forgets to return a face, such as `topics` without its parentheses, would fail at every request. */
+function checkFace(face: Face | undefined): Face {
+  if (typeof face?.match === 'function' && typeof face.handle === 'function') return face;
+  const found: unknown = face;
+  throw new HubError(
+    'ERR_INVALID_OPTION',
+    `The option faces is ${String(found)}, but must be an array of functions that make faces, such as topics(), each with match() and handle()`,
+  );
+}
+
+function notAllowed(method: string, methods: readonly string[]): Problem {
+  const allowed = [...methods, 'OPTIONS'].join(', ');
+  return new Problem('method-not-allowed', `${method} is not allowed here; allowed are ${allowed}`, {
+    headers: { Allow: allowed },
+  });
+}

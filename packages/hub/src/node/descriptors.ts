@@ -1,0 +1,117 @@
+import { readdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { type Problem, problemOfRefusal } from '../http/problem.ts';
+
+// For the log, and for everything else that is no connection.
+const FOR_FILES = 16;
+
+// For publishers, and for health checks: a quarter of the connections, but no more than this.
+const MAX_FOR_OTHERS = 256;
+
+// With fewer connections a server would serve nobody. It is better that the system says so.
+const MIN_CONNECTIONS = 4;
+
+const WARN_EVERY_MS = 60_000;
+
+/** The servers of this process: they share its file descriptors. */
+const servers = new Set<Server>();
+
+/** How many connections they may have together. */
+let maxConnections = Number.POSITIVE_INFINITY;
+
+/**
+ * Keeps file descriptors for publishers and for the log. Listeners stay for a long time and would take all that the system allows. A process without
+ * a free one can neither accept a connection nor open a file.
+ */
+export class Descriptors {
+  readonly #warn: (about: object, message: string) => void;
+  #warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(warn: (about: object, message: string) => void) {
+    this.#warn = warn;
+  }
+
+  /** Limits the connections of a server, from the time when it listens. */
+  guard(server: Server): void {
+    server.on('listening', () => {
+      if (servers.size === 0) maxConnections = connectionsAllowed();
+      servers.add(server);
+      share();
+    });
+    server.on('close', () => {
+      servers.delete(server);
+      share();
+    });
+    server.on('drop', () => {
+      // For the next connection.
+      for (const each of servers) each.closeIdleConnections();
+      this.#report('A connection was refused');
+    });
+  }
+
+  /** Returns why no more listeners are let in, or undefined if they are. */
+  async full(): Promise<Problem | undefined> {
+    if (maxConnections === Number.POSITIVE_INFINITY) return undefined;
+    const counts = await Promise.all([...servers].map(connectionsOf));
+    if (counts.reduce((sum, count) => sum + count, 0) <= maxListeners()) return undefined;
+    this.#report('A listener was refused');
+    return problemOfRefusal('full');
+  }
+
+  #report(what: string): void {
+    const now = performance.now();
+    if (now - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = now;
+    this.#warn(
+      { connections: maxConnections, listeners: maxListeners() },
+      `${what}, to keep file descriptors for others and for the log. Raise the limit of this process (ulimit -n, LimitNOFILE)`,
+    );
+  }
+}
+
+function maxListeners(): number {
+  return maxConnections - Math.min(Math.ceil(maxConnections / 4), MAX_FOR_OTHERS);
+}
+
+/** Gives each server the same share of the connections. */
+function share(): void {
+  if (maxConnections === Number.POSITIVE_INFINITY) return;
+  for (const server of servers) server.maxConnections = Math.max(Math.floor(maxConnections / servers.size), 1);
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error ? 0 : count));
+  });
+}
+
+function connectionsAllowed(): number {
+  limit ??= readLimit();
+  return Math.max(limit - openDescriptors() - FOR_FILES, MIN_CONNECTIONS);
+}
+
+let limit: number | undefined;
+
+/** How many files and connections this process may have open, as far as that is known. */
+function readLimit(): number {
+  try {
+    const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
+    const soft = Number(userLimits?.open_files?.soft);
+    return soft > 0 ? soft : Number.POSITIVE_INFINITY;
+  } catch {
+    // Other runtimes have no such report.
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** How many files and connections are open now. */
+function openDescriptors(): number {
+  for (const folder of ['/proc/self/fd', '/dev/fd']) {
+    try {
+      return readdirSync(folder).length;
+    } catch {
+      // The other folder may exist.
+    }
+  }
+  return 32;
+}

@@ -1,0 +1,40 @@
+import { checkNames, HubError } from '../errors.ts';
+
+/** How the hub's server treats connections (PROTOCOL §11). */
+export interface HubServerOptions {
+  /**
+   * How long a connection is kept that has no request, in milliseconds. A proxy must close its connections first: a publish that it sends on
+   * one that is being closed fails. Load balancers keep theirs for 60 s (AWS, nginx) to 600 s (Google). @default 620000
+   */
+  readonly idleConnectionMs?: number;
+  /**
+   * How long the server reads on where a body was refused, in milliseconds: its sender may look at the answer only when it has sent it all.
+   * @default 30000
+   */
+  readonly lingerMs?: number;
+  /** Bytes of a URL. The default is enough for 100 matchers of 1,024 bytes. @default 131072 */
+  readonly maxUrlBytes?: number;
+  /** Bytes of a request's header fields. @default 16384 */
+  readonly maxFieldBytes?: number;
+}
+
+const DEFAULTS: Required<HubServerOptions> = {
+  idleConnectionMs: 620_000,
+  lingerMs: 30_000,
+  maxUrlBytes: 128 * 1024,
+  maxFieldBytes: 16 * 1024,
+};
+
+/** @throws {HubError} `ERR_INVALID_OPTION` */
+export function checkServerOptions(options: HubServerOptions): Required<HubServerOptions> {
+  checkNames('', options, DEFAULTS);
+  const checked = { ...DEFAULTS, ...options };
+  for (const [name, value] of Object.entries<number>({ ...checked })) {
+    if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `The option ${name} is ${value}, but must be a whole number from 1 to 2147483647`,
+    );
+  }
+  return checked;
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Problem } from '../http/problem.ts';
+
+// A name or an address, and perhaps a port (RFC 9110, 7.2). Names of hosts have letters, digits, hyphens and dots, some have underscores.
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?$/i;
+
+// RFC 9112, 3.2.2.
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
+
+// What a parser of URLs resolves away: then a proxy and the hub would see different paths.
+const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
+
+/**
+ * The absolute URL of a request. Its path and query are those of the request line and nothing else, its host is what the request line or
+ * `Host` says. HTTP/1.0 may leave the host out.
+ * @throws {Problem} `invalid-request`, `url-too-long`
+ */
+export function urlOf(request: IncomingMessage, maxBytes: number): string {
+  const { url: target = '' } = request;
+  if (target.length > maxBytes) {
+    throw new Problem(
+      'url-too-long',
+      `The URL is ${target.length} bytes; at most ${maxBytes} are allowed. QUERY /topics takes matchers in its body`,
+    );
+  }
+  const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
+  const host = authority ?? request.headers.host ?? ownAddress(request);
+  const scheme = request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
+  const base = `${scheme}://${host}`;
+  if (!HOST.test(host) || !URL.canParse(base)) {
+    throw new Problem(
+      'invalid-request',
+      `The host ${JSON.stringify(host)} is not a name or an address with or without a port`,
+    );
+  }
+  if (target === '*' && request.method === 'OPTIONS') return `${base}/*`;
+  return base + pathOf(authority === undefined ? target : `${rest.startsWith('/') ? '' : '/'}${rest}`);
+}
+
+/** Checks that a parser of URLs leaves the path as it is. */
+function pathOf(target: string): string {
+  const [path = ''] = target.split('?', 1);
+  if (!path.startsWith('/') || target.includes('#') || path.includes('\\') || DOT_SEGMENT.test(path)) {
+    throw new Problem(
+      'invalid-request',
+      `The request is for ${JSON.stringify(target)}, but a path must begin with a slash, and have neither a backslash, a # nor the segments . and ..`,
+    );
+  }
+  return target;
+}
+
+/** The address that a request was sent to. Asking for it costs memory for as long as its connection lasts. */
+function ownAddress({ socket }: IncomingMessage): string {
+  const { family, address, port = 80 } = socket.address() as Partial<AddressInfo>;
+  return `${family === 'IPv6' ? `[${address ?? '::1'}]` : (address ?? '127.0.0.1')}:${port}`;
+}
+
+/** Header fields that a request may have once: of two, a proxy may have looked at the other one. */
+const ONCE = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'idempotency-key',
+  'last-event-id',
+  'origin',
+  'sec-fetch-site',
+]);
+
+/**
+ * Refuses header fields that are given twice where they may be given once, and more of them than are allowed.
+ * @throws {Problem} `invalid-request`, `headers-too-large`
+ */
+export function checkFields({ rawHeaders }: IncomingMessage, maxBytes: number): void {
+  let bytes = 0;
+  let seen: Set<string> | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    // A colon, a space and the end of the line.
+    bytes += name.length + (rawHeaders[index + 1]?.length ?? 0) + 4;
+    const lower = name.toLowerCase();
+    if (!ONCE.has(lower)) continue;
+    seen ??= new Set();
+    if (seen.has(lower)) throw new Problem('invalid-request', `The header field ${name} is given twice`);
+    seen.add(lower);
+  }
+  if (bytes > maxBytes) {
+    throw new Problem('headers-too-large', `The header fields are ${bytes} bytes; at most ${maxBytes} are allowed`);
+  }
+}
