@@ -107,6 +107,11 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     hub.fail(new ServerError('ERR_NOT_STORED', 'the disk is full'));
     return ask(hub.port, 'POST', '/topics/a');
   },
+  busy: async () => {
+    const hub = await hubOnFailingLog();
+    hub.fail(new ServerError('ERR_TOO_MUCH_WAITS', 'too much waits'));
+    return ask(hub.port, 'POST', '/topics/a');
+  },
   draining: async () => {
     const { hub, port } = await startHub();
     await hub.close();

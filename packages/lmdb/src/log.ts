@@ -1,4 +1,6 @@
 import {
+  checkBatch,
+  checkBounds,
   checkRetention,
   Followers,
   prepareBatch,
@@ -7,8 +9,10 @@ import {
   TrimLedger,
   type AppendOptions,
   type AppendReceipt,
+  type CheckedBounds,
   type Clock,
   type EventLog,
+  type LogBounds,
   type LogFollower,
   type LogFollowing,
   type LogPage,
@@ -22,14 +26,16 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
+import { LmdbKeys } from './keys.ts';
 import { LmdbReader } from './reader.ts';
 import { MAX_TOPICS } from './record.ts';
+import { openTime, recover } from './recovery.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTopics } from './topics.ts';
-import { LmdbTrimmer } from './trim.ts';
+import { LmdbTrimmer, type Incoming } from './trim.ts';
 import { LmdbWriter } from './writer.ts';
 
-export interface LmdbLogOptions {
+export interface LmdbLogOptions extends LogBounds {
   /** The data folder. It is created if it does not exist. */
   readonly path: string;
   /** @default 7 days and 1 GiB */
@@ -42,6 +48,12 @@ export interface LmdbLogOptions {
    * @default false
    */
   readonly beginEpoch?: boolean;
+  /**
+   * What the events that wait to be stored may cost in memory, in bytes: an append that would be more is refused with `ERR_TOO_MUCH_WAITS`. It
+   * guards the memory against publishers that are faster than the disk. From 1.
+   * @default 134217728
+   */
+  readonly maxWaitingBytes?: number;
   /** @default the system's */
   readonly clock?: Clock;
 }
@@ -50,6 +62,7 @@ export interface LmdbLogOptions {
 const DEFAULT_RETENTION: LogRetention = { maxAgeMs: 7 * 24 * 60 * 60 * 1000, maxBytes: 1024 ** 3 };
 
 const DEFAULT_TRIM_EVERY_MS = 10_000;
+const DEFAULT_MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
@@ -63,6 +76,7 @@ export class LmdbLog implements EventLog {
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
   readonly #trimmer: LmdbTrimmer;
+  readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
@@ -72,21 +86,27 @@ export class LmdbLog implements EventLog {
   #trimming: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(store: LmdbStore, options: LmdbLogOptions, retention: LogRetention, clock: Clock) {
+  private constructor(store: LmdbStore, options: LmdbLogOptions, { retention, bounds, maxWaitingBytes }: Checked) {
+    const clock = options.clock ?? systemClock;
+    const time = openTime(store, clock);
     const topics = new LmdbTopics(store, retention);
+    const reader = new LmdbReader(store, topics);
+    const keys = new LmdbKeys(store, bounds);
     this.directory = topics;
     this.#store = store;
+    this.#bounds = bounds;
     this.#clock = clock;
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
-    this.#reader = new LmdbReader(store, topics);
-    this.#trimmer = new LmdbTrimmer(store, this.#reader, topics, this.#ledger, retention);
-    this.#writer = new LmdbWriter(store, topics, {
-      now: () => clock.time(),
-      onCommitted: (batch) => this.#followers.emit(batch),
-      afterCommit: async () => {
-        if (this.#trimmer.isOverfull(this.#writer.head)) await this.#trimSome().catch(() => false);
+    this.#reader = reader;
+    this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
+    this.#writer = new LmdbWriter(
+      { store, topics, keys, clock, time, maxWaitingBytes },
+      {
+        makeRoom: (incoming) => this.#trimOverdue(incoming),
+        onCommitted: (batch) => this.#followers.emit(batch),
+        afterCommit: () => this.#trimOverdue(),
       },
-    });
+    );
     const floor = store.meta.get('floor');
     if (floor) this.#ledger.restoreFloor(floor as Trimmed);
     const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
@@ -99,11 +119,12 @@ export class LmdbLog implements EventLog {
    * @throws {LmdbError} `ERR_INVALID_OPTION`, `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT`
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
-    const retention = checkOptions(options);
-    const clock = options.clock ?? systemClock;
-    const store = new LmdbStore(options.path, clock.time(), options.beginEpoch === true);
+    const checked = checkOptions(options);
+    const now = (options.clock ?? systemClock).time();
+    const store = new LmdbStore(options.path, now, options.beginEpoch === true);
     try {
-      return new LmdbLog(store, options, retention, clock);
+      await recover(store);
+      return new LmdbLog(store, options, checked);
     } catch (error) {
       await store.close();
       throw error;
@@ -112,6 +133,7 @@ export class LmdbLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
+    checkBatch(events, this.#bounds);
     const batch = prepareBatch(events, options);
     batch.forEach(checkTopics);
     return await this.#writer.append(batch, options);
@@ -125,8 +147,9 @@ export class LmdbLog implements EventLog {
   }
 
   async locate(id: string, selection?: Selection): Promise<Place> {
-    const log = { head: this.#writer.head.seq, trims: this.#ledger.changes };
-    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, selection));
+    const head = this.#writer.head.seq;
+    const log = { head, trims: this.#ledger.changes };
+    return await this.#store.epochs.locate(id, log, (named) => this.#reader.earliestWithId(named, head, selection));
   }
 
   async locateLast(selection: Selection, count: number): Promise<Place> {
@@ -142,7 +165,8 @@ export class LmdbLog implements EventLog {
   async trim(): Promise<void> {
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
     while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome())));
-    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimmer.expireKeys(this.#clock.time()))));
+    while (!this.#closed && (await this.#writer.expireKeys()));
+    if (!this.#closed) await this.#writer.saveTime();
   }
 
   async close(): Promise<void> {
@@ -150,6 +174,7 @@ export class LmdbLog implements EventLog {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
     await this.#writer.finish();
+    await this.#writer.saveTime().catch(() => {});
     this.#followers.clear();
     await this.#store.close();
   }
@@ -164,9 +189,18 @@ export class LmdbLog implements EventLog {
     }, this.#trimEveryMs);
   }
 
+  /** Removes events until there is room for what is about to be added. */
+  async #trimOverdue(incoming?: Incoming): Promise<void> {
+    try {
+      while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
+    } catch {
+      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+    }
+  }
+
   /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
-  async #trimSome(): Promise<boolean> {
-    const step = this.#trimmer.next(this.#writer.head, this.#clock.time());
+  async #trimSome(incoming?: Incoming): Promise<boolean> {
+    const step = this.#trimmer.next(this.#writer.head, incoming);
     if (!step) return false;
     this.#trimming = (async () => {
       try {
@@ -187,15 +221,25 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   retention: true,
   trimEveryMs: true,
   beginEpoch: true,
+  maxBatchEvents: true,
+  maxKeys: true,
+  maxWaitingBytes: true,
   clock: true,
 };
 
-/** Checks the options, and returns the retention. */
-function checkOptions(options: LmdbLogOptions): LogRetention {
+interface Checked {
+  readonly retention: LogRetention;
+  readonly bounds: CheckedBounds;
+  readonly maxWaitingBytes: number;
+}
+
+/** Checks the options. */
+function checkOptions(options: LmdbLogOptions): Checked {
   if (typeof options !== 'object' || options === null) {
     throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
   }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
+  const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
     throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
@@ -204,8 +248,12 @@ function checkOptions(options: LmdbLogOptions): LogRetention {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
+  if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
+    throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);
+  }
   try {
-    return checkRetention(retention);
+    checkRetention(retention);
+    return { retention, bounds: checkBounds(options, retention), maxWaitingBytes };
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error);
   }

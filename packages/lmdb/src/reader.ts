@@ -86,14 +86,14 @@ export class LmdbReader {
     return before;
   }
 
-  /** The earliest selected event with a publisher's id. Many events may have one id, also those of topics that are not selected. */
-  async earliestWithId(id: string, selection: Selection | undefined): Promise<number | undefined> {
+  /** The earliest selected event with a publisher's id, up to a sequence number. Many events may have one id, also those of topics that are not selected. */
+  async earliestWithId(id: string, through: number, selection: Selection | undefined): Promise<number | undefined> {
     // No event can have a longer id, and LMDB refuses to look for one.
     if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
     const selector = selection && Selector.of(selection);
     for (let after = 0; ;) {
       let scanned = 0;
-      const range = { start: [id, after + 1], end: [id, Number.MAX_SAFE_INTEGER], limit: MAX_SCANNED };
+      const range = { start: [id, after + 1], end: [id, through + 1], limit: MAX_SCANNED };
       for (const [, seq] of this.#store.byId.getKeys(range)) {
         const entry = this.#store.lend(seq);
         if (entry && (!selector || selector.selects(entry))) return seq;
@@ -105,14 +105,14 @@ export class LmdbReader {
     }
   }
 
-  /** The oldest events after a sequence number. */
-  oldest(after = 0): Iterable<KeptEntry> {
-    return this.#store.lendRange({ start: after + 1 });
+  /** The oldest events after a sequence number, and up to another. */
+  oldest(after: number, through: number): Iterable<KeptEntry> {
+    return this.#store.lendRange({ start: after + 1, end: through + 1 });
   }
 
-  /** The oldest events of a topic. */
-  oldestOf(topic: string): Iterable<KeptEntry> {
-    return this.#records(this.#keysOf([topic], 1, Number.MAX_SAFE_INTEGER));
+  /** The oldest events of a topic up to a sequence number. */
+  oldestOf(topic: string, through: number): Iterable<KeptEntry> {
+    return this.#records(this.#keysOf([topic], 1, through + 1));
   }
 
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {

@@ -1,4 +1,5 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
+import { costOfRecord } from './cost.ts';
 
 // A record is the stored form of an event: a small header, then the frame as it is sent.
 //   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
@@ -23,6 +24,7 @@ export class KeptEntry implements LogEntry {
   /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
+  readonly #headerBytes: number;
   #bytes: Buffer;
   #start: number;
   #end: number;
@@ -34,6 +36,7 @@ export class KeptEntry implements LogEntry {
     this.private = header.private;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
+    this.#headerBytes = header.bytes;
     this.#bytes = record;
     this.#start = header.bytes;
     this.#end = record.length;
@@ -55,6 +58,11 @@ export class KeptEntry implements LogEntry {
 
   get frameBytes(): number {
     return this.#end - this.#start;
+  }
+
+  /** What it costs on disk. */
+  get cost(): number {
+    return costOfRecord(this.#headerBytes, this.frameBytes, this.topics.length + (this.named ? 1 : 0));
   }
 
   /** Copies the frame, and drops the record. */

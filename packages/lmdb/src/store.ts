@@ -15,7 +15,11 @@ import { openFolder, unusable, type DataFolder } from './folder.ts';
 export interface HeadRecord {
   readonly seq: number;
   readonly events: number;
+  /** What everything costs that is kept: events, topics and keys. */
   readonly bytes: number;
+  /** The keys of appends that are remembered, and what they cost. */
+  readonly keys: number;
+  readonly keyBytes: number;
 }
 
 export interface KeyRecord extends KeyedAppend {
@@ -31,8 +35,13 @@ const LENDING = {
   },
 };
 
-/** A write that LMDB is to make. */
-type Write = Promise<boolean>;
+/** What an event is found by. */
+export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
+
+/** Takes note of a write that LMDB is to make. */
+export type Track = (write: Promise<boolean>) => void;
+
+const NOTHING = Buffer.alloc(0);
 
 /** The tables of a data folder. A sequence number is a key of the first, and the end of each key of the next two. */
 export class LmdbStore {
@@ -81,9 +90,9 @@ export class LmdbStore {
    * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
    * Rejects with the error of the system underneath.
    */
-  async commit(write: (track: (write: Write) => void) => void): Promise<void> {
+  async commit(write: (track: Track) => void): Promise<void> {
     // Every single write has a promise that fails with the commit. The promise of the commit reports it for all.
-    const track = (single: Write): void => {
+    const track: Track = (single) => {
       single.catch(() => {});
     };
     try {
@@ -91,6 +100,29 @@ export class LmdbStore {
     } catch (error) {
       throw await underneath(error);
     }
+  }
+
+  /** Puts an event into the tables, as part of a commit. */
+  put({ seq, id, topics, named }: EventRow, record: Buffer, track: Track): void {
+    track(this.events.put(seq, record));
+    for (const topic of topics) track(this.byTopic.put([topic, seq], NOTHING));
+    if (named) track(this.byId.put([id, seq], NOTHING));
+  }
+
+  /** Takes an event out of the tables, as part of a commit. */
+  remove({ seq, id, topics, named }: EventRow, track: Track): void {
+    track(this.events.remove(seq));
+    for (const topic of topics) track(this.byTopic.remove([topic, seq]));
+    if (named) track(this.byId.remove([id, seq]));
+  }
+
+  /** When the newest event of a topic up to a sequence number was appended that is not left out. */
+  newestTime(topic: string, through: number, publicOnly: boolean, isLeftOut: (seq: number) => boolean): number {
+    for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
+      const entry = isLeftOut(seq) ? undefined : this.lend(seq);
+      if (entry && !(publicOnly && entry.private)) return entry.time;
+    }
+    return 0;
   }
 
   /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
@@ -128,7 +160,7 @@ function openEpochs({ root, meta }: DataFolder, now: number, beginEpoch: boolean
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
-  return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0 };
+  return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 };
 }
 
 /** The binding of LMDB reports "Commit failed", and has the reason in another promise. */

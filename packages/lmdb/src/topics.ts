@@ -1,39 +1,43 @@
 import {
   exceeds,
-  hasNewest,
   publicPart,
   PublicTopics,
   RecentTopics,
   TopicBounds,
-  type LogEntry,
-  withEvent,
-  withoutEvent,
-  withTimes,
   type KeptSummary,
   type LogRetention,
+  type Retention,
   type TopicDirectory,
   type TopicPage,
   type TopicPageRequest,
+  type TopicRetention,
   type TopicSummary,
 } from '@tidings/server/log';
-import type { KeptEntry } from './record.ts';
-import type { LmdbStore } from './store.ts';
+import { TopicChanges } from './topic-changes.ts';
+import type { LmdbStore, Track } from './store.ts';
 
 /**
  * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
  * A topic takes about 200 bytes of memory and its name.
  */
 export class LmdbTopics implements TopicDirectory {
-  readonly bounds: TopicBounds;
-  /** The topics that have more events or bytes than their own bounds allow. */
+  /** The topics of which there are more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
+  /** Those of which there are more than even for a moment. */
+  readonly overdue: Set<string> = new Set();
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<KeptSummary>();
   readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
+  readonly #bounds: TopicBounds;
+  /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
+  readonly #bounded = new Map<string, TopicRetention>();
+  /** For each rule, what is allowed for a moment. */
+  readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
-    this.bounds = new TopicBounds(retention);
+    this.#bounds = new TopicBounds(retention);
+    this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
     const isHiding = all.find(({ hidden }) => hidden !== undefined);
@@ -44,63 +48,45 @@ export class LmdbTopics implements TopicDirectory {
     return this.#recent.get(topic);
   }
 
-  /** The states of a batch's topics once the batch is added. */
-  with(batch: readonly LogEntry[]): ReadonlyMap<string, KeptSummary> {
-    const changed = new Map<string, KeptSummary>();
-    for (const entry of batch) {
-      for (const topic of entry.topics) {
-        changed.set(topic, withEvent(topic, changed.get(topic) ?? this.of(topic), entry, entry.frame.length));
-      }
-    }
-    return changed;
+  /** The bounds of a topic of which something is kept. */
+  boundsOf(topic: string): TopicRetention | undefined {
+    return this.#bounded.get(topic);
   }
 
-  /** The states of some entries' topics once the entries are removed. A topic with nothing left has no events. */
-  without(entries: ReadonlyMap<number, KeptEntry>): ReadonlyMap<string, KeptSummary> {
-    const changed = new Map<string, KeptSummary>();
-    const newest = new Set<string>();
-    for (const entry of entries.values()) {
-      for (const topic of entry.topics) {
-        const before = changed.get(topic) ?? this.of(topic);
-        if (!before) continue;
-        if (hasNewest(before, entry)) newest.add(topic);
-        changed.set(topic, withoutEvent(before, entry, entry.frameBytes));
-      }
-    }
-    for (const topic of newest) {
-      const summary = changed.get(topic);
-      if (!summary || summary.events === 0) continue;
-      changed.set(
-        topic,
-        withTimes(summary, (publicOnly) => this.#newestTime(topic, entries, publicOnly)),
-      );
-    }
-    return changed;
+  change(): TopicChanges {
+    return new TopicChanges((topic) => this.of(topic));
   }
 
-  /** Writes the new states of topics, as part of a commit. */
-  write(changed: ReadonlyMap<string, KeptSummary>, track: (write: Promise<boolean>) => void): void {
+  /** Writes what topics have become, as part of a commit. */
+  write({ changed }: TopicChanges, track: Track): void {
     const { topics } = this.#store;
     for (const [topic, { topic: _, ...kept }] of changed) {
       track(kept.events === 0 ? topics.remove(topic) : topics.put(topic, kept));
     }
   }
 
-  /** Adds a batch, once it is committed. */
-  added(changed: ReadonlyMap<string, KeptSummary>): void {
+  /** Takes up a batch, once it is committed. */
+  added({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
       this.#keep(summary);
       this.#public.note(summary);
     }
   }
 
-  /** Removes entries, once their removal is committed. */
-  removed(changed: ReadonlyMap<string, KeptSummary>): void {
+  /** Takes up that entries were removed, once it is committed. */
+  removed({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
-      if (summary.events === 0) this.#recent.delete(summary.topic);
-      else this.#recent.putBack(summary);
+      const { topic, events } = summary;
+      if (events === 0) {
+        this.#recent.delete(topic);
+        this.overfull.delete(topic);
+        this.overdue.delete(topic);
+        this.#bounded.delete(topic);
+      } else {
+        this.#recent.putBack(summary);
+        this.#checkBounds(summary);
+      }
       this.#public.note(summary);
-      this.#checkBounds(summary);
     }
   }
 
@@ -127,33 +113,42 @@ export class LmdbTopics implements TopicDirectory {
   }
 
   #keep(summary: KeptSummary): void {
+    const { topic } = summary;
+    if (!this.#recent.get(topic)) {
+      const bounds = this.#bounds.of(topic);
+      if (bounds) this.#bounded.set(topic, bounds);
+    }
     this.#recent.putFirst(summary);
     this.#checkBounds(summary);
   }
 
   #checkBounds(summary: TopicSummary): void {
-    const bounds = this.bounds.of(summary.topic);
-    // Counts do not show which events are too old.
-    if (bounds && exceeds({ ...summary, oldest: Infinity }, bounds, 0)) this.overfull.add(summary.topic);
-    else this.overfull.delete(summary.topic);
-  }
-
-  /** When the newest event of a topic was appended, other than those entries. */
-  #newestTime(topic: string, without: ReadonlyMap<number, KeptEntry>, publicOnly: boolean): number {
-    const { byTopic } = this.#store;
-    for (const [, seq] of byTopic.getKeys({
-      start: [topic, Number.MAX_SAFE_INTEGER],
-      end: [topic, 0],
-      reverse: true,
-    })) {
-      const entry = without.has(seq) ? undefined : this.#store.lend(seq);
-      if (entry && !(publicOnly && entry.private)) return entry.time;
-    }
-    return 0;
+    const bounds = this.#bounded.get(summary.topic);
+    if (!bounds) return;
+    // What is too old is not found by counting.
+    const kept = { ...summary, oldest: Infinity };
+    mark(this.overfull, summary.topic, exceeds(kept, bounds, 0));
+    mark(this.overdue, summary.topic, exceeds(kept, this.#loose.get(bounds) ?? bounds, 0));
   }
 }
 
 /** All that is kept of a topic, without what is private of it. */
 function whole({ topic, events, bytes, last }: KeptSummary): TopicSummary {
   return { topic, events, bytes, last };
+}
+
+// What is kept may be over its bounds by this part of them until the next commit, so that not every event that comes needs a commit that removes one.
+const LOOSE_PART = 1 / 16;
+
+/** The bounds that hold at any moment, where these hold after every trim. */
+export function loosen({ maxEvents = Infinity, maxBytes = Infinity }: Retention): Retention {
+  return {
+    maxEvents: maxEvents + Math.floor(maxEvents * LOOSE_PART),
+    maxBytes: maxBytes + Math.floor(maxBytes * LOOSE_PART),
+  };
+}
+
+function mark(set: Set<string>, topic: string, isIn: boolean): void {
+  if (isIn) set.add(topic);
+  else set.delete(topic);
 }

@@ -1,44 +1,57 @@
 import { statfs } from 'node:fs/promises';
 import {
-  KEY_LIFETIME_MS,
-  placeEvent,
+  formatCursor,
   repeatOf,
   ServerError,
   type AppendOptions,
   type AppendReceipt,
   type KeyedAppend,
   type LogEntry,
+  type LogTime,
   type PreparedEvent,
 } from '@tidings/server/log';
-import { encodeRecord } from './record.ts';
-import type { HeadRecord, LmdbStore } from './store.ts';
-import type { LmdbTopics } from './topics.ts';
+import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
+import { costsOfPrepared } from './cost.ts';
+import type { LmdbKeys } from './keys.ts';
+import type { HeadRecord } from './store.ts';
+import type { Incoming } from './trim.ts';
 
 /** A batch that is waiting to be stored. */
 interface Waiting {
   readonly events: readonly PreparedEvent[];
   readonly options: AppendOptions;
-  readonly bytes: number;
+  /** What it will cost on disk, and what it costs in memory until then. */
+  readonly disk: number;
+  readonly memory: number;
   readonly resolve: (receipt: AppendReceipt) => void;
   readonly reject: (error: Error) => void;
 }
 
+export interface WriterParts extends AppenderParts {
+  readonly keys: LmdbKeys;
+  readonly time: LogTime;
+  /** What the events that wait may cost in memory, in bytes. */
+  readonly maxWaitingBytes: number;
+}
+
 export interface WriterHooks {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Called with every batch that has been committed. */
+  /** Makes room for what is about to be added. May not reject. */
+  readonly makeRoom: (incoming: Incoming) => Promise<void>;
+  /** Is given every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
   /** Runs after each commit, before the next one. May not reject. */
   readonly afterCommit: () => Promise<void>;
 }
 
-// The most bytes of a commit, roughly. It bounds the memory of the commit, and how long its first batch waits for its last.
-const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
-
-// The most bytes of events that wait for the disk. Guards against publishers that are faster than the disk.
-const MAX_WAITING_BYTES = 256 * 1024 * 1024;
-
-const NOTHING = Buffer.alloc(0);
+/** What is to be stored together, with the numbers that it gets. */
+interface Group {
+  readonly events: readonly PreparedEvent[];
+  /** For each batch its receipt, or the error of one whose key was used for another. */
+  readonly outcomes: readonly (AppendReceipt | ServerError)[];
+  readonly keys: ReadonlyMap<string, KeyedAppend>;
+  readonly now: number;
+  readonly bytes: number;
+}
 
 /**
  * Stores batches in the order in which they arrive. Batches that arrive while the disk is busy are committed together (group commit), and each is
@@ -47,31 +60,40 @@ const NOTHING = Buffer.alloc(0);
 export class LmdbWriter {
   /** The state after the last commit. */
   head: HeadRecord;
-  readonly #store: LmdbStore;
-  readonly #topics: LmdbTopics;
+  readonly #parts: WriterParts;
   readonly #hooks: WriterHooks;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #committing = false;
+  readonly #appender: LmdbAppender;
+  /** Which of the changes of the log's time has been stored. */
+  #savedTime = 0;
 
-  constructor(store: LmdbStore, topics: LmdbTopics, hooks: WriterHooks) {
-    this.head = store.head;
-    this.#store = store;
-    this.#topics = topics;
+  constructor(parts: WriterParts, hooks: WriterHooks) {
+    this.head = parts.store.head;
+    this.#parts = parts;
     this.#hooks = hooks;
+    this.#appender = new LmdbAppender(parts);
   }
 
   /** Resolves when the batch is on disk. */
   append(events: readonly PreparedEvent[], options: AppendOptions): Promise<AppendReceipt> {
-    const bytes = events.reduce((sum, event) => sum + event.body.length, 0);
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      const message = 'Cannot append: too many events are waiting for the disk';
-      return Promise.reject(new ServerError('ERR_NOT_STORED', message));
+    let [disk, memory] = [0, 0];
+    for (const event of events) {
+      const costs = costsOfPrepared(event);
+      disk += costs.disk;
+      memory += costs.memory;
+    }
+    const { maxWaitingBytes } = this.#parts;
+    // Where nothing waits, there is room for any batch.
+    if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
+      const message = `Cannot append: events of ${this.#waitingBytes} bytes are waiting to be stored, and ${maxWaitingBytes} is the limit`;
+      return Promise.reject(new ServerError('ERR_TOO_MUCH_WAITS', message));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events, options, bytes, resolve, reject });
-      this.#waitingBytes += bytes;
+      this.#waiting.push({ events, options, disk, memory, resolve, reject });
+      this.#waitingBytes += memory;
       this.#commitSoon();
     });
   }
@@ -86,7 +108,36 @@ export class LmdbWriter {
     return await turn;
   }
 
-  /** Resolves when everything that was appended has been written. */
+  /** Forgets a small number of keys that are too old. Says whether there were any. */
+  async expireKeys(): Promise<boolean> {
+    return await this.inTurn(async () => {
+      const { store, keys, time } = this.#parts;
+      const change = keys.expire(time.now(), this.head);
+      if (!change) return false;
+      const head = { ...this.head, ...change.counts };
+      await store.commit((track) => {
+        change.write(track);
+        track(store.meta.put('head', head));
+      });
+      this.head = head;
+      return true;
+    });
+  }
+
+  /** Stores how the log's own time goes on, where the system's clock has been set. */
+  async saveTime(): Promise<void> {
+    await this.inTurn(async () => {
+      const { store, time } = this.#parts;
+      time.now();
+      const { changes } = time;
+      // A log that nothing has been appended to has no time of its own.
+      if (changes === this.#savedTime || this.head.seq === 0) return;
+      await store.commit((track) => track(store.meta.put('time', time.record())));
+      this.#savedTime = changes;
+    });
+  }
+
+  /** Resolves when everything that was appended is written. */
   async finish(): Promise<void> {
     while (this.#committing) await this.#writing;
     await this.#writing;
@@ -105,92 +156,80 @@ export class LmdbWriter {
   }
 
   #takeGroup(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
+    let [bytes, events, count] = [0, 0, 0];
     for (const waiting of this.#waiting) {
-      if (count > 0 && bytes + waiting.bytes > MAX_COMMIT_BYTES) break;
-      bytes += waiting.bytes;
+      bytes += waiting.disk;
+      events += waiting.events.length;
+      if (count > 0 && (bytes > MAX_COMMIT_BYTES || events > MAX_COMMIT_EVENTS)) break;
+      this.#waitingBytes -= waiting.memory;
       count += 1;
     }
-    this.#waitingBytes -= bytes;
     return this.#waiting.splice(0, count);
   }
 
-  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+  async #commitGroup(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.#commit(group);
-      group.forEach((waiting, index) => {
-        const outcome = outcomes[index];
-        if (outcome instanceof ServerError) waiting.reject(outcome);
-        else if (outcome) waiting.resolve(outcome);
+      const group = this.#prepare(waiting);
+      const { length } = group.events;
+      if (length > 0) {
+        await this.#hooks.makeRoom({ events: length, bytes: group.bytes });
+        await this.#store(group);
+        // A batch that is larger than the bounds allow is trimmed before it is answered.
+        await this.#hooks.makeRoom({ events: 0, bytes: 0 });
+      }
+      waiting.forEach(({ resolve, reject }, index) => {
+        const outcome = group.outcomes[index];
+        if (outcome instanceof ServerError) reject(outcome);
+        else if (outcome) resolve(outcome);
       });
     } catch (error) {
       const failure = await this.#notStored(error);
-      for (const waiting of group) waiting.reject(failure);
+      for (const { reject } of waiting) reject(failure);
     }
   }
 
-  /**
-   * Stores several batches in one commit after the head: all of them or, if it rejects, none. Returns a receipt for each, or an error for one
-   * whose key was used for another.
-   */
-  async #commit(group: readonly Waiting[]): Promise<readonly (AppendReceipt | ServerError)[]> {
-    const store = this.#store;
-    const now = this.#hooks.now();
-    const entries: LogEntry[] = [];
+  /** Finds out which of several batches have to be stored, and what each is answered then. */
+  #prepare(waiting: readonly Waiting[]): Group {
+    const { store, time, keys: known } = this.#parts;
+    const now = time.now();
+    const events: PreparedEvent[] = [];
     const outcomes: (AppendReceipt | ServerError)[] = [];
-    const named = new Set<number>();
     const keys = new Map<string, KeyedAppend>();
-    let { seq, bytes } = this.head;
-    for (const { events, options } of group) {
-      const { key, digest } = options;
-      const known = key === undefined ? undefined : (keys.get(key) ?? this.#known(key, now));
-      if (known) {
-        outcomes.push(repeatOf(known, options));
+    let bytes = 0;
+    for (const batch of waiting) {
+      const { key, digest } = batch.options;
+      const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
+      if (first) {
+        outcomes.push(repeatOf(first, batch.options));
         continue;
       }
-      let id = '';
-      for (const event of events) {
-        seq += 1;
-        const entry = placeEvent(event, store.epochs.current, seq, now);
-        if (event.id !== undefined) named.add(seq);
-        entries.push(entry);
-        bytes += entry.frame.length;
-        ({ id } = entry);
-      }
+      events.push(...batch.events);
+      bytes += batch.disk;
+      const seq = this.head.seq + events.length;
+      const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
       outcomes.push({ seq, id, repeated: false });
       if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
-    if (entries.length === 0) return outcomes;
-
-    const head = { seq, events: this.head.events + entries.length, bytes };
-    const topics = this.#topics.with(entries);
-    await store.commit((track) => {
-      for (const entry of entries) {
-        track(store.events.put(entry.seq, encodeRecord(entry, named.has(entry.seq))));
-        for (const topic of entry.topics) track(store.byTopic.put([topic, entry.seq], NOTHING));
-        if (named.has(entry.seq)) track(store.byId.put([entry.id, entry.seq], NOTHING));
-      }
-      this.#topics.write(topics, track);
-      for (const [key, append] of keys) {
-        track(store.keys.put(key, { ...append, time: now }));
-        track(store.keysByTime.put([now, key], NOTHING));
-      }
-      track(store.meta.put('head', head));
-    });
-    this.head = head;
-    this.#topics.added(topics);
-    this.#hooks.onCommitted(entries);
-    return outcomes;
+    return { events, outcomes, keys, now, bytes };
   }
 
-  #known(key: string, now: number): KeyedAppend | undefined {
-    const known = this.#store.keys.get(key);
-    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
+  async #store({ events, keys, now }: Group): Promise<void> {
+    const { store, time, keys: known } = this.#parts;
+    time.append(this.head.seq + 1);
+    const changes = time.changes;
+    const { entries, head } = await this.#appender.append(events, this.head, (reached, track) => {
+      const change = known.add(keys, now, reached);
+      change.write(track);
+      if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
+      return { ...reached, ...change.counts };
+    });
+    this.head = head;
+    this.#savedTime = changes;
+    this.#hooks.onCommitted(entries);
   }
 
   async #notStored(cause: unknown): Promise<ServerError> {
-    const { path } = this.#store;
+    const { path } = this.#parts.store;
     const found = cause instanceof Error ? cause.message : String(cause);
     const free = await statfs(path).then(
       (disk) => `, ${disk.bavail * disk.bsize} bytes are free on its disk`,

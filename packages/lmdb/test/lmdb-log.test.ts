@@ -1,23 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { LmdbError, LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
-import {
-  EARLIEST,
-  formatCursor,
-  type LogEntry,
-  type NewEvent,
-  type Position,
-  type Selection,
-} from '@tidings/server/log';
+import { formatCursor, type LogEntry, type Selection } from '@tidings/server/log';
 import { open } from 'lmdb';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
+import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs, spawnLog } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
   const cases = eventLogCases(['local', 'time', 'trim', 'directory', 'exact', 'durable', 'epochs']);
@@ -46,60 +37,6 @@ describe('LmdbLog as an EventLog', () => {
   }
 });
 
-// No test needs a process for longer; one that hangs must not outlive the run.
-const MAX_LIFE_MS = 120_000;
-
-const EVERYTHING: Selection = { topics: 'all', private: 'all' };
-
-async function openLog(options: Partial<LmdbLogOptions> = {}): Promise<LmdbLog> {
-  const log = await LmdbLog.open({ path: folder({}), ...options });
-  onTestFinished(() => log.close());
-  return log;
-}
-
-const event = (topic: string, data = ''): NewEvent => ({ topics: [topic], fields: { data } });
-
-/** Opens a log in another process, and waits until it is open or has been refused: `first` says which. */
-async function spawnLog(path: string): Promise<{ child: ChildProcess; first: string }> {
-  const script = fileURLToPath(new URL('log-process.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, path], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    timeout: MAX_LIFE_MS,
-    killSignal: 'SIGKILL',
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const exited = once(child, 'exit').then(() => ['exited without a word']);
-  const [first] = (await Promise.race([once(createInterface(child.stdout!), 'line'), exited])) as [string];
-  return { child, first };
-}
-
-async function headOf(log: LmdbLog): Promise<number> {
-  return (await log.locate(EARLIEST)).head;
-}
-
-function positionOf(log: LmdbLog): Position {
-  let found: Position = { epoch: '', seq: -1 };
-  log.follow({ onStart: (position) => (found = position), onBatch: () => {}, onLost: () => {} }).stop();
-  return found;
-}
-
-function follow(log: LmdbLog, onBatch: (batch: readonly LogEntry[]) => void): void {
-  log.follow({ onStart: () => {}, onBatch, onLost: () => {} });
-}
-
-async function seqs(log: LmdbLog, selection: Selection = EVERYTHING): Promise<number[]> {
-  const through = await headOf(log);
-  const found: number[] = [];
-  for (let after = 0; after < through;) {
-    const page = await log.read({ selection, after, through, maxBytes: 2 ** 30 });
-    found.push(...page.entries.map(({ seq }) => seq));
-    after = page.through;
-  }
-  return found;
-}
-
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
-
 describe('appending', () => {
   test('appends that overlap share commits, in the order of the calls', async () => {
     const log = await openLog();
@@ -126,16 +63,6 @@ describe('appending', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4);
     expect(await seqs(log)).toEqual(range(1, 20));
   });
-
-  test('events that wait for a disk that is too slow are bounded by 256 MiB', async () => {
-    const log = await openLog();
-    const data = 'x'.repeat(16 * 1024 * 1024);
-    const outcomes = await Promise.allSettled(range(1, 18).map(() => log.append([event('a', data)])));
-    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(refused.length).toBeGreaterThan(0);
-    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'ERR_NOT_STORED' });
-    expect(await headOf(log)).toBe(18 - refused.length);
-  }, 60_000);
 
   test('an event has at most 255 topics', async () => {
     const log = await openLog();
@@ -452,7 +379,14 @@ describe('the data folder', () => {
 
   test('refuses bounds and times that cannot be, before it makes the folder', async () => {
     const path = join(folder({}), 'new');
-    for (const options of [{ trimEveryMs: 0 }, { trimEveryMs: 2 ** 31 }, { retention: { maxEvents: -1 } }]) {
+    for (const options of [
+      { maxKeys: -1 },
+      { maxBatchEvents: 0 },
+      { maxWaitingBytes: 0 },
+      { trimEveryMs: 0 },
+      { trimEveryMs: 2 ** 31 },
+      { retention: { maxEvents: -1 } },
+    ]) {
       await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
         name: 'LmdbError',
         code: 'ERR_INVALID_OPTION',

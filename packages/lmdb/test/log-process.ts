@@ -1,12 +1,30 @@
 // A log in a process of its own, for tests that kill it or open its folder elsewhere.
-// log-process.ts <data folder>: prints `open`, or the code of what stopped it; appends the event of each message over IPC.
+// log-process.ts <data folder>: prints `open`, or the code of what stopped it; appends the event of each message over IPC. Of a message with events
+// it appends them as one batch, and kills itself when the first of them is in the table.
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
 import type { NewEvent } from '@tidings/server/log';
+import { open } from 'lmdb';
+
+const [, , path = ''] = process.argv;
+
+function killWhenThereIs(seq: number): void {
+  const table = open({ path, maxDbs: 16 }).openDB({ name: 'events', encoding: 'binary' });
+  const look = (): void => {
+    if (table.doesExist(seq)) process.kill(process.pid, 'SIGKILL');
+    setImmediate(look);
+  };
+  look();
+}
 
 try {
-  const log = await LmdbLog.open({ path: process.argv[2] ?? '' });
-  process.on('message', (event) => {
-    void log.append([event as NewEvent]).then((receipt) => process.send?.(receipt));
+  const log = await LmdbLog.open({ path });
+  process.on('message', (message: NewEvent | NewEvent[]) => {
+    if (!Array.isArray(message)) {
+      void log.append([message]).then((receipt) => process.send?.(receipt));
+      return;
+    }
+    killWhenThereIs(2);
+    void log.append(message);
   });
   process.stdout.write('open\n');
 } catch (error) {

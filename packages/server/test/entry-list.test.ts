@@ -27,14 +27,33 @@ test('a list of entries is what an array would be, whatever is added, removed an
           model = model.filter((kept) => kept !== gone);
           list.remove(gone);
         }
-        const all = Array.from({ length: list.length }, (_, index) => list.at(index)!.seq);
-        expect(all).toEqual(model);
-        expect(list.at(list.length)).toBeUndefined();
-        for (let after = 0; after <= seq + 1; after += 1) {
-          expect(list.indexAfter(after)).toBe(model.filter((kept) => kept <= after).length);
+        expect([list.length, list.first?.seq, list.last?.seq]).toEqual([model.length, model[0], model.at(-1)]);
+        for (let at = 0; at <= seq + 1; at += 1) {
+          const [behind, through] = [model.filter((kept) => kept > at), model.filter((kept) => kept <= at)];
+          expect([...list.rising(at)].map((entry) => entry.seq)).toEqual(behind);
+          expect([...list.falling(at)].map((entry) => entry.seq)).toEqual(through.toReversed());
+          for (const [count, exact] of [
+            [list.countAfter(at), behind.length],
+            [list.countThrough(at), through.length],
+          ] as const) {
+            expect(count).toBeGreaterThanOrEqual(exact);
+            expect(count).toBeLessThanOrEqual(model.length);
+          }
         }
       }
     }),
     { numRuns: 300 },
   );
+});
+
+test('removing entries one by one does not go through the list each time', () => {
+  const list = new EntryList();
+  const count = 200_000;
+  for (let seq = 1; seq <= count; seq += 1) list.push({ seq } as LogEntry);
+  const before = process.cpuUsage();
+  // From the middle on, so that neither end is near.
+  for (let seq = count / 2; seq < count; seq += 1) list.remove(seq);
+  expect([list.length, list.last?.seq]).toEqual([count / 2, count]);
+  // To move the rest of the list for each takes minutes.
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
 });

@@ -127,6 +127,49 @@ describe('MemoryLog', () => {
     expect(KEY_LIFETIME_MS).toBe(86_400_000);
   });
 
+  test('forgets the oldest keys where they would take more than a quarter of the bytes that are kept', async () => {
+    const log = new MemoryLog({ retention: { maxBytes: 1_000_000 } });
+    const append = (n: number) => log.append([EVENT], { key: `${n} ${'k'.repeat(1000)}` });
+    for (let n = 1; n <= 400; n += 1) await append(n);
+    expect((await append(400)).repeated).toBe(true);
+    expect((await append(350)).repeated).toBe(true);
+    expect((await append(200)).repeated).toBe(false);
+    // Events have the other three quarters.
+    for (let n = 1; n <= 2000; n += 1) await log.append([EVENT]);
+    expect((await log.directory.list({ order: 'name', limit: 1 })).topics[0]?.bytes).toBeGreaterThan(700_000);
+  });
+
+  test('refuses a batch of more events than it may have', async () => {
+    const log = new MemoryLog({ maxBatchEvents: 3 });
+    await log.append([EVENT, EVENT, EVENT]);
+    await expect(log.append([EVENT, EVENT, EVENT, EVENT], { key: 'k' })).rejects.toMatchObject({
+      code: 'ERR_BATCH_TOO_LARGE',
+      message: 'Cannot append a batch of 4 events; at most 3 are allowed',
+    });
+    expect(await seqs(log)).toEqual([1, 2, 3]);
+    expect((await log.append([EVENT], { key: 'k' })).repeated).toBe(false);
+    const many = Array.from({ length: 10_001 }, () => EVENT);
+    await expect(new MemoryLog().append(many)).rejects.toMatchObject({ code: 'ERR_BATCH_TOO_LARGE' });
+    await new MemoryLog().append(many.slice(1));
+    expect(() => new MemoryLog({ maxBatchEvents: 0 })).toThrow(/maxBatchEvents is 0/);
+    expect(() => new MemoryLog({ maxKeys: -1 })).toThrow(/maxKeys is -1/);
+  });
+
+  test('trims each of many topics for what is too much of it, not for how much else there is', async () => {
+    const topics = Array.from({ length: 1000 }, (_, n) => `t${n}`);
+    const log = new MemoryLog({ retention: { perTopic: [{ topics, maxEvents: 20 }] } });
+    const round = (): Promise<unknown> =>
+      log.append(topics.map((topic): NewEvent => ({ topics: [topic], fields: { data: '' } })));
+    for (let n = 0; n < 20; n += 1) await round();
+    for (let n = 0; n < 9; n += 1) await log.append(Array.from({ length: 10_000 }, () => EVENT));
+    const before = process.cpuUsage();
+    for (let n = 0; n < 20; n += 1) await round();
+    const { topics: kept } = await log.directory.list({ order: 'name', limit: 2000 });
+    expect(kept.filter(({ topic }) => topic !== 'a').every(({ events }) => events === 20)).toBe(true);
+    // 20,000 events went. To move what is kept for each of them takes a minute.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
+  });
+
   const bad: LogRetention[] = [
     { maxEvents: -1 },
     { maxBytes: 1.5 },

@@ -29,6 +29,9 @@ Examples:
   tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size`;
 
 const DEFAULT_FOLDER = '.tidings';
+/** How many bytes are kept unless the options say something else. In memory a process has much less room. */
+const DISK_BYTES = 2 ** 30;
+const MEMORY_BYTES = 2 ** 27;
 const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
 const ANONYMOUS: readonly AnonymousAccess[] = ['none', 'listen', 'publish', 'all'];
 
@@ -46,7 +49,7 @@ interface ServeOptions {
   readonly compress?: true;
   readonly supervise?: true;
   readonly retainAge: number;
-  readonly retainBytes: number;
+  readonly retainBytes?: number;
   readonly retainEvents: number;
   readonly verbose?: true;
 }
@@ -104,9 +107,9 @@ export function serveCommand(): Command {
     .addOption(
       option(
         '--retain-bytes <size>',
-        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none',
+        'how many bytes are kept: a number with B, kB, MB, GB, KiB, MiB or GiB, or none (default: 1GiB, 128MiB with --memory)',
         SIZE,
-      ).default(2 ** 30, '1GiB'),
+      ),
     )
     .addOption(
       option('--retain-events <number>', 'how many events are kept, or none for no limit', COUNT).default(
@@ -174,10 +177,11 @@ function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command
   return sockets;
 }
 
-function retentionOf({ retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+function retentionOf({ memory, retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+  const maxBytes = retainBytes ?? (memory === true ? MEMORY_BYTES : DISK_BYTES);
   return {
     ...(retainAge === Infinity ? {} : { maxAgeMs: retainAge }),
-    ...(retainBytes === Infinity ? {} : { maxBytes: retainBytes }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
     ...(retainEvents === Infinity ? {} : { maxEvents: retainEvents }),
   };
 }

@@ -138,7 +138,7 @@ function memoryLog(
 ): MemoryLog {
   if (history !== false) return new MemoryLog({ retention: history, clock });
   const retention: Retention = overflow === 'evict' ? { maxEvents: 0 } : { maxBytes: maxBacklogBytes };
-  return new MemoryLog({ retention, clock, latestByKey: overflow === 'latest-by-key' });
+  return new MemoryLog({ retention, clock, framesOnly: true, latestByKey: overflow === 'latest-by-key' });
 }
 
 function toConsole(error: unknown): void {

@@ -14,6 +14,7 @@ const MAX_KEY_BYTES = 1536;
 const MAX_DIGEST_BYTES = 128;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
@@ -47,7 +48,7 @@ function prepareEvent(event: NewEvent): PreparedEvent {
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
   try {
     const body = encoder.encode(encodeEvent(rest));
-    return { topics: [...new Set(event.topics)], private: event.private ?? false, id, body };
+    return { topics: [...new Set(event.topics)], private: event.private ?? false, id: id && copyOf(id), body };
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
@@ -66,14 +67,28 @@ function readFields(fields: EventFields): EventFields {
   return data === undefined ? { ...read, data: '' } : read;
 }
 
-/** Gives a prepared event its place, and returns the entry with its frame. */
-export function placeEvent(event: PreparedEvent, epoch: string, seq: number, time: number): LogEntry {
+/**
+ * Gives a prepared event its place, and returns the entry with its frame.
+ * @param topics the same topics, if the log has them in a list that it keeps anyway
+ */
+export function placeEvent(
+  event: PreparedEvent,
+  epoch: string,
+  seq: number,
+  time: number,
+  topics: readonly string[] = event.topics,
+): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
   const line = encoder.encode(`id: ${id}\n`);
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
-  return { seq, id, topics: event.topics, time, private: event.private, frame };
+  return { seq, id, topics, time, private: event.private, frame };
+}
+
+/** A copy of a text. A text that was cut out of a longer one keeps all of that in memory. */
+export function copyOf(text: string): string {
+  return decoder.decode(encoder.encode(text));
 }
 
 function checkLength(what: string, text: string, max: number): void {

@@ -7,7 +7,10 @@ export interface Retention {
   readonly maxAgeMs?: number;
   /** The most events. @default unbounded */
   readonly maxEvents?: number;
-  /** The most bytes of encoded events. @default unbounded */
+  /**
+   * The most bytes that kept events cost on disk or in memory: encoded events, names, topics, indexes, and the keys of appends. A small event costs
+   * several times the size of its data. @default unbounded
+   */
   readonly maxBytes?: number;
 }
 

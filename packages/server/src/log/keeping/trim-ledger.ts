@@ -41,23 +41,30 @@ interface Answer {
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
 const MAX_TRIMMED_TOPICS = 100_000;
 
+// Guards against long names of such topics, in bytes of memory; the same for the changes.
+const MAX_TRIMMED_BYTES = 32 * 1024 * 1024;
+const MAX_CHANGES_BYTES = 8 * 1024 * 1024;
+
 // Changes that are kept so that an answer given earlier can be brought up to date without asking all topics again.
 const MAX_CHANGES = 10_000;
 
 /**
  * How far a log has trimmed each topic, so that a gap is reported exactly where a wanted event is missing. Beyond
- * {@link MAX_TRIMMED_TOPICS} the topics trimmed longest ago are merged into one floor that holds for every topic: a cursor
+ * {@link MAX_TRIMMED_TOPICS}, or if their names are too long, the topics trimmed longest ago are merged into one floor that holds for every topic: a cursor
  * older than that gets a gap, because it cannot be known whether there is one.
  */
 export class TrimLedger {
   // In the order of the last trim, so that the first ones are those to forget.
   readonly #topics = new Map<string, Trimmed>();
   readonly #maxTopics: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
   #floor: Trimmed = NONE;
   /** The highest numbers of all topics together. */
   #top: Trimmed = NONE;
   // The topics that changed last, and how many changes there were before the first of them.
   readonly #changes: string[] = [];
+  #changesBytes = 0;
   #dropped = 0;
   /** How many changes there were when a topic was trimmed last. */
   readonly #trimmedAt = new Map<string, TrimmedAt>();
@@ -65,12 +72,14 @@ export class TrimLedger {
   /** The answers that were given, each with the number of changes before it. */
   #known = new WeakMap<Selection, Answer & { readonly changes: number }>();
 
-  constructor(maxTopics: number = MAX_TRIMMED_TOPICS) {
+  constructor(maxTopics: number = MAX_TRIMMED_TOPICS, maxBytes: number = MAX_TRIMMED_BYTES) {
     this.#maxTopics = maxTopics;
+    this.#maxBytes = maxBytes;
   }
 
   /** Loads what a store has remembered. */
   restore(topic: string, trimmed: Trimmed): void {
+    if (!this.#topics.has(topic)) this.#bytes += costOf(topic);
     this.#topics.set(topic, trimmed);
     this.#top = highest(this.#top, trimmed);
     this.#known = new WeakMap();
@@ -98,29 +107,35 @@ export class TrimLedger {
       const removed = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
       for (const topic of names) topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
     }
-    const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic)).length;
-    let surplus = this.#topics.size + added - this.#maxTopics;
+    const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic));
+    let surplus = this.#topics.size + added.length - this.#maxTopics;
+    let bytes = added.reduce((sum, topic) => sum + costOf(topic), this.#bytes);
     const forgotten: string[] = [];
     let floor = this.#floor;
     for (const [topic, trimmed] of this.#topics) {
-      if (surplus <= 0) break;
+      if (surplus <= 0 && bytes <= this.#maxBytes) break;
       if (topics.has(topic)) continue;
       floor = highest(floor, trimmed);
       forgotten.push(topic);
       surplus -= 1;
+      bytes -= costOf(topic);
     }
     return { topics, forgotten, floor };
   }
 
   /** Applies a plan, which must be the newest one. */
   apply(plan: TrimPlan): void {
-    for (const topic of plan.forgotten) this.#topics.delete(topic);
+    for (const topic of plan.forgotten) {
+      if (this.#topics.delete(topic)) this.#bytes -= costOf(topic);
+    }
     for (const [topic, trimmed] of plan.topics) {
       const before = this.#topics.get(topic);
+      if (!before) this.#bytes += costOf(topic);
       this.#topics.delete(topic);
       this.#topics.set(topic, trimmed);
       this.#top = highest(this.#top, trimmed);
       this.#changes.push(topic);
+      this.#changesBytes += costOf(topic);
       const at = this.changes;
       const isPublic = trimmed.public > (before?.public ?? 0);
       this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
@@ -128,9 +143,10 @@ export class TrimLedger {
     if (plan.forgotten.length > 0) this.#floorAt = this.changes;
     for (const topic of plan.forgotten) this.#trimmedAt.delete(topic);
     this.#floor = plan.floor;
-    if (this.#changes.length > 2 * MAX_CHANGES) {
-      this.#dropped += this.#changes.length - MAX_CHANGES;
-      this.#changes.splice(0, this.#changes.length - MAX_CHANGES);
+    if (this.#changes.length > 2 * MAX_CHANGES || this.#changesBytes > 2 * MAX_CHANGES_BYTES) {
+      const dropped = this.#changes.splice(0, Math.ceil(this.#changes.length / 2));
+      this.#dropped += dropped.length;
+      for (const topic of dropped) this.#changesBytes -= costOf(topic);
     }
   }
 
@@ -199,4 +215,9 @@ function highest(one: Trimmed, other: Trimmed): Trimmed {
     public: Math.max(one.public, other.public),
     shared: Math.max(one.shared ?? 0, other.shared ?? 0),
   };
+}
+
+/** What it costs in memory to remember a topic, in bytes. */
+function costOf(topic: string): number {
+  return 300 + 2 * topic.length;
 }

@@ -1,74 +1,95 @@
 import type { LogEntry } from '../entry.ts';
 
-/** Entries in the order of their sequence numbers, taken off at the front and cheap to search. */
+// A list that is shorter has its removed entries for longer: to move a few is not worth the while.
+const MIN_REMOVED = 16;
+
+/**
+ * Entries in the order of their sequence numbers, cheap to search. To remove one costs the same on average, wherever it is in the list: its number
+ * stays in its place, until as many have been removed as are kept.
+ */
 export class EntryList {
-  #entries: LogEntry[] = [];
+  /** Entries, and the numbers of removed ones. The first and the last of those in use are entries. */
+  #slots: (LogEntry | number)[] = [];
   #start = 0;
+  #length = 0;
 
   get length(): number {
-    return this.#entries.length - this.#start;
-  }
-
-  at(index: number): LogEntry | undefined {
-    return this.#entries[this.#start + index];
+    return this.#length;
   }
 
   get first(): LogEntry | undefined {
-    return this.#entries[this.#start];
+    return this.#entryAt(this.#start);
   }
 
   get last(): LogEntry | undefined {
-    return this.length === 0 ? undefined : this.#entries.at(-1);
+    return this.#length === 0 ? undefined : this.#entryAt(this.#slots.length - 1);
   }
 
   push(entry: LogEntry): void {
-    this.#entries.push(entry);
+    this.#slots.push(entry);
+    this.#length += 1;
   }
 
-  /** The index of the first entry after a sequence number. */
-  indexAfter(seq: number): number {
-    let low = this.#start;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.seq ?? 0) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low - this.#start;
+  /** At most how many entries there are behind a sequence number. It may be as many more as have been removed. */
+  countAfter(seq: number): number {
+    return Math.min(this.#length, this.#slots.length - this.#indexAfter(seq));
+  }
+
+  /** At most how many entries there are up to a sequence number. It may be as many more as have been removed. */
+  countThrough(seq: number): number {
+    return Math.min(this.#length, this.#indexAfter(seq) - this.#start);
   }
 
   /** The entries after a sequence number, oldest first. The list may not be changed meanwhile. */
   *rising(after: number): Generator<LogEntry, undefined, undefined> {
-    for (let index = this.#start + this.indexAfter(after); ; index += 1) {
-      const entry = this.#entries[index];
-      if (!entry) return;
-      yield entry;
+    const { length } = this.#slots;
+    for (let index = this.#indexAfter(after); index < length; index += 1) {
+      const entry = this.#entryAt(index);
+      if (entry) yield entry;
     }
   }
 
   /** The entries up to a sequence number, newest first. The list may not be changed meanwhile. */
   *falling(through: number): Generator<LogEntry, undefined, undefined> {
-    for (let index = this.#start + this.indexAfter(through) - 1; index >= this.#start; index -= 1) {
-      const entry = this.#entries[index];
-      if (!entry) return;
-      yield entry;
+    for (let index = this.#indexAfter(through) - 1; index >= this.#start; index -= 1) {
+      const entry = this.#entryAt(index);
+      if (entry) yield entry;
     }
   }
 
   remove(seq: number): void {
-    const index = this.indexAfter(seq - 1);
-    if (this.at(index)?.seq !== seq) return;
-    if (index > 0) {
-      this.#entries.splice(this.#start + index, 1);
+    const index = this.#indexAfter(seq - 1);
+    if (this.#entryAt(index)?.seq !== seq) return;
+    this.#slots[index] = seq;
+    this.#length -= 1;
+    if (this.#length === 0) {
+      this.#slots = [];
+      this.#start = 0;
       return;
     }
-    this.#start += 1;
-    // Moving the rest to the front once half is empty keeps a removal cheap on average and the memory in bounds.
-    if (this.#start * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#start);
-      this.#start = 0;
-    } else {
-      this.#entries.fill(undefined as never, this.#start - 1, this.#start);
+    while (typeof this.#slots[this.#start] === 'number') this.#start += 1;
+    while (typeof this.#slots.at(-1) === 'number') this.#slots.pop();
+    if (this.#slots.length - this.#length <= this.#length + MIN_REMOVED) return;
+    this.#slots = this.#slots.filter((slot) => typeof slot !== 'number');
+    this.#start = 0;
+  }
+
+  #entryAt(index: number): LogEntry | undefined {
+    const slot = this.#slots[index];
+    return typeof slot === 'number' ? undefined : slot;
+  }
+
+  /** The index of the first slot behind a sequence number. */
+  #indexAfter(seq: number): number {
+    const slots = this.#slots;
+    let low = this.#start;
+    let high = slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const slot = slots[middle];
+      if ((typeof slot === 'number' ? slot : (slot?.seq ?? 0)) <= seq) low = middle + 1;
+      else high = middle;
     }
+    return low;
   }
 }

@@ -1,5 +1,7 @@
 import { mergeBySeq } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
+import { copyOf } from '../keeping/frame.ts';
+import type { LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import {
   type KeptSummary,
@@ -11,19 +13,26 @@ import {
 } from '../keeping/topic-summary.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
+import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from './entry-list.ts';
 
 /** The kept events of a topic. */
 export class KeptTopic {
   readonly topic: string;
+  /** The topics of an event that has only this one: one list for all of them. */
+  readonly only: readonly [string];
   readonly bounds: TopicRetention | undefined;
   readonly entries: EntryList = new EntryList();
-  bytes = 0;
+  /** What the topic and its entries cost. */
+  bytes: number;
+  /** How much of it is private; undefined if nothing is. */
   hidden: KeptSummary['hidden'];
 
-  constructor(topic: string, bounds: TopicRetention | undefined) {
+  constructor(topic: string, bounds: TopicRetention | undefined, bytes: number) {
     this.topic = topic;
+    this.only = [topic];
     this.bounds = bounds;
+    this.bytes = bytes;
     this.hidden = undefined;
   }
 
@@ -57,10 +66,16 @@ export class KeptEntries {
   readonly #ids = new Map<string, EntryList>();
   // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
   readonly #ages = new Map<TopicRetention, EntryList>();
+  readonly #time: LogTime;
+  readonly #framesOnly: boolean;
+  /** What everything costs that is kept. */
   #bytes = 0;
 
-  constructor(retention: LogRetention) {
+  /** @param framesOnly whether only the bytes of frames count */
+  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean) {
     this.#retention = retention;
+    this.#time = time;
+    this.#framesOnly = framesOnly;
     this.#bounds = new TopicBounds(retention);
     for (const bounds of retention.perTopic ?? []) {
       if (bounds.maxAgeMs !== undefined) this.#ages.set(bounds, new EntryList());
@@ -71,16 +86,33 @@ export class KeptEntries {
     return this.#entries.first;
   }
 
+  /** The same topics in texts that are kept anyway, so that an event keeps no memory of the request that it came with. */
+  topicsOf(names: readonly string[]): readonly string[] {
+    const [first] = names;
+    const only = names.length === 1 && first !== undefined ? this.topics.get(first)?.only : undefined;
+    return only ?? names.map((name) => this.topics.get(name)?.topic ?? copyOf(name));
+  }
+
+  /** Counts what is kept beside the entries. */
+  charge(bytes: number): void {
+    if (!this.#framesOnly) this.#bytes += bytes;
+  }
+
   add(entry: LogEntry, isNamed: boolean): void {
+    const bytes = this.#costOf(entry, isNamed);
     this.#entries.push(entry);
-    this.#bytes += entry.frame.length;
+    this.#bytes += bytes;
     for (const name of entry.topics) {
-      const topic = this.topics.get(name) ?? new KeptTopic(name, this.#bounds.of(name));
+      let topic = this.topics.get(name);
+      if (!topic) {
+        topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
+        this.#bytes += topic.bytes;
+      }
       if (entry.private || topic.hidden) {
-        topic.hidden = withEvent(name, topic.summary, entry, entry.frame.length).hidden;
+        topic.hidden = withEvent(name, topic.summary, entry, bytes).hidden;
       }
       topic.entries.push(entry);
-      topic.bytes += entry.frame.length;
+      topic.bytes += bytes;
       this.topics.putFirst(topic);
       this.#note(topic);
       const aged = topic.bounds && this.#ages.get(topic.bounds);
@@ -94,24 +126,30 @@ export class KeptEntries {
   }
 
   remove(entry: LogEntry): void {
+    const named = this.#ids.get(entry.id);
+    const bytes = this.#costOf(entry, named !== undefined);
     this.#entries.remove(entry.seq);
-    this.#bytes -= entry.frame.length;
+    this.#bytes -= bytes;
     for (const name of entry.topics) {
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
       const before = topic.hidden && topic.summary;
       topic.entries.remove(entry.seq);
-      topic.bytes -= entry.frame.length;
-      if (before) topic.hidden = hiddenWithout(topic, before, entry);
+      topic.bytes -= bytes;
+      if (before) topic.hidden = hiddenWithout(topic, before, entry, bytes);
       this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
-      if (topic.entries.length === 0) this.topics.delete(name);
-      else if (wasNewest) this.topics.putBack(topic);
+      if (topic.entries.length === 0) {
+        this.topics.delete(name);
+        this.#bytes -= topic.bytes;
+      } else if (wasNewest) {
+        this.topics.putBack(topic);
+      }
     }
-    const entries = this.#ids.get(entry.id);
-    entries?.remove(entry.seq);
-    if (entries?.length === 0) this.#ids.delete(entry.id);
+    named?.remove(entry.seq);
+    if (named?.length === 0) this.#ids.delete(entry.id);
+    this.#time.forget(this.#entries.first?.seq ?? entry.seq);
   }
 
   /** Notes what is public of a topic, where that is not all. */
@@ -124,34 +162,36 @@ export class KeptEntries {
     return this.#ids.get(id)?.rising(after) ?? [];
   }
 
-  /** When the next event becomes too old, milliseconds since 1970; undefined if none will. */
+  /** When the next event becomes too old, in the log's own time; undefined if none will. */
   get due(): number | undefined {
-    let due = dueOf(this.#entries, this.#retention);
-    for (const [bounds, entries] of this.#ages) due = Math.min(due, dueOf(entries, bounds));
+    let due = this.#dueOf(this.#entries, this.#retention);
+    for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));
     return due === Infinity ? undefined : due;
   }
 
   /** The entries that are too old, and the excess of those topics and of the whole log. Each has to be removed before the next is requested. */
   *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
     for (const [bounds, entries] of this.#ages) {
-      for (let { first } = entries; first && dueOf(entries, bounds) <= now; { first } = entries) yield first;
+      for (let { first } = entries; first && this.#dueOf(entries, bounds) <= now; { first } = entries) yield first;
     }
     for (const name of topics) {
       const topic = this.topics.get(name);
       if (!topic?.bounds) continue;
       const { entries, bounds } = topic;
-      for (let { first } = entries; first && isTooMuch(entries, topic.bytes, bounds, now); { first } = entries)
+      for (let { first } = entries; first && this.#isTooMuch(entries, topic.bytes, bounds, now); { first } = entries) {
         yield first;
+      }
     }
     const entries = this.#entries;
-    for (let { first } = entries; first && isTooMuch(entries, this.#bytes, this.#retention, now); { first } = entries) {
+    const bounds = this.#retention;
+    for (let { first } = entries; first && this.#isTooMuch(entries, this.#bytes, bounds, now); { first } = entries) {
       yield first;
     }
   }
 
   /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.length - list.indexAfter(after));
+    const lists = this.#listsOf(selector.topics, (list) => list.countAfter(after));
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.rising(after);
     return mergeBySeq(
@@ -163,7 +203,7 @@ export class KeptEntries {
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.indexAfter(through));
+    const lists = this.#listsOf(selector.topics, (list) => list.countThrough(through));
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.falling(through);
     return mergeBySeq(
@@ -186,24 +226,28 @@ export class KeptEntries {
     }
     return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
   }
+
+  #costOf(entry: LogEntry, isNamed: boolean): number {
+    return this.#framesOnly ? entry.frame.length : costOfEntry(entry, isNamed);
+  }
+
+  /** When the first of them becomes too old. */
+  #dueOf({ first }: EntryList, { maxAgeMs = Infinity }: Retention): number {
+    return first ? this.#time.of(first) + maxAgeMs + 1 : Infinity;
+  }
+
+  #isTooMuch({ first, length }: EntryList, bytes: number, bounds: Retention, now: number): boolean {
+    return exceeds({ events: length, bytes, oldest: first ? this.#time.of(first) : 0 }, bounds, now);
+  }
 }
 
 /** What of a topic is private without an entry that has been removed. */
-function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry): KeptSummary['hidden'] {
-  const after = withoutEvent(before, entry, entry.frame.length);
+function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, bytes: number): KeptSummary['hidden'] {
+  const after = withoutEvent(before, entry, bytes);
   if (!hasNewest(before, entry)) return after.hidden;
   return withTimes(after, (publicOnly) => (publicOnly ? topic.publicLast : topic.last)).hidden;
 }
 
 function seqOf(entry: LogEntry): number {
   return entry.seq;
-}
-
-/** When the first of them becomes too old. */
-function dueOf({ first }: EntryList, { maxAgeMs = Infinity }: Retention): number {
-  return first ? first.time + maxAgeMs + 1 : Infinity;
-}
-
-function isTooMuch(entries: EntryList, bytes: number, bounds: Retention, now: number): boolean {
-  return exceeds({ events: entries.length, bytes, oldest: entries.first?.time ?? 0 }, bounds, now);
 }

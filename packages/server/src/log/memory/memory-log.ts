@@ -16,21 +16,18 @@ import type {
   TopicPageRequest,
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
-import { placeEvent, prepareBatch } from '../keeping/frame.ts';
-import { repeatOf, type KeyedAppend } from '../keeping/keyed-append.ts';
+import { checkBatch, checkBounds, type CheckedBounds, type LogBounds } from '../keeping/bounds.ts';
+import { copyOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
+import { repeatOf } from '../keeping/keyed-append.ts';
+import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
+import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
 import { firstNames } from './topic-names.ts';
-
-/** How long a key makes an append safe to repeat (PROTOCOL §4.6), in milliseconds. */
-export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
-
-// Guards the memory against a publisher that gives every event a key: the oldest keys go first.
-const MAX_KEYS = 100_000;
 
 // How many events are examined at once if no index finds the selected ones. It bounds how long others wait.
 const MAX_SCANNED = 4096;
@@ -39,7 +36,7 @@ const MAX_SCANNED = 4096;
 const MIN_SWEEP_MS = 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export interface MemoryLogOptions {
+export interface MemoryLogOptions extends LogBounds {
   /** @default nothing is trimmed */
   readonly retention?: LogRetention;
   /** @default the system's */
@@ -56,6 +53,8 @@ export interface MemoryLogOptions {
    * is not reported as a gap. @default false
    */
   readonly latestByKey?: boolean;
+  /** Whether `retention.maxBytes` counts only encoded events, and not what they cost in memory. @default false */
+  readonly framesOnly?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: (seq: number) => number;
 }
@@ -66,7 +65,10 @@ const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
   epoch: true,
   earlierEpochs: true,
   latestByKey: true,
+  framesOnly: true,
   nextSeq: true,
+  maxBatchEvents: true,
+  maxKeys: true,
 };
 
 /** A log in memory. Its events are lost when the process ends. */
@@ -74,10 +76,12 @@ export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
   readonly #clock: Clock;
+  readonly #time: LogTime;
+  readonly #bounds: CheckedBounds;
   readonly #epochs: Epochs;
   readonly #nextSeq: (seq: number) => number;
   readonly #kept: KeptEntries;
-  readonly #keys = new Map<string, KeyedAppend & { readonly time: number }>();
+  readonly #keys: KnownKeys;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #latest: LatestKeys | undefined;
@@ -86,13 +90,16 @@ export class MemoryLog implements EventLog {
   #closed = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
-  /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
     checkNames(options, NAMES);
     this.#clock = options.clock ?? systemClock;
     this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
     this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);
-    this.#kept = new KeptEntries(checkRetention(options.retention ?? {}));
+    const retention = checkRetention(options.retention ?? {});
+    this.#bounds = checkBounds(options, retention);
+    this.#time = new LogTime(this.#clock);
+    this.#kept = new KeptEntries(retention, this.#time, options.framesOnly === true);
+    this.#keys = new KnownKeys(this.#bounds);
     this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
     this.#seq = this.#epochs.start;
     this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
@@ -100,9 +107,10 @@ export class MemoryLog implements EventLog {
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
+    checkBatch(events, this.#bounds);
     const prepared = prepareBatch(events, options);
-    const time = this.#clock.time();
-    const known = options.key === undefined ? undefined : this.#known(options.key, time);
+    const { key } = options;
+    const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
     if (known) {
       const repeated = repeatOf(known, options);
       if (repeated instanceof ServerError) throw repeated;
@@ -110,18 +118,21 @@ export class MemoryLog implements EventLog {
     }
 
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
-    this.#trim();
+    const now = this.#trim();
+    const time = this.#clock.time();
+    this.#time.append(this.#nextSeq(this.#seq));
     const batch: LogEntry[] = [];
     prepared.forEach((event, index) => {
       this.#seq = this.#nextSeq(this.#seq);
-      const entry = placeEvent(event, this.#epochs.current, this.#seq, time);
+      const topics = this.#kept.topicsOf(event.topics);
+      const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
       batch.push(entry);
-      const replaced = this.#latest?.replace(events[index], entry);
-      if (replaced) this.#kept.remove(replaced);
+      if (this.#latest) this.#replace(this.#latest, events[index], entry);
       this.#kept.add(entry, event.id !== undefined);
     });
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (options.key !== undefined) this.#remember(options.key, { ...options, ...receipt, time });
+    if (key !== undefined)
+      this.#chargeFor(this.#keys, () => this.#keys.add(copyOf(key), { ...options, ...receipt }, now));
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -237,19 +248,34 @@ export class MemoryLog implements EventLog {
     return { topics: page.map(summary), total: topics.size };
   }
 
-  /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. */
-  #trim(topics: Iterable<string> = [], through = 0): void {
-    const now = this.#clock.time();
+  #replace(latest: LatestKeys, event: NewEvent | undefined, entry: LogEntry): void {
+    this.#chargeFor(latest, () => {
+      const replaced = latest.replace(event, entry);
+      if (replaced) this.#kept.remove(replaced);
+    });
+  }
+
+  /** Changes an index, and counts what it costs more or less. */
+  #chargeFor(index: { readonly bytes: number }, change: () => void): void {
+    const before = index.bytes;
+    change();
+    this.#kept.charge(index.bytes - before);
+  }
+
+  /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. Returns the time. */
+  #trim(topics: Iterable<string> = [], through = 0): number {
+    const now = this.#time.now();
     const removed: LogEntry[] = [];
     const remove = (entry: LogEntry): void => {
       this.#kept.remove(entry);
-      this.#latest?.forget(entry);
+      if (this.#latest) this.#chargeFor(this.#latest, () => this.#latest?.forget(entry));
       removed.push(entry);
     };
     for (let { oldest } = this.#kept; oldest && oldest.seq <= through; { oldest } = this.#kept) remove(oldest);
     for (const entry of this.#kept.excess(now, topics)) remove(entry);
     if (removed.length > 0) this.#ledger.apply(this.#ledger.plan(removed));
     this.#sweepLater(now);
+    return now;
   }
 
   /** Events that become too old do not stay in memory, even without appends and reads. */
@@ -260,25 +286,11 @@ export class MemoryLog implements EventLog {
     this.#sweep = this.#clock.setTimeout(
       () => {
         this.#sweep = undefined;
+        this.#chargeFor(this.#keys, () => this.#keys.expire(this.#time.now()));
         this.#trim();
       },
       Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
     );
-  }
-
-  #known(key: string, now: number): KeyedAppend | undefined {
-    const known = this.#keys.get(key);
-    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
-  }
-
-  #remember(key: string, append: KeyedAppend & { readonly time: number }): void {
-    const { time } = append;
-    this.#keys.delete(key);
-    this.#keys.set(key, append);
-    for (const [oldest, known] of this.#keys) {
-      if (this.#keys.size <= MAX_KEYS && time - known.time <= KEY_LIFETIME_MS) break;
-      this.#keys.delete(oldest);
-    }
   }
 }
 

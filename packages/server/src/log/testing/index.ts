@@ -1,5 +1,6 @@
 import { checkChoice } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
+import { clockCases } from './cases/clock-cases.ts';
 import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
@@ -29,6 +30,7 @@ const ALL: readonly LogCase[] = [
   ...topicCases,
   ...retentionCases,
   ...trimCases,
+  ...clockCases,
   ...epochCases,
   ...durabilityCases,
 ];

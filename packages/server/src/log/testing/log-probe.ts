@@ -75,6 +75,11 @@ export class LogProbe {
     await this.#harness.advance?.(ms);
   }
 
+  /** Sets the system's clock ahead by so many milliseconds, or back. No time passes. */
+  setClock(ms: number): void {
+    this.#clock.set(ms);
+  }
+
   async reopen(): Promise<void> {
     this.log = needed(await this.#harness.reopen?.(), 'durable');
   }

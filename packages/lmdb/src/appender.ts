@@ -1,0 +1,99 @@
+import { placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
+import { costOfRecord } from './cost.ts';
+import { encodeRecord } from './record.ts';
+import type { EventRow, HeadRecord, LmdbStore, Track } from './store.ts';
+import type { LmdbTopics } from './topics.ts';
+
+// What a transaction holds at most, a large event aside: bounds its memory, and for how long it holds up the event loop.
+export const MAX_COMMIT_BYTES: number = 4 * 1024 * 1024;
+export const MAX_COMMIT_EVENTS = 1000;
+
+export interface AppenderParts {
+  readonly store: LmdbStore;
+  readonly topics: LmdbTopics;
+  readonly clock: Clock;
+}
+
+/** Stores events behind the head: in one transaction, or, where they are many, in several between which others have their turn. */
+export class LmdbAppender {
+  readonly #parts: AppenderParts;
+  /** Events that are in the tables, though the head has not been moved to them. They do not count. */
+  #staged: EventRow[] = [];
+
+  constructor(parts: AppenderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores all of the events or, where it rejects, none: they count with the last transaction, which moves the head.
+   * @param finish is part of that transaction. It is given what the head is with the events, and gives what is written
+   * @returns the entries, and the head
+   */
+  async append(
+    events: readonly PreparedEvent[],
+    before: HeadRecord,
+    finish: (head: HeadRecord, track: Track) => HeadRecord,
+  ): Promise<{ readonly entries: readonly LogEntry[]; readonly head: HeadRecord }> {
+    const { store, topics: table, clock } = this.#parts;
+    await this.#removeStaged();
+    const time = clock.time();
+    const topics = table.change();
+    const entries: LogEntry[] = [];
+    let { bytes } = before;
+    const putSome = (track: Track): void => {
+      const end = Math.min(events.length, entries.length + MAX_COMMIT_EVENTS);
+      for (let size = 0; entries.length < end && size < MAX_COMMIT_BYTES;) {
+        const event = events[entries.length];
+        if (!event) return;
+        const seq = before.seq + entries.length + 1;
+        const entry = placeEvent(event, store.epochs.current, seq, time);
+        const named = event.id !== undefined;
+        const record = encodeRecord(entry, named);
+        const names = entry.topics.length + (named ? 1 : 0);
+        const cost = costOfRecord(record.length - entry.frame.length, entry.frame.length, names);
+        store.put({ seq, id: entry.id, topics: entry.topics, named }, record, track);
+        topics.add(entry, cost);
+        entries.push(entry);
+        bytes += cost;
+        size += cost;
+      }
+    };
+    let head: HeadRecord | undefined;
+    try {
+      while (!head) {
+        const first = entries.length;
+        await store.commit((track) => {
+          putSome(track);
+          if (entries.length < events.length) return;
+          const { length } = entries;
+          const reached = { ...before, seq: before.seq + length, events: before.events + length };
+          head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
+          table.write(topics, track);
+          track(store.meta.put('head', head));
+        });
+        if (head) break;
+        for (let index = first; index < entries.length; index += 1) {
+          const { seq, id, topics: names } = entries[index] as LogEntry;
+          this.#staged.push({ seq, id, topics: names, named: events[index]?.id !== undefined });
+        }
+      }
+    } catch (error) {
+      // Where that fails, too, it is tried again before the next events are stored, and when the folder is opened.
+      await this.#removeStaged().catch(() => {});
+      throw error;
+    }
+    this.#staged = [];
+    table.added(topics);
+    return { entries, head };
+  }
+
+  async #removeStaged(): Promise<void> {
+    while (this.#staged.length > 0) {
+      const some = this.#staged.slice(-MAX_COMMIT_EVENTS);
+      await this.#parts.store.commit((track) => {
+        for (const row of some) this.#parts.store.remove(row, track);
+      });
+      this.#staged.splice(-some.length);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { PreparedEvent } from '@tidings/server/log';
+
+// LMDB keeps rows in pages, sorted, and what is longer than half a page in pages of its own. A page has less room for rows than it has bytes.
+const PAGE = 4096;
+const ROOM = 4080;
+
+// What a row has beside its key and value; and what a sequence number and its separator take in a key.
+const ROW = 18;
+const SEQ = 12;
+
+// How full the pages are of a table whose rows come in any order.
+const FILL = 2 / 3;
+
+// What else is remembered with a topic, and with the key of an append, and what a topic takes in memory.
+const TOPIC_VALUE = 60;
+const TOPIC_MEMORY = 500;
+const KEY_VALUE = 80;
+
+// What a record has in front of names and frame, and a name in front of it.
+const RECORD_HEADER = 10;
+const NAME_HEADER = 2;
+
+// The `id:` line that a log adds to an event.
+const ID_LINE = 40;
+
+// What an event costs in memory while it waits, beside its bytes.
+const WAITING = 600;
+
+/**
+ * What an event costs on disk.
+ * @param headerBytes what its record has in front of the frame: the names
+ * @param names how many these are: topics, and the publisher's id
+ */
+export function costOfRecord(headerBytes: number, frameBytes: number, names: number): number {
+  const record = headerBytes + frameBytes + ROW;
+  // Events come in the order of their table. All the same there is room in a page for one more, except in its last.
+  const inPages =
+    record > ROOM / 2 ? Math.ceil((record + ROW) / PAGE) * PAGE : PAGE / Math.max(1, Math.floor(ROOM / record) - 1);
+  return Math.ceil(inPages + names * costOfRow(headerBytes / names + SEQ));
+}
+
+/** What an event that waits will cost on disk, and what it costs in memory until then. */
+export function costsOfPrepared({ id, topics, body }: PreparedEvent): { disk: number; memory: number } {
+  const names = id === undefined ? topics : [...topics, id];
+  const header = names.reduce((sum, name) => sum + NAME_HEADER + Buffer.byteLength(name), RECORD_HEADER);
+  const idBytes = id === undefined ? ID_LINE : ID_LINE + Buffer.byteLength(id);
+  return {
+    disk: costOfRecord(header, body.length + idBytes, names.length),
+    memory: WAITING + body.length + 2 * header,
+  };
+}
+
+/** What a topic costs for as long as any of its events is kept. */
+export function costOfTopic(topic: string): number {
+  const bytes = Buffer.byteLength(topic);
+  return Math.ceil(costOfRow(bytes + TOPIC_VALUE) + TOPIC_MEMORY + 2 * bytes);
+}
+
+/** What a key of an append costs, with what is remembered of it. */
+export function costOfKey(key: string, about: string): number {
+  const bytes = Buffer.byteLength(key);
+  return Math.ceil(costOfRow(bytes + Buffer.byteLength(about) + KEY_VALUE) + costOfRow(bytes + SEQ));
+}
+
+/** What a row costs in a table whose rows come in any order, with its part of the pages that lead to it. */
+function costOfRow(bytes: number): number {
+  const rows = FILL * Math.floor(ROOM / (bytes + ROW));
+  return PAGE / (Math.max(2, rows) - 1);
+}

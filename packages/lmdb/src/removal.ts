@@ -1,0 +1,80 @@
+import type { TrimLedger } from '@tidings/server/log';
+import type { KeptEntry } from './record.ts';
+import type { HeadRecord, LmdbStore } from './store.ts';
+import type { TopicChanges } from './topic-changes.ts';
+import type { LmdbTopics } from './topics.ts';
+
+// Events that one transaction removes: few, so that a publisher never waits long for its commit.
+const MAX_REMOVED = 1000;
+
+/** One small step of trimming, ready to be committed. */
+export interface TrimStep {
+  readonly head: HeadRecord;
+  commit(): Promise<void>;
+  /** Notes in memory what has been removed, once it is committed. */
+  note(): void;
+}
+
+/** Events that go together, and what is left without them. */
+export class Removal {
+  readonly topics: TopicChanges;
+  readonly #before: HeadRecord;
+  readonly #entries = new Map<number, KeptEntry>();
+  #bytes = 0;
+
+  constructor(topics: LmdbTopics, before: HeadRecord) {
+    this.topics = topics.change();
+    this.#before = before;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get isFull(): boolean {
+    return this.size >= MAX_REMOVED;
+  }
+
+  has(seq: number): boolean {
+    return this.#entries.has(seq);
+  }
+
+  /** What is kept without what goes. */
+  get rest(): HeadRecord {
+    const { events, bytes } = this.#before;
+    return { ...this.#before, events: events - this.size, bytes: bytes - this.#bytes + this.topics.bytes };
+  }
+
+  add(entry: KeptEntry): void {
+    this.#entries.set(entry.seq, entry);
+    this.#bytes += entry.cost;
+    this.topics.remove(entry);
+  }
+
+  /** @param note runs with what the step notes */
+  step(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, note: () => void): TrimStep {
+    const entries = [...this.#entries.values()];
+    const head = this.rest;
+    const plan = ledger.plan(entries);
+    this.topics.settle((topic, publicOnly) => store.newestTime(topic, head.seq, publicOnly, (seq) => this.has(seq)));
+    return {
+      head,
+      commit: async () => {
+        if (entries.length === 0) return;
+        await store.commit((track) => {
+          for (const entry of entries) store.remove(entry, track);
+          topics.write(this.topics, track);
+          for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
+          for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
+          if (plan.forgotten.length > 0) track(store.meta.put('floor', plan.floor));
+          track(store.meta.put('head', head));
+        });
+      },
+      note: () => {
+        note();
+        ledger.apply(plan);
+        topics.removed(this.topics);
+      },
+    };
+  }
+}

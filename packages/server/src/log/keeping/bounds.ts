@@ -1,0 +1,48 @@
+import { checkInteger, ServerError } from '../../errors.ts';
+import type { NewEvent } from '../entry.ts';
+import type { Retention } from './retention.ts';
+
+/** How long a key makes an append safe to repeat (PROTOCOL §4.6), in milliseconds. */
+export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
+
+/** What bounds a log beside its retention (PROTOCOL §11). */
+export interface LogBounds {
+  /**
+   * Events in a batch: a larger one is refused with `ERR_BATCH_TOO_LARGE`. It guards the memory, and others who wait, against a batch of very
+   * many small events. From 1.
+   * @default 10000
+   */
+  readonly maxBatchEvents?: number;
+  /**
+   * Keys of appends that are remembered: beyond that the oldest are forgotten, also before their 24 hours are over. They take at most a quarter
+   * of the bytes that retention allows. From 0.
+   * @default 100000
+   */
+  readonly maxKeys?: number;
+}
+
+export interface CheckedBounds {
+  readonly maxBatchEvents: number;
+  readonly maxKeys: number;
+  /** Bytes that keys may take of those that are kept. */
+  readonly maxKeyBytes: number;
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkBounds(bounds: LogBounds, { maxBytes = Infinity }: Retention): CheckedBounds {
+  const { maxBatchEvents = 10_000, maxKeys = 100_000 } = bounds;
+  return {
+    maxBatchEvents: checkInteger('maxBatchEvents', maxBatchEvents, 1, Number.MAX_SAFE_INTEGER),
+    maxKeys: checkInteger('maxKeys', maxKeys, 0, Number.MAX_SAFE_INTEGER),
+    maxKeyBytes: maxBytes / 4,
+  };
+}
+
+/** @throws {ServerError} `ERR_BATCH_TOO_LARGE` */
+export function checkBatch({ length }: readonly NewEvent[], { maxBatchEvents }: CheckedBounds): void {
+  if (length <= maxBatchEvents) return;
+  throw new ServerError(
+    'ERR_BATCH_TOO_LARGE',
+    `Cannot append a batch of ${length} events; at most ${maxBatchEvents} are allowed`,
+  );
+}

@@ -1,0 +1,47 @@
+import type { KeyedAppend } from '../keeping/keyed-append.ts';
+import { KEY_LIFETIME_MS, type CheckedBounds } from '../keeping/bounds.ts';
+import { costOfKey } from './cost.ts';
+
+/** The keys of appends that may be repeated, in the order of their age. */
+export class KnownKeys {
+  readonly #bounds: CheckedBounds;
+  readonly #keys = new Map<string, KeyedAppend & { readonly time: number; readonly bytes: number }>();
+  #bytes = 0;
+
+  constructor(bounds: CheckedBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** What they cost in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string, now: number): KeyedAppend | undefined {
+    const known = this.#keys.get(key);
+    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
+  }
+
+  /** Remembers a key, and forgets those that are too old or too many. */
+  add(key: string, { seq, id, digest }: KeyedAppend, now: number): void {
+    this.#forget(key);
+    const bytes = costOfKey(key, `${id}${digest ?? ''}`);
+    this.#keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }), time: now, bytes });
+    this.#bytes += bytes;
+    this.expire(now);
+  }
+
+  /** Forgets those that are too old or too many. */
+  expire(now: number): void {
+    const { maxKeys, maxKeyBytes } = this.#bounds;
+    for (const [oldest, { time }] of this.#keys) {
+      if (this.#keys.size <= maxKeys && this.#bytes <= maxKeyBytes && now - time <= KEY_LIFETIME_MS) break;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#bytes -= this.#keys.get(key)?.bytes ?? 0;
+    this.#keys.delete(key);
+  }
+}
