@@ -30,7 +30,7 @@ export class LmdbKeys {
     return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
   }
 
-  /** Remembers keys, and forgets the oldest where there are too many. */
+  /** Remembers keys, and forgets the oldest if there are too many. */
   add(added: ReadonlyMap<string, KeyedAppend>, now: number, head: Counts): KeyChange {
     const records = [...added].map(([key, append]): [string, KeyRecord] => [key, { ...append, time: now }]);
     const gone = new Map<string, KeyRecord>();
@@ -72,7 +72,7 @@ export class LmdbKeys {
     };
   }
 
-  /** Forgets a small number of keys that are too old; undefined where there are none. */
+  /** Forgets a small number of keys that are too old; undefined if there are none. */
   expire(now: number, head: Counts): KeyChange | undefined {
     const gone = new Map<string, KeyRecord>();
     const rest = { ...head };

@@ -189,12 +189,12 @@ export class LmdbLog implements EventLog {
     }, this.#trimEveryMs);
   }
 
-  /** Removes events until there is room for what is about to be added. */
+  /** Removes events until there is room for those that are about to be added. */
   async #trimOverdue(incoming?: Incoming): Promise<void> {
     try {
       while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
     } catch {
-      // A disk that fails is told to publishers; what could not be trimmed is tried again.
+      // Publishers learn of a failing disk when they append. Trimming is tried again later.
     }
   }
 
@@ -233,7 +233,7 @@ interface Checked {
   readonly maxWaitingBytes: number;
 }
 
-/** Checks the options. */
+/** Checks the options, and returns those that have a default. */
 function checkOptions(options: LmdbLogOptions): Checked {
   if (typeof options !== 'object' || options === null) {
     throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);

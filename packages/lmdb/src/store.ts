@@ -35,7 +35,7 @@ const LENDING = {
   },
 };
 
-/** What an event is found by. */
+/** What the tables find an event by. */
 export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
 
 /** Takes note of a write that LMDB is to make. */
@@ -116,7 +116,7 @@ export class LmdbStore {
     if (named) track(this.byId.remove([id, seq]));
   }
 
-  /** When the newest event of a topic up to a sequence number was appended that is not left out. */
+  /** When the newest event, or public event, of a topic was appended, up to a sequence number and without those that are left out. */
   newestTime(topic: string, through: number, publicOnly: boolean, isLeftOut: (seq: number) => boolean): number {
     for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
       const entry = isLeftOut(seq) ? undefined : this.lend(seq);

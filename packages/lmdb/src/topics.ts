@@ -21,9 +21,9 @@ import type { LmdbStore, Track } from './store.ts';
  * A topic takes about 200 bytes of memory and its name.
  */
 export class LmdbTopics implements TopicDirectory {
-  /** The topics of which there are more events or bytes than their own bounds allow. */
+  /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
-  /** Those of which there are more than even for a moment. */
+  /** The topics that have more than they may have even for a moment. */
   readonly overdue: Set<string> = new Set();
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<KeptSummary>();
@@ -31,7 +31,7 @@ export class LmdbTopics implements TopicDirectory {
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
-  /** For each rule, what is allowed for a moment. */
+  /** For each rule, the bounds that hold at any moment. */
   readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
   constructor(store: LmdbStore, retention: LogRetention) {
@@ -48,7 +48,7 @@ export class LmdbTopics implements TopicDirectory {
     return this.#recent.get(topic);
   }
 
-  /** The bounds of a topic of which something is kept. */
+  /** The bounds of a topic that has any events. */
   boundsOf(topic: string): TopicRetention | undefined {
     return this.#bounded.get(topic);
   }
@@ -57,7 +57,7 @@ export class LmdbTopics implements TopicDirectory {
     return new TopicChanges((topic) => this.of(topic));
   }
 
-  /** Writes what topics have become, as part of a commit. */
+  /** Writes the new states of topics, as part of a commit. */
   write({ changed }: TopicChanges, track: Track): void {
     const { topics } = this.#store;
     for (const [topic, { topic: _, ...kept }] of changed) {
@@ -65,7 +65,7 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  /** Takes up a batch, once it is committed. */
+  /** Adds a batch, once it is committed. */
   added({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
       this.#keep(summary);
@@ -73,7 +73,7 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  /** Takes up that entries were removed, once it is committed. */
+  /** Removes entries, once their removal is committed. */
   removed({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
       const { topic, events } = summary;
@@ -125,7 +125,7 @@ export class LmdbTopics implements TopicDirectory {
   #checkBounds(summary: TopicSummary): void {
     const bounds = this.#bounded.get(summary.topic);
     if (!bounds) return;
-    // What is too old is not found by counting.
+    // Counts do not show which events are too old.
     const kept = { ...summary, oldest: Infinity };
     mark(this.overfull, summary.topic, exceeds(kept, bounds, 0));
     mark(this.overdue, summary.topic, exceeds(kept, this.#loose.get(bounds) ?? bounds, 0));
@@ -137,10 +137,10 @@ function whole({ topic, events, bytes, last }: KeptSummary): TopicSummary {
   return { topic, events, bytes, last };
 }
 
-// What is kept may be over its bounds by this part of them until the next commit, so that not every event that comes needs a commit that removes one.
+// Until the next commit, bounds may be exceeded by this part of them, so that not every new event needs a commit that removes one.
 const LOOSE_PART = 1 / 16;
 
-/** The bounds that hold at any moment, where these hold after every trim. */
+/** The bounds that hold at any moment, if these hold after every trim. */
 export function loosen({ maxEvents = Infinity, maxBytes = Infinity }: Retention): Retention {
   return {
     maxEvents: maxEvents + Math.floor(maxEvents * LOOSE_PART),

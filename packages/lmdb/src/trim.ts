@@ -4,7 +4,7 @@ import { Removal, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import { loosen, type LmdbTopics } from './topics.ts';
 
-// Events that one step looks at, so that a publisher never waits long for its commit.
+// The most events that one step examines. A small number, so that no publisher waits long for its commit.
 const MAX_SCANNED = 4096;
 
 /** What is about to be added. */
@@ -25,7 +25,7 @@ export class LmdbTrimmer {
   readonly #parts: TrimmerParts;
   readonly #retention: LogRetention;
   readonly #loose: LogRetention;
-  // For each rule that bounds the age of topics, up to where all that was too old for it has been removed.
+  // For each rule that bounds the age of topics: the sequence number up to which all events that are too old have been removed.
   readonly #aged: Map<TopicRetention, number>;
 
   constructor(parts: TrimmerParts, retention: LogRetention) {
@@ -36,14 +36,14 @@ export class LmdbTrimmer {
     this.#aged = new Map(aged.map((bounds) => [bounds, 0]));
   }
 
-  /** Whether there is more than may be kept even for a moment: in the whole with what is about to be added, else by topic, too. */
+  /** Whether more is kept than is allowed even for a moment: in the whole log with what is about to be added, or else in a topic. */
   isOverdue({ events, bytes }: HeadRecord, incoming?: Incoming): boolean {
     if (!incoming && this.#parts.topics.overdue.size > 0) return true;
     const { events: moreEvents, bytes: moreBytes } = incoming ?? NOTHING;
     return exceeds({ events: events + moreEvents, bytes: bytes + moreBytes, oldest: Infinity }, this.#loose, 0);
   }
 
-  /** The next step, which makes room for what is about to be added; undefined where retention keeps everything there is. */
+  /** Returns the next step, which makes room for what is about to be added, or undefined if retention keeps everything that there is. */
   next(head: HeadRecord, incoming: Incoming = NOTHING): TrimStep | undefined {
     const { store, topics, ledger, time } = this.#parts;
     const removal = new Removal(topics, head);
@@ -57,7 +57,7 @@ export class LmdbTrimmer {
     });
   }
 
-  /** Finds the oldest events that have to go until the bounds of the whole hold. */
+  /** Finds the oldest events that have to be removed until the bounds of the whole log hold. */
   #findExcess(removal: Removal, incoming: Incoming, now: number): void {
     const { reader, time } = this.#parts;
     for (const entry of reader.oldest(0, removal.rest.seq)) {
@@ -68,7 +68,7 @@ export class LmdbTrimmer {
     }
   }
 
-  /** Finds what is too much for the topics that have more than their own bounds allow. */
+  /** Finds the excess events of topics that have more than their own bounds allow. */
   #findInTopics(removal: Removal): void {
     const { topics, reader } = this.#parts;
     for (const topic of topics.overfull) {

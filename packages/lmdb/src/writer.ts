@@ -35,18 +35,18 @@ export interface WriterParts extends AppenderParts {
 }
 
 export interface WriterHooks {
-  /** Makes room for what is about to be added. May not reject. */
+  /** Makes room for the events that are about to be added. May not reject. */
   readonly makeRoom: (incoming: Incoming) => Promise<void>;
-  /** Is given every batch that has been committed. */
+  /** Called with every batch that has been committed. */
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
   /** Runs after each commit, before the next one. May not reject. */
   readonly afterCommit: () => Promise<void>;
 }
 
-/** What is to be stored together, with the numbers that it gets. */
+/** The batches that are stored together, with what comes of each. */
 interface Group {
   readonly events: readonly PreparedEvent[];
-  /** For each batch its receipt, or the error of one whose key was used for another. */
+  /** A receipt for each batch, or an error for one whose key was used for another. */
   readonly outcomes: readonly (AppendReceipt | ServerError)[];
   readonly keys: ReadonlyMap<string, KeyedAppend>;
   readonly now: number;
@@ -86,7 +86,7 @@ export class LmdbWriter {
       memory += costs.memory;
     }
     const { maxWaitingBytes } = this.#parts;
-    // Where nothing waits, there is room for any batch.
+    // If nothing waits, there is room for any batch.
     if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
       const message = `Cannot append: events of ${this.#waitingBytes} bytes are waiting to be stored, and ${maxWaitingBytes} is the limit`;
       return Promise.reject(new ServerError('ERR_TOO_MUCH_WAITS', message));
@@ -108,7 +108,7 @@ export class LmdbWriter {
     return await turn;
   }
 
-  /** Forgets a small number of keys that are too old. Says whether there were any. */
+  /** Forgets a small number of keys that are too old. Returns whether there were any. */
   async expireKeys(): Promise<boolean> {
     return await this.inTurn(async () => {
       const { store, keys, time } = this.#parts;
@@ -124,7 +124,7 @@ export class LmdbWriter {
     });
   }
 
-  /** Stores how the log's own time goes on, where the system's clock has been set. */
+  /** Stores the state of the log's own time, if the clock of the system has been set. */
   async saveTime(): Promise<void> {
     await this.inTurn(async () => {
       const { store, time } = this.#parts;
@@ -137,7 +137,7 @@ export class LmdbWriter {
     });
   }
 
-  /** Resolves when everything that was appended is written. */
+  /** Resolves when everything that was appended has been written. */
   async finish(): Promise<void> {
     while (this.#committing) await this.#writing;
     await this.#writing;
@@ -188,7 +188,7 @@ export class LmdbWriter {
     }
   }
 
-  /** Finds out which of several batches have to be stored, and what each is answered then. */
+  /** Finds the events of several batches that have to be stored, and what comes of each batch. */
   #prepare(waiting: readonly Waiting[]): Group {
     const { store, time, keys: known } = this.#parts;
     const now = time.now();

@@ -4,12 +4,12 @@ export type ServerErrorCode =
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
-  /** A batch has more events than the log takes at once. Nothing was appended. */
-  | 'ERR_BATCH_TOO_LARGE'
-  /** More events wait to be stored than the log has room for. Nothing was appended. The append can be repeated soon. */
-  | 'ERR_TOO_MUCH_WAITS'
   /** The key of an append was used before, for something else. Nothing was appended. */
   | 'ERR_KEY_REUSED'
+  /** A batch has more events than a log takes at once. Nothing was appended. */
+  | 'ERR_BATCH_TOO_LARGE'
+  /** More events are waiting to be stored than a log has room for. Nothing was appended. It can be tried again soon. */
+  | 'ERR_TOO_MUCH_WAITS'
   /** A URL pattern is malformed, too large, or uses a feature that is not allowed for topics. */
   | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch. None of its events was published. */

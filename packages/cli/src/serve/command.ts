@@ -29,10 +29,10 @@ Examples:
   tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size`;
 
 const DEFAULT_FOLDER = '.tidings';
-/** How many bytes are kept unless the options say something else. In memory a process has much less room. */
+const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
+/** How many bytes are kept by default. In memory a process has much less room. */
 const DISK_BYTES = 2 ** 30;
 const MEMORY_BYTES = 2 ** 27;
-const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
 const ANONYMOUS: readonly AnonymousAccess[] = ['none', 'listen', 'publish', 'all'];
 
 interface ServeOptions {

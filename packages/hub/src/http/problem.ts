@@ -25,7 +25,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'The hub has a defect' },
   'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
-  busy: { status: 503, title: 'Too much waits to be stored' },
+  busy: { status: 503, title: 'Too many events are waiting' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
   'not-stored': { status: 507, title: 'The event could not be stored' },
@@ -88,7 +88,7 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_BATCH_TOO_LARGE':
       return new Problem('too-large', error.message, { cause: error });
     case 'ERR_TOO_MUCH_WAITS':
-      return new Problem('busy', 'More waits to be stored than there is room for; nothing of the batch was published', {
+      return new Problem('busy', 'Too many events are waiting to be stored; nothing of the batch was published', {
         headers: { 'Retry-After': '1' },
         cause: error,
       });

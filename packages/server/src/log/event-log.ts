@@ -4,8 +4,8 @@ import type { Selection } from './selection.ts';
 
 export interface AppendOptions {
   /**
-   * A key makes the append safe to repeat: for 24 hours an append with the same key stores nothing and returns the first receipt again. A log
-   * remembers a bounded number of keys, the newest.
+   * A key makes the append safe to repeat: for 24 hours an append with the same key stores nothing and returns the first receipt again.
+   * A log remembers a bounded number of keys, the newest.
    * 1 to 1,536 bytes of UTF-8.
    */
   readonly key?: string;
@@ -94,7 +94,7 @@ export interface TopicSummary {
   readonly topic: string;
   /** The number of kept events. */
   readonly events: number;
-  /** What they cost in bytes, as retention counts them. An event of several topics counts for each of them. */
+  /** What they cost, in bytes as retention counts them. An event of several topics counts for each. */
   readonly bytes: number;
   /** When the newest kept event was appended, milliseconds since 1970. */
   readonly last: number;
@@ -136,9 +136,9 @@ export interface EventLog {
   /**
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_KEY_REUSED` if the key was used with another
-   * digest, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_TOO_MUCH_WAITS` if too much waits before it, `ERR_NOT_STORED` if the batch
-   * could not be stored, `ERR_CLOSED` after close()
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_BATCH_TOO_LARGE` if the batch has too many
+   * events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** Returns one page of the selected events. It includes every batch that was committed before the call. */

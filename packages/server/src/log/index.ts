@@ -20,8 +20,8 @@ export type {
 export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogBounds } from './keeping/bounds.ts';
 export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
-export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
+export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
 export { compilePattern, type TopicPattern } from './pattern.ts';

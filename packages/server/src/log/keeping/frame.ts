@@ -69,7 +69,7 @@ function readFields(fields: EventFields): EventFields {
 
 /**
  * Gives a prepared event its place, and returns the entry with its frame.
- * @param topics the same topics, if the log has them in a list that it keeps anyway
+ * @param topics the same topics, if the log has them in a list that is kept anyway
  */
 export function placeEvent(
   event: PreparedEvent,
@@ -86,7 +86,7 @@ export function placeEvent(
   return { seq, id, topics, time, private: event.private, frame };
 }
 
-/** A copy of a text. A text that was cut out of a longer one keeps all of that in memory. */
+/** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
 export function copyOf(text: string): string {
   return decoder.decode(encoder.encode(text));
 }

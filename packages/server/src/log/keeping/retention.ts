@@ -8,8 +8,8 @@ export interface Retention {
   /** The most events. @default unbounded */
   readonly maxEvents?: number;
   /**
-   * The most bytes that kept events cost on disk or in memory: encoded events, names, topics, indexes, and the keys of appends. A small event costs
-   * several times the size of its data. @default unbounded
+   * The most bytes. Everything that is kept counts with what it costs, on disk or in memory: encoded events, their names, topics and indexes, and
+   * the keys of appends. A small event costs several times the bytes of its data. @default unbounded
    */
   readonly maxBytes?: number;
 }

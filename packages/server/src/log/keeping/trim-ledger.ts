@@ -52,8 +52,8 @@ const MAX_CHANGES = 10_000;
 
 /**
  * How far a log has trimmed each topic, so that a gap is reported exactly where a wanted event is missing. Beyond
- * {@link MAX_TRIMMED_TOPICS}, or if their names are too long, the topics trimmed longest ago are merged into one floor that holds for every topic: a cursor
- * older than that gets a gap, because it cannot be known whether there is one.
+ * {@link MAX_TRIMMED_TOPICS}, or if their names are too long, the topics trimmed longest ago are merged into one floor that holds for every
+ * topic: a cursor older than that gets a gap, because it cannot be known whether there is one.
  */
 export class TrimLedger {
   // In the order of the last trim, so that the first ones are those to forget.

@@ -1,11 +1,11 @@
 import type { LogEntry } from '../entry.ts';
 
-// A list that is shorter has its removed entries for longer: to move a few is not worth the while.
+// The removed entries of a shorter list stay for longer: moving a few is not worth the work.
 const MIN_REMOVED = 16;
 
 /**
- * Entries in the order of their sequence numbers, cheap to search. To remove one costs the same on average, wherever it is in the list: its number
- * stays in its place, until as many have been removed as are kept.
+ * Entries in the order of their sequence numbers, cheap to search. Removing one costs the same on average, wherever it is in the list: its number
+ * stays in its place until as many have been removed as are kept.
  */
 export class EntryList {
   /** Entries, and the numbers of removed ones. The first and the last of those in use are entries. */
@@ -30,12 +30,12 @@ export class EntryList {
     this.#length += 1;
   }
 
-  /** At most how many entries there are behind a sequence number. It may be as many more as have been removed. */
+  /** The most entries that there are after a sequence number. Removed ones may be counted, too. */
   countAfter(seq: number): number {
     return Math.min(this.#length, this.#slots.length - this.#indexAfter(seq));
   }
 
-  /** At most how many entries there are up to a sequence number. It may be as many more as have been removed. */
+  /** The most entries that there are up to a sequence number. Removed ones may be counted, too. */
   countThrough(seq: number): number {
     return Math.min(this.#length, this.#indexAfter(seq) - this.#start);
   }
@@ -79,7 +79,7 @@ export class EntryList {
     return typeof slot === 'number' ? undefined : slot;
   }
 
-  /** The index of the first slot behind a sequence number. */
+  /** The index of the first slot after a sequence number. */
   #indexAfter(seq: number): number {
     const slots = this.#slots;
     let low = this.#start;

@@ -157,12 +157,12 @@ export class KeptEntries {
     if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
   }
 
-  /** The entries with a publisher's id behind a sequence number, oldest first. */
+  /** The entries with a publisher's id after a sequence number, oldest first. */
   withId(id: string, after: number): Iterable<LogEntry> {
     return this.#ids.get(id)?.rising(after) ?? [];
   }
 
-  /** When the next event becomes too old, in the log's own time; undefined if none will. */
+  /** When the next event becomes too old, by the log's own time; undefined if none will. */
   get due(): number | undefined {
     let due = this.#dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));

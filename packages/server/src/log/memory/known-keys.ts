@@ -1,5 +1,6 @@
-import type { KeyedAppend } from '../keeping/keyed-append.ts';
 import { KEY_LIFETIME_MS, type CheckedBounds } from '../keeping/bounds.ts';
+import { copyOf } from '../keeping/frame.ts';
+import type { KeyedAppend } from '../keeping/keyed-append.ts';
 import { costOfKey } from './cost.ts';
 
 /** The keys of appends that may be repeated, in the order of their age. */
@@ -25,8 +26,9 @@ export class KnownKeys {
   /** Remembers a key, and forgets those that are too old or too many. */
   add(key: string, { seq, id, digest }: KeyedAppend, now: number): void {
     this.#forget(key);
-    const bytes = costOfKey(key, `${id}${digest ?? ''}`);
-    this.#keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }), time: now, bytes });
+    const bytes = costOfKey(key, id + (digest ?? ''));
+    const known = { seq, id, time: now, bytes };
+    this.#keys.set(copyOf(key), digest === undefined ? known : { ...known, digest: copyOf(digest) });
     this.#bytes += bytes;
     this.expire(now);
   }

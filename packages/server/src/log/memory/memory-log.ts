@@ -17,7 +17,7 @@ import type {
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds, type LogBounds } from '../keeping/bounds.ts';
-import { copyOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
+import { placeEvent, prepareBatch } from '../keeping/frame.ts';
 import { repeatOf } from '../keeping/keyed-append.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
@@ -53,7 +53,7 @@ export interface MemoryLogOptions extends LogBounds {
    * is not reported as a gap. @default false
    */
   readonly latestByKey?: boolean;
-  /** Whether `retention.maxBytes` counts only encoded events, and not what they cost in memory. @default false */
+  /** Whether `retention.maxBytes` counts only the encoded events, and not what they cost in memory. @default false */
   readonly framesOnly?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: (seq: number) => number;
@@ -131,8 +131,7 @@ export class MemoryLog implements EventLog {
       this.#kept.add(entry, event.id !== undefined);
     });
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined)
-      this.#chargeFor(this.#keys, () => this.#keys.add(copyOf(key), { ...options, ...receipt }, now));
+    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, ...options }, now));
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -255,7 +254,7 @@ export class MemoryLog implements EventLog {
     });
   }
 
-  /** Changes an index, and counts what it costs more or less. */
+  /** Counts the difference that a change makes to the cost of an index. */
   #chargeFor(index: { readonly bytes: number }, change: () => void): void {
     const before = index.bytes;
     change();
