@@ -1,12 +1,12 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
-import { Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
+import { createServer, Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
 import { ManualClock } from '@tidings/server/log/testing';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { text } from 'node:stream/consumers';
-import { ask, problemOf, startHub, type Reply } from './test-hub.ts';
+import { ask, problemOf, serve, startHub, type Reply } from './test-hub.ts';
 
 describe('a hub in a Fetch server', () => {
   const at = (path: string): string => `http://localhost${path}`;
@@ -64,6 +64,26 @@ describe('a hub in a Fetch server', () => {
     await cancelled.body!.cancel();
     expect(await listeners()).toBe(0);
   });
+});
+
+test('a request that was given up before its answer leaves nothing behind', async () => {
+  const rights: ((answer: boolean) => void)[] = [];
+  const authenticate = (): Promise<boolean> => new Promise((resolve) => void rights.push(resolve));
+  const hub = new Hub({ log: new MemoryLog(), limits: { maxListeners: 1 }, authenticate });
+  const server = createServer(hub);
+  const port = await serve(hub, server);
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /topics/a HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await expect.poll(() => rights.length).toBe(1);
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => void server.getConnections((_, count) => resolve(count)));
+  socket.destroy();
+  await expect.poll(connections).toBe(0);
+  rights[0]!(true);
+  const next = Listener.open(port, '/topics/a');
+  await expect.poll(() => rights.length).toBe(2);
+  rights[1]!(true);
+  expect((await next).response.statusCode).toBe(200);
 });
 
 describe('closing a hub', () => {

@@ -101,7 +101,7 @@ describe('a hub on a log with earlier epochs', () => {
     const [first, second] = [await publish(before, '1'), await publish(before, '2')];
     await original.close();
 
-    const port = await serve(new Hub({ log: await LmdbLog.open({ path, beginEpoch: true }) }));
+    const port = await serve(new Hub({ log: await LmdbLog.open({ path }) }));
     const third = await publish(port, '3');
     const [epoch, seq] = second.split('.') as [string, string];
     expect(third).not.toContain(epoch);

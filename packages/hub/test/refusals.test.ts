@@ -107,7 +107,7 @@ test('a body that is waited for with Expect is asked for, once somebody reads it
   expect(await listener.take(1)).toEqual(['x']);
 });
 
-test.each([
+test.each<[options: object, message: string]>([
   [{ idleConnectionMs: 0 }, 'The option idleConnectionMs is 0, but must be a whole number from 1'],
   [{ lingerMs: 1.5 }, 'The option lingerMs is 1.5'],
   [{ keepAliveTimeout: 1 }, 'There is no option keepAliveTimeout; allowed are idleConnectionMs, lingerMs,'],

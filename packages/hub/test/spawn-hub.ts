@@ -24,18 +24,25 @@ export interface SpawnOptions {
   readonly retention?: object;
   /** The most bytes that a file of the process may have. */
   readonly maxFileBytes?: number;
+  /** How many files and connections the process may have open. */
+  readonly maxDescriptors?: number;
 }
 
 /** Starts a hub on a data folder and waits until it is open or has been refused. */
 export async function spawnHub(
   folder: string,
-  { retention = {}, maxFileBytes }: SpawnOptions = {},
+  { retention = {}, maxFileBytes, maxDescriptors }: SpawnOptions = {},
 ): Promise<HubProcess> {
   const script = fileURLToPath(new URL('./hub-process.ts', import.meta.url));
   const command = [process.execPath, '--expose-gc', script, folder, JSON.stringify(retention)];
   // The shell's limit is in KiB, and a soft one, so that it can be lifted from outside.
-  const limited = ['bash', '-c', `ulimit -S -f ${(maxFileBytes ?? 0) / 1024}; exec "$@"`, 'bash', ...command];
-  const [file = '', ...args] = maxFileBytes === undefined ? command : limited;
+  const limits = [
+    ...(maxFileBytes === undefined ? [] : [`ulimit -S -f ${maxFileBytes / 1024};`]),
+    // Node raises a soft one by itself.
+    ...(maxDescriptors === undefined ? [] : [`ulimit -n ${maxDescriptors};`]),
+  ];
+  const limited = ['bash', '-c', `${limits.join(' ')} exec "$@"`, 'bash', ...command];
+  const [file = '', ...args] = limits.length === 0 ? command : limited;
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     timeout: MAX_LIFE_MS,

@@ -1,7 +1,8 @@
 import { placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
+import { CHECKSUM_BYTES } from './checksum.ts';
 import { costOfRecord } from './cost.ts';
 import { encodeRecord } from './record.ts';
-import type { EventRow, HeadRecord, LmdbStore, Track } from './store.ts';
+import type { EventRow, HeadRecord, LmdbStore, StagedRecord, Track } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
 
 // What a transaction holds at most, a large event aside: bounds its memory, and for how long it holds up the event loop.
@@ -50,7 +51,8 @@ export class LmdbAppender {
         const named = event.id !== undefined;
         const record = encodeRecord(entry, named);
         const names = entry.topics.length + (named ? 1 : 0);
-        const cost = costOfRecord(record.length - entry.frame.length, entry.frame.length, names);
+        const header = record.length - entry.frame.length - CHECKSUM_BYTES;
+        const cost = costOfRecord(header, entry.frame.length, names);
         store.put({ seq, id: entry.id, topics: entry.topics, named }, record, track);
         topics.add(entry, cost);
         entries.push(entry);
@@ -64,12 +66,17 @@ export class LmdbAppender {
         const first = entries.length;
         await store.commit((track) => {
           putSome(track);
-          if (entries.length < events.length) return;
+          if (entries.length < events.length) {
+            const staged: StagedRecord = { after: before.seq, through: before.seq + events.length };
+            if (first === 0) track(store.meta.put('staged', staged));
+            return;
+          }
           const { length } = entries;
           const reached = { ...before, seq: before.seq + length, events: before.events + length };
           head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
           table.write(topics, track);
           track(store.meta.put('head', head));
+          if (first > 0) track(store.meta.remove('staged'));
         });
         if (head) break;
         for (let index = first; index < entries.length; index += 1) {
@@ -92,6 +99,7 @@ export class LmdbAppender {
       const some = this.#staged.slice(-MAX_COMMIT_EVENTS);
       await this.#parts.store.commit((track) => {
         for (const row of some) this.#parts.store.remove(row, track);
+        if (some.length === this.#staged.length) track(this.#parts.store.meta.remove('staged'));
       });
       this.#staged.splice(-some.length);
     }

@@ -1,4 +1,5 @@
 import type { PreparedEvent } from '@tidings/server/log';
+import { CHECKSUM_BYTES } from './checksum.ts';
 
 // LMDB keeps rows in pages, sorted, and what is longer than half a page in pages of its own. A page has less room for rows than it has bytes.
 const PAGE = 4096;
@@ -32,7 +33,7 @@ const WAITING = 600;
  * @param names how many these are: topics, and the publisher's id
  */
 export function costOfRecord(headerBytes: number, frameBytes: number, names: number): number {
-  const record = headerBytes + frameBytes + ROW;
+  const record = headerBytes + frameBytes + CHECKSUM_BYTES + ROW;
   // Events come in the order of their table. All the same there is room in a page for one more, except in its last.
   const inPages =
     record > ROOM / 2 ? Math.ceil((record + ROW) / PAGE) * PAGE : PAGE / Math.max(1, Math.floor(ROOM / record) - 1);

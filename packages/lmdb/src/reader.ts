@@ -1,17 +1,16 @@
 import {
+  isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
   Selector,
   type LogEntry,
   type ReadRequest,
   type Selection,
+  type Turn,
 } from '@tidings/server/log';
 import type { KeptEntry } from './record.ts';
 import type { LmdbStore } from './store.ts';
 import type { LmdbTopics } from './topics.ts';
-
-// How many events a page may examine if it has to examine all of them. It bounds how long one reader delays the others.
-const MAX_SCANNED = 4096;
 
 // Room for the frames of a page and one more event.
 const PAGE_ROOM = 128 * 1024;
@@ -21,6 +20,28 @@ type TopicKey = readonly [topic: string, seq: number];
 /** The content of a page, before it is known which events are missing from it. */
 export interface ReadEntries {
   readonly entries: readonly LogEntry[];
+  readonly through: number;
+}
+
+/** The state of a search for the last events. */
+export interface LastSearch {
+  readonly selection: Selection;
+  /** How many are wanted, and how many were found. */
+  readonly count: number;
+  found: number;
+  /** The sequence number after which the found events follow. */
+  before: number;
+  /** The search goes on with the events up to this sequence number. */
+  through: number;
+}
+
+/** The state of a search for the earliest selected event with a publisher's id. */
+export interface IdSearch {
+  readonly id: string;
+  /** Undefined if every event is selected. */
+  readonly selection: Selection | undefined;
+  /** The search goes on after this sequence number. */
+  after: number;
   readonly through: number;
 }
 
@@ -36,73 +57,73 @@ export class LmdbReader {
     this.#topics = topics;
   }
 
-  /** @param kept how many events the log keeps */
-  page({ selection, after, through, maxBytes }: ReadRequest, kept: number): ReadEntries {
+  /**
+   * As much of a page as the turn allows; undefined if that is nothing.
+   * @param kept how many events the log keeps
+   */
+  page({ selection, after, through, maxBytes }: ReadRequest, kept: number, turn: Turn): ReadEntries | undefined {
     const selector = Selector.of(selection);
     const entries: KeptEntry[] = [];
     let room = this.#room;
     let bytes = 0;
-    let scanned = 0;
     let reached = through;
     for (const entry of this.#rising(selector, after, through, kept)) {
-      scanned += 1;
-      if (selector.selects(entry)) {
+      const selected = isSelected(selector, entry, turn);
+      if (selected) {
         const end = bytes + entry.frameBytes;
         if (end > room.length) room = copyOf(room, bytes, end >= maxBytes ? end : 2 * end);
         entry.moveFrame(room, bytes);
         entries.push(entry);
         bytes = end;
       }
-      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
-        reached = entry.seq;
+      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
+        reached = selected === undefined ? entry.seq - 1 : entry.seq;
         break;
       }
     }
+    if (reached <= after && reached < through) return undefined;
     // The frames follow each other in memory, so that a sender of all of them need not put them together.
     const page = room === this.#room ? copyOf(room, bytes, bytes) : room.subarray(0, bytes);
     for (const entry of entries) entry.rebase(page);
     return { entries, through: reached };
   }
 
-  /** The sequence number after which the last `count` selected events follow. */
-  async beforeLast(selection: Selection, count: number, head: number, kept: number): Promise<number> {
-    const selector = Selector.of(selection);
-    let before = head;
-    let found = 0;
-    for (let end = head; found < count && end > 0;) {
-      let scanned = 0;
-      for (const entry of this.#falling(selector, end, kept)) {
-        scanned += 1;
-        end = entry.seq - 1;
-        if (selector.selects(entry)) {
-          found += 1;
-          before = end;
-        }
-        if (found === count || scanned === MAX_SCANNED) break;
+  /** Goes on with a search for the last selected events for as long as the turn allows. Returns whether it is done. */
+  searchLast(search: LastSearch, turn: Turn): boolean {
+    const selector = Selector.of(search.selection);
+    if (search.found === search.count) return true;
+    for (const entry of this.#falling(selector, search.through)) {
+      const selected = isSelected(selector, entry, turn);
+      if (selected === undefined) return false;
+      search.through = entry.seq - 1;
+      if (selected) {
+        search.found += 1;
+        search.before = search.through;
       }
-      if (found === count || scanned < MAX_SCANNED) break;
-      await new Promise((resolve) => setImmediate(resolve));
+      if (search.found === search.count) return true;
+      if (turn.isOver) return false;
     }
-    return before;
+    return true;
   }
 
-  /** The earliest selected event with a publisher's id, up to a sequence number. Many events may have one id, also those of topics that are not selected. */
-  async earliestWithId(id: string, through: number, selection: Selection | undefined): Promise<number | undefined> {
+  /**
+   * Goes on with a search for a publisher's id for as long as the turn allows. Many events may have one id, also those of topics that are not
+   * selected. Returns the sequence number if there is one, or undefined if the search is not done.
+   */
+  searchId(search: IdSearch, turn: Turn): { readonly seq: number | undefined } | undefined {
+    const { id, selection, after, through } = search;
     // No event can have a longer id, and LMDB refuses to look for one.
-    if (Buffer.byteLength(id) > MAX_NAME_BYTES) return undefined;
+    if (Buffer.byteLength(id) > MAX_NAME_BYTES) return { seq: undefined };
     const selector = selection && Selector.of(selection);
-    for (let after = 0; ;) {
-      let scanned = 0;
-      const range = { start: [id, after + 1], end: [id, through + 1], limit: MAX_SCANNED };
-      for (const [, seq] of this.#store.byId.getKeys(range)) {
-        const entry = this.#store.lend(seq);
-        if (entry && (!selector || selector.selects(entry))) return seq;
-        scanned += 1;
-        after = seq;
-      }
-      if (scanned < MAX_SCANNED) return undefined;
-      await new Promise((resolve) => setImmediate(resolve));
+    for (const [, seq] of this.#store.byId.getKeys({ start: [id, after + 1], end: [id, through + 1] })) {
+      const entry = this.#store.lend(seq);
+      const selected = entry && (selector ? isSelected(selector, entry, turn) : true);
+      if (selected) return { seq };
+      if (entry && selected === undefined) return undefined;
+      search.after = seq;
+      if (turn.isOver) return undefined;
     }
+    return { seq: undefined };
   }
 
   /** The oldest events after a sequence number, and up to another. */
@@ -120,9 +141,10 @@ export class LmdbReader {
     return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
   }
 
-  #falling(selector: Selector, through: number, kept: number): Iterable<KeptEntry> {
-    if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: through, end: 0, reverse: true });
-    const sources = [...selector.topics.exact].map((topic) =>
+  #falling({ topics }: Selector, through: number): Iterable<KeptEntry> {
+    // Not all events if only some topics are selected: very many others may come before theirs.
+    if (!topics.isExact) return this.#store.lendRange({ start: through, end: 0, reverse: true });
+    const sources = [...topics.exact].map((topic) =>
       this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
     );
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));

@@ -1,9 +1,11 @@
 import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
+import { CHECKSUM_BYTES, checksum, MIN_BYTES } from './checksum.ts';
 import { costOfRecord } from './cost.ts';
 
-// A record is the stored form of an event: a small header, then the frame as it is sent.
+// A record is the stored form of an event: a small header, then the frame as it is sent, then a checksum.
 //   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
-//   u16 length and bytes of each topic · frame
+//   u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
+// The checksum covers all bytes before it, and begins with the event's sequence number, so a record in the place of another is noticed, too.
 
 const PRIVATE = 1;
 const NAMED = 2;
@@ -39,7 +41,7 @@ export class KeptEntry implements LogEntry {
     this.#headerBytes = header.bytes;
     this.#bytes = record;
     this.#start = header.bytes;
-    this.#end = record.length;
+    this.#end = record.length - CHECKSUM_BYTES;
   }
 
   /** Whether the publisher gave the id. */
@@ -86,6 +88,29 @@ interface RecordHeader {
   readonly ownId: string | undefined;
   /** The length of the frame in bytes. */
   readonly bytes: number;
+}
+
+/** Whether a record is unchanged since it was written. */
+export function isIntact(record: Buffer, seq: number): boolean {
+  const end = record.length - CHECKSUM_BYTES;
+  return end >= MIN_BYTES && record.readUInt32LE(end) === checksum(record, end, seq);
+}
+
+/**
+ * Returns an entry for an event whose record was changed on disk. Its topics and its id are those of the indexes. It is treated as public, because too
+ * many listeners are told of a gap rather than too few.
+ */
+export function damagedEntry(
+  seq: number,
+  topics: readonly string[],
+  ownId: string | undefined,
+  bytes: number,
+  epochs: Epochs,
+): KeptEntry {
+  const names = ownId === undefined ? topics : [ownId, ...topics];
+  const header = FIXED_BYTES + names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), 0);
+  const record = Buffer.alloc(Math.max(bytes, header + CHECKSUM_BYTES));
+  return new KeptEntry(seq, { topics, time: Infinity, private: false, ownId, bytes: header }, record, epochs);
 }
 
 /** Decodes records. It keeps the topics of the last one, since those of the next are nearly always the same. */
@@ -137,7 +162,8 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
   const names = named ? [entry.id, ...entry.topics] : entry.topics;
   const texts = names.map((name) => Buffer.from(name, 'utf8'));
   const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
-  const record = Buffer.allocUnsafe(header + entry.frame.length);
+  const end = header + entry.frame.length;
+  const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
   record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0), 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
@@ -147,5 +173,6 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
     offset += 2 + text.copy(record, offset + 2);
   }
   record.set(entry.frame, offset);
+  record.writeUInt32LE(checksum(record, end, entry.seq), end);
   return record;
 }

@@ -1,6 +1,5 @@
 import { LogTime, type Clock, type LogTimeRecord } from '@tidings/server/log';
 import { costOf } from './keys.ts';
-import type { KeptEntry } from './record.ts';
 import type { HeadRecord, LmdbStore } from './store.ts';
 import { TopicChanges } from './topic-changes.ts';
 
@@ -8,20 +7,38 @@ import { TopicChanges } from './topic-changes.ts';
 const MAX_ROWS = 10_000;
 
 /**
- * Puts right what a process left behind that was killed while it stored a large batch, of which nothing counts then, and what an earlier version
- * counted in another way.
+ * Repairs a folder after its process was killed while it stored a large batch: none of those events counts. Counts everything anew if an earlier
+ * version counted in another way.
  */
 export async function recover(store: LmdbStore): Promise<void> {
   const { head } = store;
+  await removeStaged(store, head);
+  if (head.keys === undefined) await recount(store, head);
+}
+
+/** Removes the events after the head. */
+async function removeStaged(store: LmdbStore, { seq: head }: HeadRecord): Promise<void> {
+  let isDamaged = false;
   for (;;) {
-    const left: KeptEntry[] = [];
-    for (const entry of store.lendRange({ start: head.seq + 1, limit: MAX_ROWS })) left.push(entry);
-    if (left.length === 0) break;
+    const seqs = [...store.events.getKeys({ start: head + 1, limit: MAX_ROWS })];
+    if (seqs.length === 0) break;
+    const entries = seqs.flatMap((seq) => store.lend(seq) ?? []);
+    const damaged = seqs.filter((seq) => store.damaged.delete(seq));
+    isDamaged ||= damaged.length > 0;
     await store.commit((track) => {
-      for (const entry of left) store.remove(entry, track);
+      for (const entry of entries) store.remove(entry, track);
+      for (const seq of damaged) track(store.events.remove(seq));
     });
   }
-  if (head.keys === undefined) await recount(store, head);
+  // Only the indexes have the topics and ids of damaged events.
+  for (const index of isDamaged ? [store.byTopic, store.byId] : []) {
+    const rows: [string, number][] = [];
+    for (const row of index.getKeys()) if (row[1] > head) rows.push(row);
+    await store.commit((track) => {
+      for (const row of rows) track(index.remove(row));
+    });
+  }
+  if (store.meta.get('staged') !== undefined) await store.commit((track) => track(store.meta.remove('staged')));
 }
 
 /** Opens the time of a log. What an earlier version stored is not taken for newer than that. */

@@ -7,9 +7,10 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
-import { LmdbError } from './errors.ts';
-import { RecordDecoder, type KeptEntry } from './record.ts';
-import { openFolder, unusable, type DataFolder } from './folder.ts';
+import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
+import { DamagedFileError } from './folder/pages.ts';
+import { openFolder, type DataFolder } from './folder/folder.ts';
+import { unusable } from './folder/refusal.ts';
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -20,6 +21,12 @@ export interface HeadRecord {
   /** The keys of appends that are remembered, and what they cost. */
   readonly keys: number;
   readonly keyBytes: number;
+}
+
+/** A batch that is being stored in steps: the sequence number before it, and its last one. There is no such record between batches. */
+export interface StagedRecord {
+  readonly after: number;
+  readonly through: number;
 }
 
 export interface KeyRecord extends KeyedAppend {
@@ -56,29 +63,38 @@ export class LmdbStore {
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
+  /** The sequence numbers of records that were changed on disk and have to be removed, each with its length. Reads pass over them. */
+  readonly damaged: Map<number, number> = new Map();
+  /** The sequence numbers of damaged records that could not be removed. */
+  readonly leftIn: Set<number> = new Set();
   readonly #folder: DataFolder;
   readonly #records: RecordDecoder;
 
-  /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
-  constructor(path: string, now: number, beginEpoch: boolean) {
-    const folder = openFolder(path);
+  private constructor(path: string, folder: DataFolder, now: number) {
+    const { root, meta } = folder;
+    this.path = path;
+    this.#folder = folder;
+    this.meta = meta;
+    this.events = root.openDB({ name: 'events', ...LENDING });
+    this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
+    this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
+    this.topics = root.openDB({ name: 'topics', encoding: 'json' });
+    this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
+    this.keys = root.openDB({ name: 'keys', encoding: 'json' });
+    this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+    checkHead(this.head, this.events, meta.get('staged') as StagedRecord | undefined);
+    this.epochs = beginEpoch(folder, now);
+    this.#records = new RecordDecoder(this.epochs);
+  }
+
+  /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
+  static async open(path: string, now: number): Promise<LmdbStore> {
+    const folder = await openFolder(path);
     try {
-      const { root, meta } = folder;
-      this.path = path;
-      this.#folder = folder;
-      this.meta = meta;
-      this.epochs = openEpochs(folder, now, beginEpoch);
-      this.#records = new RecordDecoder(this.epochs);
-      this.events = root.openDB({ name: 'events', ...LENDING });
-      this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
-      this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
-      this.topics = root.openDB({ name: 'topics', encoding: 'json' });
-      this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
-      this.keys = root.openDB({ name: 'keys', encoding: 'json' });
-      this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+      return new LmdbStore(path, folder, now);
     } catch (error) {
-      void folder.close();
-      throw error instanceof LmdbError ? error : unusable(path, error);
+      await folder.close();
+      throw unusable(path, error);
     }
   }
 
@@ -128,12 +144,21 @@ export class LmdbStore {
   /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
   lend(seq: number): KeptEntry | undefined {
     const record = this.events.get(seq);
-    return record && this.#records.decode(record, seq);
+    return record && this.#decode(record, seq);
   }
 
   /** The records of a range, as LMDB lends them: the bytes of each are valid until the next one, or any other read. */
   *lendRange(range: RangeOptions): Iterable<KeptEntry> {
-    for (const { key, value } of this.events.getRange(range)) yield this.#records.decode(value, key);
+    for (const { key, value } of this.events.getRange(range)) {
+      const entry = this.#decode(value, key);
+      if (entry) yield entry;
+    }
+  }
+
+  #decode(record: Buffer, seq: number): KeptEntry | undefined {
+    if (isIntact(record, seq)) return this.#records.decode(record, seq);
+    if (!this.leftIn.has(seq)) this.damaged.set(seq, record.length);
+    return undefined;
   }
 
   close(): Promise<void> {
@@ -141,26 +166,34 @@ export class LmdbStore {
   }
 }
 
-/** Reads the epochs of a folder. Begins the first one in a new folder, or a further one if `beginEpoch` is set. */
-function openEpochs({ root, meta }: DataFolder, now: number, beginEpoch: boolean): Epochs {
+/**
+ * Begins an epoch after the newest event. A folder that was copied, restored or set back to a snapshot looks as the original did then, and the
+ * original may have gone on with other events under the same numbers. So every opening begins an epoch, and no number is given twice in one.
+ */
+function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
   const current = meta.get('epoch') as string | undefined;
-  if (current === undefined) {
-    const epoch = newEpoch(now);
-    meta.putSync('epoch', epoch);
-    return new Epochs(epoch);
-  }
-  const epochs = new Epochs(current, meta.get('earlier-epochs') as EarlierEpoch[] | undefined);
-  if (!beginEpoch) return epochs;
-  const next = epochs.begin(newEpoch(now), headOf(meta).seq);
+  const before =
+    current === undefined ? undefined : new Epochs(current, meta.get('earlier-epochs') as EarlierEpoch[] | undefined);
+  let name = newEpoch(now);
+  while (before?.has(name)) name = newEpoch(now);
+  const epochs = before?.begin(name, headOf(meta).seq) ?? new Epochs(name);
   root.transactionSync(() => {
-    meta.putSync('epoch', next.current);
-    meta.putSync('earlier-epochs', next.earlier);
+    meta.putSync('epoch', epochs.current);
+    meta.putSync('earlier-epochs', epochs.earlier);
   });
-  return next;
+  return epochs;
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
   return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 };
+}
+
+/** No number may be given twice. The only events after the newest one are those of a batch that was being stored in steps. */
+function checkHead({ seq }: HeadRecord, events: Database<Buffer, number>, staged: StagedRecord | undefined): void {
+  const through = staged?.after === seq ? staged.through : seq;
+  for (const last of events.getKeys({ reverse: true, limit: 1 })) {
+    if (!(last <= through)) throw new DamagedFileError(`it holds the event ${last}, but counts ${seq}`);
+  }
 }
 
 /** The binding of LMDB reports "Commit failed", and has the reason in another promise. */

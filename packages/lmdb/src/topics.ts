@@ -1,13 +1,11 @@
 import {
   exceeds,
-  publicPart,
   PublicTopics,
   RecentTopics,
   TopicBounds,
   type KeptSummary,
   type LogRetention,
   type Retention,
-  type TopicDirectory,
   type TopicPage,
   type TopicPageRequest,
   type TopicRetention,
@@ -20,7 +18,7 @@ import type { LmdbStore, Track } from './store.ts';
  * The state of each topic, in a table. The part that every batch and every page needs is in memory, too.
  * A topic takes about 200 bytes of memory and its name.
  */
-export class LmdbTopics implements TopicDirectory {
+export class LmdbTopics {
   /** The topics that have more events or bytes than their own bounds allow. */
   readonly overfull: Set<string> = new Set();
   /** The topics that have more than they may have even for a moment. */
@@ -90,26 +88,20 @@ export class LmdbTopics implements TopicDirectory {
     }
   }
 
-  async list(request: TopicPageRequest): Promise<TopicPage> {
-    const { order, limit, publicOnly = false } = request;
-    if (publicOnly && this.#public.differ) {
-      const topics = order === 'time' ? this.#public.newest(limit) : this.#byName(request, (kept) => publicPart(kept));
-      return { topics, total: this.#public.total };
+  list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
+    const isPart = publicOnly && this.#public.differ;
+    const total = isPart ? this.#public.total : this.#recent.size;
+    if (order === 'time') {
+      return { topics: isPart ? this.#public.newest(limit) : this.#recent.newest(limit).map(whole), total };
     }
-    const topics = order === 'time' ? this.#recent.newest(limit).map(whole) : this.#byName(request, whole);
-    return { topics, total: this.#recent.size };
-  }
-
-  /** A page of the topics of which something is shown. */
-  #byName({ after, limit }: TopicPageRequest, shown: (kept: KeptSummary) => TopicSummary | undefined): TopicSummary[] {
-    const page: TopicSummary[] = [];
+    const topics: TopicSummary[] = [];
     const range = after === undefined ? {} : { start: after, exclusiveStart: true };
-    for (const { key, value } of this.#store.topics.getRange(range)) {
-      const summary = shown({ topic: key, ...value });
-      if (summary) page.push(summary);
-      if (page.length === limit) break;
+    for (const topic of this.#store.topics.getKeys(range)) {
+      const kept = isPart ? this.#public.get(topic) : this.of(topic);
+      if (kept) topics.push(whole(kept));
+      if (topics.length === limit) break;
     }
-    return page;
+    return { topics, total };
   }
 
   #keep(summary: KeptSummary): void {

@@ -54,10 +54,14 @@ describe('a large batch', () => {
     const behind = log.append([event('b')]);
     while (appending) {
       turns += 1;
-      expect(await seqs(log)).toEqual(batches.length === 0 ? [1] : range(1, 10_001 + batches.length - 1));
-      expect((await log.locate('id 100')).misplaced).toBe(batches.length === 0 ? 'unknown' : undefined);
+      // Events and places are those of the call, topics may be newer.
+      const last = batches.reduce((sum, length) => sum + length, 1);
+      expect(await seqs(log)).toEqual(range(1, last));
+      const misplaced = batches.length === 0 ? 'unknown' : undefined;
+      expect((await log.locate('id 100')).misplaced).toBe(misplaced);
+      const counts = batches.length === 0 ? [1, 10_001] : [10_001];
       const { topics } = await log.directory.list({ order: 'name', limit: 2 });
-      expect(topics[0]?.events).toBe(batches.length === 0 ? 1 : 10_001);
+      expect(counts).toContain(topics[0]?.events);
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(turns).toBeGreaterThan(10);
@@ -84,6 +88,27 @@ describe('a large batch', () => {
     expect((await log.locate('id 100')).misplaced).toBe('unknown');
     await log.close();
     expect(await rows(path)).toEqual([2, 2, 0]);
+  });
+
+  test('is no reason to take a folder for damaged; any other event after the newest one is', async () => {
+    const path = folder({});
+    const log = await openLog({ path });
+    await log.append(range(1, 3).map(() => event('a')));
+    await log.close();
+    const change = async (meta: Record<string, unknown>): Promise<void> => {
+      const root = open({ path, maxDbs: 16 });
+      const table = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
+      const head = table.get('head') as object;
+      await table.put('head', { ...head, ...meta });
+      await table.put('staged', { after: 1, through: 2 });
+      await root.close();
+    };
+    await change({ seq: 1 });
+    await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_DAMAGED' });
+    await change({ seq: 2 });
+    await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_DAMAGED' });
+    await change({ seq: 3 });
+    expect(await headOf(await openLog({ path }))).toBe(3);
   });
 
   /** How many rows the tables of events have. */

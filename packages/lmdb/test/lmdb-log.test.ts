@@ -1,14 +1,10 @@
-import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LmdbError, LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
+import { LmdbLog } from '@tidings/lmdb';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
-import { formatCursor, type LogEntry, type Selection } from '@tidings/server/log';
-import { open } from 'lmdb';
+import { formatCursor, type LogEntry, type NewEvent } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs, spawnLog } from './rig.ts';
+import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
   const cases = eventLogCases(['local', 'time', 'trim', 'directory', 'exact', 'durable', 'epochs']);
@@ -18,15 +14,16 @@ describe('LmdbLog as an EventLog', () => {
         // Everything is kept unless the case says something else.
         const settings = { retention: {}, ...options, path: folder({}) };
         let log = await LmdbLog.open(settings);
-        const reopen = async (how: Partial<LmdbLogOptions>): Promise<LmdbLog> => {
+        const reopen = async (): Promise<LmdbLog> => {
           await log.close();
-          log = await LmdbLog.open({ ...settings, ...how });
+          log = await LmdbLog.open(settings);
           return log;
         };
         return {
           log,
-          reopen: () => reopen({}),
-          beginEpoch: () => reopen({ beginEpoch: true }),
+          reopen,
+          // Every opening begins one.
+          beginEpoch: reopen,
           async dispose() {
             await log.close();
             await rm(settings.path, { recursive: true });
@@ -141,6 +138,40 @@ describe('reading', () => {
   });
 });
 
+describe('looking for events', () => {
+  const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
+
+  test('lets others go first', async () => {
+    // With a clock that stands still, 16,384 events are looked at before that.
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const order: string[] = [];
+    const found = log
+      .locateLast({ topics: 'all', types: ['odd'] }, 1)
+      .then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['other', 'found 40000']);
+  });
+
+  test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
+    const order: string[] = [];
+    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['found 29999', 'other']);
+  });
+
+  test('ends when the log is closed', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
+    await log.append(many(40_000, 'a'));
+    const asked = log.locateLast({ topics: 'all', types: ['odd'] }, 1);
+    await Promise.all([log.close(), expect(asked).rejects.toMatchObject({ code: 'ERR_CLOSED' })]);
+  });
+});
+
 describe('retention in the background', () => {
   test('by count and by bytes is applied behind the appends', async () => {
     for (const retention of [{ maxEvents: 50 }, { maxBytes: 50 * 40 }]) {
@@ -219,191 +250,5 @@ describe('retention in the background', () => {
     await appends;
     expect(pages).toBeGreaterThan(50);
     expect(gaps).toBeGreaterThan(0);
-  });
-});
-
-describe('the data folder', () => {
-  test('is made where it is missing', async () => {
-    const log = await openLog({ path: join(folder({}), 'a', 'b') });
-    expect((await log.append([event('a')])).seq).toBe(1);
-  });
-
-  test('has an epoch of its own', async () => {
-    const [one, other] = [await openLog(), await openLog()];
-    expect(positionOf(one).epoch).not.toBe(positionOf(other).epoch);
-  });
-
-  test('that is copied begins an epoch of its own where it is told to', async () => {
-    const [path, copy] = [folder({}), folder({})];
-    const log = await openLog({ path });
-    await log.append([event('a'), event('a', 'y')]);
-    await log.close();
-    cpSync(path, copy, { recursive: true });
-    const [original, restored] = [await openLog({ path }), await openLog({ path: copy, beginEpoch: true })];
-    const first = await original.append([event('a')]);
-    const other = await restored.append([event('a')]);
-    expect([first.seq, other.seq]).toEqual([3, 3]);
-    expect(other.id).not.toBe(first.id);
-    expect(await restored.locate(first.id)).toMatchObject({ after: 0, head: 3, misplaced: 'foreign' });
-    expect(await original.locate(other.id)).toMatchObject({ after: 0, head: 3, misplaced: 'foreign' });
-    const shared = formatCursor({ ...positionOf(original), seq: 2 });
-    expect(await restored.locate(shared)).toMatchObject({ after: 2, head: 3 });
-  });
-
-  test('that was written before epochs had a history, and trimmed numbers a third one, is read', async () => {
-    const path = folder({});
-    await (await openLog({ path })).close();
-    const root = open({ path, maxDbs: 16 });
-    await root.openDB({ name: 'trimmed', encoding: 'json' }).put('a', { all: 7, public: 5 });
-    await root.openDB({ name: 'meta', encoding: 'json' }).put('head', { seq: 9, events: 0, bytes: 0 });
-    await root.close();
-    const log = await openLog({ path });
-    const through = async (selection: Selection): Promise<number> =>
-      (await log.read({ selection, after: 9, through: 9, maxBytes: 1 })).trimmedThrough;
-    expect(await through({ topics: ['a'] })).toBe(5);
-    expect(await through({ topics: ['a'], private: ['a'] })).toBe(7);
-    expect(await through({ topics: ['a'], private: ['b'] })).toBe(5);
-    expect((await log.append([event('a')])).seq).toBe(10);
-  });
-
-  test('that another log of this process has open is in use, however it is named', async () => {
-    const path = folder({});
-    const log = await openLog({ path });
-    for (const name of [path, `${path}/../${path.split('/').at(-1)}/`]) {
-      await expect(LmdbLog.open({ path: name })).rejects.toMatchObject({ name: 'LmdbError', code: 'ERR_DATA_IN_USE' });
-    }
-    await log.append([event('a')]);
-    await log.close();
-    expect(await headOf(await openLog({ path }))).toBe(1);
-  });
-
-  test('that this process has open is in use for another one', async () => {
-    const path = folder({});
-    const log = await openLog({ path });
-    expect((await spawnLog(path)).first).toBe('ERR_DATA_IN_USE');
-    await log.append([event('a')]);
-    await seqs(log);
-    await log.trim();
-    expect((await spawnLog(path)).first).toBe('ERR_DATA_IN_USE');
-    expect((await log.append([event('a')])).seq).toBe(2);
-    await log.close();
-    expect((await spawnLog(path)).first).toBe('open');
-  });
-
-  test('that another process has open is in use until that one is gone, be it by SIGKILL', async () => {
-    const path = folder({});
-    const { first, child } = await spawnLog(path);
-    expect(first).toBe('open');
-    child.send(event('a'));
-    expect(await once(child, 'message')).toMatchObject([{ seq: 1 }, undefined]);
-    await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_IN_USE' });
-    await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_IN_USE' });
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-    const log = await openLog({ path });
-    expect(await headOf(log)).toBe(1);
-    expect((await log.append([event('a')])).seq).toBe(2);
-  });
-
-  const UNUSABLE: readonly [what: string, make: (root: string) => string][] = [
-    [
-      'is a file',
-      (root) => {
-        writeFileSync(join(root, 'file'), '');
-        return join(root, 'file');
-      },
-    ],
-    [
-      'lies below a file',
-      (root) => {
-        writeFileSync(join(root, 'file'), '');
-        return join(root, 'file', 'data');
-      },
-    ],
-    ['cannot be made', () => '/sys/tidings'],
-    ['cannot be written', () => '/proc/self'],
-    [
-      'has a folder where the data should be',
-      (root) => {
-        mkdirSync(join(root, 'data.mdb'));
-        return root;
-      },
-    ],
-    [
-      'has something else where the data should be',
-      (root) => {
-        writeFileSync(join(root, 'data.mdb'), 'x'.repeat(100_000));
-        return root;
-      },
-    ],
-    [
-      'has data that were cut off when they were first written',
-      (root) => {
-        writeFileSync(join(root, 'data.mdb'), Buffer.alloc(100));
-        return root;
-      },
-    ],
-  ];
-
-  test.each(UNUSABLE)('that %s cannot be used', async (_, make) => {
-    const path = make(folder({}));
-    const opening = LmdbLog.open({ path });
-    await expect(opening).rejects.toThrow(LmdbError);
-    await expect(opening).rejects.toMatchObject({ code: 'ERR_DATA_FOLDER', message: expect.stringContaining(path) });
-  });
-
-  test('of another format is refused, and left as it is', async () => {
-    const path = folder({});
-    await (await LmdbLog.open({ path })).close();
-    const format = async (write?: number): Promise<unknown> => {
-      const root = open({ path, maxDbs: 16 });
-      const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
-      if (write !== undefined) await meta.put('format', write);
-      const found = meta.get('format');
-      await root.close();
-      return found;
-    };
-    await format(2);
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_FORMAT' });
-    }
-    expect(await format()).toBe(2);
-  });
-
-  test('with an empty file, as a full disk may leave it, is a new one', async () => {
-    const path = folder({});
-    writeFileSync(join(path, 'data.mdb'), '');
-    expect((await (await openLog({ path })).append([event('a')])).seq).toBe(1);
-  });
-
-  test('refuses bounds and times that cannot be, before it makes the folder', async () => {
-    const path = join(folder({}), 'new');
-    for (const options of [
-      { maxKeys: -1 },
-      { maxBatchEvents: 0 },
-      { maxWaitingBytes: 0 },
-      { trimEveryMs: 0 },
-      { trimEveryMs: 2 ** 31 },
-      { retention: { maxEvents: -1 } },
-    ]) {
-      await expect(LmdbLog.open({ path, ...options })).rejects.toMatchObject({
-        name: 'LmdbError',
-        code: 'ERR_INVALID_OPTION',
-      });
-    }
-    expect(existsSync(path)).toBe(false);
-  });
-
-  test('must be named', async () => {
-    for (const path of ['', undefined, 7]) {
-      await expect(LmdbLog.open({ path } as LmdbLogOptions)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
-    }
-    for (const options of [undefined, null, 'folder']) {
-      await expect(LmdbLog.open(options as unknown as LmdbLogOptions)).rejects.toMatchObject({
-        code: 'ERR_INVALID_OPTION',
-        message: `The options are ${options}, but must be an object with the path of the data folder`,
-      });
-    }
   });
 });

@@ -20,10 +20,14 @@ export async function openLog(options: Partial<LmdbLogOptions> = {}): Promise<Lm
 
 export const event = (topic: string, data = ''): NewEvent => ({ topics: [topic], fields: { data } });
 
-/** Opens a log in another process, and waits until it is open or has been refused: `first` says which. */
-export async function spawnLog(path: string): Promise<{ child: ChildProcess; first: string }> {
+/** Opens a log in another process, and waits until it is open or has been refused: `first` says which. The process may be run by another program. */
+export async function spawnLog(
+  path: string,
+  runner: readonly string[] = [],
+): Promise<{ child: ChildProcess; first: string }> {
   const script = fileURLToPath(new URL('log-process.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, path], {
+  const [command, ...args] = [...runner, process.execPath, script, path];
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     timeout: MAX_LIFE_MS,
     killSignal: 'SIGKILL',

@@ -13,7 +13,7 @@ import {
   type Sink,
   type View,
 } from '@tidings/server/live';
-import { MemoryLog } from '@tidings/server/log';
+import { type AskOptions, MemoryLog } from '@tidings/server/log';
 import { describe, expect, test, vi } from 'vitest';
 import { dataOf, requestHead, untilData } from './channel-rig.ts';
 import { deferred } from './deferred.ts';
@@ -279,5 +279,75 @@ describe('the Fetch response of an answer', () => {
     };
     expect(() => toResponse(answer, signal)).toThrow(TypeError);
     expect(calls).toEqual(['abandon']);
+  });
+});
+
+describe('a listener whose place in the log is still being looked for', () => {
+  /** An audience for two, of a log that is never done looking, and what it was asked. */
+  function searching(): {
+    audience: Audience;
+    signals: AbortSignal[];
+    admit: (lastEventId: string) => Promise<Admission>;
+    gone: () => void;
+  } {
+    const log = new MemoryLog();
+    const signals: AbortSignal[] = [];
+    const looking = Object.assign(Object.create(log) as MemoryLog, {
+      follow: log.follow.bind(log),
+      locateLast: (_: unknown, __: number, { signal }: AskOptions = {}) =>
+        new Promise((_resolve, reject) => {
+          signals.push(signal!);
+          signal!.addEventListener('abort', () => reject(new Error('the store has stopped')));
+        }),
+    });
+    const audience = new Audience(looking, new FanOut(looking), { maxListeners: 2 });
+    let gone = (): void => {};
+    const request = Object.assign(requestHead(), {
+      onGone: (listener: () => void) => {
+        gone = listener;
+        return () => {};
+      },
+    });
+    const admit = (last: string): Promise<Admission> =>
+      audience.admit({
+        request,
+        rights: { allow: true, listen: 'all' },
+        parameters: { ...PARAMETERS, last: last === '' ? undefined : Number(last) },
+        view: () => ({ key: 'a', selection: { topics: ['a'] } }),
+      });
+    return { audience, signals, admit, gone: () => gone() };
+  }
+
+  test('counts as one', async () => {
+    const { audience, admit } = searching();
+    void admit('5');
+    void admit('5');
+    expect(audience.isFull).toBe(true);
+    expect(await admit('')).toEqual({ refused: 'full' });
+  });
+
+  test('has no place any more when it goes, and the log stops looking', async () => {
+    const { audience, signals, admit, gone } = searching();
+    void admit('5');
+    const second = admit('5');
+    await vi.waitUntil(() => signals.length === 2);
+    gone();
+    const { start } = (await second) as Admitted;
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+    expect(audience.isFull).toBe(false);
+    // Whoever does not know yet is broken off.
+    const sink = new FakeSink(1);
+    start(sink);
+    expect(sink.state).toBe('destroyed');
+  });
+
+  test('can be sent away', async () => {
+    const { audience, signals, admit } = searching();
+    const first = admit('5');
+    await vi.waitUntil(() => signals.length === 1);
+    expect(audience.kick(() => true)).toBe(1);
+    expect(await first).toHaveProperty('abandon');
+    expect(signals[0]?.aborted).toBe(true);
+    expect(audience.kick(() => true)).toBe(0);
   });
 });

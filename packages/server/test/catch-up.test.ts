@@ -1,4 +1,4 @@
-import type { EventLog, LogEntry, LogPage, ReadRequest } from '@tidings/server/log';
+import type { AskOptions, EventLog, LogEntry, LogPage, ReadRequest } from '@tidings/server/log';
 import type { View } from '@tidings/server/live';
 import { describe, expect, test } from 'vitest';
 import { CatchUp } from '../dist/live/catch-up.js';
@@ -22,6 +22,7 @@ class Rig {
   readonly clock = new FakeClock();
   readonly catchUp: CatchUp;
   readonly requests: ReadRequest[] = [];
+  readonly signals: (AbortSignal | undefined)[] = [];
   /** Each page that was given to a listener: its name and what the page begins behind. */
   readonly given: Listener[] = [];
   readonly chunks = new Set<unknown>();
@@ -33,8 +34,9 @@ class Rig {
 
   constructor() {
     const log = {
-      read: (request: ReadRequest) => {
+      read: (request: ReadRequest, { signal }: AskOptions = {}) => {
         this.requests.push(request);
+        this.signals.push(signal);
         return new Promise<LogPage>((resolve, reject) => {
           this.#answers.push((page) => (page instanceof Error ? reject(page) : resolve(page)));
         });
@@ -209,6 +211,27 @@ describe('listeners that want the same page', () => {
     expect(rig.failed).toEqual([one, other]);
     expect(rig.given).toEqual([]);
   });
+});
+
+test('a page is no longer read when all who wanted it have left, and is read anew for who comes then', async () => {
+  const rig = new Rig();
+  const cohort = cohortOf();
+  const [one, other] = [rig.want(cohort, 4), rig.want(cohort, 4)];
+  rig.catchUp.run();
+  const leave = (listener: Listener): void => {
+    listener.state = { phase: 'ended' };
+    rig.catchUp.leave(listener, 4);
+  };
+  leave(one);
+  expect(rig.signals[0]?.aborted).toBe(false);
+  leave(other);
+  expect(rig.signals[0]?.aborted).toBe(true);
+  const late = rig.want(cohort, 4);
+  rig.catchUp.run();
+  expect(rig.signals.map((signal) => signal?.aborted)).toEqual([true, false]);
+  await rig.answer();
+  expect(rig.given).toEqual([late]);
+  expect(rig.failed).toEqual([]);
 });
 
 describe('a tick', () => {

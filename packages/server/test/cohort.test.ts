@@ -1,8 +1,9 @@
 import type { Sink, View } from '@tidings/server/live';
-import { Selector, type LogEntry } from '@tidings/server/log';
+import { Selector, Turn, type LogEntry } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Cohort, CohortIndex } from '../dist/live/cohort.js';
+import { Cohort } from '../dist/live/cohort.js';
+import { CohortIndex } from '../dist/live/cohort-index.js';
 import type { Listener } from '../dist/live/listener.js';
 import { FakeSink } from './model/fake-sink.ts';
 
@@ -51,6 +52,7 @@ test('an index gives the cohorts of a topic, each once, whatever comes and goes'
     { key: 'a b', selection: { topics: ['a', 'b'] } },
     { key: 'a, pattern', selection: { topics: ['a', { pattern: '*', base }] } },
     { key: 'pattern', selection: { topics: [{ pattern: 'c', base }] } },
+    { key: 'patterns', selection: { topics: ['d', { pattern: 'c*', base }, { pattern: ':x', base: 'urn:a' }] } },
     { key: 'all', selection: { topics: 'all' } },
   ];
   fc.assert(
@@ -79,4 +81,42 @@ test('an index gives the cohorts of a topic, each once, whatever comes and goes'
       }
     }),
   );
+});
+
+test('a topic is matched once, and then only against the patterns that came since, whoever else comes and goes', () => {
+  const base = 'https://hub.test/topics/';
+  const index = new CohortIndex<Listener>();
+  const viewOf = (pattern: string): View => ({ key: pattern, selection: { topics: [{ pattern, base }] } });
+  const steps = (topic: string): number => {
+    const turn = Turn.endless();
+    index.ofInTime(topic, turn);
+    return turn.steps;
+  };
+  // Each costs a step for every character.
+  for (let n = 0; n < 100; n += 1) index.join(viewOf(`*${n}*!`), 0, 0);
+  const topic = 'a'.repeat(1000);
+  const first = steps(topic);
+  expect(first).toBeGreaterThan(100_000);
+  expect(steps(topic)).toBeLessThan(100);
+  const newcomer = index.join(viewOf('*x*!'), 0, 0);
+  const second = steps(topic);
+  expect(second).toBeGreaterThan(1000);
+  expect(second).toBeLessThan(first / 5);
+  index.leave(newcomer);
+  expect(steps(topic)).toBeLessThan(first / 5);
+  const exact = index.join({ key: 'exact', selection: { topics: [topic] } }, 0, 0);
+  expect(index.of(topic)).toEqual([exact]);
+  expect(steps(topic)).toBeLessThan(100);
+});
+
+test('a new topic is matched against few of very many patterns', () => {
+  const base = 'https://hub.test/topics/';
+  const index = new CohortIndex<Listener>();
+  for (let n = 0; n < 1000; n += 1) {
+    const topics = [{ pattern: `users/${n}/*`, base }];
+    index.join({ key: `${n}`, selection: { topics } }, 0, 0);
+  }
+  const turn = Turn.endless();
+  expect(index.ofInTime('users/17/inbox', turn).cohorts.map(({ view }) => view.key)).toEqual(['17']);
+  expect(turn.steps).toBeLessThan(10_000);
 });

@@ -2,6 +2,7 @@ import type { View } from '@tidings/server/live';
 import type { EventLog, LogEntry, MemoryLog, TopicPattern } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
+import type { FakeSink } from './model/fake-sink.ts';
 
 const EVERY: TopicPattern = { pattern: '*', base: 'https://hub.test/topics/' };
 
@@ -266,5 +267,68 @@ describe('a gap', () => {
     await rig.settle();
     const told = [...sink.text.matchAll(/"after":"(.+?)"/g)].map(([, after]) => after);
     expect(told).toEqual(['mine', 'e.4']);
+  });
+});
+
+describe('events of new topics that take long to match', () => {
+  const turnOfTheLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  const topicOf = (n: number): string => `${'a'.repeat(1000)}${n}`;
+
+  /** A fan-out with many listeners whose patterns are as bad as they may be, and one to exact topics. */
+  async function rigOf(topics: readonly string[]): Promise<{ rig: Rig; exact: FakeSink; pattern: FakeSink }> {
+    const rig = new Rig({ maxBacklogBytes: 2 ** 30 });
+    const patterns = Array.from({ length: 40 }, (_, n) => `${'{a}*'.repeat(240)}{b}?${39 - n}{c}?`);
+    const sinks = await Promise.all(
+      patterns.map((text) => rig.listen({}, { key: text, selection: { topics: [{ ...EVERY, pattern: text }] } }, 1e9)),
+    );
+    const exact = await rig.listen({}, { key: 'exact', selection: { topics } }, 1e9);
+    return { rig, exact, pattern: sinks[38]! };
+  }
+
+  const dataOf = ({ text }: FakeSink): string[] => [...text.matchAll(/^data: (\d+)/gm)].map(([, data]) => data!);
+
+  test('reach whoever can be asked in time at once, and the others by the log, each once and in order', async () => {
+    const topics = [topicOf(1), 'known', topicOf(2)];
+    const { rig, exact, pattern } = await rigOf(topics);
+    const usual = await rig.listen({}, { key: 'usual', selection: { topics: [{ ...EVERY, pattern: 'a*' }] } }, 1e9);
+    await rig.publish(topics[0]!, '1');
+    await rig.publish(topics[1]!, '2');
+    for (const run of rig.due()) run();
+    expect([dataOf(exact), dataOf(usual), dataOf(pattern)]).toEqual([['1', '2'], ['1'], []]);
+    await rig.publish(topics[2]!, '3');
+    await rig.publish(topics[0]!, '4');
+    for (let turn = 0; turn < 100 && rig.fanOut.stats().live < 42; turn += 1) {
+      await rig.settle();
+      await turnOfTheLoop();
+    }
+    expect([dataOf(exact), dataOf(usual), dataOf(pattern)]).toEqual([
+      ['1', '2', '3', '4'],
+      ['1', '3', '4'],
+      ['1', '4'],
+    ]);
+    // What is known by now is handed over at once.
+    await rig.publish(topics[0]!, '5');
+    for (const run of rig.due()) run();
+    expect([exact, usual, pattern].map((sink) => dataOf(sink).at(-1))).toEqual(['5', '5', '5']);
+    expect(pattern.text).not.toContain('tidings-gap');
+  });
+
+  test('reach whoever joins meanwhile', async () => {
+    const { rig, exact } = await rigOf([topicOf(1)]);
+    for (let n = 0; n < 5; n += 1) {
+      await rig.publish(topicOf(n), String(n));
+      await rig.listen(
+        { lastEventId: `e.${n}` },
+        { key: 'late', selection: { topics: [{ ...EVERY, pattern: 'a*' }] } },
+      );
+    }
+    const late = await rig.listen({ lastEventId: 'e.1' }, { key: 'late', selection: { topics: 'all' } }, 1e9);
+    await rig.publish(topicOf(9), '9');
+    for (let turn = 0; turn < 100 && rig.fanOut.stats().live < 47; turn += 1) {
+      await rig.settle();
+      await turnOfTheLoop();
+    }
+    expect(dataOf(exact)).toEqual(['1']);
+    expect(dataOf(late)).toEqual(['1', '2', '3', '4', '9']);
   });
 });

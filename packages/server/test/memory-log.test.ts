@@ -184,8 +184,8 @@ describe('MemoryLog', () => {
     );
   });
 
-  test('looks at 4,096 events for a page at most, and reaches as far', async () => {
-    const log = new MemoryLog();
+  test('looks at 4,096 events for a page at most where its clock stands still, and reaches as far', async () => {
+    const log = new MemoryLog({ clock: new ManualClock() });
     await log.append(Array.from({ length: 10_000 }, () => EVENT));
     await log.append([{ topics: ['b'], fields: {} }]);
     const request = { selection: { topics: 'all' as const, types: ['none'] }, through: 10_001, maxBytes: 1 };
@@ -196,16 +196,32 @@ describe('MemoryLog', () => {
   });
 
   test('lets others go first while it looks for the last of few events among many', async () => {
-    const log = new MemoryLog();
+    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
     await log.append([{ topics: ['a'], fields: { event: 'odd' } }]);
-    await log.append(Array.from({ length: 10_000 }, () => EVENT));
+    await log.append(Array.from({ length: 40_000 }, () => EVENT));
     const order: string[] = [];
     const found = log
       .locateLast({ topics: 'all', types: ['odd'] }, 1)
       .then(({ after }) => order.push(`found ${after}`));
-    const other = new Promise<void>((resolve) => void setTimeout(resolve, 0)).then(() => order.push('other'));
-    await Promise.all([found, other]);
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
     expect(order).toEqual(['other', 'found 0']);
+  });
+
+  test('finds the last events of two topics in their indexes, however many others lie behind them', async () => {
+    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
+    for (const topic of ['a', 'b', 'c']) {
+      await log.append(Array.from({ length: topic === 'b' ? 1 : 30_000 }, () => ({ topics: [topic], fields: {} })));
+    }
+    const order: string[] = [];
+    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await found;
+    expect(order).toEqual(['found 29999', 'other']);
+  });
+
+  test('refuses an option that is none', () => {
+    expect(() => new MemoryLog({ scanMs: 0 })).toThrow('The option scanMs is 0, but must be an integer from 1 to 1000');
   });
 });
 

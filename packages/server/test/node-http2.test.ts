@@ -2,6 +2,7 @@ import { Channel } from '@tidings/server';
 import * as streamForm from '@tidings/server/http2';
 import {
   eventStream,
+  nodeHead,
   respond,
   type EventStreamSource,
   type NodeRequest,
@@ -40,11 +41,16 @@ class Http2Pair {
     return new Http2Pair(server);
   }
 
+  request(headers: Record<string, string> = {}): ClientHttp2Stream {
+    const stream = this.#session.request({ ':path': '/', ...headers });
+    stream.on('error', () => {});
+    return stream;
+  }
+
   async get(
     headers: Record<string, string> = {},
   ): Promise<{ stream: ClientHttp2Stream; headers: IncomingHttpHeaders }> {
-    const stream = this.#session.request({ ':path': '/', ...headers });
-    stream.on('error', () => {});
+    const stream = this.request(headers);
     const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders];
     return { stream, headers: head };
   }
@@ -225,3 +231,16 @@ test.each(['a listener', 'a refusal'])(
     await once(server, 'close');
   },
 );
+
+test('the head of a request tells when its stream is reset before it was answered, though the connection stays', async () => {
+  const asked = deferred();
+  const gone = deferred();
+  await using pair = await Http2Pair.listen((request) => {
+    nodeHead(request).onGone!(() => gone.resolve());
+    asked.resolve();
+  });
+  const stream = pair.request();
+  await asked.promise;
+  stream.close(constants.NGHTTP2_CANCEL);
+  await expect(gone.promise).resolves.toBeUndefined();
+});

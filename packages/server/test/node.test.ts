@@ -1,6 +1,8 @@
 import { ServerError } from '@tidings/server';
 import {
+  createServer as createStreamServer,
   eventStream,
+  nodeHead,
   startResponse,
   type EventStreamHandle,
   type EventStreamOptions,
@@ -8,6 +10,7 @@ import {
 } from '@tidings/server/node';
 import { decodeEventStream, type EventFields, type EventMessage } from '@tidings/wire';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { createGzip } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { deferred } from './deferred.ts';
@@ -458,5 +461,41 @@ describe('the door of eventStream', () => {
     });
     expect((await fetch(server.url)).status).toBe(500);
     expect(await promise).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) });
+  });
+});
+
+describe('the head of a request', () => {
+  test.each([
+    ['a server of Node’s', createServer],
+    ['a server of ours', createStreamServer],
+  ])('tells when the other side goes away before it was answered, on %s', async (_, make) => {
+    const asked = deferred<() => void>();
+    let gone = 0;
+    await using server = await TestServer.listen(
+      (request) => asked.resolve(nodeHead(request).onGone!(() => (gone += 1))),
+      'tcp',
+      make,
+    );
+    const client = server.connect();
+    client.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await asked.promise;
+    expect(gone).toBe(0);
+    client.socket.end();
+    await until(() => gone === 1);
+  });
+
+  test('no longer tells who has an answer by then', async () => {
+    const closed = deferred();
+    let gone = 0;
+    await using server = await TestServer.listen((request, response) => {
+      const stop = nodeHead(request).onGone!(() => (gone += 1));
+      stop();
+      request.socket.once('close', () => closed.resolve());
+      response.end();
+    });
+    await (await fetch(server.url, { headers: { Connection: 'close' } })).text();
+    server.server.closeAllConnections();
+    await closed.promise;
+    expect(gone).toBe(0);
   });
 });

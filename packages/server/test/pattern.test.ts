@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { URLPattern as Polyfill } from 'urlpattern-polyfill';
 import { describe, expect, test } from 'vitest';
 import { CompiledPattern, compilePattern, compilePatterns } from '../src/log/pattern.ts';
+import { randomNumbers } from '../../../test/seed.ts';
 import { ANY_SAMPLE, DENSE_SAMPLE, isBearable, PLAIN_SAMPLE, type Sample } from './pattern-samples.ts';
 
 const BASE = 'http://127.0.0.1:4000/topics/';
@@ -298,6 +299,71 @@ describe('a topic is matched in steps that grow with its length times the size o
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('also where patterns and topics are bred to take as long as they can', () => {
+    const PIECES = [
+      ...Array.from('ab/-*?+:{}'),
+      '{a}*',
+      '{a}?',
+      '{a*}+',
+      '{*a}*',
+      '{/:x}?',
+      ':y',
+      '**',
+      '*a',
+      '\\?',
+      '?',
+      '#',
+      '://',
+    ];
+    const random = randomNumbers();
+    const started = { pattern: [...Array.from({ length: 60 }, () => '{a}*'), '!'], topic: Array.from('a'.repeat(300)) };
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+    const changed = (list: readonly string[], pieces: readonly string[]): string[] => {
+      const at = Math.floor(random() * (list.length + 1));
+      const many = Array.from({ length: 1 + Math.floor(40 * random() ** 4) }, () => pick(pieces));
+      return random() < 0.25 ? list.toSpliced(at, many.length) : list.toSpliced(at, 0, ...many);
+    };
+    let { pattern, topic } = started;
+    let worst = 0;
+    for (let run = 0; run < RUNS; run += 1) {
+      const nextPattern = random() < 0.6 ? changed(pattern, PIECES) : pattern;
+      const nextTopic = random() < 0.6 ? changed(topic, ['a', 'a', 'a', 'b', '/', '-', '?', '#']) : topic;
+      const [text, name] = [nextPattern.join(''), nextTopic.slice(0, 1024).join('')];
+      const [one] = compiled({ pattern: text, base: BASE, topics: [] });
+      if (!one) continue;
+      const meter = { steps: 0 };
+      one.test(name, meter);
+      expect(meter.steps).toBeLessThanOrEqual(10 + (name.length * 3 + BASE.length) * (one.cost + 1));
+      if (meter.steps < worst) continue;
+      [pattern, topic, worst] = [nextPattern, nextTopic.slice(0, 1024), meter.steps];
+    }
+    // About a millisecond; and it did find bad ones.
+    expect(worst).toBeLessThan(4_000_000);
+    expect(worst).toBeGreaterThan(10_000);
+  });
+
+  test('all patterns of one listener together take no more than the worst of them may', () => {
+    const worst = { pattern: '{a}*'.repeat(250), base: BASE };
+    const { cost } = new CompiledPattern(worst);
+    const few = Math.floor(4096 / cost);
+    expect(few).toBeGreaterThan(1);
+    const many = (count: number): (() => unknown) => {
+      return () => compilePatterns(Array.from({ length: count }, () => worst));
+    };
+    expect(many(few)).not.toThrow();
+    expect(many(few + 1)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_PATTERN',
+        message: expect.stringContaining(`steps; at most 4096 are allowed`) as string,
+      }) as Error,
+    );
+    const usual = Array.from({ length: 100 }, (_, at) => ({
+      pattern: `:site/${'x'.repeat(900)}${at}/:room/*`,
+      base: BASE,
+    }));
+    expect(() => compilePatterns(usual)).not.toThrow();
   });
 
   test('a topic that begins otherwise costs one step', () => {

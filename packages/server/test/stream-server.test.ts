@@ -1,15 +1,9 @@
 import { Channel } from '@tidings/server';
-import { createServer, eventStream, respond } from '@tidings/server/node';
+import { createServer, eventStream, respond, type StreamServerOptions as ServerOptions } from '@tidings/server/node';
 import type { EventFields } from '@tidings/wire';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { deferred, type Deferred } from './deferred.ts';
@@ -472,3 +466,66 @@ async function connections(server: Server): Promise<number> {
     server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
 }
+
+describe('large heads', () => {
+  const LARGE = `GET /long HTTP/1.1\r\nHost: test\r\nX: ${'x'.repeat(20_000)}`;
+
+  async function serveHeads(): Promise<TestServer> {
+    return await listen((request, response) => void request.resume().on('end', () => response.end('answered')), {
+      maxHeaderSize: 64 * 1024,
+      maxLargeHeads: 2,
+    });
+  }
+
+  test('that are not whole are bounded in number, and small ones are not', async () => {
+    await using server = await serveHeads();
+    const half = [server.connect(), server.connect()];
+    for (const client of half) client.socket.write(LARGE);
+    // The server has read both when it refuses a third.
+    await expect
+      .poll(async () => {
+        const client = server.connect();
+        client.socket.write(LARGE);
+        client.socket.write('\r\n\r\n');
+        return await client.until('\r\n\r\n');
+      })
+      .toMatch(/^HTTP\/1.1 503 /);
+    const small = server.connect();
+    small.get('/', { headers: 'Connection: close\r\n' });
+    await small.closed;
+    expect(small.received).toContain('answered');
+    // A head that becomes whole makes room, and so does one whose connection is closed.
+    half[0]!.socket.write('\r\n\r\n');
+    await half[0]!.until('answered');
+    half[1]!.socket.destroy();
+    const next = server.connect();
+    next.socket.write(LARGE);
+    next.socket.write('\r\nConnection: close\r\n\r\n');
+    await next.closed;
+    expect(next.received).toContain('answered');
+  });
+
+  test('are not bodies, also where a client waits to be asked for its body', async () => {
+    await using server = await serveHeads();
+    server.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      response.writeContinue();
+      request.resume().on('end', () => response.end('answered'));
+    });
+    const clients = Array.from({ length: 4 }, () => server.connect());
+    for (const { socket } of clients) {
+      socket.write('POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 40000\r\n\r\n');
+    }
+    for (const client of clients) {
+      await client.until('100 Continue');
+      client.socket.write('x'.repeat(39_999));
+    }
+    for (const client of clients) {
+      client.socket.write('x');
+      await client.until('answered');
+      // The connection goes on with the next head.
+      client.socket.write(`${LARGE}\r\n\r\n`);
+      await client.untilTrue((received) => received.split('answered').length === 3, 'a second answer');
+      expect(client.received).not.toContain(' 503 ');
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { Selector, TrimLedger, type Selection, type TopicSet } from '@tidings/server/log';
+import { Selector, TrimLedger, Turn, type Selection, type TopicSet } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -85,6 +85,25 @@ describe('the ledger of what was trimmed', () => {
     expect(answers()).toEqual([1, 29_999]);
     note(ledger, 30_000, 'c');
     expect(answers()).toEqual([30_000, 30_000]);
+  });
+
+  test('asks very many topics in turns, while others are trimmed', () => {
+    const ledger = new TrimLedger();
+    for (let seq = 1; seq <= 50_000; seq += 1) note(ledger, seq, `a/${seq}`);
+    const selection: Selection = { topics: [pattern('a/49999'), pattern('b/*')] };
+    let answer: { through: number } | undefined;
+    let turns = 0;
+    for (; !answer; turns += 1) {
+      const turn = new Turn({ now: () => 0 }, 1);
+      answer = ledger.trimmed(selection, turn);
+      // A turn is over soon after a million steps.
+      expect(turn.steps).toBeLessThan(1_200_000);
+      note(ledger, 50_001 + turns, `c/${turns % 3}`);
+      if (turns === 5) note(ledger, 60_000, 'b/late');
+    }
+    expect(turns).toBeGreaterThan(20);
+    expect(answer.through).toBe(60_000);
+    expect(ledger.trimmed(selection).through).toBe(60_000);
   });
 
   test('never says less than what was trimmed, and no more where that is exact', () => {

@@ -15,15 +15,42 @@ function encodeTopic(topic: string): string {
   );
 }
 
-/** The URL to publish and listen to a topic (PROTOCOL §3). `base` is the page's own URL, which may lie below a prefix. */
+/** The URL to listen to a topic (PROTOCOL §3). `base` is the page's own URL, which may lie below a prefix. */
 export function topicUrl(base: string, topic: string): string {
-  return new URL(`topics/${encodeTopic(topic)}`, base).href;
+  return urlOf(base, topic, 'match');
 }
 
-/** The stream that the page opens for a topic (PROTOCOL §5). */
-export function streamUrl(base: string, topic: string, start: Start): string {
-  const from = start === 'earliest' ? 'last_event_id=earliest' : `last=${SHOWN_AT_FIRST}`;
-  return `${topicUrl(base, topic)}?envelope=json&${from}`;
+/** The URL to publish to a topic (PROTOCOL §3.3). */
+export function publishUrl(base: string, topic: string): string {
+  return urlOf(base, topic, 'topic');
+}
+
+/** In a path, some proxies resolve `.` and `..` away, also if the slashes beside them are encoded. */
+const DOTS = /(?:^|\/)\.{1,2}(?:\/|$)/;
+
+function urlOf(base: string, topic: string, parameter: string): string {
+  const path = DOTS.test(topic) ? `topics?${parameter}=${encodeTopic(topic)}` : `topics/${encodeTopic(topic)}`;
+  return new URL(path, base).href;
+}
+
+/** The stream that the page opens for a topic (PROTOCOL §5). Its start is not in the URL, so all tabs that show the topic can share it. */
+export function streamUrl(base: string, topic: string): string {
+  return withQuery(topicUrl(base, topic), 'envelope=json');
+}
+
+/** A stream whose first event has the position before the newest events of a topic (PROTOCOL §5.3). */
+export function newestUrl(base: string, topic: string): string {
+  return withQuery(topicUrl(base, topic), `last=${SHOWN_AT_FIRST}`);
+}
+
+/** A URL with one more parameter. */
+export function withQuery(url: string, parameter: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}${parameter}`;
+}
+
+/** The topics whose names begin with a text (PROTOCOL §7.2). */
+export function searchUrl(base: string, prefix: string): string {
+  return `${directoryUrl(base)}?prefix=${encodeURIComponent(prefix)}`;
 }
 
 /** The list of topics (PROTOCOL §7). */

@@ -27,7 +27,7 @@ export function App(): JSX.Element {
         </a>
         <ConnectionBanner />
         {hubKey.value !== '' && !keyWanted.value && (
-          <button type="button" id="forget-key" class="link" onClick={() => rememberKey('')}>
+          <button type="button" id="forget-key" class="link" onClick={() => void rememberKey('')}>
             Forget key
           </button>
         )}

@@ -1,10 +1,18 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { describeConnection } from './connection.ts';
+import type { ConnectionText } from './connection.ts';
 import { connection, retryNow } from './page.ts';
+import { isPaused } from './places.ts';
 
 /** How often the seconds to the next attempt are counted, in milliseconds. */
 const TICK_MS = 250;
+
+const PAUSED: ConnectionText = {
+  tone: 'busy',
+  text: 'Paused: other tabs have all connections. It goes on when you use this tab, and nothing is missed.',
+  seconds: undefined,
+};
 
 /** The state of the connection in words, with a way to try again at once. */
 export function ConnectionBanner(): JSX.Element {
@@ -17,7 +25,7 @@ export function ConnectionBanner(): JSX.Element {
 
   const { phase } = connection.value;
   void tick.value;
-  const { tone, text, seconds } = describeConnection(connection.value, Date.now());
+  const { tone, text, seconds } = isPaused.value ? PAUSED : describeConnection(connection.value, Date.now());
   return (
     <div id="connection" class="connection" data-phase={phase} data-tone={tone}>
       <span class="connection-light" aria-hidden="true" />

@@ -1,19 +1,44 @@
 import { signal } from '@preact/signals';
-import type { Signal } from '@preact/signals';
+import type { ReadonlySignal, Signal } from '@preact/signals';
 
 const STORED_AS = 'tidings-key';
 
-/** The key of the hub, empty if none was needed. It is kept as long as the browser's tab. */
-export const hubKey: Signal<string> = signal(sessionStorage.getItem(STORED_AS) ?? '');
+const current: Signal<string> = signal('');
+let group = 'everyone';
+
+/** The key to the hub, empty if none was asked for. It lives as long as the browser's tab does. */
+export const hubKey: ReadonlySignal<string> = current;
+
+/** The tabs that may share a connection: those with the same key. */
+export function keyGroup(): string {
+  return group;
+}
+
+/** Goes on with the key that this tab had before it was loaded anew. */
+export async function restoreKey(): Promise<void> {
+  await useKey(sessionStorage.getItem(STORED_AS) ?? '');
+}
 
 /** Uses a key from now on; an empty one forgets it. */
-export function rememberKey(key: string): void {
+export async function rememberKey(key: string): Promise<void> {
   if (key === '') sessionStorage.removeItem(STORED_AS);
   else sessionStorage.setItem(STORED_AS, key);
-  hubKey.value = key;
+  await useKey(key);
+}
+
+async function useKey(key: string): Promise<void> {
+  group = await groupOf(key);
+  current.value = key;
+}
+
+/** A name that does not tell the key. Pages that did not come over HTTPS or from a loopback address have no digests, and share nothing. */
+async function groupOf(key: string): Promise<string> {
+  if (key === '' || crypto.subtle === undefined) return 'everyone';
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`tidings page ${key}`));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** The headers that a request to the hub carries (PROTOCOL §9.2). */
 export function authorization(): Record<string, string> {
-  return hubKey.peek() === '' ? {} : { Authorization: `Bearer ${hubKey.peek()}` };
+  return current.peek() === '' ? {} : { Authorization: `Bearer ${current.peek()}` };
 }

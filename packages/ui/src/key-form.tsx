@@ -13,7 +13,7 @@ export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
     event.preventDefault();
     // If the same key is entered again, the hub should be asked again.
     if (key.trim() === hubKey.peek()) retryNow();
-    else rememberKey(key.trim());
+    else void rememberKey(key.trim());
   };
   return (
     <form id="key-form" class="card key-form" onSubmit={submit}>

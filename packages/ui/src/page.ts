@@ -1,12 +1,15 @@
 // The state of the page. This module and hub-key.ts hold all shared state, and the components read it here.
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
-import { topicHash, topicOfHash } from './address.ts';
+import { directoryUrl, topicHash, topicOfHash } from './address.ts';
 import { FIRST_CONNECTION } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { countAfter } from './feed.ts';
 import { hubKey } from './hub-key.ts';
 import type { TopicDirectory } from './topic-directory.ts';
+import type { SnippetAccess } from './snippet.ts';
+import { followUse } from './places.ts';
+import { fetchDirectory } from './topic-search.ts';
 import { TopicFeed } from './topic-feed.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -22,6 +25,8 @@ const watch: Signal<TopicWatch | null> = signal(null);
 const feed: Signal<TopicFeed | null> = signal(null);
 /** The key of the newest row when the page was hidden; undefined while it is seen. */
 const lastSeen: Signal<number | undefined> = signal(undefined);
+/** Whether the hub lets everyone listen. Asked only if this page has a key. */
+const everyoneListens: Signal<boolean> = signal(false);
 const topics: Signal<TopicDirectory | undefined> = signal(undefined);
 
 /** The topic that is open, or null on the start page. */
@@ -41,6 +46,12 @@ export const connection: ReadonlySignal<Connection> = computed(
 export const keyWanted: ReadonlySignal<boolean> = computed(
   () => connection.value.phase === 'closed' && connection.value.status === 401,
 );
+
+/** What the hub asks of those who use it, as far as this page knows. */
+export const snippetAccess: ReadonlySignal<SnippetAccess> = computed(() => ({
+  publishNeedsKey: hubKey.value !== '',
+  listenNeedsToken: hubKey.value !== '' && !everyoneListens.value,
+}));
 
 /** The title of the browser's tab: while it is hidden it counts what arrives. */
 export const pageTitle: ReadonlySignal<string> = computed(() => {
@@ -67,6 +78,7 @@ export function startPage(): void {
   addEventListener('hashchange', () => (hash.value = location.hash));
   addEventListener('online', retryNow);
   followVisibility();
+  followUse(() => feed.peek()?.address);
 
   effect(() => {
     // A new key is a new start: it may show events that the old one did not.
@@ -75,6 +87,13 @@ export function startPage(): void {
     const next = new TopicWatch(base, topics);
     watch.value = next;
     return () => next.close();
+  });
+  effect(() => {
+    everyoneListens.value = false;
+    if (hubKey.value === '') return;
+    void fetchDirectory(directoryUrl(base), { isAnonymous: true }).then(
+      (found) => (everyoneListens.value = found !== undefined),
+    );
   });
   effect(() => {
     void hubKey.value;
@@ -98,7 +117,15 @@ function followVisibility(): void {
   document.addEventListener('visibilitychange', () => {
     clearTimeout(timer);
     lastSeen.value = document.hidden ? (feed.peek()?.feed.peek().rows.at(-1)?.key ?? 0) : undefined;
-    if (document.hidden) timer = setTimeout(() => (unwatched.value = true), HIDDEN_WATCH_MS);
-    else unwatched.value = false;
+    if (document.hidden) {
+      timer = setTimeout(() => {
+        unwatched.value = true;
+        // Tabs that cannot share connections would have none left for those that are seen.
+        if (navigator.locks === undefined) feed.peek()?.pause();
+      }, HIDDEN_WATCH_MS);
+      return;
+    }
+    if (unwatched.peek() && navigator.locks === undefined) feed.peek()?.resume();
+    unwatched.value = false;
   });
 }

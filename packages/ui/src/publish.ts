@@ -1,4 +1,4 @@
-import { topicUrl } from './address.ts';
+import { publishUrl } from './address.ts';
 
 /** What a person is about to publish. */
 export interface Draft {
@@ -18,8 +18,8 @@ export type PublishAnswer =
 const ANSWER_MS = 20_000;
 
 /** The URL that publishes a draft (PROTOCOL §4.1). */
-export function publishUrl(base: string, draft: Draft): string {
-  const url = new URL(topicUrl(base, draft.topic));
+export function draftUrl(base: string, draft: Draft): string {
+  const url = new URL(publishUrl(base, draft.topic));
   if (draft.type !== '') url.searchParams.set('type', draft.type);
   if (draft.id !== '') url.searchParams.set('id', draft.id);
   return url.href;
@@ -38,7 +38,7 @@ export async function publish(
   let response: Response;
   let body: string;
   try {
-    response = await fetch(publishUrl(base, draft), {
+    response = await fetch(draftUrl(base, draft), {
       method: 'POST',
       body: draft.data,
       headers: { ...headers, 'Content-Type': 'text/plain; charset=utf-8', 'Idempotency-Key': attempt },

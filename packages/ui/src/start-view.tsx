@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { CopySnippet } from './copy-snippet.tsx';
 import { hubKey } from './hub-key.ts';
-import { base, directory, openTopicPage } from './page.ts';
+import { base, directory, openTopicPage, snippetAccess } from './page.ts';
 import { PublishForm } from './publish-form.tsx';
 import { publishSnippet, topicSnippets } from './snippet.ts';
 
@@ -34,7 +34,7 @@ export function StartView(): JSX.Element {
         <section class="card">
           <h2>How to connect</h2>
           <div class="snippets">
-            {topicSnippets(base, EXAMPLE_TOPIC, hasKey).map((snippet) => (
+            {topicSnippets(base, EXAMPLE_TOPIC, snippetAccess.value).map((snippet) => (
               <CopySnippet key={snippet.title} snippet={snippet} />
             ))}
           </div>

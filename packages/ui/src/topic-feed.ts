@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import type { EventMessage } from '@tidings/client';
-import { streamUrl } from './address.ts';
+import { newestUrl, streamUrl } from './address.ts';
 import type { Start } from './address.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import type { Connection, ConnectionInput } from './connection.ts';
@@ -9,6 +9,7 @@ import { appendRows, EMPTY_FEED, MAX_ROWS, readRow } from './feed.ts';
 import type { Feed, FeedRow } from './feed.ts';
 import { oncePerFrame } from './frame.ts';
 import { LiveStream } from './live-stream.ts';
+import { fetchInPlace } from './places.ts';
 
 /** Rows added in one frame, so that the page answers to its person while 2,000 arrive at once. */
 const ROWS_PER_FRAME = 250;
@@ -32,6 +33,11 @@ export class TopicFeed {
     this.#base = base;
     this.topic = topic;
     this.#stream = this.#open();
+  }
+
+  /** The URL of its stream. */
+  get address(): string {
+    return streamUrl(this.#base, this.topic);
   }
 
   get feed(): ReadonlySignal<Feed> {
@@ -58,6 +64,15 @@ export class TopicFeed {
     this.#stream.retryNow();
   }
 
+  /** Gives the connection up until {@link resume}. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
   close(): void {
     this.#clear();
   }
@@ -72,10 +87,17 @@ export class TopicFeed {
   }
 
   #open(): LiveStream {
-    return new LiveStream(streamUrl(this.#base, this.topic, this.#start.peek()), {
-      onEvent: (event) => this.#receive(event),
-      onConnection: (input, offset) => this.#connect(input, offset),
-    });
+    const begin =
+      this.#start.peek() === 'earliest'
+        ? { lastEventId: 'earliest' }
+        : { positionUrl: newestUrl(this.#base, this.topic) };
+    return new LiveStream(
+      { url: this.address, fetch: fetchInPlace, ...begin },
+      {
+        onEvent: (event) => this.#receive(event),
+        onConnection: (input, offset) => this.#connect(input, offset),
+      },
+    );
   }
 
   #connect(input: ConnectionInput, offset: number): void {

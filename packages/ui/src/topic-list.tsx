@@ -2,9 +2,10 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { topicHash } from './address.ts';
-import { directory, keyWanted, openTopic } from './page.ts';
+import { base, directory, keyWanted, openTopic } from './page.ts';
 import { agoText, countText } from './time-text.ts';
 import { filterTopics, keepOrder } from './topic-directory.ts';
+import { TopicSearch } from './topic-search.ts';
 import type { TopicSummary } from './topic-directory.ts';
 
 /** From this many topics on there is a box to filter them. */
@@ -19,6 +20,7 @@ export function TopicList(): JSX.Element {
   const isHeld = useSignal(false);
   const now = useSignal(Date.now());
   const shown = useRef<readonly string[]>([]);
+  const search = useRef(new TopicSearch(base));
   useSignalEffect(() => {
     void directory.value;
     now.value = Date.now();
@@ -30,7 +32,14 @@ export function TopicList(): JSX.Element {
   const topics = known?.topics ?? [];
   const ordered = isHeld.value ? keepOrder(topics, shown.current) : topics;
   shown.current = ordered.map(({ topic }) => topic);
-  const found = filterTopics(ordered, filter.value);
+  const hasMore = known !== undefined && known.total > topics.length;
+  useSignalEffect(() => {
+    const { total = 0, topics: listed = [] } = directory.value ?? {};
+    search.current.ask(total > listed.length ? filter.value.trim() : '');
+  });
+  const listed = new Set(shown.current);
+  const elsewhere = search.current.found.value.filter(({ topic }) => !listed.has(topic));
+  const found = [...filterTopics(ordered, filter.value), ...elsewhere];
   return (
     <nav class="topics" aria-label="Topics">
       <div class="topics-head">
@@ -62,9 +71,18 @@ export function TopicList(): JSX.Element {
         <p class="quiet">{keyWanted.value ? 'The list needs the key.' : 'Waiting for the hub…'}</p>
       )}
       {known !== undefined && topics.length === 0 && <p class="quiet">No topics yet.</p>}
-      {topics.length > 0 && found.length === 0 && <p class="quiet">No topic matches the filter.</p>}
-      {known !== undefined && known.total > topics.length && (
-        <p class="quiet">These are the {topics.length.toLocaleString('en')} with the newest events.</p>
+      {topics.length > 0 && found.length === 0 && (
+        <p class="quiet">
+          No topic matches the filter
+          {hasMore && `, and among the others none begins with it`}.
+        </p>
+      )}
+      {hasMore && (
+        <p class="quiet">
+          {filter.value.trim() === ''
+            ? `These are the ${topics.length.toLocaleString('en')} with the newest events. The filter finds the others by how their names begin.`
+            : `Of the other ${(known.total - topics.length).toLocaleString('en')} topics, those are shown whose names begin with the filter.`}
+        </p>
       )}
     </nav>
   );
@@ -75,7 +93,9 @@ function TopicLink(props: { summary: TopicSummary; now: number; isOpen: boolean 
   return (
     <li>
       <a href={topicHash(topic)} data-topic={topic} aria-current={props.isOpen ? 'page' : undefined}>
-        <span class="topic-name">{topic}</span>
+        <span class="topic-name" title={topic}>
+          {topic}
+        </span>
         {last !== undefined && (
           <time dateTime={last} title={last}>
             {agoText(last, props.now)}

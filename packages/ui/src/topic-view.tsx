@@ -2,8 +2,7 @@ import type { JSX } from 'preact';
 import { CopySnippet } from './copy-snippet.tsx';
 import { EventList } from './event-list.tsx';
 import { MAX_ROWS } from './feed.ts';
-import { hubKey } from './hub-key.ts';
-import { base, directory } from './page.ts';
+import { base, directory, snippetAccess } from './page.ts';
 import { PublishForm } from './publish-form.tsx';
 import { topicSnippets } from './snippet.ts';
 import { countText } from './time-text.ts';
@@ -23,7 +22,7 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
         <details class="connect">
           <summary>How to connect</summary>
           <div class="connect-panel">
-            {topicSnippets(base, topic, hubKey.value !== '').map((snippet) => (
+            {topicSnippets(base, topic, snippetAccess.value).map((snippet) => (
               <CopySnippet key={snippet.title} snippet={snippet} />
             ))}
           </div>

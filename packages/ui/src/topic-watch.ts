@@ -3,6 +3,7 @@ import { directoryUrl } from './address.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import type { Connection } from './connection.ts';
 import { LiveStream } from './live-stream.ts';
+import { fetchDirectory } from './topic-search.ts';
 import { readDirectory } from './topic-directory.ts';
 import type { TopicDirectory } from './topic-directory.ts';
 
@@ -10,14 +11,27 @@ import type { TopicDirectory } from './topic-directory.ts';
 export class TopicWatch {
   readonly #monitor = new ConnectionMonitor();
   readonly #stream: LiveStream;
+  #hasNewer = false;
 
   constructor(base: string, directory: Signal<TopicDirectory | undefined>) {
-    this.#stream = new LiveStream(directoryUrl(base), {
-      onEvent: (event) => {
-        if (event.type === 'topics') directory.value = readDirectory(event.data) ?? directory.peek();
+    void this.#load(base, directory);
+    this.#stream = new LiveStream(
+      { url: directoryUrl(base) },
+      {
+        onEvent: (event) => {
+          if (event.type !== 'topics') return;
+          this.#hasNewer = true;
+          directory.value = readDirectory(event.data) ?? directory.peek();
+        },
+        onConnection: (input) => this.#monitor.take(input),
       },
-      onConnection: (input) => this.#monitor.take(input),
-    });
+    );
+  }
+
+  /** A tab that follows the stream of another one is told what changes from now on only. A failure is told by the stream. */
+  async #load(base: string, directory: Signal<TopicDirectory | undefined>): Promise<void> {
+    const found = await fetchDirectory(directoryUrl(base));
+    if (found !== undefined && !this.#hasNewer) directory.value = found;
   }
 
   get connection(): ReadonlySignal<Connection> {
@@ -29,6 +43,7 @@ export class TopicWatch {
   }
 
   close(): void {
+    this.#hasNewer = true;
     this.#stream.close();
     this.#monitor.reset();
   }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { directoryUrl, streamUrl, topicHash, topicOfHash, topicUrl } from '../src/address.ts';
+import { directoryUrl, newestUrl, publishUrl, streamUrl, topicHash, topicOfHash, topicUrl } from '../src/address.ts';
 
 const BASE = 'http://127.0.0.1:4000/';
 
@@ -29,7 +29,17 @@ test('the hub is found below the prefix that the page was served under', () => {
   expect(directoryUrl('https://example.test/hub/')).toBe('https://example.test/hub/topics');
 });
 
-test('a stream begins with the newest events or with the earliest that is kept', () => {
-  expect(streamUrl(BASE, 'a', 'newest')).toBe('http://127.0.0.1:4000/topics/a?envelope=json&last=200');
-  expect(streamUrl(BASE, 'a', 'earliest')).toBe('http://127.0.0.1:4000/topics/a?envelope=json&last_event_id=earliest');
+test('the stream of a topic has the same URL wherever it begins', () => {
+  expect(streamUrl(BASE, 'a')).toBe('http://127.0.0.1:4000/topics/a?envelope=json');
+  expect(newestUrl(BASE, 'a')).toBe('http://127.0.0.1:4000/topics/a?last=200');
+});
+
+test('a topic that proxies would resolve away in a path is in the query', () => {
+  for (const topic of ['../a', 'a/..', './a', 'a/./b']) {
+    const encoded = encodeURIComponent(topic);
+    expect(topicUrl(BASE, topic)).toBe(`http://127.0.0.1:4000/topics?match=${encoded}`);
+    expect(publishUrl(BASE, topic)).toBe(`http://127.0.0.1:4000/topics?topic=${encoded}`);
+    expect(streamUrl(BASE, topic)).toBe(`http://127.0.0.1:4000/topics?match=${encoded}&envelope=json`);
+  }
+  for (const topic of ['a.', '.a/b', '...']) expect(topicUrl(BASE, topic)).toContain('/topics/');
 });

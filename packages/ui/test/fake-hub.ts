@@ -18,6 +18,13 @@ interface Listener {
   response: ServerResponse;
 }
 
+interface TopicDocument {
+  topics: { topic: string; events: number; bytes: number; listeners: number; last: string | undefined }[];
+  total: number;
+  cursor: string;
+  epoch: string;
+}
+
 interface EventInput {
   type?: string;
   id?: string;
@@ -36,6 +43,8 @@ export class FakeHub {
   retry: number | undefined;
   /** What the next publish is answered instead, once. */
   nextProblem: { status: number; name: string; detail: string } | undefined;
+  /** How many topics the list has. */
+  maxListed = 1000;
   readonly requests: {
     method: string;
     url: string;
@@ -51,6 +60,11 @@ export class FakeHub {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}/`;
+  }
+
+  /** How many listeners there are now. */
+  get listeners(): number {
+    return this.#listeners.size;
   }
 
   /** Listens, the second time on the port of the first. */
@@ -126,12 +140,19 @@ export class FakeHub {
       problem(response, 401, 'unauthorized', 'This hub asks for a key');
       return;
     }
-    if (url.pathname === '/topics') {
+    const matched = url.searchParams.get('match') ?? url.searchParams.get('topic');
+    if (url.pathname === '/topics' && !(request.headers.accept ?? '').includes('event-stream') && matched === null) {
+      const prefix = url.searchParams.get('prefix');
+      response.setHeader('Content-Type', 'application/json');
+      response.end(JSON.stringify(prefix === null ? this.#document() : this.#found(prefix)));
+      return;
+    }
+    if (url.pathname === '/topics' && matched === null) {
       this.#listen(response, { topic: null, envelope: false, response });
       response.write(this.#directory());
       return;
     }
-    const topic = decodeURIComponent(url.pathname.slice('/topics/'.length));
+    const topic = matched ?? decodeURIComponent(url.pathname.slice('/topics/'.length));
     if (request.method === 'POST') {
       await this.#publish(request, response, topic, url.searchParams);
       return;
@@ -197,6 +218,21 @@ export class FakeHub {
   }
 
   #directory(): string {
+    return `event: topics\ndata: ${JSON.stringify(this.#document())}\n\n`;
+  }
+
+  /** The newest topics that are listed. */
+  #document(): TopicDocument {
+    const { topics, ...rest } = this.#all();
+    return { ...rest, topics: topics.slice(0, this.maxListed) };
+  }
+
+  #found(prefix: string): TopicDocument {
+    const { topics, ...rest } = this.#all();
+    return { ...rest, topics: topics.filter(({ topic }) => topic.startsWith(prefix)) };
+  }
+
+  #all(): TopicDocument {
     const names = [...new Set(this.#log.map((event) => event.topic))];
     const topics = names.map((topic) => {
       const events = this.#log.filter((event) => event.topic === topic);
@@ -205,8 +241,7 @@ export class FakeHub {
       return { topic, events: events.length, bytes, listeners, last: events.at(-1)?.time };
     });
     topics.sort((a, b) => (b.last ?? '').localeCompare(a.last ?? ''));
-    const document = { topics, total: topics.length, cursor: `${EPOCH}.${this.#seq}`, epoch: EPOCH };
-    return `event: topics\ndata: ${JSON.stringify(document)}\n\n`;
+    return { topics, total: topics.length, cursor: `${EPOCH}.${this.#seq}`, epoch: EPOCH };
   }
 
   #tellDirectory(): void {

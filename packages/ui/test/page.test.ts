@@ -103,6 +103,63 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     );
   });
 
+  test('topics that are not in the list are found by how their names begin', async () => {
+    for (let room = 1; room <= 20; room += 1) {
+      hub.append(`sensors/room ${room}`, 'x', { time: new Date(Date.UTC(2026, 0, room)).toISOString() });
+    }
+    hub.maxListed = 10;
+    await page.goto(hub.url);
+    await page.waitForSelector('#topic-filter');
+    expect(await page.$$eval('#topics > li', (items) => items.length)).toBe(10);
+    await expectText('.topics', 'The filter finds the others');
+    await type('#topic-filter', 'sensors/room 1');
+    await page.waitForSelector('[data-topic="sensors/room 1"]');
+    // 11 to 19 are in the list, 1 and 10 are not.
+    expect(await page.$$eval('#topics > li', (items) => items.length)).toBe(11);
+    await page.click('[data-topic="sensors/room 1"]');
+    await expectText('#topic-name', 'sensors/room 1');
+  });
+
+  test('tabs that show the same share one connection, and each has its history and what arrives', async () => {
+    const ids = [hub.append('news', 'one')];
+    await openTopic('news');
+    await expectRows(ids);
+    const others = [await browser.newPage(), await browser.newPage()];
+    for (const other of others) {
+      await other.goto(`${hub.url}#/t/news`);
+      await other.waitForSelector(`#events > li[data-id="${ids[0]!}"]`);
+      await other.waitForSelector('#topics [data-topic="news"]');
+    }
+    ids.push(hub.append('news', 'two'));
+    // A tab behind others has no frames.
+    await page.bringToFront();
+    await expectRows(ids);
+    for (const other of others) await other.bringToFront();
+    for (const other of others) await other.waitForSelector(`#events > li[data-id="${ids[1]!}"]`);
+    // The list of topics and the topic.
+    await expect.poll(() => hub.listeners).toBe(2);
+    for (const other of others) await other.close();
+  });
+
+  test('any number of tabs loads, also with a topic each; those that are used listen, and the others wait and miss nothing', async () => {
+    const tabs = [page];
+    for (let number = 1; number <= 8; number += 1) {
+      const tab = number === 1 ? page : await browser.newPage();
+      if (number > 1) tabs.push(tab);
+      hub.append(`topic ${number}`, 'before');
+      await tab.goto(`${hub.url}#/t/${encodeURIComponent(`topic ${number}`)}`);
+      await tab.waitForSelector('#events > li');
+    }
+    // Three topics and the list.
+    await expect.poll(() => hub.listeners).toBeLessThanOrEqual(4);
+    await page.waitForFunction(() => document.querySelector('#connection')?.textContent?.startsWith('Paused'));
+    const missed = hub.append('topic 1', 'while it waits');
+    await page.bringToFront();
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await page.waitForSelector(`#events > li[data-id="${missed}"]`);
+    for (const tab of tabs.slice(1)) await tab.close();
+  });
+
   test('a break is told, and what was missed arrives once and in order', async () => {
     const ids = ['one', 'two', 'three'].map((data) => hub.append('news', data));
     await openTopic('news');

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { newAttempt, problemDetail, publishUrl } from '../src/publish.ts';
+import { newAttempt, problemDetail, draftUrl } from '../src/publish.ts';
 
 const BASE = 'http://127.0.0.1:4000/';
 
 test('a plain draft is published to the URL of its topic', () => {
-  expect(publishUrl(BASE, { topic: 'a b', data: 'x', type: '', id: '' })).toBe('http://127.0.0.1:4000/topics/a%20b');
+  expect(draftUrl(BASE, { topic: 'a b', data: 'x', type: '', id: '' })).toBe('http://127.0.0.1:4000/topics/a%20b');
 });
 
 test('type and id of a draft are parameters', () => {
-  const url = new URL(publishUrl(BASE, { topic: 'a', data: 'x', type: 'ä&b', id: '7=' }));
+  const url = new URL(draftUrl(BASE, { topic: 'a', data: 'x', type: 'ä&b', id: '7=' }));
   expect([...url.searchParams]).toEqual([
     ['type', 'ä&b'],
     ['id', '7='],

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
 import type { Server } from 'node:http';
 import {
   type AnonymousAccess,
@@ -82,7 +83,8 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    log = data === undefined ? new MemoryLog({ retention }) : await LmdbLog.open({ path: data, retention });
+    const onDamage = (error: LmdbError): void => logger.error(error.message);
+    log = data === undefined ? openMemory(retention) : await LmdbLog.open({ path: data, retention, onDamage });
     const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
     const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
     const servers: Server[] = [];
@@ -100,6 +102,15 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
     await log?.close();
     throw error instanceof HubError || error instanceof LmdbError ? explain(error) : error;
   }
+}
+
+/**
+ * Opens a log in memory. Every trimmed event leaves garbage that has lived for long. By default V8 collects it only when the heap has grown to four times
+ * its live objects. Here that is twice.
+ */
+function openMemory(retention: Retention): MemoryLog {
+  setFlagsFromString('--heap-growing-percent=100');
+  return new MemoryLog({ retention });
 }
 
 function accessOf({ key, anonymous, origins }: HubSettings): {
@@ -123,6 +134,7 @@ function explain(error: HubError | LmdbError): CliError {
         { cause: error },
       );
     case 'ERR_DATA_FOLDER':
+    case 'ERR_DATA_DAMAGED':
     case 'ERR_DATA_FORMAT':
       return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
         cause: error,

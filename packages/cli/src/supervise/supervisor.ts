@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type Address, type GivenSocket } from '../sockets/binding.ts';
 import { holdSocket } from '../sockets/held.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
-import { notice } from '../terminal/output.ts';
+import { notice, outliveOutput } from '../terminal/output.ts';
+import { hasTerminal } from '../terminal/terminal.ts';
 import { type HubMessage, type OpenMessage, SUPERVISED } from './messages.ts';
 import { NO_HUBS, stepSupervision, type SupervisionAction, type SupervisionInput } from './supervision.ts';
 
@@ -26,13 +27,15 @@ class Supervisor {
   readonly #sockets: readonly GivenSocket[];
   readonly #end: (code: number) => void;
   readonly #hubs = new Map<number, ChildProcess>();
+  readonly #hadTerminal = hasTerminal();
   #supervision = NO_HUBS;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(sockets: readonly GivenSocket[], end: (code: number) => void) {
     this.#sockets = sockets;
     this.#end = end;
-    process.on('SIGHUP', this.#restart);
+    process.on('SIGHUP', this.#hangUp);
+    outliveOutput();
     onInterrupt(
       () => this.take({ type: 'stop' }),
       () => {
@@ -47,7 +50,10 @@ class Supervisor {
     for (const action of actions) this.#perform(action);
   }
 
-  readonly #restart = (): void => this.take({ type: 'restart' });
+  /** Somebody asks for the next hub, or the terminal that this was started on has been closed. */
+  readonly #hangUp = (): void => {
+    this.take({ type: this.#hadTerminal && !hasTerminal() ? 'stop' : 'restart' });
+  };
 
   #perform(action: SupervisionAction): void {
     switch (action.type) {
@@ -73,7 +79,7 @@ class Supervisor {
         break;
       case 'end':
         clearTimeout(this.#timer);
-        process.off('SIGHUP', this.#restart);
+        process.off('SIGHUP', this.#hangUp);
         this.#end(action.code);
         break;
     }

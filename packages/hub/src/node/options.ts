@@ -12,6 +12,13 @@ export interface HubServerOptions {
    * @default 30000
    */
   readonly lingerMs?: number;
+  /** How long the head of a request may take, in milliseconds. @default 30000 */
+  readonly maxHeadMs?: number;
+  /**
+   * How many connections may be in the middle of a request's head of more than 16 KiB, which is held until it is whole. The next one is answered
+   * 503. @default 256
+   */
+  readonly maxLargeHeads?: number;
   /** Bytes of a URL. The default is enough for 100 matchers of 1,024 bytes. @default 131072 */
   readonly maxUrlBytes?: number;
   /** Bytes of a request's header fields. @default 16384 */
@@ -21,6 +28,8 @@ export interface HubServerOptions {
 const DEFAULTS: Required<HubServerOptions> = {
   idleConnectionMs: 620_000,
   lingerMs: 30_000,
+  maxHeadMs: 30_000,
+  maxLargeHeads: 256,
   maxUrlBytes: 128 * 1024,
   maxFieldBytes: 16 * 1024,
 };

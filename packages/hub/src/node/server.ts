@@ -10,7 +10,7 @@ import { checkFields, urlOf } from './target.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
-const CONNECTIONS = { requestTimeout: 0, headersTimeout: 30_000, keepAlive: true, keepAliveInitialDelay: 60_000 };
+const CONNECTIONS = { requestTimeout: 0, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 // What the request line has beside its URL, and the ends of lines.
 const REQUEST_LINE_BYTES = 1024;
@@ -18,11 +18,13 @@ const REQUEST_LINE_BYTES = 1024;
 /** A server for the hub, not listening yet. @throws {HubError} `ERR_INVALID_OPTION` */
 export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   const settings = checkServerOptions(options);
-  const { idleConnectionMs, maxUrlBytes, maxFieldBytes } = settings;
+  const { idleConnectionMs, maxHeadMs, maxLargeHeads, maxUrlBytes, maxFieldBytes } = settings;
   const door = new Door(hub, settings);
   const server = createStreamServer((request, response) => void door.answer(request, response), {
     ...CONNECTIONS,
+    headersTimeout: maxHeadMs,
     keepAliveTimeout: idleConnectionMs,
+    maxLargeHeads,
     maxHeaderSize: maxUrlBytes + maxFieldBytes + REQUEST_LINE_BYTES,
   });
   // By itself Node asks for the body before anyone knows whether it is wanted.

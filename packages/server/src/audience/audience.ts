@@ -4,6 +4,7 @@ import type { View } from '../live/cohort.ts';
 import type { EndReason, Listener } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
+import type { Selection } from '../log/selection.ts';
 import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
@@ -24,8 +25,10 @@ import { checkRights, type Authenticate, type Refusal, type Rights } from './rig
 class AdmittedListener implements PlaceHolder, KnownListener {
   subject: string | undefined;
   key: string | undefined;
-  readonly since: number;
+  since: number;
   listener: Listener | undefined;
+  /** Ends the search for the place where it begins; undefined if the place is known. */
+  search: AbortController | undefined;
   /** The sink of a stream that does not come from the log. */
   sink: Sink | undefined;
   /** The timer that ends the rights, or undefined if they do not expire. */
@@ -38,6 +41,7 @@ class AdmittedListener implements PlaceHolder, KnownListener {
     this.key = key;
     this.since = since;
     this.listener = undefined;
+    this.search = undefined;
     this.sink = undefined;
     this.expiry = undefined;
     // The address only where nothing else has it.
@@ -48,6 +52,9 @@ class AdmittedListener implements PlaceHolder, KnownListener {
     return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
   }
 }
+
+/** For a listener that has left, or has to come back. */
+const GONE: Admission = { start: (sink) => sink.destroy(), abandon: () => {} };
 
 // The last bytes to a listener need some time to arrive.
 const MIN_GRACE_MS = 100;
@@ -100,21 +107,55 @@ export class Audience {
 
   /** Keeps a place for a listener, or returns why it gets none. The caller counts a refusal with {@link countRefusal}. */
   async admit(admission: AdmissionRequest): Promise<Admission> {
-    const { request, rights, parameters, isOver } = admission;
+    const { request, rights, isOver } = admission;
     const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
     if (!rights.allow || !view) return { refused: 'forbidden' };
-    await this.#fanOut.ready();
-    const start = await findStart(this.#log, view.selection, parameters);
-    if (isOver?.(start)) return { refused: 'complete' };
     const key = this.#keyOf(request, rights);
-    // From here to the promise no other code runs, so no more listeners are let in than allowed.
     const full = this.#places.full(key);
     if (full) return { refused: full };
+    // It counts from here on, because the place where it begins may have to be looked for.
     const admitted = this.#promise(request, rights, key);
+    const start = await this.#findStart(admitted, view.selection, admission);
+    if (!start) return GONE;
+    if (isOver?.(start)) {
+      this.#places.abandon(admitted);
+      return { refused: 'complete' };
+    }
     return {
       start: (sink) => this.#start(admitted, admission, { sink, rights, view, start }),
       abandon: () => this.#places.abandon(admitted),
     };
+  }
+
+  /** Finds where a listener begins. Its place is taken meanwhile. Returns undefined if it has left or was sent away by then: it has no place then. */
+  async #findStart(
+    admitted: AdmittedListener,
+    selection: Selection,
+    { request, parameters }: AdmissionRequest,
+  ): Promise<Start | undefined> {
+    if (parameters.lastEventId === '' && parameters.last === undefined) {
+      await this.#fanOut.ready();
+      return { type: 'now' };
+    }
+    const search = new AbortController();
+    admitted.search = search;
+    this.#places.take(admitted);
+    const stop = request.onGone?.(() => search.abort());
+    try {
+      await this.#fanOut.ready();
+      const start = await findStart(this.#log, selection, parameters, { signal: search.signal });
+      if (search.signal.aborted) return undefined;
+      this.#places.promiseAgain(admitted);
+      return start;
+    } catch (error) {
+      if (search.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      stop?.();
+      admitted.search = undefined;
+      // This changes nothing if the place is promised now.
+      this.#places.free(admitted);
+    }
   }
 
   /**
@@ -172,7 +213,8 @@ export class Audience {
   }
 
   #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
-    for (const { listener, sink } of listeners) {
+    for (const { listener, sink, search } of listeners) {
+      search?.abort();
       if (listener) this.#fanOut.breakOff(listener, reason);
       else sink?.destroy();
     }

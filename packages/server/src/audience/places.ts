@@ -10,7 +10,7 @@ export interface PlaceLimits {
 export interface PlaceHolder {
   key: string | undefined;
   /** When the place was promised, by the clock's `now`. */
-  readonly since: number;
+  since: number;
 }
 
 // An answer is started within microseconds. A place that is promised for longer belongs to an answer that will never be started.
@@ -26,7 +26,7 @@ export class Places<Holder extends PlaceHolder> {
   readonly #promised = new Set<Holder>();
   readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
-  /** Called when the last taken place was given back. */
+  /** Called when no place is taken any more. */
   onEmpty: () => void = () => {};
 
   constructor(limits: PlaceLimits, clock: Clock) {
@@ -56,6 +56,14 @@ export class Places<Holder extends PlaceHolder> {
   take(holder: Holder): void {
     if (!this.#promised.delete(holder)) this.#count(holder, 1);
     this.#taken.add(holder);
+  }
+
+  /** Turns a taken place into a promised one. */
+  promiseAgain(holder: Holder): void {
+    if (!this.#taken.delete(holder)) return;
+    holder.since = this.#clock.now();
+    this.#promised.add(holder);
+    if (this.#taken.size === 0) this.onEmpty();
   }
 
   /** Frees a place that was promised and not taken. */

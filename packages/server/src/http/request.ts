@@ -13,6 +13,8 @@ export interface RequestHead {
    * An address that is needed only later is read from here then.
    */
   readonly peer?: { readonly remoteAddress?: string | undefined } | undefined;
+  /** Calls back, once, if the other side goes away before it was answered. Returns a function that ends that. */
+  onGone?(gone: () => void): () => void;
   /** The request of the server or framework: a `Request`, or one of Node, with everything that middleware has added to it. */
   readonly original?: unknown;
 }
@@ -22,6 +24,7 @@ export interface RequestHead {
  * @param address the network address of the client, if your server knows it. A `Request` does not have it
  */
 export function fetchHead(request: Request, address?: string): RequestHead {
+  const { signal } = request;
   return {
     method: request.method,
     url: request.url,
@@ -30,6 +33,11 @@ export function fetchHead(request: Request, address?: string): RequestHead {
       return value === null ? undefined : utf8Value(value);
     },
     address,
+    onGone(gone) {
+      if (signal.aborted) gone();
+      else signal.addEventListener('abort', gone, { once: true });
+      return () => signal.removeEventListener('abort', gone);
+    },
     original: request,
   };
 }

@@ -27,6 +27,13 @@ export interface CatchUpHost {
   onReadError(listeners: readonly Listener[], error: unknown): void;
 }
 
+/** The listeners that wait for a page that is being read. */
+interface Reading {
+  readonly readers: Reader[];
+  /** Aborted when all of them have left. */
+  readonly left: AbortController;
+}
+
 /** A listener that waits for a page, with its state at that time: where the state has changed, it no longer wants the page. */
 interface Reader {
   readonly listener: Listener;
@@ -46,7 +53,7 @@ export class CatchUp {
   #isGiving = false;
   #waiting: Listener[] = [];
   /** The listeners that wait for pages that are being read, by cohort and by the sequence number after which a page begins. */
-  readonly #reading = new Map<Cohort<Listener>, Map<number, Reader[]>>();
+  readonly #reading = new Map<Cohort<Listener>, Map<number, Reading>>();
 
   constructor(
     host: CatchUpHost,
@@ -78,6 +85,14 @@ export class CatchUp {
     const known = state.phase === 'reading' && !this.#isGiving ? this.#known(cohort, state.position) : undefined;
     if (known) this.#give({ listener, state }, known);
     else this.#waiting.push(listener);
+  }
+
+  /** A listener no longer wants the page after a position. If no other listener wants it, reading it ends. */
+  leave({ cohort }: Listener, after: number): void {
+    const reading = this.#reading.get(cohort)?.get(after);
+    if (!reading || reading.readers.some(({ listener, state }) => listener.state === state)) return;
+    this.#done(cohort, after);
+    reading.left.abort();
   }
 
   /** Forgets what was read: the log's numbering began anew. */
@@ -117,26 +132,25 @@ export class CatchUp {
   /** Adds a listener to those that wait for a page. Returns whether the page has to be read first. */
   #ask(cohort: Cohort<Listener>, after: number, reader: Reader): boolean {
     let pages = this.#reading.get(cohort);
-    if (!pages) this.#reading.set(cohort, (pages = new Map<number, Reader[]>()));
-    const readers = pages.get(after);
-    if (readers) {
-      readers.push(reader);
+    if (!pages) this.#reading.set(cohort, (pages = new Map<number, Reading>()));
+    const known = pages.get(after);
+    if (known) {
+      known.readers.push(reader);
       return false;
     }
-    const first = [reader];
-    pages.set(after, first);
-    void this.#read(cohort, after, first);
+    const reading: Reading = { readers: [reader], left: new AbortController() };
+    pages.set(after, reading);
+    void this.#read(cohort, after, reading);
     return true;
   }
 
-  async #read(cohort: Cohort<Listener>, after: number, readers: Reader[]): Promise<void> {
+  async #read(cohort: Cohort<Listener>, after: number, { readers, left }: Reading): Promise<void> {
+    const { signal } = left;
     try {
-      const page = await this.#log.read({
-        selection: cohort.view.selection,
-        after,
-        through: Math.max(after, this.#host.flushed()),
-        maxBytes: this.#pageBytes,
-      });
+      const { selection } = cohort.view;
+      const through = Math.max(after, this.#host.flushed());
+      const page = await this.#log.read({ selection, after, through, maxBytes: this.#pageBytes }, { signal });
+      if (signal.aborted) return;
       this.#done(cohort, after);
       if (isAhead(page, this.#host.flushed())) {
         for (const { listener, state } of readers) {
@@ -149,10 +163,11 @@ export class CatchUp {
       if (cohort.listeners > 1 && page.through > after) this.#cache.keep(cohort, after, read);
       for (const reader of readers) this.#give(reader, read);
     } catch (error) {
+      if (signal.aborted) return;
       this.#done(cohort, after);
-      const left = readers.filter(({ listener, state }) => listener.state === state);
+      const waiting = readers.filter(({ listener, state }) => listener.state === state);
       this.#host.onReadError(
-        left.map(({ listener }) => listener),
+        waiting.map(({ listener }) => listener),
         error,
       );
     }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, LogFollowing } from '../log/event-log.ts';
+import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -20,6 +21,9 @@ import type { Ticker } from './ticker.ts';
 const COME_BACK_AFTER_MS = 1000;
 const COME_BACK_SPREAD_MS = 5000;
 
+// How many turns counting the listeners of topics has. It may be requested again and again.
+const MAX_GOES = 10;
+
 /** Sends the events of a log to its listeners. It follows the log, takes listeners in and sends them away. */
 export class FanOut {
   readonly #ticker: Ticker;
@@ -28,6 +32,7 @@ export class FanOut {
   readonly #following: LogFollowing;
   readonly #clock: Clock;
   readonly #counts = noCounts();
+  readonly #turns: Turns;
   readonly #ready: Promise<void>;
   #epoch: string | undefined;
   #isFollowing = false;
@@ -39,10 +44,13 @@ export class FanOut {
     const { overflow, keepAliveMs, ...checked } = checkFanOutOptions(options);
     const { clock } = checked;
     this.#clock = clock;
+    this.#turns = Turns.of({ clock });
     this.#listeners = new Listeners(log, {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
+      // Not those of who scan: however much is looked for, events come first.
+      turns: new Turns(DEFAULT_SCAN_MS, clock),
       observer,
       position: (seq) => this.#position(seq),
       // Only pages are read from the log from here on, and the log may outlive this fan-out.
@@ -100,9 +108,26 @@ export class FanOut {
 
   /** How many listeners would get a public event of the topic. */
   listenersOf(topic: string): number {
-    let count = 0;
-    for (const cohort of this.#ticker.cohorts.of(topic)) count += cohort.listeners;
-    return count;
+    return count(this.#ticker.cohorts.of(topic));
+  }
+
+  /**
+   * The same for many topics. Those that had no event are matched, in turns with all who scan. Listeners whose patterns take too long are left out until
+   * their patterns have been asked.
+   */
+  listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
+    const counts: number[] = [];
+    let goes = 0;
+    const work = (turn: Turn): readonly number[] | undefined => {
+      goes += 1;
+      for (const topic of topics.slice(counts.length)) {
+        const { cohorts, rest } = this.#ticker.cohorts.ofInTime(topic, turn);
+        if (rest.length > 0 && goes < MAX_GOES) return undefined;
+        counts.push(count(cohorts));
+      }
+      return counts;
+    };
+    return this.#turns.run(work, { isShort: true });
   }
 
   /** Returns counts of what it has done and of its present state. The cost grows with the number of listeners. */
@@ -230,19 +255,14 @@ export class FanOut {
     this.#isFollowing = true;
     this.#epoch = epoch;
     if (before === epoch && seq === this.#ticker.received) return;
+    if (before === epoch) {
+      this.#listeners.skipTo(seq);
+      return;
+    }
     this.#listeners.flush();
-    if (before === epoch) this.#skip();
-    else if (before !== undefined) this.#startAnew();
+    if (before !== undefined) this.#startAnew();
     this.#ticker.startBehind(seq);
     this.#ticker.soon();
-  }
-
-  /** What lies between the batches was not handed over: the live listeners have to read it, as the others do. */
-  #skip(): void {
-    const { flushed } = this.#ticker;
-    for (const listener of this.#listeners) {
-      this.#listeners.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
-    }
   }
 
   /** The numbering began anew: where the listeners are in it, the log finds when they come back. */
@@ -257,4 +277,8 @@ export class FanOut {
   #position(seq: number): Position {
     return { epoch: this.#epoch ?? '', seq };
   }
+}
+
+function count(cohorts: readonly { readonly listeners: number }[]): number {
+  return cohorts.reduce((sum, { listeners }) => sum + listeners, 0);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { EventLog } from '../log/event-log.ts';
+import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
@@ -19,6 +20,7 @@ export interface ListenersOptions {
   readonly clock: Clock;
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
+  readonly turns: Turns;
   readonly observer: FanOutObserver;
   /** The position of a sequence number in the present epoch. */
   readonly position: (seq: number) => Position;
@@ -49,6 +51,7 @@ export class Listeners implements Iterable<Listener> {
         onOverflow: (member) => this.#overflow(member),
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
+        onBehind: (cohorts) => this.#leaveBehind(cohorts),
       },
       options,
     );
@@ -81,6 +84,14 @@ export class Listeners implements Iterable<Listener> {
   flush(): void {
     this.ticker.flush();
     this.#endFinished();
+  }
+
+  /** Goes on behind a sequence number. What lies before it was not handed over: the live listeners have to read it, as the others do. */
+  skipTo(seq: number): void {
+    this.flush();
+    for (const listener of this.#all) this.#skip(listener);
+    this.ticker.startBehind(seq);
+    this.ticker.soon();
   }
 
   /** Ends every listener as soon as it has got everything up to this sequence number. */
@@ -147,6 +158,19 @@ export class Listeners implements Iterable<Listener> {
     if (this.catchUp.isWaiting) this.ticker.soon();
   }
 
+  #leaveBehind(cohorts: Iterable<Cohort<Listener>>): void {
+    const live = [...cohorts].flatMap(({ members }) => members);
+    if (live.length === 0) return;
+    // They have got what the tick holds by now.
+    this.ticker.flush();
+    for (const listener of live) this.#skip(listener);
+  }
+
+  #skip(listener: Listener): void {
+    const { flushed } = this.ticker;
+    this.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
+  }
+
   #endFinished(): void {
     if (this.ticker.flushed < this.#finalSeq) return;
     for (const listener of this.#all) if (listener.state.phase === 'live') this.end(listener, 'finished');
@@ -193,8 +217,13 @@ export class Listeners implements Iterable<Listener> {
   }
 
   #apply(listener: Listener, { state, actions }: ListenerStep): void {
-    const before = listener.state.phase;
+    const from = listener.state;
+    const before = from.phase;
     listener.state = state;
+    // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
+    if (from.phase === 'reading' && (state.phase === 'ended' || state.phase === 'held')) {
+      this.catchUp.leave(listener, from.position);
+    }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
     if (state.phase === 'live' || state.phase === 'ended') this.#apart.delete(listener);

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
+import type { Turn, Turns } from '../log/keeping/turns.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import { type Cohort, CohortIndex, type View } from './cohort.ts';
+import type { Cohort, View } from './cohort.ts';
+import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
 
@@ -13,6 +15,8 @@ export interface TickerHost {
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
   /** Everything received has been written; runs at the end of each tick. */
   onTick(): void;
+  /** There is no time to find out whether these cohorts select what comes next: their live listeners have to read it. */
+  onBehind(cohorts: Iterable<Cohort<Listener>>): void;
 }
 
 export interface TickerOptions {
@@ -20,12 +24,14 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
+  readonly turns: Turns;
 }
 
 /**
  * The hot path, from commit to socket:
  *
- * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic).
+ * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). Where patterns make it
+ *    costly to match a new topic, cohorts that cannot be asked in time are left behind, and read the log.
  * 2. At the end of the tick each cohort that was offered something puts it together, once.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
  */
@@ -38,6 +44,7 @@ export class Ticker {
   readonly #counts: FanOutCounts;
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort<Listener>[] = [];
+  readonly #turns: Turns;
   #received = 0;
   #flushed = 0;
   /** The same, as far as public events show it. */
@@ -46,7 +53,8 @@ export class Ticker {
   #newestId: string | undefined;
   #isScheduled = false;
 
-  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts }: TickerOptions) {
+  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts, turns }: TickerOptions) {
+    this.#turns = turns;
     this.#host = host;
     this.#maxBacklogBytes = maxBacklogBytes;
     this.#clock = clock;
@@ -94,15 +102,41 @@ export class Ticker {
 
   receive(batch: readonly LogEntry[]): void {
     this.#counts.published += batch.length;
-    for (const entry of batch) {
-      this.#received = entry.seq;
-      this.#newestId = entry.id;
-      if (!entry.private) this.#publicReceived = entry.seq;
-      for (const topic of entry.topics) {
-        for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
+    if (this.cohorts.isCostly) this.#turns.go((turn) => this.#takeInTime(batch, turn));
+    else {
+      for (const entry of batch) {
+        this.#hand(entry);
+        for (const topic of entry.topics) {
+          for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
+        }
       }
     }
     this.soon();
+  }
+
+  /** The same where new topics take long to match: cohorts for which there is no time are left behind. */
+  #takeInTime(batch: readonly LogEntry[], turn: Turn): void {
+    let isAnyBehind = false;
+    for (const entry of batch) {
+      const found = entry.topics.map((topic) => this.cohorts.ofInTime(topic, turn));
+      const behind = new Set(found.flatMap(({ rest }) => rest));
+      if (behind.size > 0) {
+        isAnyBehind = true;
+        for (const cohort of behind) cohort.startBehind(entry.seq);
+        this.#host.onBehind(behind);
+      }
+      this.#hand(entry);
+      for (const { cohorts } of found) for (const cohort of cohorts) this.#offer(cohort, entry);
+    }
+    // Whoever joins one of those cohorts has to have read what they were not offered.
+    if (isAnyBehind) this.flush();
+  }
+
+  /** Notes that an entry was handed over. */
+  #hand({ seq, id, private: isPrivate }: LogEntry): void {
+    this.#received = seq;
+    this.#newestId = id;
+    if (!isPrivate) this.#publicReceived = seq;
   }
 
   /** Ends the tick soon, after what is under way. */

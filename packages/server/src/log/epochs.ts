@@ -9,10 +9,15 @@ export interface EarlierEpoch {
   readonly through: number;
 }
 
+/** The most earlier epochs that a log remembers. They are written with every new one. */
+const MAX_EARLIER = 4096;
+
 /** The numberings of a log: the present one, and where each earlier one ended (PROTOCOL §1). */
 export class Epochs {
   readonly current: string;
   readonly #earlier: readonly EarlierEpoch[];
+  /** Where each epoch ended. The present one has no end. */
+  readonly #ends: ReadonlyMap<string, number>;
 
   /**
    * @param earlier oldest first
@@ -26,7 +31,8 @@ export class Epochs {
       if (parseCursor(formatCursor({ epoch: name, seq: 0 }))) continue;
       throw invalid(`The epoch ${JSON.stringify(name)} is not allowed; a name is 1 to 16 of a to z and 0 to 9`);
     }
-    if (new Set(names).size < names.length) {
+    this.#ends = new Map(names.map((name, index) => [name, earlier[index]?.through ?? Infinity]));
+    if (this.#ends.size < names.length) {
       throw invalid(`The epochs ${names.join(', ')} are not allowed; each needs a name of its own`);
     }
     earlier.reduce((before, { epoch, through }) => {
@@ -47,19 +53,36 @@ export class Epochs {
     return this.#earlier;
   }
 
-  /** Begins a new epoch after this log's newest event, where the present one ends. */
+  /**
+   * Begins a new epoch after this log's newest event, where the present one ends. If there are more than 4,096 earlier ones, the oldest without events
+   * is forgotten, or else the oldest.
+   */
   begin(epoch: string, head: number): Epochs {
-    return new Epochs(epoch, [...this.#earlier, { epoch: this.current, through: head }]);
+    const earlier = [...this.#earlier, { epoch: this.current, through: head }];
+    if (earlier.length > MAX_EARLIER) {
+      const empty = earlier.findIndex(({ through }, index) => through === (earlier[index - 1]?.through ?? 0));
+      earlier.splice(Math.max(empty, 0), 1);
+    }
+    return new Epochs(epoch, earlier);
   }
 
   /** Whether this epoch belongs to this log. */
   has(epoch: string): boolean {
-    return epoch === this.current || this.#earlier.some((each) => each.epoch === epoch);
+    return this.#ends.has(epoch);
   }
 
   /** The epoch in which a sequence number was given. */
   of(seq: number): string {
-    return this.#earlier.find(({ through }) => seq <= through)?.epoch ?? this.current;
+    if (seq > this.start) return this.current;
+    let low = 0;
+    let high = this.#earlier.length - 1;
+    // The first epoch that reaches so far.
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#earlier[middle]?.through ?? 0) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.#earlier[low]?.epoch ?? this.current;
   }
 
   /**
@@ -84,9 +107,9 @@ export class Epochs {
     if (epoch === this.current) {
       return seq <= log.head ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
     }
-    const earlier = this.#earlier.find((each) => each.epoch === epoch);
     // After its end the epoch went on in another log, with events that this log never had.
-    return earlier && seq <= earlier.through ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
+    const end = this.#ends.get(epoch) ?? -1;
+    return seq <= end ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
   }
 }
 

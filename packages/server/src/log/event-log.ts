@@ -35,6 +35,15 @@ export interface ReadRequest {
   readonly maxBytes: number;
 }
 
+/** Options of a question for which a log may have to look through its events. */
+export interface AskOptions {
+  /**
+   * Aborted when the listener has left: the log stops looking, and rejects with the signal's reason unless it has the answer by then.
+   * @default the log looks until it has the answer
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface LogPage {
   /** The selected events in the order of the log, each once. */
   readonly entries: readonly LogEntry[];
@@ -141,17 +150,21 @@ export interface EventLog {
    * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
-  /** Returns one page of the selected events. It includes every batch that was committed before the call. */
-  read(request: ReadRequest): Promise<LogPage>;
+  /**
+   * Returns one page of the selected events. It includes every batch that was committed before the call. A log that has to examine events that are
+   * not selected returns a shorter page, or one without events, so that others do not wait long. A page always reaches further than `after`, if
+   * `through` does.
+   */
+  read(request: ReadRequest, options?: AskOptions): Promise<LogPage>;
   /**
    * Asks the store for the place of a cursor, a publisher's id or `earliest`, as of the call. A cursor of an earlier epoch is found up to
    * the end of that epoch. A publisher's id is found only among the selected events, so that ids of other topics neither mislead a listener nor are
    * known to it.
    * @param selection the events among which the id is looked for @default all
    */
-  locate(id: string, selection?: Selection): Promise<Place>;
+  locate(id: string, selection?: Selection, options?: AskOptions): Promise<Place>;
   /** Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. */
-  locateLast(selection: Selection, count: number): Promise<Place>;
+  locateLast(selection: Selection, count: number, options?: AskOptions): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;
   /** Finishes the appends under way and frees all resources. Later appends are refused. Idempotent. */

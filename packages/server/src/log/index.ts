@@ -5,6 +5,7 @@ export type { LogEntry, NewEvent } from './entry.ts';
 export type {
   AppendOptions,
   AppendReceipt,
+  AskOptions,
   EventLog,
   GapReason,
   LogFollower,
@@ -24,7 +25,7 @@ export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
-export { compilePattern, type TopicPattern } from './pattern.ts';
+export { compilePattern, compilePatterns, type TopicPattern } from './pattern.ts';
 export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
 export { RecentTopics } from './keeping/recent-topics.ts';
 export {
@@ -36,6 +37,7 @@ export {
   TopicBounds,
   type TopicRetention,
 } from './keeping/retention.ts';
+export { isSelected } from './keeping/scan.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
 export {
   hasNewest,
@@ -46,4 +48,5 @@ export {
   withoutEvent,
   withTimes,
 } from './keeping/topic-summary.ts';
+export { DEFAULT_SCAN_MS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

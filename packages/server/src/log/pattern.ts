@@ -23,9 +23,13 @@ export interface TopicPattern {
 }
 
 // Patterns come from untrusted clients. A topic is matched in time that grows with its length times the size of the pattern. These keep the
-// worst pattern on the longest topic at a few milliseconds.
+// worst pattern on the longest topic at a few milliseconds, and all patterns of one listener together as well.
 const MAX_LENGTH = 1024;
 const MAX_STATES = 4096;
+const MAX_COST = 4096;
+
+// What it costs to find the parts of a topic's URL, in the steps of a meter.
+export const RESOLVE_STEPS = 2048;
 
 const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', https: '443', wss: '443', ftp: '21' };
@@ -39,17 +43,39 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
  * implementations of the standard read differently
  */
 export function compilePattern(pattern: TopicPattern): (topic: string) => boolean {
-  const compiled = new CompiledPattern(pattern);
+  const compiled = CompiledPattern.of(pattern);
   return (topic) => compiled.test(topic);
 }
 
 /**
  * Compiles patterns to one test, which is true for the topics that any of them matches. A topic is resolved once for each base.
- * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}
+ * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}, and where the patterns are too much together
  */
 export function compilePatterns(patterns: readonly TopicPattern[]): (topic: string) => boolean {
-  const compiled = patterns.map((pattern) => new CompiledPattern(pattern));
-  return (topic) => compiled.some((pattern) => pattern.test(topic));
+  const compiled = new CompiledPatterns(patterns);
+  return (topic) => compiled.test(topic);
+}
+
+/** Compiled patterns, whose tests can be metered. */
+export class CompiledPatterns {
+  readonly all: readonly CompiledPattern[];
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor(patterns: readonly TopicPattern[]) {
+    this.all = patterns.map((pattern) => CompiledPattern.of(pattern));
+    const cost = this.all.reduce((sum, pattern) => sum + pattern.cost, 0);
+    if (cost <= MAX_COST) return;
+    const found = `for each character of a topic they may take ${cost} steps`;
+    throw new ServerError(
+      'ERR_INVALID_PATTERN',
+      `The ${patterns.length} URL patterns are not allowed together: ${found}; at most ${MAX_COST} are allowed`,
+    );
+  }
+
+  test(topic: string, meter?: Meter): boolean {
+    if (meter) meter.steps += RESOLVE_STEPS;
+    return this.all.some((pattern) => pattern.test(topic, meter));
+  }
 }
 
 type Address = Readonly<Record<Component, string>>;
@@ -58,17 +84,23 @@ type Address = Readonly<Record<Component, string>>;
 export class CompiledPattern {
   /** How large the pattern is, once compiled. */
   readonly states: number;
-  readonly #base: string;
+  /** How many steps a character of a topic may take. */
+  readonly cost: number;
+  readonly base: string;
+  /** The text with which the path of every topic begins that it matches. */
+  readonly start: string;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor({ pattern, base }: TopicPattern) {
-    this.#base = base;
+    this.base = base;
     const matchers = compile(pattern, base);
     this.states = matchers.reduce((states, { matcher }) => states + matcher.states, 0);
+    this.cost = matchers.reduce((cost, { matcher }) => cost + (matcher.matchesAll ? 0 : matcher.cost), 0);
     if (this.states > MAX_STATES) {
       throw refusal(pattern, `it has ${this.states} states when compiled; at most ${MAX_STATES} are allowed`);
     }
+    this.start = matchers.find(({ component }) => component === 'pathname')?.matcher.start ?? '';
     // The path tells most topics apart
     const order = (component: Component): number => (component === 'pathname' ? 0 : 1);
     this.#matchers = matchers
@@ -76,23 +108,32 @@ export class CompiledPattern {
       .toSorted((a, b) => order(a.component) - order(b.component));
   }
 
+  /** The compiled form of a pattern, made once for each object. @throws {ServerError} `ERR_INVALID_PATTERN` */
+  static of(pattern: TopicPattern): CompiledPattern {
+    let known = compiledPatterns.get(pattern);
+    if (!known) compiledPatterns.set(pattern, (known = new CompiledPattern(pattern)));
+    return known;
+  }
+
   test(topic: string, meter?: Meter): boolean {
-    const address = resolve(topic, this.#base);
+    const address = addressOf(topic, this.base);
     return (
       address !== undefined && this.#matchers.every(({ component, matcher }) => matcher.test(address[component], meter))
     );
   }
 }
 
+const compiledPatterns = new WeakMap<TopicPattern, CompiledPattern>();
+
 let last: { readonly topic: string; readonly base: string; readonly address: Address | undefined } | undefined;
 
 /** The components of the topic's URL. The last topic is remembered, because several patterns test it one after the other. */
-function resolve(topic: string, base: string): Address | undefined {
-  if (last?.topic !== topic || last.base !== base) last = { topic, base, address: addressOf(topic, base) };
+export function addressOf(topic: string, base: string): Address | undefined {
+  if (last?.topic !== topic || last.base !== base) last = { topic, base, address: resolve(topic, base) };
   return last.address;
 }
 
-function addressOf(topic: string, base: string): Address | undefined {
+function resolve(topic: string, base: string): Address | undefined {
   let url: URL;
   try {
     url = new URL(topic, base);

@@ -1,6 +1,7 @@
 import { decodeEvent } from '@tidings/wire';
 import type { LogEntry } from './entry.ts';
-import { compilePatterns, type TopicPattern } from './pattern.ts';
+import { type CompiledPattern, CompiledPatterns, type TopicPattern } from './pattern.ts';
+import type { Meter } from './pattern/machine.ts';
 
 /** A topic, or a pattern of topics. */
 export type Matcher = string | TopicPattern;
@@ -26,39 +27,57 @@ export class TopicTest {
   /** The topics that are named exactly, each once. */
   readonly exact: ReadonlySet<string>;
   readonly isAll: boolean;
-  readonly #patterns: readonly TopicPattern[];
+  /** Undefined if there are none. */
+  readonly #patterns: CompiledPatterns | undefined;
   /** The results of the patterns for topics. */
   readonly #known = new Map<string, boolean>();
-  readonly #matches: (topic: string) => boolean;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(set: TopicSet) {
     this.isAll = set === 'all';
     const matchers = set === 'all' ? [] : set;
     this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));
-    this.#patterns = matchers.filter((matcher) => typeof matcher !== 'string');
-    this.#matches = compilePatterns(this.#patterns);
+    const patterns = matchers.filter((matcher) => typeof matcher !== 'string');
+    this.#patterns = patterns.length === 0 ? undefined : new CompiledPatterns(patterns);
+  }
+
+  get patterns(): readonly CompiledPattern[] {
+    return this.#patterns?.all ?? [];
   }
 
   /** Whether the set has only exact topics, so that an index by topic finds all of them. */
   get isExact(): boolean {
-    return !this.isAll && this.#patterns.length === 0;
+    return !this.isAll && !this.#patterns;
   }
 
   get isEmpty(): boolean {
     return this.isExact && this.exact.size === 0;
   }
 
-  has(topic: string): boolean {
-    return this.isAll || this.exact.has(topic) || (this.#patterns.length > 0 && this.#isMatched(topic));
+  has(topic: string, meter?: Meter): boolean {
+    return (
+      this.isAll ||
+      this.exact.has(topic) ||
+      (this.#patterns !== undefined && this.#isMatched(this.#patterns, topic, meter))
+    );
+  }
+
+  /** Whether {@link has} answers without testing patterns. */
+  knows(topic: string): boolean {
+    return !this.#patterns || this.isAll || this.exact.has(topic) || this.#known.has(topic);
+  }
+
+  /** As {@link has}, for callers that ask for each topic once: the answer is not remembered. */
+  ask(topic: string, meter?: Meter): boolean {
+    return this.isAll || this.exact.has(topic) || this.#patterns?.test(topic, meter) === true;
   }
 
   /** Tests the patterns, once for each topic. */
-  #isMatched(topic: string): boolean {
+  #isMatched(patterns: CompiledPatterns, topic: string, meter: Meter | undefined): boolean {
     let matched = this.#known.get(topic);
     if (matched === undefined) {
       if (this.#known.size >= MAX_KNOWN_TOPICS) this.#known.clear();
-      matched = this.#matches(topic);
+      matched = patterns.test(topic, meter);
       this.#known.set(topic, matched);
     }
     return matched;

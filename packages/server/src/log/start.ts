@@ -1,4 +1,4 @@
-import type { EventLog, GapReason, Place } from './event-log.ts';
+import type { AskOptions, EventLog, GapReason, Place } from './event-log.ts';
 import { EARLIEST } from './position.ts';
 import type { Selection } from './selection.ts';
 
@@ -27,15 +27,23 @@ export interface StartRequest {
   readonly last?: number | undefined;
 }
 
-/** Finds where a listener's stream begins (PROTOCOL §5.2, §6). It asks the log, because this process may be behind it. */
-export async function findStart(log: EventLog, selection: Selection, request: StartRequest): Promise<Start> {
+/**
+ * Finds where a listener's stream begins (PROTOCOL §5.2, §6). It asks the log, because this process may be behind it. Rejects with the reason of the
+ * signal if that is aborted before the place is found.
+ */
+export async function findStart(
+  log: EventLog,
+  selection: Selection,
+  request: StartRequest,
+  options?: AskOptions,
+): Promise<Start> {
   const { lastEventId = '', last } = request;
   if (lastEventId === '') {
     if (last === undefined) return { type: 'now' };
-    const { after, head, trims } = await log.locateLast(selection, last);
+    const { after, head, trims } = await log.locateLast(selection, last, options);
     return { type: 'after', after, told: head, trims, announce: true };
   }
-  const place = await log.locate(lastEventId, selection);
+  const place = await log.locate(lastEventId, selection, options);
   if (lastEventId === EARLIEST)
     return { type: 'after', after: 0, told: place.head, trims: place.trims, announce: false };
   return startBehind(lastEventId, place);

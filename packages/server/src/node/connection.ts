@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { LargeHeads } from './large-heads.ts';
 import { SocketFace } from './socket-face.ts';
 import { own, type SocketLender, type SocketOwner } from '../sink/socket-owner.ts';
 
@@ -13,6 +14,18 @@ interface Piece {
 
 const FINISHED = channel('http.server.response.finish');
 const WATCHERS = Symbol('watchers');
+
+/** The answer to a large head while there are too many of them. */
+const TOO_MANY_LARGE_HEADS =
+  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+
+/** What the connections of a server have in common. */
+interface ConnectionsShare {
+  /** The sockets that were taken. */
+  readonly taken: Set<Socket>;
+  readonly directWrites: boolean;
+  readonly largeHeads: LargeHeads;
+}
 
 type Watched = ServerResponse & { [WATCHERS]?: readonly number[] };
 
@@ -27,21 +40,25 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
   #passing = 0;
   /** What writes to the socket past this. */
   #sink: SocketOwner | undefined;
+  readonly #largeHeads: LargeHeads;
+  /** Whether what comes is the head of a request, as far as is known, and how much of it has come. */
+  #isInHead = true;
+  #headBytes = 0;
 
   readonly directWrites: boolean;
 
-  constructor(
-    socket: Socket,
-    { taken, directWrites }: { readonly taken: Set<Socket>; readonly directWrites: boolean },
-  ) {
+  constructor(socket: Socket, { taken, directWrites, largeHeads }: ConnectionsShare) {
     super(socket);
     this.#taken = taken;
+    this.#largeHeads = largeHeads;
     this.directWrites = directWrites;
     own(socket, this);
   }
 
   /** Call this for each request before other code gets it: a handler that is added later needs what http reports. */
   static begin(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (socket instanceof Connection) socket.#headEnded(request);
     (response as Watched)[WATCHERS] = watchers(request, response);
   }
 
@@ -87,7 +104,27 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
   }
 
   socketReceived(chunk: Uint8Array): void {
+    if (this.#isInHead) {
+      this.#headBytes += chunk.length;
+      if (!this.#largeHeads.grow(this, this.#headBytes)) {
+        // What still comes of it is read and dropped, until the client closes the connection or http's time for heads is over.
+        if (!this.socket.writableEnded) this.socket.end(TOO_MANY_LARGE_HEADS);
+        return;
+      }
+    }
     if (!this.push(chunk)) this.socket.pause();
+  }
+
+  /** Bytes that come from now on are those of a body, or of the next head. */
+  #headEnded(request: IncomingMessage): void {
+    this.#largeHeads.end(this);
+    this.#headBytes = 0;
+    this.#isInHead = !hasBody(request);
+    if (this.#isInHead) return;
+    request.once('end', () => {
+      this.#isInHead = true;
+      this.#headBytes = 0;
+    });
   }
 
   socketEnded(): void {
@@ -150,6 +187,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
   }
 
   override _destroy(error: Error | null, done: Done): void {
+    this.#largeHeads.end(this);
     if (!this.isTaken) this.socket.destroy();
     done(error);
   }

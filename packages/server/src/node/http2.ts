@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
-import { fieldOf } from './node-head.ts';
+import { fieldOf, onClosed } from './node-head.ts';
 import { Http2Sink } from '../sink/http2-sink.ts';
 import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
@@ -42,6 +42,7 @@ function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHea
       get peer() {
         return stream.session?.socket;
       },
+      onGone: (gone) => onClosed(stream, gone),
       original: stream,
     },
     send(status, headers, body) {

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, IncomingHttpHeaders } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { utf8Value, type RequestHead } from '../http/request.ts';
 import { SocketFace } from './socket-face.ts';
 
@@ -41,6 +43,19 @@ class NodeHead implements RequestHead {
     // If a stream takes the socket itself, the object in its place can be freed.
     return socket instanceof SocketFace ? socket.socket : socket;
   }
+
+  onGone(gone: () => void): () => void {
+    const { original } = this;
+    // A request of HTTP/2 is a stream of its connection.
+    return onClosed('stream' in original ? original.stream : (this.peer as Socket | undefined), gone);
+  }
+}
+
+/** Calls back when a socket or stream is closed, at once if it is closed already. Returns a function that ends that. */
+export function onClosed(way: Duplex | undefined, closed: () => void): () => void {
+  if (way?.destroyed === false) way.once('close', closed);
+  else closed();
+  return () => void way?.off('close', closed);
 }
 
 /** The value of a header field, by its name in lower case. */

@@ -1,7 +1,8 @@
 import { Server, type RequestListener, type ServerOptions } from 'node:http';
 import { Socket } from 'node:net';
-import { checkChoice } from '../errors.ts';
+import { checkChoice, checkInteger } from '../errors.ts';
 import { Connection } from './connection.ts';
+import { DEFAULT_MAX_LARGE_HEADS, LargeHeads } from './large-heads.ts';
 
 export interface StreamServerOptions extends ServerOptions {
   /**
@@ -9,6 +10,11 @@ export interface StreamServerOptions extends ServerOptions {
    * a tracing agent or a reader of `socket.bytesWritten`. @default true
    */
   readonly directWrites?: boolean;
+  /**
+   * How many connections may be in the middle of a request's head that is larger than 16 KiB, which Node holds until it is whole. The next one is
+   * answered 503. It only matters if `maxHeaderSize` is larger than that. @default 256
+   */
+  readonly maxLargeHeads?: number;
 }
 
 /**
@@ -17,28 +23,42 @@ export interface StreamServerOptions extends ServerOptions {
  * read, and its end is up to the source or channel alone: the response that http gave has ended by then. Where
  * anyone else listens to the response, its request or their socket, or has put a method in place of the response's own, http keeps them, as
  * it does for every other response. On runtimes whose node:http has no connections to speak of (Bun, Deno) it is an ordinary server.
- * @param options those of node:http's `createServer`, and one of its own
+ * @param options those of node:http's `createServer`, and two of its own
+ * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function createServer(listener: RequestListener, options: StreamServerOptions = {}): Server {
-  const { directWrites = true, ...others } = options;
+  const { directWrites = true, maxLargeHeads = DEFAULT_MAX_LARGE_HEADS, ...others } = options;
   checkChoice('directWrites', directWrites, [true, false]);
-  return new StreamServer(others, listener, directWrites);
+  checkInteger('maxLargeHeads', maxLargeHeads, 1, 2 ** 31 - 1);
+  return new StreamServer(others, listener, { directWrites, maxLargeHeads });
 }
+
+type OwnOption = 'directWrites' | 'maxLargeHeads';
 
 class StreamServer extends Server {
   readonly #taken = new Set<Socket>();
 
-  constructor(options: ServerOptions, listener: RequestListener, directWrites: boolean) {
+  constructor(options: ServerOptions, listener: RequestListener, own: Required<Pick<StreamServerOptions, OwnOption>>) {
     super(options, listener);
     const [accept, ...others] = this.listeners('connection');
     if (!accept || others.length > 0) return;
-    const shared = { taken: this.#taken, directWrites };
+    const shared = {
+      taken: this.#taken,
+      directWrites: own.directWrites,
+      largeHeads: new LargeHeads(own.maxLargeHeads),
+    };
     // Other handlers of connections get the sockets themselves.
     this.off('connection', accept as () => void);
     this.prependListener('connection', (socket) => {
       Reflect.apply(accept, this, [socket instanceof Socket ? new Connection(socket, shared) : socket]);
     });
-    this.prependListener('request', (request, response) => Connection.begin(request, response));
+    const begin: RequestListener = (request, response) => Connection.begin(request, response);
+    this.prependListener('request', begin);
+    // http asks for a body by itself only while nobody listens for this.
+    this.on('newListener', (name: unknown, added: unknown) => {
+      if (name !== 'checkContinue' || added === begin || this.listenerCount('checkContinue') > 0) return;
+      this.on('checkContinue', begin);
+    });
   }
 
   override closeAllConnections(): void {

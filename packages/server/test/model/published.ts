@@ -91,9 +91,10 @@ export class Published {
     return this.matching(selection).findLast((event) => event.trimmedAt < Infinity && !event.replaced)?.seq ?? 0;
   }
 
-  /** The earliest kept event of a selection with a publisher's id. */
+  /** The earliest kept event with a publisher's id. */
   find(id: string, selection: Selection): PublishedEvent | undefined {
-    return this.matching(selection).find((event) => event.id === id && event.trimmedAt === Infinity);
+    const selected = new Set(this.matching(selection));
+    return this.#kept().find((event) => event.id === id && selected.has(event));
   }
 
   /** The sequence number behind which the last so many kept events follow. */

@@ -8,7 +8,7 @@ import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
 import { isPublicOnly, type PublicPlaces } from './public-places.ts';
-import { describeTopic } from './search.ts';
+import { describeTopics } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -92,7 +92,7 @@ export class TopicDocuments {
     await fanOut.ready();
     const publicOnly = kind === 'public';
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
-    const topics = page.topics.map((summary) => describeTopic(this.#context, summary));
+    const topics = await describeTopics(this.#context, page.topics);
     const position = this.#places.position(publicOnly);
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }

@@ -1,4 +1,4 @@
-import { compilePattern, type Matcher, type TopicPattern } from '@tidings/server/log';
+import { compilePatterns, type Matcher } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
 import { checkTopic } from './topic.ts';
 
@@ -18,10 +18,7 @@ export function matchersOf(query: URLSearchParams, base: string, maxMatchers: nu
     throw new Problem('too-many-matchers', `The request has ${count} matchers; at most ${maxMatchers} are allowed`);
   }
   const exact = [...new Set(topics)].map(checkTopic);
-  return [...exact, ...[...new Set(patterns)].toSorted().map((pattern) => checkPattern({ pattern, base }))];
-}
-
-function checkPattern(pattern: TopicPattern): TopicPattern {
-  compilePattern(pattern);
-  return pattern;
+  const matching = [...new Set(patterns)].toSorted().map((pattern) => ({ pattern, base }));
+  compilePatterns(matching);
+  return [...exact, ...matching];
 }

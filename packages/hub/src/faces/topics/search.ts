@@ -31,11 +31,12 @@ export async function searchTopics(
   await fanOut.ready();
   const publicOnly = isPublicOnly(rights);
   const page = await pageOf(log.directory, { prefix, after, publicOnly });
+  const topics = await describeTopics(context, page.topics);
   const position = places.position(publicOnly);
   return jsonAnswer(
     200,
     JSON.stringify({
-      topics: page.topics.map((summary) => describeTopic(context, summary)),
+      topics,
       total: page.total,
       cursor: formatCursor(position),
       epoch: position.epoch,
@@ -54,9 +55,19 @@ function textOf({ searchParams }: URL, name: string): string {
   );
 }
 
-/** A topic as it is listed (PROTOCOL §7.1). */
-export function describeTopic({ fanOut }: FaceContext, { topic, events, bytes, last }: TopicSummary): object {
-  return { topic, events, bytes, listeners: fanOut.listenersOf(topic), last: new Date(last).toISOString() };
+/** Topics as they are listed (PROTOCOL §7.1). */
+export async function describeTopics(
+  { fanOut }: FaceContext,
+  summaries: readonly TopicSummary[],
+): Promise<readonly object[]> {
+  const listeners = await fanOut.listenersOfEach(summaries.map(({ topic }) => topic));
+  return summaries.map(({ topic, events, bytes, last }, index) => ({
+    topic,
+    events,
+    bytes,
+    listeners: listeners[index],
+    last: new Date(last).toISOString(),
+  }));
 }
 
 async function pageOf(

@@ -88,6 +88,25 @@ export class PublicTopics {
     return this.#topics?.get(topic);
   }
 
+  /** At most so many of them by their names. @param names all topics by their names, a page behind one of them at a time */
+  byName(
+    names: { page(after: string | undefined, limit: number): readonly string[] },
+    after: string | undefined,
+    limit: number,
+  ): TopicSummary[] {
+    const found: TopicSummary[] = [];
+    for (let last = after; ;) {
+      const page = names.page(last, limit);
+      for (const name of page) {
+        const part = this.get(name);
+        if (part) found.push(part);
+        if (found.length === limit) return found;
+      }
+      if (page.length < limit) return found;
+      last = page.at(-1);
+    }
+  }
+
   /** At most so many, the one with the newest public event first. */
   newest(limit: number): TopicSummary[] {
     return this.#topics?.newest(limit) ?? [];

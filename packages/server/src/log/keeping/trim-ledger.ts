@@ -1,5 +1,6 @@
 import type { LogEntry } from '../entry.ts';
-import { Selector, type Selection, type TopicTest } from '../selection.ts';
+import { Selector, type Selection } from '../selection.ts';
+import { Turn } from './turns.ts';
 
 /** How far a topic has been trimmed, as sequence numbers; 0 if nothing has been. */
 export interface Trimmed {
@@ -40,15 +41,32 @@ interface Answer {
   readonly trims: number;
 }
 
+const NOTHING: Answer = { through: 0, trims: 0 };
+
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
 const MAX_TRIMMED_TOPICS = 100_000;
 
 // Guards against long names of such topics, in bytes of memory; the same for the changes.
 const MAX_TRIMMED_BYTES = 32 * 1024 * 1024;
-const MAX_CHANGES_BYTES = 8 * 1024 * 1024;
+const MAX_CHANGES_BYTES = 32 * 1024 * 1024;
 
-// Changes that are kept so that an answer given earlier can be brought up to date without asking all topics again.
-const MAX_CHANGES = 10_000;
+// Changes that are kept so that an earlier answer can be brought up to date without asking all topics again: as many as come while
+// all topics are asked.
+const MAX_CHANGES = 100_000;
+
+// What examining a topic costs, in the steps of a turn, without the tests of patterns.
+const TOPIC_STEPS = 64;
+
+/** An answer that is being found, or brought up to date. */
+interface Known extends Answer {
+  through: number;
+  trims: number;
+  /** The number of changes that it takes into account. It is not complete while there is a rest. */
+  changes: number;
+  /** The topics that are still to be examined, and their number. Topics that change meanwhile are among the changes. */
+  rest: Iterator<string> | undefined;
+  left: number;
+}
 
 /**
  * How far a log has trimmed each topic, so that a gap is reported exactly where a wanted event is missing. Beyond
@@ -71,8 +89,8 @@ export class TrimLedger {
   /** How many changes there were when a topic was trimmed last. */
   readonly #trimmedAt = new Map<string, TrimmedAt>();
   #floorAt = 0;
-  /** The answers that were given, each with the number of changes before it. */
-  #known = new WeakMap<Selection, Answer & { readonly changes: number }>();
+  /** The answers that were given or are being found. */
+  #known = new WeakMap<Selection, Known>();
 
   constructor(maxTopics: number = MAX_TRIMMED_TOPICS, maxBytes: number = MAX_TRIMMED_BYTES) {
     this.#maxTopics = maxTopics;
@@ -161,58 +179,81 @@ export class TrimLedger {
    * What has been trimmed of a selection. `through` may be higher than the number of an event that was selected, and `trims` newer, where the
    * topic is under the floor, where only some types are selected, or where a private event had several topics.
    */
-  trimmed(selection: Selection): Answer {
+  trimmed(selection: Selection): Answer;
+  /** The same; undefined where the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
+  trimmed(selection: Selection, turn: Turn): Answer | undefined;
+  trimmed(selection: Selection, turn: Turn = Turn.endless()): Answer | undefined {
     const { changes } = this;
-    const known = this.#known.get(selection);
-    if (known?.changes === changes) return known;
+    let known = this.#known.get(selection);
+    if (known?.changes === changes && !known.rest) return known;
     const selector = Selector.of(selection);
-    // What has been trimmed only grows, so that an earlier answer needs what has changed since.
-    const since =
-      known && known.changes >= this.#dropped ? this.#changes.slice(known.changes - this.#dropped) : undefined;
-    const found = this.#find(selector, since);
-    const answer = {
-      changes,
-      through: Math.max(known?.through ?? 0, found.through),
-      trims: Math.max(known?.trims ?? 0, found.trims),
-    };
-    this.#known.set(selection, answer);
-    return answer;
+    if (!known || (known.changes < this.#dropped && !known.rest)) {
+      // What has been trimmed only grows, so that an earlier answer still counts.
+      const { through, trims } = known ?? NOTHING;
+      known = { through, trims, changes, rest: this.#topics.keys(), left: this.#topics.size };
+      this.#known.set(selection, known);
+    }
+    if (!this.#isFound(selector, known, turn)) return undefined;
+    const floor = this.#floorOf(selector);
+    known.through = Math.max(known.through, floor.through);
+    known.trims = Math.max(known.trims, floor.trims);
+    return known;
   }
 
-  #find({ topics, private: seen }: Selector, changed: readonly string[] | undefined): Answer {
-    const unseen = seen.isEmpty;
-    const floor = { through: unseen ? this.#floor.public : this.#floor.all, trims: this.#floorAt };
-    if (!topics.isAll) {
-      return this.#highest(topics, changed, floor, (topic, trimmed, at) => {
-        if (unseen || trimmed.all === trimmed.public) return { through: trimmed.public, trims: at.public };
-        if (seen.has(topic)) return { through: trimmed.all, trims: at.all };
-        return { through: Math.max(trimmed.public, trimmed.shared ?? 0), trims: at.all };
-      });
-    }
-    if (seen.isAll) return { through: this.#top.all, trims: this.changes };
+  /** What holds for a selection whatever its topics are. */
+  #floorOf({ topics, private: seen }: Selector): Answer {
+    const { changes } = this;
+    if (topics.isAll && seen.isAll) return { through: this.#top.all, trims: changes };
+    const floor = seen.isEmpty ? this.#floor.public : this.#floor.all;
+    if (!topics.isAll) return { through: floor, trims: this.#floorAt };
     // Every public event is selected, and every private one of a topic whose private events are seen.
-    const all = { through: Math.max(floor.through, this.#top.public), trims: this.changes };
-    return this.#highest(seen, changed, all, (_, trimmed, at) => ({ through: trimmed.all, trims: at.all }));
+    return { through: Math.max(floor, this.#top.public), trims: changes };
   }
 
-  /** The highest numbers of those topics: of the named ones where there are no others, else of all that changed or are remembered. */
-  #highest(
-    test: TopicTest,
-    changed: readonly string[] | undefined,
-    floor: Answer,
-    answerOf: (topic: string, trimmed: Trimmed, at: TrimmedAt) => Answer,
-  ): Answer {
-    let { through, trims } = floor;
-    for (const topic of test.isExact ? test.exact : (changed ?? this.#topics.keys())) {
-      const trimmed = this.of(topic);
-      const at = this.#trimmedAt.get(topic) ?? NEVER;
-      // The numbers are cheaper to compare than a pattern is to test.
-      if ((trimmed.all <= through && at.all <= trims) || !test.has(topic)) continue;
-      const answer = answerOf(topic, trimmed, at);
-      through = Math.max(through, answer.through);
-      trims = Math.max(trims, answer.trims);
+  /** Brings an answer up to date: by the named topics where there are no others, else by all that changed or are remembered. */
+  #isFound(selector: Selector, known: Known, turn: Turn): boolean {
+    const test = selector.topics.isAll ? selector.private : selector.topics;
+    if (test.isAll || test.isExact) {
+      known.rest = undefined;
+      known.changes = this.changes;
+      for (const topic of test.exact) this.#take(selector, known, topic, () => true);
+      return true;
     }
-    return { through, trims };
+    const ask = (topic: string): boolean => test.ask(topic, turn);
+    const has = (topic: string): boolean => test.has(topic, turn);
+    for (; known.rest; known.left -= 1) {
+      if (turn.isOver) return false;
+      const next = known.left > 0 ? known.rest.next() : undefined;
+      if (next?.done === false) this.#take(selector, known, next.value, ask);
+      else known.rest = undefined;
+      turn.steps += TOPIC_STEPS;
+    }
+    // So many came meanwhile that some of them are no longer known: all topics are asked again.
+    if (known.changes < this.#dropped) return false;
+    for (; known.changes < this.changes; known.changes += 1) {
+      if (turn.isOver) return false;
+      const topic = this.#changes[known.changes - this.#dropped] ?? '';
+      this.#take(selector, known, topic, has);
+      turn.steps += TOPIC_STEPS;
+    }
+    return true;
+  }
+
+  /** Takes what has been trimmed of a topic into an answer, where the topic is one of the selection's. */
+  #take({ topics, private: seen }: Selector, known: Known, topic: string, isIn: (topic: string) => boolean): void {
+    const trimmed = this.of(topic);
+    const at = this.#trimmedAt.get(topic) ?? NEVER;
+    // The numbers are cheaper to compare than a pattern is to test.
+    if (trimmed.all <= known.through && at.all <= known.trims) return;
+    if (!isIn(topic)) return;
+    let through = trimmed.all;
+    let trims = at.all;
+    if (!topics.isAll && (seen.isEmpty || trimmed.all === trimmed.public)) {
+      through = trimmed.public;
+      trims = at.public;
+    } else if (!topics.isAll && !seen.has(topic)) through = Math.max(trimmed.public, trimmed.shared ?? 0);
+    known.through = Math.max(known.through, through);
+    known.trims = Math.max(known.trims, trims);
   }
 }
 

@@ -2,12 +2,12 @@ import type { LogEntry } from '../entry.ts';
 
 // What things cost in memory, in bytes: objects, their places in lists and maps, and what collecting garbage needs beside them. Measured with
 // Node 20 to 26 on x64, and rounded up.
-const ENTRY = 640;
-const OWN_ID = 400;
+const ENTRY = 800;
+const OWN_ID = 500;
 const MEMBERSHIP = 32;
-// Its place among the topics with public events included, which there is once there are private ones.
-const TOPIC = 1100;
-const KEY = 400;
+// Its places among all topics and among those with public events, which there are once there are private ones.
+const TOPIC = 1300;
+const KEY = 500;
 
 /** What an entry costs, beside its topics. */
 export function costOfEntry(entry: LogEntry, isNamed: boolean): number {

@@ -9,7 +9,7 @@ const MIN_REMOVED = 16;
  */
 export class EntryList {
   /** Entries, and the numbers of removed ones. The first and the last of those in use are entries. */
-  #slots: (LogEntry | number)[] = [];
+  readonly #slots: (LogEntry | number)[] = [];
   #start = 0;
   #length = 0;
 
@@ -35,11 +35,6 @@ export class EntryList {
     return Math.min(this.#length, this.#slots.length - this.#indexAfter(seq));
   }
 
-  /** The most entries that there are up to a sequence number. Removed ones may be counted, too. */
-  countThrough(seq: number): number {
-    return Math.min(this.#length, this.#indexAfter(seq) - this.#start);
-  }
-
   /** The entries after a sequence number, oldest first. The list may not be changed meanwhile. */
   *rising(after: number): Generator<LogEntry, undefined, undefined> {
     const { length } = this.#slots;
@@ -63,14 +58,26 @@ export class EntryList {
     this.#slots[index] = seq;
     this.#length -= 1;
     if (this.#length === 0) {
-      this.#slots = [];
+      this.#slots.length = 0;
       this.#start = 0;
       return;
     }
     while (typeof this.#slots[this.#start] === 'number') this.#start += 1;
     while (typeof this.#slots.at(-1) === 'number') this.#slots.pop();
-    if (this.#slots.length - this.#length <= this.#length + MIN_REMOVED) return;
-    this.#slots = this.#slots.filter((slot) => typeof slot !== 'number');
+    if (this.#slots.length - this.#length > this.#length + MIN_REMOVED) this.#compact();
+  }
+
+  /** Moves the entries to the front, in the same array: another one would be a lot of garbage. */
+  #compact(): void {
+    const slots = this.#slots;
+    let to = 0;
+    for (let from = this.#start; from < slots.length; from += 1) {
+      const slot = slots[from];
+      if (slot === undefined || typeof slot === 'number') continue;
+      slots[to] = slot;
+      to += 1;
+    }
+    slots.length = to;
     this.#start = 0;
   }
 

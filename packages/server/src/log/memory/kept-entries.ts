@@ -15,6 +15,7 @@ import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRete
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from './entry-list.ts';
+import { SortedNames } from './sorted-names.ts';
 
 /** The kept events of a topic. */
 export class KeptTopic {
@@ -59,6 +60,7 @@ export class KeptEntries {
   readonly publicTopics: PublicTopics = new PublicTopics(() =>
     this.topics.newest(Infinity).map(({ summary }) => summary),
   );
+  readonly names: SortedNames = new SortedNames();
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
   readonly #entries = new EntryList();
@@ -103,14 +105,8 @@ export class KeptEntries {
     this.#entries.push(entry);
     this.#bytes += bytes;
     for (const name of entry.topics) {
-      let topic = this.topics.get(name);
-      if (!topic) {
-        topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
-        this.#bytes += topic.bytes;
-      }
-      if (entry.private || topic.hidden) {
-        topic.hidden = withEvent(name, topic.summary, entry, bytes).hidden;
-      }
+      const topic = this.topics.get(name) ?? this.#newTopic(name);
+      if (entry.private || topic.hidden) topic.hidden = withEvent(name, topic.summary, entry, bytes).hidden;
       topic.entries.push(entry);
       topic.bytes += bytes;
       this.topics.putFirst(topic);
@@ -142,6 +138,7 @@ export class KeptEntries {
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
         this.topics.delete(name);
+        this.names.delete(name);
         this.#bytes -= topic.bytes;
       } else if (wasNewest) {
         this.topics.putBack(topic);
@@ -155,6 +152,13 @@ export class KeptEntries {
   /** Notes what is public of a topic, where that is not all. */
   #note(topic: KeptTopic): void {
     if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
+  }
+
+  #newTopic(name: string): KeptTopic {
+    const topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
+    this.names.add(name);
+    this.#bytes += topic.bytes;
+    return topic;
   }
 
   /** The entries with a publisher's id after a sequence number, oldest first. */
@@ -191,7 +195,7 @@ export class KeptEntries {
 
   /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.countAfter(after));
+    const lists = this.#shorterOf(selector.topics, after);
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.rising(after);
     return mergeBySeq(
@@ -203,7 +207,8 @@ export class KeptEntries {
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */
   falling(selector: Selector, through: number): Iterable<LogEntry> {
-    const lists = this.#listsOf(selector.topics, (list) => list.countThrough(through));
+    // Not all entries if only some topics are selected: very many others may come before theirs.
+    const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
     const [first = this.#entries] = lists;
     if (lists.length === 1) return first.falling(through);
     return mergeBySeq(
@@ -213,17 +218,17 @@ export class KeptEntries {
     );
   }
 
+  /** The lists of some topics. */
+  #listsOf(topics: TopicTest): EntryList[] {
+    return [...topics.exact].flatMap((name) => this.topics.get(name)?.entries ?? []);
+  }
+
   /** The lists that hold all entries of some topics: those of the topics, or the one of all topics if that is less work to go through. */
-  #listsOf(topics: TopicTest, lengthOf: (list: EntryList) => number): EntryList[] {
+  #shorterOf(topics: TopicTest, after: number): EntryList[] {
     if (!topics.isExact) return [this.#entries];
-    const lists: EntryList[] = [];
-    let length = 0;
-    for (const name of topics.exact) {
-      const list = this.topics.get(name)?.entries;
-      if (!list) continue;
-      lists.push(list);
-      length += lengthOf(list);
-    }
+    const lists = this.#listsOf(topics);
+    const lengthOf = (list: EntryList): number => list.countAfter(after);
+    const length = lists.reduce((sum, list) => sum + lengthOf(list), 0);
     return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
   }
 

@@ -5,6 +5,7 @@ import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
+  AskOptions,
   EventLog,
   LogFollower,
   LogFollowing,
@@ -23,14 +24,12 @@ import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention, type LogRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
+import { isSelected } from '../keeping/scan.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
+import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
-import { firstNames } from './topic-names.ts';
-
-// How many events are examined at once if no index finds the selected ones. It bounds how long others wait.
-const MAX_SCANNED = 4096;
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
 const MIN_SWEEP_MS = 1000;
@@ -57,6 +56,12 @@ export interface MemoryLogOptions extends LogBounds {
   readonly framesOnly?: boolean;
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: (seq: number) => number;
+  /**
+   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
+   * process that have the same value and the clock of the system share that time. Other work goes first then.
+   * @default 4
+   */
+  readonly scanMs?: number;
 }
 
 const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
@@ -69,12 +74,15 @@ const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
   nextSeq: true,
   maxBatchEvents: true,
   maxKeys: true,
+  scanMs: true,
 };
 
 /** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
-  readonly directory: TopicDirectory = { list: (request) => Promise.resolve(this.#list(request)) };
+  readonly directory: TopicDirectory = {
+    list: (request) => this.#turns.run(() => this.#list(request), { isShort: true }),
+  };
   readonly #clock: Clock;
   readonly #time: LogTime;
   readonly #bounds: CheckedBounds;
@@ -84,6 +92,7 @@ export class MemoryLog implements EventLog {
   readonly #keys: KnownKeys;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
+  readonly #turns: Turns;
   readonly #latest: LatestKeys | undefined;
   #seq: number;
   #sweep: unknown;
@@ -93,6 +102,7 @@ export class MemoryLog implements EventLog {
   constructor(options: MemoryLogOptions = {}) {
     checkNames(options, NAMES);
     this.#clock = options.clock ?? systemClock;
+    this.#turns = Turns.of(options);
     this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
     this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);
     const retention = checkRetention(options.retention ?? {});
@@ -137,79 +147,57 @@ export class MemoryLog implements EventLog {
     return receipt;
   }
 
-  read({ selection, after, through, maxBytes }: ReadRequest): Promise<LogPage> {
-    this.#trim();
-    const selector = Selector.of(selection);
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    let scanned = 0;
-    let reached = through;
-    for (const entry of this.#kept.rising(selector, after)) {
-      if (entry.seq > through) break;
-      scanned += 1;
-      if (selector.selects(entry)) {
-        entries.push(entry);
-        bytes += entry.frame.length;
-      }
-      if (bytes >= maxBytes || scanned === MAX_SCANNED) {
-        reached = entry.seq;
-        break;
-      }
-    }
-    return Promise.resolve({ entries, through: reached, ...this.#trimmedOf(selection) });
+  read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const isShort = Selector.of(request.selection).topics.isExact;
+    return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
-  async locate(id: string, selection?: Selection): Promise<Place> {
+  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
     this.#trim();
     const log = { head: this.#seq, trims: this.#ledger.changes };
-    return await this.#epochs.locate(id, log, (named) => this.#earliestWithId(named, selection));
-  }
-
-  /** Many events may have one id, also those of topics that are not selected. */
-  async #earliestWithId(id: string, selection: Selection | undefined): Promise<number | undefined> {
     const selector = selection && Selector.of(selection);
-    for (let after = 0; ;) {
-      let scanned = 0;
-      for (const entry of this.#kept.withId(id, after)) {
-        if (!selector || selector.selects(entry)) return entry.seq;
-        scanned += 1;
+    let after = 0;
+    // Many events may have one id, also those of topics that are not selected.
+    const look = (named: string, turn: Turn): { readonly seq: number | undefined } | undefined => {
+      for (const entry of this.#kept.withId(named, after)) {
+        if (entry.seq > log.head) break;
+        const selected = selector ? isSelected(selector, entry, turn) : true;
+        if (selected) return { seq: entry.seq };
+        if (selected === undefined) return undefined;
         after = entry.seq;
-        if (scanned === MAX_SCANNED) break;
+        if (turn.isOver) return undefined;
       }
-      if (scanned < MAX_SCANNED) return undefined;
-      // What waits goes first, before the next events are looked at.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+      return { seq: undefined };
+    };
+    return await this.#epochs.locate(id, log, async (named) => {
+      const { seq } = await this.#turns.run((turn) => look(named, turn), { signal, isShort: true });
+      return seq;
+    });
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
+  locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
     this.#trim();
     const selector = Selector.of(selection);
     const head = this.#seq;
     const trims = this.#ledger.changes;
     let after = head;
     let found = 0;
-    for (let through = head; found < count;) {
-      let scanned = 0;
-      for (const entry of this.#kept.falling(selector, through)) {
-        scanned += 1;
+    let through = head;
+    const look = (turn: Turn): Place | undefined => {
+      for (const entry of found < count ? this.#kept.falling(selector, through) : []) {
+        const selected = isSelected(selector, entry, turn);
+        if (selected === undefined) return undefined;
         through = entry.seq - 1;
-        if (selector.selects(entry)) {
+        if (selected) {
           found += 1;
           after = through;
         }
-        if (found === count || scanned === MAX_SCANNED) break;
+        if (found === count) break;
+        if (turn.isOver) return undefined;
       }
-      if (found === count || scanned < MAX_SCANNED) break;
-      // Other waiting work goes first, before the next events are examined.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-    return { after, head, trims };
-  }
-
-  #trimmedOf(selection: Selection): Pick<LogPage, 'trimmedThrough' | 'trims'> {
-    const { through: trimmedThrough, trims } = this.#ledger.trimmed(selection);
-    return { trimmedThrough, trims };
+      return { after, head, trims };
+    };
+    return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -231,20 +219,39 @@ export class MemoryLog implements EventLog {
 
   #list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
     this.#trim();
-    const { topics, publicTopics } = this.#kept;
+    const { topics, names, publicTopics } = this.#kept;
     if (publicOnly && publicTopics.differ) {
-      const names = [...topics.names()].filter((topic) => publicTopics.get(topic));
-      const page =
-        order === 'time'
-          ? publicTopics.newest(limit)
-          : firstNames(names, after, limit).flatMap((topic) => publicTopics.get(topic) ?? []);
+      const page = order === 'time' ? publicTopics.newest(limit) : publicTopics.byName(names, after, limit);
       return { topics: page, total: publicTopics.total };
     }
     const page =
-      order === 'time'
-        ? topics.newest(limit)
-        : firstNames(topics.names(), after, limit).flatMap((topic) => topics.get(topic) ?? []);
+      order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
     return { topics: page.map(summary), total: topics.size };
+  }
+
+  /** As much of a page as the turn allows; undefined if that is nothing. */
+  #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | undefined {
+    this.#trim();
+    const trimmed = this.#ledger.trimmed(selection, turn);
+    if (!trimmed) return undefined;
+    const selector = Selector.of(selection);
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    let reached = through;
+    for (const entry of this.#kept.rising(selector, after)) {
+      if (entry.seq > through) break;
+      const selected = isSelected(selector, entry, turn);
+      if (selected) {
+        entries.push(entry);
+        bytes += entry.frame.length;
+      }
+      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
+        reached = selected === undefined ? entry.seq - 1 : entry.seq;
+        break;
+      }
+    }
+    if (reached <= after && reached < through) return undefined;
+    return { entries, through: reached, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
   #replace(latest: LatestKeys, event: NewEvent | undefined, entry: LogEntry): void {

@@ -26,7 +26,12 @@ const ALLOWED: Readonly<Record<Dialect['component'] | 'ipv6' | 'opaque', string>
   hash: 'any text is allowed',
 };
 
+// Text that a path, search or hash of any URL has as it is.
+const PLAIN = /^\/?[\w-]+(?:\/[\w-]+)*\/?$/;
+
 function encode(text: string, { component, variant }: Dialect): string | undefined {
+  const isPlain = variant === undefined && (component === 'pathname' || component === 'search' || component === 'hash');
+  if (isPlain && PLAIN.test(text)) return text;
   const url = new URL('fake://host');
   switch (component) {
     case 'protocol':

@@ -1,7 +1,7 @@
 import type { Part } from './parts.ts';
 import type { Dialect } from './syntax.ts';
 
-/** Counts the work of matching. Only tests look at it. */
+/** Counts the work of matching, in steps of about a nanosecond. */
 export interface Meter {
   steps: number;
 }
@@ -31,6 +31,16 @@ export class Matcher {
   /** Its size: one for each character and wildcard after the text that it begins with. */
   get states(): number {
     return this.#suffix.length + (this.#machine?.states ?? 0);
+  }
+
+  /** The text that begins every text that it matches. */
+  get start(): string {
+    return this.#prefix;
+  }
+
+  /** The most steps that a character may take. */
+  get cost(): number {
+    return this.#machine?.cost ?? 0;
   }
 
   /** Whether it matches any text. */
@@ -93,6 +103,10 @@ class Machine {
     return this.#last + 1;
   }
 
+  get cost(): number {
+    return this.#words + this.#edges.length / 2;
+  }
+
   test(text: string, start: number, end: number, meter?: Meter): boolean {
     const words = this.#words;
     const edges = this.#edges;
@@ -114,7 +128,7 @@ class Machine {
         active[word] = now;
         alive |= now;
       }
-      if (meter) meter.steps += words + edges.length / 2;
+      if (meter) meter.steps += this.cost;
       if (alive === 0) return false;
       follow(active, edges);
     }

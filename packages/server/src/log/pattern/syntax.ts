@@ -133,18 +133,18 @@ function splitAuthority(tokens: readonly Token[], start: number, find: Find, wri
   let brackets = 0;
   let port = host;
   for (; port < end; port++) {
-    if (find(port, '[') === port) brackets++;
-    else if (find(port, ']') === port) brackets--;
-    else if (brackets === 0 && find(port, ':') === port) break;
+    if (find(port, '[', port + 1) === port) brackets++;
+    else if (find(port, ']', port + 1) === port) brackets--;
+    else if (brackets === 0 && find(port, ':', port + 1) === port) break;
   }
   written.hostname = tokens.slice(host, port);
   if (port < end) written.port = tokens.slice(port + 1, end);
   return end;
 }
 
-type Find = (from: number, delimiters: string) => number;
+type Find = (from: number, delimiters: string, to?: number) => number;
 
-/** Finds the first of some delimiters at or after a token; the number of tokens if there is none. */
+/** Finds the first of some delimiters at or after a token and before another one; the number of that one if there is none. */
 function finder(tokens: readonly Token[]): Find {
   const outside: Token[] = [];
   let inGroup = false;
@@ -152,9 +152,9 @@ function finder(tokens: readonly Token[]): Find {
     inGroup = token.kind === 'open' || (inGroup && token.kind !== 'close');
     if (!inGroup && isDelimiter(token, tokens[at - 1])) outside[at] = token;
   }
-  return (from, delimiters) => {
+  return (from, delimiters, to = tokens.length) => {
     let at = from;
-    while (at < tokens.length && !delimiters.includes(outside[at]?.value ?? ' ')) at++;
+    while (at < to && !delimiters.includes(outside[at]?.value ?? ' ')) at++;
     return Math.min(at, tokens.length);
   };
 }

@@ -114,4 +114,25 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await data(select('rare', 'nobody')), ['1', '2']);
     assert.deepEqual(await data({ topics: 'all', types: ['odd'] }), ['2']);
   }),
+
+  logCase('whoever has left is not answered, and the others are', async (probe) => {
+    for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
+    const head = await probe.head();
+    const none: Selection = { topics: 'all', types: ['none'] };
+    const before = AbortSignal.abort(new Error('left before'));
+    await assert.rejects(probe.log.locateLast(none, 1, { signal: before }), /left before/);
+    const request = { selection: none, after: 0, through: head, maxBytes: 1 };
+    await assert.rejects(probe.log.read(request, { signal: before }), /left before/);
+    await assert.rejects(probe.log.locate('x', none, { signal: before }), /left before/);
+    const left = new AbortController();
+    const asked = [1, 2, 3].map(() => probe.log.locateLast(none, 1, { signal: left.signal }));
+    const other = probe.log.locateLast(none, 1);
+    left.abort(new Error('left meanwhile'));
+    for (const answer of await Promise.allSettled(asked)) {
+      // It may have been found by then.
+      if (answer.status === 'rejected') assert.match(String(answer.reason), /left meanwhile/);
+      else assert.equal(answer.value.after, head);
+    }
+    assert.equal((await other).after, head);
+  }),
 ];

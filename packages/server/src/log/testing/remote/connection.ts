@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { ServerError, type ServerErrorCode } from '../../../errors.ts';
 import { systemClock, type Clock } from '../../../clock.ts';
+import type { AskOptions } from '../../event-log.ts';
 import { LineReader, type Answer, type Question, type Request } from './protocol.ts';
 
 // How long an answer may take before a request is sent again, in milliseconds: longer each time, up to the second.
@@ -8,11 +9,15 @@ const FIRST_TIMEOUT_MS = 20;
 const LAST_TIMEOUT_MS = 250;
 const RECONNECT_MS = 2;
 
+interface AskingOptions extends AskOptions {
+  /** Whether a lost connection ends it, because the answer would be of no use on another one. @default false */
+  readonly isOfConnection?: boolean;
+}
+
 interface Asked {
   readonly request: Request;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  /** Whether a lost connection ends it, because the answer would be of no use on another one. */
   readonly isOfConnection: boolean;
   timer: unknown;
 }
@@ -38,16 +43,26 @@ export class Connection {
     this.#connect();
   }
 
-  ask(question: Question, { isOfConnection = false }: { isOfConnection?: boolean } = {}): Promise<unknown> {
+  /** Asks, and asks again until there is an answer. Where the signal is aborted before that, the store is told that nobody waits for it. */
+  ask(question: Question, { isOfConnection = false, signal }: AskingOptions = {}): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(closed());
-    this.#id += 1;
-    const id = this.#id;
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.#id += 1;
+      const id = this.#id;
       const request: Request = { client: this.#client, id, answered: this.#answered(), question };
       const asked: Asked = { request, resolve, reject, isOfConnection, timer: undefined };
       this.#asked.set(id, asked);
       this.#send(asked, FIRST_TIMEOUT_MS);
+      signal?.addEventListener('abort', () => this.#leave(asked, signal.reason as Error), { once: true });
     });
+  }
+
+  #leave(asked: Asked, reason: Error): void {
+    const { id } = asked.request;
+    if (!this.#asked.has(id)) return;
+    this.#settle(asked, () => asked.reject(reason));
+    this.ask({ op: 'leave', asked: id }).catch(() => {});
   }
 
   close(): void {

@@ -11,6 +11,8 @@ export type Question =
   | ({ readonly op: 'read' } & ReadRequest)
   | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
   | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
+  /** Whoever asked a question has left: it need not be answered. The number is the question's. */
+  | { readonly op: 'leave'; readonly asked: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }
   | { readonly op: 'trim' }
   /** Begins to follow. The answer is a {@link Begun}. */

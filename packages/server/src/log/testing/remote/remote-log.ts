@@ -4,6 +4,7 @@ import type { LogEntry, NewEvent } from '../../entry.ts';
 import type {
   AppendOptions,
   AppendReceipt,
+  AskOptions,
   EventLog,
   LogFollower,
   LogFollowing,
@@ -58,18 +59,20 @@ export class RemoteLog implements EventLog {
     return (await append) as AppendReceipt;
   }
 
-  async read(request: ReadRequest): Promise<LogPage> {
-    const page = (await this.#connection.ask({ op: 'read', ...request })) as LogPage & { entries: JsonEntry[] };
+  async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
+    const page = (await this.#connection.ask({ op: 'read', ...request }, { signal })) as LogPage & {
+      entries: JsonEntry[];
+    };
     return { ...page, entries: page.entries.map(entryFromJson) };
   }
 
-  async locate(id: string, selection?: Selection): Promise<Place> {
+  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
     const where = selection === undefined ? {} : { selection };
-    return (await this.#connection.ask({ op: 'locate', id, ...where })) as Place;
+    return (await this.#connection.ask({ op: 'locate', id, ...where }, { signal })) as Place;
   }
 
-  async locateLast(selection: Selection, count: number): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locateLast', selection, count })) as Place;
+  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+    return (await this.#connection.ask({ op: 'locateLast', selection, count }, { signal })) as Place;
   }
 
   follow(follower: LogFollower): LogFollowing {

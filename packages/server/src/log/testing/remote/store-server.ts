@@ -51,6 +51,8 @@ export class StoreServer {
   #epochs: readonly EarlierEpoch[] = [];
   #begun = 0;
   readonly #held = new Set<string>();
+  /** What is being looked for, by the client and the number of its question. */
+  readonly #asking = new Map<string, AbortController>();
 
   private constructor(options: StoreOptions) {
     this.#options = options;
@@ -153,7 +155,7 @@ export class StoreServer {
 
   async #answer(client: string, id: number, question: Question): Promise<Answer> {
     try {
-      const value = await this.#do(client, question);
+      const value = await this.#doFor(client, id, question);
       const { head } = await this.#log.locate(EARLIEST);
       const through = this.#faults.trim(head);
       if (through !== undefined) await this.#log.trim({ through });
@@ -164,20 +166,34 @@ export class StoreServer {
     }
   }
 
-  async #do(client: string, question: Question): Promise<unknown> {
+  /** Does it for as long as whoever asked is there. */
+  async #doFor(client: string, id: number, question: Question): Promise<unknown> {
+    const left = new AbortController();
+    const name = `${client} ${id}`;
+    this.#asking.set(name, left);
+    try {
+      return await this.#do(client, question, left.signal);
+    } finally {
+      this.#asking.delete(name);
+    }
+  }
+
+  async #do(client: string, question: Question, signal: AbortSignal): Promise<unknown> {
     const log = this.#log;
     switch (question.op) {
       case 'append':
         return await log.append(question.events, question.options);
       case 'read': {
-        const page = await log.read(question);
+        const page = await log.read(question, { signal });
         const { trimmedThrough, trims } = this.#options.exact === false ? await this.#everything(0, 0) : page;
         return { ...page, trimmedThrough, trims, entries: page.entries.map(entryToJson) };
       }
       case 'locate':
-        return await log.locate(question.id, question.selection);
+        return await log.locate(question.id, question.selection, { signal });
       case 'locateLast':
-        return await log.locateLast(question.selection, question.count);
+        return await log.locateLast(question.selection, question.count, { signal });
+      case 'leave':
+        return this.#asking.get(`${client} ${question.asked}`)?.abort();
       case 'list':
         return await log.directory.list(question.request);
       case 'trim':

@@ -1,0 +1,82 @@
+import type { TrimLedger } from '@tidings/server/log';
+import { LmdbError } from './errors.ts';
+import { damagedEntry, type KeptEntry } from './record.ts';
+import { Removal, type TrimStep } from './removal.ts';
+import type { HeadRecord, LmdbStore } from './store.ts';
+import type { LmdbTopics } from './topics.ts';
+
+// How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
+const MAX_SCANNED = 4096;
+
+/**
+ * Removes the records that were changed on disk, as retention removes events that it no longer keeps. So the listeners that selected them are told of a
+ * gap, and no others.
+ */
+export class DamageControl {
+  readonly #store: LmdbStore;
+  readonly #topics: LmdbTopics;
+  readonly #ledger: TrimLedger;
+  readonly #onDamage: (error: LmdbError) => void;
+
+  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
+    this.#store = store;
+    this.#topics = topics;
+    this.#ledger = ledger;
+    this.#onDamage = onDamage;
+  }
+
+  /**
+   * Removes the records that were found so far.
+   * @param commit carries out a step of trimming
+   */
+  async takeOut(head: HeadRecord, commit: (step: TrimStep) => Promise<void>): Promise<void> {
+    const found = new Map(this.#store.damaged);
+    if (found.size === 0) return;
+    const removed = await this.#entriesOf(found);
+    for (const [seq, entry] of removed) this.#tell(seq, entry);
+    try {
+      const removal = new Removal(this.#topics, head);
+      for (const entry of removed.values()) removal.add(entry);
+      await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
+    } catch {
+      // They stay where they are, and the next process finds them again.
+      for (const seq of removed.keys()) this.#store.leftIn.add(seq);
+      this.#ledger.apply(this.#ledger.plan([...removed.values()]));
+    }
+    for (const seq of removed.keys()) this.#store.damaged.delete(seq);
+  }
+
+  /** Finds their topics and ids in the indexes. */
+  async #entriesOf(found: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, KeptEntry>> {
+    const topics = await keysOf(this.#store.byTopic, found);
+    const ids = await keysOf(this.#store.byId, found);
+    const entries = new Map<number, KeptEntry>();
+    for (const [seq, bytes] of found) {
+      const [ownId] = ids.get(seq) ?? [];
+      entries.set(seq, damagedEntry(seq, topics.get(seq) ?? [], ownId, bytes, this.#store.epochs));
+    }
+    return entries;
+  }
+
+  #tell(seq: number, { topics }: KeptEntry): void {
+    const of = topics.length === 1 ? `the topic ${topics[0]}` : `the topics ${topics.join(', ')}`;
+    const message = `The event ${seq} of ${of} was changed on disk in the data folder ${this.#store.path}. It is removed, and its listeners are told of a gap`;
+    this.#onDamage(new LmdbError('ERR_DATA_DAMAGED', message));
+  }
+}
+
+interface Index {
+  getKeys(range: { start?: [string, number]; exclusiveStart?: boolean; limit: number }): Iterable<[string, number]>;
+}
+
+/** The names under which an index has some sequence numbers. */
+async function keysOf(index: Index, seqs: { has(seq: number): boolean }): Promise<Map<number, string[]>> {
+  const names = new Map<number, string[]>();
+  for (let last: [string, number] | undefined; ;) {
+    const keys = [...index.getKeys({ ...(last ? { start: last, exclusiveStart: true } : {}), limit: MAX_SCANNED })];
+    for (const [name, seq] of keys) if (seqs.has(seq)) names.set(seq, [...(names.get(seq) ?? []), name]);
+    last = keys.at(-1);
+    if (keys.length < MAX_SCANNED) return names;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

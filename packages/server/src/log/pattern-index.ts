@@ -1,0 +1,49 @@
+import { addressOf, type CompiledPattern, RESOLVE_STEPS } from './pattern.ts';
+import type { Meter } from './pattern/machine.ts';
+
+// What it costs to look a start up, in the steps of a meter.
+const START_STEPS = 64;
+
+/** Owners by the text with which the path of a topic has to begin. */
+type Starts<Owner> = Map<string, Set<Owner>>;
+
+/** Who has which patterns, found by what a topic begins with, so that a topic is tested against few of many patterns. */
+export class PatternIndex<Owner> {
+  /** By the patterns' bases, and by how long the starts are. */
+  readonly #bases = new Map<string, Map<number, Starts<Owner>>>();
+
+  add({ base, start }: CompiledPattern, owner: Owner): void {
+    let lengths = this.#bases.get(base);
+    if (!lengths) this.#bases.set(base, (lengths = new Map<number, Starts<Owner>>()));
+    let starts = lengths.get(start.length);
+    if (!starts) lengths.set(start.length, (starts = new Map<string, Set<Owner>>()));
+    const owners = starts.get(start);
+    if (owners) owners.add(owner);
+    else starts.set(start, new Set([owner]));
+  }
+
+  /** Where an owner goes, all of its patterns go. */
+  delete({ base, start }: CompiledPattern, owner: Owner): void {
+    const lengths = this.#bases.get(base);
+    const starts = lengths?.get(start.length);
+    const owners = starts?.get(start);
+    if (!lengths || !starts || !owners?.delete(owner)) return;
+    if (owners.size === 0) starts.delete(start);
+    if (starts.size === 0) lengths.delete(start.length);
+    if (lengths.size === 0) this.#bases.delete(base);
+  }
+
+  /** Those who may have a pattern that matches the topic, each once. Who is not among them has none. */
+  of(topic: string, meter?: Meter): ReadonlySet<Owner> {
+    const found = new Set<Owner>();
+    for (const [base, lengths] of this.#bases) {
+      if (meter) meter.steps += RESOLVE_STEPS + lengths.size * START_STEPS;
+      const path = addressOf(topic, base)?.pathname;
+      if (path === undefined) continue;
+      for (const [length, starts] of lengths) {
+        for (const owner of starts.get(path.slice(0, length)) ?? []) found.add(owner);
+      }
+    }
+    return found;
+  }
+}
