@@ -112,7 +112,7 @@ test.each<[options: object, message: string]>([
   [{ lingerMs: 1.5 }, 'The option lingerMs is 1.5'],
   [{ keepAliveTimeout: 1 }, 'There is no option keepAliveTimeout; allowed are idleConnectionMs, lingerMs,'],
 ])('the options %o of a server are refused', (options, message) => {
-  expect(() => createServer(new Hub({ log: new MemoryLog() }), options as object)).toThrow(message);
+  expect(() => createServer(new Hub({ log: new MemoryLog() }), options)).toThrow(message);
 });
 
 test('an idle connection is kept for longer than load balancers keep theirs', () => {
