@@ -117,6 +117,11 @@ export interface TopicPageRequest {
   readonly limit: number;
   /** With the order `name`: only topics after this one. @default from the first */
   readonly after?: string;
+  /**
+   * Whether only public events count: then a topic without any is not listed, and nothing on the page shows that there are private events.
+   * @default false
+   */
+  readonly publicOnly?: boolean;
 }
 
 export interface TopicPage {
