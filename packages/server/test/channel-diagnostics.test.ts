@@ -82,7 +82,9 @@ describe('node:diagnostics_channel is told', () => {
     await until(() => dropping.stats().overflows === 1);
     slow.sink.take();
     await until(() => events(slow.sink).length === 1);
-    await dropping.drain(1000);
+    const draining = dropping.drain(1000);
+    slow.sink.take();
+    await draining;
     const failing = new Channel({
       authenticate: () => ({ allow: true, filter: () => JSON.parse('{') as boolean }),
       onError: () => {
@@ -112,6 +114,7 @@ describe('node:diagnostics_channel is told', () => {
       ['overflow', { backlog: hello }],
       ['gap', JSON.parse(events(slow.sink)[0]!.data)],
       ['drain', { listeners: 1, windowMs: 1000 }],
+      ['leave', expect.objectContaining({ reason: 'drained', listeners: 0 })],
     ]);
     expect(told(failing)).toEqual([
       ['error', { error: expect.any(SyntaxError) }],

@@ -89,7 +89,7 @@ test('a topic is matched once, and then only against the patterns that came sinc
   const viewOf = (pattern: string): View => ({ key: pattern, selection: { topics: [{ pattern, base }] } });
   const steps = (topic: string): number => {
     const turn = Turn.endless();
-    index.of(topic, turn);
+    index.ofInTime(topic, turn);
     return turn.steps;
   };
   // Each costs a step for every character.
@@ -117,6 +117,6 @@ test('a new topic is matched against few of very many patterns', () => {
     index.join({ key: `${n}`, selection: { topics } }, 0, 0);
   }
   const turn = Turn.endless();
-  expect(index.of('users/17/inbox', turn)?.map(({ view }) => view.key)).toEqual(['17']);
+  expect(index.ofInTime('users/17/inbox', turn).cohorts.map(({ view }) => view.key)).toEqual(['17']);
   expect(turn.steps).toBeLessThan(10_000);
 });

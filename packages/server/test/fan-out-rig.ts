@@ -30,6 +30,11 @@ export class Rig {
     return this.#scheduled.length;
   }
 
+  /** What is to be run at the end of the tick. */
+  due(): (() => void)[] {
+    return this.#scheduled.splice(0);
+  }
+
   async publish(topic: string, ...data: string[]): Promise<void> {
     for (const text of data) await this.log.append([{ topics: [topic], fields: { data: text } }]);
   }
@@ -46,7 +51,7 @@ export class Rig {
   }
 
   async tick(): Promise<void> {
-    for (const run of this.#scheduled.splice(0)) run();
+    for (const run of this.due()) run();
     await settled();
   }
 }

@@ -62,3 +62,14 @@ test('a merge that is left early closes its sources', () => {
   for (const seq of mergeBySeq([source(), source(), []], (each) => each, 'rising')) if (seq === 3) break;
   expect(open).toBe(0);
 });
+
+test('a topic whose newest event is kept stays in its place, though the clock was set back', () => {
+  const recent = new RecentTopics<{ topic: string; last: number; events: number }>();
+  recent.putFirst({ topic: 'a', last: 1000, events: 2 });
+  recent.putFirst({ topic: 'b', last: 5, events: 2 });
+  recent.putBack({ topic: 'b', last: 5, events: 1 });
+  expect(recent.newest(2)).toEqual([
+    { topic: 'b', last: 5, events: 1 },
+    { topic: 'a', last: 1000, events: 2 },
+  ]);
+});

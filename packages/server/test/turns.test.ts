@@ -79,6 +79,19 @@ describe('those who scan', () => {
     expect(turns.waiting).toBe(10);
   });
 
+  test('that an index helps have their turn, however long a go of the others takes', async () => {
+    const clock = new WorkClock();
+    const turns = new Turns(4, clock);
+    const left = new AbortController();
+    const slow = [1, 2, 3].map(() => turns.run(() => void (clock.ms += 50), { signal: left.signal }).catch(() => {}));
+    let isDone = false;
+    void turns.run(scan(clock, 3), { isShort: true }).then(() => (isDone = true));
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    expect(isDone).toBe(true);
+    left.abort();
+    await Promise.all(slow);
+  });
+
   test('stop when whoever asked has left', async () => {
     const clock = new WorkClock();
     const turns = new Turns(4, clock);

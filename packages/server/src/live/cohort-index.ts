@@ -1,5 +1,4 @@
 import type { Turn } from '../log/keeping/turns.ts';
-import type { CompiledPattern } from '../log/pattern.ts';
 import { PatternIndex } from '../log/pattern-index.ts';
 import { Selector } from '../log/selection.ts';
 import { Cohort, type Member, type View } from './cohort.ts';
@@ -11,13 +10,29 @@ const MAX_KNOWN_TOPICS = 100_000;
 const TOPIC_STEPS = 64;
 
 // The patterns of all cohorts together are cheap up to so many steps for each character of a topic: the longest takes a few milliseconds.
-const CHEAP_COST = 4096;
+const CHEAP_COST = 1024;
 
 /** What is known of a topic. */
 interface KnownTopic<M extends Member> {
   cohorts: readonly Cohort<M>[];
   /** How many changes there were when it was right. */
   readonly changes: number;
+}
+
+/** One of the cohorts that an index by topic does not find. */
+interface Other {
+  /** The number of the change by which it came. */
+  readonly came: number;
+  /** How many steps each character of a new topic may take. */
+  readonly cost: number;
+}
+
+/** What of a topic's cohorts was found out in time. */
+export interface FoundCohorts<M extends Member> {
+  /** Those that select it, each once. */
+  readonly cohorts: readonly Cohort<M>[];
+  /** Those that may select it. */
+  readonly rest: readonly Cohort<M>[];
 }
 
 /**
@@ -27,15 +42,15 @@ interface KnownTopic<M extends Member> {
 export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M>> {
   readonly #byKey = new Map<string, Cohort<M>>();
   readonly #byTopic = new Map<string, Set<Cohort<M>>>();
-  /** The cohorts that an index by topic does not find, each with the number of the change by which it came. */
-  readonly #others = new Map<Cohort<M>, number>();
+  /** The cohorts that an index by topic does not find. */
+  readonly #others = new Map<Cohort<M>, Other>();
   /** How often one of them came or went. */
   #changes = 0;
   /** Those of them that select all topics, and those that have patterns. */
   readonly #all = new Set<Cohort<M>>();
   readonly #byPattern = new PatternIndex<Cohort<M>>();
   readonly #known = new Map<string, KnownTopic<M>>();
-  /** How many steps each character of a new topic may take. */
+  /** The cost of the others together. */
   #cost = 0;
 
   /** The cohort of a view, made where there is none yet, with one listener more. `since` is how far the log has been handed over. */
@@ -48,7 +63,6 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       const { exact, isExact, isAll, patterns } = Selector.of(view.selection).topics;
       if (isAll) this.#all.add(cohort);
       for (const pattern of patterns) this.#byPattern.add(pattern, cohort);
-      this.#cost += costOf(patterns);
       for (const topic of exact) {
         const cohorts = this.#byTopic.get(topic);
         if (cohorts) cohorts.add(cohort);
@@ -56,7 +70,12 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
         const known = isExact ? this.#known.get(topic) : undefined;
         if (known) known.cohorts = [...known.cohorts, cohort];
       }
-      if (!isExact) this.#others.set(cohort, (this.#changes += 1));
+      if (!isExact) {
+        const cost = patterns.reduce((sum, pattern) => sum + pattern.cost, 0);
+        this.#cost += cost;
+        this.#changes += 1;
+        this.#others.set(cohort, { came: this.#changes, cost });
+      }
     }
     cohort.listeners += 1;
     return cohort;
@@ -70,7 +89,6 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     const { exact, isExact, patterns } = Selector.of(cohort.view.selection).topics;
     this.#all.delete(cohort);
     for (const pattern of patterns) this.#byPattern.delete(pattern, cohort);
-    this.#cost -= costOf(patterns);
     for (const topic of exact) {
       const cohorts = this.#byTopic.get(topic);
       cohorts?.delete(cohort);
@@ -78,6 +96,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       const known = isExact ? this.#known.get(topic) : undefined;
       if (known) known.cohorts = known.cohorts.filter((each) => each !== cohort);
     }
+    this.#cost -= this.#others.get(cohort)?.cost ?? 0;
     if (this.#others.delete(cohort)) this.#changes += 1;
   }
 
@@ -87,17 +106,15 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   }
 
   /** The cohorts that select the topic, each once. */
-  of(topic: string): readonly Cohort<M>[];
-  /** The same; undefined where the turn is over before they are known. What was found out is remembered, so the next turn gets further. */
-  of(topic: string, turn: Turn): readonly Cohort<M>[] | undefined;
-  of(topic: string, turn?: Turn): readonly Cohort<M>[] | undefined {
+  of(topic: string): readonly Cohort<M>[] {
     const known = this.#known.get(topic);
-    if (known?.changes === this.#changes) return known.cohorts;
-    const cohorts = this.#find(topic, known, turn);
-    if (!cohorts) return undefined;
-    if (!known && this.#known.size >= MAX_KNOWN_TOPICS) this.#forgetOldest();
-    this.#known.set(topic, { cohorts, changes: this.#changes });
-    return cohorts;
+    return known?.changes === this.#changes ? known.cohorts : this.#find(topic, known, undefined).cohorts;
+  }
+
+  /** The same, as far as the turn allows. What was found out is remembered, so the next turn gets further. */
+  ofInTime(topic: string, turn: Turn): FoundCohorts<M> {
+    const known = this.#known.get(topic);
+    return known?.changes === this.#changes ? { cohorts: known.cohorts, rest: [] } : this.#find(topic, known, turn);
   }
 
   [Symbol.iterator](): Iterator<Cohort<M>> {
@@ -105,19 +122,31 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   }
 
   /** Finds the cohorts of a topic. Where some are known, only those that came since are asked. */
-  #find(topic: string, known: KnownTopic<M> | undefined, turn: Turn | undefined): readonly Cohort<M>[] | undefined {
+  #find(topic: string, known: KnownTopic<M> | undefined, turn: Turn | undefined): FoundCohorts<M> {
     const exact = this.#byTopic.get(topic) ?? [];
-    const found = known ? known.cohorts.filter(({ listeners }) => listeners > 0) : [];
-    for (const cohort of new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, turn)])) {
+    const cohorts = known ? known.cohorts.filter(({ listeners }) => listeners > 0) : [];
+    const rest: Cohort<M>[] = [];
+    const candidates = [...new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, turn)])];
+    // Those whose patterns cost more do not keep the others waiting.
+    if (turn) candidates.sort((one, other) => this.#costOf(one) - this.#costOf(other));
+    for (const cohort of candidates) {
       // What has no patterns is noted where it comes.
-      if (known && (this.#others.get(cohort) ?? 0) <= known.changes) continue;
-      if (turn?.isOver === true) return undefined;
+      if (known && (this.#others.get(cohort)?.came ?? 0) <= known.changes) continue;
       const { topics } = Selector.of(cohort.view.selection);
       if (turn) turn.steps += TOPIC_STEPS;
+      if (turn?.isOver === true && !topics.knows(topic)) rest.push(cohort);
       // Only a cohort that may be asked again remembers its answer.
-      if (turn ? topics.has(topic, turn) : topics.ask(topic)) found.push(cohort);
+      else if (turn ? topics.has(topic, turn) : topics.ask(topic)) cohorts.push(cohort);
     }
-    return found;
+    if (rest.length === 0) {
+      if (!known && this.#known.size >= MAX_KNOWN_TOPICS) this.#forgetOldest();
+      this.#known.set(topic, { cohorts, changes: this.#changes });
+    }
+    return { cohorts, rest };
+  }
+
+  #costOf(cohort: Cohort<M>): number {
+    return this.#others.get(cohort)?.cost ?? 0;
   }
 
   /** Forgets a tenth at once: to find the first one of a map takes a while where it was often removed. */
@@ -129,10 +158,6 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       if (left === 0) return;
     }
   }
-}
-
-function costOf(patterns: readonly CompiledPattern[]): number {
-  return patterns.reduce((sum, { cost }) => sum + cost, 0);
 }
 
 function keyOf({ key, coding }: View): string {

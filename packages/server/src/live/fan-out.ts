@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, LogFollowing } from '../log/event-log.ts';
-import { Turns } from '../log/keeping/turns.ts';
+import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -20,6 +20,9 @@ import type { Ticker } from './ticker.ts';
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
 const COME_BACK_SPREAD_MS = 5000;
+
+// How many turns counting the listeners of topics has. It may be requested again and again.
+const MAX_GOES = 10;
 
 /** Sends the events of a log to its listeners. It follows the log, takes listeners in and sends them away. */
 export class FanOut {
@@ -46,7 +49,8 @@ export class FanOut {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
-      turns: this.#turns,
+      // Not those of who scan: however much is looked for, events come first.
+      turns: new Turns(DEFAULT_SCAN_MS, clock),
       observer,
       position: (seq) => this.#position(seq),
       // Only pages are read from the log from here on, and the log may outlive this fan-out.
@@ -107,17 +111,23 @@ export class FanOut {
     return count(this.#ticker.cohorts.of(topic));
   }
 
-  /** The same for many topics. Those that had no event are matched, which is done in turns with all who scan. */
+  /**
+   * The same for many topics. Those that had no event are matched, in turns with all who scan. Listeners whose patterns take too long are left out until
+   * their patterns have been asked.
+   */
   listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
     const counts: number[] = [];
-    return this.#turns.run((turn) => {
+    let goes = 0;
+    const work = (turn: Turn): readonly number[] | undefined => {
+      goes += 1;
       for (const topic of topics.slice(counts.length)) {
-        const cohorts = this.#ticker.cohorts.of(topic, turn);
-        if (!cohorts) return undefined;
+        const { cohorts, rest } = this.#ticker.cohorts.ofInTime(topic, turn);
+        if (rest.length > 0 && goes < MAX_GOES) return undefined;
         counts.push(count(cohorts));
       }
       return counts;
-    });
+    };
+    return this.#turns.run(work, { isShort: true });
   }
 
   /** Returns counts of what it has done and of its present state. The cost grows with the number of listeners. */

@@ -51,7 +51,7 @@ export class Listeners implements Iterable<Listener> {
         onOverflow: (member) => this.#overflow(member),
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
-        onTooMuch: (seq) => this.skipTo(seq),
+        onBehind: (cohorts) => this.#leaveBehind(cohorts),
       },
       options,
     );
@@ -89,10 +89,7 @@ export class Listeners implements Iterable<Listener> {
   /** Goes on behind a sequence number. What lies before it was not handed over: the live listeners have to read it, as the others do. */
   skipTo(seq: number): void {
     this.flush();
-    const { flushed } = this.ticker;
-    for (const listener of this.#all) {
-      this.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
-    }
+    for (const listener of this.#all) this.#skip(listener);
     this.ticker.startBehind(seq);
     this.ticker.soon();
   }
@@ -156,6 +153,19 @@ export class Listeners implements Iterable<Listener> {
     }
     this.catchUp.run();
     if (this.catchUp.isWaiting) this.ticker.soon();
+  }
+
+  #leaveBehind(cohorts: Iterable<Cohort<Listener>>): void {
+    const live = [...cohorts].flatMap(({ members }) => members);
+    if (live.length === 0) return;
+    // They have got what the tick holds by now.
+    this.ticker.flush();
+    for (const listener of live) this.#skip(listener);
+  }
+
+  #skip(listener: Listener): void {
+    const { flushed } = this.ticker;
+    this.input(listener, { type: 'skip', flushed, needsDrain: listener.sink.needsDrain });
   }
 
   #endFinished(): void {

@@ -15,8 +15,8 @@ export interface TickerHost {
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
   /** Everything received has been written; runs at the end of each tick. */
   onTick(): void;
-  /** Too much waits to be matched: what was handed over up to this sequence number has to be read by each listener itself. */
-  onTooMuch(seq: number): void;
+  /** There is no time to find out whether these cohorts select what comes next: their live listeners have to read it. */
+  onBehind(cohorts: Iterable<Cohort<Listener>>): void;
 }
 
 export interface TickerOptions {
@@ -27,14 +27,11 @@ export interface TickerOptions {
   readonly turns: Turns;
 }
 
-// Bytes of events that may wait until their topics are matched. Guards the memory against new topics that come faster than that.
-const MAX_UNMATCHED_BYTES = 16 * 1024 * 1024;
-
 /**
  * The hot path, from commit to socket:
  *
- * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). Where patterns make it costly
- *    to match a new topic, the batch and those behind it wait until that is done.
+ * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). Where patterns make it
+ *    costly to match a new topic, cohorts that cannot be asked in time are left behind, and read the log.
  * 2. At the end of the tick each cohort that was offered something puts it together, once.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
  */
@@ -47,9 +44,6 @@ export class Ticker {
   readonly #counts: FanOutCounts;
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort<Listener>[] = [];
-  /** Batches of topics that take long to match, and those behind them. They count as not yet handed over. */
-  #unmatched: (readonly LogEntry[])[] = [];
-  #unmatchedBytes = 0;
   readonly #turns: Turns;
   #received = 0;
   #flushed = 0;
@@ -82,8 +76,6 @@ export class Ticker {
 
   /** Goes on after a sequence number, up to which no more entries are handed over. Nothing may be pending. */
   startBehind(seq: number): void {
-    this.#unmatched = [];
-    this.#unmatchedBytes = 0;
     this.#received = seq;
     this.#flushed = seq;
     this.#newestId = undefined;
@@ -91,39 +83,37 @@ export class Ticker {
   }
 
   receive(batch: readonly LogEntry[]): void {
-    if (this.#unmatched.length === 0 && !this.cohorts.isCostly) {
-      this.#take(batch);
-      return;
-    }
-    this.#unmatched.push(batch);
-    this.#unmatchedBytes += bytesOf(batch);
-    if (this.#unmatchedBytes > MAX_UNMATCHED_BYTES) this.#host.onTooMuch(batch.at(-1)?.seq ?? this.#received);
-    else if (this.#unmatched.length === 1) void this.#turns.run((turn) => this.#match(turn), { isShort: true });
-  }
-
-  /** Matches the topics of what was handed over, in turns with all who scan, and takes what is matched. Says whether that is all; undefined where not. */
-  #match(turn: Turn): true | undefined {
-    for (let [batch] = this.#unmatched; batch; [batch] = this.#unmatched) {
-      for (const { topics } of batch) {
-        for (const topic of topics) if (!this.cohorts.of(topic, turn)) return undefined;
-      }
-      this.#unmatched.shift();
-      this.#unmatchedBytes -= bytesOf(batch);
-      this.#take(batch);
-    }
-    return true;
-  }
-
-  #take(batch: readonly LogEntry[]): void {
     this.#counts.published += batch.length;
-    for (const entry of batch) {
-      this.#received = entry.seq;
-      this.#newestId = entry.id;
-      for (const topic of entry.topics) {
-        for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
+    if (this.cohorts.isCostly) this.#turns.go((turn) => this.#takeInTime(batch, turn));
+    else {
+      for (const entry of batch) {
+        this.#received = entry.seq;
+        this.#newestId = entry.id;
+        for (const topic of entry.topics) {
+          for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
+        }
       }
     }
     this.soon();
+  }
+
+  /** The same where new topics take long to match: cohorts for which there is no time are left behind. */
+  #takeInTime(batch: readonly LogEntry[], turn: Turn): void {
+    let isAnyBehind = false;
+    for (const entry of batch) {
+      const found = entry.topics.map((topic) => this.cohorts.ofInTime(topic, turn));
+      const behind = new Set(found.flatMap(({ rest }) => rest));
+      if (behind.size > 0) {
+        isAnyBehind = true;
+        for (const cohort of behind) cohort.startBehind(entry.seq);
+        this.#host.onBehind(behind);
+      }
+      this.#received = entry.seq;
+      this.#newestId = entry.id;
+      for (const { cohorts } of found) for (const cohort of cohorts) this.#offer(cohort, entry);
+    }
+    // Whoever joins one of those cohorts has to have read what they were not offered.
+    if (isAnyBehind) this.flush();
   }
 
   /** Ends the tick soon, after what is under way. */
@@ -180,8 +170,4 @@ export class Ticker {
       this.#host.onFilterError(cohort, error);
     }
   }
-}
-
-function bytesOf(batch: readonly LogEntry[]): number {
-  return batch.reduce((sum, { frame }) => sum + frame.length, 0);
 }

@@ -62,6 +62,11 @@ export class TopicTest {
     );
   }
 
+  /** Whether {@link has} answers without testing patterns. */
+  knows(topic: string): boolean {
+    return !this.#patterns || this.isAll || this.exact.has(topic) || this.#known.has(topic);
+  }
+
   /** As {@link has}, for callers that ask for each topic once: the answer is not remembered. */
   ask(topic: string, meter?: Meter): boolean {
     return this.isAll || this.exact.has(topic) || this.#patterns?.test(topic, meter) === true;

@@ -92,8 +92,9 @@ export class Published {
   }
 
   /** The earliest kept event with a publisher's id. */
-  find(id: string): PublishedEvent | undefined {
-    return this.#kept().find((event) => event.id === id);
+  find(id: string, selection: Selection): PublishedEvent | undefined {
+    const selected = new Set(this.matching(selection));
+    return this.#kept().find((event) => event.id === id && selected.has(event));
   }
 
   /** The sequence number behind which the last so many kept events follow. */

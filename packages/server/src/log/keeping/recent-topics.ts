@@ -46,6 +46,11 @@ export class RecentTopics<T extends { readonly topic: string; readonly last: num
   putBack(value: T): void {
     const node = this.#nodes.get(value.topic);
     if (!node) return;
+    if (node.value !== value && node.value.last === value.last) {
+      // Its newest event is kept. Times may be out of order where the system's clock was set back.
+      node.value = value;
+      return;
+    }
     let { newer, older } = node;
     this.#unlink(node);
     while (older && older.value.last > value.last) {

@@ -19,6 +19,8 @@ export interface TrimPlan {
   /** Topics that are no longer remembered one by one. */
   readonly forgotten: readonly string[];
   readonly floor: Trimmed;
+  /** The topics of which public events are removed. */
+  readonly publicly: ReadonlySet<string>;
 }
 
 const NONE: Trimmed = { all: 0, public: 0 };
@@ -121,9 +123,13 @@ export class TrimLedger {
   /** What removing these entries changes. Nothing is changed before {@link apply}. */
   plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private'>[]): TrimPlan {
     const topics = new Map<string, Trimmed>();
+    const publicly = new Set<string>();
     for (const { seq, topics: names, private: isPrivate } of entries) {
       const removed = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
-      for (const topic of names) topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
+      for (const topic of names) {
+        topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
+        if (!isPrivate) publicly.add(topic);
+      }
     }
     const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic));
     let surplus = this.#topics.size + added.length - this.#maxTopics;
@@ -138,7 +144,7 @@ export class TrimLedger {
       surplus -= 1;
       bytes -= costOf(topic);
     }
-    return { topics, forgotten, floor };
+    return { topics, publicly, forgotten, floor };
   }
 
   /** Applies a plan, which must be the newest one. */
@@ -155,7 +161,8 @@ export class TrimLedger {
       this.#changes.push(topic);
       this.#changesBytes += costOf(topic);
       const at = this.changes;
-      const isPublic = trimmed.public > (before?.public ?? 0);
+      // An event may be removed after later ones of its topic, where topics are kept for different times.
+      const isPublic = plan.publicly.has(topic);
       this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
     }
     if (plan.forgotten.length > 0) this.#floorAt = this.changes;

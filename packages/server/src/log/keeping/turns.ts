@@ -26,9 +26,10 @@ export class Turn {
   #checkAt = CHECK_STEPS;
   #isOver = false;
 
-  constructor(clock: Pick<Clock, 'now'>, until: number) {
+  constructor(clock: Pick<Clock, 'now'>, until: number, isOver: boolean = false) {
     this.#clock = clock;
     this.#until = until;
+    this.#isOver = isOver;
   }
 
   /** A go without an end, for what has to be known at once. */
@@ -121,25 +122,26 @@ export class Turns {
           return true;
         },
       };
-      if (queue.size === 0 && !this.#isSpent && this.#go(scan)) return;
+      if (queue.size === 0 && !this.#isSpent && this.go(scan.go)) return;
       if (signal?.aborted === true) return leave();
       queue.add(scan);
       signal?.addEventListener('abort', leave, { once: true });
     });
   }
 
-  get #isSpent(): boolean {
-    return this.#spentMs >= this.#ms || this.#spentSteps >= GOES_STEPS;
-  }
-
-  #go(scan: Scan): boolean {
+  /** A single go, at once. It is over before it begins where there is no time left. */
+  go<T>(work: (turn: Turn) => T): T {
     const start = this.#clock.now();
-    const turn = new Turn(this.#clock, start + GO_MS);
-    const isDone = scan.go(turn);
+    const turn = new Turn(this.#clock, start + GO_MS, this.#isSpent);
+    const result = work(turn);
     this.#spentMs += this.#clock.now() - start;
     this.#spentSteps += turn.steps;
     this.#schedule();
-    return isDone;
+    return result;
+  }
+
+  get #isSpent(): boolean {
+    return this.#spentMs >= this.#ms || this.#spentSteps >= GOES_STEPS;
   }
 
   #schedule(): void {
@@ -153,7 +155,8 @@ export class Turns {
     this.#isScheduled = false;
     this.#spentMs = 0;
     this.#spentSteps = 0;
-    // One of the long ones has a go in every turn, however many short ones there are.
+    // One of each kind has a go in every turn, however long a go of the others takes.
+    this.#goFirst(this.#short);
     this.#goFirst(this.#long);
     while (!this.#isSpent && (this.#goFirst(this.#short) || this.#goFirst(this.#long)));
   }
@@ -165,7 +168,7 @@ export class Turns {
     queue.delete(scan);
     // Before its go, so that it can leave in it.
     queue.add(scan);
-    if (this.#go(scan)) queue.delete(scan);
+    if (this.go(scan.go)) queue.delete(scan);
     return true;
   }
 }
