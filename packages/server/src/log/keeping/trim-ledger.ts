@@ -16,6 +16,8 @@ export interface Trimmed {
 export interface TrimPlan {
   /** The topics with what is now trimmed of them. */
   readonly topics: ReadonlyMap<string, Trimmed>;
+  /** Those of which a public event is removed. */
+  readonly publicly: ReadonlySet<string>;
   /** Topics that are no longer remembered one by one. */
   readonly forgotten: readonly string[];
   readonly floor: Trimmed;
@@ -121,9 +123,13 @@ export class TrimLedger {
   /** What removing these entries changes. Nothing is changed before {@link apply}. */
   plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private'>[]): TrimPlan {
     const topics = new Map<string, Trimmed>();
+    const publicly = new Set<string>();
     for (const { seq, topics: names, private: isPrivate } of entries) {
       const removed = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
-      for (const topic of names) topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
+      for (const topic of names) {
+        topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
+        if (!isPrivate) publicly.add(topic);
+      }
     }
     const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic));
     let surplus = this.#topics.size + added.length - this.#maxTopics;
@@ -138,7 +144,7 @@ export class TrimLedger {
       surplus -= 1;
       bytes -= costOf(topic);
     }
-    return { topics, forgotten, floor };
+    return { topics, publicly, forgotten, floor };
   }
 
   /** Applies a plan, which must be the newest one. */
@@ -155,7 +161,8 @@ export class TrimLedger {
       this.#changes.push(topic);
       this.#changesBytes += costOf(topic);
       const at = this.changes;
-      const isPublic = trimmed.public > (before?.public ?? 0);
+      // Its number may be lower than those removed before.
+      const isPublic = plan.publicly.has(topic);
       this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
     }
     if (plan.forgotten.length > 0) this.#floorAt = this.changes;
@@ -241,10 +248,14 @@ export class TrimLedger {
     if (!isIn(topic)) return;
     let through = trimmed.all;
     let trims = at.all;
-    if (!topics.isAll && (seen.isEmpty || trimmed.all === trimmed.public)) {
+    const isSame = trimmed.all === trimmed.public && at.all === at.public;
+    if (!topics.isAll && (seen.isEmpty || isSame)) {
       through = trimmed.public;
       trims = at.public;
-    } else if (!topics.isAll && !seen.has(topic)) through = Math.max(trimmed.public, trimmed.shared ?? 0);
+    } else if (!topics.isAll && !seen.has(topic)) {
+      through = Math.max(trimmed.public, trimmed.shared ?? 0);
+      if (!trimmed.shared) trims = at.public;
+    }
     known.through = Math.max(known.through, through);
     known.trims = Math.max(known.trims, trims);
   }
