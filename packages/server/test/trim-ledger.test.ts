@@ -38,7 +38,7 @@ describe('the ledger of what was trimmed', () => {
       ledger.trimmed(topic('never')).through,
       ledger.trimmed(topic('c')).through,
       ledger.trimmed(topic('d')).through,
-    ]).toEqual([3, 4, 4]);
+    ]).toEqual([3, 4, 5]);
   });
 
   test('counts a removal behind others of the topic, which were removed before it', () => {

@@ -4,7 +4,7 @@ import { LmdbError } from '../errors.ts';
 import { DamagedFileError } from './pages.ts';
 
 // Node has names for the errors of the system, LMDB has numbers.
-const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'ENOLCK'] as const;
+const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOLCK'] as const;
 type Code = (typeof CODES)[number];
 
 export function inUse(path: string): LmdbError {
@@ -26,6 +26,8 @@ export function unusable(path: string, cause: unknown): LmdbError {
     ENOSPC: full,
     EDQUOT: full,
     ENOTDIR: notFolder,
+    // A link that leads nowhere is in the way of a new folder.
+    EEXIST: notFolder,
     ENOLCK: noLocks,
   };
   const code = codeOf(cause);

@@ -161,7 +161,7 @@ export class TrimLedger {
       this.#changes.push(topic);
       this.#changesBytes += costOf(topic);
       const at = this.changes;
-      // Its number may be lower than those removed before.
+      // An event may be removed after later ones of its topic, if topics are kept for different times.
       const isPublic = plan.publicly.has(topic);
       this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
     }
