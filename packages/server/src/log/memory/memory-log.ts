@@ -59,7 +59,7 @@ export interface MemoryLogOptions {
   /**
    * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000: for all who ask together, and for all logs
    * of this process with the same figure and the system's clock. Others go first then.
-   * @default 4
+   * @default 2
    */
   readonly scanMs?: number;
 }
