@@ -20,6 +20,7 @@ export class TopicDocuments {
   #document: Promise<string> | undefined;
   /** When the document was made, by the clock's `now`. */
   #madeAt = 0;
+  #madeOf = '';
 
   constructor(context: FaceContext) {
     this.#context = context;
@@ -32,7 +33,7 @@ export class TopicDocuments {
     checkParameters(url.searchParams, MATCHERS);
     const directory = this.#directory();
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
-      return jsonAnswer(200, await this.#make(directory));
+      return jsonAnswer(200, await this.#current(directory));
     }
     const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
@@ -66,16 +67,33 @@ export class TopicDocuments {
 
   /** The document that all streams share. */
   #recent(directory: TopicDirectory): Promise<string> {
-    const now = this.#context.clock.now();
-    if (!this.#document || now - this.#madeAt >= REFRESH_MS / 2) {
-      this.#madeAt = now;
-      this.#document = this.#make(directory);
-      // A failed attempt is not kept.
-      this.#document.catch(() => {
-        this.#document = undefined;
-      });
-    }
-    return this.#document;
+    return this.#document && this.#isRecent ? this.#document : this.#renew(directory);
+  }
+
+  /** The present document: the last one if no event and no listener has come since. */
+  #current(directory: TopicDirectory): Promise<string> {
+    return this.#document && this.#isRecent && this.#state === this.#madeOf ? this.#document : this.#renew(directory);
+  }
+
+  get #isRecent(): boolean {
+    return this.#context.clock.now() - this.#madeAt < REFRESH_MS / 2;
+  }
+
+  get #state(): string {
+    const { fanOut } = this.#context;
+    return `${formatCursor(fanOut.position)} ${fanOut.listeners}`;
+  }
+
+  #renew(directory: TopicDirectory): Promise<string> {
+    this.#madeAt = this.#context.clock.now();
+    this.#madeOf = this.#state;
+    const document = this.#make(directory);
+    this.#document = document;
+    // A failed attempt is not kept.
+    document.catch(() => {
+      if (this.#document === document) this.#document = undefined;
+    });
+    return document;
   }
 
   async #make(directory: TopicDirectory): Promise<string> {
