@@ -142,7 +142,7 @@ describe('looking for events', () => {
   const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
 
   test('lets others go first', async () => {
-    // With a clock that stands still, 16,384 events are looked at before that.
+    // With a clock that stands still, a few thousand events are examined before that.
     const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
     await log.append(many(40_000, 'a'));
     const order: string[] = [];

@@ -41,6 +41,23 @@ describe('the ledger of what was trimmed', () => {
     ]).toEqual([3, 4, 5]);
   });
 
+  test('counts a removal behind others of the topic, which were removed before it', () => {
+    const seesA: Selection = { topics: ['a'], private: ['a'] };
+    const seesB: Selection = { topics: ['a'], private: ['b'] };
+    const all = [topic('a'), seesA, seesB];
+    const ledger = new TrimLedger();
+    const trims = (): number[] => all.map((selection) => ledger.trimmed(selection).trims);
+    note(ledger, 5, 'a');
+    expect(trims()).toEqual([1, 1, 1]);
+    note(ledger, 3, 'a', true);
+    expect(trims()).toEqual([1, 2, 1]);
+    note(ledger, 4, 'a');
+    expect(trims()).toEqual([3, 3, 3]);
+    note(ledger, 2, ['a', 'b'], true);
+    expect(trims()).toEqual([3, 4, 4]);
+    expect(all.map((selection) => ledger.trimmed(selection).through)).toEqual([5, 5, 5]);
+  });
+
   test('takes up what a store remembered', () => {
     const ledger = new TrimLedger();
     const selection = topic('a');

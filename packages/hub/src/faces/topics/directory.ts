@@ -22,6 +22,8 @@ interface Recent {
   readonly document: Promise<string>;
   /** When the document was made, by the clock's `now`. */
   readonly madeAt: number;
+  /** What the hub stood at then: it changes with every event, and with the number of listeners. */
+  readonly madeOf: string;
 }
 
 /** The list of topics, as a document and as a stream of documents (PROTOCOL §7). */
@@ -43,7 +45,7 @@ export class TopicDocuments {
     const directory = this.#directory();
     const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
-      return jsonAnswer(200, await this.#make(directory, kind));
+      return jsonAnswer(200, await this.#current(directory, kind));
     }
     const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
@@ -77,13 +79,34 @@ export class TopicDocuments {
 
   /** The document that all streams of its kind share. */
   #shared(directory: TopicDirectory, kind: Kind): Promise<string> {
-    const now = this.#context.clock.now();
+    return this.#recentOf(kind)?.document ?? this.#renew(directory, kind);
+  }
+
+  /** The present document: the last one if no event and no listener has come since. */
+  #current(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const recent = this.#recentOf(kind);
+    return recent && recent.madeOf === this.#state ? recent.document : this.#renew(directory, kind);
+  }
+
+  /** The document, if it was made a moment ago. */
+  #recentOf(kind: Kind): Recent | undefined {
     const recent = this.#recent.get(kind);
-    if (recent && now - recent.madeAt < REFRESH_MS / 2) return recent.document;
+    return recent && this.#context.clock.now() - recent.madeAt < REFRESH_MS / 2 ? recent : undefined;
+  }
+
+  get #state(): string {
+    const { fanOut } = this.#context;
+    return `${formatCursor(fanOut.position)} ${fanOut.listeners}`;
+  }
+
+  #renew(directory: TopicDirectory, kind: Kind): Promise<string> {
     const document = this.#make(directory, kind);
-    this.#recent.set(kind, { document, madeAt: now });
+    const recent = { document, madeAt: this.#context.clock.now(), madeOf: this.#state };
+    this.#recent.set(kind, recent);
     // A failed attempt is not kept.
-    document.catch(() => this.#recent.delete(kind));
+    document.catch(() => {
+      if (this.#recent.get(kind) === recent) this.#recent.delete(kind);
+    });
     return document;
   }
 

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { checkInteger } from '../../errors.ts';
 
 /** How long scanning may take in one turn of the event loop, in milliseconds. */
-export const DEFAULT_SCAN_MS = 4;
+export const DEFAULT_SCAN_MS = 2;
 export const MAX_SCAN_MS = 1000;
 
 // How long one scan goes on before the next one has its turn.
@@ -10,7 +10,7 @@ const GO_MS = 1;
 
 // The work of one go. It bounds a go also where the clock stands still while code runs.
 const GO_STEPS = 2 ** 20;
-const GOES_STEPS = 4 * GO_STEPS;
+const GOES_STEPS = 2 * GO_STEPS;
 
 // The clock is looked at after so much work: asking it costs as much as a small piece of that.
 const CHECK_STEPS = 2 ** 13;

@@ -59,7 +59,7 @@ export interface MemoryLogOptions extends LogBounds {
   /**
    * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
    * process that have the same value and the clock of the system share that time. Other work goes first then.
-   * @default 4
+   * @default 2
    */
   readonly scanMs?: number;
 }
