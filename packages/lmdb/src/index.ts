@@ -1,2 +1,3 @@
 export { LmdbError, type LmdbErrorCode } from './errors.ts';
-export { LmdbLog, type LmdbLogOptions } from './log.ts';
+export { LmdbLog } from './log.ts';
+export type { LmdbLogOptions } from './options.ts';

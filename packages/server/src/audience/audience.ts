@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
-import type { EndReason, Listener } from '../live/listener.ts';
+import type { EndReason } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { Selection } from '../log/selection.ts';
@@ -15,43 +15,12 @@ import type {
   KnownListener,
   RefuseReason,
 } from './admission.ts';
+import { AdmittedListener } from './admitted-listener.ts';
 import { EventReader } from './event-reader.ts';
 import { Expiry } from './expiry.ts';
 import { checkAudienceOptions, type AudienceOptions } from './options.ts';
-import { type PlaceHolder, Places } from './places.ts';
+import { Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
-
-/** A listener that was let in, from its answer to its end. */
-class AdmittedListener implements PlaceHolder, KnownListener {
-  subject: string | undefined;
-  key: string | undefined;
-  since: number;
-  listener: Listener | undefined;
-  /** Ends the search for the place where it begins; undefined if the place is known. */
-  search: AbortController | undefined;
-  /** The sink of a stream that does not come from the log. */
-  sink: Sink | undefined;
-  /** The timer that ends the rights, or undefined if they do not expire. */
-  expiry: Expiry | undefined;
-  /** Its network address, or what has it. */
-  readonly #from: string | RequestHead['peer'];
-
-  constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
-    this.subject = subject;
-    this.key = key;
-    this.since = since;
-    this.listener = undefined;
-    this.search = undefined;
-    this.sink = undefined;
-    this.expiry = undefined;
-    // The address only where nothing else has it.
-    this.#from = request.peer ?? request.address;
-  }
-
-  get address(): string | undefined {
-    return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
-  }
-}
 
 /** For a listener that has left, or has to come back. */
 const GONE: Admission = { start: (sink) => sink.destroy(), abandon: () => {} };

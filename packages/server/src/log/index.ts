@@ -24,7 +24,8 @@ export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
-export { MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
+export { MemoryLog } from './memory/memory-log.ts';
+export type { MemoryLogOptions } from './memory/memory-log-options.ts';
 export { compilePattern, compilePatterns, type TopicPattern } from './pattern.ts';
 export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
 export { RecentTopics } from './keeping/recent-topics.ts';

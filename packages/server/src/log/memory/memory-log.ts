@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../clock.ts';
 import { checkNames, ServerError } from '../../errors.ts';
-import { Epochs, type EarlierEpoch } from '../epochs.ts';
+import { Epochs } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
@@ -17,12 +17,12 @@ import type {
   TopicPageRequest,
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
-import { checkBatch, checkBounds, type CheckedBounds, type LogBounds } from '../keeping/bounds.ts';
+import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
 import { placeEvent, prepareBatch } from '../keeping/frame.ts';
 import { repeatOf } from '../keeping/keyed-append.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
-import { checkRetention, type LogRetention } from '../keeping/retention.ts';
+import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import { isSelected } from '../keeping/scan.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
@@ -30,52 +30,11 @@ import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
+import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
 const MIN_SWEEP_MS = 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-export interface MemoryLogOptions extends LogBounds {
-  /** @default nothing is trimmed */
-  readonly retention?: LogRetention;
-  /** @default the system's */
-  readonly clock?: Clock;
-  /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
-  readonly epoch?: string;
-  /**
-   * The epochs of earlier logs that this one continues, oldest first. It has none of their events, so a listener is told of a gap
-   * unless it has got all of them. @default none
-   */
-  readonly earlierEpochs?: readonly EarlierEpoch[];
-  /**
-   * Whether to keep only the newest of the events with the same `latestKey`, or type if they have none. Replacing the older ones
-   * is not reported as a gap. @default false
-   */
-  readonly latestByKey?: boolean;
-  /** Whether `retention.maxBytes` counts only the encoded events, and not what they cost in memory. @default false */
-  readonly framesOnly?: boolean;
-  /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
-  readonly nextSeq?: (seq: number) => number;
-  /**
-   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
-   * process that have the same value and the clock of the system share that time. Other work goes first then.
-   * @default 2
-   */
-  readonly scanMs?: number;
-}
-
-const NAMES: Readonly<Record<keyof MemoryLogOptions, true>> = {
-  retention: true,
-  clock: true,
-  epoch: true,
-  earlierEpochs: true,
-  latestByKey: true,
-  framesOnly: true,
-  nextSeq: true,
-  maxBatchEvents: true,
-  maxKeys: true,
-  scanMs: true,
-};
 
 /** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
@@ -100,7 +59,7 @@ export class MemoryLog implements EventLog {
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
-    checkNames(options, NAMES);
+    checkNames(options, MEMORY_LOG_OPTIONS);
     this.#clock = options.clock ?? systemClock;
     this.#turns = Turns.of(options);
     this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);

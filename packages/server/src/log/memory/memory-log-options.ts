@@ -1,0 +1,47 @@
+import type { Clock } from '../../clock.ts';
+import type { EarlierEpoch } from '../epochs.ts';
+import type { LogBounds } from '../keeping/bounds.ts';
+import type { LogRetention } from '../keeping/retention.ts';
+
+export interface MemoryLogOptions extends LogBounds {
+  /** @default nothing is trimmed */
+  readonly retention?: LogRetention;
+  /** @default the system's */
+  readonly clock?: Clock;
+  /** 1 to 16 of `a`–`z`, `0`–`9`. @default a new one */
+  readonly epoch?: string;
+  /**
+   * The epochs of earlier logs that this one continues, oldest first. It has none of their events, so a listener is told of a gap
+   * unless it has got all of them. @default none
+   */
+  readonly earlierEpochs?: readonly EarlierEpoch[];
+  /**
+   * Whether to keep only the newest of the events with the same `latestKey`, or type if they have none. Replacing the older ones
+   * is not reported as a gap. @default false
+   */
+  readonly latestByKey?: boolean;
+  /** Whether `retention.maxBytes` counts only the encoded events, and not what they cost in memory. @default false */
+  readonly framesOnly?: boolean;
+  /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
+  readonly nextSeq?: (seq: number) => number;
+  /**
+   * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
+   * process that have the same value and the clock of the system share that time. Other work goes first then.
+   * @default 2
+   */
+  readonly scanMs?: number;
+}
+
+/** The names of the options. */
+export const MEMORY_LOG_OPTIONS: Readonly<Record<keyof MemoryLogOptions, true>> = {
+  retention: true,
+  clock: true,
+  epoch: true,
+  earlierEpochs: true,
+  latestByKey: true,
+  framesOnly: true,
+  nextSeq: true,
+  maxBatchEvents: true,
+  maxKeys: true,
+  scanMs: true,
+};
