@@ -101,6 +101,7 @@ export const HOUSES: Houses = {
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       { name: 'log.ts', purpose: 'LmdbLog', uses: 'all' },
+      { name: 'options.ts', purpose: 'what LmdbLog is opened with', uses: 'all' },
       { name: 'damage.ts', purpose: 'records that were changed on disk', uses: 'all' },
       { name: 'writer.ts', purpose: 'group commit', uses: 'all' },
       { name: 'appender.ts', purpose: 'stores a batch, in steps', uses: 'all' },

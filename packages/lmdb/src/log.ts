@@ -27,7 +27,7 @@ import {
   type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './damage.ts';
-import { LmdbError } from './errors.ts';
+import type { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
 import { LmdbKeys } from './keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
