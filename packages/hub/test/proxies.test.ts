@@ -95,6 +95,17 @@ describe('proxies that are trusted', () => {
     expect((await listen('1.2.3.4')).response.statusCode).toBe(429);
   });
 
+  test('a listener that came through one is given what was before, and is gone when its connection is', async () => {
+    const hub = await startHub({ trustedProxies: ['loopback'] });
+    await hub.publish('a', 'before');
+    const told = { 'x-forwarded-for': '1.2.3.4' };
+    const listener = await Listener.open(hub.port, '/topics/a?last=1', told);
+    expect(await listener.take(1)).toEqual(['before']);
+    expect(hub.hub.stats().listeners).toBe(1);
+    listener.close();
+    await expect.poll(() => hub.hub.stats().listeners).toBe(0);
+  });
+
   test('a hub without a key looks at the host that it was sent, too', async () => {
     const hub = await startHub({ trustedProxies: ['loopback'] });
     const rebound = { host: 'evil.example', 'x-forwarded-host': 'localhost' };

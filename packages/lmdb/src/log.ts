@@ -213,7 +213,7 @@ export class LmdbLog implements EventLog {
   /** As much of a page as the turn allows; undefined if that is nothing. */
   #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | 'damaged' | undefined {
     if (this.#trimming) return 'trimming';
-    const trimmed = this.#ledger.trimmed(request.selection, turn);
+    const trimmed = this.#ledger.trimmed(request.selection, request.after, turn);
     const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
     if (this.#store.damaged.size > 0) return 'damaged';
     return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };

@@ -2,8 +2,8 @@ import {
   Epochs,
   newEpoch,
   type EarlierEpoch,
+  type KeptSummary,
   type KeyedAppend,
-  type TopicSummary,
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
@@ -58,7 +58,7 @@ export class LmdbStore {
   readonly events: Database<Buffer, number>;
   readonly byTopic: Database<Buffer, [topic: string, seq: number]>;
   readonly byId: Database<Buffer, [id: string, seq: number]>;
-  readonly topics: Database<Omit<TopicSummary, 'topic'>, string>;
+  readonly topics: Database<Omit<KeptSummary, 'topic'>, string>;
   readonly trimmed: Database<Trimmed, string>;
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
@@ -132,11 +132,11 @@ export class LmdbStore {
     if (named) track(this.byId.remove([id, seq]));
   }
 
-  /** When the newest event of a topic was appended, up to a sequence number and without those that are left out. */
-  newestTime(topic: string, through: number, isLeftOut: (seq: number) => boolean): number {
+  /** When the newest event, or public event, of a topic was appended, up to a sequence number and without those that are left out. */
+  newestTime(topic: string, through: number, publicOnly: boolean, isLeftOut: (seq: number) => boolean): number {
     for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
       const entry = isLeftOut(seq) ? undefined : this.lend(seq);
-      if (entry) return entry.time;
+      if (entry && !(publicOnly && entry.private)) return entry.time;
     }
     return 0;
   }

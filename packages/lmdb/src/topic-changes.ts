@@ -1,17 +1,17 @@
-import type { TopicSummary } from '@tidings/server/log';
+import { hasNewest, type KeptSummary, type LogEntry, withEvent, withoutEvent, withTimes } from '@tidings/server/log';
 import { costOfTopic } from './cost.ts';
 import type { KeptEntry } from './record.ts';
 
 /** What topics become by events that are added or removed, one by one. */
 export class TopicChanges {
-  readonly changed: Map<string, TopicSummary> = new Map();
-  readonly #before: (topic: string) => TopicSummary | undefined;
+  readonly changed: Map<string, KeptSummary> = new Map();
+  readonly #before: (topic: string) => KeptSummary | undefined;
   /** The topics whose newest event may be among those that are removed. */
   readonly #unsure = new Set<string>();
   #bytes = 0;
 
   /** @param before what is kept of a topic without the changes */
-  constructor(before: (topic: string) => TopicSummary | undefined) {
+  constructor(before: (topic: string) => KeptSummary | undefined) {
     this.#before = before;
   }
 
@@ -20,35 +20,42 @@ export class TopicChanges {
     return this.#bytes;
   }
 
-  of(topic: string): TopicSummary | undefined {
+  of(topic: string): KeptSummary | undefined {
     return this.changed.get(topic) ?? this.#before(topic);
   }
 
-  add({ topics, time }: { readonly topics: readonly string[]; readonly time: number }, cost: number): void {
-    for (const topic of topics) {
-      const { events, bytes } = this.of(topic) ?? { events: 0, bytes: 0 };
-      const own = events === 0 ? costOfTopic(topic) : 0;
-      this.#bytes += own;
-      this.changed.set(topic, { topic, events: events + 1, bytes: bytes + own + cost, last: time });
+  add(entry: Pick<LogEntry, 'topics' | 'time' | 'private'>, cost: number): void {
+    for (const topic of entry.topics) {
+      let before = this.of(topic);
+      if (!before || before.events === 0) {
+        const own = costOfTopic(topic);
+        this.#bytes += own;
+        before = { topic, events: 0, bytes: (before?.bytes ?? 0) + own, last: 0 };
+      }
+      this.changed.set(topic, withEvent(topic, before, entry, cost));
     }
   }
 
-  remove({ topics, time, cost }: KeptEntry): void {
-    for (const topic of topics) {
+  remove(entry: KeptEntry): void {
+    for (const topic of entry.topics) {
       const before = this.of(topic);
       if (!before) continue;
-      if (time >= before.last) this.#unsure.add(topic);
-      const events = before.events - 1;
-      if (events === 0) this.#bytes -= costOfTopic(topic);
-      this.changed.set(topic, { topic, events, bytes: before.bytes - cost, last: before.last });
+      if (hasNewest(before, entry)) this.#unsure.add(topic);
+      const after = withoutEvent(before, entry, entry.cost);
+      if (after.events === 0) this.#bytes -= costOfTopic(topic);
+      this.changed.set(topic, after);
     }
   }
 
-  /** Asks for the time of the newest event of those topics of which it may have been removed. */
-  settle(newestTime: (topic: string) => number): void {
+  /** Asks for the time of the newest event, and of the newest public event, of those topics of which it may have been removed. */
+  settle(newestTime: (topic: string, publicOnly: boolean) => number): void {
     for (const topic of this.#unsure) {
       const summary = this.changed.get(topic);
-      if (summary && summary.events > 0) this.changed.set(topic, { ...summary, last: newestTime(topic) });
+      if (!summary || summary.events === 0) continue;
+      this.changed.set(
+        topic,
+        withTimes(summary, (publicOnly) => newestTime(topic, publicOnly)),
+      );
     }
     this.#unsure.clear();
   }

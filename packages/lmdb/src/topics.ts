@@ -1,7 +1,9 @@
 import {
   exceeds,
+  PublicTopics,
   RecentTopics,
   TopicBounds,
+  type KeptSummary,
   type LogRetention,
   type Retention,
   type TopicPage,
@@ -22,7 +24,8 @@ export class LmdbTopics {
   /** The topics that have more than they may have even for a moment. */
   readonly overdue: Set<string> = new Set();
   readonly #store: LmdbStore;
-  readonly #recent = new RecentTopics<TopicSummary>();
+  readonly #recent = new RecentTopics<KeptSummary>();
+  readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
@@ -35,9 +38,11 @@ export class LmdbTopics {
     this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
+    const isHiding = all.find(({ hidden }) => hidden !== undefined);
+    if (isHiding) this.#public.note(isHiding);
   }
 
-  of(topic: string): TopicSummary | undefined {
+  of(topic: string): KeptSummary | undefined {
     return this.#recent.get(topic);
   }
 
@@ -53,14 +58,17 @@ export class LmdbTopics {
   /** Writes the new states of topics, as part of a commit. */
   write({ changed }: TopicChanges, track: Track): void {
     const { topics } = this.#store;
-    for (const [topic, { events, bytes, last }] of changed) {
-      track(events === 0 ? topics.remove(topic) : topics.put(topic, { events, bytes, last }));
+    for (const [topic, { topic: _, ...kept }] of changed) {
+      track(kept.events === 0 ? topics.remove(topic) : topics.put(topic, kept));
     }
   }
 
   /** Adds a batch, once it is committed. */
   added({ changed }: TopicChanges): void {
-    for (const summary of changed.values()) this.#keep(summary);
+    for (const summary of changed.values()) {
+      this.#keep(summary);
+      this.#public.note(summary);
+    }
   }
 
   /** Removes entries, once their removal is committed. */
@@ -76,17 +84,27 @@ export class LmdbTopics {
         this.#recent.putBack(summary);
         this.#checkBounds(summary);
       }
+      this.#public.note(summary);
     }
   }
 
-  list({ order, after, limit }: TopicPageRequest): TopicPage {
-    const total = this.#recent.size;
-    if (order === 'time') return { topics: this.#recent.newest(limit), total };
-    const range = after === undefined ? { limit } : { start: after, exclusiveStart: true, limit };
-    return { topics: [...this.#store.topics.getKeys(range)].flatMap((topic) => this.of(topic) ?? []), total };
+  list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
+    const isPart = publicOnly && this.#public.differ;
+    const total = isPart ? this.#public.total : this.#recent.size;
+    if (order === 'time') {
+      return { topics: isPart ? this.#public.newest(limit) : this.#recent.newest(limit).map(whole), total };
+    }
+    const topics: TopicSummary[] = [];
+    const range = after === undefined ? {} : { start: after, exclusiveStart: true };
+    for (const topic of this.#store.topics.getKeys(range)) {
+      const kept = isPart ? this.#public.get(topic) : this.of(topic);
+      if (kept) topics.push(whole(kept));
+      if (topics.length === limit) break;
+    }
+    return { topics, total };
   }
 
-  #keep(summary: TopicSummary): void {
+  #keep(summary: KeptSummary): void {
     const { topic } = summary;
     if (!this.#recent.get(topic)) {
       const bounds = this.#bounds.of(topic);
@@ -104,6 +122,11 @@ export class LmdbTopics {
     mark(this.overfull, summary.topic, exceeds(kept, bounds, 0));
     mark(this.overdue, summary.topic, exceeds(kept, this.#loose.get(bounds) ?? bounds, 0));
   }
+}
+
+/** All that is kept of a topic, without what is private of it. */
+function whole({ topic, events, bytes, last }: KeptSummary): TopicSummary {
+  return { topic, events, bytes, last };
 }
 
 // Until the next commit, bounds may be exceeded by this part of them, so that not every new event needs a commit that removes one.

@@ -226,7 +226,7 @@ class Model {
       { last: choice % 10 },
       { lastEventId: 'earliest' },
       { lastEventId: `${EPOCH}.${choice % (head + 1)}` },
-      { lastEventId: ['x', 'y', 'other.3'][choice % 3] },
+      { lastEventId: ['x', 'y', 'other'][choice % 3] },
       { lastEventId: ['never seen', 'foreign.7', `${EPOCH}.${head + 1 + choice}`][choice % 3] },
       { lastEventId: `${EPOCH}.${Math.max(0, head - (choice % 4))}`, last: 3 },
     ];
@@ -268,12 +268,16 @@ class Model {
     assert.fail('the fan-out does not settle: it is still busy though nothing happens');
   }
 
-  /** A keep-alive moves the cursor of each listener to the head, so that nobody is lost to retention. */
+  /** A keep-alive moves the cursor of each listener to the head, as far as it may know of that, so that nobody is lost to retention. */
   async #checkAllMoved(): Promise<void> {
     this.#clock.advance(1250);
     await this.#settle();
     for (const listener of this.#listeners) {
-      if (listener?.check) assert.equal(listener.check.position, this.world.published.head, 'a cursor was not moved');
+      if (!listener?.check) continue;
+      const { head, events } = this.world.published;
+      const getsPrivate = listener.view.selection.private !== undefined;
+      const known = getsPrivate ? head : (events.findLast((event) => !event.private)?.seq ?? 0);
+      assert.ok(listener.check.position >= known, 'a cursor was not moved');
     }
   }
 

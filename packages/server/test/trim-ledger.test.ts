@@ -79,6 +79,28 @@ describe('the ledger of what was trimmed', () => {
     expect(ledger.trimmed(topic('a')).through).toBe(7);
   });
 
+  test('counts up to the last trim of an event after a place', () => {
+    const ledger = new TrimLedger();
+    const trims = (after: number): number => ledger.trimmed(topic('a'), after).trims;
+    note(ledger, 5, 'a');
+    expect([trims(0), trims(4), trims(5)]).toEqual([1, 1, 0]);
+    note(ledger, 3, 'a');
+    note(ledger, 4, 'b');
+    expect([trims(0), trims(2), trims(3), trims(4), trims(5)]).toEqual([2, 2, 1, 1, 0]);
+    note(ledger, 9, 'a');
+    expect([trims(0), trims(8), trims(9)]).toEqual([4, 4, 0]);
+  });
+
+  test('may count too much, never too little, where events are removed in an order of their own', () => {
+    const ledger = new TrimLedger();
+    for (let seq = 100; seq > 0; seq -= 1) note(ledger, seq, 'a');
+    for (let after = 0; after < 100; after += 1) {
+      // The last event after the place that was removed is the next one.
+      expect(ledger.trimmed(topic('a'), after).trims).toBeGreaterThanOrEqual(100 - after);
+    }
+    expect(ledger.trimmed(topic('a'), 100).trims).toBe(0);
+  });
+
   test('counts a private event of several topics for those who see one of them', () => {
     const ledger = new TrimLedger();
     note(ledger, 1, ['t', 'u'], true);
@@ -112,7 +134,7 @@ describe('the ledger of what was trimmed', () => {
     let turns = 0;
     for (; !answer; turns += 1) {
       const turn = new Turn({ now: () => 0 }, 1);
-      answer = ledger.trimmed(selection, turn);
+      answer = ledger.trimmed(selection, 0, turn);
       // A turn is over soon after a million steps.
       expect(turn.steps).toBeLessThan(1_200_000);
       note(ledger, 50_001 + turns, `c/${turns % 3}`);

@@ -65,6 +65,8 @@ export class Proxies {
       url: { value: url },
       address: { value: address },
       peer: { value: { remoteAddress: address } },
+      // The connection that it came on is still its own.
+      onGone: { value: request.onGone && ((gone: () => void) => request.onGone?.(gone)) },
     }) as HubRequest;
   }
 

@@ -16,7 +16,10 @@ export function health(): MakeFace {
       const shown = rights.subject !== undefined && may(rights, 'publish', '') ? { reason } : {};
       const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
       // Before the log has been reached for the first time, its position is unknown.
-      const place = position.epoch === '' ? {} : { epoch: position.epoch, cursor: formatCursor(position) };
+      const { epoch } = position;
+      // The position moves with private events, so only a sender that may get all of them sees it.
+      const cursor = rights.private === 'all' ? { cursor: formatCursor(position) } : {};
+      const place = epoch === '' ? {} : { epoch, ...cursor };
       const document = { ...state, ...place, listeners: fanOut.listeners };
       return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
     },

@@ -60,7 +60,7 @@ export class FanOut {
     this.#keepAlives = new KeepAlives(this.#ticker, {
       keepAliveMs,
       clock,
-      position: () => this.#position(this.#ticker.flushed),
+      position: (view) => this.#position(this.#ticker.flushedFor(view)),
       others: (before, now) => this.#listeners.keepApartAlive(before, now),
     });
     let ready = (): void => {};
@@ -182,9 +182,10 @@ export class FanOut {
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    if (isNew) this.#listeners.write(listener, heartbeat(this.#position(flushed)));
-    else if (start.announce) this.#listeners.write(listener, heartbeat(this.#position(start.after)));
-    else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
+    const told = isNew ? flushed : start.announce ? start.after : undefined;
+    if (told !== undefined) {
+      this.#listeners.write(listener, heartbeat(this.#position(this.#ticker.knownTo(view, told))));
+    } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
     // It knows less than the members do: the next keep-alive moves its cursor, too.
     if (!isNew && start.after < flushed) cohort.told = 0;
     this.#listeners.add(listener, first);

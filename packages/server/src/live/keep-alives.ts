@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Position } from '../log/position.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
+import type { View } from './cohort.ts';
 import { heartbeat } from './control-events.ts';
 import type { Ticker } from './ticker.ts';
 
@@ -8,8 +9,8 @@ export interface KeepAliveOptions {
   /** How long a cohort may be silent, in milliseconds; 0 for no keep-alives. */
   readonly keepAliveMs: number;
   readonly clock: Clock;
-  /** How far the cohorts have been written to. */
-  readonly position: () => Position;
+  /** How far the cohorts have been written to, as listeners with this view may know it. */
+  readonly position: (view: View) => Position;
   /** Sends keep-alives to listeners that are in no cohort's lockstep and were given nothing since `before`. */
   readonly others: (before: number, now: number) => void;
 }
@@ -41,11 +42,11 @@ export class KeepAlives {
     this.#timer = undefined;
     const { keepAliveMs, clock, position, others } = this.#options;
     const now = clock.now();
-    const at = position();
     let isAnybodyThere = false;
     for (const cohort of this.#ticker.cohorts) {
       isAnybodyThere = true;
       if (cohort.members.length === 0 || now - cohort.lastWrite < keepAliveMs) continue;
+      const at = position(cohort.view);
       const moves = cohort.view.visibleHeartbeat === true || at.seq > cohort.told;
       this.#ticker.send(cohort, moves ? heartbeat(at) : COMMENT, 0);
       cohort.lastWrite = now;

@@ -136,7 +136,10 @@ export class Listeners implements Iterable<Listener> {
       this.#apart.set(listener, now);
       // Where it must still be told of a gap, its own id has to stay the one that it came with.
       const moves = cohort.view.visibleHeartbeat === true && state.misplaced === undefined;
-      this.write(listener, moves ? heartbeat(this.#options.position(state.position)) : COMMENT);
+      this.write(
+        listener,
+        moves ? heartbeat(this.#options.position(this.ticker.knownTo(cohort.view, state.position))) : COMMENT,
+      );
     }
   }
 

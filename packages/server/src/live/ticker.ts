@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
 import type { Turn, Turns } from '../log/keeping/turns.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import type { Cohort } from './cohort.ts';
+import type { Cohort, View } from './cohort.ts';
 import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
 import type { FanOutCounts } from './stats.ts';
@@ -47,6 +47,9 @@ export class Ticker {
   readonly #turns: Turns;
   #received = 0;
   #flushed = 0;
+  /** The same, as far as public events show it. */
+  #publicReceived = 0;
+  #publicFlushed = 0;
   #newestId: string | undefined;
   #isScheduled = false;
 
@@ -69,6 +72,19 @@ export class Ticker {
     return this.#flushed;
   }
 
+  /**
+   * The same, as a listener with this view may know it. One that gets no private events is not shown that there are any: up to the newest public
+   * event, it has as much.
+   */
+  flushedFor({ selection }: View): number {
+    return (selection.private ?? []).length === 0 ? this.#publicFlushed : this.#flushed;
+  }
+
+  /** A sequence number as a listener with this view may know it: of those that mean the same to it, one that shows no private events. */
+  knownTo(view: View, seq: number): number {
+    return seq <= this.#flushed ? Math.min(seq, this.flushedFor(view)) : seq;
+  }
+
   /** The id of the newest event that was handed over. */
   get newestId(): string | undefined {
     return this.#newestId;
@@ -78,6 +94,8 @@ export class Ticker {
   startBehind(seq: number): void {
     this.#received = seq;
     this.#flushed = seq;
+    this.#publicReceived = seq;
+    this.#publicFlushed = seq;
     this.#newestId = undefined;
     for (const cohort of this.cohorts) cohort.startBehind(seq);
   }
@@ -87,8 +105,7 @@ export class Ticker {
     if (this.cohorts.isCostly) this.#turns.go((turn) => this.#takeInTime(batch, turn));
     else {
       for (const entry of batch) {
-        this.#received = entry.seq;
-        this.#newestId = entry.id;
+        this.#hand(entry);
         for (const topic of entry.topics) {
           for (const cohort of this.cohorts.of(topic)) this.#offer(cohort, entry);
         }
@@ -108,12 +125,18 @@ export class Ticker {
         for (const cohort of behind) cohort.startBehind(entry.seq);
         this.#host.onBehind(behind);
       }
-      this.#received = entry.seq;
-      this.#newestId = entry.id;
+      this.#hand(entry);
       for (const { cohorts } of found) for (const cohort of cohorts) this.#offer(cohort, entry);
     }
     // Whoever joins one of those cohorts has to have read what they were not offered.
     if (isAnyBehind) this.flush();
+  }
+
+  /** Notes that an entry was handed over. */
+  #hand({ seq, id, private: isPrivate }: LogEntry): void {
+    this.#received = seq;
+    this.#newestId = id;
+    if (!isPrivate) this.#publicReceived = seq;
   }
 
   /** Ends the tick soon, after what is under way. */
@@ -139,6 +162,7 @@ export class Ticker {
       if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
     }
     this.#flushed = this.#received;
+    this.#publicFlushed = this.#publicReceived;
   }
 
   /** Gives the same bytes to every member. */

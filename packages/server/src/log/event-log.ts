@@ -55,8 +55,9 @@ export interface LogPage {
    */
   readonly trimmedThrough: number;
   /**
-   * A count of this log's trims. It is higher than that of an earlier page or {@link Place} if selected events were trimmed since then.
-   * It may also be higher if none were.
+   * The count of this log's trims up to the last one that removed a selected event after `after`; 0 if none did. It is higher than the count
+   * of an earlier page or {@link Place} if such events were trimmed since then. It may also be higher if none were: see
+   * {@link EventLog.trimmedIsExact}.
    */
   readonly trims: number;
 }
@@ -116,6 +117,11 @@ export interface TopicPageRequest {
   readonly limit: number;
   /** With the order `name`: only topics after this one. @default from the first */
   readonly after?: string;
+  /**
+   * Whether only public events count: then a topic without any is not listed, and nothing on the page shows that there are private events.
+   * @default false
+   */
+  readonly publicOnly?: boolean;
 }
 
 export interface TopicPage {

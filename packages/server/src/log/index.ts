@@ -39,5 +39,14 @@ export {
 } from './keeping/retention.ts';
 export { isSelected } from './keeping/scan.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
+export {
+  hasNewest,
+  type KeptSummary,
+  publicPart,
+  PublicTopics,
+  withEvent,
+  withoutEvent,
+  withTimes,
+} from './keeping/topic-summary.ts';
 export { DEFAULT_SCAN_MS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

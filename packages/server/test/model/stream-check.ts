@@ -71,10 +71,13 @@ export class StreamCheck {
     const seq = this.#seqOf(lastEventId);
     assert.equal(data, '');
     assert.ok(!this.#isFirst() || !this.#start.misplaced, 'a heartbeat came before the gap of a misplaced cursor');
-    if (this.#isFirst() && this.#start.announced) assert.equal(seq, this.#position, 'the announced position');
-    assert.ok(seq >= this.#position, `a heartbeat moves the cursor back from ${this.#position} to ${seq}`);
+    // A listener that gets no private events may be told a place before some of them: for it that is the same place.
+    const isSame = seq < this.#position && this.#between(seq, this.#position + 1).length === 0;
+    if (this.#isFirst() && this.#start.announced && !isSame)
+      assert.equal(seq, this.#position, 'the announced position');
+    assert.ok(isSame || seq >= this.#position, `a heartbeat moves the cursor back from ${this.#position} to ${seq}`);
     this.#passed(seq + 1, `the heartbeat ${seq}`);
-    this.#position = seq;
+    this.#position = Math.max(seq, this.#position);
   }
 
   #gap({ lastEventId, data }: EventMessage): void {

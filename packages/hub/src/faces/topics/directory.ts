@@ -7,6 +7,7 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
+import { isPublicOnly, type PublicPlaces } from './public-places.ts';
 import { describeTopics } from './search.ts';
 
 const MAX_TOPICS = 1000;
@@ -14,16 +15,26 @@ const MAX_TOPICS = 1000;
 // A document for streams is made at most twice in this time, however many streams there are.
 const REFRESH_MS = 1000;
 
+/** What is listed: everything, or only what public events show. */
+type Kind = 'all' | 'public';
+
+interface Recent {
+  readonly document: Promise<string>;
+  /** When the document was made, by the clock's `now`. */
+  readonly madeAt: number;
+  /** The position of the log, and the number of listeners, when it was made. */
+  readonly state: string;
+}
+
 /** The list of topics, as a document and as a stream of documents (PROTOCOL §7). */
 export class TopicDocuments {
   readonly #context: FaceContext;
-  #document: Promise<string> | undefined;
-  /** When the document was made, by the clock's `now`. */
-  #madeAt = 0;
-  #madeOf = '';
+  readonly #recent = new Map<Kind, Recent>();
+  readonly #places: PublicPlaces;
 
-  constructor(context: FaceContext) {
+  constructor(context: FaceContext, places: PublicPlaces) {
     this.#context = context;
+    this.#places = places;
   }
 
   /** @throws {Problem} @throws {ServerError} */
@@ -32,12 +43,13 @@ export class TopicDocuments {
     requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase(url) }]);
     checkParameters(url.searchParams, MATCHERS);
     const directory = this.#directory();
+    const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
-      return jsonAnswer(200, await this.#current(directory));
+      return jsonAnswer(200, await this.#current(directory, kind));
     }
     const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, signal);
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, kind, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
       pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
@@ -54,29 +66,32 @@ export class TopicDocuments {
   }
 
   /** One document at once, then one whenever it has changed. */
-  async *#stream(directory: TopicDirectory, signal: AbortSignal): AsyncIterable<EventFields> {
+  async *#stream(directory: TopicDirectory, kind: Kind, signal: AbortSignal): AsyncIterable<EventFields> {
     const { closing } = this.#context;
     let last: string | undefined;
     while (!signal.aborted && !closing.aborted) {
-      const document = await this.#recent(directory);
+      const document = await this.#shared(directory, kind);
       if (document !== last) yield { event: 'topics', data: document };
       last = document;
       await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
-  /** The document that all streams share. */
-  #recent(directory: TopicDirectory): Promise<string> {
-    return this.#document && this.#isRecent ? this.#document : this.#renew(directory);
+  /** The document that all streams of its kind share. */
+  #shared(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const recent = this.#recent.get(kind);
+    return recent && this.#isFresh(recent) ? recent.document : this.#renew(directory, kind);
   }
 
-  /** The present document: the last one if no event and no listener has come since. */
-  #current(directory: TopicDirectory): Promise<string> {
-    return this.#document && this.#isRecent && this.#state === this.#madeOf ? this.#document : this.#renew(directory);
+  /** The present document of a kind: the last one if no event and no listener has come since. */
+  #current(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const recent = this.#recent.get(kind);
+    if (recent && this.#isFresh(recent) && recent.state === this.#state) return recent.document;
+    return this.#renew(directory, kind);
   }
 
-  get #isRecent(): boolean {
-    return this.#context.clock.now() - this.#madeAt < REFRESH_MS / 2;
+  #isFresh({ madeAt }: Recent): boolean {
+    return this.#context.clock.now() - madeAt < REFRESH_MS / 2;
   }
 
   get #state(): string {
@@ -84,24 +99,25 @@ export class TopicDocuments {
     return `${formatCursor(fanOut.position)} ${fanOut.listeners}`;
   }
 
-  #renew(directory: TopicDirectory): Promise<string> {
-    this.#madeAt = this.#context.clock.now();
-    this.#madeOf = this.#state;
-    const document = this.#make(directory);
-    this.#document = document;
+  #renew(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const [madeAt, state] = [this.#context.clock.now(), this.#state];
+    const document = this.#make(directory, kind);
+    const recent: Recent = { document, madeAt, state };
+    this.#recent.set(kind, recent);
     // A failed attempt is not kept.
     document.catch(() => {
-      if (this.#document === document) this.#document = undefined;
+      if (this.#recent.get(kind) === recent) this.#recent.delete(kind);
     });
     return document;
   }
 
-  async #make(directory: TopicDirectory): Promise<string> {
+  async #make(directory: TopicDirectory, kind: Kind): Promise<string> {
     const { fanOut } = this.#context;
     await fanOut.ready();
-    const page = await directory.list({ order: 'time', limit: MAX_TOPICS });
+    const publicOnly = kind === 'public';
+    const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
     const topics = await describeTopics(this.#context, page.topics);
-    const { position } = fanOut;
+    const position = this.#places.position(publicOnly);
     return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
   }
 

@@ -91,6 +91,7 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
 async function publishParts({ context, exchange, topic, body }: Publish): Promise<AppendReceipt | undefined> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
+  const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
   let receipt: AppendReceipt | undefined;
   let count = 0;
   try {
@@ -98,8 +99,10 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
       for (const piece of pieces(part)) {
         body.holds(upload.pendingBytes + piece.length);
         const events = upload.write(piece).map((fields) => toEvent(exchange, topic, fields));
-        for (let from = 0; from < events.length; from += limits.maxBatchEvents) {
-          const batch = events.slice(from, from + limits.maxBatchEvents);
+        for (let from = 0; from < events.length; from += size) {
+          // Other requests are handled between two batches.
+          if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+          const batch = events.slice(from, from + size);
           receipt = await append(context, batch);
           count += batch.length;
         }
@@ -124,6 +127,9 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
   }
   return receipt;
 }
+
+// A part may have very many events of a few bytes: so many are appended at once.
+const MAX_PART_EVENTS = 1000;
 
 // Node's parts are no larger.
 const PIECE_BYTES = 64 * 1024;

@@ -5,6 +5,7 @@ import { jsonAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
+import { isPublicOnly, type PublicPlaces } from './public-places.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -17,16 +18,21 @@ export function isSearch({ searchParams }: URL): boolean {
 }
 
 /** One page of the topics whose names begin with a prefix. @throws {Problem} @throws {ServerError} */
-export async function searchTopics(context: FaceContext, { url, rights }: Exchange): Promise<Answer> {
+export async function searchTopics(
+  context: FaceContext,
+  { url, rights }: Exchange,
+  places: PublicPlaces,
+): Promise<Answer> {
   requireRight(rights, 'listen', [{ pattern: '*', base: context.topicsBase(url) }]);
   checkParameters(url.searchParams, SEARCH);
   const [prefix, after] = [textOf(url, 'prefix'), textOf(url, 'after')];
   const { log, fanOut } = context;
   if (!log.directory) throw new Problem('unsupported', 'The log of this hub cannot list its topics');
   await fanOut.ready();
-  const page = await pageOf(log.directory, prefix, after);
+  const publicOnly = isPublicOnly(rights);
+  const page = await pageOf(log.directory, { prefix, after, publicOnly });
   const topics = await describeTopics(context, page.topics);
-  const { position } = fanOut;
+  const position = places.position(publicOnly);
   return jsonAnswer(
     200,
     JSON.stringify({
@@ -66,12 +72,16 @@ export async function describeTopics(
 
 async function pageOf(
   directory: TopicDirectory,
-  prefix: string,
-  after: string,
+  { prefix, after, publicOnly }: { readonly prefix: string; readonly after: string; readonly publicOnly: boolean },
 ): Promise<{ topics: readonly TopicSummary[]; total: number }> {
   // The names that begin with a prefix lie together. What comes before them is passed over by a name that is before each of them.
   const before = compareBytes(after, prefix) >= 0 ? after : justBefore(prefix);
-  const request = { order: 'name', limit: MAX_TOPICS, ...(before === '' ? {} : { after: before }) } as const;
+  const request = {
+    order: 'name',
+    limit: MAX_TOPICS,
+    publicOnly,
+    ...(before === '' ? {} : { after: before }),
+  } as const;
   const { topics, total } = await directory.list(request);
   const skipped = topics.findIndex(({ topic }) => topic.startsWith(prefix));
   const found = skipped === -1 ? [] : topics.slice(skipped);

@@ -1,5 +1,6 @@
 import type { LogEntry } from '../entry.ts';
 import { Selector, type Selection } from '../selection.ts';
+import { covers, joined, lastChange, NO_REMOVALS, type Removals, withRemoval } from './removals.ts';
 import { Turn } from './turns.ts';
 
 /** How far a topic has been trimmed, as sequence numbers; 0 if nothing has been. */
@@ -16,32 +17,31 @@ export interface Trimmed {
 export interface TrimPlan {
   /** The topics with what is now trimmed of them. */
   readonly topics: ReadonlyMap<string, Trimmed>;
-  /** Those of which a public event is removed. */
-  readonly publicly: ReadonlySet<string>;
   /** Topics that are no longer remembered one by one. */
   readonly forgotten: readonly string[];
   readonly floor: Trimmed;
+  /** The highest sequence numbers that are removed of each topic now. */
+  readonly removed: ReadonlyMap<string, Trimmed>;
 }
 
 const NONE: Trimmed = { all: 0, public: 0 };
 
-/** The number of changes up to the last one that removed events of a topic: any, and public ones. */
-interface TrimmedAt {
-  readonly all: number;
-  readonly public: number;
+/** What was removed since the ledger was made, for each number of {@link Trimmed}. */
+interface Removed {
+  readonly all: Removals;
+  readonly public: Removals;
+  readonly shared: Removals;
 }
 
-const NEVER: TrimmedAt = { all: 0, public: 0 };
+const NOTHING: Removed = { all: NO_REMOVALS, public: NO_REMOVALS, shared: NO_REMOVALS };
 
 /** How far a selection has been trimmed. */
 interface Answer {
   /** The highest sequence number of a selected event that has been trimmed; 0 if none has. */
   readonly through: number;
-  /** The number of changes up to the last one that removed a selected event; 0 if none has since the ledger was made. */
-  readonly trims: number;
+  /** What was removed of the selection since the ledger was made. */
+  readonly removals: Removals;
 }
-
-const NOTHING: Answer = { through: 0, trims: 0 };
 
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
 const MAX_TRIMMED_TOPICS = 100_000;
@@ -60,7 +60,7 @@ const TOPIC_STEPS = 64;
 /** An answer that is being found, or brought up to date. */
 interface Known extends Answer {
   through: number;
-  trims: number;
+  removals: Removals;
   /** The number of changes that it takes into account. It is not complete while there is a rest. */
   changes: number;
   /** The topics that are still to be examined, and their number. Topics that change meanwhile are among the changes. */
@@ -86,9 +86,10 @@ export class TrimLedger {
   readonly #changes: string[] = [];
   #changesBytes = 0;
   #dropped = 0;
-  /** How many changes there were when a topic was trimmed last. */
-  readonly #trimmedAt = new Map<string, TrimmedAt>();
-  #floorAt = 0;
+  /** What was removed of each topic, of all topics together, and of those that are forgotten. */
+  readonly #removed = new Map<string, Removed>();
+  #removedOfAll = NOTHING;
+  #removedOfForgotten = NOTHING;
   /** The answers that were given or are being found. */
   #known = new WeakMap<Selection, Known>();
 
@@ -123,14 +124,12 @@ export class TrimLedger {
   /** What removing these entries changes. Nothing is changed before {@link apply}. */
   plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private'>[]): TrimPlan {
     const topics = new Map<string, Trimmed>();
-    const publicly = new Set<string>();
+    const removed = new Map<string, Trimmed>();
     for (const { seq, topics: names, private: isPrivate } of entries) {
-      const removed = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
-      for (const topic of names) {
-        topics.set(topic, highest(topics.get(topic) ?? this.of(topic), removed));
-        if (!isPrivate) publicly.add(topic);
-      }
+      const one = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
+      for (const topic of names) removed.set(topic, highest(removed.get(topic) ?? NONE, one));
     }
+    for (const [topic, highestNow] of removed) topics.set(topic, highest(this.of(topic), highestNow));
     const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic));
     let surplus = this.#topics.size + added.length - this.#maxTopics;
     let bytes = added.reduce((sum, topic) => sum + costOf(topic), this.#bytes);
@@ -144,7 +143,7 @@ export class TrimLedger {
       surplus -= 1;
       bytes -= costOf(topic);
     }
-    return { topics, publicly, forgotten, floor };
+    return { topics, removed, forgotten, floor };
   }
 
   /** Applies a plan, which must be the newest one. */
@@ -161,12 +160,14 @@ export class TrimLedger {
       this.#changes.push(topic);
       this.#changesBytes += costOf(topic);
       const at = this.changes;
-      // An event may be removed after later ones of its topic, if topics are kept for different times.
-      const isPublic = plan.publicly.has(topic);
-      this.#trimmedAt.set(topic, { all: at, public: isPublic ? at : (this.#trimmedAt.get(topic)?.public ?? 0) });
+      const removed = plan.removed.get(topic) ?? NONE;
+      this.#removed.set(topic, removedBy(this.#removed.get(topic) ?? NOTHING, removed, at));
+      this.#removedOfAll = removedBy(this.#removedOfAll, removed, at);
     }
-    if (plan.forgotten.length > 0) this.#floorAt = this.changes;
-    for (const topic of plan.forgotten) this.#trimmedAt.delete(topic);
+    if (plan.forgotten.length > 0) {
+      this.#removedOfForgotten = removedBy(this.#removedOfForgotten, plan.floor, this.changes);
+    }
+    for (const topic of plan.forgotten) this.#removed.delete(topic);
     this.#floor = plan.floor;
     if (this.#changes.length > 2 * MAX_CHANGES || this.#changesBytes > 2 * MAX_CHANGES_BYTES) {
       const dropped = this.#changes.splice(0, Math.ceil(this.#changes.length / 2));
@@ -176,38 +177,56 @@ export class TrimLedger {
   }
 
   /**
-   * What has been trimmed of a selection. `through` may be higher than the number of an event that was selected, and `trims` newer, where the
-   * topic is under the floor, where only some types are selected, or where a private event had several topics.
+   * What has been trimmed of a selection: `through` is the highest sequence number of a selected event, and `trims` the number of changes up to
+   * the last one that removed a selected event after the sequence number `after`; 0 if none has. Both may be higher where the topic is under the
+   * floor, where only some types are selected, or where a private event had several topics.
    */
-  trimmed(selection: Selection): Answer;
+  trimmed(selection: Selection, after?: number): { readonly through: number; readonly trims: number };
   /** The same; undefined where the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
-  trimmed(selection: Selection, turn: Turn): Answer | undefined;
-  trimmed(selection: Selection, turn: Turn = Turn.endless()): Answer | undefined {
+  trimmed(
+    selection: Selection,
+    after: number,
+    turn: Turn,
+  ): { readonly through: number; readonly trims: number } | undefined;
+  trimmed(
+    selection: Selection,
+    after: number = 0,
+    turn: Turn = Turn.endless(),
+  ): { readonly through: number; readonly trims: number } | undefined {
+    const known = this.#ask(selection, turn);
+    return known && { through: known.through, trims: lastChange(known.removals, after) };
+  }
+
+  #ask(selection: Selection, turn: Turn): Answer | undefined {
     const { changes } = this;
     let known = this.#known.get(selection);
     if (known?.changes === changes && !known.rest) return known;
     const selector = Selector.of(selection);
     if (!known || (known.changes < this.#dropped && !known.rest)) {
       // What has been trimmed only grows, so that an earlier answer still counts.
-      const { through, trims } = known ?? NOTHING;
-      known = { through, trims, changes, rest: this.#topics.keys(), left: this.#topics.size };
+      const { through, removals } = known ?? { through: 0, removals: NO_REMOVALS };
+      known = { through, removals, changes, rest: this.#topics.keys(), left: this.#topics.size };
       this.#known.set(selection, known);
     }
     if (!this.#isFound(selector, known, turn)) return undefined;
     const floor = this.#floorOf(selector);
     known.through = Math.max(known.through, floor.through);
-    known.trims = Math.max(known.trims, floor.trims);
+    known.removals = joined(known.removals, floor.removals);
     return known;
   }
 
   /** What holds for a selection whatever its topics are. */
   #floorOf({ topics, private: seen }: Selector): Answer {
-    const { changes } = this;
-    if (topics.isAll && seen.isAll) return { through: this.#top.all, trims: changes };
-    const floor = seen.isEmpty ? this.#floor.public : this.#floor.all;
-    if (!topics.isAll) return { through: floor, trims: this.#floorAt };
+    if (topics.isAll && seen.isAll) return { through: this.#top.all, removals: this.#removedOfAll.all };
+    const kind = seen.isEmpty ? 'public' : 'all';
+    const through = this.#floor[kind];
+    const removals = this.#removedOfForgotten[kind];
+    if (!topics.isAll) return { through, removals };
     // Every public event is selected, and every private one of a topic whose private events are seen.
-    return { through: Math.max(floor, this.#top.public), trims: changes };
+    return {
+      through: Math.max(through, this.#top.public),
+      removals: joined(removals, this.#removedOfAll.public),
+    };
   }
 
   /** Brings an answer up to date: by the named topics where there are no others, else by all that changed or are remembered. */
@@ -242,23 +261,38 @@ export class TrimLedger {
   /** Takes what has been trimmed of a topic into an answer, where the topic is one of the selection's. */
   #take({ topics, private: seen }: Selector, known: Known, topic: string, isIn: (topic: string) => boolean): void {
     const trimmed = this.of(topic);
-    const at = this.#trimmedAt.get(topic) ?? NEVER;
+    const removed = this.#removed.get(topic) ?? NOTHING;
     // The numbers are cheaper to compare than a pattern is to test.
-    if (trimmed.all <= known.through && at.all <= known.trims) return;
+    if (trimmed.all <= known.through && covers(known.removals, removed.all)) return;
     if (!isIn(topic)) return;
     let through = trimmed.all;
-    let trims = at.all;
-    const isSame = trimmed.all === trimmed.public && at.all === at.public;
-    if (!topics.isAll && (seen.isEmpty || isSame)) {
+    let removals = removed.all;
+    if (!topics.isAll && !seen.has(topic)) {
       through = trimmed.public;
-      trims = at.public;
-    } else if (!topics.isAll && !seen.has(topic)) {
-      through = Math.max(trimmed.public, trimmed.shared ?? 0);
-      if (!trimmed.shared) trims = at.public;
+      removals = removed.public;
+      if (!seen.isEmpty) {
+        through = Math.max(through, trimmed.shared ?? 0);
+        removals = joined(removals, removed.shared);
+      }
     }
     known.through = Math.max(known.through, through);
-    known.trims = Math.max(known.trims, trims);
+    known.removals = joined(known.removals, removals);
   }
+}
+
+function removedBy(before: Removed, now: Trimmed, at: number): Removed {
+  const all = withRemoval(before.all, now.all, at);
+  return {
+    all,
+    // One list for all where nothing private was removed.
+    public:
+      before.public === before.all && now.public === now.all
+        ? all
+        : now.public > 0
+          ? withRemoval(before.public, now.public, at)
+          : before.public,
+    shared: now.shared ? withRemoval(before.shared, now.shared, at) : before.shared,
+  };
 }
 
 function highest(one: Trimmed, other: Trimmed): Trimmed {

@@ -5,7 +5,8 @@ import type { LogEntry } from '../entry.ts';
 const ENTRY = 800;
 const OWN_ID = 500;
 const MEMBERSHIP = 32;
-const TOPIC = 1100;
+// Its places among all topics and among those with public events, which there are once there are private ones.
+const TOPIC = 1300;
 const KEY = 500;
 
 /** What an entry costs, beside its topics. */

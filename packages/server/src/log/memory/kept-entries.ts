@@ -3,6 +3,14 @@ import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
+import {
+  type KeptSummary,
+  PublicTopics,
+  withEvent,
+  withoutEvent,
+  withTimes,
+  hasNewest,
+} from '../keeping/topic-summary.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
@@ -18,23 +26,40 @@ export class KeptTopic {
   readonly entries: EntryList = new EntryList();
   /** What the topic and its entries cost. */
   bytes: number;
+  /** How much of it is private; undefined if nothing is. */
+  hidden: KeptSummary['hidden'];
 
   constructor(topic: string, bounds: TopicRetention | undefined, bytes: number) {
     this.topic = topic;
     this.only = [topic];
     this.bounds = bounds;
     this.bytes = bytes;
+    this.hidden = undefined;
   }
 
   /** When its newest event was appended, milliseconds since 1970. */
   get last(): number {
     return this.entries.last?.time ?? 0;
   }
+
+  get summary(): KeptSummary {
+    const { topic, entries, bytes, last, hidden } = this;
+    return { topic, events: entries.length, bytes, last, ...(hidden ? { hidden } : {}) };
+  }
+
+  /** When its newest public event was appended. */
+  get publicLast(): number {
+    for (const entry of this.entries.falling(Infinity)) if (!entry.private) return entry.time;
+    return 0;
+  }
 }
 
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
   readonly topics: RecentTopics<KeptTopic> = new RecentTopics();
+  readonly publicTopics: PublicTopics = new PublicTopics(() =>
+    this.topics.newest(Infinity).map(({ summary }) => summary),
+  );
   readonly names: SortedNames = new SortedNames();
   readonly #retention: LogRetention;
   readonly #bounds: TopicBounds;
@@ -81,9 +106,11 @@ export class KeptEntries {
     this.#bytes += bytes;
     for (const name of entry.topics) {
       const topic = this.topics.get(name) ?? this.#newTopic(name);
+      if (entry.private || topic.hidden) topic.hidden = withEvent(name, topic.summary, entry, bytes).hidden;
       topic.entries.push(entry);
       topic.bytes += bytes;
       this.topics.putFirst(topic);
+      this.#note(topic);
       const aged = topic.bounds && this.#ages.get(topic.bounds);
       if (aged && aged.last !== entry) aged.push(entry);
     }
@@ -103,8 +130,11 @@ export class KeptEntries {
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
+      const before = topic.hidden && topic.summary;
       topic.entries.remove(entry.seq);
       topic.bytes -= bytes;
+      if (before) topic.hidden = hiddenWithout(topic, before, entry, bytes);
+      this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
         this.topics.delete(name);
@@ -117,6 +147,11 @@ export class KeptEntries {
     named?.remove(entry.seq);
     if (named?.length === 0) this.#ids.delete(entry.id);
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
+  }
+
+  /** Notes what is public of a topic, where that is not all. */
+  #note(topic: KeptTopic): void {
+    if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
   }
 
   #newTopic(name: string): KeptTopic {
@@ -209,6 +244,13 @@ export class KeptEntries {
   #isTooMuch({ first, length }: EntryList, bytes: number, bounds: Retention, now: number): boolean {
     return exceeds({ events: length, bytes, oldest: first ? this.#time.of(first) : 0 }, bounds, now);
   }
+}
+
+/** What of a topic is private without an entry that has been removed. */
+function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, bytes: number): KeptSummary['hidden'] {
+  const after = withoutEvent(before, entry, bytes);
+  if (!hasNewest(before, entry)) return after.hidden;
+  return withTimes(after, (publicOnly) => (publicOnly ? topic.publicLast : topic.last)).hidden;
 }
 
 function seqOf(entry: LogEntry): number {

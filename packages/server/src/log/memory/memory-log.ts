@@ -217,9 +217,13 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  #list({ order, after, limit }: TopicPageRequest): TopicPage {
+  #list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
     this.#trim();
-    const { topics, names } = this.#kept;
+    const { topics, names, publicTopics } = this.#kept;
+    if (publicOnly && publicTopics.differ) {
+      const page = order === 'time' ? publicTopics.newest(limit) : publicTopics.byName(names, after, limit);
+      return { topics: page, total: publicTopics.total };
+    }
     const page =
       order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
     return { topics: page.map(summary), total: topics.size };
@@ -228,7 +232,7 @@ export class MemoryLog implements EventLog {
   /** As much of a page as the turn allows; undefined if that is nothing. */
   #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | undefined {
     this.#trim();
-    const trimmed = this.#ledger.trimmed(selection, turn);
+    const trimmed = this.#ledger.trimmed(selection, after, turn);
     if (!trimmed) return undefined;
     const selector = Selector.of(selection);
     const entries: LogEntry[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TopicPage, TopicPageRequest } from '../../event-log.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { event, EVERYTHING, range, type LogProbe } from '../log-probe.ts';
+import { event, EVERYTHING, privately, range, type LogProbe } from '../log-probe.ts';
 
 async function list(probe: LogProbe, request: TopicPageRequest): Promise<TopicPage> {
   const page = await probe.log.directory?.list(request);
@@ -83,6 +83,95 @@ export const topicCases: readonly LogCase[] = [
       assert.deepEqual(await names(probe, { order: 'time', limit: 3 }), ['c', 'new', 'a']);
     },
     { needs: ['directory'] },
+  ),
+
+  logCase(
+    'a directory of public events shows nothing of private ones: no names, no counts, no times',
+    async (probe) => {
+      const publicOnly = true;
+      const requests: TopicPageRequest[] = [
+        { order: 'time', limit: 10 },
+        { order: 'name', limit: 10 },
+        { order: 'time', limit: 2 },
+        { order: 'name', limit: 1, after: 'a' },
+      ];
+      const pages = (): Promise<TopicPage[]> =>
+        Promise.all(requests.map((request) => list(probe, { ...request, publicOnly })));
+      const all = (): Promise<TopicPage[]> => Promise.all(requests.map((request) => list(probe, request)));
+      assert.deepEqual(await pages(), await all());
+      for (const topic of ['a', 'b', 'c', 'd']) {
+        await probe.append(event(topic));
+        await probe.advance(1);
+      }
+      assert.deepEqual(await pages(), await all());
+      const before = await pages();
+      await probe.append(privately('a'), privately('secret'));
+      await probe.append(privately('c', 'secret'));
+      assert.deepEqual(await pages(), before);
+      assert.deepEqual(await names(probe, { order: 'time', limit: 10 }), ['secret', 'c', 'a', 'd', 'b']);
+      assert.equal((await list(probe, { order: 'name', limit: 1 })).total, 5);
+      await probe.append(event('b', { data: 'x' }), privately('b'));
+      await probe.append(event('secret'));
+      assert.deepEqual(await names(probe, { order: 'time', limit: 10, publicOnly }), ['secret', 'b', 'd', 'c', 'a']);
+      const { topics, total } = await list(probe, { order: 'name', limit: 10, publicOnly });
+      assert.deepEqual(
+        [topics.map(({ topic, events }) => [topic, events]), total],
+        [
+          [
+            ['a', 1],
+            ['b', 2],
+            ['c', 1],
+            ['d', 1],
+            ['secret', 1],
+          ],
+          5,
+        ],
+      );
+    },
+    { needs: ['directory', 'time'] },
+  ),
+
+  logCase(
+    'a directory of public events leaves out a topic when its last public event is trimmed, and knows the newest of the others',
+    async (probe) => {
+      const start = probe.time;
+      await probe.append(event('gone'));
+      await probe.append(event('a'));
+      await probe.advance(1);
+      await probe.append(event('a', { data: 'newest' }));
+      await probe.advance(1);
+      await probe.append(privately('a'), privately('gone'), privately('gone'));
+      await probe.trim();
+      const shown = async (): Promise<unknown> => {
+        const { topics, total } = await list(probe, { order: 'time', limit: 10, publicOnly: true });
+        return [topics.map(({ topic, events, last }) => [topic, events, last - start]), total];
+      };
+      assert.deepEqual(await shown(), [[['a', 2, 1]], 1]);
+      await probe.append(privately('gone'), privately('gone'));
+      await probe.trim();
+      assert.deepEqual(await shown(), [[], 0]);
+      assert.deepEqual(await names(probe, { order: 'time', limit: 10 }), ['gone', 'a']);
+      await probe.append(event('gone'));
+      assert.deepEqual(await shown(), [[['gone', 1, 2]], 1]);
+    },
+    { needs: ['directory', 'time', 'trim'], retention: { maxEvents: 5 } },
+  ),
+
+  logCase(
+    'a directory of public events is the same when the log is opened again',
+    async (probe) => {
+      for (const topic of ['a', 'b', 'c']) {
+        await probe.append(event(topic));
+        await probe.advance(1);
+      }
+      await probe.append(privately('a'), privately('secret'));
+      const request: TopicPageRequest = { order: 'time', limit: 10, publicOnly: true };
+      const before = await list(probe, request);
+      await probe.reopen();
+      assert.deepEqual(await list(probe, request), before);
+      assert.deepEqual(await names(probe, request), ['c', 'b', 'a']);
+    },
+    { needs: ['directory', 'time', 'durable'] },
   ),
 
   logCase(

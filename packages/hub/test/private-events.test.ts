@@ -1,0 +1,110 @@
+import { ManualClock } from '@tidings/server/log/testing';
+import { describe, expect, test } from 'vitest';
+import { Listener } from './listener.ts';
+import { startHub } from './test-hub.ts';
+
+const KEY = 'a-key-of-the-hub';
+const KNOWN = { authorization: `Bearer ${KEY}` };
+
+describe('who may not get private events learns nothing of them', () => {
+  test('from the list of topics and from health', async () => {
+    let time = Date.parse('2026-01-02T03:04:05.678Z');
+    const hub = await startHub({ key: KEY, anonymous: 'all', now: () => time });
+    const look = async (headers = {}): Promise<string[]> =>
+      Promise.all(
+        ['/topics', '/healthz', '/topics?prefix=', '/topics?prefix=s'].map(
+          async (path) => (await hub.ask('GET', path, { headers })).text,
+        ),
+      );
+    await hub.publish('a', 'open');
+    await hub.publish('b', 'open');
+    const before = await look();
+    const known = await look(KNOWN);
+    time += 1000;
+    await hub.publish('a?private', 'secret', KNOWN);
+    await hub.publish('secret?private', 'secret', KNOWN);
+    expect(await look()).toEqual(before);
+    const [topics, health] = await look(KNOWN);
+    expect([topics, health]).not.toEqual(known);
+    const names = (document: string): string[] =>
+      (JSON.parse(document) as { topics: { topic: string }[] }).topics.map(({ topic }) => topic);
+    expect(names(before[0]!)).toEqual(['b', 'a']);
+    expect(names(topics!)).toEqual(['secret', 'a', 'b']);
+    expect(JSON.parse(topics!)).toMatchObject({ total: 3, cursor: hub.cursor(4) });
+    expect(JSON.parse(before[0]!)).toMatchObject({ total: 2, cursor: hub.cursor(2) });
+    expect(JSON.parse(health!)).toMatchObject({ cursor: hub.cursor(4) });
+    expect(JSON.parse(before[1]!)).not.toHaveProperty('cursor');
+    expect(names(before[3]!)).toEqual([]);
+    // A private event of a topic moves nobody's place in the list either.
+    await hub.publish('a', 'open');
+    expect(names((await look())[0]!)).toEqual(['a', 'b']);
+  });
+
+  test('from the stream of the list of topics', async () => {
+    const clock = new ManualClock();
+    const hub = await startHub({ key: KEY, anonymous: 'all', clock });
+    await hub.publish('a', 'open');
+    const listener = await Listener.open(hub.port, '/topics', { accept: 'text/event-stream' });
+    await listener.take(1);
+    await hub.publish('a?private', 'secret', KNOWN);
+    clock.advance(1000);
+    // One that may see everything comes in the same round.
+    const known = await Listener.open(hub.port, '/topics', { accept: 'text/event-stream', ...KNOWN });
+    await known.take(1);
+    await hub.publish('a', 'open');
+    clock.advance(1000);
+    await listener.take(2);
+    const counts = listener.data.map((document) => (JSON.parse(document) as { topics: { events: number }[] }).topics);
+    expect(counts.map((topics) => topics.map(({ events }) => events))).toEqual([[1], [2]]);
+  });
+
+  test('from the places that it is told in a stream', async () => {
+    const clock = new ManualClock();
+    const hub = await startHub({ key: KEY, anonymous: 'all', clock, keepAliveMs: 1000 });
+    await hub.publish('a', 'open');
+    const told = async (query = '', headers = {}): Promise<string | undefined> => {
+      const listener = await Listener.open(hub.port, `/topics/a${query}`, headers);
+      await listener.until(() => listener.events.length > 0);
+      return listener.events[0]?.lastEventId;
+    };
+    const quiet = await Listener.open(hub.port, '/topics/a');
+    const known = await Listener.open(hub.port, '/topics/a', KNOWN);
+    for (const listener of [quiet, known]) await listener.until(() => listener.events.length === 1);
+    await hub.publish('a?private', 'secret', KNOWN);
+    await hub.publish('b?private', 'secret', KNOWN);
+    await known.take(1);
+    clock.advance(1250);
+    clock.advance(1250);
+    await quiet.until(() => quiet.comments.length > 0);
+    expect(new Set(quiet.events.map(({ lastEventId }) => lastEventId))).toEqual(new Set([hub.cursor(1)]));
+    await known.until(() => known.events.at(-1)?.lastEventId === hub.cursor(3));
+    for (const query of ['', '?last=0']) {
+      expect(await told(query)).toBe(hub.cursor(1));
+      expect(await told(query, KNOWN)).toBe(hub.cursor(3));
+    }
+    await hub.publish('b', 'open');
+    expect(await told()).toBe(hub.cursor(4));
+  });
+
+  test('from the id of one: it is as unknown as one that nobody gave', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'all' });
+    await hub.publish('a?private&id=secret-id', 'secret', KNOWN);
+    await hub.publish('a', 'open');
+    const told = async (id: string, headers = {}): Promise<unknown[]> => {
+      const listener = await Listener.open(hub.port, '/topics/a', { 'last-event-id': id, ...headers });
+      await listener.until(() => listener.data.at(-1) === 'open');
+      return listener.events.map(({ data, ...event }) => ({ ...event, data: data.replaceAll(id, 'the id') }));
+    };
+    expect(await told('secret-id')).toEqual(await told('never-given'));
+    expect(await told('secret-id', KNOWN)).toMatchObject([{ data: 'open' }]);
+  });
+
+  test('nor does it from an id of a topic that it has not asked for', async () => {
+    const hub = await startHub();
+    await hub.publish('elsewhere?id=x', 'planted');
+    await hub.publish('a?id=x', '1');
+    await hub.publish('a', '2');
+    const listener = await Listener.open(hub.port, '/topics/a', { 'last-event-id': 'x' });
+    expect(await listener.take(1)).toEqual(['2']);
+  });
+});

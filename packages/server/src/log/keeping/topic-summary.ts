@@ -1,0 +1,121 @@
+import type { LogEntry } from '../entry.ts';
+import type { TopicSummary } from '../event-log.ts';
+import { RecentTopics } from './recent-topics.ts';
+
+/** What a log keeps of a topic, and how much of it is private. */
+export interface KeptSummary extends TopicSummary {
+  /** Undefined if nothing of it is private. */
+  readonly hidden?: {
+    readonly events: number;
+    readonly bytes: number;
+    /** When the newest public event was appended, milliseconds since 1970; 0 if none is kept. */
+    readonly publicLast: number;
+  };
+}
+
+type Event = Pick<LogEntry, 'time' | 'private'>;
+
+/** Returns what a topic becomes with another event. @param bytes what the event costs */
+export function withEvent(topic: string, before: KeptSummary | undefined, event: Event, bytes: number): KeptSummary {
+  const { hidden } = before ?? {};
+  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last: event.time };
+  if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: event.time } } : after;
+  const { events, bytes: cost, publicLast } = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0 };
+  return { ...after, hidden: { events: events + 1, bytes: cost + bytes, publicLast } };
+}
+
+/** Returns what a topic becomes without one of its events. If {@link hasNewest}, its times have to be found anew. */
+export function withoutEvent(before: KeptSummary, event: Event, bytes: number): KeptSummary {
+  const { hidden, ...rest } = before;
+  const after = { ...rest, events: rest.events - 1, bytes: rest.bytes - bytes };
+  if (!hidden || (event.private && hidden.events === 1)) return after;
+  if (!event.private) return { ...after, hidden };
+  return { ...after, hidden: { ...hidden, events: hidden.events - 1, bytes: hidden.bytes - bytes } };
+}
+
+/** Whether an event may be the newest of a topic, or the newest public one. */
+export function hasNewest({ last, hidden }: KeptSummary, event: Event): boolean {
+  return event.time >= last || (hidden !== undefined && !event.private && event.time >= hidden.publicLast);
+}
+
+/** Returns what a topic becomes when its times are found anew. @param newestTime the time of its newest event, or of its newest public event */
+export function withTimes(summary: KeptSummary, newestTime: (publicOnly: boolean) => number): KeptSummary {
+  const { hidden, events, ...rest } = summary;
+  const after = { ...rest, events, last: newestTime(false) };
+  if (!hidden) return after;
+  return { ...after, hidden: { ...hidden, publicLast: events > hidden.events ? newestTime(true) : 0 } };
+}
+
+/** Returns what of a topic is public; undefined if nothing is. */
+export function publicPart({ topic, events, bytes, last, hidden }: KeptSummary): TopicSummary | undefined {
+  if (!hidden) return { topic, events, bytes, last };
+  if (events === hidden.events) return undefined;
+  return { topic, events: events - hidden.events, bytes: bytes - hidden.bytes, last: hidden.publicLast };
+}
+
+/** Topics in the order of their newest public events. It is only kept while it differs from the order of all events. */
+export class PublicTopics {
+  readonly #all: () => Iterable<KeptSummary>;
+  #topics: RecentTopics<TopicSummary> | undefined;
+
+  /** @param all what is kept of all topics, the one with the newest event first */
+  constructor(all: () => Iterable<KeptSummary>) {
+    this.#all = all;
+  }
+
+  /** Notes what a topic has become. */
+  note(summary: KeptSummary): void {
+    if (!this.#topics && summary.hidden) this.#topics = sorted(this.#all());
+    const topics = this.#topics;
+    if (!topics) return;
+    const part = summary.events === 0 ? undefined : publicPart(summary);
+    if (!part) topics.delete(summary.topic);
+    else if (part.events > (topics.get(part.topic)?.events ?? 0)) topics.putFirst(part);
+    else topics.putBack(part);
+  }
+
+  /** Whether there are private events, so that these topics are not just all of them. */
+  get differ(): boolean {
+    return this.#topics !== undefined;
+  }
+
+  get total(): number {
+    return this.#topics?.size ?? 0;
+  }
+
+  /** The public part of a topic. */
+  get(topic: string): TopicSummary | undefined {
+    return this.#topics?.get(topic);
+  }
+
+  /** At most so many of them by their names. @param names all topics by their names, a page behind one of them at a time */
+  byName(
+    names: { page(after: string | undefined, limit: number): readonly string[] },
+    after: string | undefined,
+    limit: number,
+  ): TopicSummary[] {
+    const found: TopicSummary[] = [];
+    for (let last = after; ;) {
+      const page = names.page(last, limit);
+      for (const name of page) {
+        const part = this.get(name);
+        if (part) found.push(part);
+        if (found.length === limit) return found;
+      }
+      if (page.length < limit) return found;
+      last = page.at(-1);
+    }
+  }
+
+  /** At most so many, the one with the newest public event first. */
+  newest(limit: number): TopicSummary[] {
+    return this.#topics?.newest(limit) ?? [];
+  }
+}
+
+function sorted(all: Iterable<KeptSummary>): RecentTopics<TopicSummary> {
+  const parts = [...all].flatMap((summary) => publicPart(summary) ?? []);
+  const topics = new RecentTopics<TopicSummary>();
+  for (const part of parts.toSorted((one, other) => one.last - other.last)) topics.putFirst(part);
+  return topics;
+}
