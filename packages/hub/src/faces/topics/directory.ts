@@ -22,8 +22,8 @@ interface Recent {
   readonly document: Promise<string>;
   /** When the document was made, by the clock's `now`. */
   readonly madeAt: number;
-  /** What the hub stood at then: it changes with every event, and with the number of listeners. */
-  readonly madeOf: string;
+  /** The position of the log, and the number of listeners, when it was made. */
+  readonly state: string;
 }
 
 /** The list of topics, as a document and as a stream of documents (PROTOCOL §7). */
@@ -79,19 +79,19 @@ export class TopicDocuments {
 
   /** The document that all streams of its kind share. */
   #shared(directory: TopicDirectory, kind: Kind): Promise<string> {
-    return this.#recentOf(kind)?.document ?? this.#renew(directory, kind);
-  }
-
-  /** The present document: the last one if no event and no listener has come since. */
-  #current(directory: TopicDirectory, kind: Kind): Promise<string> {
-    const recent = this.#recentOf(kind);
-    return recent && recent.madeOf === this.#state ? recent.document : this.#renew(directory, kind);
-  }
-
-  /** The document, if it was made a moment ago. */
-  #recentOf(kind: Kind): Recent | undefined {
     const recent = this.#recent.get(kind);
-    return recent && this.#context.clock.now() - recent.madeAt < REFRESH_MS / 2 ? recent : undefined;
+    return recent && this.#isFresh(recent) ? recent.document : this.#renew(directory, kind);
+  }
+
+  /** The present document of a kind: the last one if no event and no listener has come since. */
+  #current(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const recent = this.#recent.get(kind);
+    if (recent && this.#isFresh(recent) && recent.state === this.#state) return recent.document;
+    return this.#renew(directory, kind);
+  }
+
+  #isFresh({ madeAt }: Recent): boolean {
+    return this.#context.clock.now() - madeAt < REFRESH_MS / 2;
   }
 
   get #state(): string {
@@ -100,8 +100,9 @@ export class TopicDocuments {
   }
 
   #renew(directory: TopicDirectory, kind: Kind): Promise<string> {
+    const [madeAt, state] = [this.#context.clock.now(), this.#state];
     const document = this.#make(directory, kind);
-    const recent = { document, madeAt: this.#context.clock.now(), madeOf: this.#state };
+    const recent: Recent = { document, madeAt, state };
     this.#recent.set(kind, recent);
     // A failed attempt is not kept.
     document.catch(() => {
