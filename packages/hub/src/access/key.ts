@@ -56,16 +56,33 @@ function authenticateByHost(request: RequestHead): Rights {
 
 /** Refuses requests to a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
 export function requireLoopbackHost(request: RequestHead): void {
-  const { url } = request;
-  // What a proxy tells takes the place of the host in the URL, and a page that has taken a loopback address as its own could tell it, too.
-  const sent = `http://${request.header('host') ?? new URL(url).host}`;
-  const names = [url, sent].map((each) => (URL.canParse(each) ? new URL(each).hostname : each));
-  const hostname = names.find((name) => !isLoopback(name));
+  // A proxy may name another host than the one in the URL, and a page that has taken a loopback address for its own name could do so, too.
+  const [, asked = request.url] = AUTHORITY.exec(request.url) ?? [];
+  const sent = request.header('host') ?? asked;
+  const hostname = strangerIn(asked) ?? strangerIn(sent);
   if (hostname === undefined) return;
   throw new Problem(
     'host-not-allowed',
     `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,
   );
+}
+
+// Of an absolute URL.
+const AUTHORITY = /^https?:\/\/([^/?#]*)/i;
+
+/** Hosts, with or without a port, that are known to be loopback: nearly all requests have the same one. */
+const loopbackHosts = new Set<string>();
+const MAX_LOOPBACK_HOSTS = 100;
+
+/** Returns the name of a host, with or without a port, if it is not loopback. */
+function strangerIn(host: string): string | undefined {
+  if (loopbackHosts.has(host)) return undefined;
+  const url = `http://${host}`;
+  const hostname = URL.canParse(url) ? new URL(url).hostname : host;
+  if (!isLoopback(hostname)) return hostname;
+  if (loopbackHosts.size >= MAX_LOOPBACK_HOSTS) loopbackHosts.clear();
+  loopbackHosts.add(host);
+  return undefined;
 }
 
 /** The answer to a request that needs a key and has none. */

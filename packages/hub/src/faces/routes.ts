@@ -18,7 +18,8 @@ export class Routes {
 
   /** Returns the methods that are allowed at a URL, without `OPTIONS`. */
   methodsOf(url: URL): readonly string[] {
-    return url.pathname === '/*' ? ALL_METHODS : (this.#find(url)?.methods ?? []);
+    if (url.pathname === '/*') return ALL_METHODS;
+    return withHead(this.#find(url)?.methods ?? []);
   }
 
   /**
@@ -32,7 +33,9 @@ export class Routes {
     if (!found) throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
     const { face, methods } = found;
     try {
-      if (!methods.includes(request.method)) throw notAllowed(request.method, methods);
+      if (!methods.includes(request.method) && !(request.method === 'HEAD' && methods.includes('GET'))) {
+        throw notAllowed(request.method, withHead(methods));
+      }
       const asked = request.method === 'HEAD' ? { ...exchange, request: asGet(request) } : exchange;
       const answer: Answer | undefined = await face.handle(asked);
       if (typeof answer?.status === 'number' && answer.headers) return answer;
@@ -47,16 +50,19 @@ export class Routes {
     }
   }
 
-  /** Finds the face of a URL and its methods: `HEAD` is allowed wherever `GET` is. */
+  /** Finds the face of a URL, and the methods that it names. */
   #find(url: URL): { face: Face; methods: readonly string[] } | undefined {
     for (const face of this.#faces) {
       const methods = face.match(url);
-      if (!methods) continue;
-      if (!methods.includes('GET') || methods.includes('HEAD')) return { face, methods };
-      return { face, methods: methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)) };
+      if (methods) return { face, methods };
     }
     return undefined;
   }
+}
+
+/** `HEAD` is allowed wherever `GET` is. */
+function withHead(methods: readonly string[]): readonly string[] {
+  return methods.flatMap((method) => (method === 'GET' && !methods.includes('HEAD') ? ['GET', 'HEAD'] : method));
 }
 
 /** A function that forgets to return a face, such as `topics` without its parentheses, would fail at every request. */

@@ -111,28 +111,39 @@ export class Body {
     const max = Math.min(maxBytes, maxPendingBytes);
     // If a request says that its body is too large, nothing of it needs to come.
     if (declaredLength(this.#request) > max) throw tooLarge(max);
+    const parts = this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES });
     let bytes = NOTHING;
     let length = 0;
-    for await (const part of this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES })) {
-      const end = length + part.length;
-      if (end > max) throw tooLarge(max);
-      if (end > bytes.length) {
-        const size = length === 0 ? end : Math.min(max, Math.max(MIN_ROOM_BYTES, 2 * end));
-        this.holds(size);
-        const room = length === 0 ? part : Buffer.allocUnsafeSlow(size);
-        room.set(bytes.subarray(0, length));
-        bytes = room;
+    try {
+      for (;;) {
+        const part = await parts.next();
+        if (!part) return bytes.subarray(0, length);
+        const end = length + part.length;
+        if (end > max) throw tooLarge(max);
+        if (end > bytes.length) {
+          const size = length === 0 ? end : Math.min(max, Math.max(MIN_ROOM_BYTES, 2 * end));
+          this.holds(size);
+          const room = length === 0 ? part : Buffer.allocUnsafeSlow(size);
+          room.set(bytes.subarray(0, length));
+          bytes = room;
+        }
+        // Copied, because many small parts would each cost far more than their bytes.
+        if (bytes !== part) bytes.set(part, length);
+        length = end;
       }
-      // Copied, because many small parts would each cost far more than their bytes.
-      if (bytes !== part) bytes.set(part, length);
-      length = end;
+    } finally {
+      parts.end();
     }
-    return bytes.subarray(0, length);
   }
 
   /** Its parts as they come, which may be silent for as long as an upload that stays open may. What is held of them is for the caller to say. */
-  parts(): AsyncIterable<Uint8Array> {
-    return this.#parts({ ms: this.#bodies.limits.maxUploadIdleMs, bytes: 1 });
+  async *parts(): AsyncIterable<Uint8Array> {
+    const parts = this.#parts({ ms: this.#bodies.limits.maxUploadIdleMs, bytes: 1 });
+    try {
+      for (let part = await parts.next(); part; part = await parts.next()) yield part;
+    } finally {
+      parts.end();
+    }
   }
 
   /** Says how many bytes of it are held now. @throws {Problem} `too-many-uploads` */
@@ -162,11 +173,16 @@ export class Body {
     this.#bodies.close(this);
   }
 
-  /** Its parts, without their content coding. A client that breaks its body off is no failure of the hub. */
-  async *#parts({ ms, bytes }: Pace): AsyncIterable<Uint8Array> {
+  /**
+   * Its parts, without their content coding. `next` gives undefined after the last one, and `end` has to be called. A client that breaks its body off
+   * is no failure of the hub.
+   */
+  #parts({ ms, bytes }: Pace): { next(): Promise<Uint8Array | undefined>; end(): void } {
     const { clock } = this.#bodies;
     const { parts, end } = decodeBody(this.#request);
     let since = clock.now();
+    // When the last part came, which its reader may still be busy with.
+    let came = since;
     let progress = 0;
     let timer: unknown;
     const watch = (left: number): void => {
@@ -179,26 +195,29 @@ export class Body {
       else this.stop(tooSlow(bytes, ms));
     };
     watch(ms);
-    try {
-      for (;;) {
-        const step = await this.#next(parts);
-        if (step.done === true) return;
-        progress += step.value.length;
-        const came = clock.now();
-        if (progress >= bytes) {
-          since = came;
-          progress = 0;
-        }
-        yield step.value;
+    return {
+      next: async () => {
         since += clock.now() - came;
-      }
-    } catch (error) {
-      if (error instanceof Problem) throw error;
-      throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
-    } finally {
-      clock.clearTimeout(timer);
-      end();
-    }
+        try {
+          const step = await this.#next(parts);
+          if (step.done === true) return undefined;
+          came = clock.now();
+          progress += step.value.length;
+          if (progress >= bytes) {
+            since = came;
+            progress = 0;
+          }
+          return step.value;
+        } catch (error) {
+          if (error instanceof Problem) throw error;
+          throw new Problem('invalid-event', 'The body was broken off before its end', { cause: error });
+        }
+      },
+      end: () => {
+        clock.clearTimeout(timer);
+        end();
+      },
+    };
   }
 
   /** The iterator is not closed where this is stopped: it waits for a part itself. */

@@ -28,7 +28,7 @@ export function urlOf(request: IncomingMessage, maxBytes: number): string {
   const host = authority ?? request.headers.host ?? ownAddress(request);
   const scheme = request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
   const base = `${scheme}://${host}`;
-  if (!HOST.test(host) || !URL.canParse(base)) {
+  if (!isHost(host)) {
     throw new Problem(
       'invalid-request',
       `The host ${JSON.stringify(host)} is not a name or an address with or without a port`,
@@ -36,6 +36,19 @@ export function urlOf(request: IncomingMessage, maxBytes: number): string {
   }
   if (target === '*' && request.method === 'OPTIONS') return `${base}/*`;
   return base + pathOf(authority === undefined ? target : `${rest.startsWith('/') ? '' : '/'}${rest}`);
+}
+
+/** Hosts, with or without a port, that are known to be right: nearly all requests have the same one. */
+const knownHosts = new Set<string>();
+const MAX_KNOWN_HOSTS = 100;
+
+function isHost(host: string): boolean {
+  if (knownHosts.has(host)) return true;
+  if (!HOST.test(host) || !URL.canParse(`http://${host}`)) return false;
+  if (knownHosts.size >= MAX_KNOWN_HOSTS) knownHosts.clear();
+  // A long text would be kept with all that it was cut from.
+  if (host.length <= 100) knownHosts.add(host);
+  return true;
 }
 
 /** Checks that a parser of URLs leaves the path as it is. */
