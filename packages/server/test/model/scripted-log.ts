@@ -149,15 +149,13 @@ export class ScriptedLog implements EventLog {
     const current = (): void => {
       this.current = record;
     };
-    return {
-      entries: page.entries,
-      through: page.through,
-      trims: page.trims,
-      // Whoever deals with a page asks for this first: that is how the model knows which page a gap comes from.
-      get trimmedThrough() {
+    // Whoever writes a gap looks at the entries of its page first: that is how the model knows which page a gap comes from.
+    const entries = new Proxy(page.entries, {
+      get(target, key): unknown {
         current();
-        return page.trimmedThrough;
+        return Reflect.get(target, key);
       },
-    };
+    });
+    return { ...page, entries };
   }
 }
