@@ -91,7 +91,7 @@ export class Origins {
     const asked = new URL(request.url);
     // Behind a proxy that ends TLS the scheme differs, so only the host is compared.
     if (page.host === asked.host) return true;
-    // A hub without a key is not behind a proxy that changes the host, so this field could only come from a page.
+    // Without a key nothing else protects the hub, so a page must not choose the host that it is compared with.
     if (this.#isKeyless) return false;
     // A page cannot set what the browser says about it, and it cannot send this field to another origin.
     const forwarded = request.header('x-forwarded-host')?.split(',', 1)[0]?.trim();
