@@ -117,7 +117,7 @@ test('streams are compressed where that is asked for by name', async () => {
   }
 });
 
-test('--verbose says who comes, goes and is refused, one JSON object a line, without keys and data', async () => {
+test('--verbose logs publishes, refusals and listeners, one JSON object a line, without keys and data', async () => {
   const { url, process } = await HubProcess.start('--verbose', '--key', KEY, '--anonymous', 'listen');
   const topic = new URL('topics/t', url);
   const abort = new AbortController();

@@ -45,7 +45,7 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
   /** Origins of pages that may read and publish, such as `https://example.com`. @default none */
   readonly allowedOrigins?: readonly string[];
   /**
-   * The URL by which clients reach the hub, where it is not the one that the hub is asked for: patterns are resolved against it, and its page may
+   * The URL by which clients reach the hub, if it is not the one in their requests. Patterns are resolved against it, and its page may
    * publish. It may have a path, which proxies may pass on or take away. @default the URL of each request
    */
   readonly publicUrl?: string;
@@ -61,7 +61,7 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
    */
   readonly compression?: boolean;
   /**
-   * A pino logger: for errors and warnings, and on the level `debug` for who comes, goes and is refused. No key, no token and no data is written to it.
+   * A pino logger: for errors and warnings, and on the level `debug` for publishes, refusals, and listeners that come and go. It gets no key, token or data.
    * @default errors go to the console
    */
   readonly logger?: Logger;
@@ -80,8 +80,8 @@ interface Visit {
 
 export interface CloseOptions {
   /**
-   * How long listeners stay away at least, in milliseconds: longer than a restart takes, because the `EventSource` of a browser may give up
-   * when it is refused. 0 where connections wait for the next hub. @default 5000
+   * The least time that listeners stay away, in milliseconds. It should be longer than a restart takes, because the `EventSource` of a browser may give up
+   * when it is refused. 0 if connections wait for the next hub. @default 5000
    */
   readonly awayMs?: number;
   /** How far apart listeners come back, in milliseconds. @default 2000 */
@@ -106,7 +106,7 @@ export class Hub {
   readonly #deadline = new AbortController();
   #closed: Promise<void> | undefined;
   #isClosed = false;
-  /** When listeners may come back that come while the hub shuts down, in milliseconds. */
+  /** When a listener that comes while the hub shuts down may come back, in milliseconds. */
   #comeBackMs: () => number = () => 0;
 
   /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -266,12 +266,12 @@ export class Hub {
   }
 }
 
-/** Whether nothing but its address keeps strangers out of a hub (PROTOCOL §9.1). */
+/** Whether only its address keeps strangers out of a hub (PROTOCOL §9.1). */
 function isKeyless({ authenticate, key, anonymous = 'none' }: HubOptions): boolean {
   return authenticate === undefined && key === undefined && anonymous === 'none';
 }
 
-/** What the hub calls of a logger. */
+/** The methods of a logger that the hub calls. */
 const LOGGER_METHODS = ['error', 'warn', 'debug', 'isLevelEnabled'] as const;
 
 const NAMES: Readonly<Record<keyof HubOptions, true>> = {

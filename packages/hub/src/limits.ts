@@ -59,7 +59,7 @@ export function checkLimits(limits: Partial<HubLimits>): HubLimits {
 // The highest limit that an audience accepts.
 const MAX_LIMIT = 2 ** 31 - 1;
 
-/** The audience has no limit where there is none. */
+/** Without a limit of the hub, the audience has none either. */
 export function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
   return {
     maxListeners: Math.min(maxListeners, MAX_LIMIT),

@@ -2,7 +2,7 @@ import type { Rights } from '@tidings/server';
 import type { EndReason, KnownListener, RequestHead } from '@tidings/server/live';
 import type { Logger } from 'pino';
 
-/** What stands behind the `?` of a URL and may be written down. Whatever else is there may be a key. */
+/** The query parameters that may be logged. Any other one may be a key. */
 const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'topic',
   'match',
@@ -12,7 +12,7 @@ const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'private',
 ]);
 
-/** What is written of a listener when it comes, and again when it goes. */
+/** What is logged about a listener when it comes, and again when it goes. */
 interface Listening {
   /** Numbers the listeners of this process. */
   readonly listener: number;
@@ -22,7 +22,7 @@ interface Listening {
 }
 
 /**
- * What a hub writes into its logger: what goes wrong, once each, and on the level `debug` who comes, goes and is refused. It never writes a key, a
+ * Writes to the logger of a hub: each failure once, and on the level `debug` publishes, refusals, and listeners that come and go. It never writes a key, a
  * token or the data of an event.
  */
 export class Reports {
@@ -31,12 +31,12 @@ export class Reports {
   readonly #listening = new WeakMap<KnownListener, Listening>();
   #listeners = 0;
 
-  /** @param logger where there is none, errors and warnings go to the console */
+  /** @param logger without one, errors and warnings go to the console */
   constructor(logger: Logger | undefined) {
     this.#logger = logger;
   }
 
-  /** An error that nobody else is told. The same error, such as that of a disk for which many have waited, is written once. */
+  /** An error that is reported nowhere else. The same error, such as that of a disk for which many have waited, is written once. */
   error(error: unknown, message: string): void {
     if (typeof error === 'object' && error !== null) {
       if (this.#told.has(error)) return;
@@ -78,7 +78,7 @@ export class Reports {
 
   /**
    * A request was refused.
-   * @param reason the name of the problem, where it is known
+   * @param reason the name of the problem, if it is known
    */
   refused(request: RequestHead, status: number, reason: string | undefined, subject: string | undefined): void {
     if (!this.#isVerbose) return;
@@ -91,7 +91,7 @@ export class Reports {
   }
 }
 
-/** The path and those parameters that say what is asked for. */
+/** The path and the parameters that may be logged. */
 function shownUrl({ url }: RequestHead): string {
   if (!URL.canParse(url)) return '';
   const { pathname, searchParams } = new URL(url);

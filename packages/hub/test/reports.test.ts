@@ -47,7 +47,7 @@ function logWith(others: Partial<EventLog>): EventLog {
   };
 }
 
-describe('who comes, goes and is refused', () => {
+describe('publishes, refusals, and listeners that come and go', () => {
   const KEY = 'a-secret-key-of-the-hub';
 
   test('is written on the level debug, a line each, without keys, tokens and data', async () => {

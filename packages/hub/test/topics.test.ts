@@ -66,7 +66,7 @@ describe('a topic is a URL', () => {
   test('a slash at the end of a path is answered with what was most likely meant', async () => {
     const hub = await startHub();
     const reply = await hub.ask('POST', '/topics/a%20b/', { body: 'x' });
-    expect(JSON.parse(reply.text)).toMatchObject({ detail: expect.stringContaining('did you mean /topics/a%20b;') });
+    expect(JSON.parse(reply.text)).toMatchObject({ detail: expect.stringContaining('did you mean /topics/a%20b?') });
   });
 
   test.each(['PUT', 'DELETE', 'PATCH', 'QUERY'])('%s of a topic is not allowed', async (method) => {

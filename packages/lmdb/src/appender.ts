@@ -15,7 +15,7 @@ export interface AppenderParts {
   readonly clock: Clock;
 }
 
-/** Stores events behind the head: in one transaction, or, where they are many, in several between which others have their turn. */
+/** Stores events behind the head: in one transaction, or in several if there are many. Others have their turn between two of them. */
 export class LmdbAppender {
   readonly #parts: AppenderParts;
   /** Events that are in the tables, though the head has not been moved to them. They do not count. */
@@ -26,7 +26,7 @@ export class LmdbAppender {
   }
 
   /**
-   * Stores all of the events or, where it rejects, none: they count with the last transaction, which moves the head.
+   * Stores all of the events, or none if it rejects. They count with the last transaction, which moves the head.
    * @param finish is part of that transaction. It is given what the head is with the events, and gives what is written
    * @returns the entries, and the head
    */
@@ -85,7 +85,7 @@ export class LmdbAppender {
         }
       }
     } catch (error) {
-      // Where that fails, too, it is tried again before the next events are stored, and when the folder is opened.
+      // If that fails, too, it is tried again before the next events are stored, and when the folder is opened.
       await this.#removeStaged().catch(() => {});
       throw error;
     }

@@ -4,7 +4,7 @@ export type LmdbErrorCode =
   | 'ERR_INVALID_OPTION'
   /** The data folder cannot be created, read or written. */
   | 'ERR_DATA_FOLDER'
-  /** A file of the data folder was cut, torn or changed, or is of another program, or an event was changed on disk. */
+  /** A file of the data folder was cut, torn or changed, or another program made it, or an event was changed on disk. */
   | 'ERR_DATA_DAMAGED'
   /** Another log has the data folder open. */
   | 'ERR_DATA_IN_USE'

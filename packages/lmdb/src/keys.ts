@@ -42,7 +42,7 @@ export class LmdbKeys {
       rest.keys += sign;
     };
     for (const [key, record] of records) {
-      // One that was good no longer.
+      // The earlier record of the key, which is too old to count.
       const before = this.#store.keys.get(key);
       if (before) count(key, before, -1);
       if (before) gone.set(key, before);

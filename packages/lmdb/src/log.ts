@@ -178,7 +178,7 @@ export class LmdbLog implements EventLog {
     return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
-  /** Looks for something, in turns with all others that do. */
+  /** Runs a search, in turns with all other searches. */
   #look<T>(work: (turn: Turn) => T | undefined, options: ScanOptions): Promise<T> {
     const open = (turn: Turn): T | undefined => {
       if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot read: the log has been closed');

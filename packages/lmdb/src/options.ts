@@ -24,7 +24,7 @@ export interface LmdbLogOptions extends LogBounds {
    */
   readonly onDamage?: (error: LmdbError) => void;
   /**
-   * What the events that wait to be stored may cost in memory, in bytes: an append that would be more is refused with `ERR_TOO_MUCH_WAITS`. It
+   * What the events that wait to be stored may cost in memory, in bytes. An append that would exceed it is refused with `ERR_TOO_MUCH_WAITS`. It
    * guards the memory against publishers that are faster than the disk. From 1.
    * @default 134217728
    */

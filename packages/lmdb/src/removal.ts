@@ -39,7 +39,7 @@ export class Removal {
     return this.#entries.has(seq);
   }
 
-  /** What is kept without what goes. */
+  /** What is left without the removed events. */
   get rest(): HeadRecord {
     const { events, bytes } = this.#before;
     return { ...this.#before, events: events - this.size, bytes: bytes - this.#bytes + this.topics.bytes };

@@ -2,7 +2,7 @@ import { hasNewest, type KeptSummary, type LogEntry, withEvent, withoutEvent, wi
 import { costOfTopic } from './cost.ts';
 import type { KeptEntry } from './record.ts';
 
-/** What topics become by events that are added or removed, one by one. */
+/** The state of topics after events are added or removed, one by one. */
 export class TopicChanges {
   readonly changed: Map<string, KeptSummary> = new Map();
   readonly #before: (topic: string) => KeptSummary | undefined;

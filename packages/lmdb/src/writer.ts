@@ -43,7 +43,7 @@ export interface WriterHooks {
   readonly afterCommit: () => Promise<void>;
 }
 
-/** The batches that are stored together, with what comes of each. */
+/** The batches that are stored together, with the result of each. */
 interface Group {
   readonly events: readonly PreparedEvent[];
   /** A receipt for each batch, or an error for one whose key was used for another. */
@@ -188,7 +188,7 @@ export class LmdbWriter {
     }
   }
 
-  /** Finds the events of several batches that have to be stored, and what comes of each batch. */
+  /** Finds the events of several batches that have to be stored, and the result of each batch. */
   #prepare(waiting: readonly Waiting[]): Group {
     const { store, time, keys: known } = this.#parts;
     const now = time.now();

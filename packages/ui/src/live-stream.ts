@@ -11,10 +11,10 @@ export interface LiveStreamHandlers {
   onConnection(input: ConnectionInput, offset: number): void;
 }
 
-/** What all tabs share that show the same. */
+/** What the tabs that show the same stream share. */
 export interface LiveStreamSource {
   readonly url: string;
-  /** The event ID to begin after. @default what comes from now on */
+  /** The event ID to begin after. @default only new events are received */
   readonly lastEventId?: string;
   /** A stream whose first event has the ID to begin after. It takes the place of `lastEventId`. */
   readonly positionUrl?: string;
@@ -29,7 +29,7 @@ const MAX_WAIT_MS = 10_000;
 const MAX_SILENCE_MS = 60_000;
 
 /**
- * A stream that the tabs of a browser share, where the browser allows it. It can try again at once. After `close` no handler is called.
+ * A stream that the tabs of a browser share, if the browser allows it. It can try again at once. After `close` no handler is called.
  */
 export class LiveStream {
   readonly #source: LiveStreamSource;

@@ -47,7 +47,7 @@ export const keyWanted: ReadonlySignal<boolean> = computed(
   () => connection.value.phase === 'closed' && connection.value.status === 401,
 );
 
-/** What the hub asks of those who use it, as far as this page knows. */
+/** What the hub asks of its users, as far as this page knows. */
 export const snippetAccess: ReadonlySignal<SnippetAccess> = computed(() => ({
   publishNeedsKey: hubKey.value !== '',
   listenNeedsToken: hubKey.value !== '' && !everyoneListens.value,
@@ -120,7 +120,7 @@ function followVisibility(): void {
     if (document.hidden) {
       timer = setTimeout(() => {
         unwatched.value = true;
-        // Tabs that cannot share connections would have none left for those that are seen.
+        // Hidden tabs that cannot share connections would leave none for the visible ones.
         if (navigator.locks === undefined) feed.peek()?.pause();
       }, HIDDEN_WATCH_MS);
       return;

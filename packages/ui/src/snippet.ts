@@ -6,7 +6,7 @@ export interface Snippet {
   readonly text: string;
 }
 
-/** What a hub asks of those who use it. */
+/** What a hub asks of its users. */
 export interface SnippetAccess {
   /** Whether publishing takes the key. */
   readonly publishNeedsKey: boolean;
@@ -17,7 +17,7 @@ export interface SnippetAccess {
 /** Stands for the key: the key itself is never written out. */
 const KEY_HEADER = ' -H "Authorization: Bearer $TIDINGS_KEY"';
 
-/** Who listens must not get the key, which may publish, too. */
+/** A listener must not get the key, because the key may publish, too. */
 const TOKEN_HEADER = ' -H "Authorization: Bearer $LISTENER_TOKEN"';
 
 /**

@@ -28,7 +28,7 @@ export class TopicWatch {
     );
   }
 
-  /** A tab that follows the stream of another one is told what changes from now on only. A failure is told by the stream. */
+  /** A tab that follows the stream of another one gets only later changes of its state. The stream reports a failure. */
   async #load(base: string, directory: Signal<TopicDirectory | undefined>): Promise<void> {
     const found = await fetchDirectory(directoryUrl(base));
     if (found !== undefined && !this.#hasNewer) directory.value = found;

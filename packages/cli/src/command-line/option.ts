@@ -62,7 +62,7 @@ export const PUBLIC_URL: OptionFormat<string> = {
   allowed: 'an absolute URL of http or https without a query, such as https://example.com/events/',
 };
 
-/** What the hub believes is checked by the hub. */
+/** A list with commas between its entries. The hub checks the entries. */
 export const PROXIES: OptionFormat<readonly string[]> = {
   parse: (text) => (/^[^\s,]+(\s*,\s*[^\s,]+)*$/.test(text) ? text.split(/\s*,\s*/) : undefined),
   allowed: 'addresses or networks with commas between them, such as 10.0.0.0/8,::1',

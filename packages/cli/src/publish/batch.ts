@@ -57,7 +57,7 @@ export async function publishBatch(url: URL, headers: Record<string, string>, ba
   if (status === 200) return { type: 'published', id: text };
   const refusal = describeRefusal(response);
   if (status === 413) return { type: 'too-large', refusal };
-  // 408: it did not come through in time, as over a line that is slow or full.
+  // 408: the body did not arrive in time, because the connection is slow or busy.
   if (status === 408 || status === 429 || status >= 500) {
     return { type: 'unanswered', reason: refusal, reached: true, retryAfterMs: requestedWaitMs(response) };
   }

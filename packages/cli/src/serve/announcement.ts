@@ -2,11 +2,11 @@ import type { AnonymousAccess, Retention } from '@tidings/hub';
 import { formatCount, formatDuration, formatSize } from '../terminal/quantity.ts';
 
 export interface Announcement {
-  /** The URL of the hub and of its page, undefined where it has no address of its own. */
+  /** The URL of the hub and of its page; undefined if the hub has no address of its own. */
   readonly url: URL | undefined;
-  /** The names of the sockets that were handed over to it. */
+  /** The names of the sockets that another program passed to the hub. */
   readonly sockets: readonly string[];
-  /** The URL by which others reach it, where that is another one. */
+  /** The URL by which others reach the hub, if it is another one. */
   readonly publicUrl: string | undefined;
   /** The folder of the events, or undefined for memory. */
   readonly data: string | undefined;

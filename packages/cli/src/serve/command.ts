@@ -77,20 +77,24 @@ export function serveCommand(): Command {
     .addOption(
       option(
         '--public-url <url>',
-        'URL by which others reach the hub, where a proxy stands before it. It may have a path',
+        'URL by which others reach the hub, if it is behind a proxy. It may have a path',
         PUBLIC_URL,
       ),
     )
     .addOption(
       option(
         '--trusted-proxies <list>',
-        'addresses and networks of proxies that are believed when they say who asks, with commas between them; also the ' +
+        'addresses and networks of proxies that are trusted to give the address of a client, separated by commas; also the ' +
           'words loopback, private and unix',
         PROXIES,
       ),
     )
     .addOption(
-      choiceOption('--proxy-header <name>', 'header in which they say it', PROXY_HEADERS).default('x-forwarded'),
+      choiceOption(
+        '--proxy-header <name>',
+        'header in which proxies give the address of a client',
+        PROXY_HEADERS,
+      ).default('x-forwarded'),
     )
     .option(
       '--compress',
@@ -122,7 +126,7 @@ export function serveCommand(): Command {
       'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +
         'and connections wait meanwhile',
     )
-    .option('--verbose', 'log who comes, goes and is refused, beside warnings and errors')
+    .option('--verbose', 'also log publishes, refused requests, and listeners that come and go')
     .addHelpText('after', HELP)
     .action(async (options: ServeOptions, command: Command) => {
       const { data, memory, key, anonymous, corsOrigin, publicUrl, trustedProxies, proxyHeader, compress, verbose } =
@@ -163,7 +167,10 @@ export function serveCommand(): Command {
 /** The sockets that the command was started with, else the address that it is to listen on. */
 function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command: Command): Address | GivenSocket[] {
   if (isSupervised === true && process.platform === 'win32') {
-    throw new CliError('ERR_USAGE', '--supervise cannot be used on Windows, where no socket can be handed over');
+    throw new CliError(
+      'ERR_USAGE',
+      '--supervise cannot be used on Windows, because a socket cannot be passed to another process there',
+    );
   }
   const sockets = inheritedSockets(process.env, process.pid);
   if (sockets.length === 0) return { port, host };
@@ -171,7 +178,7 @@ function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command
     if (command.getOptionValueSource(name) !== 'cli') continue;
     throw new CliError(
       'ERR_USAGE',
-      `--${name} cannot be used with the sockets of LISTEN_FDS, which have their addresses: leave it out`,
+      `--${name} cannot be used with the sockets of LISTEN_FDS, which already have addresses: leave it out`,
     );
   }
   return sockets;

@@ -22,7 +22,7 @@ import { makeLogger } from './logger.ts';
 const COMEBACK_WINDOW_MS = 2_000;
 
 /**
- * How long they stay away at least where nobody holds the socket, in milliseconds: longer than a restart takes, because the `EventSource`
+ * The least time that listeners stay away if no process holds the socket, in milliseconds. It is longer than a restart, because the `EventSource`
  * of a browser may give up when a connection is refused.
  */
 const AWAY_MS = 5_000;
@@ -37,9 +37,9 @@ export interface HubSettings {
   readonly origins: readonly string[];
   /** Whether streams are compressed for listeners that accept it. */
   readonly compression: boolean;
-  /** The URL by which clients reach the hub; undefined where it is the one that they ask for. */
+  /** The URL by which clients reach the hub; undefined if it is the one in their requests. */
   readonly publicUrl: string | undefined;
-  /** The proxies that are believed, and what they write of who has asked. */
+  /** The trusted proxies, and the header fields in which they give the address of a client. */
   readonly trustedProxies: readonly string[];
   readonly proxyHeader: ProxyHeader;
   /** Whether to log more than warnings and errors. */

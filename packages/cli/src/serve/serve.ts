@@ -31,7 +31,7 @@ export interface Serve extends HubSettings {
 /**
  * Runs a hub until SIGINT, SIGTERM or, without a supervisor, SIGHUP.
  *
- * @param supervisor who has the sockets and tells when the log may be opened; undefined where nobody does
+ * @param supervisor the process that has the sockets and says when the log may be opened; undefined if there is none
  * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
  */
 export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<void> {
@@ -44,7 +44,7 @@ export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<
   if (!opened) for (const address of addresses) await tryBinding(address);
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt(resolve);
-    // A terminal that is closed sends it. A supervisor gets it, too, and decides.
+    // The system sends SIGHUP when the terminal is closed. A supervisor gets it, too, and decides what to do.
     process.on('SIGHUP', () => {
       if (!supervisor) resolve();
     });
@@ -67,20 +67,20 @@ export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<
   }
 }
 
-/** Makes the hub listen everywhere. @returns the addresses of those places that have one */
+/** Makes the hub listen at all of its places. @returns the addresses of those places that have one */
 async function listen(hub: RunningHub, places: readonly Place[], settings: HubSettings): Promise<AddressInfo[]> {
   const bound: AddressInfo[] = [];
   for (const place of places) {
     const address = await bind(hub.addServer(), place);
     if (!address) continue;
-    // Nothing is accepted before this turn has ended.
+    // No connection is accepted before this turn has ended.
     if ('fd' in place) checkHost(address.address, settings);
     bound.push(address);
   }
   return bound;
 }
 
-/** What the person at the terminal is told of where the hub is. */
+/** The announcement at the terminal: where the hub can be reached. */
 function whereabouts(
   places: readonly Place[],
   bound: readonly AddressInfo[],

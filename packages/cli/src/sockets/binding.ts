@@ -19,7 +19,7 @@ export interface Address {
 export interface GivenSocket {
   /** Its file descriptor. */
   readonly fd: number;
-  /** What the other program calls it. */
+  /** The name that the other program gave it. */
   readonly name: string;
 }
 
@@ -28,7 +28,7 @@ export type Place = Address | GivenSocket;
 /**
  * Makes a server listen.
  *
- * @returns where it listens, undefined for a Unix socket
+ * @returns the address on which it listens; undefined for a Unix socket
  * @throws {CliError} `ERR_ADDRESS`
  */
 export async function bind(server: Server, place: Place): Promise<AddressInfo | undefined> {
@@ -53,13 +53,13 @@ export async function tryBinding(address: Address): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** The error that tells why a place cannot be listened on. */
+/** The error that says why the hub cannot listen at a place. */
 export function explain(error: Error & { code?: string }, place: Place): CliError {
   if ('fd' in place) {
     const { fd, name } = place;
     return refused(
       `the socket ${name} (file descriptor ${fd}) cannot be listened on (${error.code ?? error.message}): ` +
-        'it must be a stream socket that nobody has connected, as ListenStream= with Accept=no makes it',
+        'it must be a stream socket that is not connected, as ListenStream= with Accept=no makes it',
       error,
     );
   }

@@ -4,10 +4,10 @@ import { getSystemErrorName } from 'node:util';
 import { CliError } from '../errors.ts';
 import { type Address, explain } from './binding.ts';
 
-/** What libuv calls a TCP handle, as far as it is used here. */
+/** The part of libuv's TCP handle that is used here. */
 interface Handle {
   readonly fd: number;
-  /** Gives an error's number where it could not be bound. */
+  /** Returns the number of an error if it could not be bound. */
   getsockname(found: object): number;
   close(): void;
 }
@@ -15,14 +15,14 @@ interface Handle {
 /** Node's own function by which the `cluster` module makes sockets: it binds and does not listen. */
 type CreateServerHandle = (address: string, port: number, family: number) => Handle | number;
 
-/** A socket that is bound. The program that holds it accepts no connections: those that come wait for a program that listens on it. */
+/** A socket that is bound. The program that holds it accepts no connections: they wait for a program that listens on it. */
 export interface HeldSocket {
   readonly fd: number;
   close(): void;
 }
 
 /**
- * Binds an address without listening on it. A `net.Server` would accept connections, and whoever holds the socket for others must not.
+ * Binds an address without listening on it. A `net.Server` would accept connections, but a program that only holds the socket must not.
  *
  * @throws {CliError} `ERR_ADDRESS`
  */

@@ -1,17 +1,17 @@
 import { CliError } from '../errors.ts';
 import type { GivenSocket } from './binding.ts';
 
-/** Where the file descriptors of handed over sockets begin. */
+/** The file descriptor of the first socket that was passed to this process. */
 const FIRST_FD = 3;
 
-/** The most sockets that are taken, against a number that is not meant. */
+/** The most sockets that are accepted. A larger number is taken for a mistake. */
 const MAX_SOCKETS = 64;
 
 /**
- * The sockets that the program was started with, by the protocol of systemd (`LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`). None where
+ * The sockets that the program was started with, by the protocol of systemd (`LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`). None if
  * they are meant for another process.
  *
- * @param pid that of this process
+ * @param pid the process id of this process
  * @throws {CliError} `ERR_ADDRESS`
  */
 export function inheritedSockets(env: Readonly<Record<string, string | undefined>>, pid: number): GivenSocket[] {
@@ -26,7 +26,7 @@ export function inheritedSockets(env: Readonly<Record<string, string | undefined
   return givenSockets(Number(count), names.split(':'));
 }
 
-/** So many sockets, the first of them with the descriptor 3. */
+/** This number of sockets. The first of them has the descriptor 3. */
 export function givenSockets(count: number, names: readonly string[]): GivenSocket[] {
   return Array.from({ length: count }, (_, index) => ({
     fd: FIRST_FD + index,

@@ -1,17 +1,17 @@
-/** The variable by which a hub knows that it is supervised. */
+/** The environment variable that is set if a hub has a supervisor. */
 export const SUPERVISED = 'TIDINGS_SUPERVISED';
 
-/** What a supervisor tells a hub: to open its log, to listen on the sockets that begin at descriptor 3, and to serve. */
+/** The message of a supervisor to a hub: open the log, listen on the sockets that begin at descriptor 3, and serve. */
 export interface OpenMessage {
   readonly type: 'open';
   /** A name for each socket. */
   readonly sockets: readonly string[];
-  /** Whether nobody has been told yet where the hub is. */
+  /** Whether the hub has to announce where it can be reached. */
   readonly isFirst: boolean;
 }
 
 /**
- * What a hub tells its supervisor:
+ * The messages of a hub to its supervisor:
  * - `prepared`: its program is loaded and its options are right;
  * - `serving`: it listens;
  * - `released`: its log is closed, and the next hub may open it.

@@ -1,7 +1,7 @@
 import type { HubMessage, OpenMessage } from './messages.ts';
 import { SUPERVISED } from './messages.ts';
 
-/** The other end of a supervisor: what a hub says to it and hears from it. */
+/** The connection of a hub to its supervisor. */
 export interface SupervisedBy {
   /** Says that the program is loaded, and resolves when the log may be opened. */
   prepared(): Promise<OpenMessage>;
@@ -9,13 +9,13 @@ export interface SupervisedBy {
   serving(): void;
   /** Says that the log is closed. */
   released(): void;
-  /** Resolves when the supervisor has gone without a word. A hub without one must not go on: nobody could end it. */
+  /** Resolves when the supervisor has ended unexpectedly. The hub must not go on without it, because nobody could end the hub. */
   readonly gone: Promise<void>;
   /** Lets the process end. */
   leave(): void;
 }
 
-/** The supervisor of this process, undefined where it has none. */
+/** The supervisor of this process; undefined if it has none. */
 export function supervisor(): SupervisedBy | undefined {
   if (process.env[SUPERVISED] === undefined || process.send === undefined) return undefined;
   delete process.env[SUPERVISED];
@@ -28,7 +28,7 @@ export function supervisor(): SupervisedBy | undefined {
       const opened = new Promise<OpenMessage>((resolve) => void process.once('message', resolve));
       say({ type: 'prepared' });
       void gone.then(() => {
-        // Before it is opened there is nothing to close.
+        // There is nothing to close before the log is opened.
         if (process.listenerCount('message') > 0) process.exit(0);
       });
       return await opened;

@@ -16,17 +16,17 @@ interface SupervisedHub {
   readonly since: number;
 }
 
-/** What a supervisor knows. */
+/** The state of a supervisor. */
 export interface Supervision {
   readonly hubs: readonly SupervisedHub[];
   readonly nextId: number;
-  /** Whether any hub has served. Until then a failure is the command's own. */
+  /** Whether any hub has served. Until then a failure of the hub ends the command. */
   readonly hasServed: boolean;
   /** How many hubs in a row have ended soon after they were started. */
   readonly failures: number;
-  /** Whether the next hub waits for its time. */
+  /** Whether the start of the next hub is delayed. */
   readonly isWaiting: boolean;
-  /** Whether it was asked for one more restart while one was under way. */
+  /** Whether another restart was requested during a restart. */
   readonly again: boolean;
   /** The exit code of the command; undefined until it was asked to end. */
   readonly ending: number | undefined;
@@ -38,11 +38,11 @@ export type SupervisionInput =
   | { readonly type: 'restart' }
   /** SIGTERM or SIGINT. */
   | { readonly type: 'stop' }
-  /** The time that was waited for has come. */
+  /** The delay is over. */
   | { readonly type: 'due' }
   | { readonly type: 'prepared' | 'released'; readonly id: number }
   | { readonly type: 'serving'; readonly id: number; readonly now: number }
-  /** `code` is null where a signal has ended it. */
+  /** `code` is null if a signal has ended it. */
   | { readonly type: 'exited'; readonly id: number; readonly code: number | null; readonly now: number };
 
 export type SupervisionAction =
@@ -65,7 +65,7 @@ const STABLE_MS = 10_000;
 /** The wait after the first hub that ended at once, in milliseconds. It doubles with each. */
 const FIRST_WAIT_MS = 250;
 
-/** The longest wait, in milliseconds. Connections wait meanwhile, and a hub that comes back is found soon. */
+/** The longest wait, in milliseconds. Connections wait during that time, so it must be short. */
 const MAX_WAIT_MS = 10_000;
 
 export const NO_HUBS: Supervision = {
@@ -78,7 +78,7 @@ export const NO_HUBS: Supervision = {
   ending: undefined,
 };
 
-/** What follows from an input. At most one hub has the log, and at most one more waits for it. */
+/** Returns the next state and the actions that follow from an input. At most one hub has the log, and at most one more waits for it. */
 export function stepSupervision(supervision: Supervision, input: SupervisionInput): SupervisionStep {
   const { supervision: taken, actions: first } = take(supervision, input);
   const { supervision: after, actions: then } = advance(taken);
@@ -111,7 +111,7 @@ function take(before: Supervision, input: SupervisionInput): SupervisionStep {
 function restart(before: Supervision): SupervisionStep {
   if (before.ending !== undefined) return { supervision: before, actions: [] };
   const told: SupervisionAction = { type: 'tell', text: 'Restarting…' };
-  // Who waits for a hub that fails need not wait longer: something was changed.
+  // A delayed start need not wait longer: the cause of the failure may be gone.
   if (!holderOf(before) && !nextOf(before)) {
     return { supervision: { ...before, isWaiting: false, failures: 0 }, actions: [told] };
   }
@@ -121,7 +121,7 @@ function restart(before: Supervision): SupervisionStep {
 function stop(before: Supervision): SupervisionStep {
   if (before.ending !== undefined) return { supervision: before, actions: [] };
   const present = before.hubs.filter(({ phase }) => phase !== 'leaving' && phase !== 'released');
-  // Who never had the log has nothing to release, and its exit code tells nothing.
+  // A hub that never had the log has nothing to release, and its exit code does not matter.
   const next = nextOf(before);
   const hubs = before.hubs.map((hub): SupervisedHub => {
     if (!present.includes(hub)) return hub;
@@ -142,7 +142,7 @@ function exited(before: Supervision, id: number, code: number | null, now: numbe
   if (!hub || hub.phase === 'released') return { supervision: without, actions: [] };
   if (before.ending !== undefined) return { supervision: { ...without, ending: code ?? 1 }, actions: [] };
   if (hub.phase === 'leaving') return { supervision: without, actions: [] };
-  // It has said itself what is wrong with the options, the data or the address.
+  // The hub itself has reported what is wrong with the options, the data or the address.
   if (!before.hasServed) return { supervision: { ...without, ending: code ?? 1 }, actions: [] };
   const how = code === null ? 'was ended by a signal' : `ended with ${code}`;
   if (holderOf(without)) {
@@ -156,7 +156,7 @@ function exited(before: Supervision, id: number, code: number | null, now: numbe
   return { supervision: { ...without, failures, isWaiting: true }, actions: [told, { type: 'wait', ms }] };
 }
 
-/** Does what has become possible. */
+/** Takes the steps that have become possible. */
 function advance(before: Supervision): SupervisionStep {
   const { hubs, ending, isWaiting, nextId, again, hasServed } = before;
   if (ending !== undefined) {
@@ -196,7 +196,7 @@ function nextOf({ hubs }: Supervision): SupervisedHub | undefined {
 }
 
 function inPhase(supervision: Supervision, id: number, phase: Phase, since = 0): Supervision {
-  // Who was asked to end has the last word by its end alone.
+  // If a hub was asked to end, its messages no longer count, but for `released`.
   const changes = (hub: SupervisedHub): boolean =>
     hub.id === id && (phase === 'released' || (hub.phase !== 'leaving' && hub.phase !== 'released'));
   return { ...supervision, hubs: supervision.hubs.map((hub) => (changes(hub) ? { ...hub, phase, since } : hub)) };

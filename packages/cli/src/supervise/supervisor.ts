@@ -8,7 +8,7 @@ import { type HubMessage, type OpenMessage, SUPERVISED } from './messages.ts';
 import { NO_HUBS, stepSupervision, type SupervisionAction, type SupervisionInput } from './supervision.ts';
 
 /**
- * Holds the sockets of a hub and runs the hub in a process of its own: the next one at SIGHUP, and whenever one ends by itself. Connections
+ * Holds the sockets of a hub and runs the hub in a process of its own. It starts the next one on SIGHUP, or when one ends by itself. Connections
  * that come between two hubs wait in the queue of the system. Resolves after SIGINT or SIGTERM.
  *
  * @param places an address to bind, or the sockets that this process was started with
@@ -88,7 +88,7 @@ class Supervisor {
   #spawn(id: number): void {
     const [, program = '', ...args] = process.argv;
     const { LISTEN_PID: _pid, LISTEN_FDS: _fds, LISTEN_FDNAMES: _names, ...env } = process.env;
-    // A path that leads through a symbolic link leads to the program that the link names now.
+    // If the path has a symbolic link, this starts the program to which the link leads now.
     const hub = spawn(process.execPath, [...process.execArgv, program, ...args], {
       env: { ...env, [SUPERVISED]: '1' },
       stdio: ['ignore', 'inherit', 'inherit', ...this.#sockets.map(({ fd }) => fd), 'ipc'],
@@ -110,14 +110,14 @@ class Supervisor {
     };
     hub.once('error', (error) => {
       notice(`tidings: cannot start a hub: ${error.message}`);
-      // Where it could not be started there is no exit.
+      // If it could not be started, there is no `exit` event.
       if (hub.pid === undefined) exited(1);
     });
     hub.once('exit', exited);
   }
 
   #send(id: number, message: OpenMessage): void {
-    // One that has ended meanwhile is told by its exit.
+    // If the hub has ended meanwhile, its `exit` event says so.
     this.#hubs.get(id)?.send(message, () => {});
   }
 }

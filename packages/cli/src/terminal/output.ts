@@ -14,7 +14,7 @@ export function watchOutput(): void {
   });
 }
 
-/** Lets the process go on when nobody reads its output any more: its terminal was closed, or who collects it was started anew. */
+/** Lets the process go on when nobody reads its output any more: its terminal was closed, or the program that collects it was restarted. */
 export function outliveOutput(): void {
   outlives = true;
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 
-/** Whether this process has a terminal that is open: one that is closed sends SIGHUP to those that were started on it. */
+/** Whether this process has a terminal that is open. When it is closed, the system sends SIGHUP to the processes that were started on it. */
 export function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

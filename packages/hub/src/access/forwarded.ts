@@ -1,19 +1,19 @@
 import { isIP } from 'node:net';
 import type { RequestHead } from '@tidings/server/live';
 
-/** What a proxy says of a request that it passes on. Undefined for what it does not say. */
+/** What a proxy says about a request that it passes on. A member is undefined if the proxy does not give it. */
 export interface Hop {
-  /** The address from which the request came to the proxy; undefined where that cannot be read. */
+  /** The address from which the request came to the proxy; undefined if it cannot be read. */
   readonly address: string | undefined;
   /** `http` or `https`, unchecked. */
   readonly proto: string | undefined;
-  /** The host that the proxy was asked as, unchecked. */
+  /** The host in the request that the proxy got, unchecked. */
   readonly host: string | undefined;
 }
 
 type Head = Pick<RequestHead, 'header'>;
 
-/** The elements of `Forwarded` (RFC 7239, 4), the farthest proxy's first. Undefined where they break its grammar. */
+/** The elements of `Forwarded` (RFC 7239, 4), the farthest proxy's first. Undefined if they break its grammar. */
 export function readForwarded(head: Head): readonly Hop[] | undefined {
   const value = head.header('forwarded');
   if (value === undefined) return [];
@@ -32,7 +32,7 @@ export function readForwarded(head: Head): readonly Hop[] | undefined {
 
 const PAIR = /^\s*([\w!#$%&'*+.^`|~-]+)=(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)")\s*$/;
 
-/** `X-Forwarded-For`, `-Proto` and `-Host`. Of the last two, what the nearest proxy has written stands at the end. */
+/** `X-Forwarded-For`, `-Proto` and `-Host`. In the last two, the value of the nearest proxy is at the end. */
 export function readXForwarded(head: Head): readonly Hop[] {
   const list = (name: string): string[] =>
     head
@@ -46,7 +46,7 @@ export function readXForwarded(head: Head): readonly Hop[] {
   return [...addresses.slice(0, -1).map((address) => ({ address, proto: undefined, host: undefined })), last];
 }
 
-/** An IP address, which may have a port, and brackets where it is one of IPv6. */
+/** An IP address, which may have a port, and brackets if it is an IPv6 address. */
 function addressOf(text: string): string | undefined {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d{1,5})?|(.*?)(?::\d{1,5})?)$/.exec(text) ?? [];
   for (const address of [text, bracketed, plain]) {

@@ -4,7 +4,7 @@ import { Problem } from '../http/problem.ts';
 import type { PublicUrl } from '../http/public-url.ts';
 import { requireLoopbackHost } from './key.ts';
 
-/** What keeps pages of other sites from embedding an answer, and from taking it for what it is not. */
+/** Header fields that keep pages of other sites from embedding an answer, and browsers from guessing its type. */
 const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
@@ -18,7 +18,7 @@ export class Origins {
 
   /**
    * @param allowed origins such as `https://example.com`
-   * @param isKeyless whether nothing but the address keeps others out
+   * @param isKeyless whether only the address keeps others out
    * @throws {HubError} `ERR_INVALID_OPTION`
    */
   constructor(allowed: readonly string[], publicUrl: PublicUrl, isKeyless: boolean) {
@@ -39,8 +39,8 @@ export class Origins {
   }
 
   /**
-   * Refuses what no key keeps out: on a hub without one, a request by another name, and one of another site's page, whatever it asks for.
-   * @param url where the request is for, without what a public URL has before it
+   * On a hub without a key, refuses requests to another host name and requests of pages of other sites, whatever they ask for.
+   * @param url the URL of the request, without the path prefix of a public URL
    * @throws {Problem} `host-not-allowed`, `origin-not-allowed`
    */
   guard(request: RequestHead, url: URL): void {
@@ -51,7 +51,7 @@ export class Origins {
 
   /**
    * The answer to `OPTIONS`, a preflight or not (PROTOCOL §9.11).
-   * @param methods those that are answered at the URL
+   * @param methods the methods that are answered at the URL
    * @throws {Problem} `origin-not-allowed`
    */
   options(request: RequestHead, methods: readonly string[]): Answer {
@@ -63,7 +63,7 @@ export class Origins {
 
   /**
    * Refuses requests of pages that are neither the hub's own nor of an allowed origin. A browser names the page in `Origin`, or says in
-   * `Sec-Fetch-Site` that it is of another site; one that does neither has `Referer`, unless the page has turned that off.
+   * `Sec-Fetch-Site` that it is of another site. A browser that does neither sends `Referer`, unless the page has turned that off.
    * @param what what the page may not do
    * @throws {Problem} `origin-not-allowed`
    */
@@ -89,11 +89,11 @@ export class Origins {
     if (!URL.canParse(origin)) return false;
     const page = new URL(origin);
     const asked = new URL(request.url);
-    // Behind a proxy that ends TLS the scheme differs; the host is what tells a page of the hub.
+    // Behind a proxy that ends TLS the scheme differs, so only the host is compared.
     if (page.host === asked.host) return true;
-    // On a hub without a key nothing stands before it, and a page may not choose the name.
+    // Without a key nothing else protects the hub, so a page must not choose the host that it is compared with.
     if (this.#isKeyless) return false;
-    // What a browser says of its pages no page can say for it, nor can a page send this field to another origin.
+    // A page cannot set what the browser says about it, and it cannot send this field to another origin.
     const forwarded = request.header('x-forwarded-host')?.split(',', 1)[0]?.trim();
     if (site === 'same-origin' || forwarded === page.host) return true;
     // A proxy may leave the port out of the Host that it passes on.
@@ -101,7 +101,7 @@ export class Origins {
   }
 }
 
-/** Whether the page at `/` is opened by a link: another site may have one. */
+/** Whether a link opens the page at `/`. Another site may have such a link. */
 function isLink(request: RequestHead, { pathname }: URL): boolean {
   return (
     (request.method === 'GET' || request.method === 'HEAD') &&

@@ -4,17 +4,17 @@ import { Problem } from '../http/problem.ts';
 import type { HubRequest } from '../http/request.ts';
 import { type Hop, readForwarded, readXForwarded } from './forwarded.ts';
 
-/** The header fields in which proxies say who has asked: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). */
+/** The header fields in which proxies give address, scheme and host: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). */
 export type ProxyHeader = 'x-forwarded' | 'forwarded';
 
 export interface ProxyOptions {
   /**
-   * The proxies that are believed when they say from which address, by which scheme and as which host they were asked: IP addresses, networks such as
-   * `10.0.0.0/8`, and the words `loopback`, `private` (the networks of RFC 1918 and RFC 4193) and `unix` (whoever has no address). @default none
+   * The proxies that are trusted to give the address, the scheme and the host of a request: IP addresses, networks such as
+   * `10.0.0.0/8`, and the words `loopback`, `private` (the networks of RFC 1918 and RFC 4193) and `unix` (connections without an address). @default none
    */
   readonly trustedProxies?: readonly string[];
   /**
-   * The header fields that they write. What stands in the others is not read: a proxy passes on what clients have written there.
+   * The header fields that the proxies write. The others are not read, because a proxy passes on what clients have written there.
    * @default 'x-forwarded'
    */
   readonly proxyHeader?: ProxyHeader;
@@ -26,10 +26,10 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   unix: [],
 };
 
-/** The grammar of `Host` (RFC 9110, 7.2), without the letters that nobody has in a host. */
+/** The grammar of `Host` (RFC 9110, 7.2), without the characters that no host has. */
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
-/** Finds out who has sent a request that came through proxies. */
+/** Finds the sender of a request that came through proxies. */
 export class Proxies {
   readonly #trusted = new BlockList();
   readonly #trustsUnix: boolean;
@@ -49,9 +49,9 @@ export class Proxies {
   }
 
   /**
-   * The request as its sender made it: with the address, scheme and host that the proxies before the hub tell. The request itself where nobody
-   * who is believed has passed it on.
-   * @throws {Problem} `invalid-parameter` where what they tell breaks its grammar
+   * Returns the request as its sender made it: with the address, scheme and host that trusted proxies give. Returns the request itself if no
+   * trusted proxy has passed it on.
+   * @throws {Problem} `invalid-parameter` if a value that they give breaks its grammar
    */
   resolve(request: HubRequest): HubRequest {
     if (!this.#trustsAny || !this.#isTrusted(request.address)) return request;
@@ -59,18 +59,18 @@ export class Proxies {
     if (hops === undefined) throw malformed('Forwarded', request.header('forwarded') ?? '');
     const near = hops.at(-1);
     const url = near ? this.#urlOf(request.url, near) : request.url;
-    // Not a copy: what costs memory is found out when it is asked for.
+    // This is not a copy: members that cost memory are made only when they are read.
     const address = this.#addressOf(request.address, hops);
     return Object.create(request, {
       url: { value: url },
       address: { value: address },
       peer: { value: { remoteAddress: address } },
-      // The connection that it came on is still its own.
+      // It is called on the original request, which has the connection.
       onGone: { value: request.onGone && ((gone: () => void) => request.onGone?.(gone)) },
     }) as HubRequest;
   }
 
-  /** The nearest address that is not a proxy's. What stands before it may have been written by anybody. */
+  /** The nearest address that is not a proxy's. Anybody may have written the addresses before it. */
   #addressOf(peer: string | undefined, hops: readonly Hop[]): string | undefined {
     let found = peer;
     for (const { address } of hops.toReversed()) {

@@ -23,13 +23,16 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
 }
 
 /**
- * Refuses what only those may do who may administer (PROTOCOL §9.14).
- * @param what what they may not do
+ * Refuses a sender that may not administer the hub (PROTOCOL §9.14).
+ * @param what what the sender wants to do
  * @throws {Problem} `unauthorized`, `forbidden`, as for {@link requireRight}
  */
 export function requireAdmin({ admin = false, subject }: Rights, what: string): void {
   if (admin) return;
   if (subject === undefined)
-    throw unauthorized(`This hub does not let everyone ${what}: that takes who may administer it`);
-  throw new Problem('forbidden', `The rights of ${subject} do not allow it to ${what}: that takes who may administer`);
+    throw unauthorized(`This hub does not let everyone ${what}: only senders that may administer it can do that`);
+  throw new Problem(
+    'forbidden',
+    `The rights of ${subject} do not allow it to ${what}: only senders that may administer the hub can do that`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { MakeFace } from './face.ts';
 
-/** What no page of another site may do with this one: show it in a frame, embed it, hold its window or learn its address. */
+/** Keeps pages of other sites from showing this page in a frame, embedding it, holding its window or learning its address. */
 const CLOSED = {
   'X-Frame-Options': 'DENY',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -9,10 +9,10 @@ const CLOSED = {
   'Referrer-Policy': 'no-referrer',
 };
 
-// What a policy in the document cannot say.
+// A policy in the document cannot have this directive.
 const FRAMES = "frame-ancestors 'none'";
 
-/** What a document without a policy of its own is allowed: what stands in it, and requests to its own hub. */
+/** The policy of a document that has none: it may run what is in it, and make requests to its own hub. */
 const DEFAULT_POLICY =
   "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -21,7 +21,7 @@ const POLICY = /<meta\s+http-equiv="Content-Security-Policy"\s+content="([^"]+)"
 /**
  * A page at `/`. No other site can show it in a frame.
  * @param html the whole document. Its content security policy, in a `<meta http-equiv="Content-Security-Policy" content="…">`, is sent as a
- * header field, too. A document without one may run what stands in it, load nothing, and make requests to its own hub only
+ * header field, too. A document without one may run what is in it, load nothing, and make requests to its own hub only
  */
 export function page(html: string): MakeFace {
   const [, policy = DEFAULT_POLICY] = POLICY.exec(html) ?? [];

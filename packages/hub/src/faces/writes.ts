@@ -2,17 +2,17 @@ import { ServerError } from '@tidings/server/log';
 import type { Clock } from '@tidings/server/live';
 import type { Reports } from '../reports.ts';
 
-// The log is slow where it has taken nothing for this long though something waits, in milliseconds.
+// The log is slow if events wait and it has taken none of them for this long, in milliseconds.
 const SLOW_MS = 1000;
 
-/** How the log takes what is appended. Whoever appends has it watched. */
+/** Watches whether the log takes the events that are appended. */
 export class Writes {
   /** Why the last append failed; undefined once one has succeeded. */
   failure: string | undefined;
   readonly #clock: Clock;
   readonly #reports: Reports;
   #waiting = 0;
-  /** Since when nothing was taken of what waits, by the clock's `now`. */
+  /** Since when events have waited and none was taken, by the clock's `now`. */
   #stillSince = 0;
   #isTimed = false;
   #isSlow = false;
@@ -22,7 +22,7 @@ export class Writes {
     this.#reports = reports;
   }
 
-  /** Gives what an append gives. A log that is slow is reported once, and once when it is no more. */
+  /** Watches an append, and returns its result. A slow log is reported once, and once more when it is no longer slow. */
   async watch<T>(append: Promise<T>): Promise<T> {
     const clock = this.#clock;
     const since = clock.now();

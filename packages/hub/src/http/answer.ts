@@ -52,7 +52,7 @@ function refusalDocument(status: number): Answer {
 }
 
 /**
- * The answer to a listener that comes while the hub shuts down: an `EventSource` that is refused would never come back. Undefined where
+ * The answer to a listener that comes while the hub shuts down: an `EventSource` that is refused would never come back. Undefined if
  * the request does not ask for an event stream by name.
  */
 export function comeBackAnswer(request: RequestHead, ms: number): Answer | undefined {
@@ -60,7 +60,7 @@ export function comeBackAnswer(request: RequestHead, ms: number): Answer | undef
   return { status: 200, headers: EVENT_STREAM_HEADERS, body: `retry: ${Math.round(ms)}\n\n` };
 }
 
-/** @param url where the page is */
+/** @param url the URL of the page */
 export function pageMovedAnswer(url: string): Answer {
   return { ...textAnswer(308, ''), headers: { Location: url, 'Cache-Control': 'no-store' } };
 }

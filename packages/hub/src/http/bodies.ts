@@ -4,13 +4,13 @@ import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
 import { draining, type HubRequest } from './request.ts';
 
-// A body that is read whole stands still where less than this comes of it in `maxBodyStallMs`.
+// A body that is read whole stands still if less than this of it arrives in `maxBodyStallMs`.
 const MIN_PROGRESS_BYTES = 16 * 1024;
 
 // Room for the parts of a body that comes in several.
 const MIN_ROOM_BYTES = 4 * 1024;
 
-// A body that has not gone on for this long gives way to others where there is no memory for them, in milliseconds.
+// A body that has stood still for this long is given up if others need its memory, in milliseconds.
 const PATIENCE_MS = 1000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -33,7 +33,7 @@ export class Bodies {
     });
   }
 
-  /** Begins to read the body of a request. Whoever reads it closes it when nothing of it is held any more. */
+  /** Begins to read the body of a request. The reader closes it when it holds nothing of it any more. */
   open(request: HubRequest): Body {
     const body = new Body(this, request);
     this.#open.add(body);
@@ -46,8 +46,8 @@ export class Bodies {
   }
 
   /**
-   * Counts bytes that a body holds from now on, or no longer holds. Where there is no room for them, those that have not gone on for a while give
-   * way, so that nobody can keep others from publishing by doing nothing.
+   * Counts bytes that a body holds from now on, or no longer holds. If there is no room for them, bodies that have stood still for a while are
+   * given up, so that a client cannot keep others from publishing by sending nothing.
    * @throws {Problem} `too-many-uploads`
    */
   count(change: number): void {
@@ -60,7 +60,7 @@ export class Bodies {
     this.#bytes += change;
   }
 
-  /** The body that holds something and has not gone on for the longest time. */
+  /** Of the bodies that hold something, the one that has stood still for the longest time. */
   #idle(): Body | undefined {
     let longest: Body | undefined;
     let before = this.clock.now() - PATIENCE_MS;
@@ -85,7 +85,7 @@ function tooMany(maxPendingBytes: number): Problem {
 interface Pace {
   /** In each such time, in milliseconds … */
   readonly ms: number;
-  /** … at least so many bytes have to come. */
+  /** … at least this many bytes have to arrive. */
   readonly bytes: number;
 }
 
@@ -93,11 +93,11 @@ interface Pace {
 export class Body {
   readonly #bodies: Bodies;
   readonly #request: HubRequest;
-  /** How much it is counted for. */
+  /** How many bytes are counted for it. */
   #held = 0;
   #stop: ((problem: Problem) => void) | undefined;
   #stopped: Problem | undefined;
-  /** Since when a part of it is waited for, by the clock's `now`; undefined where none is. */
+  /** Since when its reader has waited for a part, by the clock's `now`; undefined if the reader does not wait. */
   waitsSince: number | undefined;
 
   constructor(bodies: Bodies, request: HubRequest) {
@@ -109,7 +109,7 @@ export class Body {
   async whole(maxBytes: number): Promise<Uint8Array> {
     const { maxPendingBytes, maxBodyStallMs } = this.#bodies.limits;
     const max = Math.min(maxBytes, maxPendingBytes);
-    // If a request says that its body is too large, nothing of it needs to come.
+    // If a request says that its body is too large, none of it has to be read.
     if (declaredLength(this.#request) > max) throw tooLarge(max);
     const parts = this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES });
     let bytes = NOTHING;
@@ -136,7 +136,7 @@ export class Body {
     }
   }
 
-  /** Its parts as they come, which may be silent for as long as an upload that stays open may. What is held of them is for the caller to say. */
+  /** Its parts as they arrive. The wait for each is bounded as for an upload that stays open. The caller says how many of their bytes are held. */
   async *parts(): AsyncIterable<Uint8Array> {
     const parts = this.#parts({ ms: this.#bodies.limits.maxUploadIdleMs, bytes: 1 });
     try {
@@ -189,7 +189,7 @@ export class Body {
       timer = ms > MAX_TIMER_MS ? undefined : clock.setTimeout(check, left);
     };
     const check = (): void => {
-      // While its reader is busy with what has come, nothing is waited for.
+      // While the reader is busy with a part, it does not wait for the next one.
       const left = this.waitsSince === undefined ? ms : since + ms - clock.now();
       if (left > 0) watch(left);
       else this.stop(tooSlow(bytes, ms));
@@ -220,7 +220,7 @@ export class Body {
     };
   }
 
-  /** The iterator is not closed where this is stopped: it waits for a part itself. */
+  /** The iterator is not closed if this is stopped: it waits for a part itself. */
   async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     if (this.#stopped) throw this.#stopped;
     this.waitsSince = this.#bodies.clock.now();

@@ -1,7 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { Problem } from './problem.ts';
 
-/** What is needed of a request. */
+/** The members of a request that are needed. */
 interface CodedRequest {
   readonly body: AsyncIterable<Uint8Array>;
   header(name: string): string | undefined;
@@ -15,7 +15,7 @@ export interface DecodedBody {
 }
 
 /**
- * Undoes the content coding of a request's body (PROTOCOL §4.8). It is decoded a part at a time, as it is read, so whoever reads it bounds it.
+ * Undoes the content coding of a request's body (PROTOCOL §4.8). It is decoded a part at a time, as it is read, so its reader bounds it.
  * @throws {Problem} `unsupported-coding`
  */
 export function decodeBody(request: CodedRequest): DecodedBody {
@@ -24,7 +24,7 @@ export function decodeBody(request: CodedRequest): DecodedBody {
   return coding === 'gzip' ? gunzip(parts) : { parts, end: () => {} };
 }
 
-/** What a body is coded with. @throws {Problem} `unsupported-coding` */
+/** The content coding of a body. @throws {Problem} `unsupported-coding` */
 export function codingOf(field: string | undefined): 'identity' | 'gzip' {
   const coding = field?.trim().toLowerCase() ?? '';
   if (coding === '' || coding === 'identity') return 'identity';
@@ -42,7 +42,7 @@ function gunzip(coded: AsyncIterator<Uint8Array>): DecodedBody {
       const step = await coded.next();
       if (inflate.destroyed) return;
       if (step.done === true) break;
-      // Called back when the part has been decoded and taken, also where that is given up.
+      // Called back when the part has been decoded and taken, also if decoding is given up.
       await new Promise<void>((resolve) => void inflate.write(step.value, () => resolve()));
     }
     inflate.end();

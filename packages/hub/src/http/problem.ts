@@ -80,7 +80,7 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_KEY_REUSED':
       return new Problem(
         'key-reused',
-        'The Idempotency-Key was used to publish something else; whatever is not the same publish needs a key of its own',
+        'The Idempotency-Key was used to publish something else; every other publish needs a key of its own',
         { cause: error },
       );
     case 'ERR_CLOSED':

@@ -1,9 +1,9 @@
 import { HubError } from '../errors.ts';
 
-/** What a path of the hub begins with: a prefix that began so could not be told from it. */
+/** The beginnings of the hub's own paths. A prefix with such a beginning could not be told from them. */
 const OWN_PATHS: readonly string[] = ['topics', 'healthz'];
 
-/** The URL by which clients reach the hub, where that is not the one that the hub is asked for. */
+/** The URL by which clients reach the hub, if it is not the one in their requests. */
 export class PublicUrl {
   readonly #url: URL | undefined;
   /** The path before the hub's own, without the slash at its end. */
@@ -33,7 +33,7 @@ export class PublicUrl {
     return url;
   }
 
-  /** Where the page is, for a request of the prefix without the slash at its end: relative links would lead past the prefix. */
+  /** The URL of the page, for a request to the prefix without the slash at its end. Relative links would not work there. */
   pageOf(asked: URL): string | undefined {
     return this.#prefix !== '' && asked.pathname === this.#prefix ? this.#url?.href : undefined;
   }

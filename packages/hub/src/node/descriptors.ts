@@ -8,7 +8,7 @@ const FOR_FILES = 16;
 // For publishers, and for health checks: a quarter of the connections, but no more than this.
 const MAX_FOR_OTHERS = 256;
 
-// With fewer connections a server would serve nobody. It is better that the system says so.
+// With fewer connections a server would serve nobody. Then the system's own error says more.
 const MIN_CONNECTIONS = 4;
 
 const WARN_EVERY_MS = 60_000;

@@ -3,12 +3,12 @@ import { checkNames, HubError } from '../errors.ts';
 /** How the hub's server treats connections (PROTOCOL §11). */
 export interface HubServerOptions {
   /**
-   * How long a connection is kept that has no request, in milliseconds. A proxy must close its connections first: a publish that it sends on
+   * How long a connection without a request is kept, in milliseconds. A proxy must close its connections first: a publish that it sends on
    * one that is being closed fails. Load balancers keep theirs for 60 s (AWS, nginx) to 600 s (Google). @default 620000
    */
   readonly idleConnectionMs?: number;
   /**
-   * How long the server reads on where a body was refused, in milliseconds: its sender may look at the answer only when it has sent it all.
+   * How long the server reads on after it has refused a body, in milliseconds. A client may read the answer only after it has sent the whole body.
    * @default 30000
    */
   readonly lingerMs?: number;

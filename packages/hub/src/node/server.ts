@@ -27,7 +27,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
     maxLargeHeads,
     maxHeaderSize: maxUrlBytes + maxFieldBytes + REQUEST_LINE_BYTES,
   });
-  // By itself Node asks for the body before anyone knows whether it is wanted.
+  // Without this Node asks for the body before the hub knows whether it wants it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     void door.answer(request, response, () => response.writeContinue());
   });
@@ -83,7 +83,7 @@ class Door {
   /** Sends an answer that is no stream. */
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, body = '' }: Answer): void {
     const isOver = request.complete;
-    // Who is refused because there is no room leaves its connection to others.
+    // If a request is refused because there is no room, its connection is closed to make room for others.
     const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
     const length = status === 204 ? {} : { 'Content-Length': Buffer.byteLength(body) };
     response.writeHead(status, { ...headers, ...length, ...close });
@@ -92,8 +92,8 @@ class Door {
       response.end(sent);
       return;
     }
-    // The answer is whole by its length, and nothing follows it, but what comes is read on: a connection that is closed on bytes that nobody
-    // has read is reset, and a client that sends all of its body before it reads would never see why it was refused.
+    // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been
+    // read is reset, and a client that sends its whole body before it reads would never see why it was refused.
     if (sent === '') response.flushHeaders();
     else response.write(sent);
     request.socket.end();

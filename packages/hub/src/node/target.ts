@@ -8,7 +8,7 @@ const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?$/i;
 // RFC 9112, 3.2.2.
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 
-// What a parser of URLs resolves away: then a proxy and the hub would see different paths.
+// The parts of a path that a URL parser resolves. With them a proxy and the hub would see different paths.
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
@@ -46,7 +46,7 @@ function isHost(host: string): boolean {
   if (knownHosts.has(host)) return true;
   if (!HOST.test(host) || !URL.canParse(`http://${host}`)) return false;
   if (knownHosts.size >= MAX_KNOWN_HOSTS) knownHosts.clear();
-  // A long text would be kept with all that it was cut from.
+  // A long text would keep the whole text that it was cut from in memory.
   if (host.length <= 100) knownHosts.add(host);
   return true;
 }
@@ -81,7 +81,7 @@ const ONCE = new Set([
 ]);
 
 /**
- * Refuses header fields that are given twice where they may be given once, and more of them than are allowed.
+ * Refuses header fields that are given twice but may be given once, and header fields that are too large together.
  * @throws {Problem} `invalid-request`, `headers-too-large`
  */
 export function checkFields({ rawHeaders }: IncomingMessage, maxBytes: number): void {

@@ -23,7 +23,7 @@ const DUPLICATES = 4;
 // A flag of a table.
 const NUMBERS = 8;
 
-// Where a large value lies is said by 24 bytes.
+// These 24 bytes say where a large value lies.
 const LARGE_BYTES = 24;
 const MAX_DEPTH = 32;
 
@@ -43,7 +43,7 @@ const KNOWN_LAYOUT = process.arch.endsWith('64') && endianness() === 'LE';
  * Checks a data file page by page, with plain reads: LMDB maps it into memory, and would end the process with a signal if a page is missing
  * or wrong. The values are not examined. An empty file is a new one. Other work gets turns meanwhile.
  * @returns the names of the tables
- * @throws {DamagedFileError} if it is cut, torn, changed, or not of LMDB
+ * @throws {DamagedFileError} if it is cut, torn, changed, or not made by LMDB
  */
 export async function checkDataFile(path: string): Promise<readonly string[]> {
   const file = openSync(path, 'r');
@@ -58,7 +58,7 @@ export async function checkDataFile(path: string): Promise<readonly string[]> {
     return check.names;
   } catch (error) {
     // A number in a page led out of it.
-    throw error instanceof RangeError ? new DamagedFileError('a page of it is not what it should be') : error;
+    throw error instanceof RangeError ? new DamagedFileError('one of its pages is damaged') : error;
   } finally {
     closeSync(file);
   }
@@ -86,7 +86,7 @@ class FileCheck {
     yield* this.#table('the table of free pages', free, (_, list) => lists.push(Buffer.from(list)));
     const tables: Table[] = [];
     yield* this.#table('the table of tables', main, (key, value, flags) => {
-      if ((flags & TABLE) === 0 || value.length !== TABLE_BYTES) throw new DamagedFileError('it is of another program');
+      if ((flags & TABLE) === 0 || value.length !== TABLE_BYTES) throw new DamagedFileError('another program made it');
       // A name ends with a zero.
       this.names.push(key.toString('utf8').replace(/\0$/, ''));
       tables.push(tableAt(value, 0));
@@ -98,7 +98,7 @@ class FileCheck {
   /** A page in a list of those that are free is none that a table has, or it would be written over. */
   #checkFree(list: Buffer): void {
     const length = numberAt(list, 0);
-    if (length > list.length / 8 - 1) throw new DamagedFileError('a list of its free pages is not what it should be');
+    if (length > list.length / 8 - 1) throw new DamagedFileError('a list of its free pages is damaged');
     for (let index = 1; index <= length; index += 1) {
       // A number below zero is the length of a run, and its first page follows. Zeros are places that are not used.
       const run = -Number(list.readBigInt64LE(index * 8));
@@ -114,7 +114,7 @@ class FileCheck {
     this.#branches = this.#leaves = this.#overflow = this.#entries = 0;
     this.#hasNumbers = (table.flags & NUMBERS) !== 0;
     if (table.depth > 0) {
-      if (table.depth > MAX_DEPTH) throw new DamagedFileError(`${name} is not what it should be`);
+      if (table.depth > MAX_DEPTH) throw new DamagedFileError(`${name} is damaged`);
       yield* this.#tree(table.root, table.depth, undefined, undefined, visit);
     }
     const isWhole =
@@ -189,10 +189,10 @@ class FileCheck {
     return allFlags === 0;
   }
 
-  /** Below zero where the first key is below the second. */
+  /** Below zero if the first key is below the second. */
   #compare(one: Buffer, start: number, end: number, other: Buffer, otherStart: number, otherEnd: number): number {
     if (this.#hasNumbers) return numberAt(one, start) - numberAt(other, otherStart);
-    // Most are short and differ late, or at once: that is done before a call into Node has begun.
+    // Most keys are short and differ late, or at once. Comparing them here takes less time than a call into Node.
     const length = Math.min(end - start, otherEnd - otherStart);
     for (let at = 0; at < length; at += 1) {
       const difference = (one[start + at] ?? 0) - (other[otherStart + at] ?? 0);

@@ -100,7 +100,7 @@ function places(owner: RootDatabase): number {
 
 async function checkTables(file: string): Promise<void> {
   const tables = await checkDataFile(file);
-  if (tables.length > 0 && !tables.includes('meta')) throw new DamagedFileError('it is of another program');
+  if (tables.length > 0 && !tables.includes('meta')) throw new DamagedFileError('another program made it');
 }
 
 // The mode of the files is an option of the binding that its types leave out.

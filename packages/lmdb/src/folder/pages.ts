@@ -124,7 +124,7 @@ export class PageFile {
 
   #readSnapshot(): Snapshot {
     const first = this.#readMeta(0);
-    if (!first) throw new DamagedFileError('it is not of LMDB');
+    if (!first) throw new DamagedFileError('it is not a file of LMDB');
     const other = this.#readMeta(first.pageBytes);
     if (other?.pageBytes !== first.pageBytes) throw bad(1);
     const snapshot = first.transaction >= other.transaction ? first : other;
@@ -156,7 +156,7 @@ function cutOff(size: number, needed: number): DamagedFileError {
 }
 
 export function bad(number: number): DamagedFileError {
-  return new DamagedFileError(`its page ${number} is not what it should be`);
+  return new DamagedFileError(`its page ${number} is damaged`);
 }
 
 export function tableAt(bytes: Buffer, at: number): Table {

@@ -18,7 +18,7 @@ export function unusable(path: string, cause: unknown): LmdbError {
   const found = cause instanceof Error ? cause.message : String(cause);
   // What is not an event is JSON.
   if (cause instanceof SyntaxError)
-    return damaged(path, 'data.mdb', new Error(`an entry of it is not what it should be (${found})`));
+    return damaged(path, 'data.mdb', new Error(`one of its entries is damaged (${found})`));
   const what = {
     EACCES: notAllowed,
     EPERM: notAllowed,
@@ -39,7 +39,7 @@ export function damaged(path: string, file: string, cause: Error): LmdbError {
   return new LmdbError(
     'ERR_DATA_DAMAGED',
     `The data folder ${path} cannot be used, because of its file ${file}: ${cause.message}. ` +
-      'Put a copy in its place that is whole, or move the file away to begin without its events',
+      'Put an undamaged copy in its place, or move the file away to begin without its events',
     { cause },
   );
 }
@@ -55,12 +55,12 @@ function codeOf(cause: unknown): Code | undefined {
 
 function notAllowed(path: string): string {
   const user = process.getuid ? ` (uid ${process.getuid()})` : '';
-  return `The data folder ${path} may not be read and written by this user${user}${ownerOf(path)}. Run as the user whose it is, or change its owner`;
+  return `The data folder ${path} may not be read and written by this user${user}${ownerOf(path)}. Run as its owner, or change its owner`;
 }
 
 function ownerOf(path: string): string {
   try {
-    return `, it is of uid ${statSync(path).uid}`;
+    return `; its owner is uid ${statSync(path).uid}`;
   } catch {
     return '';
   }

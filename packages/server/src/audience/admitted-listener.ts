@@ -18,7 +18,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
   sink: Sink | undefined;
   /** The timer that ends the rights, or undefined if they do not expire. */
   expiry: Expiry | undefined;
-  /** Its network address, or what has it. */
+  /** Its network address, or the object that has it. */
   readonly #from: string | RequestHead['peer'];
 
   constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
@@ -29,7 +29,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
     this.search = undefined;
     this.sink = undefined;
     this.expiry = undefined;
-    // The address only where nothing else has it.
+    // Only the address, if no other object has it.
     this.#from = request.peer ?? request.address;
   }
 

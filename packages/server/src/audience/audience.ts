@@ -168,7 +168,7 @@ export class Audience {
     return chosen.length;
   }
 
-  /** Resolves when no listener is left. Who is left after so many milliseconds is broken off. */
+  /** Resolves when no listener is left. Listeners that are left after this many milliseconds are broken off. */
   async gone(ms: number): Promise<void> {
     const { taken } = this.#places;
     if (taken.size === 0) return;

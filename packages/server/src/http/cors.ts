@@ -103,7 +103,7 @@ export class Cors {
 
 /**
  * The answer to `OPTIONS`: a preflight's, or what is allowed at the URL.
- * @param methods those that are answered at the URL, but for `OPTIONS`
+ * @param methods the methods that are answered at the URL, but for `OPTIONS`
  */
 export function answerOptions(head: RequestHead, methods: readonly string[], cors: Cors | undefined): Answer {
   const preflight = cors?.preflight(head, methods);

@@ -11,7 +11,7 @@ export interface ListenParameters {
   readonly heartbeat: 'comment' | 'event' | undefined;
 }
 
-/** The names of the query parameter that says what `Last-Event-ID` says: clients of others send each of them by themselves. */
+/** The names of the query parameter that stands for `Last-Event-ID`. Each is the one that some client of others sends. */
 const LAST_EVENT_ID: readonly string[] = ['lastEventId', 'lastEventID', 'Last-Event-ID', 'last_event_id'];
 
 /** The names of the query parameters that {@link listenParameters} reads. */

@@ -3,13 +3,13 @@ import { PatternIndex } from '../log/pattern-index.ts';
 import { Selector } from '../log/selection.ts';
 import { Cohort, type Member, type View } from './cohort.ts';
 
-// Guards the memory against events on ever new topics: the topics that have been known for longest are forgotten when there are so many.
+// Guards the memory against events on ever new topics: the topics that have been known for longest are forgotten when there are this many.
 const MAX_KNOWN_TOPICS = 100_000;
 
 // What it costs to look a topic up, and to ask a cohort for it, in the steps of a turn.
 const TOPIC_STEPS = 64;
 
-// The patterns of all cohorts together are cheap up to so many steps for each character of a topic: the longest takes a few milliseconds.
+// The patterns of all cohorts together are cheap up to this many steps for each character of a topic: the longest takes a few milliseconds.
 const CHEAP_COST = 1024;
 
 /** What is known of a topic. */
@@ -27,7 +27,7 @@ interface Other {
   readonly cost: number;
 }
 
-/** What of a topic's cohorts was found out in time. */
+/** The cohorts of a topic, as far as they were found in time. */
 export interface FoundCohorts<M extends Member> {
   /** Those that select it, each once. */
   readonly cohorts: readonly Cohort<M>[];
@@ -36,8 +36,8 @@ export interface FoundCohorts<M extends Member> {
 }
 
 /**
- * The cohorts there are, found by the topic of an event. A topic is matched against a pattern once, and looked up from then on, whoever else comes
- * and goes.
+ * The cohorts there are, found by the topic of an event. A topic is matched against a pattern once, and looked up from then on, also if other cohorts come
+ * and go.
  */
 export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M>> {
   readonly #byKey = new Map<string, Cohort<M>>();
@@ -53,7 +53,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   /** The cost of the others together. */
   #cost = 0;
 
-  /** The cohort of a view, made where there is none yet, with one listener more. `since` is how far the log has been handed over. */
+  /** The cohort of a view, made if there is none yet, with one listener more. `since` is how far the log has been handed over. */
   join(view: View, now: number, since: number): Cohort<M> {
     const key = keyOf(view);
     let cohort = this.#byKey.get(key);
@@ -121,7 +121,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return this.#byKey.values();
   }
 
-  /** Finds the cohorts of a topic. Where some are known, only those that came since are asked. */
+  /** Finds the cohorts of a topic. If some are known, only those that came since are asked. */
   #find(topic: string, known: KnownTopic<M> | undefined, turn: Turn | undefined): FoundCohorts<M> {
     const exact = this.#byTopic.get(topic) ?? [];
     const cohorts = known ? known.cohorts.filter(({ listeners }) => listeners > 0) : [];
@@ -130,7 +130,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     // Those whose patterns cost more do not keep the others waiting.
     if (turn) candidates.sort((one, other) => this.#costOf(one) - this.#costOf(other));
     for (const cohort of candidates) {
-      // What has no patterns is noted where it comes.
+      // A cohort without patterns was noted when it came.
       if (known && (this.#others.get(cohort)?.came ?? 0) <= known.changes) continue;
       const { topics } = Selector.of(cohort.view.selection);
       if (turn) turn.steps += TOPIC_STEPS;
@@ -149,7 +149,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return this.#others.get(cohort)?.cost ?? 0;
   }
 
-  /** Forgets a tenth at once: to find the first one of a map takes a while where it was often removed. */
+  /** Forgets a tenth at once: it is slow to find the first entry of a map whose first entries were often removed. */
   #forgetOldest(): void {
     let left = MAX_KNOWN_TOPICS / 10;
     for (const topic of this.#known.keys()) {

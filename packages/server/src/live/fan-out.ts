@@ -49,7 +49,7 @@ export class FanOut {
       ...checked,
       evicts: overflow === 'evict',
       counts: this.#counts,
-      // Not those of who scan: however much is looked for, events come first.
+      // These are not the turns of scans: events come first, however many scans there are.
       turns: new Turns(DEFAULT_SCAN_MS, clock),
       observer,
       position: (seq) => this.#position(seq),
@@ -112,7 +112,7 @@ export class FanOut {
   }
 
   /**
-   * The same for many topics. Those that had no event are matched, in turns with all who scan. Listeners whose patterns take too long are left out until
+   * The same for many topics. Those that had no event are matched, in turns with all scans. Listeners whose patterns take too long are left out until
    * their patterns have been asked.
    */
   listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {

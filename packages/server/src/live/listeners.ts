@@ -125,8 +125,8 @@ export class Listeners implements Iterable<Listener> {
   }
 
   /**
-   * Sends a keep-alive to the listeners that are not live and were given nothing for so long: the keep-alives of cohorts do not reach them.
-   * @param before when that began, by the clock's `now`
+   * Sends a keep-alive to the listeners that are not live and were given nothing since a time: the keep-alives of cohorts do not reach them.
+   * @param before that time, by the clock's `now`
    */
   keepApartAlive(before: number, now: number): void {
     for (const [listener, since] of this.#apart) {
@@ -134,7 +134,7 @@ export class Listeners implements Iterable<Listener> {
       // Bytes that wait for a listener keep it alive as soon as it reads.
       if (since > before || listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
       this.#apart.set(listener, now);
-      // Where it must still be told of a gap, its own id has to stay the one that it came with.
+      // If it must still be told of a gap, its id has to stay the one that it came with.
       const moves = cohort.view.visibleHeartbeat === true && state.misplaced === undefined;
       this.write(
         listener,

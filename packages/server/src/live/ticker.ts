@@ -15,7 +15,7 @@ export interface TickerHost {
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
   /** Everything received has been written; runs at the end of each tick. */
   onTick(): void;
-  /** There is no time to find out whether these cohorts select what comes next: their live listeners have to read it. */
+  /** There is no time to find out whether these cohorts select the next events: their live listeners have to read it. */
   onBehind(cohorts: Iterable<Cohort<Listener>>): void;
 }
 
@@ -30,7 +30,7 @@ export interface TickerOptions {
 /**
  * The hot path, from commit to socket:
  *
- * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). Where patterns make it
+ * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). If patterns make it
  *    costly to match a new topic, cohorts that cannot be asked in time are left behind, and read the log.
  * 2. At the end of the tick each cohort that was offered something puts it together, once.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
@@ -114,7 +114,7 @@ export class Ticker {
     this.soon();
   }
 
-  /** The same where new topics take long to match: cohorts for which there is no time are left behind. */
+  /** The same if new topics take long to match: cohorts for which there is no time are left behind. */
   #takeInTime(batch: readonly LogEntry[], turn: Turn): void {
     let isAnyBehind = false;
     for (const entry of batch) {
@@ -128,7 +128,7 @@ export class Ticker {
       this.#hand(entry);
       for (const { cohorts } of found) for (const cohort of cohorts) this.#offer(cohort, entry);
     }
-    // Whoever joins one of those cohorts has to have read what they were not offered.
+    // A listener that joins one of those cohorts must have read the entries that they were not offered.
     if (isAnyBehind) this.flush();
   }
 

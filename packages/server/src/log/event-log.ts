@@ -10,7 +10,7 @@ export interface AppendOptions {
    */
   readonly key?: string;
   /**
-   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Where one of the two appends
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. If one of the two appends
    * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
    */
   readonly digest?: string;

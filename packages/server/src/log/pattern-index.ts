@@ -7,7 +7,7 @@ const START_STEPS = 64;
 /** Owners by the text with which the path of a topic has to begin. */
 type Starts<Owner> = Map<string, Set<Owner>>;
 
-/** Who has which patterns, found by what a topic begins with, so that a topic is tested against few of many patterns. */
+/** Patterns and their owners, found by the beginning of a topic, so that a topic is tested against few of many patterns. */
 export class PatternIndex<Owner> {
   /** By the patterns' bases, and by how long the starts are. */
   readonly #bases = new Map<string, Map<number, Starts<Owner>>>();
@@ -22,7 +22,7 @@ export class PatternIndex<Owner> {
     else starts.set(start, new Set([owner]));
   }
 
-  /** Where an owner goes, all of its patterns go. */
+  /** Removes an owner with all of its patterns. */
   delete({ base, start }: CompiledPattern, owner: Owner): void {
     const lengths = this.#bases.get(base);
     const starts = lengths?.get(start.length);
@@ -33,7 +33,7 @@ export class PatternIndex<Owner> {
     if (lengths.size === 0) this.#bases.delete(base);
   }
 
-  /** Those who may have a pattern that matches the topic, each once. Who is not among them has none. */
+  /** The owners that may have a pattern that matches the topic, each once. No other owner has one. */
   of(topic: string, meter?: Meter): ReadonlySet<Owner> {
     const found = new Set<Owner>();
     for (const [base, lengths] of this.#bases) {

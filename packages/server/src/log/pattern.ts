@@ -49,7 +49,7 @@ export function compilePattern(pattern: TopicPattern): (topic: string) => boolea
 
 /**
  * Compiles patterns to one test, which is true for the topics that any of them matches. A topic is resolved once for each base.
- * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}, and where the patterns are too much together
+ * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePattern}, and if the patterns together take too many steps
  */
 export function compilePatterns(patterns: readonly TopicPattern[]): (topic: string) => boolean {
   const compiled = new CompiledPatterns(patterns);

@@ -107,7 +107,7 @@ export class Connection extends SocketFace implements SocketLender, SocketOwner 
     if (this.#isInHead) {
       this.#headBytes += chunk.length;
       if (!this.#largeHeads.grow(this, this.#headBytes)) {
-        // What still comes of it is read and dropped, until the client closes the connection or http's time for heads is over.
+        // The rest of the head is read and dropped, until the client closes the connection or http's time for heads is over.
         if (!this.socket.writableEnded) this.socket.end(TOO_MANY_LARGE_HEADS);
         return;
       }

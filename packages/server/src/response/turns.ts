@@ -10,7 +10,7 @@ const later: (run: () => void) => unknown = globalThis.setImmediate ?? ((run) =>
 let spent = 0;
 let turn: Promise<void> | undefined;
 
-/** Fulfils when the loop has had its turn; undefined where that is not due yet. To be called for every event that is sent. */
+/** Fulfils when the loop has had its turn; undefined if that is not due yet. To be called for every event that is sent. */
 export function turnAfter(bytes: number): Promise<void> | undefined {
   if (turn) return turn;
   spent += bytes + EVENT_BYTES;

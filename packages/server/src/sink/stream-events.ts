@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 
 export type Emitter = Writable | ServerResponse;
 
-/** What is called with the events of a stream. */
+/** Callbacks for the events of a stream. */
 export interface StreamOwner {
   onDrain(): void;
   /** Called once. */

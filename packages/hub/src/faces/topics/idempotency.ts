@@ -6,7 +6,7 @@ import type { Exchange } from '../../http/request.ts';
 /**
  * The key by which the log knows a publish that may be sent again (PROTOCOL §4.6). It is the topic's and the sender's own, so that nobody finds
  * or takes the keys of others. Senders whose rights have no subject cannot be told apart.
- * @returns undefined where the request has no key
+ * @returns undefined if the request has no key
  * @throws {Problem} `invalid-parameter`
  */
 export function idempotencyKey({ request, rights }: Exchange, topic: string): string | undefined {
@@ -21,7 +21,7 @@ export function idempotencyKey({ request, rights }: Exchange, topic: string): st
   return hash(JSON.stringify([rights.subject ?? null, topic, key]));
 }
 
-/** The options of an append that may be sent again: its key, and what stands for all that was sent. None where there is no key. */
+/** The options of an append that may be sent again: its key, and what stands for all that was sent. None if there is no key. */
 export function appendOptions(
   key: string | undefined,
   { url }: Exchange,

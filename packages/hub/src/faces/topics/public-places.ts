@@ -7,7 +7,7 @@ export function isPublicOnly({ private: seen }: Rights): boolean {
   return seen !== 'all';
 }
 
-/** Knows where the log is, also for those who may not know of private events. */
+/** Knows the position of the log, also for senders that must not learn of private events. */
 export class PublicPlaces {
   readonly #fanOut: FanOut;
   /** The position of the newest public event, or where following began. */

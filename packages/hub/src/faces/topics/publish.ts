@@ -75,7 +75,7 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
   const upload = new Upload(limits, exchange.rights);
   const events: NewEvent[] = [];
   for (const piece of pieces(bytes)) {
-    // What waits goes first, before the next piece is decoded.
+    // Other work goes first, before the next piece is decoded.
     if (piece.byteOffset > bytes.byteOffset) await new Promise((resolve) => setImmediate(resolve));
     for (const fields of upload.write(piece)) events.push(toEvent(exchange, topic, fields));
     if (events.length <= limits.maxBatchEvents) continue;
@@ -128,13 +128,13 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
   return receipt;
 }
 
-// A part may have very many events of a few bytes: so many are appended at once.
+// A part may have very many events of a few bytes: at most this many are appended at once.
 const MAX_PART_EVENTS = 1000;
 
 // Node's parts are no larger.
 const PIECE_BYTES = 64 * 1024;
 
-/** Cuts bytes into pieces: what is decoded at once, of events that may have a few bytes each, is bounded. */
+/** Cuts bytes into pieces that are decoded one at a time, because the bytes may have very many small events. */
 function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
   for (let from = 0; from < bytes.length; from += PIECE_BYTES) yield bytes.subarray(from, from + PIECE_BYTES);
 }

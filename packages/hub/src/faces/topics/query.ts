@@ -4,7 +4,7 @@ import type { FaceContext } from '../face.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 
-// Parameters that are no matchers: more than there are.
+// Room for parameters that are no matchers. There are fewer of them.
 const OTHERS = 32;
 
 /**

@@ -74,7 +74,7 @@ async function pageOf(
   directory: TopicDirectory,
   { prefix, after, publicOnly }: { readonly prefix: string; readonly after: string; readonly publicOnly: boolean },
 ): Promise<{ topics: readonly TopicSummary[]; total: number }> {
-  // The names that begin with a prefix lie together. What comes before them is passed over by a name that is before each of them.
+  // The names that begin with a prefix lie together. A name that is before each of them leads there.
   const before = compareBytes(after, prefix) >= 0 ? after : justBefore(prefix);
   const request = {
     order: 'name',

@@ -26,7 +26,7 @@ export function topicOfPath(rest: string): string {
     const name = rest.slice(0, -1);
     throw new Problem(
       'invalid-topic',
-      `The path ends with a slash: did you mean /topics/${name}; a topic that ends with a slash is written /topics/${name}%2F`,
+      `The path ends with a slash: did you mean /topics/${name}? A topic that ends with a slash is written /topics/${name}%2F`,
     );
   }
   try {

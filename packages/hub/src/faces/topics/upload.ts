@@ -33,14 +33,14 @@ export class Upload {
     });
   }
 
-  /** About how many bytes are held of an event that is not complete yet. */
+  /** About how many bytes of an incomplete event are held. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
 
   /**
    * The events that this part of the upload completes.
-   * @throws {Problem} `too-large`, `invalid-event`, and `unauthorized` or `forbidden` for what only those who may administer can publish
+   * @throws {Problem} `too-large`, `invalid-event`, and `unauthorized` or `forbidden` for events that only a sender that may administer can publish
    */
   write(part: Uint8Array): EventFields[] {
     const { maxEventBytes } = this.#limits;

@@ -8,7 +8,7 @@ export const KEY_LIFETIME_MS: number = 24 * 60 * 60 * 1000;
 /** What bounds a log beside its retention (PROTOCOL §11). */
 export interface LogBounds {
   /**
-   * Events in a batch: a larger one is refused with `ERR_BATCH_TOO_LARGE`. It guards the memory, and others who wait, against a batch of very
+   * Events in a batch: a larger one is refused with `ERR_BATCH_TOO_LARGE`. It guards the memory, and other publishers, against a batch of very
    * many small events. From 1.
    * @default 10000
    */

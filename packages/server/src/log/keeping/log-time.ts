@@ -25,9 +25,9 @@ const TOLERANCE_MS = 1000;
 const MAX_SHIFTS = 1000;
 
 /**
- * The own time of a log, which runs only forward: what is kept for a while is kept for that while, whatever becomes of the system's clock. It
- * follows that clock as long as it runs as clocks do. Where it is set, ahead or back, the log's time goes on as if it had not been. While the
- * log is closed the time that passes is what the system's clock says, and none where that went back.
+ * The own time of a log, which runs only forward, so that events are kept for the right time even if the system's clock is set. It
+ * follows that clock while the clock runs steadily. If the clock is set, ahead or back, the log's time goes on as if it had not been. While the
+ * log is closed, as much time passes as the system's clock says, and none if the clock went back.
  */
 export class LogTime {
   readonly #clock: Clock;
@@ -43,7 +43,7 @@ export class LogTime {
 
   /**
    * @param known what a store has kept @default a new log
-   * @param newest its newest event, than which it is not older
+   * @param newest its newest event; the log's time is not before that of this event
    */
   constructor(clock: Clock, known?: LogTimeRecord, newest?: { readonly seq: number; readonly time: number }) {
     const told = clock.time();
@@ -124,7 +124,7 @@ export class LogTime {
 }
 
 /**
- * The clock that never goes back. Where a clock has a `time` of its own beside the system's `now`, as tests make one to let time pass, it is the way
+ * The clock that never goes back. If a clock has a `time` of its own beside the system's `now`, as clocks of tests do, this is the way
  * that this time has gone forward.
  */
 function steadyClock(clock: Clock): () => number {

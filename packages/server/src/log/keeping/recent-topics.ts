@@ -47,7 +47,7 @@ export class RecentTopics<T extends { readonly topic: string; readonly last: num
     const node = this.#nodes.get(value.topic);
     if (!node) return;
     if (node.value !== value && node.value.last === value.last) {
-      // Its newest event is kept. Times may be out of order where the system's clock was set back.
+      // Its newest event is kept. Times may be out of order if the system's clock was set back.
       node.value = value;
       return;
     }

@@ -13,7 +13,7 @@ export type Removals = readonly Removal[];
 
 export const NO_REMOVALS: Removals = [];
 
-// Events that are removed in an order of their own, as retention by topic can do, are told apart up to this number of them.
+// Events that are removed in an order of their own, as retention by topic can do, are distinguished up to this number of them.
 const MAX_REMOVALS = 8;
 
 /** These removals and one more. */
@@ -24,7 +24,7 @@ export function withRemoval(removals: Removals, seq: number, at: number): Remova
   const all = [...higher, { seq, at }, ...later];
   const [first, second] = all;
   if (all.length <= MAX_REMOVALS || !first || !second) return all;
-  // An event too many may be told as missing, but never one too few.
+  // One event too many may be reported as missing, but never one too few.
   return [{ seq: first.seq, at: second.at }, ...all.slice(2)];
 }
 

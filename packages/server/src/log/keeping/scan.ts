@@ -3,7 +3,7 @@ import type { Selector } from '../selection.ts';
 import { ENTRY_STEPS, type Turn } from './turns.ts';
 
 /**
- * Whether a scan's next entry is selected; undefined where the turn was over before that was known. What was found out is remembered, so the
+ * Whether a scan's next entry is selected; undefined if the turn was over before that was known. What was found out is remembered, so the
  * next turn gets further: an entry may have many topics, and a topic may take a while to match.
  */
 export function isSelected(selector: Selector, entry: LogEntry, turn: Turn): boolean | undefined {

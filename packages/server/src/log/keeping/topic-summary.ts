@@ -88,7 +88,7 @@ export class PublicTopics {
     return this.#topics?.get(topic);
   }
 
-  /** At most so many of them by their names. @param names all topics by their names, a page behind one of them at a time */
+  /** At most `limit` of them, by their names. @param names all topics by their names, a page behind one of them at a time */
   byName(
     names: { page(after: string | undefined, limit: number): readonly string[] },
     after: string | undefined,
@@ -107,7 +107,7 @@ export class PublicTopics {
     }
   }
 
-  /** At most so many, the one with the newest public event first. */
+  /** At most `limit` of them, the one with the newest public event first. */
   newest(limit: number): TopicSummary[] {
     return this.#topics?.newest(limit) ?? [];
   }

@@ -69,7 +69,7 @@ interface Known extends Answer {
 }
 
 /**
- * How far a log has trimmed each topic, so that a gap is reported exactly where a wanted event is missing. Beyond
+ * How far a log has trimmed each topic, so that a gap is reported exactly if a wanted event is missing. Beyond
  * {@link MAX_TRIMMED_TOPICS}, or if their names are too long, the topics trimmed longest ago are merged into one floor that holds for every
  * topic: a cursor older than that gets a gap, because it cannot be known whether there is one.
  */
@@ -178,11 +178,11 @@ export class TrimLedger {
 
   /**
    * What has been trimmed of a selection: `through` is the highest sequence number of a selected event, and `trims` the number of changes up to
-   * the last one that removed a selected event after the sequence number `after`; 0 if none has. Both may be higher where the topic is under the
-   * floor, where only some types are selected, or where a private event had several topics.
+   * the last one that removed a selected event after the sequence number `after`; 0 if none has. Both may be higher if the topic is under the
+   * floor, if only some types are selected, or if a private event had several topics.
    */
   trimmed(selection: Selection, after?: number): { readonly through: number; readonly trims: number };
-  /** The same; undefined where the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
+  /** The same; undefined if the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
   trimmed(
     selection: Selection,
     after: number,
@@ -229,7 +229,7 @@ export class TrimLedger {
     };
   }
 
-  /** Brings an answer up to date: by the named topics where there are no others, else by all that changed or are remembered. */
+  /** Brings an answer up to date: by the named topics if there are no others, else by all that changed or are remembered. */
   #isFound(selector: Selector, known: Known, turn: Turn): boolean {
     const test = selector.topics.isAll ? selector.private : selector.topics;
     if (test.isAll || test.isExact) {
@@ -247,7 +247,7 @@ export class TrimLedger {
       else known.rest = undefined;
       turn.steps += TOPIC_STEPS;
     }
-    // So many came meanwhile that some of them are no longer known: all topics are asked again.
+    // So many changes came meanwhile that some of them are no longer known: all topics are asked again.
     if (known.changes < this.#dropped) return false;
     for (; known.changes < this.changes; known.changes += 1) {
       if (turn.isOver) return false;
@@ -258,7 +258,7 @@ export class TrimLedger {
     return true;
   }
 
-  /** Takes what has been trimmed of a topic into an answer, where the topic is one of the selection's. */
+  /** Takes what has been trimmed of a topic into an answer, if the topic is one of the selection's. */
   #take({ topics, private: seen }: Selector, known: Known, topic: string, isIn: (topic: string) => boolean): void {
     const trimmed = this.of(topic);
     const removed = this.#removed.get(topic) ?? NOTHING;
@@ -284,7 +284,7 @@ function removedBy(before: Removed, now: Trimmed, at: number): Removed {
   const all = withRemoval(before.all, now.all, at);
   return {
     all,
-    // One list for all where nothing private was removed.
+    // One list for all if nothing private was removed.
     public:
       before.public === before.all && now.public === now.all
         ? all

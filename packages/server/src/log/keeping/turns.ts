@@ -8,17 +8,17 @@ export const MAX_SCAN_MS = 1000;
 // How long one scan goes on before the next one has its turn.
 const GO_MS = 1;
 
-// The work of one go. It bounds a go also where the clock stands still while code runs.
+// The work of one go. It bounds a go even if the clock stands still while code runs.
 const GO_STEPS = 2 ** 20;
 const GOES_STEPS = 2 * GO_STEPS;
 
-// The clock is looked at after so much work: asking it costs as much as a small piece of that.
+// The clock is read after this much work. Reading it costs as much as a small part of that.
 const CHECK_STEPS = 2 ** 13;
 
 /** What looking at an entry costs, beside the patterns that are tested. */
 export const ENTRY_STEPS = 256;
 
-/** One go of a scan. Whoever scans adds up its work in steps, of about a nanosecond each, and stops when it is over. */
+/** One go of a scan. A scan adds up its work in steps of about a nanosecond, and stops when the go is over. */
 export class Turn {
   steps = 0;
   readonly #clock: Pick<Clock, 'now'>;
@@ -46,7 +46,7 @@ export class Turn {
 }
 
 export interface ScanOptions {
-  /** Whoever asked has left: the scan ends, and its promise rejects with the signal's reason. */
+  /** Aborted when the scan is no longer wanted: it ends, and its promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Whether an index leads to what is asked for, so that it is soon done: it goes before those that have to look at everything. @default false */
   readonly isShort?: boolean;
@@ -60,7 +60,7 @@ interface Scan {
 const shared = new Map<number, Turns>();
 
 /**
- * The turns of all who scan. Together they take so many milliseconds of a turn of the event loop, and then everything else goes first. Each
+ * The turns of all scans. Together they take at most `ms` milliseconds of a turn of the event loop, and then everything else goes first. Each
  * scan goes on for about a millisecond at a time, one after the other, so that none waits for another to end.
  */
 export class Turns {
@@ -80,7 +80,7 @@ export class Turns {
   }
 
   /**
-   * The turns of a log: all logs of the process with the same time share them. A log with a clock of its own has its own.
+   * The turns of a log: all logs of the process with the same `scanMs` share them. A log with a clock of its own has its own.
    * @throws {ServerError} `ERR_INVALID_OPTION`
    */
   static of({ scanMs = DEFAULT_SCAN_MS, clock }: { readonly scanMs?: number; readonly clock?: Clock }): Turns {
@@ -97,8 +97,8 @@ export class Turns {
   }
 
   /**
-   * Calls `work`, again and again, until it gives a result. The first go is at once where there is time left. Rejects with what it throws.
-   * @param work does a small piece of work, or as much as the turn allows, and gives undefined where there is more to do
+   * Calls `work`, again and again, until it gives a result. The first go is at once if there is time left. Rejects with what it throws.
+   * @param work does a small piece of work, or as much as the turn allows, and gives undefined if there is more to do
    */
   run<T>(work: (turn: Turn) => T | undefined, { signal, isShort = false }: ScanOptions = {}): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -129,7 +129,7 @@ export class Turns {
     });
   }
 
-  /** A single go, at once. It is over before it begins where there is no time left. */
+  /** A single go, at once. It is over before it begins if there is no time left. */
   go<T>(work: (turn: Turn) => T): T {
     const start = this.#clock.now();
     const turn = new Turn(this.#clock, start + GO_MS, this.#isSpent);
@@ -161,7 +161,7 @@ export class Turns {
     while (!this.#isSpent && (this.#goFirst(this.#short) || this.#goFirst(this.#long)));
   }
 
-  /** Gives the first of a queue a go, and puts it behind the others where it is not done. */
+  /** Gives the first of a queue a go, and puts it behind the others if it is not done. */
   #goFirst(queue: Set<Scan>): boolean {
     const [scan] = queue;
     if (!scan) return false;

@@ -149,7 +149,7 @@ export class KeptEntries {
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
   }
 
-  /** Notes what is public of a topic, where that is not all. */
+  /** Notes what is public of a topic, if that is not all. */
   #note(topic: KeptTopic): void {
     if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
   }

@@ -1,4 +1,4 @@
-// A list of names is cut in two when it has so many: long enough that there are few, short enough to put one in between cheaply.
+// A list of names is cut in two when it has this many: long enough that there are few, short enough to put one in between cheaply.
 const MAX_LIST = 512;
 
 /** Names in the order of their UTF-8 bytes. No change and no page costs noticeably more for more names. */
@@ -28,7 +28,7 @@ export class SortedNames {
     if (list.length === 0) this.#lists.splice(at, 1);
   }
 
-  /** At most so many names, from the first one behind another. */
+  /** At most `limit` names, from the first one behind another. */
   page(after: string | undefined, limit: number): string[] {
     const names: string[] = [];
     let at = after === undefined ? 0 : this.#listOf(after);

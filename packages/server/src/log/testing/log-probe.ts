@@ -75,7 +75,7 @@ export class LogProbe {
     await this.#harness.advance?.(ms);
   }
 
-  /** Sets the system's clock ahead by so many milliseconds, or back. No time passes. */
+  /** Sets the system's clock ahead or back, by a number of milliseconds. No time passes. */
   setClock(ms: number): void {
     this.#clock.set(ms);
   }

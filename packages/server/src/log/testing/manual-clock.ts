@@ -39,7 +39,7 @@ export class ManualClock implements Clock {
     this.#timers.delete(timer as Timer);
   }
 
-  /** Sets the time ahead by so many milliseconds, or back, as an administrator does. Nothing falls due by it. */
+  /** Sets the time ahead or back, by a number of milliseconds, as an administrator does. Nothing falls due by it. */
   set(ms: number): void {
     this.#start += ms;
   }

@@ -88,7 +88,7 @@ export const clockCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'a clock that is set again and again is no matter',
+    'the clock may be set again and again',
     async (probe) => {
       for (const n of range(1, 900)) {
         probe.setClock(n % 2 === 0 ? DAY_MS : -DAY_MS);

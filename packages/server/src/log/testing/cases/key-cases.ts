@@ -38,7 +38,7 @@ export const keyCases: readonly LogCase[] = [
       await refused(log.append([event('b')], { key: 'k', digest: 'two' }), 'ERR_KEY_REUSED', 'another digest');
       assert.equal(await probe.head(), first.seq);
       assert.deepEqual(await log.append([event('a')], { key: 'k', digest: 'one' }), { ...first, repeated: true });
-      // Whoever gives no digest is not told apart.
+      // An append without a digest is taken for the same.
       assert.deepEqual(await log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
       assert.equal((await log.append([event('b')], { key: 'l', digest: 'two' })).repeated, false);
     },
@@ -69,7 +69,7 @@ export const keyCases: readonly LogCase[] = [
   }),
 
   logCase(
-    'a digest survives that the log is opened again',
+    'a digest is still known when the log is opened again',
     async (probe) => {
       await probe.log.append([event('a')], { key: 'k', digest: 'one' });
       await probe.reopen();

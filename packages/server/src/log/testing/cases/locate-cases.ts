@@ -115,7 +115,7 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await data({ topics: 'all', types: ['odd'] }), ['2']);
   }),
 
-  logCase('whoever has left is not answered, and the others are', async (probe) => {
+  logCase('a listener that has left is not answered, and the others are', async (probe) => {
     for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
     const head = await probe.head();
     const none: Selection = { topics: 'all', types: ['none'] };

@@ -60,7 +60,7 @@ export const retentionCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'retention by size keeps at most that many bytes, whatever else than its frame an event costs',
+    'retention by size keeps at most that many bytes, whatever an event costs beside its frame',
     async (probe) => {
       for (const n of range(1, 8)) await probe.append(event('a', { data: `${n}${'x'.repeat(79_999)}` }));
       await probe.trim();

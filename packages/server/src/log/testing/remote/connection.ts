@@ -43,7 +43,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** Asks, and asks again until there is an answer. Where the signal is aborted before that, the store is told that nobody waits for it. */
+  /** Asks, and asks again until there is an answer. If the signal is aborted before that, it tells the store that nobody waits for it. */
   ask(question: Question, { isOfConnection = false, signal }: AskingOptions = {}): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {

@@ -11,7 +11,7 @@ export type Question =
   | ({ readonly op: 'read' } & ReadRequest)
   | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
   | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
-  /** Whoever asked a question has left: it need not be answered. The number is the question's. */
+  /** The answer to a question is no longer wanted. The number is the question's. */
   | { readonly op: 'leave'; readonly asked: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }
   | { readonly op: 'trim' }

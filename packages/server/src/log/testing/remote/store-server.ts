@@ -166,7 +166,7 @@ export class StoreServer {
     }
   }
 
-  /** Does it for as long as whoever asked is there. */
+  /** Does it for as long as the client that asked is there. */
   async #doFor(client: string, id: number, question: Question): Promise<unknown> {
     const left = new AbortController();
     const name = `${client} ${id}`;
