@@ -47,8 +47,15 @@ describe('transition', () => {
     [
       'reads on where a page does not reach the cohorts',
       READING,
+      pageInput(page(8, { trimmedThrough: 7 }), 9),
+      { phase: 'reading', position: 8, told: 7, trims: 0 },
+      [{ type: 'read', after: 8 }],
+    ],
+    [
+      'still knows what it knew after a page that is older',
+      { ...READING, trims: 2 },
       pageInput(page(8, { trimmedThrough: 3 }), 9),
-      { phase: 'reading', position: 8, told: 3, trims: 0 },
+      { phase: 'reading', position: 8, told: 5, trims: 2 },
       [{ type: 'read', after: 8 }],
     ],
     [
@@ -62,7 +69,7 @@ describe('transition', () => {
       'waits for the transport between pages',
       READING,
       pageInput(page(8), 9, true),
-      { phase: 'draining', position: 8, told: 0, trims: 0 },
+      { phase: 'draining', position: 8, told: 5, trims: 0 },
       [],
     ],
     [

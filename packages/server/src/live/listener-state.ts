@@ -139,6 +139,13 @@ export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefi
   };
 }
 
+/** What a listener knows to be trimmed after a page. A page that was read for others may be older than what it knew before. */
+function knownAfter({ told, trims, misplaced }: CatchingUp, page: LogPage): Pick<CatchingUp, 'told' | 'trims'> {
+  // The gap of a place that is not known reaches as far as its page tells.
+  if (misplaced) return { told: page.trimmedThrough, trims: page.trims };
+  return { told: Math.max(told, page.trimmedThrough), trims: Math.max(trims, page.trims) };
+}
+
 /** The one place where a listener's phase changes. Pure. */
 export function transition(state: ListenerState, input: ListenerInput): ListenerStep {
   const unchanged = { state, actions: [] };
@@ -148,7 +155,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
       if (state.phase !== 'reading') return unchanged;
       const { page, flushed, needsDrain } = input;
       // At the seam everything up to where the cohorts are has been written here too, and no more.
-      return goOn({ position: page.through, told: page.trimmedThrough, trims: page.trims }, flushed, needsDrain);
+      return goOn({ position: page.through, ...knownAfter(state, page) }, flushed, needsDrain);
     }
     case 'ahead':
       if (state.phase !== 'reading') return unchanged;
