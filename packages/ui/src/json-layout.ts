@@ -17,7 +17,7 @@ const MAX_INDENTED_DEPTH = 24;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gu;
 
 /**
- * Lays JSON out line by line, or answers undefined where the text is not a JSON object or list.
+ * Lays JSON out line by line, or returns undefined if the text is not a JSON object or list.
  *
  * The tokens are shown as they were written, not as `JSON.parse` would give them back: a number of 20 digits, a key that
  * occurs twice and an escape stay visible.

@@ -11,7 +11,7 @@ export interface Draft {
 
 export type PublishAnswer =
   | { readonly ok: true; readonly id: string }
-  /** `status` is undefined where the hub gave no answer. */
+  /** `status` is undefined if the hub gave no answer. */
   | { readonly ok: false; readonly status: number | undefined; readonly detail: string };
 
 /** How long the hub has for its answer, in milliseconds: a form that waits forever keeps its text from being sent again. */

@@ -35,7 +35,7 @@ export function decodeEventStream(
  * ```
  */
 // Not a subclass of TransformStream: that one would drop the events that were not read yet when there is an error, and this module has to
-// load where there is no TransformStream.
+// load if there is no TransformStream.
 export class EventStreamDecoderStream implements TransformStream<Uint8Array, EventMessage> {
   readonly readable: ReadableStream<EventMessage>;
   readonly writable: WritableStream<Uint8Array>;

@@ -10,8 +10,8 @@ const LINE_END = /\r\n|\r|\n/;
  *
  * The fields are written in the order comment, event, id, retry, data. A lone surrogate becomes U+FFFD when the text is encoded to UTF-8.
  *
- * @throws {EventStreamError} `ERR_INVALID_FIELD` where a field is of the wrong type, is unknown, or has CR, LF or NUL in `event` or `id`,
- * and where there is nothing to write
+ * @throws {EventStreamError} `ERR_INVALID_FIELD` if a field is of the wrong type, is unknown, or has CR, LF or NUL in `event` or `id`,
+ * and if there is nothing to write
  *
  * @example
  * ```js

@@ -58,7 +58,7 @@ export function describeRefusal(response: HubResponse): string {
   return `${answered}${detail === undefined ? '' : `: ${detail}`}${advice}`;
 }
 
-/** The text of a problem, or undefined where the body is not the JSON that its type promises. */
+/** The text of a problem, or undefined if the body is not the JSON that its type promises. */
 function detailOf({ text }: HubResponse): string | undefined {
   try {
     const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };

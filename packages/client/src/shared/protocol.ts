@@ -66,7 +66,7 @@ export interface JoinAnswer {
   readonly serial: number;
   /** The last event ID of the request. */
   readonly requestedId: string;
-  /** The events that the tab has missed; `undefined` where they are not all remembered. */
+  /** The events that the tab has missed; `undefined` if they are not all remembered. */
   readonly missed: readonly SharedEvent[] | undefined;
   /** The place in the shared stream after them. */
   readonly place: Place;

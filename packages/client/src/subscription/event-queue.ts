@@ -16,7 +16,7 @@ export interface EventQueue {
   readonly room: () => Promise<void> | undefined;
   /** Takes the oldest event of the queue. */
   take(): EventMessage | undefined;
-  /** Waits for the next event where none is queued. Resolves to `undefined` after the last one, or rejects once with the error. */
+  /** Waits for the next event if none is queued. Resolves to `undefined` after the last one, or rejects once with the error. */
   next(): Promise<EventMessage | undefined>;
   /** No event follows the queued ones, but the error does, if there is one. Only the first call counts. */
   end(error?: { readonly reason: unknown }): void;

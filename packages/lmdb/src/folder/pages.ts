@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 
 // What is known here of a file of LMDB, as the binding `lmdb` 3 writes it on machines of 64 bits, the lower byte first.
-// A page begins with: u64 number · u64 transaction that wrote it · u16 · u16 kind · and where it has nodes u16 end of their list · u16 start of the
+// A page begins with: u64 number · u64 transaction that wrote it · u16 · u16 kind · and if it has nodes u16 end of their list · u16 start of the
 // nodes, both counted from the end of this header. A run of pages for a large value has a u32 with its length instead.
 export const HEADER = 24;
 export const BRANCH = 1;

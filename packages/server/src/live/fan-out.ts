@@ -146,7 +146,7 @@ export class FanOut {
 
   /**
    * Takes a listener in. The response's head must have been written. `onEnd` is called once, when its stream has ended, not before this
-   * returns. Returns undefined where all listeners have been sent away: this one is, too.
+   * returns. Returns undefined if all listeners have been sent away: this one is, too.
    * @param isHeld whether the listener is given nothing until {@link release}
    */
   listen(

@@ -23,7 +23,7 @@ export interface SocketLender {
   share(owner: SocketOwner): void;
   /**
    * Takes the socket from http, unless other code listens to the response. Returns the set of taken sockets that it is in from now
-   * on; undefined where it was not taken.
+   * on; undefined if it was not taken.
    */
   takeSocket(response: ServerResponse, owner: SocketOwner): Set<Socket> | undefined;
 }

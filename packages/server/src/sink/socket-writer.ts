@@ -10,7 +10,7 @@ export interface Handle {
 /** Other runtimes that have Node's modules number their files in ways of their own. */
 const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
 
-/** The handle of a socket of TCP or of a Unix domain, for {@link writeDirectly}; undefined where it has none, or is a socket of TLS. */
+/** The handle of a socket of TCP or of a Unix domain, for {@link writeDirectly}; undefined if it has none, or is a socket of TLS. */
 export function handleOf(socket: Socket): Handle | undefined {
   if (!isNode || Object.getPrototypeOf(socket) !== Socket.prototype) return undefined;
   // oxlint-disable-next-line no-underscore-dangle -- Node's name

@@ -163,7 +163,7 @@ export class MemoryLog implements EventLog {
     return this.#followers.add(follower, { epoch: this.#epochs.current, seq: this.#seq });
   }
 
-  /** Applies the retention now, and removes every event up to `through`, where it is given, whatever the retention. */
+  /** Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention. */
   trim({ through = 0 }: { readonly through?: number } = {}): Promise<void> {
     this.#trim([], through);
     return Promise.resolve();

@@ -102,7 +102,7 @@ export const clockCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'while a log is closed the time passes that the clock shows, and none where it was set back',
+    'while a log is closed the time passes that the clock shows, and none if it was set back',
     async (probe) => {
       await probe.publish('a', '1');
       probe.setClock(YEAR_MS);

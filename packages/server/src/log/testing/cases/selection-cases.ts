@@ -84,7 +84,7 @@ export const selectionCases: readonly LogCase[] = [
     assert.deepEqual(await read(['a'], 'all'), ['public', 'a', 'a c']);
     assert.deepEqual(await read(['a'], ['a']), ['public', 'a', 'a c']);
     assert.deepEqual(await read(['a'], ['b']), ['public']);
-    // Who selects one topic and has a right to another sees what is of both.
+    // A listener that selects one topic and has a right to another sees the events that are of both.
     assert.deepEqual(await read(['a'], ['c']), ['public', 'a c']);
     assert.deepEqual(await read(['c'], ['a']), ['a c']);
     assert.deepEqual(await read(['c'], [pattern(':one')]), ['a c']);
