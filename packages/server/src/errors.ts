@@ -14,7 +14,7 @@ export type ServerErrorCode =
   | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch. None of its events was published. */
   | 'ERR_NOT_STORED'
-  /** The log, channel or fan-out has been closed. */
+  /** The log, channel or fan-out has been closed, or the channel has been drained. */
   | 'ERR_CLOSED'
   /** A source sent more than `maxBacklogBytes` without waiting, to a listener that does not read. The response was broken off. */
   | 'ERR_BACKLOG_EXCEEDED'

@@ -182,6 +182,12 @@ describe('a channel', () => {
     await expect(channel.publish({ data: '2' })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   });
 
+  test('that was drained says so to a publisher', async () => {
+    const channel = new Channel();
+    await channel.drain();
+    await expect(channel.publish({ data: '1' })).rejects.toThrow('Cannot publish: the channel has been drained');
+  });
+
   test('that drains waits for its listeners, and breaks off who does not read at the end of the window', async () => {
     const clock = new FakeClock();
     const channel = new Channel({ clock });

@@ -59,6 +59,21 @@ async function seqs(log: MemoryLog, selection: Parameters<MemoryLog['read']>[0][
 }
 
 describe('MemoryLog', () => {
+  test.each([
+    [{ topics: ['t'], data: 'hello' }, `"fields" is undefined, but must be an object of the fields of an event`],
+    [{ topics: ['t'], fields: null }, '"fields" is null, but'],
+    [{ topics: 't', fields: { data: 'hello' } }, '"topics" is string, but must be an array of strings'],
+    [{ fields: { data: 'hello' } }, '"topics" is undefined, but'],
+  ])('refuses %j and names what is wrong', async (event, message) => {
+    const log = new MemoryLog();
+    const append = log.append([event as unknown as NewEvent]);
+    await expect(append).rejects.toMatchObject({
+      code: 'ERR_INVALID_EVENT',
+      message: expect.stringContaining(message),
+    });
+    await log.close();
+  });
+
   test('begins a new epoch each time, or the one it is given', () => {
     expect(positionOf(new MemoryLog({ epoch: 'abc9' }))).toBe('abc9.0');
     const epochs = new Set(Array.from({ length: 100 }, () => positionOf(new MemoryLog())));

@@ -100,7 +100,10 @@ export class Channel {
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
   async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
-    if (this.#closing) throw new ServerError('ERR_CLOSED', 'Cannot publish: the channel has been closed');
+    if (this.#closing) {
+      const how = this.#drained ? 'drained' : 'closed';
+      throw new ServerError('ERR_CLOSED', `Cannot publish: the channel has been ${how}`);
+    }
     checkType(fields);
     const { topic } = this.#options;
     const append = this.#log.append([{ topics: [topic], fields, ...(key === undefined ? {} : { latestKey: key }) }]);
@@ -168,7 +171,8 @@ export class Channel {
   }
 
   /**
-   * Sends all present and later listeners away, to come back after 1 s and a random part of `windowMs`. Resolves when everything that was
+   * Sends all present and later listeners away, to come back after 1 s and a random part of `windowMs`. From then on {@link publish} rejects with
+   * `ERR_CLOSED`. Resolves when everything that was
    * published has been stored and all listeners have gone. A listener that does not read is broken off after `windowMs`. A log that the channel has
    * made is then closed. Every call returns the promise of the first.
    * @param windowMs milliseconds, 0 to 86,400,000

@@ -40,6 +40,8 @@ export function prepareBatch(events: readonly NewEvent[], { key, digest }: Appen
 }
 
 function prepareEvent(event: NewEvent): PreparedEvent {
+  const topics: unknown = event.topics;
+  if (!Array.isArray(topics)) throw invalid(`"topics" is ${nameOf(topics)}, but must be an array of strings`);
   if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
@@ -59,7 +61,9 @@ function prepareEvent(event: NewEvent): PreparedEvent {
 /** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */
 function readFields(fields: EventFields): EventFields {
   if (typeof fields !== 'object' || fields === null) {
-    throw invalid(`An event is an object of fields, but ${fields === null ? 'null' : typeof fields} was given`);
+    throw invalid(
+      `"fields" is ${nameOf(fields)}, but must be an object of the fields of an event, such as { data: 'hello' }`,
+    );
   }
   const { data, event, id, retry, comment, ...rest } = fields;
   // The encoder refuses fields with other names, and null.
@@ -122,6 +126,10 @@ function checkName(what: string, text: string): void {
   if (text.length * 3 > MAX_NAME_BYTES && encoder.encode(text).length > MAX_NAME_BYTES) {
     throw invalid(`The ${what} is ${encoder.encode(text).length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
   }
+}
+
+function nameOf(found: unknown): string {
+  return found === null ? 'null' : typeof found;
 }
 
 function invalid(message: string): ServerError {
