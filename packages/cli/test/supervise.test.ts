@@ -139,7 +139,11 @@ describe.skipIf(process.platform !== 'linux')('tidings serve --supervise', () =>
 
   test('Ctrl-C at a terminal, which goes to all processes of its group, ends it in good order', async () => {
     const hub = await HubProcess.start('--supervise', { detached: true });
+    await hub.process.until(({ stderr }) => stderr.includes('restarts the hub'));
     process.kill(-hub.process.pid, 'SIGINT');
-    expect(await hub.process.result()).toMatchObject({ code: 0, stderr: 'Stopping…\n' });
+    expect(await hub.process.result()).toMatchObject({
+      code: 0,
+      stderr: `kill -HUP ${hub.process.pid} restarts the hub\nStopping…\n`,
+    });
   });
 });

@@ -30,11 +30,11 @@ class Script {
 
 const killed = (id: number, now: number): SupervisionInput => ({ type: 'exited', id, code: null, now });
 
-test('the first hub opens the log and says where it is', () => {
+test('the first hub opens the log and says where it is, and then the supervisor tells its process', () => {
   const script = new Script();
   expect(script.take({ type: 'start' })).toEqual([{ type: 'spawn', id: 1 }]);
   expect(script.take({ type: 'prepared', id: 1 })).toEqual([{ type: 'open', id: 1, isFirst: true }]);
-  expect(script.take({ type: 'serving', id: 1, now: 0 })).toEqual([]);
+  expect(script.take({ type: 'serving', id: 1, now: 0 })).toEqual([{ type: 'tellPid' }]);
 });
 
 test('the next hub is prepared while the present one serves, and opens the log when that one has closed it', () => {
@@ -68,7 +68,7 @@ test('a restart that is asked for before the first hub serves follows, too', () 
   script.take({ type: 'start' });
   expect(script.take({ type: 'restart' })).toEqual([]);
   script.take({ type: 'prepared', id: 1 });
-  expect(script.take({ type: 'serving', id: 1, now: 0 })).toEqual([{ type: 'spawn', id: 2 }]);
+  expect(script.take({ type: 'serving', id: 1, now: 0 })).toEqual([{ type: 'tellPid' }, { type: 'spawn', id: 2 }]);
 });
 
 test('a hub that dies after a while is followed at once, and those that die at once are waited for longer and longer', () => {

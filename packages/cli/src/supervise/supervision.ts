@@ -52,6 +52,8 @@ export type SupervisionAction =
   | { readonly type: 'terminate'; readonly id: number }
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'tell'; readonly text: string }
+  /** Tell the process to which a SIGHUP has to be sent. */
+  | { readonly type: 'tellPid' }
   | { readonly type: 'end'; readonly code: number };
 
 export interface SupervisionStep {
@@ -101,7 +103,7 @@ function take(before: Supervision, input: SupervisionInput): SupervisionStep {
     case 'serving':
       return {
         supervision: { ...inPhase(before, input.id, 'serving', input.now), hasServed: true },
-        actions: before.hasServed ? [{ type: 'tell', text: 'The next hub is running' }] : [],
+        actions: [before.hasServed ? { type: 'tell', text: 'The next hub is running' } : { type: 'tellPid' }],
       };
     case 'exited':
       return exited(before, input.id, input.code, input.now);

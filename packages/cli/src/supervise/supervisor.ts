@@ -77,6 +77,9 @@ class Supervisor {
       case 'tell':
         notice(action.text);
         break;
+      case 'tellPid':
+        notice(`kill -HUP ${process.pid} restarts the hub`);
+        break;
       case 'end':
         clearTimeout(this.#timer);
         process.off('SIGHUP', this.#hangUp);
