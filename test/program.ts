@@ -71,6 +71,31 @@ export class RunningProgram {
   }
 }
 
+/** What the strict compiler finds wrong with a program for Node. Resolves to an empty string if it finds nothing. */
+export async function strictErrors(code: string): Promise<string> {
+  const folder = makeFolder();
+  writeFileSync(join(folder, 'program.mts'), code);
+  const options = [
+    '--ignoreConfig',
+    '--strict',
+    '--noEmit',
+    '--skipLibCheck',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--types',
+    'node',
+  ];
+  const compiler = spawn(join(ROOT, 'node_modules', '.bin', 'tsc'), [...options, 'program.mts'], { cwd: folder });
+  let output = '';
+  compiler.stdout.on('data', (text: Buffer) => {
+    output += text.toString();
+  });
+  const [exitCode] = (await once(compiler, 'close')) as [number | null];
+  return exitCode === 0 ? '' : output || `The compiler ended with ${exitCode}`;
+}
+
 /** Resolves to the answer as soon as the server of a program is up. */
 export async function whenUp(server: RunningProgram, url: string, init?: RequestInit): Promise<Response> {
   for (;;) {

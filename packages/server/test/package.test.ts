@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { strictErrors } from '../../../test/program.ts';
 
 const FOLDER = join(import.meta.dirname, '..');
 const README = readFileSync(join(FOLDER, 'README.md'), 'utf8');
@@ -253,6 +254,21 @@ describe('the README', () => {
     while (text.split('"to":"ada"').length < 3) text += (await reader.read()).value;
     expect(text).not.toContain('bob');
     child.kill();
+  });
+
+  test('has a program with rights that strict TypeScript takes', async () => {
+    expect(await strictErrors(program('authenticate(request)'))).toBe('');
+  });
+
+  test('has a program that ends in good order on SIGTERM', async () => {
+    const child = run(program("process.once('SIGTERM'"));
+    const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('event: tick\n')) text += (await reader.read()).value;
+    child.kill('SIGTERM');
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+    expect(text).toMatch(/retry: \d+\n\n$/);
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(0);
   });
 
   test('has a program for many listeners', async () => {
