@@ -66,6 +66,11 @@ export class RunningProgram {
     }
   }
 
+  /** Asks it to end. */
+  stop(): void {
+    this.#child.kill('SIGTERM');
+  }
+
   async kill(): Promise<void> {
     if (!this.hasEnded && this.#child.kill('SIGKILL')) await once(this.#child, 'exit');
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../../../test/end-to-end/hub.ts';
-import { program, RunningProgram, whenUp } from '../../../test/program.ts';
+import { program, RunningProgram, strictErrors, whenUp } from '../../../test/program.ts';
 
 const PAGE = 'packages/hub/README.md';
 const FOLDER = join(import.meta.dirname, '..');
@@ -89,6 +89,26 @@ describe('the README', () => {
     expect((await fetch(`${url}/topics/users/7`, as('token-of-7'))).status).toBe(200);
     expect((await fetch(`${url}/topics/news`, { method: 'POST', ...as('token-of-7') })).status).toBe(403);
     expect((await fetch(`${url}/topics/news`, { method: 'POST', ...as('token-of-server') })).status).toBe(200);
+  });
+
+  test('has rights that strict TypeScript takes', async () => {
+    expect(await strictErrors(program(PAGE, 'js', 'authenticate('))).toBe('');
+  });
+
+  test('has a hub that publishes by itself', async () => {
+    const { running, url } = await start('log.append(');
+    await running.printed(' false\n');
+    expect(running.output).toMatch(/^2 \w+\.2 false\n$/);
+    const listening = await whenUp(running, `${url}/topics/orders%2F42?last=1`);
+    expect(await readUntil(listening, 'data: {"amount":12}\n')).toContain('event: paid\n');
+  });
+
+  test('has a hub that ends in good order on SIGTERM', async () => {
+    const { running, url } = await start('SIGTERM');
+    const listening = await whenUp(running, `${url}/topics/a`);
+    running.stop();
+    expect(await listening.text()).toMatch(/retry: \d+\n\n$/);
+    expect(await running.ended()).toEqual({ code: 0, output: '' });
   });
 
   test('has a face of one’s own', async () => {
