@@ -140,7 +140,9 @@ export function serveCommand(): Command {
         process.exitCode = await supervise(places);
         return;
       }
-      // Loaded only here, so that the other commands need not load a database.
+      // Loaded only here, so that the other commands need not load a database. The files of what is imported together are open together, so
+      // the log comes first: a process may have few file descriptors.
+      await import('@tidings/lmdb');
       const { serve } = await import('./serve.ts');
       const settings = {
         places: 'host' in places ? [places] : places,
