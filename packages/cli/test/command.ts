@@ -18,6 +18,8 @@ export interface CommandPlace {
   readonly node?: string;
   /** Whether it has a process group of its own, as a command at a terminal has. @default false */
   readonly detached?: boolean;
+  /** How many file descriptors it may have. @default as many as the tests */
+  readonly maxDescriptors?: number;
 }
 
 /** The built command in a process of its own, which is killed at the end of the test. */
@@ -33,10 +35,13 @@ export class CommandProcess {
   constructor(
     args: readonly string[],
     env: Record<string, string> = {},
-    { node, detached = false }: CommandPlace = {},
+    { node, detached = false, maxDescriptors }: CommandPlace = {},
   ) {
     const { PATH = '' } = process.env;
-    this.#child = spawn(node ?? process.execPath, [MAIN, ...args], {
+    const command = [node ?? process.execPath, MAIN, ...args];
+    const limit = maxDescriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors}; exec "$@"`, 'sh'];
+    const [file = '', ...rest] = [...limit, ...command];
+    this.#child = spawn(file, rest, {
       env: { PATH, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached,

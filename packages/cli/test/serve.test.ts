@@ -13,6 +13,11 @@ test('the first line of output holds the URL, which has the page, and nothing is
   expect(process.stderr).toBe('');
 });
 
+test('it starts with few file descriptors', async () => {
+  const hub = await HubProcess.start({ maxDescriptors: 64 });
+  expect((await fetch(`${hub.url}healthz`)).status).toBe(200);
+});
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s sends listeners away, and ends it well', async (signal) => {
   const { url, process } = await HubProcess.start();
   const response = await fetch(new URL('topics/t', url));
