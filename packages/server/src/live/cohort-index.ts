@@ -117,6 +117,11 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return known?.changes === this.#changes ? { cohorts: known.cohorts, rest: [] } : this.#find(topic, known, turn);
   }
 
+  /** Those that are known to select the topic, without matching it against any pattern. */
+  knownOf(topic: string): readonly Cohort<M>[] {
+    return this.#known.get(topic)?.cohorts ?? [...(this.#byTopic.get(topic) ?? []), ...this.#all];
+  }
+
   [Symbol.iterator](): Iterator<Cohort<M>> {
     return this.#byKey.values();
   }
@@ -128,6 +133,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     const rest: Cohort<M>[] = [];
     const candidates = [...new Set([...exact, ...this.#all, ...this.#byPattern.of(topic, turn)])];
     // Those whose patterns cost more do not keep the others waiting.
+    if (turn) turn.steps += candidates.length * TOPIC_STEPS;
     if (turn) candidates.sort((one, other) => this.#costOf(one) - this.#costOf(other));
     for (const cohort of candidates) {
       // A cohort without patterns was noted when it came.

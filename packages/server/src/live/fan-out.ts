@@ -121,8 +121,11 @@ export class FanOut {
     const work = (turn: Turn): readonly number[] | undefined => {
       goes += 1;
       for (const topic of topics.slice(counts.length)) {
-        const { cohorts, rest } = this.#ticker.cohorts.ofInTime(topic, turn);
-        if (rest.length > 0 && goes < MAX_GOES) return undefined;
+        const { cohorts, rest } =
+          goes < MAX_GOES
+            ? this.#ticker.cohorts.ofInTime(topic, turn)
+            : { cohorts: this.#ticker.cohorts.knownOf(topic), rest: [] };
+        if (rest.length > 0) return undefined;
         counts.push(count(cohorts));
       }
       return counts;

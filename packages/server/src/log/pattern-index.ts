@@ -9,12 +9,13 @@ type Starts<Owner> = Map<string, Set<Owner>>;
 
 /** Patterns and their owners, found by the beginning of a topic, so that a topic is tested against few of many patterns. */
 export class PatternIndex<Owner> {
-  /** By the patterns' bases, and by how long the starts are. */
+  /** By the patterns' bases without their hosts, and by how long the starts are. */
   readonly #bases = new Map<string, Map<number, Starts<Owner>>>();
 
   add({ base, start }: CompiledPattern, owner: Owner): void {
-    let lengths = this.#bases.get(base);
-    if (!lengths) this.#bases.set(base, (lengths = new Map<number, Starts<Owner>>()));
+    const place = withoutHost(base);
+    let lengths = this.#bases.get(place);
+    if (!lengths) this.#bases.set(place, (lengths = new Map<number, Starts<Owner>>()));
     let starts = lengths.get(start.length);
     if (!starts) lengths.set(start.length, (starts = new Map<string, Set<Owner>>()));
     const owners = starts.get(start);
@@ -24,13 +25,14 @@ export class PatternIndex<Owner> {
 
   /** Removes an owner with all of its patterns. */
   delete({ base, start }: CompiledPattern, owner: Owner): void {
-    const lengths = this.#bases.get(base);
+    const place = withoutHost(base);
+    const lengths = this.#bases.get(place);
     const starts = lengths?.get(start.length);
     const owners = starts?.get(start);
     if (!lengths || !starts || !owners?.delete(owner)) return;
     if (owners.size === 0) starts.delete(start);
     if (starts.size === 0) lengths.delete(start.length);
-    if (lengths.size === 0) this.#bases.delete(base);
+    if (lengths.size === 0) this.#bases.delete(place);
   }
 
   /** The owners that may have a pattern that matches the topic, each once. No other owner has one. */
@@ -46,4 +48,16 @@ export class PatternIndex<Owner> {
     }
     return found;
   }
+}
+
+/**
+ * A base with one host for all: the path of a topic depends on the scheme and the path of its base alone, and clients may choose the name by which
+ * they reach a hub.
+ */
+function withoutHost(base: string): string {
+  const url = new URL(base);
+  url.username = '';
+  url.password = '';
+  url.host = 'host.invalid';
+  return url.href;
 }
