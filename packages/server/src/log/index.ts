@@ -41,6 +41,7 @@ export {
 export { isSelected } from './keeping/scan.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
 export {
+  type FindNewest,
   hasNewest,
   type KeptSummary,
   publicPart,

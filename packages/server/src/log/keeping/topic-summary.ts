@@ -4,24 +4,29 @@ import { RecentTopics } from './recent-topics.ts';
 
 /** What a log keeps of a topic, and how much of it is private. */
 export interface KeptSummary extends TopicSummary {
+  /** The sequence number of its newest event. Undefined if that is not known. */
+  readonly lastSeq?: number | undefined;
   /** Undefined if nothing of it is private. */
   readonly hidden?: {
     readonly events: number;
     readonly bytes: number;
     /** When the newest public event was appended, milliseconds since 1970; 0 if none is kept. */
     readonly publicLast: number;
+    /** The sequence number of that event. Undefined if that is not known, as in a folder that an earlier version wrote. */
+    readonly publicSeq?: number | undefined;
   };
 }
 
-type Event = Pick<LogEntry, 'time' | 'private'>;
+type Event = Pick<LogEntry, 'seq' | 'time' | 'private'>;
 
 /** Returns what a topic becomes with another event. @param bytes what the event costs */
 export function withEvent(topic: string, before: KeptSummary | undefined, event: Event, bytes: number): KeptSummary {
   const { hidden } = before ?? {};
-  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last: event.time };
-  if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: event.time } } : after;
-  const { events, bytes: cost, publicLast } = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0 };
-  return { ...after, hidden: { events: events + 1, bytes: cost + bytes, publicLast } };
+  const { seq: lastSeq, time: last } = event;
+  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last, lastSeq };
+  if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: last, publicSeq: lastSeq } } : after;
+  const known = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0, publicSeq: before?.lastSeq };
+  return { ...after, hidden: { ...known, events: known.events + 1, bytes: known.bytes + bytes } };
 }
 
 /** Returns what a topic becomes without one of its events. If {@link hasNewest}, its times have to be found anew. */
@@ -34,16 +39,24 @@ export function withoutEvent(before: KeptSummary, event: Event, bytes: number): 
 }
 
 /** Whether an event may be the newest of a topic, or the newest public one. */
-export function hasNewest({ last, hidden }: KeptSummary, event: Event): boolean {
-  return event.time >= last || (hidden !== undefined && !event.private && event.time >= hidden.publicLast);
+export function hasNewest({ last, lastSeq, hidden }: KeptSummary, event: Event): boolean {
+  const isNewest = (time: number, seq?: number): boolean => (seq === undefined ? event.time >= time : event.seq >= seq);
+  return (
+    isNewest(last, lastSeq) || (hidden !== undefined && !event.private && isNewest(hidden.publicLast, hidden.publicSeq))
+  );
 }
 
-/** Returns what a topic becomes when its times are found anew. @param newestTime the time of its newest event, or of its newest public event */
-export function withTimes(summary: KeptSummary, newestTime: (publicOnly: boolean) => number): KeptSummary {
+/** Finds the newest event of a topic, or its newest public one, up to a sequence number: Infinity if none is known. */
+export type FindNewest = (publicOnly: boolean, through: number) => Pick<LogEntry, 'seq' | 'time'> | undefined;
+
+/** Returns what a topic becomes when its times are found anew. The search begins at the newest event that was known, because none after it counts. */
+export function withTimes(summary: KeptSummary, findNewest: FindNewest): KeptSummary {
   const { hidden, events, ...rest } = summary;
-  const after = { ...rest, events, last: newestTime(false) };
+  const newest = findNewest(false, rest.lastSeq ?? Infinity);
+  const after = { ...rest, events, last: newest?.time ?? 0, lastSeq: newest?.seq };
   if (!hidden) return after;
-  return { ...after, hidden: { ...hidden, publicLast: events > hidden.events ? newestTime(true) : 0 } };
+  const found = events > hidden.events ? findNewest(true, hidden.publicSeq ?? Infinity) : undefined;
+  return { ...after, hidden: { ...hidden, publicLast: found?.time ?? 0, publicSeq: found?.seq ?? 0 } };
 }
 
 /** Returns what of a topic is public; undefined if nothing is. */
