@@ -155,6 +155,20 @@ describe('looking for events', () => {
     expect(order).toEqual(['other', 'found 40000']);
   });
 
+  test('lists public topics behind very many private ones, and lets others go first', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {} });
+    const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
+    const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
+    await log.append([...hidden, event('public')]);
+    const order: string[] = [];
+    const listed = log.directory
+      .list({ order: 'name', limit: 1, publicOnly: true })
+      .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await listed;
+    expect(order).toEqual(['other', 'public of 1']);
+  });
+
   test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
     const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
     await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);

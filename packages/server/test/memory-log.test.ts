@@ -269,6 +269,20 @@ test('old public events of a topic are removed without a look at its many privat
   }
 });
 
+test('lists public topics behind very many private ones, and lets others go first', async () => {
+  const log = new MemoryLog({ clock: new ManualClock(), retention: {} });
+  const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
+  const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
+  await log.append([...hidden, { topics: ['public'], fields: {} }]);
+  const order: string[] = [];
+  const listed = log.directory
+    .list({ order: 'name', limit: 1, publicOnly: true })
+    .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
+  await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+  await listed;
+  expect(order).toEqual(['other', 'public of 1']);
+});
+
 describe('MemoryLog as time passes', () => {
   test('gives nothing that has become too old, though nothing is appended', async () => {
     const clock = new ManualClock();

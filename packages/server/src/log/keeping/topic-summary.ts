@@ -1,6 +1,10 @@
 import type { LogEntry } from '../entry.ts';
 import type { TopicSummary } from '../event-log.ts';
 import { RecentTopics } from './recent-topics.ts';
+import { ENTRY_STEPS, type Turn } from './turns.ts';
+
+// How many names are looked up at once.
+const NAMES_AT_ONCE = 256;
 
 /** What a log keeps of a topic, and how much of it is private. */
 export interface KeptSummary extends TopicSummary {
@@ -66,6 +70,19 @@ export function publicPart({ topic, events, bytes, last, hidden }: KeptSummary):
   return { topic, events: events - hidden.events, bytes: bytes - hidden.bytes, last: hidden.publicLast };
 }
 
+/** All topics by their names, a page behind one of them at a time. */
+export interface TopicNames {
+  page(after: string | undefined, limit: number): readonly string[];
+}
+
+/** A page of public topics by their names, while it is put together. */
+export interface PublicPage {
+  readonly topics: TopicSummary[];
+  readonly limit: number;
+  /** The name behind which it goes on. */
+  after: string | undefined;
+}
+
 /** Topics in the order of their newest public events. It is only kept while it differs from the order of all events. */
 export class PublicTopics {
   readonly #all: () => Iterable<KeptSummary>;
@@ -101,22 +118,19 @@ export class PublicTopics {
     return this.#topics?.get(topic);
   }
 
-  /** At most `limit` of them, by their names. @param names all topics by their names, a page behind one of them at a time */
-  byName(
-    names: { page(after: string | undefined, limit: number): readonly string[] },
-    after: string | undefined,
-    limit: number,
-  ): TopicSummary[] {
-    const found: TopicSummary[] = [];
-    for (let last = after; ;) {
-      const page = names.page(last, limit);
-      for (const name of page) {
+  /** Goes on with a page by names for as long as the turn allows. Returns whether it is complete: very many topics without public events may be in between. */
+  extend(page: PublicPage, names: TopicNames, turn: Turn): boolean {
+    for (;;) {
+      const some = names.page(page.after, NAMES_AT_ONCE);
+      for (const name of some) {
+        turn.steps += ENTRY_STEPS;
+        page.after = name;
         const part = this.get(name);
-        if (part) found.push(part);
-        if (found.length === limit) return found;
+        if (part) page.topics.push(part);
+        if (page.topics.length === page.limit) return true;
+        if (turn.isOver) return false;
       }
-      if (page.length < limit) return found;
-      last = page.at(-1);
+      if (some.length < NAMES_AT_ONCE) return true;
     }
   }
 
