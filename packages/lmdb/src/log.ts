@@ -69,7 +69,7 @@ export class LmdbLog implements EventLog {
     const topics = new LmdbTopics(store, retention);
     const reader = new LmdbReader(store, topics);
     const keys = new LmdbKeys(store, bounds);
-    this.directory = { list: (request) => this.#look(() => topics.list(request), { isShort: true }) };
+    this.directory = { list: (request) => this.#look(topics.listing(request), { isShort: true }) };
     this.#store = store;
     this.#bounds = bounds;
     this.#clock = clock;

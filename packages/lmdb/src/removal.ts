@@ -56,7 +56,9 @@ export class Removal {
     const entries = [...this.#entries.values()];
     const head = this.rest;
     const plan = ledger.plan(entries);
-    this.topics.settle((topic, publicOnly) => store.newestTime(topic, head.seq, publicOnly, (seq) => this.has(seq)));
+    this.topics.settle((topic, publicOnly, known) =>
+      store.newest(topic, Math.min(known, head.seq), publicOnly, (seq) => this.has(seq)),
+    );
     return {
       head,
       commit: async () => {

@@ -132,13 +132,18 @@ export class LmdbStore {
     if (named) track(this.byId.remove([id, seq]));
   }
 
-  /** When the newest event, or public event, of a topic was appended, up to a sequence number and without those that are left out. */
-  newestTime(topic: string, through: number, publicOnly: boolean, isLeftOut: (seq: number) => boolean): number {
+  /** The newest event, or public event, of a topic, up to a sequence number and without those that are left out. */
+  newest(
+    topic: string,
+    through: number,
+    publicOnly: boolean,
+    isLeftOut: (seq: number) => boolean,
+  ): KeptEntry | undefined {
     for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
       const entry = isLeftOut(seq) ? undefined : this.lend(seq);
-      if (entry && !(publicOnly && entry.private)) return entry.time;
+      if (entry && !(publicOnly && entry.private)) return entry;
     }
-    return 0;
+    return undefined;
   }
 
   /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */

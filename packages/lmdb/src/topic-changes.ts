@@ -1,4 +1,12 @@
-import { hasNewest, type KeptSummary, type LogEntry, withEvent, withoutEvent, withTimes } from '@tidings/server/log';
+import {
+  type FindNewest,
+  hasNewest,
+  type KeptSummary,
+  type LogEntry,
+  withEvent,
+  withoutEvent,
+  withTimes,
+} from '@tidings/server/log';
 import { costOfTopic } from './cost.ts';
 import type { KeptEntry } from './record.ts';
 
@@ -24,7 +32,7 @@ export class TopicChanges {
     return this.changed.get(topic) ?? this.#before(topic);
   }
 
-  add(entry: Pick<LogEntry, 'topics' | 'time' | 'private'>, cost: number): void {
+  add(entry: Pick<LogEntry, 'seq' | 'topics' | 'time' | 'private'>, cost: number): void {
     for (const topic of entry.topics) {
       let before = this.of(topic);
       if (!before || before.events === 0) {
@@ -47,14 +55,14 @@ export class TopicChanges {
     }
   }
 
-  /** Asks for the time of the newest event, and of the newest public event, of those topics of which it may have been removed. */
-  settle(newestTime: (topic: string, publicOnly: boolean) => number): void {
+  /** Asks for the newest event, and the newest public event, of those topics of which it may have been removed. */
+  settle(findNewest: (topic: string, ...search: Parameters<FindNewest>) => ReturnType<FindNewest>): void {
     for (const topic of this.#unsure) {
       const summary = this.changed.get(topic);
       if (!summary || summary.events === 0) continue;
       this.changed.set(
         topic,
-        withTimes(summary, (publicOnly) => newestTime(topic, publicOnly)),
+        withTimes(summary, (...search) => findNewest(topic, ...search)),
       );
     }
     this.#unsure.clear();

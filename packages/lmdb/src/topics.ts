@@ -5,11 +5,14 @@ import {
   TopicBounds,
   type KeptSummary,
   type LogRetention,
+  type PublicPage,
   type Retention,
+  type TopicNames,
   type TopicPage,
   type TopicPageRequest,
   type TopicRetention,
   type TopicSummary,
+  type Turn,
 } from '@tidings/server/log';
 import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
@@ -26,6 +29,11 @@ export class LmdbTopics {
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<KeptSummary>();
   readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
+  readonly #names: TopicNames = {
+    page: (after, limit) => [
+      ...this.#store.topics.getKeys({ ...(after === undefined ? {} : { start: after, exclusiveStart: true }), limit }),
+    ],
+  };
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
@@ -88,20 +96,20 @@ export class LmdbTopics {
     }
   }
 
-  list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
-    const isPart = publicOnly && this.#public.differ;
-    const total = isPart ? this.#public.total : this.#recent.size;
-    if (order === 'time') {
-      return { topics: isPart ? this.#public.newest(limit) : this.#recent.newest(limit).map(whole), total };
-    }
-    const topics: TopicSummary[] = [];
-    const range = after === undefined ? {} : { start: after, exclusiveStart: true };
-    for (const topic of this.#store.topics.getKeys(range)) {
-      const kept = isPart ? this.#public.get(topic) : this.of(topic);
-      if (kept) topics.push(whole(kept));
-      if (topics.length === limit) break;
-    }
-    return { topics, total };
+  /** Puts a page of topics together, in one go or in several. */
+  listing({ order, after, limit, publicOnly = false }: TopicPageRequest): (turn: Turn) => TopicPage | undefined {
+    const found: PublicPage = { topics: [], limit, after };
+    return (turn) => {
+      if (publicOnly && this.#public.differ) {
+        if (order === 'name' && !this.#public.extend(found, this.#names, turn)) return undefined;
+        return { topics: order === 'name' ? found.topics : this.#public.newest(limit), total: this.#public.total };
+      }
+      const page =
+        order === 'time'
+          ? this.#recent.newest(limit)
+          : this.#names.page(after, limit).flatMap((topic) => this.of(topic) ?? []);
+      return { topics: page.map(whole), total: this.#recent.size };
+    };
   }
 
   #keep(summary: KeptSummary): void {

@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { LmdbLog } from '@tidings/lmdb';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { formatCursor, type LogEntry, type NewEvent } from '@tidings/server/log';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { folder } from '../../../test/folder.ts';
+import { LmdbStore } from '../dist/store.js';
 import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
@@ -154,6 +155,20 @@ describe('looking for events', () => {
     expect(order).toEqual(['other', 'found 40000']);
   });
 
+  test('lists public topics behind very many private ones, and lets others go first', async () => {
+    const log = await openLog({ clock: new ManualClock(), retention: {} });
+    const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
+    const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
+    await log.append([...hidden, event('public')]);
+    const order: string[] = [];
+    const listed = log.directory
+      .list({ order: 'name', limit: 1, publicOnly: true })
+      .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
+    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+    await listed;
+    expect(order).toEqual(['other', 'public of 1']);
+  });
+
   test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
     const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
     await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
@@ -173,6 +188,26 @@ describe('looking for events', () => {
 });
 
 describe('retention in the background', () => {
+  test('old public events of a topic are removed without a look at its many private ones', async () => {
+    const log = await openLog({ retention: { maxEvents: 6000 }, maxBatchEvents: 4000 });
+    const many = (count: number, isPrivate: boolean): NewEvent[] =>
+      range(1, count).map(() => ({ ...event('a'), private: isPrivate }));
+    await log.append(many(2500, false));
+    await log.append(many(3500, true));
+    const spy = vi.spyOn(LmdbStore.prototype, 'lend');
+    try {
+      await log.append(many(2400, true));
+      expect((await log.directory.list({ order: 'time', limit: 1, publicOnly: true })).topics).toMatchObject([
+        { events: 100 },
+      ]);
+      await log.append(many(1000, true));
+      expect(await log.directory.list({ order: 'time', limit: 1, publicOnly: true })).toEqual({ topics: [], total: 0 });
+      expect(spy.mock.calls.length).toBeLessThan(20);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+
   test('by count and by bytes is applied behind the appends', async () => {
     for (const retention of [{ maxEvents: 50 }, { maxBytes: 50 * 40 }]) {
       const log = await openLog({ retention });

@@ -120,3 +120,17 @@ test('a new topic is matched against few of very many patterns', () => {
   expect(index.ofInTime('users/17/inbox', turn).cohorts.map(({ view }) => view.key)).toEqual(['17']);
   expect(turn.steps).toBeLessThan(10_000);
 });
+
+test('the topics that have been known for longest are forgotten when their names are long', () => {
+  const index = new CohortIndex<Listener>();
+  index.join({ key: 'pattern', selection: { topics: [{ pattern: '*x*!', base: 'https://hub.test/topics/' }] } }, 0, 0);
+  const nameOf = (n: number): string => `x${n} `.padEnd(1000, 'x');
+  const isKnown = (n: number): boolean => {
+    const turn = Turn.endless();
+    index.ofInTime(nameOf(n), turn);
+    return turn.steps === 0;
+  };
+  // All names together take 20 MB.
+  for (let n = 0; n < 10_000; n += 1) expect(isKnown(n)).toBe(false);
+  expect([9999, 5000, 0].map(isKnown)).toEqual([true, true, false]);
+});

@@ -8,7 +8,8 @@ import {
   type NewEvent,
 } from '@tidings/server/log';
 import { eventLogCases, ManualClock, type LogCapability } from '@tidings/server/log/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { EntryList } from '../dist/log/memory/entry-list.js';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
 const ALL = { topics: ['a'], private: 'all' as const };
@@ -238,6 +239,48 @@ describe('MemoryLog', () => {
   test('refuses an option that is none', () => {
     expect(() => new MemoryLog({ scanMs: 0 })).toThrow('The option scanMs is 0, but must be an integer from 1 to 1000');
   });
+});
+
+test('old public events of a topic are removed without a look at its many private ones', async () => {
+  const log = new MemoryLog({ retention: { maxEvents: 4000 }, maxBatchEvents: 4000 });
+  const many = (count: number, isPrivate: boolean): NewEvent[] =>
+    Array.from({ length: count }, () => ({ ...EVENT, private: isPrivate }));
+  await log.append(many(1000, false));
+  await log.append(many(3000, true));
+  let seen = 0;
+  const { falling } = EntryList.prototype;
+  const spy = vi.spyOn(EntryList.prototype, 'falling').mockImplementation(function* (this: EntryList, through) {
+    for (const entry of falling.call(this, through)) {
+      seen += 1;
+      yield entry;
+    }
+    return undefined;
+  });
+  try {
+    await log.append(many(999, true));
+    expect((await log.directory.list({ order: 'time', limit: 1, publicOnly: true })).topics).toMatchObject([
+      { events: 1 },
+    ]);
+    await log.append(many(1, true));
+    expect(await log.directory.list({ order: 'time', limit: 1, publicOnly: true })).toEqual({ topics: [], total: 0 });
+    expect(seen).toBeLessThan(10);
+  } finally {
+    spy.mockRestore();
+  }
+});
+
+test('lists public topics behind very many private ones, and lets others go first', async () => {
+  const log = new MemoryLog({ clock: new ManualClock(), retention: {} });
+  const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
+  const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
+  await log.append([...hidden, { topics: ['public'], fields: {} }]);
+  const order: string[] = [];
+  const listed = log.directory
+    .list({ order: 'name', limit: 1, publicOnly: true })
+    .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
+  await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+  await listed;
+  expect(order).toEqual(['other', 'public of 1']);
 });
 
 describe('MemoryLog as time passes', () => {

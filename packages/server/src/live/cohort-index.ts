@@ -6,6 +6,13 @@ import { Cohort, type Member, type View } from './cohort.ts';
 // Guards the memory against events on ever new topics: the topics that have been known for longest are forgotten when there are this many.
 const MAX_KNOWN_TOPICS = 100_000;
 
+// The same, when their names and the lists of their cohorts take more than this, in bytes.
+const MAX_KNOWN_BYTES = 16 * 1024 * 1024;
+const COHORT_BYTES = 8;
+
+// How much of that is left when the oldest are forgotten. That is done at once: it is slow to find the first entry of a map whose first entries were often removed.
+const LEFT_PART = 0.9;
+
 // What it costs to look a topic up, and to ask a cohort for it, in the steps of a turn.
 const TOPIC_STEPS = 64;
 
@@ -14,7 +21,7 @@ const CHEAP_COST = 1024;
 
 /** What is known of a topic. */
 interface KnownTopic<M extends Member> {
-  cohorts: readonly Cohort<M>[];
+  readonly cohorts: readonly Cohort<M>[];
   /** How many changes there were when it was right. */
   readonly changes: number;
 }
@@ -50,6 +57,8 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   readonly #all = new Set<Cohort<M>>();
   readonly #byPattern = new PatternIndex<Cohort<M>>();
   readonly #known = new Map<string, KnownTopic<M>>();
+  /** What the names and lists of the known topics take. */
+  #knownBytes = 0;
   /** The cost of the others together. */
   #cost = 0;
 
@@ -68,7 +77,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
         if (cohorts) cohorts.add(cohort);
         else this.#byTopic.set(topic, new Set([cohort]));
         const known = isExact ? this.#known.get(topic) : undefined;
-        if (known) known.cohorts = [...known.cohorts, cohort];
+        if (known) this.#know(topic, { ...known, cohorts: [...known.cohorts, cohort] });
       }
       if (!isExact) {
         const cost = patterns.reduce((sum, pattern) => sum + pattern.cost, 0);
@@ -94,7 +103,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       cohorts?.delete(cohort);
       if (cohorts?.size === 0) this.#byTopic.delete(topic);
       const known = isExact ? this.#known.get(topic) : undefined;
-      if (known) known.cohorts = known.cohorts.filter((each) => each !== cohort);
+      if (known) this.#know(topic, { ...known, cohorts: known.cohorts.filter((each) => each !== cohort) });
     }
     this.#cost -= this.#others.get(cohort)?.cost ?? 0;
     if (this.#others.delete(cohort)) this.#changes += 1;
@@ -144,10 +153,7 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
       // Only a cohort that may be asked again remembers its answer.
       else if (turn ? topics.has(topic, turn) : topics.ask(topic)) cohorts.push(cohort);
     }
-    if (rest.length === 0) {
-      if (!known && this.#known.size >= MAX_KNOWN_TOPICS) this.#forgetOldest();
-      this.#known.set(topic, { cohorts, changes: this.#changes });
-    }
+    if (rest.length === 0) this.#know(topic, { cohorts, changes: this.#changes });
     return { cohorts, rest };
   }
 
@@ -155,15 +161,28 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return this.#others.get(cohort)?.cost ?? 0;
   }
 
-  /** Forgets a tenth at once: it is slow to find the first entry of a map whose first entries were often removed. */
+  #know(topic: string, known: KnownTopic<M>): void {
+    this.#knownBytes += bytesOf(topic, known) - bytesOf(topic, this.#known.get(topic));
+    this.#known.set(topic, known);
+    if (this.#isTooMuch(1)) this.#forgetOldest();
+  }
+
   #forgetOldest(): void {
-    let left = MAX_KNOWN_TOPICS / 10;
-    for (const topic of this.#known.keys()) {
+    for (const [topic, known] of this.#known) {
+      if (!this.#isTooMuch(LEFT_PART)) return;
       this.#known.delete(topic);
-      left -= 1;
-      if (left === 0) return;
+      this.#knownBytes -= bytesOf(topic, known);
     }
   }
+
+  /** Whether more is known than a part of what may be. */
+  #isTooMuch(part: number): boolean {
+    return this.#known.size > part * MAX_KNOWN_TOPICS || this.#knownBytes > part * MAX_KNOWN_BYTES;
+  }
+}
+
+function bytesOf(topic: string, known: KnownTopic<Member> | undefined): number {
+  return known ? 2 * topic.length + COHORT_BYTES * known.cohorts.length : 0;
 }
 
 function keyOf({ key, coding }: View): string {

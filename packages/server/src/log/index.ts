@@ -41,10 +41,13 @@ export {
 export { isSelected } from './keeping/scan.ts';
 export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
 export {
+  type FindNewest,
   hasNewest,
   type KeptSummary,
+  type PublicPage,
   publicPart,
   PublicTopics,
+  type TopicNames,
   withEvent,
   withoutEvent,
   withTimes,

@@ -1,27 +1,36 @@
 import type { LogEntry } from '../entry.ts';
 import type { TopicSummary } from '../event-log.ts';
 import { RecentTopics } from './recent-topics.ts';
+import { ENTRY_STEPS, type Turn } from './turns.ts';
+
+// How many names are looked up at once.
+const NAMES_AT_ONCE = 256;
 
 /** What a log keeps of a topic, and how much of it is private. */
 export interface KeptSummary extends TopicSummary {
+  /** The sequence number of its newest event. Undefined if that is not known. */
+  readonly lastSeq?: number | undefined;
   /** Undefined if nothing of it is private. */
   readonly hidden?: {
     readonly events: number;
     readonly bytes: number;
     /** When the newest public event was appended, milliseconds since 1970; 0 if none is kept. */
     readonly publicLast: number;
+    /** The sequence number of that event. Undefined if that is not known, as in a folder that an earlier version wrote. */
+    readonly publicSeq?: number | undefined;
   };
 }
 
-type Event = Pick<LogEntry, 'time' | 'private'>;
+type Event = Pick<LogEntry, 'seq' | 'time' | 'private'>;
 
 /** Returns what a topic becomes with another event. @param bytes what the event costs */
 export function withEvent(topic: string, before: KeptSummary | undefined, event: Event, bytes: number): KeptSummary {
   const { hidden } = before ?? {};
-  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last: event.time };
-  if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: event.time } } : after;
-  const { events, bytes: cost, publicLast } = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0 };
-  return { ...after, hidden: { events: events + 1, bytes: cost + bytes, publicLast } };
+  const { seq: lastSeq, time: last } = event;
+  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last, lastSeq };
+  if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: last, publicSeq: lastSeq } } : after;
+  const known = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0, publicSeq: before?.lastSeq };
+  return { ...after, hidden: { ...known, events: known.events + 1, bytes: known.bytes + bytes } };
 }
 
 /** Returns what a topic becomes without one of its events. If {@link hasNewest}, its times have to be found anew. */
@@ -34,16 +43,24 @@ export function withoutEvent(before: KeptSummary, event: Event, bytes: number): 
 }
 
 /** Whether an event may be the newest of a topic, or the newest public one. */
-export function hasNewest({ last, hidden }: KeptSummary, event: Event): boolean {
-  return event.time >= last || (hidden !== undefined && !event.private && event.time >= hidden.publicLast);
+export function hasNewest({ last, lastSeq, hidden }: KeptSummary, event: Event): boolean {
+  const isNewest = (time: number, seq?: number): boolean => (seq === undefined ? event.time >= time : event.seq >= seq);
+  return (
+    isNewest(last, lastSeq) || (hidden !== undefined && !event.private && isNewest(hidden.publicLast, hidden.publicSeq))
+  );
 }
 
-/** Returns what a topic becomes when its times are found anew. @param newestTime the time of its newest event, or of its newest public event */
-export function withTimes(summary: KeptSummary, newestTime: (publicOnly: boolean) => number): KeptSummary {
+/** Finds the newest event of a topic, or its newest public one, up to a sequence number: Infinity if none is known. */
+export type FindNewest = (publicOnly: boolean, through: number) => Pick<LogEntry, 'seq' | 'time'> | undefined;
+
+/** Returns what a topic becomes when its times are found anew. The search begins at the newest event that was known, because none after it counts. */
+export function withTimes(summary: KeptSummary, findNewest: FindNewest): KeptSummary {
   const { hidden, events, ...rest } = summary;
-  const after = { ...rest, events, last: newestTime(false) };
+  const newest = findNewest(false, rest.lastSeq ?? Infinity);
+  const after = { ...rest, events, last: newest?.time ?? 0, lastSeq: newest?.seq };
   if (!hidden) return after;
-  return { ...after, hidden: { ...hidden, publicLast: events > hidden.events ? newestTime(true) : 0 } };
+  const found = events > hidden.events ? findNewest(true, hidden.publicSeq ?? Infinity) : undefined;
+  return { ...after, hidden: { ...hidden, publicLast: found?.time ?? 0, publicSeq: found?.seq ?? 0 } };
 }
 
 /** Returns what of a topic is public; undefined if nothing is. */
@@ -51,6 +68,19 @@ export function publicPart({ topic, events, bytes, last, hidden }: KeptSummary):
   if (!hidden) return { topic, events, bytes, last };
   if (events === hidden.events) return undefined;
   return { topic, events: events - hidden.events, bytes: bytes - hidden.bytes, last: hidden.publicLast };
+}
+
+/** All topics by their names, a page behind one of them at a time. */
+export interface TopicNames {
+  page(after: string | undefined, limit: number): readonly string[];
+}
+
+/** A page of public topics by their names, while it is put together. */
+export interface PublicPage {
+  readonly topics: TopicSummary[];
+  readonly limit: number;
+  /** The name behind which it goes on. */
+  after: string | undefined;
 }
 
 /** Topics in the order of their newest public events. It is only kept while it differs from the order of all events. */
@@ -88,22 +118,19 @@ export class PublicTopics {
     return this.#topics?.get(topic);
   }
 
-  /** At most `limit` of them, by their names. @param names all topics by their names, a page behind one of them at a time */
-  byName(
-    names: { page(after: string | undefined, limit: number): readonly string[] },
-    after: string | undefined,
-    limit: number,
-  ): TopicSummary[] {
-    const found: TopicSummary[] = [];
-    for (let last = after; ;) {
-      const page = names.page(last, limit);
-      for (const name of page) {
+  /** Goes on with a page by names for as long as the turn allows. Returns whether it is complete: very many topics without public events may be in between. */
+  extend(page: PublicPage, names: TopicNames, turn: Turn): boolean {
+    for (;;) {
+      const some = names.page(page.after, NAMES_AT_ONCE);
+      for (const name of some) {
+        turn.steps += ENTRY_STEPS;
+        page.after = name;
         const part = this.get(name);
-        if (part) found.push(part);
-        if (found.length === limit) return found;
+        if (part) page.topics.push(part);
+        if (page.topics.length === page.limit) return true;
+        if (turn.isOver) return false;
       }
-      if (page.length < limit) return found;
-      last = page.at(-1);
+      if (some.length < NAMES_AT_ONCE) return true;
     }
   }
 

@@ -44,13 +44,13 @@ export class KeptTopic {
 
   get summary(): KeptSummary {
     const { topic, entries, bytes, last, hidden } = this;
-    return { topic, events: entries.length, bytes, last, ...(hidden ? { hidden } : {}) };
+    return { topic, events: entries.length, bytes, last, lastSeq: entries.last?.seq, ...(hidden ? { hidden } : {}) };
   }
 
-  /** When its newest public event was appended. */
-  get publicLast(): number {
-    for (const entry of this.entries.falling(Infinity)) if (!entry.private) return entry.time;
-    return 0;
+  /** Its newest event, or its newest public one, up to a sequence number. */
+  newest(publicOnly: boolean, through: number): LogEntry | undefined {
+    for (const entry of this.entries.falling(through)) if (!publicOnly || !entry.private) return entry;
+    return undefined;
   }
 }
 
@@ -250,7 +250,7 @@ export class KeptEntries {
 function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, bytes: number): KeptSummary['hidden'] {
   const after = withoutEvent(before, entry, bytes);
   if (!hasNewest(before, entry)) return after.hidden;
-  return withTimes(after, (publicOnly) => (publicOnly ? topic.publicLast : topic.last)).hidden;
+  return withTimes(after, (publicOnly, through) => topic.newest(publicOnly, through)).hidden;
 }
 
 function seqOf(entry: LogEntry): number {

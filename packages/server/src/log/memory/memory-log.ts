@@ -25,6 +25,7 @@ import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import { isSelected } from '../keeping/scan.ts';
+import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
@@ -40,7 +41,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory = {
-    list: (request) => this.#turns.run(() => this.#list(request), { isShort: true }),
+    list: (request) => this.#turns.run(this.#listing(request), { isShort: true }),
   };
   readonly #clock: Clock;
   readonly #time: LogTime;
@@ -176,16 +177,20 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  #list({ order, after, limit, publicOnly = false }: TopicPageRequest): TopicPage {
-    this.#trim();
+  /** Puts a page of topics together, in one go or in several. */
+  #listing({ order, after, limit, publicOnly = false }: TopicPageRequest): (turn: Turn) => TopicPage | undefined {
     const { topics, names, publicTopics } = this.#kept;
-    if (publicOnly && publicTopics.differ) {
-      const page = order === 'time' ? publicTopics.newest(limit) : publicTopics.byName(names, after, limit);
-      return { topics: page, total: publicTopics.total };
-    }
-    const page =
-      order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
-    return { topics: page.map(summary), total: topics.size };
+    const found: PublicPage = { topics: [], limit, after };
+    return (turn) => {
+      this.#trim();
+      if (publicOnly && publicTopics.differ) {
+        if (order === 'name' && !publicTopics.extend(found, names, turn)) return undefined;
+        return { topics: order === 'name' ? found.topics : publicTopics.newest(limit), total: publicTopics.total };
+      }
+      const page =
+        order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
+      return { topics: page.map(summary), total: topics.size };
+    };
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
