@@ -15,11 +15,16 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
   const denied = matchers.find((matcher) => !may(rights, action, matcher));
   if (denied === undefined) return;
   const name =
-    typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${JSON.stringify(denied.pattern)}`;
+    typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${shown(denied.pattern)}`;
   if (rights.subject === undefined) {
     throw unauthorized(`Not everyone may ${action} to ${name}: ${SEND_CREDENTIALS}`);
   }
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to ${name}`);
+}
+
+/** A pattern that is refused for its text may be of any length. */
+function shown(pattern: string): string {
+  return JSON.stringify(pattern.length > 1024 ? `${pattern.slice(0, 64)}…` : pattern);
 }
 
 /**
