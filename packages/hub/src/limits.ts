@@ -3,7 +3,7 @@ import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
-  /** The most bytes of one event's data. @default 1048576 */
+  /** The most bytes of one event's data. With 6 bytes more for each line it may have twice as many, and 4 KiB. @default 1048576 */
   readonly maxEventBytes: number;
   /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
