@@ -144,6 +144,7 @@ export class Hub {
       closing: this.#closing.signal,
       deadline: this.#deadline.signal,
       bodies: new Bodies(limits, clock, this.#deadline.signal),
+      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, this.#deadline.signal),
       writes: new Writes(clock, reports),
       topicsBase: (url) => this.#publicUrl.topicsBase(url),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),

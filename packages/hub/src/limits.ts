@@ -3,7 +3,7 @@ import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
 export interface HubLimits {
-  /** The most bytes of one event's data. @default 1048576 */
+  /** The most bytes of one event's data. With 6 bytes more for each line it may have twice as many, and 4 KiB. @default 1048576 */
   readonly maxEventBytes: number;
   /** The most bytes of a body that is published as one batch. @default 16777216 */
   readonly maxBodyBytes: number;
@@ -19,6 +19,8 @@ export interface HubLimits {
   readonly maxRetryMs: number;
   /** The most bytes of the form in a `QUERY`. The default is enough for 100 matchers of any length, percent-encoded. @default 1048576 */
   readonly maxQueryBytes: number;
+  /** The most bytes of all forms together that are being read. @default 16777216 */
+  readonly maxPendingQueryBytes: number;
   /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
   /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
@@ -36,6 +38,7 @@ const DEFAULTS: HubLimits = {
   maxUploadIdleMs: 60 * 60 * 1000,
   maxRetryMs: 5 * 60 * 1000,
   maxQueryBytes: 1024 * 1024,
+  maxPendingQueryBytes: 16 * 1024 * 1024,
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,

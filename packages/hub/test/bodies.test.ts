@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { createServer, Hub, MemoryLog } from '@tidings/hub';
+import { createServer, Hub, type HubOptions, MemoryLog } from '@tidings/hub';
 import type { EventLog } from '@tidings/server/log';
 import { ManualClock } from '@tidings/server/log/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -20,8 +20,15 @@ class SlowBody {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isAnswered = false;
 
-  constructor(headers: Record<string, string> = {}, log: EventLog = new MemoryLog()) {
-    const hub = new Hub({ log, clock: this.clock });
+  readonly hub: Hub;
+
+  constructor(
+    headers: Record<string, string> = {},
+    log: EventLog = new MemoryLog(),
+    limits: HubOptions['limits'] = {},
+  ) {
+    const hub = new Hub({ log, clock: this.clock, limits });
+    this.hub = hub;
     const body = new ReadableStream<Uint8Array>({ start: (controller) => void (this.#controller = controller) });
     const init = { method: 'POST', headers, body, duplex: 'half' };
     this.answer = hub.fetch(new Request('http://localhost/topics/a', init));
@@ -123,11 +130,11 @@ describe('an upload that stays open', () => {
 });
 
 /** Sends the head of a request and some of its body. Gives what breaks it off. */
-function sendPart(hub: TestHub, head: string, part: string): () => void {
+function sendPart(hub: TestHub, head: string, part: string, what = 'POST /topics/a'): () => void {
   const socket = connect(hub.port, '127.0.0.1');
   socket.on('error', () => {});
   onTestFinished(() => void socket.destroy());
-  socket.write(`POST /topics/a HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n${part}`);
+  socket.write(`${what} HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n${part}`);
   return () => socket.destroy();
 }
 
@@ -173,6 +180,32 @@ describe('all bodies together', () => {
     let answer = '';
     for await (const chunk of idle) answer += String(chunk);
     expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  test.each([
+    ['hardly go on', 1, 200],
+    ['go on at 1 KiB a second', 512, 503],
+  ])('make room for others where they %s', async (_, bytes, status) => {
+    const body = new SlowBody({}, new MemoryLog(), { maxPendingBytes: 16_384 });
+    await body.after(0, 'x'.repeat(9000));
+    for (let part = 0; part < 6; part += 1) await body.after(500, 'x'.repeat(bytes));
+    const other = new Request('http://localhost/topics/b', { method: 'POST', body: 'x'.repeat(9000) });
+    expect((await body.hub.fetch(other)).status).toBe(status);
+    expect(await body.isAnswered()).toBe(status === 200);
+  });
+
+  test('have room beside the forms that are being read', async () => {
+    const limits = { maxPendingBytes: 100, maxPendingQueryBytes: 100 };
+    const hub = await startHub({ limits, clock: new ManualClock() });
+    const form = 'Content-Type: application/x-www-form-urlencoded';
+    sendPart(hub, `${form}\r\nContent-Length: 100`, 'x'.repeat(60), 'QUERY /topics');
+    const query = () =>
+      hub.ask('QUERY', '/topics', {
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: '&'.repeat(60),
+      });
+    await expect.poll(async () => problemOf(await query())).toBe('too-many-uploads');
+    expect((await hub.ask('POST', '/topics/b', { body: 'x'.repeat(60) })).status).toBe(200);
   });
 
   test('do not count what is in the log already', async () => {

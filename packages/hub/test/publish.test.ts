@@ -142,6 +142,39 @@ describe('publishing one event', () => {
     }
   });
 
+  describe('lines of data cost 6 bytes each, and encoded it may be twice as large as data and 4 KiB', () => {
+    // 10,000 bytes and 2,349 lines: 24,094 of 24,096 bytes.
+    const ENDS: readonly [name: string, end: string][] = [
+      ['LF', '\n'],
+      ['CR', '\r'],
+      ['CR LF', '\r\n'],
+    ];
+    test.each(ENDS)('%s', async (_, end) => {
+      const hub = await startHub({ limits: { maxEventBytes: 10_000 } });
+      const dataOf = (lines: number) => end.repeat(lines - 1).padEnd(10_000, 'x');
+      await hub.publish('a', dataOf(2349));
+      const reply = await hub.ask('POST', '/topics/a', { body: dataOf(2350) });
+      expect([reply.status, problemOf(reply)]).toEqual([413, 'too-large']);
+      expect(JSON.parse(reply.text)).toMatchObject({
+        detail: expect.stringContaining('more than the 2349 lines') as string,
+      });
+      expect(hub.position.seq).toBe(1);
+    });
+
+    test('and so in an event stream', async () => {
+      const hub = await startHub({ limits: { maxEventBytes: 10_000 } });
+      const headers = { 'content-type': 'text/event-stream' };
+      const reply = await hub.ask('POST', '/topics/a', { headers, body: `${'data\n'.repeat(9000)}\n` });
+      expect([reply.status, problemOf(reply), hub.position.seq]).toEqual([413, 'too-large', 0]);
+    });
+
+    test('data of few bytes may have any number of lines', async () => {
+      const hub = await startHub({ limits: { maxEventBytes: 300 } });
+      await hub.publish('a', '\n'.repeat(300));
+      expect(hub.position.seq).toBe(1);
+    });
+  });
+
   test('data of 1 MiB is taken, and a byte more is not', async () => {
     const hub = await startHub();
     await hub.publish('a', 'x'.repeat(1024 * 1024));

@@ -238,6 +238,19 @@ describe('QUERY /topics', () => {
     expect(await text(await query(hub.port, '%ff=\xff'))).toContain('There is no query parameter');
   });
 
+  test.each([
+    ['unauthorized', { allow: true, listen: [] }],
+    ['forbidden', { allow: true, subject: 'ann', listen: [] }],
+  ] as const)('is %s before its body has come if nothing may be listened to', async (name, rights) => {
+    const hub = await startHub({ authenticate: () => rights });
+    const sent = request({ host: '127.0.0.1', port: hub.port, path: '/topics', method: 'QUERY', headers: FORM });
+    onTestFinished(() => void sent.destroy());
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve).on('error', reject).write('match=a');
+    });
+    expect(await text(answer)).toContain(name);
+  });
+
   test.each(['text/plain', 'application/json', ''])('refuses a body of the type %j', async (type) => {
     const hub = await startHub();
     const reply = await query(hub.port, 'match=a', '/topics', { 'content-type': type });

@@ -93,6 +93,20 @@ describe('rights name topics', () => {
     });
   });
 
+  test.each([
+    ['{', '"{"'],
+    [`{${'x'.repeat(2000)}`, `"{${'x'.repeat(63)}…"`],
+  ])('are asked for before the pattern %.10s is compiled', async (pattern, shown) => {
+    const hub = await hubOf({ ann: { allow: true, subject: 'ann', listen: ['a'] } });
+    const reply = await hub.ask('GET', `/topics?match_urlpattern=${encodeURIComponent(pattern)}`, {
+      headers: as('ann'),
+    });
+    expect([problemOf(reply), JSON.parse(reply.text)]).toEqual([
+      'forbidden',
+      expect.objectContaining({ detail: expect.stringContaining(`matches ${shown}`) as string }),
+    ]);
+  });
+
   test('are missing: 401 where nobody said who asks, 403 where somebody did', async () => {
     const hub = await hubOf({ ann: { allow: true, subject: 'ann', listen: [] } });
     for (const [method, path] of [

@@ -121,6 +121,7 @@ describe('the package', () => {
           "checkBatch",
           "checkBounds",
           "checkRetention",
+          "compileInTurns",
           "compilePattern",
           "compilePatterns",
           "exceeds",

@@ -359,6 +359,10 @@ describe('a topic is matched in steps that grow with its length times the size o
         message: expect.stringContaining(`steps; at most 4096 are allowed`) as string,
       }) as Error,
     );
+    // They are compiled only until they cost too much.
+    expect(() =>
+      compilePatterns([...Array.from({ length: few + 1 }, () => worst), { pattern: '{', base: BASE }]),
+    ).toThrow(`the first ${few + 1} of them`);
     const usual = Array.from({ length: 100 }, (_, at) => ({
       pattern: `:site/${'x'.repeat(900)}${at}/:room/*`,
       base: BASE,

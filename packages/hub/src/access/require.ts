@@ -4,6 +4,8 @@ import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 import { unauthorized } from './key.ts';
 
+const SEND_CREDENTIALS = 'send credentials with the request, such as Authorization: Bearer <key>';
+
 /**
  * Refuses a request that its rights do not cover (PROTOCOL §9.5).
  * @param matchers the topics and patterns that the request names
@@ -13,13 +15,27 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
   const denied = matchers.find((matcher) => !may(rights, action, matcher));
   if (denied === undefined) return;
   const name =
-    typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${JSON.stringify(denied.pattern)}`;
+    typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${shown(denied.pattern)}`;
   if (rights.subject === undefined) {
-    throw unauthorized(
-      `Not everyone may ${action} to ${name}: send credentials with the request, such as Authorization: Bearer <key>`,
-    );
+    throw unauthorized(`Not everyone may ${action} to ${name}: ${SEND_CREDENTIALS}`);
   }
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to ${name}`);
+}
+
+/** A pattern that is refused for its text may be of any length. */
+function shown(pattern: string): string {
+  return JSON.stringify(pattern.length > 1024 ? `${pattern.slice(0, 64)}…` : pattern);
+}
+
+/**
+ * Refuses a request whose rights cover no topic at all, before it is known which ones it names.
+ * @throws {Problem} `unauthorized`, `forbidden`, as for {@link requireRight}
+ */
+export function requireSomeRight(rights: Rights, action: Action): void {
+  const topics = rights[action] ?? (action === 'listen' ? 'all' : []);
+  if (topics.length > 0) return;
+  if (rights.subject === undefined) throw unauthorized(`Not everyone may ${action} to topics: ${SEND_CREDENTIALS}`);
+  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to any topic`);
 }
 
 /**

@@ -41,8 +41,10 @@ export interface FaceContext {
   readonly closing: AbortSignal;
   /** Aborted when requests under way may take no longer. */
   readonly deadline: AbortSignal;
-  /** Reads the bodies of requests. */
+  /** Reads the bodies of requests that publish. */
   readonly bodies: Bodies;
+  /** Reads the forms of requests to listen, which have memory of their own: listeners keep nobody from publishing. */
+  readonly forms: Bodies;
   /** Whether the hub can publish, and how fast, as its faces have found. */
   readonly writes: Writes;
   /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */

@@ -10,8 +10,9 @@ const MIN_PROGRESS_BYTES = 16 * 1024;
 // Room for the parts of a body that comes in several.
 const MIN_ROOM_BYTES = 4 * 1024;
 
-// A body that has stood still for this long is given up if others need its memory, in milliseconds.
+// A body that has come more slowly than MIN_BYTES_PER_S for this long is given up if others need its memory, in milliseconds.
 const PATIENCE_MS = 1000;
+const MIN_BYTES_PER_S = 1024;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -46,28 +47,28 @@ export class Bodies {
   }
 
   /**
-   * Counts bytes that a body holds from now on, or no longer holds. If there is no room for them, bodies that have stood still for a while are
-   * given up, so that a client cannot keep others from publishing by sending nothing.
+   * Counts bytes that a body holds from now on, or no longer holds. If there is no room for them, bodies that have hardly gone on for a
+   * while are given up, so that a client cannot keep others from publishing by sending next to nothing.
    * @throws {Problem} `too-many-uploads`
    */
   count(change: number): void {
     const { maxPendingBytes } = this.limits;
     while (change > 0 && this.#bytes + change > maxPendingBytes) {
-      const idle = this.#idle();
-      if (!idle) throw tooMany(maxPendingBytes);
-      idle.giveUp(tooMany(maxPendingBytes));
+      const slowest = this.#slowest();
+      if (!slowest) throw tooMany(maxPendingBytes);
+      slowest.giveUp(tooMany(maxPendingBytes));
     }
     this.#bytes += change;
   }
 
-  /** Of the bodies that hold something, the one that has stood still for the longest time. */
-  #idle(): Body | undefined {
+  /** Of the bodies that hold something and have come too slowly for a while, the one that has done so for the longest time. */
+  #slowest(): Body | undefined {
     let longest: Body | undefined;
     let before = this.clock.now() - PATIENCE_MS;
     for (const body of this.#open) {
-      if (!body.isHolding || body.waitsSince === undefined || body.waitsSince > before) continue;
+      if (!body.isHolding || !body.isWaiting || body.slowSince > before) continue;
       longest = body;
-      before = body.waitsSince;
+      before = body.slowSince;
     }
     return longest;
   }
@@ -97,12 +98,15 @@ export class Body {
   #held = 0;
   #stop: ((problem: Problem) => void) | undefined;
   #stopped: Problem | undefined;
-  /** Since when its reader has waited for a part, by the clock's `now`; undefined if the reader does not wait. */
-  waitsSince: number | undefined;
+  /** Whether its reader waits for a part. */
+  isWaiting = false;
+  /** Until when it has come fast enough to keep its memory, by the clock's `now`. */
+  slowSince: number;
 
   constructor(bodies: Bodies, request: HubRequest) {
     this.#bodies = bodies;
     this.#request = request;
+    this.slowSince = bodies.clock.now();
   }
 
   /** Reads it whole. @throws {Problem} `too-large`, `too-slow`, `too-many-uploads`, `invalid-event`, `draining` */
@@ -149,6 +153,8 @@ export class Body {
   /** Says how many bytes of it are held now. @throws {Problem} `too-many-uploads` */
   holds(bytes: number): void {
     this.#bodies.count(bytes - this.#held);
+    // While it held nothing, nobody needed it to be fast.
+    if (this.#held === 0) this.slowSince = this.#bodies.clock.now();
     this.#held = bytes;
   }
 
@@ -190,18 +196,21 @@ export class Body {
     };
     const check = (): void => {
       // While the reader is busy with a part, it does not wait for the next one.
-      const left = this.waitsSince === undefined ? ms : since + ms - clock.now();
+      const left = this.isWaiting ? since + ms - clock.now() : ms;
       if (left > 0) watch(left);
       else this.stop(tooSlow(bytes, ms));
     };
     watch(ms);
     return {
       next: async () => {
-        since += clock.now() - came;
+        const busyMs = clock.now() - came;
+        since += busyMs;
+        this.slowSince += busyMs;
         try {
           const step = await this.#next(parts);
           if (step.done === true) return undefined;
           came = clock.now();
+          this.#hasCome(step.value.length, came);
           progress += step.value.length;
           if (progress >= bytes) {
             since = came;
@@ -223,7 +232,7 @@ export class Body {
   /** The iterator is not closed if this is stopped: it waits for a part itself. */
   async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     if (this.#stopped) throw this.#stopped;
-    this.waitsSince = this.#bodies.clock.now();
+    this.isWaiting = true;
     try {
       return await new Promise((resolve, reject) => {
         this.#stop = reject;
@@ -231,8 +240,14 @@ export class Body {
       });
     } finally {
       this.#stop = undefined;
-      this.waitsSince = undefined;
+      this.isWaiting = false;
     }
+  }
+
+  /** Bytes that have come make up for the time in which they may come. At most twice PATIENCE_MS has to be made up for. */
+  #hasCome(bytes: number, now: number): void {
+    const enoughMs = (bytes * 1000) / MIN_BYTES_PER_S;
+    this.slowSince = Math.min(now, Math.max(this.slowSince, now - 2 * PATIENCE_MS) + enoughMs);
   }
 }
 

@@ -19,6 +19,7 @@ export type {
   TopicSummary,
 } from './event-log.ts';
 export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogBounds } from './keeping/bounds.ts';
+export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';

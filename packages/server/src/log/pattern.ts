@@ -58,23 +58,34 @@ export function compilePatterns(patterns: readonly TopicPattern[]): (topic: stri
 
 /** Compiled patterns, whose tests can be metered. */
 export class CompiledPatterns {
-  readonly all: readonly CompiledPattern[];
+  readonly #all: CompiledPattern[] = [];
+  #cost = 0;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(patterns: readonly TopicPattern[]) {
-    this.all = patterns.map((pattern) => CompiledPattern.of(pattern));
-    const cost = this.all.reduce((sum, pattern) => sum + pattern.cost, 0);
-    if (cost <= MAX_COST) return;
-    const found = `for each character of a topic they may take ${cost} steps`;
+    for (const pattern of patterns) this.add(pattern);
+  }
+
+  get all(): readonly CompiledPattern[] {
+    return this.#all;
+  }
+
+  /** Compiles one more pattern. @throws {ServerError} `ERR_INVALID_PATTERN`, also if it costs too much together with the ones before it */
+  add(pattern: TopicPattern): void {
+    const compiled = CompiledPattern.of(pattern);
+    this.#all.push(compiled);
+    this.#cost += compiled.cost;
+    if (this.#cost <= MAX_COST) return;
+    const found = `for each character of a topic the first ${this.#all.length} of them may take ${this.#cost} steps`;
     throw new ServerError(
       'ERR_INVALID_PATTERN',
-      `The ${patterns.length} URL patterns are not allowed together: ${found}; at most ${MAX_COST} are allowed`,
+      `The URL patterns are not allowed together: ${found}; at most ${MAX_COST} are allowed`,
     );
   }
 
   test(topic: string, meter?: Meter): boolean {
     if (meter) meter.steps += RESOLVE_STEPS;
-    return this.all.some((pattern) => pattern.test(topic, meter));
+    return this.#all.some((pattern) => pattern.test(topic, meter));
   }
 }
 

@@ -8,9 +8,10 @@ import {
   type View,
 } from '@tidings/server/live';
 import type { Rights } from '@tidings/server';
-import type { Matcher } from '@tidings/server/log';
+import { compileInTurns, type Matcher } from '@tidings/server/log';
 import { requireRight } from '../../access/require.ts';
 import { streamAnswer } from '../../http/answer.ts';
+import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { envelope } from './envelope.ts';
@@ -41,7 +42,9 @@ async function listen(context: FaceContext, exchange: Exchange, matchers: readon
   const { request, url, rights } = exchange;
   const form = choice(url.searchParams, 'envelope', ['json']);
   const parameters = listenParameters(request, url.searchParams);
+  // By their text, so that patterns are compiled only for who may use them.
   requireRight(rights, 'listen', matchers);
+  await compile(matchers, exchange);
   const { headers, coding } = context.streamHead(exchange);
   const view = (granted: Rights): View => {
     const { private: seesPrivate = [] } = granted;
@@ -59,4 +62,19 @@ async function listen(context: FaceContext, exchange: Exchange, matchers: readon
     view: (granted) => (matchers.every((matcher) => may(granted, 'listen', matcher)) ? view(granted) : undefined),
   });
   return streamAnswer(headers, admission);
+}
+
+/** Compiles the patterns among the matchers, unless the listener leaves meanwhile. @throws {Problem} @throws {ServerError} `ERR_INVALID_PATTERN` */
+async function compile(matchers: readonly Matcher[], { request }: Exchange): Promise<void> {
+  const patterns = matchers.filter((matcher) => typeof matcher !== 'string');
+  if (patterns.length === 0) return;
+  const gone = new AbortController();
+  const stop = request.onGone?.(() =>
+    gone.abort(new Problem('invalid-request', 'The listener left before it was answered')),
+  );
+  try {
+    await compileInTurns(patterns, gone.signal);
+  } finally {
+    stop?.();
+  }
 }

@@ -1,4 +1,4 @@
-import { compilePatterns, type Matcher } from '@tidings/server/log';
+import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
 import { checkTopic } from './topic.ts';
 
@@ -6,9 +6,9 @@ import { checkTopic } from './topic.ts';
 export const MATCHERS: readonly string[] = ['match', 'match_urlpattern'];
 
 /**
- * Reads the matchers of a listener, each once.
+ * Reads the matchers of a listener, each once. The patterns are not compiled yet.
  * @param base the URL against which relative patterns and tested topics are resolved
- * @throws {Problem} `too-many-matchers`, `invalid-topic` @throws {ServerError} `ERR_INVALID_PATTERN`
+ * @throws {Problem} `too-many-matchers`, `invalid-topic`
  */
 export function matchersOf(query: URLSearchParams, base: string, maxMatchers: number): Matcher[] {
   const topics = query.getAll('match');
@@ -19,6 +19,5 @@ export function matchersOf(query: URLSearchParams, base: string, maxMatchers: nu
   }
   const exact = [...new Set(topics)].map(checkTopic);
   const matching = [...new Set(patterns)].toSorted().map((pattern) => ({ pattern, base }));
-  compilePatterns(matching);
   return [...exact, ...matching];
 }

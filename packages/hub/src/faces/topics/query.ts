@@ -1,3 +1,4 @@
+import { requireSomeRight } from '../../access/require.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
@@ -9,17 +10,20 @@ const OTHERS = 32;
 
 /**
  * A `QUERY` with the parameters of its form beside those of its URL (PROTOCOL §3.5).
- * @throws {Problem} `unsupported-type`, `too-large`, `too-many-matchers`, `invalid-parameter`
+ * @throws {Problem} `unauthorized` or `forbidden` if the sender may not listen to anything, `unsupported-type`, `too-large`,
+ * `too-many-uploads`, `too-many-matchers`, `invalid-parameter`
  */
-export async function withForm({ limits, bodies }: FaceContext, exchange: Exchange): Promise<Exchange> {
-  const { request } = exchange;
+export async function withForm({ limits, forms }: FaceContext, exchange: Exchange): Promise<Exchange> {
+  const { request, rights } = exchange;
+  // Before its body, so that a stranger cannot make the hub read one.
+  requireSomeRight(rights, 'listen');
   const [type = ''] = (request.header('content-type') ?? '').split(';', 1);
   if (type.trim().toLowerCase() !== FORM) {
     throw new Problem('unsupported-type', `The body of QUERY is ${JSON.stringify(type)}; allowed is ${FORM}`, {
       headers: { 'Accept-Query': FORM },
     });
   }
-  const body = bodies.open(request);
+  const body = forms.open(request);
   let form: string;
   try {
     form = parse(await body.whole(limits.maxQueryBytes));
