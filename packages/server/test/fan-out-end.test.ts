@@ -182,11 +182,12 @@ describe('options', () => {
     { maxBacklogBytes: -1 },
     { maxBacklogBytes: 1.5 },
     { maxBacklogBytes: Number.NaN },
+    { maxTickBytes: -1 },
     { keepAliveMs: -1 },
     { keepAliveMs: 2 ** 31 },
   ];
   test.each(bad)('%o is refused with ERR_INVALID_OPTION', (options) => {
     expect(() => new FanOut(new MemoryLog(), options)).toThrow(ServerError);
-    expect(() => new FanOut(new MemoryLog(), options)).toThrow(/option (maxBacklogBytes|keepAliveMs) is/);
+    expect(() => new FanOut(new MemoryLog(), options)).toThrow(/option (maxBacklogBytes|maxTickBytes|keepAliveMs) is/);
   });
 });

@@ -21,6 +21,7 @@ interface Setting {
   readonly isLagging: boolean;
   readonly pageBytes: number;
   readonly maxBacklogBytes: number;
+  readonly maxTickBytes: number;
   readonly highWaterMark: number;
   readonly drainMode: DrainMode;
   readonly overflow: 'catch-up' | 'evict';
@@ -60,6 +61,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   isLagging: fc.boolean(),
   pageBytes: fc.constantFrom(1, 100, 300, 65_536),
   maxBacklogBytes: fc.constantFrom(0, 50, 200, 1000),
+  maxTickBytes: fc.constantFrom(0, 100, 500, 1_000_000),
   highWaterMark: fc.constantFrom(1, 60, 200, 1000),
   drainMode: fc.constantFrom<DrainMode[]>('empty', 'room'),
   overflow: fc.constantFrom('catch-up', 'catch-up', 'evict'),
@@ -139,6 +141,7 @@ class Model {
     const log = new ScriptedLog({ ...options, log: this.#base, published, time: () => clock.time() });
     const fanOut = new FanOut(log, {
       maxBacklogBytes: options.maxBacklogBytes,
+      maxTickBytes: options.maxTickBytes,
       overflow: options.overflow,
       keepAliveMs: 1000,
       clock,
@@ -285,8 +288,9 @@ class Model {
   async #checkAllLive(): Promise<void> {
     const { log } = this.world;
     const { length } = log.reads;
-    const last = TOPICS.map((topic) => ({ topics: [topic], private: false, id: undefined, size: 0, key: topic }));
-    for (const events of [[], last]) {
+    // One event in each tick: several may be more than a tick may hold.
+    const last = TOPICS.map((topic) => [{ topics: [topic], private: false, id: undefined, size: 0, key: topic }]);
+    for (const events of [[], ...last]) {
       if (events.length > 0) this.#publish(events);
       await this.#settle();
       for (const listener of this.#listeners) listener?.check?.finish();

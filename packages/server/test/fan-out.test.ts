@@ -1,4 +1,4 @@
-import type { View } from '@tidings/server/live';
+import type { FanOutOptions, View } from '@tidings/server/live';
 import type { EventLog, LogEntry, MemoryLog, TopicPattern } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
@@ -248,6 +248,67 @@ describe('a slow listener', () => {
     slow.take();
     await rig.settle();
     expect(slow.text).toBe(FROM_NOW + gap + frame(11, '11') + frame(12, '12'));
+  });
+});
+
+describe('a tick that is too large', () => {
+  const DATA = 'x'.repeat(3000);
+  const SIX = [DATA, DATA, DATA, DATA, DATA, DATA];
+
+  /** A listener that does not read, in a cohort of its own. */
+  async function given(options: FanOutOptions): Promise<{ rig: Rig; sink: FakeSink }> {
+    const rig = new Rig({ maxTickBytes: 10_000, ...options });
+    const sink = await rig.listen();
+    sink.take();
+    await rig.publish('a', ...SIX);
+    await rig.settle();
+    return { rig, sink };
+  }
+
+  test('is read from the log at the pace of each listener, which is live again behind it', async () => {
+    const { rig, sink } = await given({});
+    const page = frame(1, DATA).length * 2;
+    expect(sink.backlog).toBe(page);
+    for (let n = 2; n <= 3; n += 1) {
+      sink.take();
+      await rig.settle();
+      expect(sink.backlog).toBe(page);
+    }
+    sink.take();
+    await rig.publish('a', '7');
+    await rig.tick();
+    expect(sink.text).toBe(FROM_NOW + SIX.map((data, index) => frame(index + 1, data)).join('') + frame(7, '7'));
+    expect(rig.fanOut.stats()).toMatchObject({ live: 1, delivered: 7, overflows: 0, dropped: 0, gaps: 0 });
+  });
+
+  test('is not one of a single event, or one that is just within the bound', async () => {
+    const rig = new Rig({ maxTickBytes: frame(1, '1').length * 2 });
+    const sink = await rig.listen();
+    await rig.publish('a', '1', '2');
+    await rig.tick();
+    await rig.publish('a', DATA);
+    await rig.tick();
+    expect(sink.chunks.map(({ bytes }) => bytes.length)).toEqual([
+      FROM_NOW.length,
+      frame(1, '1').length * 2,
+      frame(3, DATA).length,
+    ]);
+    expect(rig.fanOut.stats().live).toBe(1);
+  });
+
+  test('is given whole where slow listeners are evicted', async () => {
+    const { sink } = await given({ overflow: 'evict' });
+    expect([sink.chunks.length, sink.backlog]).toEqual([2, frame(1, DATA).length * 6]);
+  });
+
+  test('is counted as dropped, and told of, as far as the log does not keep it', async () => {
+    const rig = new Rig({ maxTickBytes: 10_000, retention: { maxEvents: 2 } });
+    const sink = await rig.listen({}, VIEW, 100_000);
+    await rig.publish('a', ...SIX);
+    await rig.settle();
+    const gap = `event: tidings-gap\nid: e.4\ndata: {"after":"e.0","resumedAt":"e.4","reason":"trimmed"}\n\n`;
+    expect(sink.text).toBe(FROM_NOW + gap + frame(5, DATA) + frame(6, DATA));
+    expect(rig.fanOut.stats()).toMatchObject({ live: 1, overflows: 0, dropped: 4, gaps: 1 });
   });
 });
 

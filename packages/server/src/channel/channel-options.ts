@@ -8,7 +8,8 @@ import type { EventLog } from '../log/event-log.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
-export interface ChannelOptions extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow'> {
+export interface ChannelOptions
+  extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow' | 'maxTickBytes'> {
   /** Which events are kept for listeners that come back; false for none. A bound that is left out does not apply. @default 1,000 events and 16 MiB */
   readonly history?: Retention | false;
   /** The log that keeps the events. The channel does not close a log that it was given. @default a MemoryLog with `history` */
@@ -99,6 +100,8 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
       maxBacklogBytes,
       clock,
       overflow: overflow === 'evict' ? 'evict' : 'catch-up',
+      // What is kept for slow listeners is less than a large tick.
+      ...(history === false ? { maxTickBytes: Number.MAX_SAFE_INTEGER } : {}),
     },
     audience: options,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),

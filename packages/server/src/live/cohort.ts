@@ -117,6 +117,16 @@ export class Cohort<M extends Member = Member> {
     return this.#frames.length === 1;
   }
 
+  /** How many bytes the tick holds. */
+  get pendingBytes(): number {
+    return this.#frames.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Drops what the tick holds: the members read it from the log. */
+  drop(): void {
+    this.#frames = [];
+  }
+
   /** Everything that the tick holds, as one chunk. */
   take(): SharedChunk {
     const chunk = SharedChunk.fromFrames(this.#frames);

@@ -41,13 +41,14 @@ export class FanOut {
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(log: EventLog, options: FanOutOptions = {}, observer: FanOutObserver = {}) {
-    const { overflow, keepAliveMs, ...checked } = checkFanOutOptions(options);
+    const { overflow, keepAliveMs, maxTickBytes, ...checked } = checkFanOutOptions(options);
     const { clock } = checked;
     this.#clock = clock;
     this.#turns = Turns.of({ clock });
     this.#listeners = new Listeners(log, {
       ...checked,
       evicts: overflow === 'evict',
+      maxTickBytes: overflow === 'evict' ? Number.MAX_SAFE_INTEGER : maxTickBytes,
       counts: this.#counts,
       // These are not the turns of scans: events come first, however many scans there are.
       turns: new Turns(DEFAULT_SCAN_MS, clock),

@@ -27,8 +27,8 @@ export interface Listener {
   /** Why its stream ends, once that is known. */
   reason: EndReason;
   /**
-   * What its cohort was sent since it left it for being too slow, less what it was given itself, counted from the cohort's `sent` at that
-   * time; undefined for a listener that was not too slow.
+   * What its cohort was sent since it left it for being too slow, or for a tick that was too large, less what it was given itself, counted from
+   * the cohort's `sent` at that time; undefined for other listeners.
    */
   owed: number | undefined;
 }

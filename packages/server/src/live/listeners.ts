@@ -15,6 +15,7 @@ import { Ticker } from './ticker.ts';
 
 export interface ListenersOptions {
   readonly maxBacklogBytes: number;
+  readonly maxTickBytes: number;
   /** Whether a listener whose backlog passes the cap is broken off, not caught up. */
   readonly evicts: boolean;
   readonly clock: Clock;
@@ -49,6 +50,7 @@ export class Listeners implements Iterable<Listener> {
     this.ticker = new Ticker(
       {
         onOverflow: (member) => this.#overflow(member),
+        onLargeTick: (cohort) => this.#leaveToLog(cohort),
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
         onBehind: (cohorts) => this.#leaveBehind(cohorts),
@@ -164,6 +166,15 @@ export class Listeners implements Iterable<Listener> {
     // They have got what the tick holds by now.
     this.ticker.flush();
     for (const listener of live) this.#skip(listener);
+  }
+
+  /** The members read what the tick holds from the log, each at the pace of its socket: copies for many cohorts would take too much memory. */
+  #leaveToLog({ members, sent }: Cohort<Listener>): void {
+    for (const member of members.slice()) {
+      // What is trimmed before it is read was dropped.
+      member.owed = -sent;
+      this.#skip(member);
+    }
   }
 
   #skip(listener: Listener): void {

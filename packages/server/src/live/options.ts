@@ -9,6 +9,11 @@ export interface FanOutOptions {
    */
   readonly maxBacklogBytes?: number;
   /**
+   * What the listeners of one view may be given at the end of a tick, in bytes. If several events are more, these listeners read them from the log,
+   * a page at a time. With `overflow: 'evict'` there is no bound. @default 1048576, or `maxBacklogBytes` if that is more
+   */
+  readonly maxTickBytes?: number;
+  /**
    * What happens to a listener for which more bytes wait when the next tick is written: it leaves its cohort and is caught up from the
    * log, or it is broken off. @default 'catch-up'
    */
@@ -26,8 +31,11 @@ export interface FanOutOptions {
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkFanOutOptions(options: FanOutOptions): Required<FanOutOptions> {
+  const maxBacklogBytes = checkInteger('maxBacklogBytes', options.maxBacklogBytes ?? 256 * 1024, 0, 2 ** 31);
+  const maxTickBytes = options.maxTickBytes ?? Math.max(1024 * 1024, maxBacklogBytes);
   return {
-    maxBacklogBytes: checkInteger('maxBacklogBytes', options.maxBacklogBytes ?? 256 * 1024, 0, 2 ** 31),
+    maxBacklogBytes,
+    maxTickBytes: checkInteger('maxTickBytes', maxTickBytes, 0, Number.MAX_SAFE_INTEGER),
     overflow: checkChoice('overflow', options.overflow ?? 'catch-up', ['catch-up', 'evict']),
     keepAliveMs: checkInteger('keepAliveMs', options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS, 0, 2 ** 31 - 1),
     clock: options.clock ?? systemClock,

@@ -11,6 +11,8 @@ import type { FanOutCounts } from './stats.ts';
 export interface TickerHost {
   /** A member's backlog has passed the cap; it is not given what the tick holds. */
   onOverflow(member: Listener): void;
+  /** The tick holds too much for one chunk: the cohort's members are not given it, and have to read it. */
+  onLargeTick(cohort: Cohort<Listener>): void;
   /** A view's filter threw. */
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
   /** Everything received has been written; runs at the end of each tick. */
@@ -21,6 +23,8 @@ export interface TickerHost {
 
 export interface TickerOptions {
   readonly maxBacklogBytes: number;
+  /** What a cohort is given as one chunk, unless it is a single event. */
+  readonly maxTickBytes: number;
   readonly clock: Clock;
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
@@ -32,13 +36,14 @@ export interface TickerOptions {
  *
  * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). If patterns make it
  *    costly to match a new topic, cohorts that cannot be asked in time are left behind, and read the log.
- * 2. At the end of the tick each cohort that was offered something puts it together, once.
+ * 2. At the end of the tick each cohort that was offered something puts it together, once. If that is too much, its members read the log instead.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
  */
 export class Ticker {
   readonly cohorts: CohortIndex<Listener> = new CohortIndex();
   readonly #host: TickerHost;
   readonly #maxBacklogBytes: number;
+  readonly #maxTickBytes: number;
   readonly #clock: Clock;
   readonly #schedule: (run: () => void) => void;
   readonly #counts: FanOutCounts;
@@ -53,10 +58,11 @@ export class Ticker {
   #newestId: string | undefined;
   #isScheduled = false;
 
-  constructor(host: TickerHost, { maxBacklogBytes, clock, schedule, counts, turns }: TickerOptions) {
+  constructor(host: TickerHost, { maxBacklogBytes, maxTickBytes, clock, schedule, counts, turns }: TickerOptions) {
     this.#turns = turns;
     this.#host = host;
     this.#maxBacklogBytes = maxBacklogBytes;
+    this.#maxTickBytes = maxTickBytes;
     this.#clock = clock;
     this.#schedule = schedule;
     this.#counts = counts;
@@ -157,9 +163,15 @@ export class Ticker {
     const now = this.#clock.now();
     for (const cohort of dirty) {
       const events = cohort.pending;
-      this.send(cohort, cohort.take(), events);
+      // A single event is a frame that all cohorts share.
+      if (events > 1 && cohort.pendingBytes > this.#maxTickBytes) {
+        cohort.drop();
+        this.#host.onLargeTick(cohort);
+      } else {
+        this.send(cohort, cohort.take(), events);
+        if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
+      }
       cohort.sent += events;
-      if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
     }
     this.#flushed = this.#received;
     this.#publicFlushed = this.#publicReceived;
@@ -175,7 +187,7 @@ export class Ticker {
       const member = members[index];
       if (!member) continue;
       const { sink } = member;
-      // Measured before the write: a listener that keeps up is given a tick of any size.
+      // Measured before the write: a listener that keeps up is given the whole tick.
       if (sink.backlog > this.#maxBacklogBytes) this.#host.onOverflow(member);
       else {
         sink.write(chunk);
