@@ -7,6 +7,7 @@ import { Problem } from '../http/problem.ts';
 import { Descriptors } from './descriptors.ts';
 import { checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
+import { Turns } from './turns.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
@@ -20,7 +21,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   const settings = checkServerOptions(options);
   const { idleConnectionMs, maxHeadMs, maxLargeHeads, maxUrlBytes, maxFieldBytes } = settings;
   const door = new Door(hub, settings);
-  const server = createStreamServer((request, response) => void door.answer(request, response), {
+  const server = createStreamServer((request, response) => door.take(request, response), {
     ...CONNECTIONS,
     headersTimeout: maxHeadMs,
     keepAliveTimeout: idleConnectionMs,
@@ -29,7 +30,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   });
   // Without this Node asks for the body before the hub knows whether it wants it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    void door.answer(request, response, () => response.writeContinue());
+    door.take(request, response, () => response.writeContinue());
   });
   door.descriptors.guard(server);
   return server;
@@ -40,17 +41,26 @@ class Door {
   readonly descriptors: Descriptors;
   readonly #hub: Hub;
   readonly #options: Required<HubServerOptions>;
+  readonly #turns: Turns;
 
   constructor(hub: Hub, options: Required<HubServerOptions>) {
     this.#hub = hub;
     this.#options = options;
+    this.#turns = new Turns(options.maxPipelined);
     this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
   }
 
-  /** @param onRead called when the body is asked for */
-  async answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
+  /**
+   * Answers a request when it is its turn.
+   * @param onRead called when the body is asked for
+   */
+  take(request: IncomingMessage, response: ServerResponse, onRead?: () => void): void {
     // A client that breaks off its upload is no error of ours.
     request.on('error', () => {});
+    this.#turns.wait(request, response, () => void this.#answer(request, response, onRead));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
     let answer = await this.#ask(request, onRead);
     if (answer.start && request.method !== 'HEAD') {
       const full = await this.descriptors.full();
