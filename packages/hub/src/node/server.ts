@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
 import type { Answer } from '@tidings/server/live';
 import type { Hub } from '../hub.ts';
@@ -8,6 +9,7 @@ import { Descriptors } from './descriptors.ts';
 import { checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
 import { Turns } from './turns.ts';
+import { endTurn, setTurn } from './unfinished.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
@@ -61,12 +63,17 @@ class Door {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
+    const peer = nodeHead(request).peer as Socket;
+    setTurn(peer, request);
     let answer = await this.#ask(request, onRead);
     if (answer.start && request.method !== 'HEAD') {
       const full = await this.descriptors.full();
       if (!full) {
         if (response.destroyed) answer.abandon?.();
-        else answer.start(startResponse(response, answer.status, answer.headers));
+        else {
+          endTurn(peer);
+          answer.start(startResponse(response, answer.status, answer.headers));
+        }
         return;
       }
       answer.abandon?.();
@@ -99,7 +106,8 @@ class Door {
     response.writeHead(status, { ...headers, ...length, ...close });
     const sent = request.method === 'HEAD' || status === 204 ? '' : body;
     if (isOver) {
-      response.end(sent);
+      const { peer } = nodeHead(request);
+      response.end(sent, () => setTurn(peer as Socket));
       return;
     }
     // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been
