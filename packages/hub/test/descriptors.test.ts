@@ -53,3 +53,43 @@ test.runIf(process.platform === 'linux')('connections without a request make roo
     .poll(async () => (await ask(hub.port, 'POST', '/topics/a', { body: 'x' }).catch(() => undefined))?.status)
     .toBe(200);
 });
+
+const UNFINISHED = [
+  ['nothing', ''],
+  ['half a head', 'GET /topics/a HTTP/1.1\r\nHost: localhost\r\n'],
+  [
+    'a QUERY without its body',
+    'QUERY /topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n',
+  ],
+  ['a refused body', 'POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx'],
+  ['half a head after a request', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\n'],
+] as const;
+
+test.runIf(process.platform === 'linux').each(UNFINISHED)(
+  'connections with %s make room for others, but those of open uploads do not',
+  async (_, sent) => {
+    const hub = await spawnHub(temporaryFolder(), { maxDescriptors: 64 });
+    const open = (bytes: string): Socket => {
+      const socket = connect(hub.port, '127.0.0.1').setEncoding('latin1');
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {});
+      socket.write(bytes);
+      return socket;
+    };
+    const upload = open(
+      'POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const chunk = 'data: kept\n\n';
+    upload.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+    const topics = async (): Promise<string | undefined> => (await ask(hub.port, 'GET', '/topics?prefix=')).text;
+    await expect.poll(topics).toContain('"a"');
+    for (let n = 0; n < 100; n += 1) open(sent);
+    const publish = async (): Promise<number | undefined> =>
+      (await ask(hub.port, 'POST', '/topics/b', { body: 'x' }).catch(() => undefined))?.status;
+    for (let n = 0; n < 3; n += 1) await expect.poll(publish, { timeout: 10_000 }).toBe(200);
+    let answer = '';
+    upload.on('data', (text) => (answer += String(text)));
+    upload.write(`0\r\n\r\n`);
+    await expect.poll(() => answer).toContain('200 OK');
+  },
+);

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type Problem, problemOfRefusal } from '../http/problem.ts';
+import { closeLongestUnfinished, watchConnections } from './unfinished.ts';
 
 // For the log, and for everything else that is no connection.
 const FOR_FILES = 16;
@@ -33,6 +34,7 @@ export class Descriptors {
 
   /** Limits the connections of a server, from the time when it listens. */
   guard(server: Server): void {
+    watchConnections(server);
     server.on('listening', () => {
       if (servers.size === 0) maxConnections = connectionsAllowed();
       servers.add(server);
@@ -45,6 +47,7 @@ export class Descriptors {
     server.on('drop', () => {
       // For the next connection.
       for (const each of servers) each.closeIdleConnections();
+      closeLongestUnfinished();
       this.#report('A connection was refused');
     });
   }

@@ -19,6 +19,11 @@ export interface HubServerOptions {
    * 503. @default 256
    */
   readonly maxLargeHeads?: number;
+  /**
+   * How many requests of one connection may wait for the answers before them. A connection with more is closed; those that wait are not answered.
+   * @default 16
+   */
+  readonly maxPipelined?: number;
   /** Bytes of a URL. The default is enough for 100 matchers of 1,024 bytes. @default 131072 */
   readonly maxUrlBytes?: number;
   /** Bytes of a request's header fields. @default 16384 */
@@ -30,6 +35,7 @@ const DEFAULTS: Required<HubServerOptions> = {
   lingerMs: 30_000,
   maxHeadMs: 30_000,
   maxLargeHeads: 256,
+  maxPipelined: 16,
   maxUrlBytes: 128 * 1024,
   maxFieldBytes: 16 * 1024,
 };

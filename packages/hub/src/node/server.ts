@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
 import type { Answer } from '@tidings/server/live';
 import type { Hub } from '../hub.ts';
@@ -7,6 +8,8 @@ import { Problem } from '../http/problem.ts';
 import { Descriptors } from './descriptors.ts';
 import { checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
+import { Turns } from './turns.ts';
+import { endTurn, setTurn } from './unfinished.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
@@ -20,7 +23,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   const settings = checkServerOptions(options);
   const { idleConnectionMs, maxHeadMs, maxLargeHeads, maxUrlBytes, maxFieldBytes } = settings;
   const door = new Door(hub, settings);
-  const server = createStreamServer((request, response) => void door.answer(request, response), {
+  const server = createStreamServer((request, response) => door.take(request, response), {
     ...CONNECTIONS,
     headersTimeout: maxHeadMs,
     keepAliveTimeout: idleConnectionMs,
@@ -29,7 +32,7 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   });
   // Without this Node asks for the body before the hub knows whether it wants it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    void door.answer(request, response, () => response.writeContinue());
+    door.take(request, response, () => response.writeContinue());
   });
   door.descriptors.guard(server);
   return server;
@@ -40,23 +43,37 @@ class Door {
   readonly descriptors: Descriptors;
   readonly #hub: Hub;
   readonly #options: Required<HubServerOptions>;
+  readonly #turns: Turns;
 
   constructor(hub: Hub, options: Required<HubServerOptions>) {
     this.#hub = hub;
     this.#options = options;
+    this.#turns = new Turns(options.maxPipelined);
     this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
   }
 
-  /** @param onRead called when the body is asked for */
-  async answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
+  /**
+   * Answers a request when it is its turn.
+   * @param onRead called when the body is asked for
+   */
+  take(request: IncomingMessage, response: ServerResponse, onRead?: () => void): void {
     // A client that breaks off its upload is no error of ours.
     request.on('error', () => {});
+    this.#turns.wait(request, response, () => void this.#answer(request, response, onRead));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
+    const peer = nodeHead(request).peer as Socket;
+    setTurn(peer, request);
     let answer = await this.#ask(request, onRead);
     if (answer.start && request.method !== 'HEAD') {
       const full = await this.descriptors.full();
       if (!full) {
         if (response.destroyed) answer.abandon?.();
-        else answer.start(startResponse(response, answer.status, answer.headers));
+        else {
+          endTurn(peer);
+          answer.start(startResponse(response, answer.status, answer.headers));
+        }
         return;
       }
       answer.abandon?.();
@@ -89,7 +106,8 @@ class Door {
     response.writeHead(status, { ...headers, ...length, ...close });
     const sent = request.method === 'HEAD' || status === 204 ? '' : body;
     if (isOver) {
-      response.end(sent);
+      const { peer } = nodeHead(request);
+      response.end(sent, () => setTurn(peer as Socket));
       return;
     }
     // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been
