@@ -1,5 +1,6 @@
 import { ManualClock } from '@tidings/server/log/testing';
-import { describe, expect, test } from 'vitest';
+import { SharedChunk } from '@tidings/server/live';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Listener } from './listener.ts';
 import { problemOf, startHub } from './test-hub.ts';
 
@@ -281,6 +282,25 @@ describe('what topics there are', () => {
     await stream.take(before + 1);
     expect(document(before).topics[0]).toMatchObject({ topic: 'a', listeners: 1 });
     expect(new Set(stream.events.map(({ type }) => type))).toEqual(new Set(['topics']));
+  });
+
+  test('is one document for all its streams, encoded once', async () => {
+    const encoded = vi.spyOn(SharedChunk, 'fromText');
+    onTestFinished(() => encoded.mockRestore());
+    const documents = (): number => encoded.mock.calls.filter(([text]) => text.startsWith('event: topics\n')).length;
+    const clock = new ManualClock(Date.now());
+    const hub = await startHub({ clock });
+    const open = (): Promise<Listener> => Listener.open(hub.port, '/topics', { accept: 'text/event-stream' });
+    const streams = [await open(), await open(), await open()];
+    await Promise.all(streams.map((stream) => stream.take(1)));
+    clock.advance(1000);
+    const before = documents();
+    await hub.publish('a', 'x');
+    const counts = streams.map(({ events }) => events.length);
+    clock.advance(1000);
+    await Promise.all(streams.map((stream, index) => stream.take(counts[index]! + 1)));
+    expect(documents() - before).toBe(1);
+    expect(new Set(streams.map(({ events }) => events.at(-1)!.data)).size).toBe(1);
   });
 
   test('refuses what is not known there', async () => {

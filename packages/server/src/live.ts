@@ -20,7 +20,7 @@ export {
   type Rights,
 } from './audience/rights.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { codedStream } from './coding/coded-sink.ts';
+export { codedFor } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
 export { toResponse, type Answer } from './http/answer.ts';
 export { answerOptions, checkCors, type Cors, type CorsOptions } from './http/cors.ts';
@@ -50,7 +50,7 @@ export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';
 export { findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
 export type { EventStreamHandle } from './response/open-stream.ts';
-export { pump, type EventStreamSource, type PumpOptions } from './response/pump.ts';
+export { pump, type PumpOptions, type PumpSource } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';
 export { DEFAULT_KEEP_ALIVE_MS } from './sink/keep-alive.ts';
 export { SharedChunk } from './sink/shared-chunk.ts';

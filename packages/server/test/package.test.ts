@@ -85,7 +85,7 @@ describe('the package', () => {
           "checkCors",
           "checkParameters",
           "choice",
-          "codedStream",
+          "codedFor",
           "fetchHead",
           "findStart",
           "joinHeaders",

@@ -136,7 +136,7 @@ class CodedStreamSink extends CodedSink {
   }
 }
 
-/** The sink to give a cohort's member. */
+/** The sink to give a cohort's member, or a response that gets the same bytes as others: they are coded once. */
 export function codedFor(sink: Sink, coding: ContentCoding | undefined): Sink {
   return coding ? new CodedSink(sink, coding) : sink;
 }

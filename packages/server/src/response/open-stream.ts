@@ -78,8 +78,9 @@ export class OpenStream implements EventStreamHandle {
     return this.#aborted.signal;
   }
 
-  send(fields: EventFields): Promise<void> {
-    const text = encodeEvent(fields);
+  /** Sends an event, or one that is encoded and goes to other responses, too. */
+  send(event: EventFields | SharedChunk): Promise<void> {
+    const chunk = event instanceof SharedChunk ? event : SharedChunk.fromText(encodeEvent(event));
     // A source that does not look whether the response is over must not keep the loop for itself either.
     if (!this.#open) return turnAfter(0) ?? DONE;
     const { backlog } = this.#sink;
@@ -94,8 +95,8 @@ export class OpenStream implements EventStreamHandle {
       );
       return DONE;
     }
-    this.#write(SharedChunk.fromText(text));
-    return this.#sink.needsDrain ? this.#waitForDrain() : (turnAfter(text.length) ?? DONE);
+    this.#write(chunk);
+    return this.#sink.needsDrain ? this.#waitForDrain() : (turnAfter(chunk.bytes.length) ?? DONE);
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import type { HeadOptions } from '../http/head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
 import { OpenStream, type EventStreamHandle } from './open-stream.ts';
+import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
 
 /**
@@ -16,6 +17,13 @@ export type EventSourceFunction = (
 
 /** The events of one response: an iterable if they come from a loop, or a function that is given a handle if they come from callbacks. */
 export type EventStreamSource = AsyncIterable<EventFields> | EventSourceFunction;
+
+type PumpedEvents = AsyncIterable<EventFields | SharedChunk>;
+
+/** The same, which may also have events that are encoded: those that go to other responses, too. */
+export type PumpSource =
+  | PumpedEvents
+  | ((stream: EventStreamHandle) => PumpedEvents | void | Promise<PumpedEvents | void>);
 
 export interface PumpOptions {
   /** A comment is sent when the stream has been silent for this many milliseconds; 0 for none. @default 15000, 8000 on Bun */
@@ -61,7 +69,7 @@ export function checkStream(source: EventStreamSource, options: EventStreamOptio
  * of its own as soon as that settles. Rejects with what the source threw, after the response was broken off.
  */
 export async function pump(
-  source: EventStreamSource,
+  source: PumpSource,
   sink: Sink,
   options: PumpOptions = {},
   lastEventId: string = '',
@@ -80,7 +88,7 @@ export async function pump(
 /** The way of a source's events into an open stream. */
 class Reading {
   readonly #stream: OpenStream;
-  #iterator: AsyncIterator<EventFields> | undefined;
+  #iterator: AsyncIterator<EventFields | SharedChunk> | undefined;
   #stopped = false;
 
   constructor(stream: OpenStream) {
@@ -88,7 +96,7 @@ class Reading {
   }
 
   /** Rejects with what the source throws. May never settle where the source does not, once it has been stopped. */
-  async start(source: EventStreamSource): Promise<void> {
+  async start(source: PumpSource): Promise<void> {
     const made = typeof source === 'function' ? await source(this.#stream) : source;
     // A function that returns no iterable ends the stream itself.
     if (!isAsyncIterable(made)) return;
@@ -112,7 +120,7 @@ class Reading {
     this.#return();
   }
 
-  async #next(iterator: AsyncIterator<EventFields>): Promise<IteratorResult<EventFields>> {
+  async #next(iterator: AsyncIterator<EventFields | SharedChunk>): Promise<IteratorResult<EventFields | SharedChunk>> {
     let over = true;
     try {
       const step = await iterator.next();
@@ -132,6 +140,6 @@ class Reading {
   }
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<EventFields> {
+function isAsyncIterable(value: unknown): value is PumpedEvents {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

@@ -1,6 +1,13 @@
-import { checkParameters, codedStream, pump, type Answer, type EventStreamHandle } from '@tidings/server/live';
+import {
+  checkParameters,
+  codedFor,
+  pump,
+  SharedChunk,
+  type Answer,
+  type EventStreamHandle,
+} from '@tidings/server/live';
 import { formatCursor, type TopicDirectory } from '@tidings/server/log';
-import type { EventFields } from '@tidings/wire';
+import { encodeEvent } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
@@ -18,8 +25,24 @@ const REFRESH_MS = 1000;
 /** What is listed: everything, or only what public events show. */
 type Kind = 'all' | 'public';
 
+/** A document, made for all who get it. */
+class TopicDocument {
+  readonly text: string;
+  #event: SharedChunk | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** The event that streams send. */
+  get event(): SharedChunk {
+    this.#event ??= SharedChunk.fromText(encodeEvent({ event: 'topics', data: this.text }));
+    return this.#event;
+  }
+}
+
 interface Recent {
-  readonly document: Promise<string>;
+  readonly document: Promise<TopicDocument>;
   /** When the document was made, by the clock's `now`. */
   readonly madeAt: number;
   /** The position of the log, and the number of listeners, when it was made. */
@@ -30,6 +53,8 @@ interface Recent {
 export class TopicDocuments {
   readonly #context: FaceContext;
   readonly #recent = new Map<Kind, Recent>();
+  /** The last document of each kind. It is taken again if nothing has changed. */
+  readonly #last = new Map<Kind, TopicDocument>();
   readonly #places: PublicPlaces;
 
   constructor(context: FaceContext, places: PublicPlaces) {
@@ -45,14 +70,15 @@ export class TopicDocuments {
     const directory = this.#directory();
     const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
-      return jsonAnswer(200, await this.#current(directory, kind));
+      const { text } = await this.#current(directory, kind);
+      return jsonAnswer(200, text);
     }
     const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
-    const source = ({ signal }: EventStreamHandle): AsyncIterable<EventFields> => this.#stream(directory, kind, signal);
+    const source = ({ signal }: EventStreamHandle): AsyncIterable<SharedChunk> => this.#stream(directory, kind, signal);
     const admission = audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
-      pump(source, codedStream(sink, coding), { keepAliveMs }).catch((error: unknown) =>
+      pump(source, codedFor(sink, coding), { keepAliveMs }).catch((error: unknown) =>
         reports.error(error, 'The list of topics could not be sent on'),
       ),
     );
@@ -65,26 +91,26 @@ export class TopicDocuments {
     throw new Problem('unsupported', 'The log of this hub cannot list its topics');
   }
 
-  /** One document at once, then one whenever it has changed. */
-  async *#stream(directory: TopicDirectory, kind: Kind, signal: AbortSignal): AsyncIterable<EventFields> {
+  /** One document at once, then one whenever it has changed. A listener that does not read skips those of that time. */
+  async *#stream(directory: TopicDirectory, kind: Kind, signal: AbortSignal): AsyncIterable<SharedChunk> {
     const { closing } = this.#context;
-    let last: string | undefined;
+    let last: TopicDocument | undefined;
     while (!signal.aborted && !closing.aborted) {
       const document = await this.#shared(directory, kind);
-      if (document !== last) yield { event: 'topics', data: document };
+      if (document !== last) yield document.event;
       last = document;
       await this.#wait(REFRESH_MS, [signal, closing]);
     }
   }
 
   /** The document that all streams of its kind share. */
-  #shared(directory: TopicDirectory, kind: Kind): Promise<string> {
+  #shared(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const recent = this.#recent.get(kind);
     return recent && this.#isFresh(recent) ? recent.document : this.#renew(directory, kind);
   }
 
   /** The present document of a kind: the last one if no event and no listener has come since. */
-  #current(directory: TopicDirectory, kind: Kind): Promise<string> {
+  #current(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const recent = this.#recent.get(kind);
     if (recent && this.#isFresh(recent) && recent.state === this.#state) return recent.document;
     return this.#renew(directory, kind);
@@ -99,7 +125,7 @@ export class TopicDocuments {
     return `${formatCursor(fanOut.position)} ${fanOut.listeners}`;
   }
 
-  #renew(directory: TopicDirectory, kind: Kind): Promise<string> {
+  #renew(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const [madeAt, state] = [this.#context.clock.now(), this.#state];
     const document = this.#make(directory, kind);
     const recent: Recent = { document, madeAt, state };
@@ -111,14 +137,20 @@ export class TopicDocuments {
     return document;
   }
 
-  async #make(directory: TopicDirectory, kind: Kind): Promise<string> {
+  async #make(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const { fanOut } = this.#context;
     await fanOut.ready();
     const publicOnly = kind === 'public';
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
     const topics = await describeTopics(this.#context, page.topics);
     const position = this.#places.position(publicOnly);
-    return JSON.stringify({ topics, total: page.total, cursor: formatCursor(position), epoch: position.epoch });
+    const cursor = formatCursor(position);
+    const text = JSON.stringify({ topics, total: page.total, cursor, epoch: position.epoch });
+    const last = this.#last.get(kind);
+    if (last?.text === text) return last;
+    const document = new TopicDocument(text);
+    this.#last.set(kind, document);
+    return document;
   }
 
   /** Resolves after the time, or when one of the signals is aborted. */
