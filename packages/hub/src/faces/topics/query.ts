@@ -1,3 +1,4 @@
+import { Turns } from '@tidings/server/log';
 import { requireSomeRight } from '../../access/require.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
@@ -7,6 +8,9 @@ const FORM = 'application/x-www-form-urlencoded';
 
 // Room for parameters that are no matchers. There are fewer of them.
 const OTHERS = 32;
+
+// Reading a large form takes several milliseconds, and many may come at once: other work goes between them.
+const reading = new Turns();
 
 /**
  * A `QUERY` with the parameters of its form beside those of its URL (PROTOCOL §3.5).
@@ -24,22 +28,29 @@ export async function withForm({ limits, forms }: FaceContext, exchange: Exchang
     });
   }
   const body = forms.open(request);
-  let form: string;
   try {
-    form = parse(await body.whole(limits.maxQueryBytes));
+    const bytes = await body.whole(limits.maxQueryBytes);
+    return {
+      ...exchange,
+      url: await reading.run(() => withParameters(exchange.url, parse(bytes), limits.maxMatchers)),
+    };
   } finally {
     body.close();
   }
-  const count = form.split('&', limits.maxMatchers + OTHERS + 1).length;
-  if (count > limits.maxMatchers + OTHERS) {
+}
+
+/** A URL with the parameters of a form, too. @throws {Problem} `too-many-matchers` */
+function withParameters(asked: URL, form: string, maxMatchers: number): URL {
+  const count = form.split('&', maxMatchers + OTHERS + 1).length;
+  if (count > maxMatchers + OTHERS) {
     throw new Problem(
       'too-many-matchers',
-      `The form has more parameters than the ${limits.maxMatchers} matchers that are allowed`,
+      `The form has more parameters than the ${maxMatchers} matchers that are allowed`,
     );
   }
-  const url = new URL(exchange.url);
+  const url = new URL(asked);
   url.search = new URLSearchParams([...url.searchParams, ...new URLSearchParams(form)]).toString();
-  return { ...exchange, url };
+  return url;
 }
 
 function parse(body: Uint8Array): string {
