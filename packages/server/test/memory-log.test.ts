@@ -61,10 +61,16 @@ async function seqs(log: MemoryLog, selection: Parameters<MemoryLog['read']>[0][
 
 describe('MemoryLog', () => {
   test.each([
-    [{ topics: ['t'], data: 'hello' }, `"fields" is undefined, but must be an object of the fields of an event`],
-    [{ topics: ['t'], fields: null }, '"fields" is null, but'],
-    [{ topics: 't', fields: { data: 'hello' } }, '"topics" is string, but must be an array of strings'],
-    [{ fields: { data: 'hello' } }, '"topics" is undefined, but'],
+    [
+      { topics: ['t'], data: 'hello' },
+      `The fields of an event are undefined, but must be an object such as { data: 'hello' }`,
+    ],
+    [{ topics: ['t'], fields: null }, 'The fields of an event are null, but'],
+    [
+      { topics: 't', fields: { data: 'hello' } },
+      'The topics of an event are a string, but must be an array of strings',
+    ],
+    [{ fields: { data: 'hello' } }, 'The topics of an event are undefined, but'],
   ])('refuses %j and names what is wrong', async (event, message) => {
     const log = new MemoryLog();
     const append = log.append([event as unknown as NewEvent]);

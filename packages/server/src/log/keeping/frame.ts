@@ -41,7 +41,8 @@ export function prepareBatch(events: readonly NewEvent[], { key, digest }: Appen
 
 function prepareEvent(event: NewEvent): PreparedEvent {
   const topics: unknown = event.topics;
-  if (!Array.isArray(topics)) throw invalid(`"topics" is ${nameOf(topics)}, but must be an array of strings`);
+  if (!Array.isArray(topics))
+    throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
   if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
@@ -61,9 +62,7 @@ function prepareEvent(event: NewEvent): PreparedEvent {
 /** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */
 function readFields(fields: EventFields): EventFields {
   if (typeof fields !== 'object' || fields === null) {
-    throw invalid(
-      `"fields" is ${nameOf(fields)}, but must be an object of the fields of an event, such as { data: 'hello' }`,
-    );
+    throw invalid(`The fields of an event are ${nameOf(fields)}, but must be an object such as { data: 'hello' }`);
   }
   const { data, event, id, retry, comment, ...rest } = fields;
   // The encoder refuses fields with other names, and null.
@@ -129,7 +128,8 @@ function checkName(what: string, text: string): void {
 }
 
 function nameOf(found: unknown): string {
-  return found === null ? 'null' : typeof found;
+  if (found === null || found === undefined) return String(found);
+  return typeof found === 'object' ? 'an object' : `a ${typeof found}`;
 }
 
 function invalid(message: string): ServerError {
