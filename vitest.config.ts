@@ -6,8 +6,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     globalSetup: ['test/each-run.ts'],
     setupFiles: ['test/each-file.ts'],
-    // One more than the cores of a small machine: half of the time the tests wait for browsers and other processes.
-    maxWorkers: 3,
+    // Two cores: more workers only make the processes that tests start wait for each other.
+    maxWorkers: 2,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
     projects: [
