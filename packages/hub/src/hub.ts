@@ -101,7 +101,10 @@ export class Hub {
   readonly #publicUrl: PublicUrl;
   readonly #reports: Reports;
   readonly #clock: Clock;
-  readonly #underWay = new Set<Promise<Answer>>();
+  /** How many requests are being answered. */
+  #underWay = 0;
+  /** Called when none is. */
+  #whenIdle: () => void = () => {};
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
   #closed: Promise<void> | undefined;
@@ -161,15 +164,19 @@ export class Hub {
   /** Answers a request. Never rejects. */
   async handle(request: HubRequest): Promise<Answer> {
     const visit: Visit = { request, reason: undefined, subject: undefined };
-    const answer = this.#answer(request, visit).catch((error: unknown) => this.#failed(error, visit));
-    this.#underWay.add(answer);
+    let answer: Answer;
+    this.#underWay += 1;
     try {
-      const { headers, ...rest } = await answer;
-      if (rest.status >= 400) this.#reports.refused(visit.request, rest.status, visit.reason, visit.subject);
-      return { ...rest, headers: joinHeaders(headers, this.#origins.headers(request)) };
+      answer = await this.#answer(request, visit);
+    } catch (error) {
+      answer = this.#failed(error, visit);
     } finally {
-      this.#underWay.delete(answer);
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#whenIdle();
     }
+    const { status, headers } = answer;
+    if (status >= 400) this.#reports.refused(visit.request, status, visit.reason, visit.subject);
+    return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request)) };
   }
 
   /** Breaks off the listeners that `which` chooses, so that they come back and their rights are checked anew. Returns how many there were. */
@@ -208,12 +215,13 @@ export class Hub {
 
   /** Waits for requests under way. */
   async #finish(ms: number): Promise<void> {
-    const late = new Promise<void>((resolve) => {
+    if (this.#underWay === 0) return;
+    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
       this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
-    // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
-    await Promise.race([Promise.allSettled(this.#underWay), late]);
     this.#clock.clearTimeout(timer);
   }
 

@@ -14,6 +14,9 @@ const MIN_ROOM_BYTES = 4 * 1024;
 const PATIENCE_MS = 1000;
 const MIN_BYTES_PER_S = 1024;
 
+// And so is any body that has held memory for this long: many that come just fast enough would keep others from publishing.
+const LONG_MS = 10_000;
+
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const NOTHING: Uint8Array = new Uint8Array();
@@ -36,9 +39,12 @@ export class Bodies {
 
   /** Begins to read the body of a request. The reader closes it when it holds nothing of it any more. */
   open(request: HubRequest): Body {
-    const body = new Body(this, request);
+    return new Body(this, request);
+  }
+
+  /** To be called by a body only, before its first part is read. */
+  add(body: Body): void {
     this.#open.add(body);
-    return body;
   }
 
   /** To be called by a body only. */
@@ -47,30 +53,30 @@ export class Bodies {
   }
 
   /**
-   * Counts bytes that a body holds from now on, or no longer holds. If there is no room for them, bodies that have hardly gone on for a
-   * while are given up, so that a client cannot keep others from publishing by sending next to nothing.
+   * Counts bytes that a body holds from now on, or no longer holds. If there is no room for them, bodies that have hardly gone on for a while or have
+   * taken long are given up, so that a client cannot keep others from publishing by sending little.
    * @throws {Problem} `too-many-uploads`
    */
   count(change: number): void {
     const { maxPendingBytes } = this.limits;
     while (change > 0 && this.#bytes + change > maxPendingBytes) {
-      const slowest = this.#slowest();
-      if (!slowest) throw tooMany(maxPendingBytes);
-      slowest.giveUp(tooMany(maxPendingBytes));
+      const late = this.#latest();
+      if (!late) throw tooMany(maxPendingBytes);
+      late.giveUp(tooMany(maxPendingBytes));
     }
     this.#bytes += change;
   }
 
-  /** Of the bodies that hold something and have come too slowly for a while, the one that has done so for the longest time. */
-  #slowest(): Body | undefined {
-    let longest: Body | undefined;
-    let before = this.clock.now() - PATIENCE_MS;
+  /** Of the bodies that may be given up, the one that might have been for the longest time. */
+  #latest(): Body | undefined {
+    let latest: Body | undefined;
+    let before = this.clock.now();
     for (const body of this.#open) {
-      if (!body.isHolding || !body.isWaiting || body.slowSince > before) continue;
-      longest = body;
-      before = body.slowSince;
+      if (!body.isHolding || !body.isWaiting || body.lateFrom > before) continue;
+      latest = body;
+      before = body.lateFrom;
     }
-    return longest;
+    return latest;
   }
 }
 
@@ -101,12 +107,14 @@ export class Body {
   /** Whether its reader waits for a part. */
   isWaiting = false;
   /** Until when it has come fast enough to keep its memory, by the clock's `now`. */
-  slowSince: number;
+  #slowSince: number;
+  /** Since when it holds something. */
+  #heldSince = 0;
 
   constructor(bodies: Bodies, request: HubRequest) {
     this.#bodies = bodies;
     this.#request = request;
-    this.slowSince = bodies.clock.now();
+    this.#slowSince = bodies.clock.now();
   }
 
   /** Reads it whole. @throws {Problem} `too-large`, `too-slow`, `too-many-uploads`, `invalid-event`, `draining` */
@@ -115,6 +123,10 @@ export class Body {
     const max = Math.min(maxBytes, maxPendingBytes);
     // If a request says that its body is too large, none of it has to be read.
     if (declaredLength(this.#request) > max) throw tooLarge(max);
+    // What has come already is small, and is not counted: the log counts it when the reader gives it to the log.
+    const received = isPlain(this.#request) ? this.#request.received?.() : undefined;
+    if (received && received.length > max) throw tooLarge(max);
+    if (received) return received;
     const parts = this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES });
     let bytes = NOTHING;
     let length = 0;
@@ -154,7 +166,7 @@ export class Body {
   holds(bytes: number): void {
     this.#bodies.count(bytes - this.#held);
     // While it held nothing, nobody needed it to be fast.
-    if (this.#held === 0) this.slowSince = this.#bodies.clock.now();
+    if (this.#held === 0 && bytes > 0) this.#slowSince = this.#heldSince = this.#bodies.clock.now();
     this.#held = bytes;
   }
 
@@ -162,6 +174,11 @@ export class Body {
   stop(problem: Problem): void {
     this.#stopped ??= problem;
     this.#stop?.(this.#stopped);
+  }
+
+  /** From when on it may be given up if others need its memory. */
+  get lateFrom(): number {
+    return Math.min(this.#slowSince + PATIENCE_MS, this.#heldSince + LONG_MS);
   }
 
   get isHolding(): boolean {
@@ -186,6 +203,7 @@ export class Body {
   #parts({ ms, bytes }: Pace): { next(): Promise<Uint8Array | undefined>; end(): void } {
     const { clock } = this.#bodies;
     const { parts, end } = decodeBody(this.#request);
+    this.#bodies.add(this);
     let since = clock.now();
     // When the last part came, which its reader may still be busy with.
     let came = since;
@@ -205,7 +223,7 @@ export class Body {
       next: async () => {
         const busyMs = clock.now() - came;
         since += busyMs;
-        this.slowSince += busyMs;
+        this.#slowSince += busyMs;
         try {
           const step = await this.#next(parts);
           if (step.done === true) return undefined;
@@ -247,14 +265,18 @@ export class Body {
   /** Bytes that have come make up for the time in which they may come. At most twice PATIENCE_MS has to be made up for. */
   #hasCome(bytes: number, now: number): void {
     const enoughMs = (bytes * 1000) / MIN_BYTES_PER_S;
-    this.slowSince = Math.min(now, Math.max(this.slowSince, now - 2 * PATIENCE_MS) + enoughMs);
+    this.#slowSince = Math.min(now, Math.max(this.#slowSince, now - 2 * PATIENCE_MS) + enoughMs);
   }
 }
 
 /** The length that a request declares for its body, or 0 if it declares none. */
 function declaredLength(request: HubRequest): number {
-  const isPlain = codingOf(request.header('content-encoding')) === 'identity';
-  return isPlain ? Number(request.header('content-length') ?? 0) : 0;
+  return isPlain(request) ? Number(request.header('content-length') ?? 0) : 0;
+}
+
+/** @throws {Problem} `unsupported-coding` */
+function isPlain(request: HubRequest): boolean {
+  return codingOf(request.header('content-encoding')) === 'identity';
 }
 
 function tooLarge(max: number): Problem {

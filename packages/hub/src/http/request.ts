@@ -5,6 +5,11 @@ import { Problem } from './problem.ts';
 /** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
 export interface HubRequest extends RequestHead {
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Takes the whole body if all of it has come already, which is true of most small ones. Returns undefined if it has not. To read such a body in
+   * parts would cost several times as much.
+   */
+  received?(): Uint8Array | undefined;
 }
 
 /** A request together with its URL and its rights. */

@@ -1,13 +1,16 @@
 import { readdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type Problem, problemOfRefusal } from '../http/problem.ts';
-import { closeLongestUnfinished, watchConnections } from './unfinished.ts';
+import { closeLongestUnfinished, openConnections, watchConnections } from './unfinished.ts';
 
 // For the log, and for everything else that is no connection.
 const FOR_FILES = 16;
 
 // For publishers, and for health checks: a quarter of the connections, but no more than this.
 const MAX_FOR_OTHERS = 256;
+
+// For connections that have just come: a publisher needs one for a moment only, however many connections come that never send a request.
+const MAX_FOR_NEW = 64;
 
 // With fewer connections a server would serve nobody. Then the system's own error says more.
 const MIN_CONNECTIONS = 4;
@@ -44,9 +47,11 @@ export class Descriptors {
       servers.delete(server);
       share();
     });
+    // Each new connection takes the place of the one whose client has kept the hub waiting for the longest time.
+    server.on('connection', () => {
+      if (openConnections() > maxConnections - connectionsForNew()) closeLongestUnfinished();
+    });
     server.on('drop', () => {
-      // For the next connection.
-      for (const each of servers) each.closeIdleConnections();
       closeLongestUnfinished();
       this.#report('A connection was refused');
     });
@@ -74,6 +79,10 @@ export class Descriptors {
 
 function maxListeners(): number {
   return maxConnections - Math.min(Math.ceil(maxConnections / 4), MAX_FOR_OTHERS);
+}
+
+function connectionsForNew(): number {
+  return Math.min(Math.ceil(maxConnections / 16), MAX_FOR_NEW);
 }
 
 /** Gives each server the same share of the connections. */

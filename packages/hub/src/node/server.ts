@@ -15,6 +15,8 @@ import { endTurn, setTurn } from './unfinished.ts';
 // machine on the other side has gone.
 const CONNECTIONS = { requestTimeout: 0, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
+const NOTHING = new Uint8Array();
+
 // What the request line has beside its URL, and the ends of lines.
 const REQUEST_LINE_BYTES = 1024;
 
@@ -63,7 +65,8 @@ class Door {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
-    const peer = nodeHead(request).peer as Socket;
+    const head = nodeHead(request);
+    const peer = head.peer as Socket;
     setTurn(peer, request);
     let answer = await this.#ask(request, onRead);
     if (answer.start && request.method !== 'HEAD') {
@@ -77,13 +80,13 @@ class Door {
         return;
       }
       answer.abandon?.();
-      this.#hub.reports.refused(nodeHead(request), full.status, full.problem, undefined);
+      this.#hub.reports.refused(head, full.status, full.problem, undefined);
       answer = problemAnswer(full);
     } else answer.abandon?.();
-    if (!response.destroyed) this.#send(request, response, answer);
+    if (!response.destroyed) this.#send(request, response, answer, peer);
   }
 
-  async #ask(request: IncomingMessage, onRead: (() => void) | undefined): Promise<Answer> {
+  #ask(request: IncomingMessage, onRead: (() => void) | undefined): Answer | Promise<Answer> {
     let url: string;
     try {
       checkFields(request, this.#options.maxFieldBytes);
@@ -93,12 +96,18 @@ class Door {
       this.#hub.reports.refused(nodeHead(request), error.status, error.problem, undefined);
       return problemAnswer(error);
     }
-    const body = onRead ? whenRead(request, onRead) : request;
-    return this.#hub.handle(Object.assign(nodeHead(request, url), { body }));
+    const head = nodeHead(request, url);
+    if (onRead) return this.#hub.handle(Object.assign(head, { body: whenRead(request, onRead) }));
+    return this.#hub.handle(Object.assign(head, { body: request, received: () => receivedBody(request) }));
   }
 
   /** Sends an answer that is no stream. */
-  #send(request: IncomingMessage, response: ServerResponse, { status, headers, body = '' }: Answer): void {
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, headers, body = '' }: Answer,
+    peer: Socket,
+  ): void {
     const isOver = request.complete;
     // If a request is refused because there is no room, its connection is closed to make room for others.
     const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
@@ -106,8 +115,7 @@ class Door {
     response.writeHead(status, { ...headers, ...length, ...close });
     const sent = request.method === 'HEAD' || status === 204 ? '' : body;
     if (isOver) {
-      const { peer } = nodeHead(request);
-      response.end(sent, () => setTurn(peer as Socket));
+      response.end(sent, () => setTurn(peer));
       return;
     }
     // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been
@@ -122,6 +130,12 @@ class Door {
     const timer = setTimeout(end, this.#options.lingerMs).unref();
     request.once('end', end).once('close', end).resume();
   }
+}
+
+/** The whole body, if all of it has come and nothing has read of it. */
+function receivedBody(request: IncomingMessage): Uint8Array | undefined {
+  if (!request.complete || request.readableEnded) return undefined;
+  return (request.read() as Uint8Array | null) ?? NOTHING;
 }
 
 /** The parts of a body; the first time that one is asked for, `onRead` is called. */

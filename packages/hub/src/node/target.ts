@@ -84,20 +84,24 @@ const ONCE = new Set([
  * Refuses header fields that are given twice but may be given once, and header fields that are too large together.
  * @throws {Problem} `invalid-request`, `headers-too-large`
  */
-export function checkFields({ rawHeaders }: IncomingMessage, maxBytes: number): void {
+export function checkFields({ rawHeaders, headers }: IncomingMessage, maxBytes: number): void {
   let bytes = 0;
-  let seen: Set<string> | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    // A colon, a space and the end of the line.
-    bytes += name.length + (rawHeaders[index + 1]?.length ?? 0) + 4;
-    const lower = name.toLowerCase();
-    if (!ONCE.has(lower)) continue;
-    seen ??= new Set();
-    if (seen.has(lower)) throw new Problem('invalid-request', `The header field ${name} is given twice`);
-    seen.add(lower);
-  }
+  // A colon, a space and the end of the line, for each field.
+  for (const text of rawHeaders) bytes += text.length + 2;
   if (bytes > maxBytes) {
     throw new Problem('headers-too-large', `The header fields are ${bytes} bytes; at most ${maxBytes} are allowed`);
+  }
+  // Node has put those of the same name together.
+  if (Object.keys(headers).length * 2 < rawHeaders.length) checkOnce(rawHeaders);
+}
+
+function checkOnce(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
+    if (ONCE.has(name) && seen.has(name)) {
+      throw new Problem('invalid-request', `The header field ${rawHeaders[index]} is given twice`);
+    }
+    seen.add(name);
   }
 }

@@ -114,15 +114,22 @@ export function negotiateCoding(
 export function joinHeaders(
   ...parts: readonly (Readonly<Record<string, string>> | undefined)[]
 ): Record<string, string> {
-  const fields = new Map<string, [name: string, value: string]>();
+  const joined: Record<string, string> = {};
+  /** The names as they stand in the result, by their small letters. */
+  const names = new Map<string, string>();
   for (const part of parts) {
-    for (const [name, value] of Object.entries(part ?? {})) {
+    for (const name in part) {
+      if (!Object.hasOwn(part, name)) continue;
+      const value = part[name] as string;
       const key = name.toLowerCase();
-      const before = key === 'vary' ? fields.get(key)?.[1] : undefined;
-      fields.set(key, [name, before === undefined ? value : joinVary(before, value)]);
+      const known = names.get(key);
+      const before = known === undefined ? undefined : joined[known];
+      if (known !== undefined && known !== name) delete joined[known];
+      names.set(key, name);
+      joined[name] = before !== undefined && key === 'vary' ? joinVary(before, value) : value;
     }
   }
-  return Object.fromEntries(fields.values());
+  return joined;
 }
 
 function joinVary(before: string, after: string): string {
