@@ -27,6 +27,8 @@ export interface HubLimits {
   readonly maxListenersPerAddress: number;
   /** The most matchers of one listener. @default 100 */
   readonly maxMatchers: number;
+  /** The most memory that the matchers of all listeners together may take, in bytes. A pattern that several have counts once. @default 268435456 */
+  readonly maxMatcherBytes: number;
 }
 
 const DEFAULTS: HubLimits = {
@@ -42,6 +44,7 @@ const DEFAULTS: HubLimits = {
   maxListeners: 50_000,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
   maxMatchers: 100,
+  maxMatcherBytes: 256 * 1024 * 1024,
 };
 
 /** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
@@ -63,8 +66,10 @@ export function checkLimits(limits: Partial<HubLimits>): HubLimits {
 const MAX_LIMIT = 2 ** 31 - 1;
 
 /** Without a limit of the hub, the audience has none either. */
-export function audienceLimits({ maxListeners, maxListenersPerAddress }: HubLimits): AudienceOptions {
+export function audienceLimits(limits: HubLimits): AudienceOptions {
+  const { maxListeners, maxListenersPerAddress, maxMatcherBytes } = limits;
   return {
+    maxMatcherBytes: Math.min(maxMatcherBytes, Number.MAX_SAFE_INTEGER),
     maxListeners: Math.min(maxListeners, MAX_LIMIT),
     ...(maxListenersPerAddress > MAX_LIMIT ? {} : { maxListenersPerKey: maxListenersPerAddress }),
   };

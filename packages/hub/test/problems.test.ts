@@ -185,6 +185,30 @@ describe('limits', () => {
     }
   });
 
+  test('bound what the matchers of all listeners take: a pattern that several have counts once, and one that leaves makes room', async () => {
+    const hub = await startHub({ limits: { maxMatcherBytes: 20_000 } });
+    const path = (name: string): string => `/topics?match_urlpattern=*${name.repeat(900)}*`;
+    const open = async (name: string): Promise<Listener> => Listener.open(hub.port, path(name));
+    const kept: Listener[] = [];
+    for (const name of 'abcdefgh') {
+      const listener = await open(name);
+      if (listener.response.statusCode !== 200) break;
+      kept.push(listener);
+    }
+    // Each takes its text, as a string and as a machine, and some more.
+    expect(kept.length).toBeGreaterThanOrEqual(3);
+    expect(kept.length).toBeLessThanOrEqual(6);
+    const refused = await hub.ask('GET', path('z'));
+    expect(problemOf(refused)).toBe('too-many-listeners');
+    expect(refused.headers['retry-after']).toBe('5');
+    expect((await open('a')).response.statusCode).toBe(200);
+    expect(
+      problemOf(await hub.ask('GET', `/topics?${Array.from('tuv', (name) => `match=${name.repeat(1000)}`).join('&')}`)),
+    ).toBe('too-many-listeners');
+    kept.at(-1)?.close();
+    await expect.poll(async () => (await open('z')).response.statusCode).toBe(200);
+  });
+
   test('hold for listeners that come at the same time', async () => {
     const { hub } = await startHub({ limits: { maxListeners: 3 } });
     const answers = await Promise.all(

@@ -15,7 +15,14 @@ describe('the patterns of a listener are compiled', () => {
   });
 
   test('unless it has none', async () => {
-    await expect(compileInTurns([])).resolves.toBeUndefined();
+    await expect(compileInTurns([])).resolves.toEqual([]);
+  });
+
+  test('once for all that have the same text', async () => {
+    const copies = patterns.map((pattern) => ({ ...pattern }));
+    const [first, second] = [await compileInTurns(patterns), await compileInTurns(copies)];
+    expect(first).toEqual(patterns);
+    expect(second.every((pattern, index) => pattern === first[index])).toBe(true);
   });
 
   test('until one is not allowed', async () => {

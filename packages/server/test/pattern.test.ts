@@ -144,6 +144,22 @@ describe('a topic', () => {
   });
 });
 
+test('a compiled pattern takes not much more memory than its text', () => {
+  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_';
+  const random = randomNumbers();
+  const text = Array.from({ length: 1022 }, () => letters[Math.floor(random() * letters.length)]).join('');
+  for (const pattern of [`*${text}*`, `${text}/*`, `*${text}`]) {
+    expect(new CompiledPattern({ pattern, base: BASE }).bytes).toBeLessThan(6.5 * pattern.length);
+  }
+});
+
+test('a pattern is compiled once for all that have the same text and base', () => {
+  const of = (pattern: string, base: string): CompiledPattern => CompiledPattern.of({ pattern, base });
+  expect(of('a/:b', BASE)).toBe(of('a/:b', BASE));
+  expect(of('a/:b', BASE)).not.toBe(of('a/:b', 'https://example.com/topics/'));
+  expect(of('a/:b', BASE)).not.toBe(of('a/:c', BASE));
+});
+
 test('no patterns match no topic', () => {
   expect(compilePatterns([])('a')).toBe(false);
 });

@@ -34,6 +34,25 @@ describe('a set of topics', () => {
   });
 });
 
+describe('the results of patterns are remembered', () => {
+  test('up to a number of bytes, of few long topics as of many short ones', () => {
+    const kept = (topics: readonly string[]): number => {
+      const set = new TopicTest([pattern('b/:n')]);
+      for (const topic of topics) set.has(topic);
+      return topics.filter((topic) => set.knows(topic)).length;
+    };
+    const long = Array.from({ length: 100 }, (_, at) => `${at}${'x'.repeat(1000)}`);
+    expect(kept(long)).toBeGreaterThan(0);
+    expect(kept(long)).toBeLessThan(10);
+    const short = Array.from({ length: 300 }, (_, at) => `b/${at}`);
+    expect(kept(short)).toBe(300);
+    // The newest is always known, so that a search gets on.
+    const set = new TopicTest([pattern('b/:n')]);
+    expect(set.has('b/'.padEnd(20_000, 'x'))).toBe(true);
+    expect(set.knows('b/'.padEnd(20_000, 'x'))).toBe(true);
+  });
+});
+
 describe('a selection', () => {
   test('selects events of its topics', () => {
     const selector = new Selector({ topics: ['a', pattern('b/:n')] });

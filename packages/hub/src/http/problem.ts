@@ -131,7 +131,13 @@ export function problemOfRefusal(reason: Refused): Problem {
   const headers = { 'Retry-After': '5' };
   switch (reason) {
     case 'full':
-      return new Problem('too-many-listeners', 'The limit of listeners of this hub is reached', { headers });
+      return new Problem(
+        'too-many-listeners',
+        'This hub has no room for the listener: it has as many listeners, or matchers of listeners, as it may',
+        {
+          headers,
+        },
+      );
     case 'full-for-key':
       return new Problem('too-many-listeners-of-address', 'The limit of listeners of this sender is reached', {
         headers,

@@ -3,6 +3,7 @@ import type { Listener } from '../live/listener.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { KnownListener } from './admission.ts';
 import type { Expiry } from './expiry.ts';
+import type { CountedMatchers } from './matcher-memory.ts';
 import type { PlaceHolder } from './places.ts';
 import type { Rights } from './rights.ts';
 
@@ -11,6 +12,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
   subject: string | undefined;
   key: string | undefined;
   since: number;
+  readonly matchers: CountedMatchers | undefined;
   listener: Listener | undefined;
   /** Ends the search for the place where it begins; undefined if the place is known. */
   search: AbortController | undefined;
@@ -21,10 +23,15 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
   /** Its network address, or the object that has it. */
   readonly #from: string | RequestHead['peer'];
 
-  constructor(request: RequestHead, { subject }: Rights, key: string | undefined, since: number) {
+  constructor(
+    request: RequestHead,
+    { subject }: Rights,
+    { key, since, matchers }: Pick<PlaceHolder, 'key' | 'since' | 'matchers'>,
+  ) {
     this.subject = subject;
     this.key = key;
     this.since = since;
+    this.matchers = matchers;
     this.listener = undefined;
     this.search = undefined;
     this.sink = undefined;

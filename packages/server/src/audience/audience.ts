@@ -4,7 +4,7 @@ import type { View } from '../live/cohort.ts';
 import type { EndReason } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { Selection } from '../log/selection.ts';
+import { type Selection, Selector } from '../log/selection.ts';
 import { findStart, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
@@ -18,6 +18,7 @@ import type {
 import { AdmittedListener } from './admitted-listener.ts';
 import { EventReader } from './event-reader.ts';
 import { Expiry } from './expiry.ts';
+import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
 import { checkAudienceOptions, type AudienceOptions } from './options.ts';
 import { Places } from './places.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
@@ -80,10 +81,11 @@ export class Audience {
     const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
     if (!rights.allow || !view) return { refused: 'forbidden' };
     const key = this.#keyOf(request, rights);
-    const full = this.#places.full(key);
+    const matchers = countMatchers(Selector.of(view.selection).topics);
+    const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     // It counts from here on, because the place where it begins may have to be looked for.
-    const admitted = this.#promise(request, rights, key);
+    const admitted = this.#promise(request, rights, key, matchers);
     const start = await this.#findStart(admitted, view.selection, admission);
     if (!start) return GONE;
     if (isOver?.(start)) {
@@ -136,7 +138,7 @@ export class Audience {
     const key = this.#keyOf(request, rights);
     const full = this.#places.full(key);
     if (full) return { refused: full };
-    const admitted = this.#promise(request, rights, key);
+    const admitted = this.#promise(request, rights, key, undefined);
     const { expiresAt } = rights;
     return {
       start: (sink) => {
@@ -198,8 +200,13 @@ export class Audience {
     return this.#key && (rights.key ?? this.#key(request));
   }
 
-  #promise(request: RequestHead, rights: Rights, key: string | undefined): AdmittedListener {
-    const admitted = new AdmittedListener(request, rights, key, this.#clock.now());
+  #promise(
+    request: RequestHead,
+    rights: Rights,
+    key: string | undefined,
+    matchers: CountedMatchers | undefined,
+  ): AdmittedListener {
+    const admitted = new AdmittedListener(request, rights, { key, since: this.#clock.now(), matchers });
     this.#places.promise(admitted);
     return admitted;
   }

@@ -12,6 +12,11 @@ export interface AudienceOptions {
   readonly authenticate?: Authenticate;
   /** The most listeners in all, from 1. One more is answered 503. @default 50000 */
   readonly maxListeners?: number;
+  /**
+   * The most memory that the topics and patterns of all listeners together may take, in bytes, from 1. A pattern that several have counts once. A
+   * listener that would exceed it is answered 503. @default 268435456
+   */
+  readonly maxMatcherBytes?: number;
   /** The most listeners with the same key, from 1. One more is answered 429. @default unbounded */
   readonly maxListenersPerKey?: number;
   /**
@@ -27,6 +32,9 @@ export interface AudienceOptions {
 /** Guards the memory against listeners that only connect. */
 const DEFAULT_MAX_LISTENERS = 50_000;
 
+/** Guards the memory against listeners with many long patterns, of which one may have some 500 kB. */
+const DEFAULT_MAX_MATCHER_BYTES = 256 * 1024 * 1024;
+
 interface CheckedAudienceOptions {
   readonly authenticate: Authenticate;
   /** Undefined if listeners are not counted by key. */
@@ -38,13 +46,19 @@ interface CheckedAudienceOptions {
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkAudienceOptions(options: AudienceOptions): CheckedAudienceOptions {
   const { maxListeners = DEFAULT_MAX_LISTENERS, maxListenersPerKey, clock = systemClock } = options;
+  const { maxMatcherBytes = DEFAULT_MAX_MATCHER_BYTES } = options;
+  checkInteger('maxMatcherBytes', maxMatcherBytes, 1, Number.MAX_SAFE_INTEGER);
   checkInteger('maxListeners', maxListeners, 1, 2 ** 31 - 1);
   if (maxListenersPerKey !== undefined) checkInteger('maxListenersPerKey', maxListenersPerKey, 1, 2 ** 31 - 1);
   const key = checkFunction('key', options.key) ?? ((request: RequestHead) => request.address);
   return {
     authenticate: checkFunction('authenticate', options.authenticate) ?? (() => true),
     key: maxListenersPerKey === undefined ? undefined : key,
-    limits: { maxListeners, maxListenersPerKey: maxListenersPerKey ?? Number.POSITIVE_INFINITY },
+    limits: {
+      maxListeners,
+      maxListenersPerKey: maxListenersPerKey ?? Number.POSITIVE_INFINITY,
+      maxMatcherBytes,
+    },
     clock,
   };
 }

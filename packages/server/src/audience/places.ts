@@ -1,14 +1,18 @@
 import type { Clock } from '../clock.ts';
+import { type CountedMatchers, MatcherMemory } from './matcher-memory.ts';
 
 /** The limits of listeners. */
 export interface PlaceLimits {
   readonly maxListeners: number;
   readonly maxListenersPerKey: number;
+  readonly maxMatcherBytes: number;
 }
 
 /** The holder of one listener's place, from the answer to the end of the stream. */
 export interface PlaceHolder {
   key: string | undefined;
+  /** What it asks for, or undefined if it does not listen to a log. */
+  readonly matchers: CountedMatchers | undefined;
   /** When the place was promised, by the clock's `now`. */
   since: number;
 }
@@ -26,6 +30,7 @@ export class Places<Holder extends PlaceHolder> {
   readonly #promised = new Set<Holder>();
   readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
+  readonly #memory = new MatcherMemory();
   /** Called when no place is taken any more. */
   onEmpty: () => void = () => {};
 
@@ -39,22 +44,23 @@ export class Places<Holder extends PlaceHolder> {
     return this.#taken;
   }
 
-  /** The limit that refuses a listener, or undefined if none does. */
-  full(key: string | undefined): 'full' | 'full-for-key' | undefined {
+  /** The limit that refuses a listener with these matchers, or undefined if none does. */
+  full(key: string | undefined, matchers?: CountedMatchers): 'full' | 'full-for-key' | undefined {
     if (this.#promised.size > 0) this.#lapse();
     if (this.#promised.size + this.#taken.size >= this.#limits.maxListeners) return 'full';
+    if (matchers && this.#memory.bytes + this.#memory.more(matchers) > this.#limits.maxMatcherBytes) return 'full';
     if (key === undefined) return undefined;
     return (this.#perKey.get(key) ?? 0) >= this.#limits.maxListenersPerKey ? 'full-for-key' : undefined;
   }
 
   promise(holder: Holder): void {
     this.#promised.add(holder);
-    this.#count(holder, 1);
+    this.#keep(holder);
   }
 
   /** Takes a place, even if its promise has expired, because the head has been sent. */
   take(holder: Holder): void {
-    if (!this.#promised.delete(holder)) this.#count(holder, 1);
+    if (!this.#promised.delete(holder)) this.#keep(holder);
     this.#taken.add(holder);
   }
 
@@ -68,13 +74,13 @@ export class Places<Holder extends PlaceHolder> {
 
   /** Frees a place that was promised and not taken. */
   abandon(holder: Holder): void {
-    if (this.#promised.delete(holder)) this.#count(holder, -1);
+    if (this.#promised.delete(holder)) this.#release(holder);
   }
 
   /** Frees a taken place. */
   free(holder: Holder): void {
     if (!this.#taken.delete(holder)) return;
-    this.#count(holder, -1);
+    this.#release(holder);
     if (this.#taken.size === 0) this.onEmpty();
   }
 
@@ -83,6 +89,16 @@ export class Places<Holder extends PlaceHolder> {
     this.#count(holder, -1);
     holder.key = key;
     this.#count(holder, 1);
+  }
+
+  #keep(holder: Holder): void {
+    this.#count(holder, 1);
+    if (holder.matchers) this.#memory.add(holder.matchers);
+  }
+
+  #release(holder: Holder): void {
+    this.#count(holder, -1);
+    if (holder.matchers) this.#memory.delete(holder.matchers);
   }
 
   #count({ key }: Holder, change: number): void {

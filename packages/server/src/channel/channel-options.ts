@@ -9,7 +9,10 @@ import { MemoryLog } from '../log/memory/memory-log.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
 export interface ChannelOptions
-  extends HeadOptions, AudienceOptions, Omit<FanOutOptions, 'schedule' | 'overflow' | 'maxTickBytes'> {
+  extends
+    HeadOptions,
+    Omit<AudienceOptions, 'maxMatcherBytes'>,
+    Omit<FanOutOptions, 'schedule' | 'overflow' | 'maxTickBytes'> {
   /** Which events are kept for listeners that come back; false for none. A bound that is left out does not apply. @default 1,000 events and 16 MiB */
   readonly history?: Retention | false;
   /** The log that keeps the events. The channel does not close a log that it was given. @default a MemoryLog with `history` */

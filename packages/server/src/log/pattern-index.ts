@@ -55,9 +55,14 @@ export class PatternIndex<Owner> {
  * they reach a hub.
  */
 function withoutHost(base: string): string {
+  if (last?.base === base) return last.place;
   const url = new URL(base);
   url.username = '';
   url.password = '';
   url.host = 'host.invalid';
-  return url.href;
+  last = { base, place: url.href };
+  return last.place;
 }
+
+// Patterns that come or go together mostly have the same base.
+let last: { readonly base: string; readonly place: string } | undefined;

@@ -2,6 +2,8 @@ import { ServerError } from '../errors.ts';
 import { Matcher, type Meter } from './pattern/machine.ts';
 import { parseParts } from './pattern/parts.ts';
 import {
+  type Base,
+  baseOf,
   type Component,
   COMPONENTS,
   type Dialect,
@@ -30,6 +32,9 @@ const MAX_COST = 4096;
 
 // What it costs to find the parts of a topic's URL, in the steps of a meter.
 export const RESOLVE_STEPS = 2048;
+
+// What a compiled pattern takes in memory beside its text and its machines, in bytes: its objects, its places in indexes and what makes it shared.
+const PATTERN_BYTES = 1024;
 
 const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', https: '443', wss: '443', ftp: '21' };
@@ -98,14 +103,22 @@ export class CompiledPattern {
   /** How many steps a character of a topic may take. */
   readonly cost: number;
   readonly base: string;
+  /** What was compiled: one object for all that have the same text. */
+  readonly source: TopicPattern;
+  /** What it takes in memory, in bytes. */
+  readonly bytes: number;
   /** The text with which the path of every topic begins that it matches. */
   readonly start: string;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
-  constructor({ pattern, base }: TopicPattern) {
+  constructor(source: TopicPattern) {
+    const { pattern, base } = source;
     this.base = base;
+    this.source = source;
     const matchers = compile(pattern, base);
+    const size = matchers.reduce((bytes, { matcher }) => bytes + matcher.bytes, 0);
+    this.bytes = PATTERN_BYTES + 2 * pattern.length + size;
     this.states = matchers.reduce((states, { matcher }) => states + matcher.states, 0);
     this.cost = matchers.reduce((cost, { matcher }) => cost + (matcher.matchesAll ? 0 : matcher.cost), 0);
     if (this.states > MAX_STATES) {
@@ -119,11 +132,13 @@ export class CompiledPattern {
       .toSorted((a, b) => order(a.component) - order(b.component));
   }
 
-  /** The compiled form of a pattern, made once for each object. @throws {ServerError} `ERR_INVALID_PATTERN` */
+  /** The compiled form of a pattern, made once for each text while it is used. @throws {ServerError} `ERR_INVALID_PATTERN` */
   static of(pattern: TopicPattern): CompiledPattern {
-    let known = compiledPatterns.get(pattern);
-    if (!known) compiledPatterns.set(pattern, (known = new CompiledPattern(pattern)));
-    return known;
+    const known = compiledPatterns.get(pattern);
+    if (known) return known;
+    const compiled = sharedPattern(pattern) ?? share(new CompiledPattern(pattern));
+    compiledPatterns.set(pattern, compiled);
+    return compiled;
   }
 
   test(topic: string, meter?: Meter): boolean {
@@ -135,6 +150,30 @@ export class CompiledPattern {
 }
 
 const compiledPatterns = new WeakMap<TopicPattern, CompiledPattern>();
+
+/** The compiled patterns that somebody uses, by their base and text: many listeners may have the same. */
+const shared = new Map<string, Map<string, WeakRef<CompiledPattern>>>();
+const unused = new FinalizationRegistry<TopicPattern>(({ pattern, base }) => {
+  const ofBase = shared.get(base);
+  // The same text may have been compiled again meanwhile.
+  if (!ofBase || ofBase.get(pattern)?.deref()) return;
+  ofBase.delete(pattern);
+  if (ofBase.size === 0) shared.delete(base);
+});
+
+function sharedPattern({ pattern, base }: TopicPattern): CompiledPattern | undefined {
+  return shared.get(base)?.get(pattern)?.deref();
+}
+
+function share(compiled: CompiledPattern): CompiledPattern {
+  const { pattern, base } = compiled.source;
+  let ofBase = shared.get(base);
+  if (!ofBase) shared.set(base, (ofBase = new Map<string, WeakRef<CompiledPattern>>()));
+  ofBase.set(pattern, new WeakRef(compiled));
+  // Not its source, which would keep it.
+  unused.register(compiled, { pattern, base });
+  return compiled;
+}
 
 let last: { readonly topic: string; readonly base: string; readonly address: Address | undefined } | undefined;
 
@@ -169,10 +208,11 @@ function compile(pattern: string, base: string): { readonly component: Component
     const found = `it is ${pattern.length} characters long`;
     throw refusal(`${pattern.slice(0, 64)}…`, `${found}; at most ${MAX_LENGTH} are allowed`);
   }
-  if (!URL.canParse(base)) throw refusal(pattern, `its base ${JSON.stringify(base)} is no absolute URL`);
+  const inherited = inheritedFrom(base);
+  if (!inherited) throw refusal(pattern, `its base ${JSON.stringify(base)} is no absolute URL`);
   try {
     if (CONTROL.test(pattern)) throw new SyntaxError('it has a control character, and none is allowed');
-    const written = inherit(splitPattern(tokenize(pattern.toWellFormed()), isSpecial), new URL(base));
+    const written = inherit(splitPattern(tokenize(pattern.toWellFormed()), isSpecial), inherited);
     const protocol = compileProtocol(written.protocol ?? []);
     const special = isSpecialProtocol(protocol);
     const port = written.port ?? [];
@@ -182,12 +222,30 @@ function compile(pattern: string, base: string): { readonly component: Component
     return COMPONENTS.flatMap((component) => {
       const tokens = written[component];
       if (tokens === undefined) return [];
-      return { component, matcher: matcherOf(tokens, dialectOf(component, tokens, special)) };
+      const matcher = inherited.matchers.get(tokens) ?? matcherOf(tokens, dialectOf(component, tokens, special));
+      if (tokens === inherited.components.get(component)) inherited.matchers.set(tokens, matcher);
+      return { component, matcher };
     });
   } catch (error) {
     if (error instanceof SyntaxError) throw refusal(pattern, error.message, error);
     throw error;
   }
+}
+
+/** A base, and the matchers of the components that patterns inherit from it. */
+interface Inherited extends Base {
+  readonly matchers: Map<readonly Token[], Matcher>;
+}
+
+let lastBase: { readonly base: string; readonly inherited: Inherited | undefined } | undefined;
+
+/** What patterns inherit from a base, or undefined if it is no URL. The last base is remembered, because most patterns have the same. */
+function inheritedFrom(base: string): Inherited | undefined {
+  if (lastBase?.base !== base) {
+    const inherited = URL.canParse(base) ? { ...baseOf(new URL(base)), matchers: new Map() } : undefined;
+    lastBase = { base, inherited };
+  }
+  return lastBase.inherited;
 }
 
 function dialectOf(component: Component, [first, second]: readonly Token[], special: boolean): Dialect {

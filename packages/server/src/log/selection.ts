@@ -19,8 +19,9 @@ export interface Selection {
   readonly types?: readonly string[];
 }
 
-// Guards the memory against a stream of new topics: the results are forgotten when there are this many.
-const MAX_KNOWN_TOPICS = 1000;
+// Guards the memory against a stream of new topics: the results are forgotten when they take this much, in bytes.
+const MAX_KNOWN_BYTES = 16 * 1024;
+const RESULT_BYTES = 32;
 
 /** A set of topics, compiled for tests. */
 export class TopicTest {
@@ -31,6 +32,7 @@ export class TopicTest {
   readonly #patterns: CompiledPatterns | undefined;
   /** The results of the patterns for topics. */
   readonly #known = new Map<string, boolean>();
+  #knownBytes = 0;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(set: TopicSet) {
@@ -76,7 +78,11 @@ export class TopicTest {
   #isMatched(patterns: CompiledPatterns, topic: string, meter: Meter | undefined): boolean {
     let matched = this.#known.get(topic);
     if (matched === undefined) {
-      if (this.#known.size >= MAX_KNOWN_TOPICS) this.#known.clear();
+      this.#knownBytes += 2 * topic.length + RESULT_BYTES;
+      if (this.#knownBytes > MAX_KNOWN_BYTES) {
+        this.#known.clear();
+        this.#knownBytes = 2 * topic.length + RESULT_BYTES;
+      }
       matched = patterns.test(topic, meter);
       this.#known.set(topic, matched);
     }

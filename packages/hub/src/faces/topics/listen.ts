@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   checkParameters,
   choice,
@@ -16,6 +17,9 @@ import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { envelope } from './envelope.ts';
 import { MATCHERS, matchersOf } from './matchers.ts';
+
+// A key that is longer than this is hashed, in characters.
+const MAX_KEY = 64;
 
 const PARAMETERS = [...LISTEN_PARAMETERS, 'envelope'];
 
@@ -38,18 +42,18 @@ export function listenToMatches(context: FaceContext, exchange: Exchange): Promi
   return listen(context, exchange, matchers);
 }
 
-async function listen(context: FaceContext, exchange: Exchange, matchers: readonly Matcher[]): Promise<Answer> {
+async function listen(context: FaceContext, exchange: Exchange, asked: readonly Matcher[]): Promise<Answer> {
   const { request, url, rights } = exchange;
   const form = choice(url.searchParams, 'envelope', ['json']);
   const parameters = listenParameters(request, url.searchParams);
   // By their text, so that patterns are compiled only for who may use them.
-  requireRight(rights, 'listen', matchers);
-  await compile(matchers, exchange);
+  requireRight(rights, 'listen', asked);
+  const matchers = await compile(asked, exchange);
   const { headers, coding } = context.streamHead(exchange);
   const view = (granted: Rights): View => {
     const { private: seesPrivate = [] } = granted;
     return {
-      key: JSON.stringify([matchers, seesPrivate, form]),
+      key: keyOf([matchers, seesPrivate, form]),
       selection: { topics: matchers, private: seesPrivate },
       coding,
       ...(form === 'json' ? { render: envelope } : {}),
@@ -64,16 +68,26 @@ async function listen(context: FaceContext, exchange: Exchange, matchers: readon
   return streamAnswer(headers, admission);
 }
 
-/** Compiles the patterns among the matchers, unless the listener leaves meanwhile. @throws {Problem} @throws {ServerError} `ERR_INVALID_PATTERN` */
-async function compile(matchers: readonly Matcher[], { request }: Exchange): Promise<void> {
+/** A short text for all that decides what a listener gets: its matchers may be long. */
+function keyOf(parts: readonly unknown[]): string {
+  const text = JSON.stringify(parts);
+  return text.length > MAX_KEY ? createHash('sha256').update(text).digest('base64') : text;
+}
+
+/**
+ * Compiles the patterns among the matchers, unless the listener leaves meanwhile. Returns the matchers, with patterns that all listeners share.
+ * @throws {Problem} @throws {ServerError} `ERR_INVALID_PATTERN`
+ */
+async function compile(matchers: readonly Matcher[], { request }: Exchange): Promise<readonly Matcher[]> {
+  const exact = matchers.filter((matcher) => typeof matcher === 'string');
   const patterns = matchers.filter((matcher) => typeof matcher !== 'string');
-  if (patterns.length === 0) return;
+  if (patterns.length === 0) return matchers;
   const gone = new AbortController();
   const stop = request.onGone?.(() =>
     gone.abort(new Problem('invalid-request', 'The listener left before it was answered')),
   );
   try {
-    await compileInTurns(patterns, gone.signal);
+    return [...exact, ...(await compileInTurns(patterns, gone.signal))];
   } finally {
     stop?.();
   }

@@ -5,11 +5,15 @@ import { Turns } from './turns.ts';
 const compiling = new Turns();
 
 /**
- * Compiles the patterns of a listener, one at a time. All calls together take about 2 milliseconds of each turn of the event loop. A selection that
- * is made of the same objects afterwards finds them compiled. Rejects with the signal's reason when that is aborted.
+ * Compiles the patterns of a listener, one at a time. All calls together take about 2 milliseconds of each turn of the event loop. Resolves to the
+ * same patterns, as objects that all listeners with the same text share: a selection that is made of them finds them compiled, and keeps no text of its
+ * own. Rejects with the signal's reason when that is aborted.
  * @throws {ServerError} `ERR_INVALID_PATTERN` as of {@link compilePatterns}
  */
-export async function compileInTurns(patterns: readonly TopicPattern[], signal?: AbortSignal): Promise<void> {
+export async function compileInTurns(
+  patterns: readonly TopicPattern[],
+  signal?: AbortSignal,
+): Promise<readonly TopicPattern[]> {
   const left = patterns.values();
   const compiled = new CompiledPatterns([]);
   await compiling.run(
@@ -21,4 +25,5 @@ export async function compileInTurns(patterns: readonly TopicPattern[], signal?:
     },
     { signal },
   );
+  return compiled.all.map(({ source }) => source);
 }

@@ -26,37 +26,41 @@ const ALLOWED: Readonly<Record<Dialect['component'] | 'ipv6' | 'opaque', string>
   hash: 'any text is allowed',
 };
 
-// Text that a path, search or hash of any URL has as it is.
-const PLAIN = /^\/?[\w-]+(?:\/[\w-]+)*\/?$/;
+// Text that a path, search or hash of any URL has as it is. No segment begins with a dot, so none is "." or "..".
+const PLAIN = /^\/?[\w~!$&+,;=:@-][\w~!$&+,;=:@.-]*(?:\/[\w~!$&+,;=:@-][\w~!$&+,;=:@.-]*)*\/?$/;
+
+// One URL for each component that it encodes: to make a URL costs more than to change one, and a URL without other text is changed fastest.
+const scratch = {
+  username: new URL('fake://host'),
+  password: new URL('fake://host'),
+  pathname: new URL('fake://host'),
+  search: new URL('fake://host'),
+  hash: new URL('fake://host'),
+};
 
 function encode(text: string, { component, variant }: Dialect): string | undefined {
   const isPlain = variant === undefined && (component === 'pathname' || component === 'search' || component === 'hash');
   if (isPlain && PLAIN.test(text)) return text;
-  const url = new URL('fake://host');
   switch (component) {
     case 'protocol':
       return /^[a-z][a-z\d+.-]*$/i.test(text) ? text.toLowerCase() : undefined;
     case 'username':
-      url.username = text;
-      return url.username;
+      return changed('username', text);
     case 'password':
-      url.password = text;
-      return url.password;
+      return changed('password', text);
     case 'hostname':
       if (variant !== 'ipv6') return hostname(text);
       return /^[\da-f[\]:]+$/i.test(text) ? text.toLowerCase() : undefined;
     case 'port':
       return /^\d+$/.test(text) && Number(text) <= 65_535 ? String(Number(text)) : undefined;
     case 'pathname':
-      return variant === 'opaque' ? opaquePath(text) : pathname(text, url);
+      return variant === 'opaque' ? opaquePath(text) : pathname(text);
     case 'search':
       // URLs of the web encode single quotes and others do not
       if (text.includes("'")) return undefined;
-      url.search = `?${text}`;
-      return url.search.slice(1);
+      return changed('search', `?${text}`).slice(1);
     case 'hash':
-      url.hash = `#${text}`;
-      return url.hash.slice(1);
+      return changed('hash', `#${text}`).slice(1);
   }
 }
 
@@ -72,16 +76,20 @@ function hostname(text: string): string | undefined {
   }
 }
 
-function pathname(text: string, url: URL): string | undefined {
+/** The component of a URL that was given this text. */
+function changed(component: keyof typeof scratch, text: string): string {
+  const url = scratch[component];
+  url[component] = text;
+  return url[component];
+}
+
+function pathname(text: string): string | undefined {
   // A backslash is a slash in URLs of the web, and a backslash in others
   if (text.includes('\\')) return undefined;
-  if (text.startsWith('/')) {
-    url.pathname = text;
-    return url.pathname;
-  }
+  if (text.startsWith('/')) return changed('pathname', text);
   // The text is a piece from within a path: nothing may be put before it, and a dot at its start may end a name
-  url.pathname = `/-${text}`;
-  return url.pathname.length < 2 ? undefined : url.pathname.slice(2);
+  const path = changed('pathname', `/-${text}`);
+  return path.length < 2 ? undefined : path.slice(2);
 }
 
 /** The path is one without folders, as that of `urn:a:b`, or one with folders below a scheme that is not of the web. */

@@ -6,7 +6,15 @@ export interface Meter {
   steps: number;
 }
 
-const ASCII = 128;
+// The characters that URLs have are these 96, `!` to `~` among them.
+const FIRST = 32;
+const PER_ROW = 10;
+const ROWS = 10;
+
+// Where the sets of a machine begin that are not of characters.
+const SEGMENT_LEADS = 2 * ROWS;
+const SEGMENT_STAYS = SEGMENT_LEADS + 1;
+const STAYS = SEGMENT_LEADS + 2;
 
 /** One or more parts in a row; only a single part is optional or repeated. */
 interface Block {
@@ -43,6 +51,11 @@ export class Matcher {
     return this.#machine?.cost ?? 0;
   }
 
+  /** What it takes in memory, in bytes. */
+  get bytes(): number {
+    return this.#prefix.length + this.#suffix.length + (this.#machine?.bytes ?? 0);
+  }
+
   /** Whether it matches any text. */
   get matchesAll(): boolean {
     return this.#prefix === '' && this.#suffix === '' && this.#machine?.matchesAll === true;
@@ -66,18 +79,21 @@ function isText(part: Part | undefined): boolean {
  * A nondeterministic automaton that is in all its states at once, so it never goes back: a character costs one operation for each 32
  * states and one for each edge that takes no character. A state is a place between two characters of the pattern. Each block begins and
  * ends with states of its own, because what it may skip or repeat concerns no other block.
+ *
+ * It takes 23 bits for each state, because many may be kept. The states from which a character leads on are those in two of the sets:
+ * that of its number divided by 10 and that of the remainder.
  */
 class Machine {
   readonly matchesAll: boolean;
   readonly #words: number;
   readonly #last: number;
-  /** For each character, the states from which it leads on to the next state. */
-  readonly #leads: Int32Array[];
-  /** The states that a character does not leave: of the delimiter, and of all others. */
-  readonly #staysAtDelimiter: Int32Array;
-  readonly #stays: Int32Array;
+  /**
+   * Sets of states, one behind the other: those that wait for characters of a quotient, those that wait for characters of a remainder, those from
+   * which any character but the delimiter leads on, those that only other characters than the delimiter do not leave, those that no character leaves.
+   */
+  readonly #sets: Int32Array;
   /** Pairs of states, in an order in which following each once is enough. */
-  readonly #edges: Int32Array;
+  readonly #edges: readonly number[];
   readonly #delimiter: number;
 
   constructor(parts: readonly Part[], delimiter: string) {
@@ -87,16 +103,20 @@ class Machine {
     this.matchesAll = only?.wildcard === 'all' && only.prefix === '' && only.suffix === '';
     this.#last = plan.last;
     this.#words = (plan.last >>> 5) + 1;
-    this.#edges = Int32Array.from(plan.edges);
-    this.#delimiter = delimiter === '' ? -1 : delimiter.charCodeAt(0);
-    const segment = this.#bits(plan.segments);
-    this.#staysAtDelimiter = this.#bits(plan.staying);
-    this.#stays = this.#bits([...plan.staying, ...plan.stayingInSegment]);
-    this.#leads = Array.from({ length: ASCII }, () => segment);
-    if (this.#delimiter >= 0) this.#leads[this.#delimiter] = this.#bits([]);
-    for (const [code, states] of plan.characters) {
-      this.#leads[code] = this.#bits(code === this.#delimiter ? states : [...plan.segments, ...states]);
+    // A copy, because a list that has grown has room for more.
+    this.#edges = plan.edges.slice();
+    this.#delimiter = delimiter === '' ? -1 : delimiter.charCodeAt(0) - FIRST;
+    this.#sets = new Int32Array((SEGMENT_LEADS + 3) * this.#words);
+    const { characters } = plan;
+    for (let at = 0; at < characters.length; at += 2) {
+      const state = characters[at] ?? 0;
+      const character = characters[at + 1] ?? 0;
+      this.#put(Math.trunc(character / PER_ROW), state);
+      this.#put(ROWS + (character % PER_ROW), state);
     }
+    for (const state of plan.segments) this.#put(SEGMENT_LEADS, state);
+    for (const state of plan.stayingInSegment) this.#put(SEGMENT_STAYS, state);
+    for (const state of plan.staying) this.#put(STAYS, state);
   }
 
   get states(): number {
@@ -107,23 +127,35 @@ class Machine {
     return this.#words + this.#edges.length / 2;
   }
 
+  /** What it takes in memory, in bytes. */
+  get bytes(): number {
+    return 4 * this.#sets.length + 8 * this.#edges.length;
+  }
+
   test(text: string, start: number, end: number, meter?: Meter): boolean {
     const words = this.#words;
     const edges = this.#edges;
+    const sets = this.#sets;
     const active = new Int32Array(words);
     active[0] = 1;
     follow(active, edges);
     for (let at = start; at < end; at++) {
-      const code = text.charCodeAt(at);
-      const leads = this.#leads[code];
-      if (leads === undefined) return false;
-      const stays = code === this.#delimiter ? this.#staysAtDelimiter : this.#stays;
+      const character = text.charCodeAt(at) - FIRST;
+      if (character < 0 || character >= PER_ROW * ROWS) return false;
+      // Nothing of a segment takes the delimiter.
+      const inSegment = character === this.#delimiter ? 0 : -1;
+      let quotient = Math.trunc(character / PER_ROW) * words;
+      let remainder = (ROWS + (character % PER_ROW)) * words;
+      let segment = SEGMENT_LEADS * words;
       let carry = 0;
       let alive = 0;
-      for (let word = 0; word < words; word++) {
+      for (let word = 0; word < words; word++, quotient++, remainder++, segment++) {
         const states = active[word] ?? 0;
-        const led = states & (leads[word] ?? 0);
-        const now = (led << 1) | carry | (states & (stays[word] ?? 0));
+        if (states === 0 && carry === 0) continue;
+        const leads = ((sets[quotient] ?? 0) & (sets[remainder] ?? 0)) | ((sets[segment] ?? 0) & inSegment);
+        const stays = (sets[segment + 2 * words] ?? 0) | ((sets[segment + words] ?? 0) & inSegment);
+        const led = states & leads;
+        const now = (led << 1) | carry | (states & stays);
         carry = led >>> 31;
         active[word] = now;
         alive |= now;
@@ -135,10 +167,9 @@ class Machine {
     return has(active, this.#last);
   }
 
-  #bits(states: readonly number[]): Int32Array {
-    const bits = new Int32Array(this.#words);
-    for (const state of states) set(bits, state);
-    return bits;
+  #put(number: number, state: number): void {
+    const word = number * this.#words + (state >>> 5);
+    this.#sets[word] = (this.#sets[word] ?? 0) | (1 << (state & 31));
   }
 }
 
@@ -146,7 +177,8 @@ class Machine {
 class Plan {
   last = 0;
   readonly edges: number[] = [];
-  readonly characters = new Map<number, number[]>();
+  /** Pairs: a state from which one character leads on, and the number of that among those of URLs. */
+  readonly characters: number[] = [];
   /** From these, any character but the delimiter leads on. */
   readonly segments: number[] = [];
   readonly staying: number[] = [];
@@ -176,13 +208,7 @@ class Plan {
   }
 
   #addText(text: string): void {
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      const states = this.characters.get(code);
-      if (states === undefined) this.characters.set(code, [this.last]);
-      else states.push(this.last);
-      this.last++;
-    }
+    for (let at = 0; at < text.length; at++) this.characters.push(this.last++, text.charCodeAt(at) - FIRST);
   }
 }
 
@@ -203,7 +229,7 @@ function blocksOf(parts: readonly Part[]): readonly Block[] {
   return blocks;
 }
 
-function follow(active: Int32Array, edges: Int32Array): void {
+function follow(active: Int32Array, edges: readonly number[]): void {
   for (let edge = 0; edge < edges.length; edge += 2) {
     if (has(active, edges[edge] ?? 0)) set(active, edges[edge + 1] ?? 0);
   }

@@ -172,28 +172,41 @@ function withoutFirst(delimiter: string, tokens: readonly Token[]): readonly Tok
   return first?.value === delimiter && first.kind !== 'escaped' ? tokens.slice(1) : tokens;
 }
 
+/** A base, as the tokens that patterns inherit from it. */
+export interface Base {
+  /** The components, in the order in which they are inherited. */
+  readonly components: ReadonlyMap<Component, readonly Token[]>;
+  /** The path up to its last slash, or undefined if the path has no hierarchy. */
+  readonly folder: readonly Token[] | undefined;
+}
+
+export function baseOf(url: URL): Base {
+  return {
+    components: new Map([
+      ['protocol', literally(url.protocol.slice(0, -1))],
+      ['hostname', literally(url.hostname)],
+      ['port', literally(url.port)],
+      ['pathname', literally(url.pathname)],
+      ['search', literally(url.search.slice(1))],
+      ['hash', literally(url.hash.slice(1))],
+    ]),
+    folder: isOpaque(url) ? undefined : literally(url.pathname.slice(0, url.pathname.lastIndexOf('/') + 1)),
+  };
+}
+
 /**
  * Completes a pattern from its base: a component is inherited where it and all before it are missing
  * [URLPattern, "process a URLPatternInit"].
  */
-export function inherit(written: Written, base: URL): Written {
+export function inherit(written: Written, { components, folder }: Base): Written {
   const inherited: Written = { ...written };
-  if (written.pathname !== undefined && !isOpaque(base) && !isAbsolutePath(written.pathname)) {
-    const folder = base.pathname.slice(0, base.pathname.lastIndexOf('/') + 1);
-    inherited.pathname = [...literally(folder), ...written.pathname];
+  if (written.pathname !== undefined && folder && !isAbsolutePath(written.pathname)) {
+    inherited.pathname = [...folder, ...written.pathname];
   }
   if (written.protocol !== undefined) return inherited;
-  const texts = [
-    ['protocol', base.protocol.slice(0, -1)],
-    ['hostname', base.hostname],
-    ['port', base.port],
-    ['pathname', base.pathname],
-    ['search', base.search.slice(1)],
-    ['hash', base.hash.slice(1)],
-  ] as const;
-  for (const [component, text] of texts) {
+  for (const [component, tokens] of components) {
     if (written[component] !== undefined) break;
-    inherited[component] = literally(text);
+    inherited[component] = tokens;
   }
   return inherited;
 }
