@@ -32,7 +32,7 @@ export interface AudienceOptions {
 /** Guards the memory against listeners that only connect. */
 const DEFAULT_MAX_LISTENERS = 50_000;
 
-/** Guards the memory against listeners with many long patterns, of which one may have some 500 kB. */
+/** Guards the memory against listeners with many long patterns, of which one may have some 300 kB. */
 const DEFAULT_MAX_MATCHER_BYTES = 256 * 1024 * 1024;
 
 interface CheckedAudienceOptions {

@@ -1,5 +1,5 @@
 import { ServerError } from '../errors.ts';
-import { Matcher, type Meter } from './pattern/machine.ts';
+import { Matcher, MAX_STATES, type Meter } from './pattern/machine.ts';
 import { parseParts } from './pattern/parts.ts';
 import {
   type Base,
@@ -27,7 +27,6 @@ export interface TopicPattern {
 // Patterns come from untrusted clients. A topic is matched in time that grows with its length times the size of the pattern. These keep the
 // worst pattern on the longest topic at a few milliseconds, and all patterns of one listener together as well.
 const MAX_LENGTH = 1024;
-const MAX_STATES = 4096;
 const MAX_COST = 4096;
 
 // What it costs to find the parts of a topic's URL, in the steps of a meter.

@@ -6,15 +6,25 @@ export interface Meter {
   steps: number;
 }
 
-// The characters that URLs have are these 96, `!` to `~` among them.
-const FIRST = 32;
-const PER_ROW = 10;
-const ROWS = 10;
+// What the program of a machine has beside the characters of URLs. Each is about the present state.
+const STAY = '\u0080';
+const STAY_IN_SEGMENT = '\u0081';
+const SEGMENT = '\u0082';
+const NEXT = '\u0083';
 
-// Where the sets of a machine begin that are not of characters.
-const SEGMENT_LEADS = 2 * ROWS;
-const SEGMENT_STAYS = SEGMENT_LEADS + 1;
-const STAYS = SEGMENT_LEADS + 2;
+/** The most states that the machines of one pattern may have together, so also the most of one machine. */
+export const MAX_STATES = 4096;
+const MAX_WORDS = wordsOf(MAX_STATES);
+
+const ASCII = 128;
+// The sets of states: those that all characters stay in, those that all but the delimiter stay in, those from which all but the delimiter lead
+// on, and those from which each character leads on.
+const SETS = [0, 1, 2] as const;
+const SEGMENT_STAYS = MAX_WORDS;
+const SEGMENT_LEADS = 2 * MAX_WORDS;
+const FIRST_CHARACTER = 3;
+// Of the codes that are no characters, those from here on have a next state.
+const ADVANCES = SEGMENT.charCodeAt(0);
 
 /** One or more parts in a row; only a single part is optional or repeated. */
 interface Block {
@@ -79,19 +89,16 @@ function isText(part: Part | undefined): boolean {
  * A nondeterministic automaton that is in all its states at once, so it never goes back: a character costs one operation for each 32
  * states and one for each edge that takes no character. A state is a place between two characters of the pattern. Each block begins and
  * ends with states of its own, because what it may skip or repeat concerns no other block.
- *
- * It takes 23 bits for each state, because many may be kept. The states from which a character leads on are those in two of the sets:
- * that of its number divided by 10 and that of the remainder.
+ * Many machines are kept and few are used at a time, so that a machine is kept as a program, about as long as its pattern. It is loaded when it is used.
  */
 class Machine {
   readonly matchesAll: boolean;
-  readonly #words: number;
   readonly #last: number;
   /**
-   * Sets of states, one behind the other: those that wait for characters of a quotient, those that wait for characters of a remainder, those from
-   * which any character but the delimiter leads on, those that only other characters than the delimiter do not leave, those that no character leaves.
+   * The states in their order, a Latin-1 text. A character of a URL leads on to the next state. So does any character but the delimiter (SEGMENT), or none
+   * (NEXT). All characters stay (STAY), or all but the delimiter (STAY_IN_SEGMENT).
    */
-  readonly #sets: Int32Array;
+  readonly #program: string;
   /** Pairs of states, in an order in which following each once is enough. */
   readonly #edges: readonly number[];
   readonly #delimiter: number;
@@ -102,21 +109,10 @@ class Machine {
     const only = parts.length === 1 ? parts[0] : undefined;
     this.matchesAll = only?.wildcard === 'all' && only.prefix === '' && only.suffix === '';
     this.#last = plan.last;
-    this.#words = (plan.last >>> 5) + 1;
+    this.#program = plan.program.join('');
     // A copy, because a list that has grown has room for more.
     this.#edges = plan.edges.slice();
-    this.#delimiter = delimiter === '' ? -1 : delimiter.charCodeAt(0) - FIRST;
-    this.#sets = new Int32Array((SEGMENT_LEADS + 3) * this.#words);
-    const { characters } = plan;
-    for (let at = 0; at < characters.length; at += 2) {
-      const state = characters[at] ?? 0;
-      const character = characters[at + 1] ?? 0;
-      this.#put(Math.trunc(character / PER_ROW), state);
-      this.#put(ROWS + (character % PER_ROW), state);
-    }
-    for (const state of plan.segments) this.#put(SEGMENT_LEADS, state);
-    for (const state of plan.stayingInSegment) this.#put(SEGMENT_STAYS, state);
-    for (const state of plan.staying) this.#put(STAYS, state);
+    this.#delimiter = delimiter === '' ? -1 : delimiter.charCodeAt(0);
   }
 
   get states(): number {
@@ -124,37 +120,34 @@ class Machine {
   }
 
   get cost(): number {
-    return this.#words + this.#edges.length / 2;
+    return wordsOf(this.#last) + this.#edges.length / 2;
   }
 
   /** What it takes in memory, in bytes. */
   get bytes(): number {
-    return 4 * this.#sets.length + 8 * this.#edges.length;
+    return this.#program.length + 8 * this.#edges.length;
   }
 
   test(text: string, start: number, end: number, meter?: Meter): boolean {
-    const words = this.#words;
+    this.#load(meter);
+    const words = wordsOf(this.#last);
     const edges = this.#edges;
-    const sets = this.#sets;
     const active = new Int32Array(words);
     active[0] = 1;
     follow(active, edges);
     for (let at = start; at < end; at++) {
-      const character = text.charCodeAt(at) - FIRST;
-      if (character < 0 || character >= PER_ROW * ROWS) return false;
+      const code = text.charCodeAt(at);
+      if (code >= ASCII) return false;
       // Nothing of a segment takes the delimiter.
-      const inSegment = character === this.#delimiter ? 0 : -1;
-      let quotient = Math.trunc(character / PER_ROW) * words;
-      let remainder = (ROWS + (character % PER_ROW)) * words;
-      let segment = SEGMENT_LEADS * words;
+      const inSegment = code === this.#delimiter ? 0 : -1;
+      const leads = (FIRST_CHARACTER + code) * MAX_WORDS;
       let carry = 0;
       let alive = 0;
-      for (let word = 0; word < words; word++, quotient++, remainder++, segment++) {
+      for (let word = 0; word < words; word++) {
         const states = active[word] ?? 0;
         if (states === 0 && carry === 0) continue;
-        const leads = ((sets[quotient] ?? 0) & (sets[remainder] ?? 0)) | ((sets[segment] ?? 0) & inSegment);
-        const stays = (sets[segment + 2 * words] ?? 0) | ((sets[segment + words] ?? 0) & inSegment);
-        const led = states & leads;
+        const led = states & ((loaded[leads + word] ?? 0) | ((loaded[SEGMENT_LEADS + word] ?? 0) & inSegment));
+        const stays = (loaded[word] ?? 0) | ((loaded[SEGMENT_STAYS + word] ?? 0) & inSegment);
         const now = (led << 1) | carry | (states & stays);
         carry = led >>> 31;
         active[word] = now;
@@ -167,48 +160,78 @@ class Machine {
     return has(active, this.#last);
   }
 
-  #put(number: number, state: number): void {
-    const word = number * this.#words + (state >>> 5);
-    this.#sets[word] = (this.#sets[word] ?? 0) | (1 << (state & 31));
+  /** Puts the program into sets of states, in the place of the one that was there. */
+  #load(meter: Meter | undefined): void {
+    if (owner === this) return;
+    if (owner) owner.#write(0);
+    this.#write(-1);
+    owner = this;
+    if (meter) meter.steps += 2 * this.states;
   }
+
+  /** Sets or clears the bits of each state. */
+  #write(bits: number): void {
+    const program = this.#program;
+    let state = 0;
+    for (let at = 0; at < program.length; at++) {
+      const code = program.charCodeAt(at);
+      const set = code < ASCII ? FIRST_CHARACTER + code : SETS[code - ASCII];
+      if (set !== undefined) {
+        const word = set * MAX_WORDS + (state >>> 5);
+        loaded[word] = bits === 0 ? 0 : (loaded[word] ?? 0) | (1 << (state & 31));
+      }
+      if (code < ASCII || code >= ADVANCES) state++;
+    }
+  }
+}
+
+/** The machine that is loaded, and its sets of states, one behind the other. */
+let owner: Machine | undefined;
+const loaded = new Int32Array((FIRST_CHARACTER + ASCII) * MAX_WORDS);
+
+function wordsOf(last: number): number {
+  return (last >>> 5) + 1;
 }
 
 /** What a machine is built from. States are numbered in the order of the pattern. */
 class Plan {
   last = 0;
   readonly edges: number[] = [];
-  /** Pairs: a state from which one character leads on, and the number of that among those of URLs. */
-  readonly characters: number[] = [];
-  /** From these, any character but the delimiter leads on. */
-  readonly segments: number[] = [];
-  readonly staying: number[] = [];
-  readonly stayingInSegment: number[] = [];
+  readonly program: string[] = [];
 
   add({ parts, optional, repeated }: Block): void {
     const start = this.last;
     // What can be skipped must not also take characters where it starts
     const [first] = parts;
     const guarded = optional && first?.wildcard === 'all' && first.prefix === '';
-    if (guarded) this.last++;
+    if (guarded) this.#next(NEXT);
     for (const { prefix, wildcard, suffix } of parts) {
       this.#addText(prefix);
       if (wildcard === 'segment') {
-        this.segments.push(this.last++);
-        this.stayingInSegment.push(this.last);
+        this.#next(SEGMENT);
+        this.program.push(STAY_IN_SEGMENT);
       } else if (wildcard === 'all') {
-        this.staying.push(this.last);
+        this.program.push(STAY);
       }
       this.#addText(suffix);
     }
-    const end = this.last++;
+    const end = this.last;
+    this.#next(NEXT);
     if (repeated) this.edges.push(end, start);
     if (guarded) this.edges.push(start, start + 1);
     if (optional) this.edges.push(start, this.last);
     if (!optional || !repeated) this.edges.push(end, this.last);
   }
 
+  #next(code: string): void {
+    this.program.push(code);
+    this.last++;
+  }
+
   #addText(text: string): void {
-    for (let at = 0; at < text.length; at++) this.characters.push(this.last++, text.charCodeAt(at) - FIRST);
+    if (text === '') return;
+    this.program.push(text);
+    this.last += text.length;
   }
 }
 
