@@ -4,7 +4,8 @@
 // is answered. No pattern matches any topic that is published to, so that no row pays for delivering. The patterns have seven shapes, in
 // turns: a text, a name, a group that may be missing, groups that are repeated, a wildcard at the end, wildcards at the beginning, wildcards around a text.
 // Four shapes begin like the topics of the publishers. "Known" topics are published to before anything counts. A "new" topic has no event before
-// its only one, so that it is matched. Two hubs run, one without listeners, and the rows run in rounds of about a second, each begun by another row.
+// its only one, so that it is matched, and listeners that are left behind meanwhile read the log. Each row has a hub of its own, so that no row pays for the work of
+// another, and the rows run in rounds of about a second, each begun by another row.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -39,16 +40,18 @@ export async function run(): Promise<void> {
     `${title}: processor time of the hub for one publish, µs, of ${PUBLISHERS} publishers, with ${LISTENERS} listeners that have different patterns and
 get nothing, and without any. Log on the disk of this checkout; median of ${ROUNDS.atMost} alternating runs.`,
   );
-  const [none, many] = [await RunningHub.start(), await RunningHub.start()];
+  const hubs = await Promise.all(Array.from({ length: 4 }, () => RunningHub.start()));
   const listeners: Socket[] = [];
   try {
-    for (let at = 0; at < LISTENERS; at += 1) listeners.push(await listen(many.port, patternOf(at)));
-    const rows = [
-      await publishing('known topics, no listeners', none, false),
-      await publishing('known topics, patterns', many, false),
-      await publishing('new topics, no listeners', none, true),
-      await publishing('new topics, patterns', many, true),
-    ];
+    const rows: Publishing[] = [];
+    for (const [at, hub] of hubs.entries()) {
+      const [isNew, hasPatterns] = [at >= 2, at % 2 === 1];
+      for (let each = 0; hasPatterns && each < LISTENERS; each += 1) {
+        listeners.push(await listen(hub.port, patternOf(each)));
+      }
+      const name = `${isNew ? 'new' : 'known'} topics, ${hasPatterns ? 'patterns' : 'no listeners'}`;
+      rows.push(await publishing(name, hub, isNew));
+    }
     const figures = await alternate(
       rows.map(({ row }) => row),
       ROUNDS,
@@ -70,8 +73,7 @@ get nothing, and without any. Log on the disk of this checkout; median of ${ROUN
     for (const { publishers } of rows) for (const publisher of publishers) publisher.close();
   } finally {
     for (const listener of listeners) listener.destroy();
-    await none.stop();
-    await many.stop();
+    for (const hub of hubs) await hub.stop();
   }
 }
 

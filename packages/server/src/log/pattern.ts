@@ -108,6 +108,8 @@ export class CompiledPattern {
   readonly bytes: number;
   /** The text with which the path of every topic begins that it matches. */
   readonly start: string;
+  /** The text with which it ends. */
+  readonly end: string;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
@@ -123,7 +125,9 @@ export class CompiledPattern {
     if (this.states > MAX_STATES) {
       throw refusal(pattern, `it has ${this.states} states when compiled; at most ${MAX_STATES} are allowed`);
     }
-    this.start = matchers.find(({ component }) => component === 'pathname')?.matcher.start ?? '';
+    const path = matchers.find(({ component }) => component === 'pathname')?.matcher;
+    this.start = path?.start ?? '';
+    this.end = path?.end ?? '';
     // The path tells most topics apart
     const order = (component: Component): number => (component === 'pathname' ? 0 : 1);
     this.#matchers = matchers

@@ -56,6 +56,11 @@ export class Matcher {
     return this.#prefix;
   }
 
+  /** The text that ends every text that it matches. */
+  get end(): string {
+    return this.#suffix;
+  }
+
   /** The most steps that a character may take. */
   get cost(): number {
     return this.#machine?.cost ?? 0;
@@ -132,6 +137,7 @@ class Machine {
     this.#load(meter);
     const words = wordsOf(this.#last);
     const edges = this.#edges;
+    const sets = loaded;
     const active = new Int32Array(words);
     active[0] = 1;
     follow(active, edges);
@@ -146,8 +152,8 @@ class Machine {
       for (let word = 0; word < words; word++) {
         const states = active[word] ?? 0;
         if (states === 0 && carry === 0) continue;
-        const led = states & ((loaded[leads + word] ?? 0) | ((loaded[SEGMENT_LEADS + word] ?? 0) & inSegment));
-        const stays = (loaded[word] ?? 0) | ((loaded[SEGMENT_STAYS + word] ?? 0) & inSegment);
+        const led = states & ((sets[leads + word] ?? 0) | ((sets[SEGMENT_LEADS + word] ?? 0) & inSegment));
+        const stays = (sets[word] ?? 0) | ((sets[SEGMENT_STAYS + word] ?? 0) & inSegment);
         const now = (led << 1) | carry | (states & stays);
         carry = led >>> 31;
         active[word] = now;
