@@ -134,7 +134,7 @@ class Machine {
   }
 
   test(text: string, start: number, end: number, meter?: Meter): boolean {
-    this.#load(meter);
+    Machine.#load(this, meter);
     const words = wordsOf(this.#last);
     const edges = this.#edges;
     const sets = loaded;
@@ -166,13 +166,13 @@ class Machine {
     return has(active, this.#last);
   }
 
-  /** Puts the program into sets of states, in the place of the one that was there. */
-  #load(meter: Meter | undefined): void {
-    if (owner === this) return;
+  /** Puts the program of a machine into sets of states, in the place of the one that was there. */
+  static #load(machine: Machine, meter: Meter | undefined): void {
+    if (owner === machine) return;
     if (owner) owner.#write(0);
-    this.#write(-1);
-    owner = this;
-    if (meter) meter.steps += 2 * this.states;
+    machine.#write(-1);
+    owner = machine;
+    if (meter) meter.steps += 2 * machine.states;
   }
 
   /** Sets or clears the bits of each state. */
@@ -181,9 +181,9 @@ class Machine {
     let state = 0;
     for (let at = 0; at < program.length; at++) {
       const code = program.charCodeAt(at);
-      const set = code < ASCII ? FIRST_CHARACTER + code : SETS[code - ASCII];
-      if (set !== undefined) {
-        const word = set * MAX_WORDS + (state >>> 5);
+      const number = code < ASCII ? FIRST_CHARACTER + code : SETS[code - ASCII];
+      if (number !== undefined) {
+        const word = number * MAX_WORDS + (state >>> 5);
         loaded[word] = bits === 0 ? 0 : (loaded[word] ?? 0) | (1 << (state & 31));
       }
       if (code < ASCII || code >= ADVANCES) state++;
