@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isLoopback } from '@tidings/hub';
 import { CliError } from '../errors.ts';
@@ -9,13 +7,8 @@ import type { SupervisedBy } from '../supervise/supervised.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { notice, outliveOutput } from '../terminal/output.ts';
 import { announce } from './announcement.ts';
+import { closeServer } from './closing.ts';
 import { checkHost, type HubSettings, openHub, type RunningHub } from './hub.ts';
-
-/** How long requests in progress may take to finish after a signal, in milliseconds. An upload may never end by itself. */
-const FINISH_MS = 5_000;
-
-/** How often idle connections are closed during the shutdown, in milliseconds. Browsers keep them open for minutes. */
-const SWEEP_MS = 100;
 
 /** The hosts that mean all addresses of the machine, each with the address by which the machine reaches itself. */
 const WILDCARDS: ReadonlyMap<string, string> = new Map([
@@ -111,20 +104,8 @@ function urlOf(host: string, port: number): URL {
 }
 
 async function close(hub: RunningHub, supervisor: SupervisedBy | undefined): Promise<void> {
-  const closed = Promise.all(hub.servers.map(closeServer));
-  await hub.close();
+  const servers = hub.servers.map(closeServer);
+  await Promise.all([hub.close(), ...servers.map(({ idle }) => idle)]);
   supervisor?.released();
-  await closed;
-}
-
-/** Stops accepting connections. Resolves when the last connection is closed. */
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = once(server, 'close');
-  server.close();
-  const sweeper = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  const deadline = setTimeout(() => server.closeAllConnections(), FINISH_MS);
-  await closed;
-  clearInterval(sweeper);
-  clearTimeout(deadline);
+  await Promise.all(servers.map(({ closed }) => closed));
 }

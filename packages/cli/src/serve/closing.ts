@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { Server as SocketServer } from 'node:net';
+
+/**
+ * How often connections without a request are closed, the first time after as long, in milliseconds: a request may be on its way. Browsers keep
+ * them open for minutes.
+ */
+const IDLE_MS = 250;
+
+/** How long requests in progress may take to finish, in milliseconds. An upload may never end by itself. */
+const FINISH_MS = 5_000;
+
+export interface ClosingServer {
+  /** Resolves when the connections on which nothing was sent are closed: whoever had them connects anew. */
+  readonly idle: Promise<void>;
+  /** Resolves when the last connection is closed. */
+  readonly closed: Promise<void>;
+}
+
+/** Stops accepting connections. On those that were accepted before, one more request is answered. */
+export function closeServer(server: Server): ClosingServer {
+  if (!server.listening) return { idle: Promise.resolve(), closed: Promise.resolve() };
+  // The `close` of http would at once close those that have no request yet.
+  SocketServer.prototype.close.call(server);
+  server.prependListener('request', (_request, response) => {
+    response.shouldKeepAlive = false;
+  });
+  const deadline = setTimeout(() => server.closeAllConnections(), FINISH_MS);
+  let sweeper: ReturnType<typeof setInterval> | undefined;
+  const swept = new Promise<void>((resolve) => {
+    sweeper = setInterval(() => {
+      server.closeIdleConnections();
+      resolve();
+    }, IDLE_MS);
+  });
+  const closed = once(server, 'close').then(() => {
+    clearInterval(sweeper);
+    clearTimeout(deadline);
+  });
+  return { idle: Promise.race([swept, closed]), closed };
+}
