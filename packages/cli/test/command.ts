@@ -108,6 +108,12 @@ export class CommandProcess {
     }
   }
 
+  /** Its exit code, as soon as it has ended: its output may not have been read. */
+  async exit(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
+    return this.#child.exitCode;
+  }
+
   async result(): Promise<Result> {
     await this.#closed;
     return { code: this.#child.exitCode, stdout: this.stdout, stderr: this.stderr };

@@ -156,3 +156,22 @@ test('a reader of its log that stands still does not keep it from answering', as
   process.kill('SIGTERM');
   expect((await process.result()).code).toBe(0);
 });
+
+test.each([
+  ['a hub', []],
+  ['a supervisor', ['--supervise']],
+] as const)('%s ends in good order although nobody reads what it says', async (what, options) => {
+  const hub = await HubProcess.start('--verbose', ...options);
+  if (what === 'a supervisor') {
+    // The next hub has the same output.
+    await hub.process.until(({ stderr }) => stderr.includes('restarts the hub'));
+    hub.process.kill('SIGHUP');
+    await hub.process.until(({ stderr }) => stderr.includes('The next hub is running'));
+  }
+  hub.process.readStderr(false);
+  const path = new URL('x'.repeat(4000), hub.url);
+  // More than the pipes and the buffers of two processes take.
+  for (let n = 0; n < 300; n += 1) expect((await fetch(path)).status).toBe(404);
+  hub.process.kill('SIGTERM');
+  expect(await hub.process.exit()).toBe(0);
+});

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -92,12 +93,13 @@ describe.skipIf(process.platform !== 'linux')('tidings serve --supervise', () =>
 
   test('a supervisor that is killed takes its hub with it, in good order', async () => {
     const hub = await HubProcess.start('--supervise');
+    const [pid] = await hubsOf(hub.process);
     const response = await fetch(new URL('topics/t', hub.url));
     hub.process.kill('SIGKILL');
     // Nobody is refused, so nobody has to stay away.
     expect(Number(/^retry: (\d+)$/m.exec(await response.text())![1])).toBeLessThanOrEqual(2000);
-    // Its output ends when the last process that has it ends.
     expect(await hub.process.result()).toMatchObject({ code: null });
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
   });
 
   test('options that are wrong end it at once, and are told once', async () => {

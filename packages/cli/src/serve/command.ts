@@ -19,6 +19,7 @@ import type { Address, GivenSocket } from '../sockets/binding.ts';
 import { inheritedSockets } from '../sockets/inherited.ts';
 import { supervise } from '../supervise/supervisor.ts';
 import { supervisor } from '../supervise/supervised.ts';
+import { leaveOutput } from '../terminal/output.ts';
 
 const HELP = `
 Examples:
@@ -138,6 +139,7 @@ export function serveCommand(): Command {
       const places = placesOf(options, command);
       if (options.supervise === true && by === undefined) {
         process.exitCode = await supervise(places);
+        leaveOutput();
         return;
       }
       // Loaded only here, so that the other commands need not load a database. The files of what is imported together are open together, so
@@ -162,6 +164,7 @@ export function serveCommand(): Command {
       } finally {
         // The connection to the supervisor keeps the process alive.
         by?.leave();
+        leaveOutput();
       }
     });
 }

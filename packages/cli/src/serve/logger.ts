@@ -12,5 +12,7 @@ export function makeLogger(verbose: boolean): Logger {
   const output = destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES });
   // The error cannot be reported anywhere.
   output.on('error', () => {});
+  // Before pino writes what waits, and would go on trying until the reader takes it.
+  process.prependListener('exit', () => output.destroy());
   return pino({ level: verbose ? 'debug' : 'warn' }, output);
 }

@@ -94,11 +94,14 @@ class Supervisor {
     // If the path has a symbolic link, this starts the program to which the link leads now.
     const hub = spawn(process.execPath, [...process.execArgv, program, ...args], {
       env: { ...env, [SUPERVISED]: '1' },
-      stdio: ['ignore', 'inherit', 'inherit', ...this.#sockets.map(({ fd }) => fd), 'ipc'],
+      // Not the output of this process itself: where two processes have one pipe, writing to it blocks both after the first of them has ended.
+      stdio: ['ignore', 'pipe', 'pipe', ...this.#sockets.map(({ fd }) => fd), 'ipc'],
       // Ctrl-C at a terminal goes to every process of a group, and a second signal ends a hub at once.
       detached: true,
     });
     this.#hubs.set(id, hub);
+    hub.stdout?.pipe(process.stdout, { end: false });
+    hub.stderr?.pipe(process.stderr, { end: false });
     hub.on('message', (message: HubMessage) => {
       const { type } = message;
       if (type === 'serving') this.take({ type, id, now: performance.now() });

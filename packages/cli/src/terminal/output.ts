@@ -2,6 +2,9 @@
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
 const CONTROLS = /[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g;
 
+/** How long the last lines of a command may wait for their reader, in milliseconds. A pipe whose reader stands still never takes them. */
+const LAST_LINES_MS = 1_000;
+
 let outlives = false;
 
 /** Ends the process when the reader of standard output has closed it, as `head` does. Nobody needs to read standard error. */
@@ -17,6 +20,11 @@ export function watchOutput(): void {
 /** Lets the process go on when nobody reads its output any more: its terminal was closed, or the program that collects it was restarted. */
 export function outliveOutput(): void {
   outlives = true;
+}
+
+/** Ends the process in time although nobody reads its output: a command that was asked to end has nothing more to wait for. */
+export function leaveOutput(): void {
+  setTimeout(() => process.exit(), LAST_LINES_MS).unref();
 }
 
 /** Prints a line for the person at the terminal on standard error. Standard output is for what programs read. */
