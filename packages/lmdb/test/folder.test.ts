@@ -256,6 +256,24 @@ describe('the data folder', () => {
     await expect(opening).rejects.toMatchObject({ code: 'ERR_DATA_FOLDER', message: expect.stringContaining(path) });
   });
 
+  test('that is removed while it is being opened is an error that says so, and one that is removed later can be closed', async () => {
+    // Each round removes it a little later.
+    for (let turns = 0; turns < 10; turns += 1) {
+      const path = folder({});
+      const opening = LmdbLog.open({ path });
+      opening.catch(() => {});
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+      rmSync(path, { recursive: true });
+      const log = await opening.catch((error: unknown) => {
+        expect(error).toMatchObject({
+          code: 'ERR_DATA_FOLDER',
+          message: expect.stringContaining('was removed or renamed'),
+        });
+      });
+      await log?.close();
+    }
+  });
+
   test('with data of another program of LMDB is refused, and left as it is', async () => {
     const path = folder({});
     for (const name of [undefined, 'theirs']) {

@@ -4,7 +4,7 @@ import { LmdbError } from '../errors.ts';
 import { DamagedFileError } from './pages.ts';
 
 // Node has names for the errors of the system, LMDB has numbers.
-const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOLCK'] as const;
+const CODES = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOENT', 'ENOLCK'] as const;
 type Code = (typeof CODES)[number];
 
 export function inUse(path: string): LmdbError {
@@ -28,6 +28,7 @@ export function unusable(path: string, cause: unknown): LmdbError {
     ENOTDIR: notFolder,
     // A link that leads nowhere is in the way of a new folder.
     EEXIST: notFolder,
+    ENOENT: removed,
     ENOLCK: noLocks,
   };
   const code = codeOf(cause);
@@ -46,6 +47,10 @@ export function damaged(path: string, file: string, cause: Error): LmdbError {
 
 export function notFolder(path: string): string {
   return `${path} cannot be the data folder, because it is not a folder`;
+}
+
+function removed(path: string): string {
+  return `The data folder ${path} was removed or renamed while it was being opened. Put it back, or start again to begin with an empty one`;
 }
 
 function codeOf(cause: unknown): Code | undefined {

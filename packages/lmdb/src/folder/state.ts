@@ -22,11 +22,11 @@ export function isAsClosed(file: string, data: string): boolean {
 }
 
 export function noteOpen(file: string, folder: string): void {
-  write(file, { openIn: placeIn(folder) });
+  write(file, () => ({ openIn: placeIn(folder) }));
 }
 
 export function noteClosed(file: string, data: string): void {
-  write(file, { closed: fingerprint(data) });
+  write(file, () => ({ closed: fingerprint(data) }));
 }
 
 function read(file: string): State {
@@ -38,12 +38,12 @@ function read(file: string): State {
   }
 }
 
-function write(file: string, state: { readonly [Key in keyof State]: State[Key] | undefined }): void {
+function write(file: string, state: () => { readonly [Key in keyof State]: State[Key] | undefined }): void {
   try {
     rmSync(file, { force: true });
-    writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
+    writeFileSync(file, JSON.stringify(state()), { mode: 0o600 });
   } catch {
-    // Without it the data are checked at the next opening.
+    // Without it the data are checked at the next opening. The folder may have been removed, too.
   }
 }
 
