@@ -6,6 +6,11 @@ import { FakeSink } from './model/fake-sink.ts';
 export const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
 export const FROM_NOW = 'event: tidings-heartbeat\nid: e.0\ndata:\n\n';
 
+export interface RigOptions extends FanOutOptions {
+  readonly retention?: LogRetention;
+  readonly wrap?: (log: MemoryLog) => EventLog;
+}
+
 /** A fan-out whose ticks and clock the test moves. */
 export class Rig {
   readonly log: MemoryLog;
@@ -13,7 +18,7 @@ export class Rig {
   readonly clock = new FakeClock();
   readonly #scheduled: (() => void)[] = [];
 
-  constructor(options: FanOutOptions & { retention?: LogRetention; wrap?: (log: MemoryLog) => EventLog } = {}) {
+  constructor(options: RigOptions = {}) {
     const { retention = {}, wrap = (log) => log, ...fanOut } = options;
     const { clock } = this;
     this.log = new MemoryLog({ retention, clock, epoch: 'e' });

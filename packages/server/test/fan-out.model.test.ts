@@ -288,9 +288,8 @@ class Model {
   async #checkAllLive(): Promise<void> {
     const { log } = this.world;
     const { length } = log.reads;
-    // One event in each tick: several may be more than a tick may hold.
-    const last = TOPICS.map((topic) => [{ topics: [topic], private: false, id: undefined, size: 0, key: topic }]);
-    for (const events of [[], ...last]) {
+    const last = TOPICS.map((topic) => ({ topics: [topic], private: false, id: undefined, size: 0, key: topic }));
+    for (const events of [[], last]) {
       if (events.length > 0) this.#publish(events);
       await this.#settle();
       for (const listener of this.#listeners) listener?.check?.finish();

@@ -1,13 +1,13 @@
-import type { FanOutOptions, View } from '@tidings/server/live';
+import type { View } from '@tidings/server/live';
 import type { EventLog, LogEntry, MemoryLog, TopicPattern } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
-import { frame, FROM_NOW, Rig, VIEW } from './fan-out-rig.ts';
+import { frame, FROM_NOW, Rig, type RigOptions, VIEW } from './fan-out-rig.ts';
 import type { FakeSink } from './model/fake-sink.ts';
 
 const EVERY: TopicPattern = { pattern: '*', base: 'https://hub.test/topics/' };
 
 /** A fan-out on a log whose reads are counted. */
-function countingRig(): { rig: Rig; reads: () => number } {
+function countingRig(options: RigOptions = {}): { rig: Rig; reads: () => number } {
   let reads = 0;
   const count = (log: MemoryLog): EventLog =>
     new Proxy(log, {
@@ -17,7 +17,7 @@ function countingRig(): { rig: Rig; reads: () => number } {
         return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
       },
     });
-  return { rig: new Rig({ wrap: count }), reads: () => reads };
+  return { rig: new Rig({ ...options, wrap: count }), reads: () => reads };
 }
 
 describe('a tick', () => {
@@ -256,16 +256,16 @@ describe('a tick that is too large', () => {
   const SIX = [DATA, DATA, DATA, DATA, DATA, DATA];
 
   /** A listener that does not read, in a cohort of its own. */
-  async function given(options: FanOutOptions): Promise<{ rig: Rig; sink: FakeSink }> {
-    const rig = new Rig({ maxTickBytes: 10_000, ...options });
+  async function given(options: RigOptions): Promise<{ rig: Rig; reads: () => number; sink: FakeSink }> {
+    const { rig, reads } = countingRig({ maxTickBytes: 10_000, ...options });
     const sink = await rig.listen();
     sink.take();
     await rig.publish('a', ...SIX);
     await rig.settle();
-    return { rig, sink };
+    return { rig, reads, sink };
   }
 
-  test('is read from the log at the pace of each listener, which is live again behind it', async () => {
+  test('is given at the pace of each listener, which is live again behind it', async () => {
     const { rig, sink } = await given({});
     const page = frame(1, DATA).length * 2;
     expect(sink.backlog).toBe(page);
@@ -301,14 +301,34 @@ describe('a tick that is too large', () => {
     expect([sink.chunks.length, sink.backlog]).toEqual([2, frame(1, DATA).length * 6]);
   });
 
-  test('is counted as dropped, and told of, as far as the log does not keep it', async () => {
-    const rig = new Rig({ maxTickBytes: 10_000, retention: { maxEvents: 2 } });
-    const sink = await rig.listen({}, VIEW, 100_000);
-    await rig.publish('a', ...SIX);
+  test('is given whole, and so is what follows meanwhile, where the log keeps less', async () => {
+    const { rig, reads, sink } = await given({ retention: { maxEvents: 1 } });
+    // The listener has got a part of the first tick.
+    for (const data of ['7', '8']) {
+      await rig.publish('a', data);
+      await rig.settle();
+    }
+    for (let n = 0; n < 4; n += 1) {
+      sink.take();
+      await rig.settle();
+    }
+    const whole = SIX.map((data, index) => frame(index + 1, data)).join('');
+    expect(sink.text).toBe(FROM_NOW + whole + frame(7, '7') + frame(8, '8'));
+    expect(rig.fanOut.stats()).toMatchObject({ live: 1, delivered: 8, overflows: 0, dropped: 0, gaps: 0 });
+    expect(reads()).toBe(0);
+  });
+
+  test('is not given to listeners that come later, and is kept only while others read it', async () => {
+    const { rig, sink } = await given({ retention: { maxEvents: 2 } });
+    const late = await rig.listen({ lastEventId: 'e.0' }, VIEW, 100_000);
     await rig.settle();
-    const gap = `event: tidings-gap\nid: e.4\ndata: {"after":"e.0","resumedAt":"e.4","reason":"trimmed"}\n\n`;
-    expect(sink.text).toBe(FROM_NOW + gap + frame(5, DATA) + frame(6, DATA));
-    expect(rig.fanOut.stats()).toMatchObject({ live: 1, overflows: 0, dropped: 4, gaps: 1 });
+    expect(late.text).toContain('"resumedAt":"e.4"');
+    sink.leave();
+    const next = await rig.listen({}, { ...VIEW, key: 'next' });
+    await rig.publish('a', '7');
+    await rig.settle();
+    expect(next.text).toContain(frame(7, '7'));
+    expect(rig.fanOut.stats()).toMatchObject({ listeners: 2, live: 2 });
   });
 });
 

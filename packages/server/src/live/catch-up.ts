@@ -46,7 +46,7 @@ interface Reader {
  */
 export class CatchUp {
   readonly #host: CatchUpHost;
-  readonly #log: EventLog;
+  readonly #log: Pick<EventLog, 'read'>;
   readonly #pageBytes: number;
   readonly #cache: PageCache;
   /** Whether a listener is being given a page, and may want the next one. */
@@ -57,7 +57,7 @@ export class CatchUp {
 
   constructor(
     host: CatchUpHost,
-    log: EventLog,
+    log: Pick<EventLog, 'read'>,
     { maxBacklogBytes, clock }: { readonly maxBacklogBytes: number; readonly clock: Clock },
   ) {
     this.#host = host;

@@ -122,7 +122,7 @@ export class Cohort<M extends Member = Member> {
     return this.#frames.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Drops what the tick holds: the members read it from the log. */
+  /** Drops what the tick holds: the members read it by themselves. */
   drop(): void {
     this.#frames = [];
   }

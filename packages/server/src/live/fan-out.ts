@@ -52,6 +52,7 @@ export class FanOut {
       counts: this.#counts,
       // These are not the turns of scans: events come first, however many scans there are.
       turns: new Turns(DEFAULT_SCAN_MS, clock),
+      scans: this.#turns,
       observer,
       position: (seq) => this.#position(seq),
       // Only pages are read from the log from here on, and the log may outlive this fan-out.
@@ -271,7 +272,7 @@ export class FanOut {
 
   /** The numbering began anew: where the listeners are in it, the log finds when they come back. */
   #startAnew(): void {
-    this.#listeners.catchUp.forget();
+    this.#listeners.forget();
     for (const listener of this.#listeners) {
       this.#listeners.write(listener, reconnectAfter(COME_BACK_AFTER_MS + Math.random() * COME_BACK_SPREAD_MS));
       this.breakOff(listener, 'renumbered');

@@ -4,12 +4,13 @@ import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
-import { CatchUp } from './catch-up.ts';
+import { CatchUp, type CatchUpHost } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
 import { gap, heartbeat } from './control-events.ts';
 import { gapBefore, transition, type ListenerInput, type ListenerState, type ListenerStep } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import type { CohortPage } from './page-cache.ts';
+import { RecentEvents } from './recent-events.ts';
 import type { FanOutCounts, FanOutObserver } from './stats.ts';
 import { Ticker } from './ticker.ts';
 
@@ -21,7 +22,9 @@ export interface ListenersOptions {
   readonly clock: Clock;
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
+  /** Those in which new topics are matched, and those in which events are looked for. */
   readonly turns: Turns;
+  readonly scans: Turns;
   readonly observer: FanOutObserver;
   /** The position of a sequence number in the present epoch. */
   readonly position: (seq: number) => Position;
@@ -36,6 +39,9 @@ export interface ListenersOptions {
 export class Listeners implements Iterable<Listener> {
   readonly ticker: Ticker;
   readonly catchUp: CatchUp;
+  /** The same for what was just handed over and is too much to be given out at once. */
+  readonly #inSteps: CatchUp;
+  readonly #recent: RecentEvents;
   readonly #options: ListenersOptions;
   readonly #all = new Set<Listener>();
   /** The listeners in the phase `waiting`. */
@@ -47,26 +53,25 @@ export class Listeners implements Iterable<Listener> {
 
   constructor(log: EventLog, options: ListenersOptions) {
     this.#options = options;
+    this.#recent = new RecentEvents(log, options.scans);
     this.ticker = new Ticker(
       {
         onOverflow: (member) => this.#overflow(member),
-        onLargeTick: (cohort) => this.#leaveToLog(cohort),
+        onLargeTick: (cohort) => this.#giveInSteps(cohort),
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
         onBehind: (cohorts) => this.#leaveBehind(cohorts),
       },
-      options,
+      { ...options, recent: this.#recent },
     );
-    this.catchUp = new CatchUp(
-      {
-        flushed: () => this.ticker.flushed,
-        onPage: (listener, page) => this.#page(listener, page),
-        onAhead: (listener, trimmedThrough) => this.input(listener, { type: 'ahead', trimmedThrough }),
-        onReadError: (listeners, error) => this.#fail(listeners, error),
-      },
-      log,
-      options,
-    );
+    const host: CatchUpHost = {
+      flushed: () => this.ticker.flushed,
+      onPage: (listener, page) => this.#page(listener, page),
+      onAhead: (listener, trimmedThrough) => this.input(listener, { type: 'ahead', trimmedThrough }),
+      onReadError: (listeners, error) => this.#fail(listeners, error),
+    };
+    this.catchUp = new CatchUp(host, log, options);
+    this.#inSteps = new CatchUp(host, this.#recent, options);
   }
 
   get size(): number {
@@ -86,6 +91,13 @@ export class Listeners implements Iterable<Listener> {
   flush(): void {
     this.ticker.flush();
     this.#endFinished();
+  }
+
+  /** Forgets what was read: the log's numbering began anew. */
+  forget(): void {
+    this.catchUp.forget();
+    this.#inSteps.forget();
+    this.#recent.clear();
   }
 
   /** Goes on behind a sequence number. What lies before it was not handed over: the live listeners have to read it, as the others do. */
@@ -156,8 +168,10 @@ export class Listeners implements Iterable<Listener> {
     for (const listener of this.#waiting) {
       this.input(listener, { type: 'advance', flushed, needsDrain: listener.sink.needsDrain });
     }
-    this.catchUp.run();
-    if (this.catchUp.isWaiting) this.ticker.soon();
+    for (const source of [this.#inSteps, this.catchUp]) {
+      source.run();
+      if (source.isWaiting) this.ticker.soon();
+    }
   }
 
   #leaveBehind(cohorts: Iterable<Cohort<Listener>>): void {
@@ -165,16 +179,21 @@ export class Listeners implements Iterable<Listener> {
     if (live.length === 0) return;
     // They have got what the tick holds by now.
     this.ticker.flush();
-    for (const listener of live) this.#skip(listener);
+    for (const listener of live) this.#giveRecent(listener);
   }
 
-  /** The members read what the tick holds from the log, each at the pace of its socket: copies for many cohorts would take too much memory. */
-  #leaveToLog({ members, sent }: Cohort<Listener>): void {
+  /** The members read what the tick holds, each at the pace of its socket: copies for many cohorts would take too much memory. */
+  #giveInSteps({ members, sent }: Cohort<Listener>): void {
     for (const member of members.slice()) {
-      // What is trimmed before it is read was dropped.
+      // What the member is too slow for, and is trimmed before it is read, was dropped.
       member.owed = -sent;
-      this.#skip(member);
+      this.#giveRecent(member);
     }
+  }
+
+  #giveRecent(listener: Listener): void {
+    this.#recent.join(listener);
+    this.#skip(listener);
   }
 
   #skip(listener: Listener): void {
@@ -233,15 +252,17 @@ export class Listeners implements Iterable<Listener> {
     listener.state = state;
     // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
     if (from.phase === 'reading' && (state.phase === 'ended' || state.phase === 'held')) {
-      this.catchUp.leave(listener, from.position);
+      for (const source of [this.#inSteps, this.catchUp]) source.leave(listener, from.position);
     }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
-    if (state.phase === 'live' || state.phase === 'ended') this.#apart.delete(listener);
-    else this.#apart.set(listener, this.#options.clock.now());
+    if (state.phase === 'live' || state.phase === 'ended') {
+      this.#apart.delete(listener);
+      this.#recent.leave(listener);
+    } else this.#apart.set(listener, this.#options.clock.now());
     for (const action of actions) {
       if (action.type === 'read') {
-        this.catchUp.want(listener);
+        (this.#recent.has(listener) ? this.#inSteps : this.catchUp).want(listener);
         this.ticker.soon();
       } else if (action.type === 'join') this.#join(listener, before);
       else listener.cohort.leave(listener);

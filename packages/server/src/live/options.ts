@@ -9,8 +9,8 @@ export interface FanOutOptions {
    */
   readonly maxBacklogBytes?: number;
   /**
-   * What the listeners of one view may be given at the end of a tick, in bytes. If several events are more, these listeners read them from the log,
-   * a page at a time. With `overflow: 'evict'` there is no bound. @default 1048576, or `maxBacklogBytes` if that is more
+   * What the listeners of one view may be given at the end of a tick, in bytes. If several events are more, each of these listeners is given them a
+   * page at a time, at its own pace, for as long as the newest events take no more than 64 MiB; then it reads the log. With `overflow: 'evict'` there is no bound. @default 1048576, or `maxBacklogBytes` if that is more
    */
   readonly maxTickBytes?: number;
   /**

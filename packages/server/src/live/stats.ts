@@ -30,10 +30,7 @@ export interface FanOutStats {
   readonly overflows: number;
   /** Listeners that were broken off because their backlog passed the cap. */
   readonly evictions: number;
-  /**
-   * Events that listeners never got because they were too slow for what the log keeps, or because it did not keep the whole of a large tick,
-   * counted when such a listener is live again.
-   */
+  /** Events that listeners never got because they were too slow for what the log keeps, counted when such a listener is live again. */
   readonly dropped: number;
   /** How often a listener was told that events are missing. */
   readonly gaps: number;

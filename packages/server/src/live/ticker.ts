@@ -5,13 +5,14 @@ import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Cohort, View } from './cohort.ts';
 import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
+import type { RecentEvents } from './recent-events.ts';
 import type { FanOutCounts } from './stats.ts';
 
 /** What a ticker reports to its fan-out. */
 export interface TickerHost {
   /** A member's backlog has passed the cap; it is not given what the tick holds. */
   onOverflow(member: Listener): void;
-  /** The tick holds too much for one chunk: the cohort's members are not given it, and have to read it. */
+  /** The tick holds too much for one chunk: the cohort's members are given it in steps, at the pace of each. */
   onLargeTick(cohort: Cohort<Listener>): void;
   /** A view's filter threw. */
   onFilterError(cohort: Cohort<Listener>, error: unknown): void;
@@ -29,6 +30,7 @@ export interface TickerOptions {
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
   readonly turns: Turns;
+  readonly recent: RecentEvents;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface TickerOptions {
  *
  * 1. The log hands over a committed batch: each entry is offered to the cohorts of its topics (one look-up a topic). If patterns make it
  *    costly to match a new topic, cohorts that cannot be asked in time are left behind, and read the log.
- * 2. At the end of the tick each cohort that was offered something puts it together, once. If that is too much, its members read the log instead.
+ * 2. At the end of the tick each cohort that was offered something puts it together, once. If that is too much, its members read {@link RecentEvents} instead.
  * 3. Each member's socket is given those bytes: one write for each listener and tick.
  */
 export class Ticker {
@@ -49,6 +51,9 @@ export class Ticker {
   readonly #counts: FanOutCounts;
   /** The cohorts that the tick holds something for. */
   #dirty: Cohort<Listener>[] = [];
+  /** All entries that the tick holds, in whatever cohorts. */
+  #entries: LogEntry[] = [];
+  readonly #recent: RecentEvents;
   readonly #turns: Turns;
   #received = 0;
   #flushed = 0;
@@ -58,8 +63,10 @@ export class Ticker {
   #newestId: string | undefined;
   #isScheduled = false;
 
-  constructor(host: TickerHost, { maxBacklogBytes, maxTickBytes, clock, schedule, counts, turns }: TickerOptions) {
+  constructor(host: TickerHost, options: TickerOptions) {
+    const { maxBacklogBytes, maxTickBytes, clock, schedule, counts, turns, recent } = options;
     this.#turns = turns;
+    this.#recent = recent;
     this.#host = host;
     this.#maxBacklogBytes = maxBacklogBytes;
     this.#maxTickBytes = maxTickBytes;
@@ -103,6 +110,7 @@ export class Ticker {
     this.#publicReceived = seq;
     this.#publicFlushed = seq;
     this.#newestId = undefined;
+    this.#recent.clear();
     for (const cohort of this.cohorts) cohort.startBehind(seq);
   }
 
@@ -139,7 +147,9 @@ export class Ticker {
   }
 
   /** Notes that an entry was handed over. */
-  #hand({ seq, id, private: isPrivate }: LogEntry): void {
+  #hand(entry: LogEntry): void {
+    const { seq, id, private: isPrivate } = entry;
+    this.#entries.push(entry);
     this.#received = seq;
     this.#newestId = id;
     if (!isPrivate) this.#publicReceived = seq;
@@ -160,6 +170,8 @@ export class Ticker {
   flush(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
+    const entries = this.#entries;
+    this.#entries = [];
     const now = this.#clock.now();
     for (const cohort of dirty) {
       const events = cohort.pending;
@@ -173,6 +185,7 @@ export class Ticker {
       }
       cohort.sent += events;
     }
+    if (this.#recent.isRead) this.#recent.add(entries, this.#flushed);
     this.#flushed = this.#received;
     this.#publicFlushed = this.#publicReceived;
   }
