@@ -2,6 +2,8 @@ import { Channel, eventStream, ServerError, type EventStreamSource } from '@tidi
 import { bodySink, SharedChunk } from '@tidings/server/live';
 import { decodeEventStream, type EventFields } from '@tidings/wire';
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test, vi } from 'vitest';
 import { deferred } from './deferred.ts';
 import { halted, until } from './test-server.ts';
@@ -171,6 +173,29 @@ describe('a channel for a Request', () => {
     }
     expect(numbers).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
   });
+});
+
+test('a listener that goes is noticed, although nothing else has kept its request', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const controller = new AbortController();
+  const channel = new Channel();
+  const ended = deferred<void>();
+  const open = async (): Promise<Response[]> => {
+    const request = (): Request => new Request('http://test/', { signal: controller.signal });
+    const source: EventStreamSource = ({ signal }) => signal.addEventListener('abort', () => ended.resolve());
+    return [eventStream(request(), source), await channel.respond(request())];
+  };
+  const responses = await open();
+  // What a weak reference leads to stays until the turn of the loop has ended.
+  for (let turn = 0; turn < 3; turn += 1) {
+    await new Promise((resolve) => void setImmediate(resolve));
+    collect();
+  }
+  controller.abort();
+  await ended.promise;
+  await until(() => channel.listeners === 0);
+  expect(responses.map(({ status }) => status)).toEqual([200, 200]);
 });
 
 describe('the sink of a body', () => {

@@ -20,11 +20,18 @@ export interface RequestHead {
 }
 
 /**
+ * The request of each signal that is used. A request of Node aborts its signal only as long as the request itself is in memory, and a framework may drop it
+ * when it has been answered, long before the end of a stream.
+ */
+const requests = new WeakMap<AbortSignal, Request>();
+
+/**
  * The head of a Fetch request.
  * @param address the network address of the client, if your server knows it. A `Request` does not have it
  */
 export function fetchHead(request: Request, address?: string): RequestHead {
   const { signal } = request;
+  requests.set(signal, request);
   return {
     method: request.method,
     url: request.url,
