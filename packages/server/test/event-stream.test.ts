@@ -180,7 +180,7 @@ test('a listener that goes is noticed, although nothing else has kept its reques
   const collect = runInNewContext('gc') as () => void;
   const controller = new AbortController();
   const channel = new Channel();
-  const ended = deferred<void>();
+  const ended = deferred();
   const open = async (): Promise<Response[]> => {
     const request = (): Request => new Request('http://test/', { signal: controller.signal });
     const source: EventStreamSource = ({ signal }) => signal.addEventListener('abort', () => ended.resolve());

@@ -6,7 +6,7 @@ import { Selector } from '../log/selection.ts';
 import type { Listener } from './listener.ts';
 
 /** Guards the memory: what the events may take together, in bytes. It is as much as the bodies that a hub holds at once. */
-export const MAX_RECENT_BYTES: number = 64 * 1024 * 1024;
+const MAX_RECENT_BYTES = 64 * 1024 * 1024;
 
 // What an event takes beside its frame and the names of its topics.
 const ENTRY_BYTES = 512;
