@@ -107,6 +107,6 @@ export class LmdbKeys {
   }
 }
 
-export function costOf(key: string, { id, digest = '' }: KeyedAppend): number {
+function costOf(key: string, { id, digest = '' }: KeyedAppend): number {
   return costOfKey(key, id + digest);
 }
