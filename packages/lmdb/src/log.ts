@@ -26,19 +26,19 @@ import {
   type Trimmed,
   type Turn,
 } from '@tidings/server/log';
-import { DamageControl } from './damage.ts';
+import { DamageControl } from './trimming/damage.ts';
 import type { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
-import { LmdbKeys } from './keys.ts';
+import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
-import { LmdbReader } from './reader.ts';
-import { MAX_TOPICS } from './record.ts';
-import { openTime, recover } from './recovery.ts';
-import type { TrimStep } from './removal.ts';
-import { LmdbStore } from './store.ts';
-import { LmdbTopics } from './topics.ts';
-import { LmdbTrimmer, type Incoming } from './trim.ts';
-import { LmdbWriter } from './writer.ts';
+import { LmdbReader } from './reading/reader.ts';
+import { MAX_TOPICS } from './records/record.ts';
+import { openTime, recover } from './tables/recovery.ts';
+import type { TrimStep } from './trimming/removal.ts';
+import { LmdbStore, type Incoming } from './tables/store.ts';
+import { LmdbTopics } from './tables/topics.ts';
+import { LmdbTrimmer } from './trimming/trim.ts';
+import { LmdbWriter } from './writing/writer.ts';
 
 /**
  * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that

@@ -4,7 +4,7 @@ import { LmdbLog, type LmdbError, type LmdbLogOptions } from '@tidings/lmdb';
 import type { NewEvent, Selection } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { encodeRecord, isIntact } from '../src/record.ts';
+import { encodeRecord, isIntact } from '../src/records/record.ts';
 import { event, EVERYTHING, openLog, range } from './rig.ts';
 
 /** Changes bytes of the data file behind a text that is in it once. */

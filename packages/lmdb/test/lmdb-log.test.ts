@@ -4,7 +4,7 @@ import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { formatCursor, type LogEntry, type NewEvent } from '@tidings/server/log';
 import { describe, expect, test, vi } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { LmdbStore } from '../dist/store.js';
+import { LmdbStore } from '../dist/tables/store.js';
 import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {

@@ -1,9 +1,9 @@
 import type { TrimLedger } from '@tidings/server/log';
-import { LmdbError } from './errors.ts';
-import { damagedEntry, type KeptEntry } from './record.ts';
+import { LmdbError } from '../errors.ts';
+import { damagedEntry, type KeptEntry } from '../records/record.ts';
 import { Removal, type TrimStep } from './removal.ts';
-import type { HeadRecord, LmdbStore } from './store.ts';
-import type { LmdbTopics } from './topics.ts';
+import type { HeadRecord, LmdbStore } from '../tables/store.ts';
+import type { LmdbTopics } from '../tables/topics.ts';
 
 // How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
 const MAX_SCANNED = 4096;

@@ -7,10 +7,10 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
-import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
-import { DamagedFileError } from './folder/pages.ts';
-import { openFolder, type DataFolder } from './folder/folder.ts';
-import { unusable } from './folder/refusal.ts';
+import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
+import { DamagedFileError } from '../folder/pages.ts';
+import { openFolder, type DataFolder } from '../folder/folder.ts';
+import { unusable } from '../folder/refusal.ts';
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -22,6 +22,9 @@ export interface HeadRecord {
   readonly keys: number;
   readonly keyBytes: number;
 }
+
+/** What is about to be added to what is kept. */
+export type Incoming = Pick<HeadRecord, 'events' | 'bytes'>;
 
 /** A batch that is being stored in steps: the sequence number before it, and its last one. There is no such record between batches. */
 export interface StagedRecord {

@@ -7,8 +7,8 @@ import {
   withoutEvent,
   withTimes,
 } from '@tidings/server/log';
-import { costOfTopic } from './cost.ts';
-import type { KeptEntry } from './record.ts';
+import { costOfTopic } from '../records/cost.ts';
+import type { KeptEntry } from '../records/record.ts';
 
 /** The state of topics after events are added or removed, one by one. */
 export class TopicChanges {
