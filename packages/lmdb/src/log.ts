@@ -113,7 +113,7 @@ export class LmdbLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const batch = prepareBatch(events, options);
+    const batch = prepareBatch(events, options, this.#bounds);
     batch.forEach(checkTopics);
     return await this.#writer.append(batch, options);
   }

@@ -52,6 +52,7 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   trimEveryMs: true,
   onDamage: true,
   maxBatchEvents: true,
+  maxEventBytes: true,
   maxKeys: true,
   maxWaitingBytes: true,
   scanMs: true,

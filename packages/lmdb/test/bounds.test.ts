@@ -11,7 +11,7 @@ import { event, follow, headOf, openLog, range, seqs, spawnLog } from './rig.ts'
 
 describe('what waits', () => {
   test('what the events that wait for a slow disk cost in memory is bounded', async () => {
-    const log = await openLog({ maxWaitingBytes: 40 * 1024 * 1024 });
+    const log = await openLog({ maxWaitingBytes: 40 * 1024 * 1024, maxEventBytes: 17 * 1024 * 1024 });
     const data = 'x'.repeat(16 * 1024 * 1024);
     const outcomes = await Promise.allSettled(range(1, 6).map(() => log.append([event('a', data)])));
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');

@@ -306,6 +306,7 @@ describe('the data folder', () => {
     for (const options of [
       { maxKeys: -1 },
       { maxBatchEvents: 0 },
+      { maxEventBytes: 0 },
       { maxWaitingBytes: 0 },
       { trimEveryMs: 0 },
       { trimEveryMs: 2 ** 31 },

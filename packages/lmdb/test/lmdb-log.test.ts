@@ -88,7 +88,7 @@ describe('reading', () => {
   const MIB = 1024 * 1024;
 
   test('gives events of any size as they were appended, those of a page one behind the other in the same memory', async () => {
-    const log = await openLog();
+    const log = await openLog({ maxEventBytes: 18 * MIB });
     const told: LogEntry[] = [];
     log.follow({ onStart: () => {}, onBatch: (batch) => told.push(...batch), onLost: () => {} });
     // Past what a page has room for at first, past where LMDB lends another buffer, and past where it lends its file.

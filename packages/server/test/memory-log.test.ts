@@ -177,6 +177,34 @@ describe('MemoryLog', () => {
     expect(() => new MemoryLog({ maxKeys: -1 })).toThrow(/maxKeys is -1/);
   });
 
+  test.each([
+    ['one line', 'x'.repeat(92), 'x'.repeat(93)],
+    ['letters of two bytes', 'é'.repeat(46), 'é'.repeat(47)],
+    ['lines', '\n'.repeat(15), '\n'.repeat(16)],
+    ['lines that end with CR and LF', '\r\n'.repeat(15), '\r\n'.repeat(16)],
+  ])('refuses an event of %s that would take more bytes than it may have', async (_, fits, tooLarge) => {
+    const log = new MemoryLog({ maxEventBytes: 100 });
+    const of = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
+    await log.append([of(fits)]);
+    await expect(log.append([EVENT, of(tooLarge)])).rejects.toMatchObject({
+      code: 'ERR_EVENT_TOO_LARGE',
+      message: expect.stringMatching(
+        /^Cannot append an event that takes \d+ bytes or more when it is sent; at most 100 are allowed$/,
+      ),
+    });
+    expect(await seqs(log)).toEqual([1]);
+    expect(() => new MemoryLog({ maxEventBytes: 0 })).toThrow(/maxEventBytes is 0/);
+  });
+
+  test('does not encode an event of too many lines before it refuses it', async () => {
+    const log = new MemoryLog();
+    const encode = vi.spyOn(TextEncoder.prototype, 'encode');
+    const data = '\n'.repeat(16 * 1024 * 1024);
+    await expect(log.append([{ topics: ['a'], fields: { data } }])).rejects.toThrow(/100663296 bytes or more/);
+    expect(encode).not.toHaveBeenCalled();
+    encode.mockRestore();
+  });
+
   test('trims each of many topics for what is too much of it, not for how much else there is', async () => {
     const topics = Array.from({ length: 1000 }, (_, n) => `t${n}`);
     const log = new MemoryLog({ retention: { perTopic: [{ topics, maxEvents: 20 }] } });

@@ -146,8 +146,8 @@ export interface EventLog {
   /**
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_BATCH_TOO_LARGE` if the batch has too many
-   * events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_EVENT_TOO_LARGE` if listeners could not take
+   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
    * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;

@@ -78,7 +78,7 @@ export class MemoryLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const prepared = prepareBatch(events, options);
+    const prepared = prepareBatch(events, options, this.#bounds);
     const { key } = options;
     const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
     if (known) {
