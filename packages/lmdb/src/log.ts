@@ -1,6 +1,7 @@
 import {
   checkBatch,
   Followers,
+  newestFor,
   prepareBatch,
   ServerError,
   systemClock,
@@ -129,26 +130,29 @@ export class LmdbLog implements EventLog {
   }
 
   async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
-    const head = this.#writer.head.seq;
+    const { seq: head, publicSeq } = this.#writer.head;
     const log = { head, trims: this.#ledger.changes };
-    return await this.#store.epochs.locate(id, log, async (named) => {
+    const seqOf = async (named: string): Promise<number | undefined> => {
       const search = { id: named, selection, after: 0, through: head };
       const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
       return seq;
-    });
+    };
+    return await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
   }
 
   async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head } = this.#writer.head;
+    const { seq: head, publicSeq } = this.#writer.head;
     const { changes: trims } = this.#ledger;
-    const search = { selection, count, found: 0, before: head, through: head };
+    const newest = newestFor(selection, head, publicSeq);
+    const search = { selection, count, found: 0, before: newest, through: newest };
     const isShort = Selector.of(selection).topics.isExact;
     await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
     return { after: search.before, head, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {
-    return this.#followers.add(follower, { epoch: this.#store.epochs.current, seq: this.#writer.head.seq });
+    const { seq, publicSeq } = this.#writer.head;
+    return this.#followers.add(follower, { epoch: this.#store.epochs.current, seq, publicSeq });
   }
 
   async trim(): Promise<void> {
@@ -206,8 +210,12 @@ export class LmdbLog implements EventLog {
     }
   }
 
-  #takeOutDamaged(): Promise<void> {
-    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  async #takeOutDamaged(): Promise<void> {
+    const { head } = this.#writer;
+    // Who gets no private events is told of a gap, too, up to there, and comes back with that position.
+    const newest = [...this.#store.damaged.keys()].reduce((one, other) => Math.max(one, other), head.publicSeq);
+    this.#writer.head = { ...head, publicSeq: newest };
+    await this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
   }
 
   /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */

@@ -72,7 +72,8 @@ export class LmdbAppender {
             return;
           }
           const { length } = entries;
-          const reached = { ...before, seq: before.seq + length, events: before.events + length };
+          const publicSeq = entries.findLast((entry) => !entry.private)?.seq ?? before.publicSeq;
+          const reached = { ...before, seq: before.seq + length, publicSeq, events: before.events + length };
           head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
           table.write(topics, track);
           track(store.meta.put('head', head));

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
-import type { EventLog, LogFollowing } from '../log/event-log.ts';
+import type { EventLog, FollowStart, LogFollowing } from '../log/event-log.ts';
 import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
@@ -69,8 +69,8 @@ export class FanOut {
       ready = resolve;
     });
     this.#following = log.follow({
-      onStart: (position) => {
-        this.#start(position);
+      onStart: (start) => {
+        this.#start(start);
         ready();
       },
       // Bound, so that the path of an event does not lead through this class.
@@ -95,6 +95,11 @@ export class FanOut {
   /** How far the log has been handed over to this process. The epoch is empty before {@link ready}. */
   get position(): Position {
     return this.#position(this.#ticker.received);
+  }
+
+  /** The same, as far as public events show it: the place of the newest one. */
+  get publicPosition(): Position {
+    return this.#position(this.#ticker.publicReceived);
   }
 
   /** Listeners now, those that catch up included. */
@@ -254,18 +259,19 @@ export class FanOut {
   }
 
   /** Following begins, for the first time or anew. */
-  #start({ epoch, seq }: Position): void {
+  #start(start: FollowStart): void {
+    const { epoch, seq } = start;
     const before = this.#epoch;
     this.#isFollowing = true;
     this.#epoch = epoch;
     if (before === epoch && seq === this.#ticker.received) return;
     if (before === epoch) {
-      this.#listeners.skipTo(seq);
+      this.#listeners.skipTo(start);
       return;
     }
     this.#listeners.flush();
     if (before !== undefined) this.#startAnew();
-    this.#ticker.startBehind(seq);
+    this.#ticker.startBehind(start);
     this.#ticker.soon();
   }
 

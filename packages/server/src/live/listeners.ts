@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, FollowStart } from '../log/event-log.ts';
 import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -88,11 +88,11 @@ export class Listeners implements Iterable<Listener> {
     this.#endFinished();
   }
 
-  /** Goes on behind a sequence number. What lies before it was not handed over: the live listeners have to read it, as the others do. */
-  skipTo(seq: number): void {
+  /** Goes on behind a position. What lies before it was not handed over: the live listeners have to read it, as the others do. */
+  skipTo(start: FollowStart): void {
     this.flush();
     for (const listener of this.#all) this.#skip(listener);
-    this.ticker.startBehind(seq);
+    this.ticker.startBehind(start);
     this.ticker.soon();
   }
 

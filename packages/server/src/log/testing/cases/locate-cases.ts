@@ -3,7 +3,7 @@ import type { Place } from '../../event-log.ts';
 import { EARLIEST, formatCursor } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, pattern, privately, range, select, where } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, pattern, privately, range, select, seqs, where } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
@@ -17,6 +17,44 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await where(locate(head + 1)), { after: 0, head, misplaced: 'ahead' });
     assert.deepEqual(await where(locate(999_999_999_999_999)), { after: 0, head, misplaced: 'ahead' });
   }),
+
+  logCase('who gets no private events cannot find any by asking for cursors', async (probe) => {
+    const { epoch } = await probe.position();
+    const cursor = (seq: number): string => formatCursor({ epoch, seq });
+    await probe.append(privately('a'), event('a'), privately('a'));
+    const { seq: open } = await probe.append(event('b'));
+    const { seq: head } = await probe.append(privately('a'), privately('c'), privately('a'));
+    const secret = seqs(await probe.read(EVERYTHING, open));
+    for (const topics of [['a'], 'all'] as const) {
+      const locate = (seq: number): Promise<Omit<Place, 'trims'>> => where(probe.log.locate(cursor(seq), { topics }));
+      for (const seq of [0, open - 1, open]) assert.deepEqual(await locate(seq), { after: seq, head });
+      for (const seq of [...secret, head + 1, 10 * head, 999_999_999_999_999]) {
+        assert.deepEqual(await locate(seq), { after: 0, head, misplaced: 'ahead' });
+      }
+      assert.equal((await probe.log.locateLast({ topics }, 0)).after, open);
+    }
+    // Who has a right to any of them comes back with the position of the log.
+    for (const seen of ['all', ['a'], ['elsewhere']] as const) {
+      const selection: Selection = { topics: ['a'], private: seen };
+      for (const seq of secret)
+        assert.deepEqual(await where(probe.log.locate(cursor(seq), selection)), { after: seq, head });
+      assert.equal((await probe.log.locate(cursor(head + 1), selection)).misplaced, 'ahead');
+      assert.equal((await probe.log.locateLast(selection, 0)).after, head);
+    }
+  }),
+
+  logCase(
+    'a cursor of the newest public event is found though it has been trimmed',
+    async (probe) => {
+      const { id, seq } = await probe.append(event('a'));
+      const { seq: head } = await probe.append(privately('a'), privately('a'), privately('a'));
+      await probe.trim();
+      assert.deepEqual(await probe.data(select('a')), []);
+      assert.deepEqual(await where(probe.log.locate(id, select('a'))), { after: seq, head });
+      assert.equal((await probe.position()).publicSeq, seq);
+    },
+    { needs: ['trim'], retention: { maxEvents: 2 } },
+  ),
 
   logCase('locate knows an event as soon as its append has resolved', async (probe) => {
     for (const n of range(1, 20)) {
