@@ -179,19 +179,23 @@ export class FanOut {
     const cohort = this.#ticker.cohorts.join(view, this.#clock.now(), received);
     let first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
     if (isHeld) first = holding(start, flushed);
+    const isUnplaced = !isNew && !start.announce && start.sent === undefined;
+    // If there is nothing to read before, it begins where the others are.
+    const beginsHere = isNew || (isUnplaced && first.state.phase === 'live');
     const listener: Listener = {
       sink,
       onEnd,
       cohort,
       state: first.state,
       index: -1,
+      isUnplaced: isUnplaced && !beginsHere,
       reason: 'left',
       owed: undefined,
     };
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    const told = isNew ? flushed : start.announce ? start.after : undefined;
+    const told = beginsHere ? flushed : start.announce ? start.after : undefined;
     if (told !== undefined) {
       this.#listeners.write(listener, heartbeat(this.#position(this.#ticker.knownTo(view, told))));
     } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
