@@ -28,7 +28,7 @@ import {
   type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './trimming/damage.ts';
-import type { LmdbError } from './errors.ts';
+import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
@@ -59,6 +59,9 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
+  readonly #onError: (error: LmdbError) => void;
+  /** The failure that was reported last, until trimming succeeds again. */
+  #reported: string | undefined;
   #timer: unknown;
   /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
@@ -78,7 +81,11 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
-    this.#damage = new DamageControl(store, topics, this.#ledger, options.onDamage ?? warn);
+    this.#damage = new DamageControl(store, topics, this.#ledger, {
+      onDamage: options.onDamage ?? warn,
+      onFailure: (cause) => this.#report(cause),
+    });
+    this.#onError = options.onError ?? warn;
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
@@ -168,7 +175,7 @@ export class LmdbLog implements EventLog {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
     await this.#writer.finish();
-    await this.#writer.saveTime().catch(() => {});
+    await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
     this.#followers.clear();
     await this.#store.close();
   }
@@ -194,9 +201,8 @@ export class LmdbLog implements EventLog {
   #trimLater(): void {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
-      // Publishers learn of a failing disk when they append. Trimming is tried again later.
       void this.trim()
-        .catch(() => {})
+        .catch((error: unknown) => this.#report(error))
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
@@ -205,9 +211,18 @@ export class LmdbLog implements EventLog {
   async #trimOverdue(incoming?: Incoming): Promise<void> {
     try {
       while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
-    } catch {
-      // Publishers learn of a failing disk when they append. Trimming is tried again later.
+    } catch (error) {
+      this.#report(error);
     }
+  }
+
+  /** Reports a failure of trimming, once. Publishers learn of a failing disk when they append. */
+  #report(cause: unknown): void {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    if (found === this.#reported) return;
+    this.#reported = found;
+    const message = `Cannot remove events that are no longer kept in ${this.#store.path}, or store the time of the log: ${found}. It is tried again`;
+    this.#onError(new LmdbError('ERR_NOT_TRIMMED', message, { cause }));
   }
 
   async #takeOutDamaged(): Promise<void> {
@@ -233,6 +248,7 @@ export class LmdbLog implements EventLog {
         await step.commit();
         this.#writer.head = step.head;
         step.note();
+        this.#reported = undefined;
       } finally {
         this.#trimming = undefined;
       }

@@ -309,6 +309,7 @@ describe('the data folder', () => {
       { maxEventBytes: 0 },
       { maxWaitingBytes: 0 },
       { trimEveryMs: 0 },
+      { onError: 7 as never },
       { trimEveryMs: 2 ** 31 },
       { retention: { maxEvents: -1 } },
       { scanMs: 0 },

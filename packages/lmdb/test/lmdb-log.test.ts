@@ -237,6 +237,36 @@ describe('retention in the background', () => {
     expect(await log.directory.list({ order: 'name', limit: 1 })).toEqual({ topics: [], total: 0 });
   });
 
+  test('that fails is reported once, until it succeeds again', async () => {
+    const clock = new ManualClock();
+    const told: string[] = [];
+    const log = await openLog({
+      clock,
+      trimEveryMs: 10,
+      retention: { maxAgeMs: 1000 },
+      onError: ({ code, message }) => told.push(`${code} ${message}`),
+    });
+    for (const round of [1, 2]) {
+      await log.append([event('a')]);
+      const spy = vi.spyOn(LmdbStore.prototype, 'commit').mockRejectedValue(new Error('the disk fails'));
+      try {
+        clock.advance(1001);
+        // The timer is set again when trimming has failed.
+        const attempts = (): number => {
+          clock.advance(10);
+          return spy.mock.calls.length;
+        };
+        await expect.poll(attempts).toBeGreaterThan(3);
+      } finally {
+        spy.mockRestore();
+      }
+      expect(told.length).toBe(round);
+      await log.trim();
+      expect(await seqs(log)).toEqual([]);
+    }
+    expect(told[0]).toMatch(/^ERR_NOT_TRIMMED Cannot remove events that are no longer kept .*: the disk fails\. /);
+  });
+
   test('by count of a topic is applied behind the appends', async () => {
     const log = await openLog({ retention: { perTopic: [{ topics: ['b'], maxEvents: 2 }] } });
     for (let n = 0; n < 5; n += 1) await log.append([event('a'), event('b')]);
