@@ -142,43 +142,6 @@ describe('reading', () => {
 describe('looking for events', () => {
   const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
 
-  test('lets others go first', async () => {
-    // With a clock that stands still, a few thousand events are examined before that.
-    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
-    await log.append(many(40_000, 'a'));
-    const order: string[] = [];
-    const found = log
-      .locateLast({ topics: 'all', types: ['odd'] }, 1)
-      .then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['other', 'found 40000']);
-  });
-
-  test('lists public topics behind very many private ones, and lets others go first', async () => {
-    const log = await openLog({ clock: new ManualClock(), retention: {} });
-    const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
-    const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
-    await log.append([...hidden, event('public')]);
-    const order: string[] = [];
-    const listed = log.directory
-      .list({ order: 'name', limit: 1, publicOnly: true })
-      .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await listed;
-    expect(order).toEqual(['other', 'public of 1']);
-  });
-
-  test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
-    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
-    await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
-    const order: string[] = [];
-    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['found 29999', 'other']);
-  });
-
   test('ends when the log is closed', async () => {
     const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
     await log.append(many(40_000, 'a'));

@@ -245,31 +245,6 @@ describe('MemoryLog', () => {
     expect(reached).toEqual([4096, 8192, 10_001]);
   });
 
-  test('lets others go first while it looks for the last of few events among many', async () => {
-    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
-    await log.append([{ topics: ['a'], fields: { event: 'odd' } }]);
-    await log.append(Array.from({ length: 40_000 }, () => EVENT));
-    const order: string[] = [];
-    const found = log
-      .locateLast({ topics: 'all', types: ['odd'] }, 1)
-      .then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['other', 'found 0']);
-  });
-
-  test('finds the last events of two topics in their indexes, however many others lie behind them', async () => {
-    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
-    for (const topic of ['a', 'b', 'c']) {
-      await log.append(Array.from({ length: topic === 'b' ? 1 : 30_000 }, () => ({ topics: [topic], fields: {} })));
-    }
-    const order: string[] = [];
-    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['found 29999', 'other']);
-  });
-
   test('refuses an option that is none', () => {
     expect(() => new MemoryLog({ scanMs: 0 })).toThrow('The option scanMs is 0, but must be an integer from 1 to 1000');
   });
@@ -301,20 +276,6 @@ test('old public events of a topic are removed without a look at its many privat
   } finally {
     spy.mockRestore();
   }
-});
-
-test('lists public topics behind very many private ones, and lets others go first', async () => {
-  const log = new MemoryLog({ clock: new ManualClock(), retention: {} });
-  const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
-  const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
-  await log.append([...hidden, { topics: ['public'], fields: {} }]);
-  const order: string[] = [];
-  const listed = log.directory
-    .list({ order: 'name', limit: 1, publicOnly: true })
-    .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
-  await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-  await listed;
-  expect(order).toEqual(['other', 'public of 1']);
 });
 
 describe('MemoryLog as time passes', () => {

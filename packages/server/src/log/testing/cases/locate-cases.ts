@@ -153,6 +153,50 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await data({ topics: 'all', types: ['odd'] }), ['2']);
   }),
 
+  logCase(
+    'looking for few events among very many lets others go first',
+    async (probe) => {
+      await probe.append(event('a', { event: 'odd' }));
+      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map(() => event('a')));
+      const order: string[] = [];
+      const found = probe.log.locateLast({ topics: 'all', types: ['odd'] }, 1).then(() => order.push('found'));
+      await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+      await found;
+      assert.deepEqual(order, ['other', 'found']);
+    },
+    // With a clock that stands still, a few thousand events are examined before that.
+    { needs: ['local', 'time'] },
+  ),
+
+  logCase(
+    'the last events of exact topics are found in their indexes, however many others lie behind them',
+    async (probe) => {
+      const many = async (topic: string, count: number): Promise<number> => {
+        let last = 0;
+        for (let left = count; left > 0; left -= 10_000) {
+          ({ seq: last } = await probe.append(...range(1, Math.min(left, 10_000)).map(() => event(topic))));
+        }
+        return last;
+      };
+      await many('a', 29_999);
+      const before = await probe.head();
+      await many('a', 1);
+      await many('b', 1);
+      await many('c', 20_000);
+      const order: string[] = [];
+      const found = probe.log.locateLast(select('a', 'b'), 2).then(({ after }) => {
+        order.push('found');
+        return after;
+      });
+      await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+      const after = await found;
+      assert.deepEqual(order, ['found', 'other']);
+      assert.ok(after >= before && after < before + 3);
+      assert.equal((await probe.read(select('a', 'b'), after)).length, 2);
+    },
+    { needs: ['local', 'time'] },
+  ),
+
   logCase('a listener that has left is not answered, and the others are', async (probe) => {
     for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
     const head = await probe.head();
