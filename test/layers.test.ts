@@ -30,6 +30,17 @@ test('the drawing in CONTRIBUTING.md is of the layers that are checked', () => {
   expect(drawingFaults(ROOT)).toEqual([]);
 });
 
+test('the way of an event in CONTRIBUTING.md is of files that there are, twelve at most, each of 250 lines of code at most', () => {
+  const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+  const [, way = ''] = /### The way of an event\n(.*?)\n## /s.exec(page) ?? [];
+  const files = [...way.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, file]) => file!);
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.length).toBeLessThanOrEqual(12);
+  const isCode = (line: string): boolean => !/^\s*($|\/\/|\/\*|\*)/.test(line);
+  const lengths = files.map((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').filter(isCode).length);
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(250);
+});
+
 test('a package may use what the arrows allow', () => {
   const root = folder({
     ...WIRE,

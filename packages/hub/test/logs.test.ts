@@ -63,7 +63,7 @@ describe('a hub whose log is out of reach', () => {
       'failing',
       'The store of the log is out of reach',
     ]);
-    follower!.onStart({ epoch: String(document['epoch']), seq: head });
+    follower!.onStart({ epoch: String(document['epoch']), seq: head, publicSeq: head });
     expect(await healthOf(port)).toMatchObject([200, { status: 'ok' }]);
   });
 

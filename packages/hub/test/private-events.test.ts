@@ -1,7 +1,9 @@
+import { Hub } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
 import { ManualClock } from '@tidings/server/log/testing';
 import { describe, expect, test } from 'vitest';
 import { Listener } from './listener.ts';
-import { startHub } from './test-hub.ts';
+import { serve, startHub, temporaryFolder, TestHub } from './test-hub.ts';
 
 const KEY = 'a-key-of-the-hub';
 const KNOWN = { authorization: `Bearer ${KEY}` };
@@ -84,6 +86,57 @@ describe('who may not get private events learns nothing of them', () => {
     }
     await hub.publish('b', 'open');
     expect(await told()).toBe(hub.cursor(4));
+  });
+
+  test('after a restart, from the places that it is told', async () => {
+    const folder = temporaryFolder();
+    const before = await LmdbLog.open({ path: folder });
+    await before.append([
+      { topics: ['a'], fields: { data: 'open' } },
+      { topics: ['a'], fields: { data: 'secret' }, private: true },
+      { topics: ['b'], fields: { data: 'secret' }, private: true },
+    ]);
+    await before.close();
+    const log = await LmdbLog.open({ path: folder });
+    const hub = new Hub({ log, key: KEY, anonymous: 'all' });
+    const running = new TestHub(hub, log, await serve(hub));
+    const told = async (query = '', headers = {}): Promise<string | undefined> => {
+      const listener = await Listener.open(running.port, `/topics/a${query}`, headers);
+      await listener.until(() => listener.events.length > 0);
+      return listener.events[0]?.lastEventId;
+    };
+    for (const query of ['', '?last=0']) {
+      expect(await told(query)).toBe(running.cursor(1));
+      expect(await told(query, KNOWN)).toBe(running.cursor(3));
+    }
+    for (const path of ['/topics', '/topics?prefix=']) {
+      expect(JSON.parse((await running.ask('GET', path)).text)).toMatchObject({ cursor: running.cursor(1) });
+      expect(JSON.parse((await running.ask('GET', path, { headers: KNOWN })).text)).toMatchObject({
+        cursor: running.cursor(3),
+      });
+    }
+  });
+
+  test('from cursors that it was not given: whatever lies behind the newest public event is ahead', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'all' });
+    await hub.publish('a', '1');
+    await hub.publish('a?private', 'secret', KNOWN);
+    await hub.publish('b?private', 'secret', KNOWN);
+    const open = (seq: number, headers = {}): Promise<Listener> =>
+      Listener.open(hub.port, '/topics/a', { 'last-event-id': hub.cursor(seq), ...headers });
+    const strangers = await Promise.all([2, 3, 4, 1000].map((seq) => open(seq)));
+    const [first, ...known] = await Promise.all([open(1), open(2, KNOWN), open(3, KNOWN)]);
+    for (const listener of strangers) await listener.take(2);
+    await hub.publish('a', '2');
+    for (const listener of [first, ...known]) expect(await listener.take(1)).toEqual(['2']);
+    const seen = strangers.map((listener, index) => {
+      const sent = [2, 3, 4, 1000][index]!;
+      return listener.events
+        .slice(0, 2)
+        .map(({ data, ...event }) => ({ ...event, data: data.replace(`.${sent}"`, '"') }));
+    });
+    expect(seen[0]![0]!.data).toContain('"reason":"ahead"');
+    for (const other of seen) expect(other).toEqual(seen[0]);
   });
 
   test('from the id of one: it is as unknown as one that nobody gave', async () => {

@@ -9,9 +9,11 @@ export type LmdbErrorCode =
   /** Another log has the data folder open. */
   | 'ERR_DATA_IN_USE'
   /** The data folder was written by a version with another format. */
-  | 'ERR_DATA_FORMAT';
+  | 'ERR_DATA_FORMAT'
+  /** Events that retention no longer keeps could not be removed, or the time of the log could not be stored. It is tried again. */
+  | 'ERR_NOT_TRIMMED';
 
-/** The reason why a log cannot be opened. The `code` is stable, and the `message` is a sentence for the person who opens it. */
+/** The reason why a log cannot be opened, or what an open log reports. The `code` is stable, and the `message` is a sentence for the person who opens it. */
 export class LmdbError extends Error {
   override readonly name = 'LmdbError';
   readonly code: LmdbErrorCode;

@@ -1,6 +1,7 @@
 import {
   checkBatch,
   Followers,
+  newestFor,
   prepareBatch,
   ServerError,
   systemClock,
@@ -26,19 +27,19 @@ import {
   type Trimmed,
   type Turn,
 } from '@tidings/server/log';
-import { DamageControl } from './damage.ts';
-import type { LmdbError } from './errors.ts';
+import { DamageControl } from './trimming/damage.ts';
+import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
-import { LmdbKeys } from './keys.ts';
+import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
-import { LmdbReader } from './reader.ts';
-import { MAX_TOPICS } from './record.ts';
-import { openTime, recover } from './recovery.ts';
-import type { TrimStep } from './removal.ts';
-import { LmdbStore } from './store.ts';
-import { LmdbTopics } from './topics.ts';
-import { LmdbTrimmer, type Incoming } from './trim.ts';
-import { LmdbWriter } from './writer.ts';
+import { LmdbReader } from './reading/reader.ts';
+import { MAX_TOPICS } from './records/record.ts';
+import { openTime, recover } from './tables/recovery.ts';
+import type { TrimStep } from './trimming/removal.ts';
+import { LmdbStore, type Incoming } from './tables/store.ts';
+import { LmdbTopics } from './tables/topics.ts';
+import { LmdbTrimmer } from './trimming/trim.ts';
+import { LmdbWriter } from './writing/writer.ts';
 
 /**
  * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
@@ -58,6 +59,9 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
+  readonly #onError: (error: LmdbError) => void;
+  /** The failure that was reported last, until trimming succeeds again. */
+  #reported: string | undefined;
   #timer: unknown;
   /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
   #trimming: Promise<void> | undefined;
@@ -77,7 +81,11 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
-    this.#damage = new DamageControl(store, topics, this.#ledger, options.onDamage ?? warn);
+    this.#damage = new DamageControl(store, topics, this.#ledger, {
+      onDamage: options.onDamage ?? warn,
+      onFailure: (cause) => this.#report(cause),
+    });
+    this.#onError = options.onError ?? warn;
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
@@ -113,7 +121,7 @@ export class LmdbLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const batch = prepareBatch(events, options);
+    const batch = prepareBatch(events, options, this.#bounds);
     batch.forEach(checkTopics);
     return await this.#writer.append(batch, options);
   }
@@ -129,26 +137,29 @@ export class LmdbLog implements EventLog {
   }
 
   async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
-    const head = this.#writer.head.seq;
+    const { seq: head, publicSeq } = this.#writer.head;
     const log = { head, trims: this.#ledger.changes };
-    return await this.#store.epochs.locate(id, log, async (named) => {
+    const seqOf = async (named: string): Promise<number | undefined> => {
       const search = { id: named, selection, after: 0, through: head };
       const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
       return seq;
-    });
+    };
+    return await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
   }
 
   async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head } = this.#writer.head;
+    const { seq: head, publicSeq } = this.#writer.head;
     const { changes: trims } = this.#ledger;
-    const search = { selection, count, found: 0, before: head, through: head };
+    const newest = newestFor(selection, head, publicSeq);
+    const search = { selection, count, found: 0, before: newest, through: newest };
     const isShort = Selector.of(selection).topics.isExact;
     await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
     return { after: search.before, head, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {
-    return this.#followers.add(follower, { epoch: this.#store.epochs.current, seq: this.#writer.head.seq });
+    const { seq, publicSeq } = this.#writer.head;
+    return this.#followers.add(follower, { epoch: this.#store.epochs.current, seq, publicSeq });
   }
 
   async trim(): Promise<void> {
@@ -164,7 +175,7 @@ export class LmdbLog implements EventLog {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
     await this.#writer.finish();
-    await this.#writer.saveTime().catch(() => {});
+    await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
     this.#followers.clear();
     await this.#store.close();
   }
@@ -190,9 +201,8 @@ export class LmdbLog implements EventLog {
   #trimLater(): void {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
-      // Publishers learn of a failing disk when they append. Trimming is tried again later.
       void this.trim()
-        .catch(() => {})
+        .catch((error: unknown) => this.#report(error))
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
@@ -201,13 +211,26 @@ export class LmdbLog implements EventLog {
   async #trimOverdue(incoming?: Incoming): Promise<void> {
     try {
       while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
-    } catch {
-      // Publishers learn of a failing disk when they append. Trimming is tried again later.
+    } catch (error) {
+      this.#report(error);
     }
   }
 
-  #takeOutDamaged(): Promise<void> {
-    return this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
+  /** Reports a failure of trimming, once. Publishers learn of a failing disk when they append. */
+  #report(cause: unknown): void {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    if (found === this.#reported) return;
+    this.#reported = found;
+    const message = `Cannot remove events that are no longer kept in ${this.#store.path}, or store the time of the log: ${found}. It is tried again`;
+    this.#onError(new LmdbError('ERR_NOT_TRIMMED', message, { cause }));
+  }
+
+  async #takeOutDamaged(): Promise<void> {
+    const { head } = this.#writer;
+    // Who gets no private events is told of a gap, too, up to there, and comes back with that position.
+    const newest = [...this.#store.damaged.keys()].reduce((one, other) => Math.max(one, other), head.publicSeq);
+    this.#writer.head = { ...head, publicSeq: newest };
+    await this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
   }
 
   /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
@@ -225,6 +248,7 @@ export class LmdbLog implements EventLog {
         await step.commit();
         this.#writer.head = step.head;
         step.note();
+        this.#reported = undefined;
       } finally {
         this.#trimming = undefined;
       }

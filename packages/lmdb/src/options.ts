@@ -24,6 +24,12 @@ export interface LmdbLogOptions extends LogBounds {
    */
   readonly onDamage?: (error: LmdbError) => void;
   /**
+   * Called if the log cannot remove events that retention no longer keeps, such as on a failing disk, once until it can again or fails in another way.
+   * The code of the error is `ERR_NOT_TRIMMED`. Failed appends are not reported here: they reject.
+   * @default a warning of the process
+   */
+  readonly onError?: (error: LmdbError) => void;
+  /**
    * What the events that wait to be stored may cost in memory, in bytes. An append that would exceed it is refused with `ERR_TOO_MUCH_WAITS`. It
    * guards the memory against publishers that are faster than the disk. From 1.
    * @default 134217728
@@ -51,7 +57,9 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   retention: true,
   trimEveryMs: true,
   onDamage: true,
+  onError: true,
   maxBatchEvents: true,
+  maxEventBytes: true,
   maxKeys: true,
   maxWaitingBytes: true,
   scanMs: true,
@@ -79,8 +87,11 @@ export function checkOptions(options: LmdbLogOptions): Checked {
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
     throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
-  if (options.onDamage !== undefined && typeof options.onDamage !== 'function') {
-    throw refused(`The option onDamage is ${typeof options.onDamage}, but must be a function`);
+  for (const name of ['onDamage', 'onError'] as const) {
+    const found = typeof options[name];
+    if (found !== 'undefined' && found !== 'function') {
+      throw refused(`The option ${name} is ${found}, but must be a function`);
+    }
   }
   if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
     throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);

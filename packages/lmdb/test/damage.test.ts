@@ -2,10 +2,11 @@ import { openSync, closeSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { LmdbLog, type LmdbError, type LmdbLogOptions } from '@tidings/lmdb';
 import type { NewEvent, Selection } from '@tidings/server/log';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { encodeRecord, isIntact } from '../src/record.ts';
-import { event, EVERYTHING, openLog, range } from './rig.ts';
+import { encodeRecord, isIntact } from '../src/records/record.ts';
+import { LmdbStore } from '../dist/tables/store.js';
+import { event, EVERYTHING, openLog, positionOf, range } from './rig.ts';
 
 /** Changes bytes of the data file behind a text that is in it once. */
 function change(path: string, text: string, how: (bytes: Buffer, at: number) => Buffer): void {
@@ -105,6 +106,36 @@ describe('an event that was changed on disk', () => {
       changed[bit >> 3]! ^= 1 << (bit & 7);
       expect(isIntact(changed, 6)).toBe(false);
     }
+  });
+
+  test.each([
+    ['', false],
+    [', also if it cannot be removed', true],
+  ])('counts as public, so that who is told of the gap can come back from behind it%s', async (_, isFailing) => {
+    const secret = { ...event('a', `${'-'.repeat(80)} number 2.`), private: true };
+    const errors: LmdbError[] = [];
+    const events = [event('a'), secret, { ...event('a'), private: true }];
+    const { log, path, told } = await damaged(events, 'number 2.', flip, { onError: (error) => errors.push(error) });
+    if (isFailing) {
+      const spy = vi.spyOn(LmdbStore.prototype, 'commit').mockRejectedValueOnce(new Error('the disk fails'));
+      onTestFinished(() => spy.mockRestore());
+    }
+    const reasons = async (from: LmdbLog): Promise<(string | undefined)[]> => {
+      expect(await read(from, { topics: ['a'] })).toMatchObject({ seqs: [1], missing: 2 });
+      const { epoch } = positionOf(from);
+      const places = [1, 2, 3, 4].map((seq) => from.locate(`${epoch}.${seq}`, { topics: ['a'] }));
+      return (await Promise.all(places)).map(({ misplaced }) => misplaced);
+    };
+    expect(await reasons(log)).toEqual([undefined, undefined, 'ahead', 'ahead']);
+    expect(told.length).toBe(1);
+    expect(errors.map(({ code }) => code)).toEqual(isFailing ? ['ERR_NOT_TRIMMED'] : []);
+    await log.close();
+    expect(await reasons(await openLog({ path, onDamage: () => {} }))).toEqual([
+      undefined,
+      undefined,
+      'ahead',
+      'ahead',
+    ]);
   });
 
   test('is still told to be missing by the next process, and the log goes on', async () => {

@@ -301,11 +301,16 @@ describe('the data folder', () => {
       await root.close();
       return found;
     };
-    await format(1);
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      await expect(LmdbLog.open({ path })).rejects.toMatchObject({ code: 'ERR_DATA_FORMAT' });
+    for (const other of [1, 2]) {
+      await format(other);
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        await expect(LmdbLog.open({ path })).rejects.toMatchObject({
+          code: 'ERR_DATA_FORMAT',
+          message: `The data folder ${path} has the format ${other}, and this version reads 3. Open it with the version that wrote it, or move it away to begin without its events`,
+        });
+      }
+      expect(await format()).toBe(other);
     }
-    expect(await format()).toBe(1);
   });
 
   test('with an empty file, as a full disk may leave it, is a new one', async () => {
@@ -319,8 +324,10 @@ describe('the data folder', () => {
     for (const options of [
       { maxKeys: -1 },
       { maxBatchEvents: 0 },
+      { maxEventBytes: 0 },
       { maxWaitingBytes: 0 },
       { trimEveryMs: 0 },
+      { onError: 7 as never },
       { trimEveryMs: 2 ** 31 },
       { retention: { maxEvents: -1 } },
       { scanMs: 0 },

@@ -4,7 +4,7 @@ import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { formatCursor, type LogEntry, type NewEvent } from '@tidings/server/log';
 import { describe, expect, test, vi } from 'vitest';
 import { folder } from '../../../test/folder.ts';
-import { LmdbStore } from '../dist/store.js';
+import { LmdbStore } from '../dist/tables/store.js';
 import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
@@ -88,7 +88,7 @@ describe('reading', () => {
   const MIB = 1024 * 1024;
 
   test('gives events of any size as they were appended, those of a page one behind the other in the same memory', async () => {
-    const log = await openLog();
+    const log = await openLog({ maxEventBytes: 18 * MIB });
     const told: LogEntry[] = [];
     log.follow({ onStart: () => {}, onBatch: (batch) => told.push(...batch), onLost: () => {} });
     // Past what a page has room for at first, past where LMDB lends another buffer, and past where it lends its file.
@@ -141,43 +141,6 @@ describe('reading', () => {
 
 describe('looking for events', () => {
   const many = (count: number, topic: string): NewEvent[] => Array.from({ length: count }, () => event(topic));
-
-  test('lets others go first', async () => {
-    // With a clock that stands still, a few thousand events are examined before that.
-    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
-    await log.append(many(40_000, 'a'));
-    const order: string[] = [];
-    const found = log
-      .locateLast({ topics: 'all', types: ['odd'] }, 1)
-      .then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['other', 'found 40000']);
-  });
-
-  test('lists public topics behind very many private ones, and lets others go first', async () => {
-    const log = await openLog({ clock: new ManualClock(), retention: {} });
-    const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
-    const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
-    await log.append([...hidden, event('public')]);
-    const order: string[] = [];
-    const listed = log.directory
-      .list({ order: 'name', limit: 1, publicOnly: true })
-      .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await listed;
-    expect(order).toEqual(['other', 'public of 1']);
-  });
-
-  test('goes by the indexes of exact topics, however many others lie behind their last events', async () => {
-    const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
-    await log.append([...many(30_000, 'a'), ...many(1, 'b'), ...many(20_000, 'c')]);
-    const order: string[] = [];
-    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['found 29999', 'other']);
-  });
 
   test('ends when the log is closed', async () => {
     const log = await openLog({ clock: new ManualClock(), retention: {}, maxBatchEvents: 100_000 });
@@ -235,6 +198,36 @@ describe('retention in the background', () => {
     await expect.poll(() => trimmed(100)).toEqual([]);
     expect(await headOf(log)).toBe(4);
     expect(await log.directory.list({ order: 'name', limit: 1 })).toEqual({ topics: [], total: 0 });
+  });
+
+  test('that fails is reported once, until it succeeds again', async () => {
+    const clock = new ManualClock();
+    const told: string[] = [];
+    const log = await openLog({
+      clock,
+      trimEveryMs: 10,
+      retention: { maxAgeMs: 1000 },
+      onError: ({ code, message }) => told.push(`${code} ${message}`),
+    });
+    for (const round of [1, 2]) {
+      await log.append([event('a')]);
+      const spy = vi.spyOn(LmdbStore.prototype, 'commit').mockRejectedValue(new Error('the disk fails'));
+      try {
+        clock.advance(1001);
+        // The timer is set again when trimming has failed.
+        const attempts = (): number => {
+          clock.advance(10);
+          return spy.mock.calls.length;
+        };
+        await expect.poll(attempts).toBeGreaterThan(3);
+      } finally {
+        spy.mockRestore();
+      }
+      expect(told.length).toBe(round);
+      await log.trim();
+      expect(await seqs(log)).toEqual([]);
+    }
+    expect(told[0]).toMatch(/^ERR_NOT_TRIMMED Cannot remove events that are no longer kept .*: the disk fails\. /);
   });
 
   test('by count of a topic is applied behind the appends', async () => {

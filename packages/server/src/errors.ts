@@ -6,6 +6,8 @@ export type ServerErrorCode =
   | 'ERR_INVALID_EVENT'
   /** The key of an append was used before, for something else. Nothing was appended. */
   | 'ERR_KEY_REUSED'
+  /** An event is larger than a log takes. Nothing of its batch was appended. */
+  | 'ERR_EVENT_TOO_LARGE'
   /** A batch has more events than a log takes at once. Nothing was appended. */
   | 'ERR_BATCH_TOO_LARGE'
   /** More events are waiting to be stored than a log has room for. Nothing was appended. It can be tried again soon. */

@@ -62,7 +62,7 @@ class Rig {
     cohort.listeners += 1;
     const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
     const sink = new FakeSink(1);
-    return { sink, onEnd: undefined, cohort, state, index: -1, reason: 'left', owed: undefined };
+    return { sink, onEnd: undefined, cohort, state, index: -1, isUnplaced: false, reason: 'left', owed: undefined };
   }
 
   want(cohort: Cohort<Listener>, position: number): Listener {

@@ -11,7 +11,16 @@ const VIEW: View = { key: 'a', selection: { topics: ['a'] } };
 
 function listener(cohort: Cohort<Listener>): Listener {
   const sink: Sink = new FakeSink(1);
-  return { sink, onEnd: undefined, cohort, state: { phase: 'live' }, index: -1, reason: 'left', owed: undefined };
+  return {
+    sink,
+    onEnd: undefined,
+    cohort,
+    state: { phase: 'live' },
+    index: -1,
+    isUnplaced: false,
+    reason: 'left',
+    owed: undefined,
+  };
 }
 
 test('a cohort has exactly the members that joined and did not leave, each of which knows its index', () => {

@@ -217,6 +217,64 @@ describe('a listener', () => {
   });
 });
 
+describe('a listener that asked for the earliest event', () => {
+  const EARLIEST = { lastEventId: 'earliest' };
+  const at = (seq: number): string => `event: tidings-heartbeat\nid: e.${seq}\ndata:\n\n`;
+  const view = (changes: Partial<View>): View => ({ ...VIEW, ...changes });
+
+  test.each([
+    ['of which there is none', { topics: ['a'] }, undefined],
+    ['of a type of which there is none', { topics: ['b'], types: ['odd'] }, undefined],
+    ['and whose filter lets none through', { topics: ['b'] }, () => false],
+  ])('%s gets its position, and is told what is trimmed until it comes back', async (name, selection, accepts) => {
+    const rig = new Rig({ keepAliveMs: 0, retention: { maxEvents: 3 } });
+    await rig.publish('b', '1', '2', '3');
+    const own = view({ key: name, selection, ...(accepts ? { accepts } : {}) });
+    const first = await rig.listen(EARLIEST, own);
+    await rig.settle();
+    expect(first.text).toBe(`:\n\n${at(3)}`);
+    first.leave();
+    // Two of these are gone when it comes back.
+    const fields = { data: 'x', event: 'odd' };
+    for (let n = 4; n <= 8; n += 1) await rig.log.append([{ topics: ['a', 'b'], fields }]);
+    const again = await rig.listen({ lastEventId: 'e.3' }, own);
+    await rig.settle();
+    expect(again.text).toContain('"after":"e.3","resumedAt":"e.5","reason":"trimmed"');
+  });
+
+  test('is not told of what had been trimmed before it asked, also if it comes back', async () => {
+    const perTopic = [{ topics: ['a'], maxEvents: 0 }];
+    const rig = new Rig({ keepAliveMs: 0, retention: { perTopic } });
+    await rig.publish('b', '1');
+    await rig.publish('a', '2');
+    await rig.publish('b', '3');
+    const first = await rig.listen(EARLIEST);
+    await rig.settle();
+    expect(first.text).toBe(`:\n\n${at(3)}`);
+    const again = await rig.listen({ lastEventId: 'e.3' });
+    await rig.settle();
+    expect(again.text).toBe(':\n\n');
+  });
+
+  test('of an empty log gets its position at once', async () => {
+    const rig = new Rig({ keepAliveMs: 0 });
+    expect((await rig.listen(EARLIEST)).text).toBe(at(0));
+  });
+
+  test('gets no position beside an event that has one, or past the newest public event', async () => {
+    const rig = new Rig({ keepAliveMs: 0 });
+    await rig.publish('a', '1');
+    await rig.log.append([{ topics: ['b'], fields: { data: '2' }, private: true }]);
+    const some = await rig.listen(EARLIEST);
+    const none = await rig.listen(EARLIEST, view({ key: 'b', selection: { topics: ['b'] } }));
+    const all = await rig.listen(EARLIEST, view({ key: 'c', selection: { topics: ['c'], private: 'all' } }));
+    await rig.settle();
+    expect(some.text).toBe(`:\n\n${frame(1, '1')}`);
+    expect(none.text).toBe(`:\n\n${at(1)}`);
+    expect(all.text).toBe(`:\n\n${at(2)}`);
+  });
+});
+
 describe('a slow listener', () => {
   test('is caught up from the log once it has drained, and loses nothing', async () => {
     const rig = new Rig();

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 test('a log in memory takes no more than its bytes, whatever is appended: a small heap is enough', async () => {
   const script = fileURLToPath(new URL('memory-bounds-process.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=160', script], {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=120', script], {
     timeout: 100_000,
     killSignal: 'SIGKILL',
   });

@@ -177,6 +177,34 @@ describe('MemoryLog', () => {
     expect(() => new MemoryLog({ maxKeys: -1 })).toThrow(/maxKeys is -1/);
   });
 
+  test.each([
+    ['one line', 'x'.repeat(92), 'x'.repeat(93)],
+    ['letters of two bytes', 'é'.repeat(46), 'é'.repeat(47)],
+    ['lines', '\n'.repeat(15), '\n'.repeat(16)],
+    ['lines that end with CR and LF', '\r\n'.repeat(15), '\r\n'.repeat(16)],
+  ])('refuses an event of %s that would take more bytes than it may have', async (_, fits, tooLarge) => {
+    const log = new MemoryLog({ maxEventBytes: 100 });
+    const of = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
+    await log.append([of(fits)]);
+    await expect(log.append([EVENT, of(tooLarge)])).rejects.toMatchObject({
+      code: 'ERR_EVENT_TOO_LARGE',
+      message: expect.stringMatching(
+        /^Cannot append an event that takes \d+ bytes or more when it is sent; at most 100 are allowed$/,
+      ),
+    });
+    expect(await seqs(log)).toEqual([1]);
+    expect(() => new MemoryLog({ maxEventBytes: 0 })).toThrow(/maxEventBytes is 0/);
+  });
+
+  test('does not encode an event of too many lines before it refuses it', async () => {
+    const log = new MemoryLog();
+    const encode = vi.spyOn(TextEncoder.prototype, 'encode');
+    const data = '\n'.repeat(16 * 1024 * 1024);
+    await expect(log.append([{ topics: ['a'], fields: { data } }])).rejects.toThrow(/100663296 bytes or more/);
+    expect(encode).not.toHaveBeenCalled();
+    encode.mockRestore();
+  });
+
   test('trims each of many topics for what is too much of it, not for how much else there is', async () => {
     const topics = Array.from({ length: 1000 }, (_, n) => `t${n}`);
     const log = new MemoryLog({ retention: { perTopic: [{ topics, maxEvents: 20 }] } });
@@ -217,31 +245,6 @@ describe('MemoryLog', () => {
     expect(reached).toEqual([4096, 8192, 10_001]);
   });
 
-  test('lets others go first while it looks for the last of few events among many', async () => {
-    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
-    await log.append([{ topics: ['a'], fields: { event: 'odd' } }]);
-    await log.append(Array.from({ length: 40_000 }, () => EVENT));
-    const order: string[] = [];
-    const found = log
-      .locateLast({ topics: 'all', types: ['odd'] }, 1)
-      .then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['other', 'found 0']);
-  });
-
-  test('finds the last events of two topics in their indexes, however many others lie behind them', async () => {
-    const log = new MemoryLog({ clock: new ManualClock(), maxBatchEvents: 40_000 });
-    for (const topic of ['a', 'b', 'c']) {
-      await log.append(Array.from({ length: topic === 'b' ? 1 : 30_000 }, () => ({ topics: [topic], fields: {} })));
-    }
-    const order: string[] = [];
-    const found = log.locateLast({ topics: ['a', 'b'] }, 2).then(({ after }) => order.push(`found ${after}`));
-    await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-    await found;
-    expect(order).toEqual(['found 29999', 'other']);
-  });
-
   test('refuses an option that is none', () => {
     expect(() => new MemoryLog({ scanMs: 0 })).toThrow('The option scanMs is 0, but must be an integer from 1 to 1000');
   });
@@ -273,20 +276,6 @@ test('old public events of a topic are removed without a look at its many privat
   } finally {
     spy.mockRestore();
   }
-});
-
-test('lists public topics behind very many private ones, and lets others go first', async () => {
-  const log = new MemoryLog({ clock: new ManualClock(), retention: {} });
-  const names = (group: number): string[] => Array.from({ length: 200 }, (_, at) => `hidden ${group} ${at}`);
-  const hidden = Array.from({ length: 100 }, (_, group) => ({ topics: names(group), fields: {}, private: true }));
-  await log.append([...hidden, { topics: ['public'], fields: {} }]);
-  const order: string[] = [];
-  const listed = log.directory
-    .list({ order: 'name', limit: 1, publicOnly: true })
-    .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
-  await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
-  await listed;
-  expect(order).toEqual(['other', 'public of 1']);
 });
 
 describe('MemoryLog as time passes', () => {

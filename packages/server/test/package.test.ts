@@ -130,6 +130,7 @@ describe('the package', () => {
           "isSelected",
           "mergeBySeq",
           "newEpoch",
+          "newestFor",
           "parseCursor",
           "placeEvent",
           "prepareBatch",

@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { handleOf, writeDirectly } from '../src/sink/socket-writer.ts';
+import { handleOf, writeDirectly } from '../src/sink/socket-sink.ts';
 import { makeCertificate } from './certificate.ts';
 import { until } from './test-server.ts';
 

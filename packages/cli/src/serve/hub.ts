@@ -83,8 +83,11 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    const onDamage = (error: LmdbError): void => logger.error(error.message);
-    log = data === undefined ? openMemory(retention) : await LmdbLog.open({ path: data, retention, onDamage });
+    const onError = (error: LmdbError): void => logger.error(error.message);
+    log =
+      data === undefined
+        ? openMemory(retention)
+        : await LmdbLog.open({ path: data, retention, onDamage: onError, onError });
     const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
     const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
     const servers: Server[] = [];
@@ -136,6 +139,7 @@ function explain(error: HubError | LmdbError): CliError {
     case 'ERR_DATA_FOLDER':
     case 'ERR_DATA_DAMAGED':
     case 'ERR_DATA_FORMAT':
+    case 'ERR_NOT_TRIMMED':
       return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
         cause: error,
       });

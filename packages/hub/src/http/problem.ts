@@ -85,6 +85,7 @@ export function problemOf(error: unknown): Problem | undefined {
       );
     case 'ERR_CLOSED':
       return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' }, cause: error });
+    case 'ERR_EVENT_TOO_LARGE':
     case 'ERR_BATCH_TOO_LARGE':
       return new Problem('too-large', error.message, { cause: error });
     case 'ERR_TOO_MUCH_WAITS':

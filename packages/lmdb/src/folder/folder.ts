@@ -16,8 +16,8 @@ export interface DataFolder {
   close(): Promise<void>;
 }
 
-/** 2: every record has a checksum. */
-const FORMAT = 2;
+/** How the tables are laid out. Any change that an earlier version would misread, or that misreads an earlier one, needs another number. */
+const FORMAT = 3;
 
 // The folders that this thread has open, by device and inode. Other copies of this module share the set.
 const KEY = Symbol.for('@tidings/lmdb open folders');

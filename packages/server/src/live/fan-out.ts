@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
-import type { EventLog, LogFollowing } from '../log/event-log.ts';
+import type { EventLog, FollowStart, LogFollowing } from '../log/event-log.ts';
 import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
@@ -70,8 +70,8 @@ export class FanOut {
       ready = resolve;
     });
     this.#following = log.follow({
-      onStart: (position) => {
-        this.#start(position);
+      onStart: (start) => {
+        this.#start(start);
         ready();
       },
       // Bound, so that the path of an event does not lead through this class.
@@ -96,6 +96,11 @@ export class FanOut {
   /** How far the log has been handed over to this process. The epoch is empty before {@link ready}. */
   get position(): Position {
     return this.#position(this.#ticker.received);
+  }
+
+  /** The same, as far as public events show it: the place of the newest one. */
+  get publicPosition(): Position {
+    return this.#position(this.#ticker.publicReceived);
   }
 
   /** Listeners now, those that catch up included. */
@@ -175,19 +180,23 @@ export class FanOut {
     const cohort = this.#ticker.cohorts.join(view, this.#clock.now(), received);
     let first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
     if (isHeld) first = holding(start, flushed);
+    const isUnplaced = !isNew && !start.announce && start.sent === undefined;
+    // If there is nothing to read before, it begins where the others are.
+    const beginsHere = isNew || (isUnplaced && first.state.phase === 'live');
     const listener: Listener = {
       sink,
       onEnd,
       cohort,
       state: first.state,
       index: -1,
+      isUnplaced: isUnplaced && !beginsHere,
       reason: 'left',
       owed: undefined,
     };
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    const told = isNew ? flushed : start.announce ? start.after : undefined;
+    const told = beginsHere ? flushed : start.announce ? start.after : undefined;
     if (told !== undefined) {
       this.#listeners.write(listener, heartbeat(this.#position(this.#ticker.knownTo(view, told))));
     } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
@@ -255,18 +264,19 @@ export class FanOut {
   }
 
   /** Following begins, for the first time or anew. */
-  #start({ epoch, seq }: Position): void {
+  #start(start: FollowStart): void {
+    const { epoch, seq } = start;
     const before = this.#epoch;
     this.#isFollowing = true;
     this.#epoch = epoch;
     if (before === epoch && seq === this.#ticker.received) return;
     if (before === epoch) {
-      this.#listeners.skipTo(seq);
+      this.#listeners.skipTo(start);
       return;
     }
     this.#listeners.flush();
     if (before !== undefined) this.#startAnew();
-    this.#ticker.startBehind(seq);
+    this.#ticker.startBehind(start);
     this.#ticker.soon();
   }
 

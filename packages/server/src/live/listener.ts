@@ -24,6 +24,8 @@ export interface Listener {
   state: ListenerState;
   /** Its index among the members of its cohort; -1 while it is not one of them. */
   index: number;
+  /** Whether it has no id to come back with: its request named none, and it has been sent none. */
+  isUnplaced: boolean;
   /** Why its stream ends, once that is known. */
   reason: EndReason;
   /**

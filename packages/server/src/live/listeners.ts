@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, FollowStart, LogPage } from '../log/event-log.ts';
 import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -100,11 +100,11 @@ export class Listeners implements Iterable<Listener> {
     this.#recent.clear();
   }
 
-  /** Goes on behind a sequence number. What lies before it was not handed over: the live listeners have to read it, as the others do. */
-  skipTo(seq: number): void {
+  /** Goes on behind a position. What lies before it was not handed over: the live listeners have to read it, as the others do. */
+  skipTo(start: FollowStart): void {
     this.flush();
     for (const listener of this.#all) this.#skip(listener);
-    this.ticker.startBehind(seq);
+    this.ticker.startBehind(start);
     this.ticker.soon();
   }
 
@@ -237,7 +237,20 @@ export class Listeners implements Iterable<Listener> {
       if (listener.owed !== undefined) listener.owed -= seen.events;
       this.write(listener, seen.chunk);
     }
+    if (missing || seen.chunk) listener.isUnplaced = false;
+    else if (listener.isUnplaced) this.#place(listener, page);
     this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
+  }
+
+  /**
+   * Sends a listener its position after a page that has nothing for it, so that it can come back with it. Before events that had been trimmed when it
+   * asked for the earliest, it would be told of them.
+   */
+  #place(listener: Listener, page: LogPage): void {
+    const seq = this.ticker.knownTo(listener.cohort.view, page.through);
+    if (seq < page.trimmedThrough) return;
+    listener.isUnplaced = false;
+    this.write(listener, heartbeat(this.#options.position(seq)));
   }
 
   /** What was to come cannot be given: the listeners see a broken stream and come back with their cursors. */

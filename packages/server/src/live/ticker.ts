@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../log/entry.ts';
+import { newestFor } from '../log/epochs.ts';
+import type { FollowStart } from '../log/event-log.ts';
 import type { Turn, Turns } from '../log/keeping/turns.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Cohort, View } from './cohort.ts';
@@ -80,6 +82,11 @@ export class Ticker {
     return this.#received;
   }
 
+  /** The sequence number of the newest public event up to there. */
+  get publicReceived(): number {
+    return this.#publicReceived;
+  }
+
   /** The sequence number up to which the cohorts have been written to. */
   get flushed(): number {
     return this.#flushed;
@@ -90,7 +97,7 @@ export class Ticker {
    * event, it has as much.
    */
   flushedFor({ selection }: View): number {
-    return (selection.private ?? []).length === 0 ? this.#publicFlushed : this.#flushed;
+    return newestFor(selection, this.#flushed, this.#publicFlushed);
   }
 
   /** A sequence number as a listener with this view may know it: of those that mean the same to it, one that shows no private events. */
@@ -103,12 +110,12 @@ export class Ticker {
     return this.#newestId;
   }
 
-  /** Goes on after a sequence number, up to which no more entries are handed over. Nothing may be pending. */
-  startBehind(seq: number): void {
+  /** Goes on after a position, up to which no more entries are handed over. Nothing may be pending. */
+  startBehind({ seq, publicSeq }: FollowStart): void {
     this.#received = seq;
     this.#flushed = seq;
-    this.#publicReceived = seq;
-    this.#publicFlushed = seq;
+    this.#publicReceived = publicSeq;
+    this.#publicFlushed = publicSeq;
     this.#newestId = undefined;
     this.#recent.clear();
     for (const cohort of this.cohorts) cohort.startBehind(seq);

@@ -1,6 +1,7 @@
 import { ServerError } from '../errors.ts';
 import type { Place } from './event-log.ts';
 import { EARLIEST, formatCursor, parseCursor, type Position } from './position.ts';
+import type { Selection } from './selection.ts';
 
 /** A numbering that a log had before the present one. */
 export interface EarlierEpoch {
@@ -90,27 +91,38 @@ export class Epochs {
    * @param log the sequence number of the log's newest event, and the count of its trims
    * @param seqOf returns the sequence number of the earliest kept and selected event with a publisher's id. It is not called for a cursor, because
    * no id has that form
+   * @param newest the newest event that who asks may know of: a cursor of the present epoch past it is ahead. See {@link newestFor}
+   * @default the log's newest event
    */
   async locate(
     id: string,
     log: Pick<Place, 'head' | 'trims'>,
     seqOf: (id: string) => number | undefined | Promise<number | undefined>,
+    newest: number = log.head,
   ): Promise<Place> {
     if (id === EARLIEST) return { after: 0, ...log };
     const cursor = parseCursor(id);
-    if (cursor) return this.#locate(cursor, log);
+    if (cursor) return this.#locate(cursor, log, newest);
     const seq = await seqOf(id);
     return seq === undefined ? { after: 0, ...log, misplaced: 'unknown' } : { after: seq, ...log };
   }
 
-  #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>): Place {
+  #locate({ epoch, seq }: Position, log: Pick<Place, 'head' | 'trims'>, newest: number): Place {
     if (epoch === this.current) {
-      return seq <= log.head ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
+      return seq <= newest ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'ahead' };
     }
     // After its end the epoch went on in another log, with events that this log never had.
     const end = this.#ends.get(epoch) ?? -1;
     return seq <= end ? { after: seq, ...log } : { after: 0, ...log, misplaced: 'foreign' };
   }
+}
+
+/**
+ * Returns the sequence number of the newest event that may be known to who asks for a selection: the one of all events, or of the public ones if
+ * the selection has no private events. Without a selection, it is the one of all events.
+ */
+export function newestFor(selection: Selection | undefined, ofAll: number, ofPublic: number): number {
+  return selection && (selection.private ?? []).length === 0 ? ofPublic : ofAll;
 }
 
 function invalid(message: string): ServerError {

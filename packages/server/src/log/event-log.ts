@@ -77,6 +77,16 @@ export interface Place {
   readonly misplaced?: Exclude<GapReason, 'trimmed'>;
 }
 
+/** Where following begins. */
+export interface FollowStart extends Position {
+  /**
+   * The sequence number of the newest public event up to this position, also if it has been trimmed; 0 if there was none. Listeners without rights to
+   * private events are told no position past it. It never falls within an epoch. If a log does not know which events of earlier epochs were public, they
+   * count as public.
+   */
+  readonly publicSeq: number;
+}
+
 /** The functions that a log calls for a follower. They may not throw and may not block. */
 export interface LogFollower {
   /**
@@ -84,7 +94,7 @@ export interface LogFollower {
    * before `follow` returns. It is called again after `onLost`: with a sequence number that may be higher than that of the last batch, so that the
    * events between the two have to be read; with another epoch if a new one has begun.
    */
-  onStart(position: Position): void;
+  onStart(start: FollowStart): void;
   /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
   onBatch(batch: readonly LogEntry[]): void;
   /**
@@ -146,8 +156,8 @@ export interface EventLog {
   /**
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_BATCH_TOO_LARGE` if the batch has too many
-   * events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_EVENT_TOO_LARGE` if listeners could not take
+   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
    * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
@@ -160,11 +170,15 @@ export interface EventLog {
   /**
    * Asks the store for the place of a cursor, a publisher's id or `earliest`, as of the call. A cursor of an earlier epoch is found up to
    * the end of that epoch. A publisher's id is found only among the selected events, so that ids of other topics neither mislead a listener nor are
-   * known to it.
+   * known to it. For a selection without private events, a cursor of the present epoch past the newest public event is `ahead`, whatever follows that
+   * event, so that nobody can find private events by asking for cursors.
    * @param selection the events among which the id is looked for @default all
    */
   locate(id: string, selection?: Selection, options?: AskOptions): Promise<Place>;
-  /** Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. */
+  /**
+   * Asks the store for the place after which the last `count` (or fewer) kept and selected events follow. For a selection without private events it is
+   * not past the newest public event.
+   */
   locateLast(selection: Selection, count: number, options?: AskOptions): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;

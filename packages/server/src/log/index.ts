@@ -1,12 +1,13 @@
 export { type Clock, systemClock } from '../clock.ts';
 export { ServerError, type ServerErrorCode } from '../errors.ts';
-export { type EarlierEpoch, Epochs } from './epochs.ts';
+export { type EarlierEpoch, Epochs, newestFor } from './epochs.ts';
 export type { LogEntry, NewEvent } from './entry.ts';
 export type {
   AppendOptions,
   AppendReceipt,
   AskOptions,
   EventLog,
+  FollowStart,
   GapReason,
   LogFollower,
   LogFollowing,

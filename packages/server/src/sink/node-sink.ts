@@ -1,13 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
-import type { Socket } from 'node:net';
-import { ConnectionSink } from './connection-sink.ts';
 import { Http2Sink } from './http2-sink.ts';
 import { reset } from './reset.ts';
 import type { SharedChunk } from './shared-chunk.ts';
 import type { Sink } from './sink.ts';
 import type { SocketLender } from './socket-owner.ts';
-import { SocketWriter } from './socket-writer.ts';
+import { ConnectionSink, SocketSink } from './socket-sink.ts';
 import { passOn } from './stream-events.ts';
 
 export interface NodeSinkOptions {
@@ -36,50 +34,6 @@ export function nodeSink(
 }
 
 const ignore = (): void => {};
-
-/** On HTTP/1.1 the shared chunk-framed bytes go to the socket, past the response: nothing is made or copied for a listener. */
-class SocketSink extends SocketWriter implements Sink {
-  onDrain: () => void = ignore;
-  onClose: () => void = ignore;
-  #open = true;
-  readonly #response: ServerResponse;
-
-  constructor(response: ServerResponse, socket: Socket, direct: boolean) {
-    super(socket);
-    this.#response = response;
-    // The response's close, not the request's: that one comes as soon as the body has been read.
-    passOn(this, socket, [response, socket]);
-    // A listener that went away is no error of the server. The event 'close' follows.
-    response.on('error', ignore);
-    if (direct) this.allowDirectWrites();
-  }
-
-  closed(): void {
-    this.#open = false;
-    this.onClose();
-  }
-
-  get needsDrain(): boolean {
-    return this.#open && this.socket.writableNeedDrain;
-  }
-
-  write({ chunked: bytes }: SharedChunk): void {
-    // Other code may have ended the response or its connection.
-    if (!this.#open || this.#response.writableEnded || !this.socket.writable) return;
-    this.look();
-    this.writeBytes(bytes);
-  }
-
-  end(): void {
-    this.#open = false;
-    if (!this.#response.writableEnded) this.#response.end();
-  }
-
-  destroy(): void {
-    this.#open = false;
-    this.#response.destroy();
-  }
-}
 
 /** On HTTP/1.0, while an earlier response still has the socket, and under a coding of somebody else: through the response. */
 class ResponseSink implements Sink {

@@ -120,6 +120,7 @@ export class Listener {
     const { published, time } = this.#world;
     published.trim(time());
     const { head } = published;
+    const newest = published.newestFor(this.view.selection);
     const excused = published.matching(this.view.selection).filter((event) => event.trimmedAt < Infinity);
     if (lastEventId === EARLIEST) return { head, after: 0, announced: false, excused };
     if (lastEventId === '') {
@@ -127,7 +128,9 @@ export class Listener {
       return { head, after: published.beforeLast(this.view.selection, last), announced: true, excused };
     }
     const cursor = parseCursor(lastEventId);
-    if (cursor?.epoch === published.epoch && cursor.seq <= head) {
+    if (this.#lastEventId !== '' && cursor)
+      assert.ok(cursor.seq <= newest, 'a listener was given a cursor that is ahead');
+    if (cursor?.epoch === published.epoch && cursor.seq <= newest) {
       return { head, after: cursor.seq, announced: false, excused: [], sent: lastEventId };
     }
     const event = published.find(lastEventId, this.view.selection);

@@ -101,7 +101,13 @@ export class Published {
   beforeLast(selection: Selection, count: number): number {
     const kept = this.matching(selection).filter((event) => event.trimmedAt === Infinity);
     const first = kept.slice(Math.max(0, kept.length - count))[0];
-    return first ? first.seq - 1 : this.head;
+    return first ? first.seq - 1 : this.newestFor(selection);
+  }
+
+  /** The newest event that a listener may know of, trimmed or not: without rights to private events, the newest public one. */
+  newestFor({ private: seen = [] }: Selection): number {
+    if (seen.length > 0) return this.head;
+    return this.events.findLast((event) => !event.private)?.seq ?? 0;
   }
 
   #kept(): PublishedEvent[] {

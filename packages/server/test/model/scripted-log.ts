@@ -1,6 +1,7 @@
 import type {
   AppendReceipt,
   EventLog,
+  FollowStart,
   LogEntry,
   LogFollower,
   LogFollowing,
@@ -8,7 +9,6 @@ import type {
   MemoryLog,
   NewEvent,
   Place,
-  Position,
   ReadRequest,
   Selection,
 } from '@tidings/server/log';
@@ -45,17 +45,18 @@ export class ScriptedLog implements EventLog {
   /** The sequence number up to which the followers have been handed batches, or told to read. */
   handed = 0;
   readonly #options: ScriptedLogOptions;
+  #publicHanded = 0;
   readonly #answers: (() => void)[] = [];
-  #batches: (readonly LogEntry[])[] = [];
+  readonly #batches: (readonly LogEntry[])[] = [];
   #followers: LogFollower[] = [];
-  #position: Position | undefined;
+  #epoch = '';
   #isLost = false;
 
   constructor(options: ScriptedLogOptions) {
     this.#options = options;
     options.log.follow({
-      onStart: (position) => {
-        this.#position = position;
+      onStart: ({ epoch }) => {
+        this.#epoch = epoch;
       },
       onBatch: (batch) => {
         this.#batches.push(batch);
@@ -73,16 +74,23 @@ export class ScriptedLog implements EventLog {
   handOver(): void {
     if (this.#isLost) {
       this.#isLost = false;
-      const last = this.#batches.at(-1)?.at(-1);
-      this.#batches = [];
-      if (last) this.handed = last.seq;
-      for (const follower of this.#followers) follower.onStart({ epoch: this.#epoch, seq: this.handed });
+      for (const batch of this.#batches.splice(0)) this.#note(batch);
+      for (const follower of this.#followers) follower.onStart(this.#start);
       return;
     }
     const batch = this.#batches.shift();
     if (!batch) return;
-    this.handed = batch.at(-1)!.seq;
+    this.#note(batch);
     for (const follower of this.#followers) follower.onBatch(batch);
+  }
+
+  #note(batch: readonly LogEntry[]): void {
+    this.handed = batch.at(-1)!.seq;
+    this.#publicHanded = batch.findLast((entry) => !entry.private)?.seq ?? this.#publicHanded;
+  }
+
+  get #start(): FollowStart {
+    return { epoch: this.#epoch, seq: this.handed, publicSeq: this.#publicHanded };
   }
 
   /** The connection to the followers is lost. */
@@ -110,7 +118,7 @@ export class ScriptedLog implements EventLog {
 
   follow(follower: LogFollower): LogFollowing {
     this.#followers.push(follower);
-    follower.onStart({ epoch: this.#epoch, seq: this.handed });
+    follower.onStart(this.#start);
     return {
       stop: () => {
         this.#followers = this.#followers.filter((other) => other !== follower);
@@ -132,10 +140,6 @@ export class ScriptedLog implements EventLog {
 
   close(): Promise<void> {
     return this.#options.log.close();
-  }
-
-  get #epoch(): string {
-    return this.#position?.epoch ?? '';
   }
 
   async #look(record: ReadRecord): Promise<LogPage> {

@@ -14,8 +14,7 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
-import { isPublicOnly, type PublicPlaces } from './public-places.ts';
-import { describeTopics } from './search.ts';
+import { describeTopics, isPublicOnly } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -55,11 +54,9 @@ export class TopicDocuments {
   readonly #recent = new Map<Kind, Recent>();
   /** The last document of each kind. It is taken again if nothing has changed. */
   readonly #last = new Map<Kind, TopicDocument>();
-  readonly #places: PublicPlaces;
 
-  constructor(context: FaceContext, places: PublicPlaces) {
+  constructor(context: FaceContext) {
     this.#context = context;
-    this.#places = places;
   }
 
   /** @throws {Problem} @throws {ServerError} */
@@ -143,7 +140,7 @@ export class TopicDocuments {
     const publicOnly = kind === 'public';
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
     const topics = await describeTopics(this.#context, page.topics);
-    const position = this.#places.position(publicOnly);
+    const position = publicOnly ? fanOut.publicPosition : fanOut.position;
     const cursor = formatCursor(position);
     const text = JSON.stringify({ topics, total: page.total, cursor, epoch: position.epoch });
     const last = this.#last.get(kind);

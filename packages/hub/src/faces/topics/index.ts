@@ -1,7 +1,6 @@
 import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
-import { PublicPlaces } from './public-places.ts';
 import { publish } from './publish.ts';
 import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
@@ -12,8 +11,7 @@ const ROOT = '/topics';
 /** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
 export function topics(): MakeFace {
   return (context) => {
-    const places = new PublicPlaces(context.log, context.fanOut);
-    const documents = new TopicDocuments(context, places);
+    const documents = new TopicDocuments(context);
     return {
       name: 'topics',
       match({ pathname }) {
@@ -27,7 +25,7 @@ export function topics(): MakeFace {
           if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
-          if (isSearch(asked.url)) return await searchTopics(context, asked, places);
+          if (isSearch(asked.url)) return await searchTopics(context, asked);
           return await documents.answer(asked);
         }
         const topic = topicOfPath(rest);

@@ -1,3 +1,4 @@
+import type { Rights } from '@tidings/server';
 import { type Answer, checkParameters, parameter } from '@tidings/server/live';
 import { formatCursor, MAX_NAME_BYTES, type TopicDirectory, type TopicSummary } from '@tidings/server/log';
 import { requireRight } from '../../access/require.ts';
@@ -5,7 +6,6 @@ import { jsonAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
-import { isPublicOnly, type PublicPlaces } from './public-places.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -17,12 +17,13 @@ export function isSearch({ searchParams }: URL): boolean {
   return SEARCH.some((name) => searchParams.has(name));
 }
 
+/** Whether a sender is shown only what public events show (PROTOCOL §7.3). */
+export function isPublicOnly({ private: seen }: Rights): boolean {
+  return seen !== 'all';
+}
+
 /** One page of the topics whose names begin with a prefix. @throws {Problem} @throws {ServerError} */
-export async function searchTopics(
-  context: FaceContext,
-  { url, rights }: Exchange,
-  places: PublicPlaces,
-): Promise<Answer> {
+export async function searchTopics(context: FaceContext, { url, rights }: Exchange): Promise<Answer> {
   requireRight(rights, 'listen', [{ pattern: '*', base: context.topicsBase(url) }]);
   checkParameters(url.searchParams, SEARCH);
   const [prefix, after] = [textOf(url, 'prefix'), textOf(url, 'after')];
@@ -32,7 +33,7 @@ export async function searchTopics(
   const publicOnly = isPublicOnly(rights);
   const page = await pageOf(log.directory, { prefix, after, publicOnly });
   const topics = await describeTopics(context, page.topics);
-  const position = places.position(publicOnly);
+  const position = publicOnly ? fanOut.publicPosition : fanOut.position;
   return jsonAnswer(
     200,
     JSON.stringify({

@@ -1,3 +1,4 @@
+import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
 import { checkInteger, ServerError } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
 import type { Retention } from './retention.ts';
@@ -14,6 +15,12 @@ export interface LogBounds {
    */
   readonly maxBatchEvents?: number;
   /**
+   * Bytes of an event as listeners are sent it, without its id: its fields, with up to 6 bytes more for each line of data. A larger one is refused with
+   * `ERR_EVENT_TOO_LARGE`. It guards the listeners: decoders take no larger ones by default. From 1 to 268435456.
+   * @default 16777216
+   */
+  readonly maxEventBytes?: number;
+  /**
    * Keys of appends that are remembered: beyond that the oldest are forgotten, also before their 24 hours are over. They take at most a quarter
    * of the bytes that retention allows. From 0.
    * @default 100000
@@ -23,16 +30,21 @@ export interface LogBounds {
 
 export interface CheckedBounds {
   readonly maxBatchEvents: number;
+  readonly maxEventBytes: number;
   readonly maxKeys: number;
   /** Bytes that keys may take of those that are kept. */
   readonly maxKeyBytes: number;
 }
 
+// Beyond that an event would not fit into a text of JavaScript.
+const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkBounds(bounds: LogBounds, { maxBytes = Infinity }: Retention): CheckedBounds {
-  const { maxBatchEvents = 10_000, maxKeys = 100_000 } = bounds;
+  const { maxBatchEvents = 10_000, maxEventBytes = DEFAULT_MAX_EVENT_BYTES, maxKeys = 100_000 } = bounds;
   return {
     maxBatchEvents: checkInteger('maxBatchEvents', maxBatchEvents, 1, Number.MAX_SAFE_INTEGER),
+    maxEventBytes: checkInteger('maxEventBytes', maxEventBytes, 1, MAX_EVENT_BYTES),
     maxKeys: checkInteger('maxKeys', maxKeys, 0, Number.MAX_SAFE_INTEGER),
     maxKeyBytes: maxBytes / 4,
   };

@@ -1,6 +1,5 @@
 import type { LogEntry } from '../entry.ts';
-import type { LogFollower, LogFollowing } from '../event-log.ts';
-import type { Position } from '../position.ts';
+import type { FollowStart, LogFollower, LogFollowing } from '../event-log.ts';
 
 /** A follower's place in the set. Each call of `add` makes one, so that a follower that was added twice is two. */
 interface Seat {
@@ -15,12 +14,12 @@ export class Followers {
 
   /**
    * Adds a follower. It gets the batches that are emitted from now on.
-   * @param position after which the next batch comes; undefined while the log's connection is lost or not made yet, because `start` follows then
+   * @param start after which the next batch comes; undefined while the log's connection is lost or not made yet, because `start` follows then
    */
-  add(follower: LogFollower, position: Position | undefined): LogFollowing {
+  add(follower: LogFollower, start: FollowStart | undefined): LogFollowing {
     const seat: Seat = { follower };
     this.#seats.add(seat);
-    if (position) follower.onStart(position);
+    if (start) follower.onStart(start);
     return {
       stop: () => {
         this.#seats.delete(seat);
@@ -29,8 +28,8 @@ export class Followers {
   }
 
   /** Calls `onStart` of all followers, after `lose` or for the first time. */
-  start(position: Position): void {
-    this.#tell((follower) => follower.onStart(position));
+  start(start: FollowStart): void {
+    this.#tell((follower) => follower.onStart(start));
   }
 
   /** Hands a batch over to all followers. */

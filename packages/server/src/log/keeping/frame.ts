@@ -1,8 +1,9 @@
-import { encodeEvent, type EventFields } from '@tidings/wire';
+import { DEFAULT_MAX_EVENT_BYTES, encodeEvent, type EventFields } from '@tidings/wire';
 import { ServerError } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
+import type { LogBounds } from './bounds.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;
@@ -12,6 +13,12 @@ const MAX_KEY_BYTES = 1536;
 
 /** The longest digest of an append, in bytes of UTF-8: every log keeps one with each key. */
 const MAX_DIGEST_BYTES = 128;
+
+// What each line of data takes beside it at least: `data:`.
+const LINE_BYTES = 5;
+
+const CR = 0x0d;
+const LF = 0x0a;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -30,16 +37,20 @@ export interface PreparedEvent {
 
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
- * @throws {ServerError} `ERR_INVALID_EVENT`
+ * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`
  */
-export function prepareBatch(events: readonly NewEvent[], { key, digest }: AppendOptions): readonly PreparedEvent[] {
+export function prepareBatch(
+  events: readonly NewEvent[],
+  { key, digest }: AppendOptions,
+  { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
+): readonly PreparedEvent[] {
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
   if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
-  return events.map((event) => prepareEvent(event));
+  return events.map((event) => prepareEvent(event, maxEventBytes));
 }
 
-function prepareEvent(event: NewEvent): PreparedEvent {
+function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   const topics: unknown = event.topics;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
@@ -49,14 +60,46 @@ function prepareEvent(event: NewEvent): PreparedEvent {
   const { id, ...rest } = readFields(event.fields);
   if (id !== undefined) checkId(id);
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
+  // Before it is encoded: a text of line ends alone becomes six times as long.
+  checkSize(leastBytes(rest, maxBytes), maxBytes);
+  const body = encode(rest);
+  checkSize(body.length, maxBytes);
+  return { topics: [...new Set(event.topics)], private: event.private ?? false, id: id && copyOf(id), body };
+}
+
+function encode(fields: EventFields): Uint8Array {
   try {
-    const body = encoder.encode(encodeEvent(rest));
-    return { topics: [...new Set(event.topics)], private: event.private ?? false, id: id && copyOf(id), body };
+    return encoder.encode(encodeEvent(fields));
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
     });
   }
+}
+
+/** How many bytes an event takes at least. If even with a line end at each character there would be room, the lines are not counted. */
+function leastBytes({ data = '', comment = '' }: EventFields, maxBytes: number): number {
+  if (typeof data !== 'string' || typeof comment !== 'string') return 0;
+  let bytes = data.length + comment.length;
+  if (bytes > maxBytes || data.length * (LINE_BYTES + 1) <= maxBytes) return bytes;
+  let before = 0;
+  for (let at = 0; at < data.length; at += 1) {
+    const unit = data.charCodeAt(at);
+    if (unit === CR) bytes += LINE_BYTES;
+    // A CR and an LF are one line end, and become an LF.
+    else if (unit === LF) bytes += before === CR ? -1 : LINE_BYTES;
+    before = unit;
+  }
+  return bytes;
+}
+
+/** @throws {ServerError} `ERR_EVENT_TOO_LARGE` */
+function checkSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ServerError(
+    'ERR_EVENT_TOO_LARGE',
+    `Cannot append an event that takes ${bytes} bytes or more when it is sent; at most ${maxBytes} are allowed`,
+  );
 }
 
 /** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */

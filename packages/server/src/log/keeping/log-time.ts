@@ -14,8 +14,6 @@ export interface LogTimeRecord {
   readonly clock: number;
   /** In the order of the events; before the first one the log's own time is the system's. */
   readonly shifts: readonly Shift[];
-  /** Events up to that number are not taken for newer than that time. @default none */
-  readonly ceiling?: { readonly through: number; readonly time: number };
 }
 
 // The system's clock is slewed, and runs a little faster or slower than the one that never goes back. A greater step means that it was set.
@@ -32,7 +30,6 @@ const MAX_SHIFTS = 1000;
 export class LogTime {
   readonly #clock: Clock;
   readonly #steadyClock: () => number;
-  readonly #ceiling: LogTimeRecord['ceiling'];
   readonly #shifts: Shift[];
   #changes = 0;
   #time: number;
@@ -48,7 +45,6 @@ export class LogTime {
   constructor(clock: Clock, known?: LogTimeRecord, newest?: { readonly seq: number; readonly time: number }) {
     const told = clock.time();
     this.#clock = clock;
-    this.#ceiling = known?.ceiling;
     this.#shifts = [...(known?.shifts ?? [])];
     this.#steadyClock = steadyClock(clock);
     this.#steady = this.#steadyClock();
@@ -92,8 +88,7 @@ export class LogTime {
 
   /** When an event was appended, by the log's own time. */
   of({ seq, time }: { readonly seq: number; readonly time: number }): number {
-    const own = this.#shifts.length === 0 ? time : time + this.#aheadAt(seq);
-    return this.#ceiling && seq <= this.#ceiling.through ? Math.min(own, this.#ceiling.time) : own;
+    return this.#shifts.length === 0 ? time : time + this.#aheadAt(seq);
   }
 
   /** Events before that number are no longer kept. */
@@ -106,8 +101,7 @@ export class LogTime {
 
   /** What a store has to keep of the present time. */
   record(): LogTimeRecord {
-    const record = { time: this.#time, clock: this.#time - this.#ahead, shifts: this.#shifts };
-    return this.#ceiling ? { ...record, ceiling: this.#ceiling } : record;
+    return { time: this.#time, clock: this.#time - this.#ahead, shifts: this.#shifts };
   }
 
   #aheadAt(seq: number): number {

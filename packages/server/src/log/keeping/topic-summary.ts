@@ -8,16 +8,16 @@ const NAMES_AT_ONCE = 256;
 
 /** What a log keeps of a topic, and how much of it is private. */
 export interface KeptSummary extends TopicSummary {
-  /** The sequence number of its newest event. Undefined if that is not known. */
-  readonly lastSeq?: number | undefined;
+  /** The sequence number of its newest event; 0 if none is kept. */
+  readonly lastSeq: number;
   /** Undefined if nothing of it is private. */
   readonly hidden?: {
     readonly events: number;
     readonly bytes: number;
     /** When the newest public event was appended, milliseconds since 1970; 0 if none is kept. */
     readonly publicLast: number;
-    /** The sequence number of that event. Undefined if that is not known, as in a folder that an earlier version wrote. */
-    readonly publicSeq?: number | undefined;
+    /** The sequence number of that event; 0 if none is kept. */
+    readonly publicSeq: number;
   };
 }
 
@@ -29,7 +29,7 @@ export function withEvent(topic: string, before: KeptSummary | undefined, event:
   const { seq: lastSeq, time: last } = event;
   const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last, lastSeq };
   if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: last, publicSeq: lastSeq } } : after;
-  const known = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0, publicSeq: before?.lastSeq };
+  const known = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0, publicSeq: before?.lastSeq ?? 0 };
   return { ...after, hidden: { ...known, events: known.events + 1, bytes: known.bytes + bytes } };
 }
 
@@ -43,23 +43,20 @@ export function withoutEvent(before: KeptSummary, event: Event, bytes: number): 
 }
 
 /** Whether an event may be the newest of a topic, or the newest public one. */
-export function hasNewest({ last, lastSeq, hidden }: KeptSummary, event: Event): boolean {
-  const isNewest = (time: number, seq?: number): boolean => (seq === undefined ? event.time >= time : event.seq >= seq);
-  return (
-    isNewest(last, lastSeq) || (hidden !== undefined && !event.private && isNewest(hidden.publicLast, hidden.publicSeq))
-  );
+export function hasNewest({ lastSeq, hidden }: KeptSummary, event: Event): boolean {
+  return event.seq >= lastSeq || (hidden !== undefined && !event.private && event.seq >= hidden.publicSeq);
 }
 
-/** Finds the newest event of a topic, or its newest public one, up to a sequence number: Infinity if none is known. */
+/** Finds the newest event of a topic, or its newest public one, up to a sequence number. */
 export type FindNewest = (publicOnly: boolean, through: number) => Pick<LogEntry, 'seq' | 'time'> | undefined;
 
 /** Returns what a topic becomes when its times are found anew. The search begins at the newest event that was known, because none after it counts. */
 export function withTimes(summary: KeptSummary, findNewest: FindNewest): KeptSummary {
   const { hidden, events, ...rest } = summary;
-  const newest = findNewest(false, rest.lastSeq ?? Infinity);
-  const after = { ...rest, events, last: newest?.time ?? 0, lastSeq: newest?.seq };
+  const newest = findNewest(false, rest.lastSeq);
+  const after = { ...rest, events, last: newest?.time ?? 0, lastSeq: newest?.seq ?? 0 };
   if (!hidden) return after;
-  const found = events > hidden.events ? findNewest(true, hidden.publicSeq ?? Infinity) : undefined;
+  const found = events > hidden.events ? findNewest(true, hidden.publicSeq) : undefined;
   return { ...after, hidden: { ...hidden, publicLast: found?.time ?? 0, publicSeq: found?.seq ?? 0 } };
 }
 

@@ -44,7 +44,14 @@ export class KeptTopic {
 
   get summary(): KeptSummary {
     const { topic, entries, bytes, last, hidden } = this;
-    return { topic, events: entries.length, bytes, last, lastSeq: entries.last?.seq, ...(hidden ? { hidden } : {}) };
+    return {
+      topic,
+      events: entries.length,
+      bytes,
+      last,
+      lastSeq: entries.last?.seq ?? 0,
+      ...(hidden ? { hidden } : {}),
+    };
   }
 
   /** Its newest event, or its newest public one, up to a sequence number. */

@@ -42,6 +42,7 @@ export const MEMORY_LOG_OPTIONS: Readonly<Record<keyof MemoryLogOptions, true>> 
   framesOnly: true,
   nextSeq: true,
   maxBatchEvents: true,
+  maxEventBytes: true,
   maxKeys: true,
   scanMs: true,
 };

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../clock.ts';
 import { checkNames, ServerError } from '../../errors.ts';
-import { Epochs } from '../epochs.ts';
+import { Epochs, newestFor } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
@@ -55,6 +55,8 @@ export class MemoryLog implements EventLog {
   readonly #turns: Turns;
   readonly #latest: LatestKeys | undefined;
   #seq: number;
+  /** The sequence number of the newest public event; where the epoch began if there has been none. */
+  #publicSeq: number;
   #sweep: unknown;
   #closed = false;
 
@@ -72,13 +74,14 @@ export class MemoryLog implements EventLog {
     this.#keys = new KnownKeys(this.#bounds);
     this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
     this.#seq = this.#epochs.start;
+    this.#publicSeq = this.#seq;
     this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const prepared = prepareBatch(events, options);
+    const prepared = prepareBatch(events, options, this.#bounds);
     const { key } = options;
     const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
     if (known) {
@@ -97,6 +100,7 @@ export class MemoryLog implements EventLog {
       const topics = this.#kept.topicsOf(event.topics);
       const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
       batch.push(entry);
+      if (!entry.private) this.#publicSeq = entry.seq;
       if (this.#latest) this.#replace(this.#latest, events[index], entry);
       this.#kept.add(entry, event.id !== undefined);
     });
@@ -129,10 +133,11 @@ export class MemoryLog implements EventLog {
       }
       return { seq: undefined };
     };
-    return await this.#epochs.locate(id, log, async (named) => {
+    const seqOf = async (named: string): Promise<number | undefined> => {
       const { seq } = await this.#turns.run((turn) => look(named, turn), { signal, isShort: true });
       return seq;
-    });
+    };
+    return await this.#epochs.locate(id, log, seqOf, newestFor(selection, this.#seq, this.#publicSeq));
   }
 
   locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
@@ -140,9 +145,9 @@ export class MemoryLog implements EventLog {
     const selector = Selector.of(selection);
     const head = this.#seq;
     const trims = this.#ledger.changes;
-    let after = head;
+    let after = newestFor(selection, head, this.#publicSeq);
     let found = 0;
-    let through = head;
+    let through = after;
     const look = (turn: Turn): Place | undefined => {
       for (const entry of found < count ? this.#kept.falling(selector, through) : []) {
         const selected = isSelected(selector, entry, turn);
@@ -161,7 +166,11 @@ export class MemoryLog implements EventLog {
   }
 
   follow(follower: LogFollower): LogFollowing {
-    return this.#followers.add(follower, { epoch: this.#epochs.current, seq: this.#seq });
+    return this.#followers.add(follower, {
+      epoch: this.#epochs.current,
+      seq: this.#seq,
+      publicSeq: this.#publicSeq,
+    });
   }
 
   /** Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention. */

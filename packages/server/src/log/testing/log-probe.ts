@@ -3,9 +3,9 @@ import { EventStreamDecoder, type EventFields, type EventMessage } from '@tiding
 import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
-import type { AppendReceipt, EventLog, Place } from '../event-log.ts';
+import type { AppendReceipt, EventLog, FollowStart, Place } from '../event-log.ts';
 import type { TopicPattern } from '../pattern.ts';
-import { EARLIEST, type Position } from '../position.ts';
+import { EARLIEST } from '../position.ts';
 import type { LogRetention } from '../keeping/retention.ts';
 import type { Selection } from '../selection.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -122,7 +122,7 @@ export class LogProbe {
     return (await this.log.locate(EARLIEST)).head;
   }
 
-  async position(): Promise<Position> {
+  async position(): Promise<FollowStart> {
     const recorder = new Recorder();
     const following = this.log.follow(recorder);
     const position = await recorder.started();

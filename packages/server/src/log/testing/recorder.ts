@@ -1,12 +1,11 @@
 import type { LogEntry } from '../entry.ts';
-import type { LogFollower } from '../event-log.ts';
-import type { Position } from '../position.ts';
+import type { FollowStart, LogFollower } from '../event-log.ts';
 
 /** A follower that records its calls. */
 export class Recorder implements LogFollower {
   /** What happened, in order: `start 3`, `batch 4,5`, `lost`. */
   readonly steps: string[] = [];
-  readonly starts: Position[] = [];
+  readonly starts: FollowStart[] = [];
   readonly entries: LogEntry[] = [];
   readonly #onBatch: ((batch: readonly LogEntry[]) => void) | undefined;
   readonly #waiting = new Set<() => void>();
@@ -21,9 +20,9 @@ export class Recorder implements LogFollower {
     return this.entries.map(({ seq }) => seq);
   }
 
-  onStart(position: Position): void {
-    this.steps.push(`start ${position.seq}`);
-    this.starts.push(position);
+  onStart(start: FollowStart): void {
+    this.steps.push(`start ${start.seq}`);
+    this.starts.push(start);
     this.#check();
   }
 
@@ -54,9 +53,9 @@ export class Recorder implements LogFollower {
   }
 
   /** Resolves when following has begun for the first time, with the position. */
-  async started(): Promise<Position> {
+  async started(): Promise<FollowStart> {
     await this.until(() => this.starts.length > 0);
-    return this.starts[0] ?? { epoch: '', seq: 0 };
+    return this.starts[0] ?? { epoch: '', seq: 0, publicSeq: 0 };
   }
 
   /** Resolves when an event has been handed over, or following has begun after it. */

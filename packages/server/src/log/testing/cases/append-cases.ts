@@ -145,6 +145,18 @@ export const appendCases: readonly LogCase[] = [
     assert.deepEqual(seqs(await probe.read(EVERYTHING)), [receipt.seq]);
   }),
 
+  logCase(
+    'an event that becomes larger than decoders take is refused, and nothing of its batch is stored',
+    async (probe) => {
+      const head = await probe.head();
+      const lines = event('a', { data: '\n'.repeat(3_000_000) });
+      await refused(probe.append(event('a'), lines), 'ERR_EVENT_TOO_LARGE', 'an event of very many lines');
+      assert.equal(await probe.head(), head);
+      await probe.publish('a', 'next');
+      assert.deepEqual(await probe.data(EVERYTHING), ['next']);
+    },
+  ),
+
   logCase('a refused batch does not disturb those that overlap it', async (probe) => {
     const [first, bad, last] = await Promise.allSettled([
       probe.append(event('a', { data: '1' })),

@@ -37,6 +37,26 @@ export const durabilityCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'a log that is opened again knows its newest public event',
+    async (probe) => {
+      const { seq } = await probe.append(event('a'));
+      await probe.append(privately('a'), privately('a'));
+      for (let time = 0; time < 2; time += 1) {
+        await probe.reopen();
+        const { epoch, publicSeq } = await probe.position();
+        assert.equal(publicSeq, seq);
+        const cursor = (at: number): string => formatCursor({ epoch, seq: at });
+        assert.equal((await probe.log.locate(cursor(seq), select('a'))).after, seq);
+        for (const at of [seq + 1, seq + 2, seq + 9]) {
+          assert.equal((await probe.log.locate(cursor(at), select('a'))).misplaced, 'ahead');
+        }
+        assert.equal((await probe.log.locateLast(select('a'), 0)).after, seq);
+      }
+    },
+    { needs: ['durable'] },
+  ),
+
+  logCase(
     'a log that is opened again goes on where it was',
     async (probe) => {
       await probe.publish('a', '1', '2');

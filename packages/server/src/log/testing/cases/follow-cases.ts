@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LogEntry } from '../../entry.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { assertRising, dataOf, event, EVERYTHING, message, plain, range, seqs } from '../log-probe.ts';
+import { assertRising, dataOf, event, EVERYTHING, message, plain, privately, range, seqs } from '../log-probe.ts';
 import { Recorder } from '../recorder.ts';
 
 export const followCases: readonly LogCase[] = [
@@ -16,6 +16,28 @@ export const followCases: readonly LogCase[] = [
     await recorder.reached(seq);
     assert.deepEqual(plain(recorder.entries), plain(await probe.read(EVERYTHING, position.seq)));
     assert.match(recorder.steps[0] ?? '', /^start/);
+  }),
+
+  logCase('a follower is told the newest public event up to where it starts', async (probe) => {
+    const newest: number[] = [];
+    const note = async (): Promise<void> => {
+      const recorder = new Recorder();
+      const following = probe.log.follow(recorder);
+      const { seq, publicSeq } = await recorder.started();
+      assert.ok(publicSeq <= seq);
+      await recorder.reached(await probe.head());
+      following.stop();
+      newest.push(recorder.entries.findLast((entry) => !entry.private)?.seq ?? publicSeq);
+    };
+    assert.equal((await probe.position()).publicSeq, (await probe.position()).seq);
+    const { seq: one } = await probe.append(event('a'));
+    await note();
+    await probe.append(privately('a'), privately('b'));
+    await note();
+    const { seq: other } = await probe.append(event('a'));
+    await probe.append(privately('a'));
+    await note();
+    assert.deepEqual(newest, [one, one, other]);
   }),
 
   logCase(

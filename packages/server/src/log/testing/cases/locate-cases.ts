@@ -3,7 +3,7 @@ import type { Place } from '../../event-log.ts';
 import { EARLIEST, formatCursor } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, pattern, privately, range, select, where } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, pattern, privately, range, select, seqs, where } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
@@ -17,6 +17,44 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await where(locate(head + 1)), { after: 0, head, misplaced: 'ahead' });
     assert.deepEqual(await where(locate(999_999_999_999_999)), { after: 0, head, misplaced: 'ahead' });
   }),
+
+  logCase('who gets no private events cannot find any by asking for cursors', async (probe) => {
+    const { epoch } = await probe.position();
+    const cursor = (seq: number): string => formatCursor({ epoch, seq });
+    await probe.append(privately('a'), event('a'), privately('a'));
+    const { seq: open } = await probe.append(event('b'));
+    const { seq: head } = await probe.append(privately('a'), privately('c'), privately('a'));
+    const secret = seqs(await probe.read(EVERYTHING, open));
+    for (const topics of [['a'], 'all'] as const) {
+      const locate = (seq: number): Promise<Omit<Place, 'trims'>> => where(probe.log.locate(cursor(seq), { topics }));
+      for (const seq of [0, open - 1, open]) assert.deepEqual(await locate(seq), { after: seq, head });
+      for (const seq of [...secret, head + 1, 10 * head, 999_999_999_999_999]) {
+        assert.deepEqual(await locate(seq), { after: 0, head, misplaced: 'ahead' });
+      }
+      assert.equal((await probe.log.locateLast({ topics }, 0)).after, open);
+    }
+    // Who has a right to any of them comes back with the position of the log.
+    for (const seen of ['all', ['a'], ['elsewhere']] as const) {
+      const selection: Selection = { topics: ['a'], private: seen };
+      for (const seq of secret)
+        assert.deepEqual(await where(probe.log.locate(cursor(seq), selection)), { after: seq, head });
+      assert.equal((await probe.log.locate(cursor(head + 1), selection)).misplaced, 'ahead');
+      assert.equal((await probe.log.locateLast(selection, 0)).after, head);
+    }
+  }),
+
+  logCase(
+    'a cursor of the newest public event is found though it has been trimmed',
+    async (probe) => {
+      const { id, seq } = await probe.append(event('a'));
+      const { seq: head } = await probe.append(privately('a'), privately('a'), privately('a'));
+      await probe.trim();
+      assert.deepEqual(await probe.data(select('a')), []);
+      assert.deepEqual(await where(probe.log.locate(id, select('a'))), { after: seq, head });
+      assert.equal((await probe.position()).publicSeq, seq);
+    },
+    { needs: ['trim'], retention: { maxEvents: 2 } },
+  ),
 
   logCase('locate knows an event as soon as its append has resolved', async (probe) => {
     for (const n of range(1, 20)) {
@@ -114,6 +152,50 @@ export const locateCases: readonly LogCase[] = [
     assert.deepEqual(await data(select('rare', 'nobody')), ['1', '2']);
     assert.deepEqual(await data({ topics: 'all', types: ['odd'] }), ['2']);
   }),
+
+  logCase(
+    'looking for few events among very many lets others go first',
+    async (probe) => {
+      await probe.append(event('a', { event: 'odd' }));
+      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map(() => event('a')));
+      const order: string[] = [];
+      const found = probe.log.locateLast({ topics: 'all', types: ['odd'] }, 1).then(() => order.push('found'));
+      await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+      await found;
+      assert.deepEqual(order, ['other', 'found']);
+    },
+    // With a clock that stands still, a few thousand events are examined before that.
+    { needs: ['local', 'time'] },
+  ),
+
+  logCase(
+    'the last events of exact topics are found in their indexes, however many others lie behind them',
+    async (probe) => {
+      const many = async (topic: string, count: number): Promise<number> => {
+        let last = 0;
+        for (let left = count; left > 0; left -= 10_000) {
+          ({ seq: last } = await probe.append(...range(1, Math.min(left, 10_000)).map(() => event(topic))));
+        }
+        return last;
+      };
+      await many('a', 29_999);
+      const before = await probe.head();
+      await many('a', 1);
+      await many('b', 1);
+      await many('c', 20_000);
+      const order: string[] = [];
+      const found = probe.log.locateLast(select('a', 'b'), 2).then(({ after }) => {
+        order.push('found');
+        return after;
+      });
+      await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+      const after = await found;
+      assert.deepEqual(order, ['found', 'other']);
+      assert.ok(after >= before && after < before + 3);
+      assert.equal((await probe.read(select('a', 'b'), after)).length, 2);
+    },
+    { needs: ['local', 'time'] },
+  ),
 
   logCase('a listener that has left is not answered, and the others are', async (probe) => {
     for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));

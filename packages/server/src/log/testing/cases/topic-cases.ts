@@ -210,4 +210,21 @@ export const topicCases: readonly LogCase[] = [
     },
     { needs: ['directory', 'trim'], retention: { maxEvents: 2 } },
   ),
+
+  logCase(
+    'public topics behind very many private ones are listed, and others go first',
+    async (probe) => {
+      const groupOf = (group: number): string[] => range(1, 200).map((at) => `hidden ${group} ${at}`);
+      const hidden = range(1, 100).map((group) => privately(...groupOf(group)));
+      await probe.append(...hidden, event('public'));
+      const order: string[] = [];
+      const listed = probe.log.directory
+        ?.list({ order: 'name', limit: 1, publicOnly: true })
+        .then(({ topics, total }) => order.push(`${topics.map(({ topic }) => topic).join(' ')} of ${total}`));
+      await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+      await listed;
+      assert.deepEqual(order, ['other', 'public of 1']);
+    },
+    { needs: ['local', 'time', 'directory'] },
+  ),
 ];

@@ -1,6 +1,5 @@
 import type { LogEntry, NewEvent } from '../../entry.ts';
-import type { AppendOptions, ReadRequest, TopicPageRequest } from '../../event-log.ts';
-import type { Position } from '../../position.ts';
+import type { AppendOptions, FollowStart, ReadRequest, TopicPageRequest } from '../../event-log.ts';
 import type { Selection } from '../../selection.ts';
 
 // Each message is one line of JSON, frames in base64. Messages may be lost, doubled, delayed and out of order, in both directions.
@@ -37,7 +36,7 @@ export interface Answer {
 
 export interface Begun {
   readonly following: number;
-  readonly position: Position;
+  readonly start: FollowStart;
 }
 
 /** What is between two lines that follow each other in a stream of bytes. */

@@ -6,6 +6,7 @@ import type {
   AppendReceipt,
   AskOptions,
   EventLog,
+  FollowStart,
   LogFollower,
   LogFollowing,
   LogPage,
@@ -15,7 +16,6 @@ import type {
   TopicPage,
 } from '../../event-log.ts';
 import { Followers } from '../../keeping/followers.ts';
-import type { Position } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { Connection } from './connection.ts';
 import { entryFromJson, type Begun } from './protocol.ts';
@@ -40,7 +40,7 @@ export class RemoteLog implements EventLog {
   readonly #connection: Connection;
   readonly #followers = new Followers();
   /** How far followers have been handed over; undefined while they are not handed anything. */
-  #position: Position | undefined;
+  #reached: FollowStart | undefined;
   #isFollowing = false;
   /** The last of the appends: the next one is sent when it is answered, so that they are stored in the order of the calls. */
   #appending: Promise<unknown> = Promise.resolve();
@@ -76,7 +76,7 @@ export class RemoteLog implements EventLog {
   }
 
   follow(follower: LogFollower): LogFollowing {
-    const following = this.#followers.add(follower, this.#position);
+    const following = this.#followers.add(follower, this.#reached);
     if (!this.#isFollowing) void this.#follow();
     return following;
   }
@@ -97,12 +97,12 @@ export class RemoteLog implements EventLog {
     this.#isFollowing = true;
     try {
       for (;;) {
-        const { following, position } = (await this.#connection.ask({ op: 'follow' })) as Begun;
-        this.#position = position;
-        this.#followers.start(position);
-        const reason = await this.#handOver(following, position).catch((error: unknown) => error);
+        const { following, start } = (await this.#connection.ask({ op: 'follow' })) as Begun;
+        this.#reached = start;
+        this.#followers.start(start);
+        const reason = await this.#handOver(following, start).catch((error: unknown) => error);
         if (this.#isClosed) return;
-        this.#position = undefined;
+        this.#reached = undefined;
         this.#followers.lose(reason);
       }
     } catch {
@@ -111,7 +111,8 @@ export class RemoteLog implements EventLog {
   }
 
   /** Hands over batches until no more come. Gives the reason. */
-  async #handOver(following: number, { epoch, seq }: Position): Promise<unknown> {
+  async #handOver(following: number, { epoch, seq, publicSeq }: FollowStart): Promise<unknown> {
+    let newestPublic = publicSeq;
     for (let after = seq; ;) {
       const next = (await this.#connection.ask({ op: 'next', following, after }, { isOfConnection: true })) as {
         readonly entries?: JsonEntry[];
@@ -119,7 +120,8 @@ export class RemoteLog implements EventLog {
       if (!next.entries) return new Error('The store has lost where the log followed');
       const batch = next.entries.map(entryFromJson);
       after = batch.at(-1)?.seq ?? after;
-      this.#position = { epoch, seq: after };
+      newestPublic = batch.findLast((entry) => !entry.private)?.seq ?? newestPublic;
+      this.#reached = { epoch, seq: after, publicSeq: newestPublic };
       if (batch.length > 0) this.#followers.emit(batch);
     }
   }

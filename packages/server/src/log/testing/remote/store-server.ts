@@ -207,10 +207,10 @@ export class StoreServer {
 
   #follow(client: string): Begun {
     const ends: number[] = [];
-    let position = { epoch: '', seq: 0 };
+    let start = { epoch: '', seq: 0, publicSeq: 0 };
     const own = this.#log.follow({
-      onStart: (start) => {
-        position = start;
+      onStart: (begun) => {
+        start = begun;
       },
       onBatch: (batch) => {
         ends.push(batch.at(-1)?.seq ?? 0);
@@ -221,7 +221,7 @@ export class StoreServer {
     const following: Following = { client, ends, wake: () => {}, isLost: false, stop: () => own.stop() };
     this.#begun += 1;
     this.#followings.set(this.#begun, following);
-    return { following: this.#begun, position };
+    return { following: this.#begun, start };
   }
 
   /** The batches after a sequence number, as one; `lost` if some of it has been trimmed or following has to begin anew. */

@@ -1,8 +1,8 @@
 import type { TrimLedger } from '@tidings/server/log';
-import type { KeptEntry } from './record.ts';
-import type { HeadRecord, LmdbStore } from './store.ts';
-import type { TopicChanges } from './topic-changes.ts';
-import type { LmdbTopics } from './topics.ts';
+import type { KeptEntry } from '../records/record.ts';
+import type { HeadRecord, LmdbStore } from '../tables/store.ts';
+import type { TopicChanges } from '../tables/topic-changes.ts';
+import type { LmdbTopics } from '../tables/topics.ts';
 
 // Events that one transaction removes: few, so that a publisher never waits long for its commit.
 const MAX_REMOVED = 1000;

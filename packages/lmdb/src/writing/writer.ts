@@ -11,10 +11,9 @@ import {
   type PreparedEvent,
 } from '@tidings/server/log';
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
-import { costsOfPrepared } from './cost.ts';
+import { costsOfPrepared } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
-import type { HeadRecord } from './store.ts';
-import type { Incoming } from './trim.ts';
+import type { HeadRecord, Incoming } from '../tables/store.ts';
 
 /** A batch that is waiting to be stored. */
 interface Waiting {

@@ -7,14 +7,16 @@ import {
   type Trimmed,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
-import { isIntact, RecordDecoder, type KeptEntry } from './record.ts';
-import { DamagedFileError } from './folder/pages.ts';
-import { openFolder, type DataFolder } from './folder/folder.ts';
-import { unusable } from './folder/refusal.ts';
+import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
+import { DamagedFileError } from '../folder/pages.ts';
+import { openFolder, type DataFolder } from '../folder/folder.ts';
+import { unusable } from '../folder/refusal.ts';
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
   readonly seq: number;
+  /** The sequence number of the newest public event, also if it has been removed. An event that was changed on disk counts as public. */
+  readonly publicSeq: number;
   readonly events: number;
   /** What everything costs that is kept: events, topics and keys. */
   readonly bytes: number;
@@ -22,6 +24,9 @@ export interface HeadRecord {
   readonly keys: number;
   readonly keyBytes: number;
 }
+
+/** What is about to be added to what is kept. */
+export type Incoming = Pick<HeadRecord, 'events' | 'bytes'>;
 
 /** A batch that is being stored in steps: the sequence number before it, and its last one. There is no such record between batches. */
 export interface StagedRecord {
@@ -190,7 +195,9 @@ function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {
-  return (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 };
+  return (
+    (meta.get('head') as HeadRecord | undefined) ?? { seq: 0, publicSeq: 0, events: 0, bytes: 0, keys: 0, keyBytes: 0 }
+  );
 }
 
 /** No number may be given twice. The only events after the newest one are those of a batch that was being stored in steps. */

@@ -1,9 +1,9 @@
 import { placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
-import { CHECKSUM_BYTES } from './checksum.ts';
-import { costOfRecord } from './cost.ts';
-import { encodeRecord } from './record.ts';
-import type { EventRow, HeadRecord, LmdbStore, StagedRecord, Track } from './store.ts';
-import type { LmdbTopics } from './topics.ts';
+import { CHECKSUM_BYTES } from '../records/checksum.ts';
+import { costOfRecord } from '../records/cost.ts';
+import { encodeRecord } from '../records/record.ts';
+import type { EventRow, HeadRecord, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
+import type { LmdbTopics } from '../tables/topics.ts';
 
 // What a transaction holds at most, a large event aside: bounds its memory, and for how long it holds up the event loop.
 export const MAX_COMMIT_BYTES: number = 4 * 1024 * 1024;
@@ -72,7 +72,8 @@ export class LmdbAppender {
             return;
           }
           const { length } = entries;
-          const reached = { ...before, seq: before.seq + length, events: before.events + length };
+          const publicSeq = entries.findLast((entry) => !entry.private)?.seq ?? before.publicSeq;
+          const reached = { ...before, seq: before.seq + length, publicSeq, events: before.events + length };
           head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
           table.write(topics, track);
           track(store.meta.put('head', head));

@@ -1,12 +1,19 @@
 import type { TrimLedger } from '@tidings/server/log';
-import { LmdbError } from './errors.ts';
-import { damagedEntry, type KeptEntry } from './record.ts';
+import { LmdbError } from '../errors.ts';
+import { damagedEntry, type KeptEntry } from '../records/record.ts';
 import { Removal, type TrimStep } from './removal.ts';
-import type { HeadRecord, LmdbStore } from './store.ts';
-import type { LmdbTopics } from './topics.ts';
+import type { HeadRecord, LmdbStore } from '../tables/store.ts';
+import type { LmdbTopics } from '../tables/topics.ts';
 
 // How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
 const MAX_SCANNED = 4096;
+
+export interface DamageHooks {
+  /** Called for each record that was changed on disk. */
+  readonly onDamage: (error: LmdbError) => void;
+  /** Called if records could not be removed. */
+  readonly onFailure: (cause: unknown) => void;
+}
 
 /**
  * Removes the records that were changed on disk, as retention removes events that it no longer keeps. So the listeners that selected them are told of a
@@ -16,13 +23,13 @@ export class DamageControl {
   readonly #store: LmdbStore;
   readonly #topics: LmdbTopics;
   readonly #ledger: TrimLedger;
-  readonly #onDamage: (error: LmdbError) => void;
+  readonly #hooks: DamageHooks;
 
-  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, onDamage: (error: LmdbError) => void) {
+  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, hooks: DamageHooks) {
     this.#store = store;
     this.#topics = topics;
     this.#ledger = ledger;
-    this.#onDamage = onDamage;
+    this.#hooks = hooks;
   }
 
   /**
@@ -38,7 +45,8 @@ export class DamageControl {
       const removal = new Removal(this.#topics, head);
       for (const entry of removed.values()) removal.add(entry);
       await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
-    } catch {
+    } catch (error) {
+      this.#hooks.onFailure(error);
       // They stay where they are, and the next process finds them again.
       for (const seq of removed.keys()) this.#store.leftIn.add(seq);
       this.#ledger.apply(this.#ledger.plan([...removed.values()]));
@@ -61,7 +69,7 @@ export class DamageControl {
   #tell(seq: number, { topics }: KeptEntry): void {
     const of = topics.length === 1 ? `the topic ${topics[0]}` : `the topics ${topics.join(', ')}`;
     const message = `The event ${seq} of ${of} was changed on disk in the data folder ${this.#store.path}. It is removed, and its listeners are told of a gap`;
-    this.#onDamage(new LmdbError('ERR_DATA_DAMAGED', message));
+    this.#hooks.onDamage(new LmdbError('ERR_DATA_DAMAGED', message));
   }
 }
 

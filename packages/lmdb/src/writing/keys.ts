@@ -1,6 +1,6 @@
 import { KEY_LIFETIME_MS, type CheckedBounds, type KeyedAppend } from '@tidings/server/log';
-import { costOfKey } from './cost.ts';
-import type { HeadRecord, KeyRecord, LmdbStore, Track } from './store.ts';
+import { costOfKey } from '../records/cost.ts';
+import type { HeadRecord, KeyRecord, LmdbStore, Track } from '../tables/store.ts';
 
 // Keys that one transaction forgets because they are too old.
 const MAX_EXPIRED = 1000;
@@ -107,6 +107,6 @@ export class LmdbKeys {
   }
 }
 
-export function costOf(key: string, { id, digest = '' }: KeyedAppend): number {
+function costOf(key: string, { id, digest = '' }: KeyedAppend): number {
   return costOfKey(key, id + digest);
 }

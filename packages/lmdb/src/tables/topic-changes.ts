@@ -7,8 +7,8 @@ import {
   withoutEvent,
   withTimes,
 } from '@tidings/server/log';
-import { costOfTopic } from './cost.ts';
-import type { KeptEntry } from './record.ts';
+import { costOfTopic } from '../records/cost.ts';
+import type { KeptEntry } from '../records/record.ts';
 
 /** The state of topics after events are added or removed, one by one. */
 export class TopicChanges {
@@ -38,7 +38,7 @@ export class TopicChanges {
       if (!before || before.events === 0) {
         const own = costOfTopic(topic);
         this.#bytes += own;
-        before = { topic, events: 0, bytes: (before?.bytes ?? 0) + own, last: 0 };
+        before = { topic, events: 0, bytes: (before?.bytes ?? 0) + own, last: 0, lastSeq: 0 };
       }
       this.changed.set(topic, withEvent(topic, before, entry, cost));
     }

@@ -8,9 +8,9 @@ import {
   type Selection,
   type Turn,
 } from '@tidings/server/log';
-import type { KeptEntry } from './record.ts';
-import type { LmdbStore } from './store.ts';
-import type { LmdbTopics } from './topics.ts';
+import type { KeptEntry } from '../records/record.ts';
+import type { LmdbStore } from '../tables/store.ts';
+import type { LmdbTopics } from '../tables/topics.ts';
 
 // Room for the frames of a page and one more event.
 const PAGE_ROOM = 128 * 1024;

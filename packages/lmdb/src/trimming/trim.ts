@@ -1,14 +1,11 @@
 import { exceeds, type LogRetention, type LogTime, type TopicRetention, type TrimLedger } from '@tidings/server/log';
-import type { LmdbReader } from './reader.ts';
+import type { LmdbReader } from '../reading/reader.ts';
 import { Removal, type TrimStep } from './removal.ts';
-import type { HeadRecord, LmdbStore } from './store.ts';
-import { loosen, type LmdbTopics } from './topics.ts';
+import type { HeadRecord, Incoming, LmdbStore } from '../tables/store.ts';
+import { loosen, type LmdbTopics } from '../tables/topics.ts';
 
 // The most events that one step examines. A small number, so that no publisher waits long for its commit.
 const MAX_SCANNED = 4096;
-
-/** What is about to be added. */
-export type Incoming = Pick<HeadRecord, 'events' | 'bytes'>;
 
 const NOTHING: Incoming = { events: 0, bytes: 0 };
 

@@ -1,0 +1,37 @@
+import { LogTime, type Clock, type LogTimeRecord } from '@tidings/server/log';
+import type { LmdbStore } from './store.ts';
+
+// Rows that are changed in one transaction.
+const MAX_ROWS = 10_000;
+
+/** Repairs a folder after its process was killed while it stored a large batch: the events after the head do not count, and are removed. */
+export async function recover(store: LmdbStore): Promise<void> {
+  const { seq: head } = store.head;
+  let isDamaged = false;
+  for (;;) {
+    const seqs = [...store.events.getKeys({ start: head + 1, limit: MAX_ROWS })];
+    if (seqs.length === 0) break;
+    const entries = seqs.flatMap((seq) => store.lend(seq) ?? []);
+    const damaged = seqs.filter((seq) => store.damaged.delete(seq));
+    isDamaged ||= damaged.length > 0;
+    await store.commit((track) => {
+      for (const entry of entries) store.remove(entry, track);
+      for (const seq of damaged) track(store.events.remove(seq));
+    });
+  }
+  // Only the indexes have the topics and ids of damaged events.
+  for (const index of isDamaged ? [store.byTopic, store.byId] : []) {
+    const rows: [string, number][] = [];
+    for (const row of index.getKeys()) if (row[1] > head) rows.push(row);
+    await store.commit((track) => {
+      for (const row of rows) track(index.remove(row));
+    });
+  }
+  if (store.meta.get('staged') !== undefined) await store.commit((track) => track(store.meta.remove('staged')));
+}
+
+/** Opens the time of a log. */
+export function openTime(store: LmdbStore, clock: Clock): LogTime {
+  const known = store.meta.get('time') as LogTimeRecord | undefined;
+  return known ? new LogTime(clock, known, store.lend(store.head.seq)) : new LogTime(clock);
+}
