@@ -46,6 +46,8 @@ export function setTurn(socket: Socket, request?: IncomingMessage): void {
 
 /** A stream has begun on a connection. */
 export function endTurn(socket: Socket): void {
+  // An outgrown table may still hold the entry.
+  setTurn(socket);
   unfinished.delete(socket);
 }
 
