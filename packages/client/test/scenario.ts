@@ -43,6 +43,8 @@ export interface Scenario extends Expectation {
   /** The numbers of the rules it shows. */
   readonly rules: readonly number[];
   readonly name: string;
+  /** The subtests of the web platform's tests that it stands for, as `web-platform-tests.ts` names them. */
+  readonly wpt?: readonly string[];
   /** Where it makes sense. Everywhere when absent. */
   readonly where?: 'in browsers' | 'outside browsers';
   /** What the n-th request is answered with. {origin} and {other} are the server's two origins, {path} is its folder. */
