@@ -1,6 +1,6 @@
 /** Rules 29 to 32: what is asked, of which URL, and behind which last event ID. */
 import type { Scenario } from './scenario.ts';
-import { listen, type Stage } from './scenario-stage.ts';
+import { listen, type Source, type Stage } from './scenario-stage.ts';
 import { head, type ServerScript, STREAM } from './server-script.ts';
 
 const END = { do: 'end' } as const;
@@ -9,6 +9,16 @@ const SOON = 'retry: 100\n\n';
 
 const RECOVERY: ServerScript = [STREAM, 'data: recovered\n\n'];
 const RECOVERED = ['open 1', 'message 1 "recovered" "" {origin}'];
+
+const REFUSAL: ServerScript = [head(204), END];
+
+/**
+ * Settles when a source has been refused. A source that is closed before its request was sent leaves an unused connection behind,
+ * and Chromium repeats a request that is reset on such a one without a word.
+ */
+function refusal(source: Source): Promise<unknown> {
+  return new Promise((resolve) => source.addEventListener('error', resolve));
+}
 
 /** What becomes of a URL that is given to the constructor. */
 function parsed(
@@ -23,8 +33,12 @@ function parsed(
     name: `${name} is parsed`,
     ...(wpt === undefined ? {} : { wpt: [wpt] }),
     ...(where === undefined ? {} : { where }),
-    server: [[]],
-    client: (stage) => stage.add(stage.open(url(stage) as string).url),
+    server: [REFUSAL],
+    client: async (stage) => {
+      const source = stage.open(url(stage) as string);
+      stage.add(source.url);
+      await refusal(source);
+    },
     log: [href],
   };
 }
@@ -230,8 +244,12 @@ export const requestScenarios: readonly Scenario[] = [
     name: 'an empty URL is that of the page or worker',
     wpt: ['eventsource-constructor-empty-url'],
     where: 'in browsers',
-    server: [[]],
-    client: (stage) => stage.add(String(stage.open('').url === globalThis.location.href)),
+    server: [],
+    client: async (stage) => {
+      const source = stage.open('');
+      stage.add(String(source.url === globalThis.location.href));
+      await refusal(source);
+    },
     log: ['true'],
   },
   refused('http://'),

@@ -8,7 +8,10 @@ import { requestScenarios } from './scenarios-request.ts';
 import { responseScenarios } from './scenarios-response.ts';
 import { retryScenarios } from './scenarios-retry.ts';
 
-/** Every rule of the client's side, 29 to 45, and those of the format that a whole source shows, as what a server does, what a client does, and what is then seen. */
+/**
+ * Every rule of the client's side, 29 to 45, and those of the format that a whole source shows, as what a server does, what a client
+ * does, and what is then seen.
+ */
 export const scenarios: readonly Scenario[] = [
   ...requestScenarios,
   ...originScenarios,
