@@ -2,7 +2,11 @@ import type { ServerScript } from './server-script.ts';
 import type { Client } from './scenario-stage.ts';
 
 /** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
-export type Listener = 'ours' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
+const LISTENERS = ['ours', 'ours in Chromium', 'ours in Firefox', 'Chromium', 'Firefox'] as const;
+export type Listener = (typeof LISTENERS)[number];
+
+export const OURS: readonly Listener[] = LISTENERS.filter((listener) => listener.startsWith('ours'));
+export const OURS_OUTSIDE_BROWSERS: readonly Listener[] = OURS.filter((listener) => !/Chromium|Firefox/.test(listener));
 
 /** A request that must have come. A header that is null must be absent. */
 export interface ExpectedRequest {

@@ -1,5 +1,5 @@
 /** Rules 29, 30 and 39: cookies, and other origins. */
-import { OURS_CANNOT_TELL, type Departure, type Scenario } from './scenario.ts';
+import { OURS_CANNOT_TELL, OURS_OUTSIDE_BROWSERS, type Scenario } from './scenario.ts';
 import { listen, type Stage } from './scenario-stage.ts';
 import { head, type ServerScript, STREAM } from './server-script.ts';
 
@@ -33,11 +33,7 @@ function cookieThere(withCredentials?: boolean): Pick<Scenario, 'server' | 'clie
 
 const CREDENTIALS = { 'Access-Control-Allow-Credentials': 'true' };
 
-/** Without a preflight, as it is outside of browsers and as browsers still do it. */
-const NO_PREFLIGHT: readonly Departure[] = [
-  { who: ['ours'], why: 'there is no preflight outside of browsers' },
-  { who: ['Chromium', 'Firefox'], why: 'they ask for no permission to send a last event ID' },
-].map((departure): Departure => ({ ...departure, requests: [{}, { method: 'GET' }] }) as Departure);
+const NO_PREFLIGHT = { requests: [{}, { method: 'GET' }] };
 
 /** A last event ID that a request to another origin may carry only after a preflight. */
 function preflighted(name: string, subtest: string, id: string): Scenario {
@@ -52,7 +48,10 @@ function preflighted(name: string, subtest: string, id: string): Scenario {
     client: listen(5, { url: there }),
     log: ['open 1', `message 1 "a" "${id}" {other}`, 'error 0', 'open 1', `message 1 "recovered" "${id}" {other}`],
     requests: [{}, { method: 'OPTIONS' }, { method: 'GET', headers: { 'last-event-id': id } }],
-    departures: NO_PREFLIGHT,
+    departures: [
+      { who: OURS_OUTSIDE_BROWSERS, why: 'there is no preflight outside of browsers', ...NO_PREFLIGHT },
+      { who: ['Chromium', 'Firefox'], why: 'they ask for no permission to send a last event ID', ...NO_PREFLIGHT },
+    ],
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Scenario } from './scenario.ts';
+import type { Listener, Scenario } from './scenario.ts';
 
 /**
  * The web platform's tests of `EventSource`: the files below `eventsource/` of web-platform-tests/wpt, with the names of their
@@ -137,7 +137,14 @@ export function knownSubtests(): ReadonlySet<string> {
   return new Set([...subtests().map(({ subtest }) => subtest), ...IN_WORKERS.map(stemOf)]);
 }
 
-/** What stands for a subtest, and who departs from it. */
+/** Where this class runs. */
+const PLACES: readonly (readonly [Listener, string])[] = [
+  ['ours', 'outside of browsers'],
+  ['ours in Chromium', 'in Chromium'],
+  ['ours in Firefox', 'in Firefox'],
+];
+
+/** What stands for a subtest, and where this class departs from it. */
 function standsFor(subtest: string, scenarios: readonly Scenario[]): string {
   const found = scenarios.filter(({ wpt }) => wpt?.includes(subtest));
   const reason = REASONS[subtest];
@@ -147,9 +154,9 @@ function standsFor(subtest: string, scenarios: readonly Scenario[]): string {
     .map(({ name, where, departures = [] }) => {
       const only = where === undefined ? '' : ` (only ${where})`;
       const differs = departures
-        .map(({ who, why }) => ({ ours: who.filter((listener) => listener.startsWith('ours')), why }))
-        .filter(({ ours }) => ours.length > 0)
-        .map(({ ours, why }) => `. Differs for ${ours.join(', ')}: ${why}`);
+        .map(({ who, why }) => ({ places: PLACES.filter(([listener]) => who.includes(listener)), why }))
+        .filter(({ places }) => places.length > 0)
+        .map(({ places, why }) => `. Differs ${places.map(([, place]) => place).join(', ')}: ${why}`);
       return `${name}${only}${differs.join('')}`;
     })
     .join('; ');
