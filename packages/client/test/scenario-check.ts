@@ -6,10 +6,10 @@ import { scenarios } from './scenarios.ts';
 const utf8 = (bytes: string | undefined): string | null =>
   bytes === undefined ? null : Buffer.from(bytes, 'latin1').toString('utf8');
 
-/** The scenarios that make sense there, each with its index and a title that names its rules. */
+/** The scenarios that make sense there, each with its index and a title that names its rules and its subtests. */
 export function scenariosFor(where: NonNullable<Scenario['where']>): readonly { index: number; title: string }[] {
-  return scenarios.flatMap(({ name, rules, where: only = where }, index) =>
-    only === where ? [{ index, title: `${name} (${rules.join(', ')})` }] : [],
+  return scenarios.flatMap(({ name, rules, wpt = [], where: only = where }, index) =>
+    only === where ? [{ index, title: `${name} (${[...rules, ...wpt].join(', ')})` }] : [],
   );
 }
 

@@ -62,7 +62,7 @@ export function listen(
 ): Client {
   return (stage) => {
     const url = plan.url?.(stage) ?? `${stage.here}/stream`;
-    const source = stage.open(url, { withCredentials: plan.withCredentials ?? false });
+    const source = stage.open(url, plan.withCredentials === undefined ? {} : { withCredentials: plan.withCredentials });
     return stage.watch(source, { lines, types: plan.types ?? [] });
   };
 }

@@ -2,7 +2,11 @@ import type { ServerScript } from './server-script.ts';
 import type { Client } from './scenario-stage.ts';
 
 /** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
-export type Listener = 'ours' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
+const LISTENERS = ['ours', 'ours in Chromium', 'ours in Firefox', 'Chromium', 'Firefox'] as const;
+export type Listener = (typeof LISTENERS)[number];
+
+export const OURS: readonly Listener[] = LISTENERS.filter((listener) => listener.startsWith('ours'));
+export const OURS_OUTSIDE_BROWSERS: readonly Listener[] = OURS.filter((listener) => !/Chromium|Firefox/.test(listener));
 
 /** A request that must have come. A header that is null must be absent. */
 export interface ExpectedRequest {
@@ -43,6 +47,8 @@ export interface Scenario extends Expectation {
   /** The numbers of the rules it shows. */
   readonly rules: readonly number[];
   readonly name: string;
+  /** The subtests of the web platform's tests that it stands for, as `web-platform-tests.ts` names them. */
+  readonly wpt?: readonly string[];
   /** Where it makes sense. Everywhere when absent. */
   readonly where?: 'in browsers' | 'outside browsers';
   /** What the n-th request is answered with. {origin} and {other} are the server's two origins, {path} is its folder. */

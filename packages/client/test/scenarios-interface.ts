@@ -1,6 +1,6 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- the attributes are tested here too
 /** Rules 41 to 43: what the class and its instances are like. */
-import type { Scenario } from './scenario.ts';
+import { OURS, type Scenario } from './scenario.ts';
 import type { Source } from './scenario-stage.ts';
 import { STREAM } from './server-script.ts';
 
@@ -31,6 +31,7 @@ export const interfaceScenarios: readonly Scenario[] = [
   {
     rules: [41],
     name: 'a handler takes the place of the one before, and is called with the source as this',
+    wpt: ['eventsource-onmessage'],
     server: [[STREAM, 'data: a\n\n', { do: 'wait' }, 'data: b\n\n']],
     client: async (stage) => {
       const source = stage.open(`${stage.here}/stream`);
@@ -94,6 +95,7 @@ export const interfaceScenarios: readonly Scenario[] = [
   {
     rules: [42],
     name: 'the constructor needs new and a URL, and has a name and a length',
+    wpt: ['eventsource-constructor-no-new'],
     server: [],
     client: ({ SourceClass, here, add }) => {
       const attempts = [
@@ -133,7 +135,105 @@ export const interfaceScenarios: readonly Scenario[] = [
   },
   {
     rules: [42],
+    name: 'members are defined as Web IDL defines them, and refuse what is no source',
+    wpt: ['idlharness'],
+    server: [],
+    client: ({ SourceClass, add }) => {
+      const { prototype } = SourceClass;
+      const throws = (call: () => unknown): string => {
+        try {
+          call();
+          return 'returns';
+        } catch (error) {
+          return (error as Error).name;
+        }
+      };
+      for (const name of ['url', 'withCredentials', 'readyState', 'onopen', 'onmessage', 'onerror']) {
+        const { get, set, enumerable, configurable } = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
+        const setter = set === undefined ? 'none' : throws(() => set.call({}, null));
+        add(`${name} ${enumerable} ${configurable}: ${throws(() => get?.call({}))} ${setter}`);
+      }
+      for (const holder of [SourceClass, prototype]) {
+        for (const name of ['CONNECTING', 'OPEN', 'CLOSED']) {
+          const { value, writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(holder, name) ?? {};
+          add(`${name} ${value} ${writable} ${enumerable} ${configurable}`);
+        }
+      }
+      const { value: close, ...about } = Object.getOwnPropertyDescriptor(prototype, 'close') ?? {};
+      add(`close ${throws(() => Reflect.apply(close as () => void, {}, []))} ${JSON.stringify(about)}`);
+      const tag = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag);
+      add(JSON.stringify(tag));
+      add(String(Object.getPrototypeOf(SourceClass) === EventTarget));
+    },
+    log: [
+      ...['url', 'withCredentials', 'readyState'].map((name) => `${name} true true: TypeError none`),
+      ...['onopen', 'onmessage', 'onerror'].map((name) => `${name} true true: TypeError TypeError`),
+      ...[1, 2].flatMap(() =>
+        ['CONNECTING', 'OPEN', 'CLOSED'].map((name, value) => `${name} ${value} false true false`),
+      ),
+      'close TypeError {"writable":true,"enumerable":true,"configurable":true}',
+      '{"value":"EventSource","writable":false,"enumerable":false,"configurable":true}',
+      'true',
+    ],
+    requests: [],
+  },
+  {
+    rules: [42],
+    name: 'what is added to the prototype is there in its sources',
+    wpt: ['eventsource-prototype'],
+    server: [[]],
+    client: ({ SourceClass, here, open, add }) => {
+      const prototype = SourceClass.prototype as { added?: () => string };
+      prototype.added = () => 'added';
+      const source = open(`${here}/stream`) as unknown as { added(): string };
+      add(source.added());
+      delete prototype.added;
+    },
+    log: ['added'],
+  },
+  {
+    rules: [42],
+    name: 'the events of the connection hold no data, and neither bubble nor can be cancelled',
+    wpt: ['eventsource-onopen'],
+    server: [[STREAM, { do: 'end' }]],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      const tell = (event: Event): void => {
+        stage.add(`${event.type} ${source.readyState} ${'data' in event} ${event.bubbles} ${event.cancelable}`);
+      };
+      source.onopen = tell;
+      source.onerror = tell;
+      await new Promise((resolve) => source.addEventListener('error', resolve));
+    },
+    log: ['open 1 false false false', 'error 0 false false false'],
+  },
+  {
+    rules: [42],
+    name: 'events of the stream are trusted',
+    wpt: ['eventsource-onmessage-trusted'],
+    server: [[STREAM, 'data: a\n\n']],
+    client: async (stage) => {
+      const source = stage.open(`${stage.here}/stream`);
+      await new Promise<void>((resolve) => {
+        source.addEventListener('message', (event) => {
+          stage.add(String(event.isTrusted));
+          resolve();
+        });
+      });
+    },
+    log: ['true'],
+    departures: [
+      {
+        who: OURS,
+        why: 'only the platform itself can make an event that is trusted',
+        log: ['false'],
+      },
+    ],
+  },
+  {
+    rules: [42],
     name: 'events are real ones',
+    wpt: ['eventsource-eventtarget'],
     server: [[STREAM, 'id: 1\ndata: a\n\nevent: x\ndata: b\n\n', { do: 'end' }]],
     client: async (stage) => {
       const source = stage.open(`${stage.here}/stream`);

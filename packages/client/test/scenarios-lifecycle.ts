@@ -1,5 +1,5 @@
-/** Rules 36 to 40, 44 and 27: opening, losing, failing, waiting and closing. */
-import { OURS_CANNOT_TELL, type Departure, type Scenario } from './scenario.ts';
+/** Rules 36 to 40 and 27: opening, losing, failing and closing. */
+import type { Departure, Scenario } from './scenario.ts';
 import { type Client, listen, pass } from './scenario-stage.ts';
 import { head, type ServerScript, STREAM } from './server-script.ts';
 
@@ -57,6 +57,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
   {
     rules: [27, 37],
     name: 'a block that the connection left unfinished is forgotten',
+    wpt: ['format-data-before-final-empty-line'],
     server: [
       [STREAM, SOON, 'id: 1\ndata: a\n\n', 'id: 2\nevent: x\ndata: half\n', { do: 'wait' }, RESET],
       [STREAM, '\n\ndata: b\n\n'],
@@ -68,6 +69,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
   {
     rules: [37],
     name: 'a stream that ends is lost, time after time',
+    wpt: ['eventsource-reconnect: test reconnection events'],
     server: [
       [STREAM, SOON, 'data: a\n\n', END],
       [STREAM, 'data: b\n\n', END],
@@ -151,27 +153,8 @@ export const lifecycleScenarios: readonly Scenario[] = [
   },
   {
     rules: [39, 38],
-    name: 'another origin that does not allow it fails the connection',
-    where: 'in browsers',
-    server: [[STREAM]],
-    client: listen(1, { url: ({ there }) => `${there}/stream` }),
-    log: ['error 2'],
-    requests: [{}],
-    departures: [OURS_CANNOT_TELL],
-  },
-  {
-    rules: [39, 38],
-    name: 'another origin that allows anyone does not allow credentials',
-    where: 'in browsers',
-    server: [[head(200, { 'Content-Type': 'text/event-stream', 'Access-Control-Allow-Origin': '*' }), ':\n']],
-    client: listen(1, { url: ({ there }) => `${there}/stream`, withCredentials: true }),
-    log: ['error 2'],
-    requests: [{}],
-    departures: [OURS_CANNOT_TELL],
-  },
-  {
-    rules: [39, 38],
     name: 'a URL whose scheme cannot be asked fails the connection',
+    wpt: ['eventsource-constructor-non-same-origin: ftp:'],
     server: [],
     client: listen(1, { url: () => 'ftp://127.0.0.1/stream' }),
     log: ['error 2'],
@@ -259,61 +242,51 @@ export const lifecycleScenarios: readonly Scenario[] = [
     requests: [{}],
   },
   {
-    rules: [44],
-    name: 'a reconnection time that no timer holds does not lead to a reconnect at once',
-    server: [[STREAM, 'retry: 99999999999\n\n', END], RECOVERY],
-    client: async (stage) => {
-      void listen(9)(stage);
-      await stage.received(1);
-      await pass(500);
-    },
-    log: ['open 1', 'error 0'],
-    requests: [{}],
-  },
-  {
-    rules: [44],
-    name: 'a reconnection time of twenty digits does not lead to a reconnect at once',
-    server: [[STREAM, 'retry: 18446744073709551616\n\n', END], RECOVERY],
-    client: async (stage) => {
-      void listen(9)(stage);
-      await stage.received(1);
-      await pass(500);
-    },
-    log: ['open 1', 'error 0'],
-    requests: [{}],
-    departures: [
-      {
-        who: ['Firefox'],
-        why: 'it takes the number for a small one, and waits its least time of half a second, which ends at about the same time as this',
-        orLogs: [
-          ['open 1', 'error 0', 'open 1'],
-          ['open 1', 'error 0', ...RECOVERED],
-        ],
-        anyRequests: true,
-      },
-    ],
-  },
-  {
-    rules: [44, 26],
-    name: 'after a reconnection time of 0 there is a wait all the same',
-    server: [[STREAM, 'retry: 0\n', END], RECOVERY],
+    rules: [36, 40],
+    name: 'a source is connecting, then open, then closed',
+    wpt: ['eventsource-close: close()'],
+    server: [[STREAM]],
     client: async (stage) => {
       const source = stage.open(`${stage.here}/stream`);
-      let lostAt = 0;
-      source.addEventListener('error', () => void (lostAt = performance.now()));
-      await stage.watch(source, { lines: 3 });
-      // Half of what we wait, because browsers blur the clock.
-      stage.add(performance.now() - lostAt > 50 ? 'later' : 'at once');
+      stage.add(`made ${source.readyState}`);
+      await stage.watch(source, { lines: 2 });
+      stage.add(`closed ${source.readyState}`);
     },
-    log: ['open 1', 'error 0', 'open 1', 'later'],
-    requests: [{}, {}],
-    departures: [
-      {
-        who: ['Chromium'],
-        why: 'it has no least time, so only a busy machine makes it late',
-        log: ['open 1', 'error 0', 'open 1', 'at once'],
-        orLogs: [['open 1', 'error 0', 'open 1', 'later']],
-      },
-    ],
+    log: ['made 0', 'open 1', 'closed 2'],
+    requests: [{}],
   },
+  {
+    rules: [37, 38],
+    name: 'a source that is refused after it was lost twice is closed for good',
+    wpt: ['eventsource-close: test events'],
+    server: [
+      [STREAM, SOON, 'data: a\n\n', END],
+      [STREAM, 'data: b\n\n', END],
+      [head(204), END],
+    ],
+    client: async (stage) => {
+      await listen(9)(stage);
+      await pass(300);
+    },
+    log: [...['a', 'b'].flatMap((data) => ['open 1', `message 1 "${data}" "" {origin}`, 'error 0']), 'error 2'],
+    requests: [{}, {}, {}],
+  },
+  {
+    rules: [37],
+    name: 'a stream that ends before its first event is lost, too',
+    wpt: ['eventsource-reconnect: 200'],
+    server: [[STREAM, 'retry: 100\n', END], RECOVERY],
+    client: listen(4),
+    log: ['open 1', 'error 0', ...RECOVERED],
+    requests: [{}, {}],
+  },
+  ...['about:blank', 'mailto:someone@example.org', "javascript:alert('called')"].map((url): Scenario => ({
+    rules: [38, 39],
+    name: `${url.split(':')[0]} is no scheme to ask, and fails the connection`,
+    wpt: [`eventsource-constructor-non-same-origin: ${url.split(':')[0]}:`],
+    server: [],
+    client: listen(1, { url: () => url }),
+    log: ['error 2'],
+    requests: [],
+  })),
 ];

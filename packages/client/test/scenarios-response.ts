@@ -7,9 +7,10 @@ const END = { do: 'end' } as const;
 const SOON = 'retry: 100\n\n';
 
 const STATUSES_THAT_FAIL = [
-  201, 202, 203, 204, 205, 206, 226, 299, 300, 304, 305, 306, 400, 401, 403, 404, 405, 406, 408, 409, 410, 418, 425,
-  426, 429, 451, 500, 501, 502, 503, 504, 511, 599,
+  201, 202, 203, 204, 205, 206, 210, 226, 299, 300, 304, 305, 306, 400, 401, 403, 404, 405, 406, 408, 409, 410, 418,
+  425, 426, 429, 451, 500, 501, 502, 503, 504, 511, 599,
 ];
+const WPT_STATUSES: ReadonlySet<number> = new Set([204, 205, 210, 299, 404, 410, 503]);
 const GOOD_TYPES = [
   'text/event-stream',
   'TEXT/Event-Stream',
@@ -19,6 +20,10 @@ const GOOD_TYPES = [
   'text/event-stream;',
   'text/event-stream;charset=windows-1251',
 ];
+const WPT_BAD_TYPES: Readonly<Record<string, readonly string[]>> = {
+  'x bogus': ['format-mime-bogus'],
+  'text/x-bogus': ['format-mime-valid-bogus'],
+};
 const BAD_TYPES = [
   'text/event-streamx',
   'text/event-stream/x',
@@ -26,6 +31,8 @@ const BAD_TYPES = [
   'text/ event-stream',
   '"text/event-stream"',
   'text/plain',
+  'text/x-bogus',
+  'x bogus',
   'text/html;text/event-stream',
   'application/x-event-stream',
   'text',
@@ -36,6 +43,7 @@ export const responseScenarios: readonly Scenario[] = [
   ...STATUSES_THAT_FAIL.map((status): Scenario => ({
     rules: [33, 38],
     name: `status ${status} fails the connection`,
+    wpt: WPT_STATUSES.has(status) ? [`request-status-error: ${status}`] : [],
     server: [[head(status, { 'Content-Type': 'text/event-stream' }), END]],
     client: listen(1),
     log: ['error 2'],
@@ -84,6 +92,7 @@ export const responseScenarios: readonly Scenario[] = [
   ...GOOD_TYPES.map((type): Scenario => ({
     rules: [34],
     name: `content type '${type}' opens`,
+    wpt: type.endsWith(';') ? ['format-mime-trailing-semicolon'] : [],
     server: [[head(200, { 'Content-Type': type }), ':\n']],
     client: listen(1),
     log: ['open 1'],
@@ -95,6 +104,7 @@ export const responseScenarios: readonly Scenario[] = [
   ...BAD_TYPES.map((type): Scenario => ({
     rules: [34, 38],
     name: `content type '${type}' fails the connection`,
+    wpt: WPT_BAD_TYPES[type] ?? [],
     server: [[head(200, { 'Content-Type': type }), 'data: a\n\n', END]],
     client: listen(1),
     log: ['error 2'],
@@ -150,6 +160,7 @@ export const responseScenarios: readonly Scenario[] = [
   {
     rules: [16, 17],
     name: 'events of other types reach those who listen for them',
+    wpt: ['format-field-event'],
     server: [[STREAM, 'event: other\ndata: a\n\nevent: unheard\ndata: b\n\nevent:\ndata: c\n\n']],
     client: listen(3, { types: ['other'] }),
     log: ['open 1', 'other 1 "a" "" {origin}', 'message 1 "c" "" {origin}'],
