@@ -44,7 +44,7 @@ describe('what a listener asks for', () => {
     ['/?last=1.5', /last is "1\.5"; allowed is a whole number from 0 to 10000$/],
     ['/?last=', /last is ""; allowed is a whole number/],
     ['/?last=99999999999999999999', /allowed is a whole number/],
-    ['/?heartbeat=', /heartbeat is ""; allowed are comment, event$/],
+    ['/?heartbeat=', /heartbeat is ""; allowed are comment, event, auto$/],
     ['/?heartbeat=event&heartbeat=event', /heartbeat is given 2 times; allowed is one$/],
   ])('in the URL %s is malformed', (url, message) => {
     const refused = expect.objectContaining({

@@ -267,8 +267,8 @@ export class Audience {
   #viewOf({ view, parameters }: AdmissionRequest, rights: Rights): View | undefined {
     const base = view(rights);
     if (!base) return undefined;
-    const visible = parameters.heartbeat === 'event';
-    const kept: View = visible ? { ...base, key: `visible ${base.key}`, visibleHeartbeat: true } : base;
+    const { heartbeat = 'auto' } = parameters;
+    const kept: View = heartbeat === 'auto' ? base : { ...base, key: `${heartbeat} ${base.key}`, heartbeat };
     return rights.filter ? this.#filtered(kept, rights.filter, rights.filterKey) : kept;
   }
 

@@ -6,6 +6,7 @@ import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type
 import type { FanOutOptions } from '../live/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
+import { type Heartbeat, HEARTBEATS } from '../sink/keep-alive.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
 export interface ChannelOptions
@@ -31,11 +32,14 @@ export interface ChannelOptions
    */
   readonly overflow?: Overflow;
   /**
-   * With `event`, every keep-alive is an event `tidings-heartbeat`, sent whatever else is sent, so that a page can notice a dead
-   * connection. A page can also choose that with `?heartbeat=event`. With `comment`, it is a comment that is sent only if the stream is silent.
-   * @default 'comment'
+   * How streams are kept alive. A listener can choose for itself with `?heartbeat=`.
+   * - `auto`: by a comment, or by an event `tidings-heartbeat` if the listener has to be told its position. Every browser takes the position from that;
+   * - `event`: always by that event, sent whatever else is sent, so that a page can notice a dead connection;
+   * - `comment`: never by an event, for clients that read the data of every event as JSON. The position is told by a block that has only an id.
+   *   Firefox ignores it, so there a connection that breaks before the first event loses what comes meanwhile.
+   * @default 'auto', and 'comment' for a request whose `Accept` has neither `text/event-stream` nor a wildcard for it
    */
-  readonly heartbeat?: 'comment' | 'event';
+  readonly heartbeat?: Heartbeat;
   /**
    * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, and of a log that cannot be read.
    * @default console.error
@@ -81,7 +85,7 @@ export interface CheckedChannelOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly cors: Cors | undefined;
   readonly compression: boolean;
-  readonly heartbeat: 'comment' | 'event';
+  readonly heartbeat: Heartbeat;
   readonly onError: (error: unknown) => void;
 }
 
@@ -110,7 +114,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
     cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
-    heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
+    heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'auto', HEARTBEATS),
     onError: checkFunction('onError', options.onError) ?? toConsole,
   };
 }

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import { HEARTBEATS, type Heartbeat } from '../sink/keep-alive.ts';
 import type { RequestHead } from './request.ts';
 
 /** The parameters of a listener, from its header fields and the query of its URL. */
@@ -7,8 +8,8 @@ export interface ListenParameters {
   readonly lastEventId: string;
   /** With how many of the newest events the stream begins if there is no last event ID; undefined if the request does not say. */
   readonly last: number | undefined;
-  /** With `event`, every keep-alive is an event that a page can see. */
-  readonly heartbeat: 'comment' | 'event' | undefined;
+  /** How the stream is kept alive; undefined if the request does not say. */
+  readonly heartbeat: Heartbeat | undefined;
 }
 
 /** The names of the query parameter that stands for `Last-Event-ID`. Each is the one that some client of others sends. */
@@ -54,8 +55,17 @@ export function listenParameters(head: RequestHead, query: URLSearchParams = que
   return {
     lastEventId: lastEventIdOf(head, query),
     last: wholeNumber(query, 'last', MAX_LAST),
-    heartbeat: choice(query, 'heartbeat', ['comment', 'event']),
+    heartbeat: choice(query, 'heartbeat', HEARTBEATS) ?? (acceptsEvents(head) ? undefined : 'comment'),
   };
+}
+
+/**
+ * Whether a listener takes events that it did not ask for. Helpers of language models ask for JSON, read the data of every event as that, and fail on
+ * any other.
+ */
+function acceptsEvents(head: RequestHead): boolean {
+  const accept = head.header('accept') ?? '';
+  return accept === '' || /(?:^|,)\s*(?:text\/event-stream|text\/\*|\*\/\*)\s*(?:[;,]|$)/i.test(accept);
 }
 
 /**
