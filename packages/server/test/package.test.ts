@@ -136,6 +136,7 @@ describe('the package', () => {
           "prepareBatch",
           "publicPart",
           "repeatOf",
+          "suggestion",
           "systemClock",
           "withEvent",
           "withTimes",

@@ -41,7 +41,8 @@ export interface ChannelOptions
    */
   readonly heartbeat?: Heartbeat;
   /**
-   * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, and of a log that cannot be read.
+   * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, of a log that cannot be read, and of a `publish`, `close`
+   * or `drain` that nobody waits for.
    * @default console.error
    */
   readonly onError?: (error: unknown) => void;
@@ -96,8 +97,16 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   const given: unknown = clock;
   if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(given)}, but must be a Clock`);
   const overflow = checkOverflow(options);
+  const { authenticate, maxListeners, maxListenersPerKey, key } = options;
+  const audience: AudienceOptions = {
+    clock,
+    ...(authenticate === undefined ? {} : { authenticate }),
+    ...(maxListeners === undefined ? {} : { maxListeners }),
+    ...(maxListenersPerKey === undefined ? {} : { maxListenersPerKey }),
+    ...(key === undefined ? {} : { key }),
+  };
   // Before a fan-out follows the log, because the fan-out of a failed constructor would never stop following it.
-  checkAudienceOptions(options);
+  checkAudienceOptions(audience);
   return {
     log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
     ownsLog: options.log === undefined,
@@ -110,7 +119,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
       // What is kept for slow listeners is less than a large tick.
       ...(history === false ? { maxTickBytes: Number.MAX_SAFE_INTEGER } : {}),
     },
-    audience: options,
+    audience,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
     cors: checkCors(options.cors),
     compression: checkCompression(options.compression),

@@ -3,7 +3,7 @@ import type { AudienceStats, KnownListener, RefuseReason } from '../audience/adm
 import { Audience } from '../audience/audience.ts';
 import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
-import { checkInteger, ServerError } from '../errors.ts';
+import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
 import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
@@ -15,9 +15,11 @@ import type { EventLog } from '../log/event-log.ts';
 import { EARLIEST } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
+import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import { METHODS, REFUSALS } from './refusals.ts';
+import { reported } from './reported.ts';
 
 export interface PublishOptions {
   /**
@@ -27,6 +29,8 @@ export interface PublishOptions {
    */
   readonly key?: string;
 }
+
+const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, true>> = { key: true };
 
 /** Counts of what a channel has done since it was made, and of its present state. */
 export interface ChannelStats extends AudienceStats {
@@ -96,10 +100,17 @@ export class Channel {
 
   /**
    * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` belong to
-   * the channel's own events, and are refused.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
+   * the channel's own events, and are refused. A rejection that nobody waits for is given to `onError`. A program that publishes in a loop, and waits for
+   * each event, leaves other work its turns.
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_INVALID_OPTION`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
-  async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
+  publish(fields: EventFields, options: PublishOptions = {}): Promise<string> {
+    return reported(this.#publish(fields, options), (error) => this.#onError(error));
+  }
+
+  async #publish(fields: EventFields, options: PublishOptions): Promise<string> {
+    checkNames(options, PUBLISH_OPTIONS);
+    const { key } = options;
     if (this.#closing) {
       const how = this.#drained ? 'drained' : 'closed';
       throw new ServerError('ERR_CLOSED', `Cannot publish: the channel has been ${how}`);
@@ -110,6 +121,7 @@ export class Channel {
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
     const { id } = await append;
     report('publish', () => ({ channel: this, id }));
+    await turnAfter(fields.data?.length ?? 0);
     return id;
   }
 
@@ -149,12 +161,12 @@ export class Channel {
    * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
   close(final?: EventFields): Promise<void> {
-    this.#closed ??= this.#close(final);
+    this.#closed ??= reported(this.#close(final), (error) => this.#onError(error));
     return this.#closed;
   }
 
   async #close(final: EventFields | undefined): Promise<void> {
-    const last = final ? this.publish(final) : undefined;
+    const last = final ? this.#publish(final, {}) : undefined;
     this.#closing = true;
     try {
       await last;
@@ -178,7 +190,11 @@ export class Channel {
    * @param windowMs milliseconds, 0 to 86,400,000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
-  async drain(windowMs = 5000): Promise<void> {
+  drain(windowMs = 5000): Promise<void> {
+    return reported(this.#drainOnce(windowMs), (error) => this.#onError(error));
+  }
+
+  async #drainOnce(windowMs: number): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
     this.#drained ??= this.#drain(windowMs);
     return this.#drained;
