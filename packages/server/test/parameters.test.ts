@@ -57,7 +57,7 @@ describe('what a listener asks for', () => {
   test('may be all that is allowed, where a misspelled name is to be noticed', () => {
     checkParameters(queryOf('/?last=1&heartbeat=event&lastEventId=a&last_event_id=b'), LISTEN_PARAMETERS);
     expect(() => checkParameters(queryOf('/?lasteventid=1'), LISTEN_PARAMETERS)).toThrow(
-      'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, last, heartbeat',
+      'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, evs_last_event_id, last, heartbeat',
     );
   });
 });

@@ -13,7 +13,23 @@ export interface ListenParameters {
 }
 
 /** The names of the query parameter that stands for `Last-Event-ID`. Each is the one that some client of others sends. */
-const LAST_EVENT_ID: readonly string[] = ['lastEventId', 'lastEventID', 'Last-Event-ID', 'last_event_id'];
+const LAST_EVENT_ID: readonly string[] = [
+  'lastEventId',
+  'lastEventID',
+  'Last-Event-ID',
+  'last_event_id',
+  'evs_last_event_id',
+];
+
+/**
+ * Parameters that clients of others add by themselves, in small letters and without `-`, `_` and `.` (PROTOCOL §5.7). They mean nothing here: signals of
+ * datastar, padding that old polyfills ask for, Angular's way past its service worker, and what keeps caches out (`_` of jQuery is empty here).
+ */
+const ADDED_BY_CLIENTS: ReadonlySet<string> = new Set([
+  ...['datastar', 'padding', 'evspreamble', 'evsbuffersizelimit', 'ngswbypass'],
+  ...['', 't', 'ts', 'time', 'timestamp', 'dc', 'r', 'rnd', 'rand', 'random', 'cb', 'bust', 'nocache'],
+  ...['cachebust', 'cachebuster', 'cachebusting', 'orghtmxcachebuster'],
+]);
 
 /** The names of the query parameters that {@link listenParameters} reads. */
 export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
@@ -32,7 +48,7 @@ export function queryOf(url: string): URLSearchParams {
 }
 
 /**
- * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId`, `lastEventID`, `Last-Event-ID` or `last_event_id` in the query,
+ * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId` or another name of it in the query,
  * where a page can put it for the first connection of an `EventSource`. Without any it returns an empty string.
  */
 export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryOf(head.url)): string {
@@ -69,12 +85,13 @@ function acceptsEvents(head: RequestHead): boolean {
 }
 
 /**
- * Refuses query parameters of other names, so that a misspelled one is not overlooked.
+ * Refuses query parameters of other names, so that a misspelled one is not overlooked. Those that clients add by themselves are ignored.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function checkParameters(query: URLSearchParams, allowed: readonly string[]): void {
   for (const name of query.keys()) {
-    if (!allowed.includes(name)) throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
+    if (allowed.includes(name) || ADDED_BY_CLIENTS.has(name.toLowerCase().replaceAll(/[-_.]/g, ''))) continue;
+    throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
   }
 }
 
