@@ -46,6 +46,7 @@ interface CheckedAudienceOptions {
 const NAMES: Readonly<Record<keyof AudienceOptions, true>> = {
   authenticate: true,
   maxListeners: true,
+  maxMatcherBytes: true,
   maxListenersPerKey: true,
   key: true,
   clock: true,
