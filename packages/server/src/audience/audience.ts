@@ -67,6 +67,11 @@ export class Audience {
     return this.#places.full(undefined) !== undefined;
   }
 
+  /** Whether there is no listener, and none that is being let in. */
+  get isEmpty(): boolean {
+    return this.#places.isEmpty;
+  }
+
   /**
    * Decides what the sender of a request may do. Rejects with the exception of the option `authenticate`.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_RIGHTS`

@@ -41,6 +41,12 @@ export interface ChannelOptions
    */
   readonly heartbeat?: Heartbeat;
   /**
+   * Called when the last listener has left, and when a request that was not let in leaves the channel without one. Not called once the channel has been
+   * drained. It is for programs that make channels as they are needed: `drain(0)` ends one, and a log that it was given keeps the events.
+   * @default nothing
+   */
+  readonly onEmpty?: () => void;
+  /**
    * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, of a log that cannot be read, and of a `publish`, `close`
    * or `drain` that nobody waits for.
    * @default console.error
@@ -71,6 +77,7 @@ const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
   headers: true,
   cors: true,
   compression: true,
+  onEmpty: true,
   onError: true,
   clock: true,
 };
@@ -87,6 +94,7 @@ export interface CheckedChannelOptions {
   readonly cors: Cors | undefined;
   readonly compression: boolean;
   readonly heartbeat: Heartbeat;
+  readonly onEmpty: (() => void) | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -124,6 +132,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
     heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'auto', HEARTBEATS),
+    onEmpty: checkFunction('onEmpty', options.onEmpty),
     onError: checkFunction('onError', options.onError) ?? toConsole,
   };
 }

@@ -52,6 +52,8 @@ export class Channel {
   #closing = false;
   #closed: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
+  /** Whether it is about to look whether it has no listener. */
+  #isLooking = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
@@ -67,7 +69,10 @@ export class Channel {
     });
     this.#audience = new Audience(log, this.#fanOut, audience, {
       onListen: (event) => report('listen', () => ({ channel: this, ...event, listeners: this.listeners })),
-      onLeave: (event) => report('leave', () => ({ channel: this, ...event, listeners: this.listeners })),
+      onLeave: (event) => {
+        report('leave', () => ({ channel: this, ...event, listeners: this.listeners }));
+        this.#looksEmpty();
+      },
       onError: (error) => this.#onError(error),
     });
   }
@@ -131,10 +136,14 @@ export class Channel {
    */
   async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
-    if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
-    const { headers, body, ...answer } = await this.#answer(request);
-    const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
-    return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
+    try {
+      if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
+      const { headers, body, ...answer } = await this.#answer(request);
+      const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
+      return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
+    } finally {
+      this.#looksEmpty();
+    }
   }
 
   /**
@@ -234,9 +243,29 @@ export class Channel {
       isOver: (start) => this.#isOver(start),
     });
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
-    if (method === 'GET') return { ...head, ...admission };
+    const abandon = (): void => {
+      admission.abandon();
+      this.#looksEmpty();
+    };
+    if (method === 'GET') return { ...head, start: admission.start, abandon };
     admission.abandon();
     return head;
+  }
+
+  /** Tells the program if no listener is left, once what is under way is done. */
+  #looksEmpty(): void {
+    const { onEmpty } = this.#options;
+    if (!onEmpty || this.#isLooking) return;
+    this.#isLooking = true;
+    queueMicrotask(() => {
+      this.#isLooking = false;
+      if (this.#drained || !this.#audience.isEmpty) return;
+      try {
+        onEmpty();
+      } catch (error) {
+        this.#onError(error);
+      }
+    });
   }
 
   #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): Answer {

@@ -57,8 +57,6 @@ const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, d
 const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = { topics: true, fields: true, private: true, latestKey: true };
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
-  // An event with a misspelled `private` would be given to everybody.
-  for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   const topics: unknown = event.topics;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
@@ -66,6 +64,8 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
   const { id, ...rest } = readFields(event.fields);
+  // An event with a misspelled `private` would be given to everybody.
+  for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
   // Before it is encoded: a text of line ends alone becomes six times as long.
