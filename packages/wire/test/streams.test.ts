@@ -263,10 +263,10 @@ describe('a source whose next chunk is always there', () => {
 
   test('is left alone after its turn, if the consumer has gone', async () => {
     let asked = 0;
-    const source = {
-      next: async () => ({ done: false, value: new Uint8Array([...`:${asked++}\n`].map((c) => c.charCodeAt(0))) }),
+    const endless = {
+      next: async () => ({ done: false, value: utf8(`:${asked++}\n`) }),
     };
-    const events = decodeEventStream({ [Symbol.asyncIterator]: () => source } as AsyncIterable<Uint8Array>);
+    const events = decodeEventStream({ [Symbol.asyncIterator]: () => endless } as AsyncIterable<Uint8Array>);
     const iterator = events[Symbol.asyncIterator]();
     const next = iterator.next();
     while (asked < 64) await Promise.resolve();

@@ -243,13 +243,15 @@ export class Channel {
       isOver: (start) => this.#isOver(start),
     });
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
+    if (method !== 'GET') {
+      admission.abandon();
+      return head;
+    }
     const abandon = (): void => {
       admission.abandon();
       this.#looksEmpty();
     };
-    if (method === 'GET') return { ...head, start: admission.start, abandon };
-    admission.abandon();
-    return head;
+    return { ...head, ...admission, abandon };
   }
 
   /** Tells the program if no listener is left, once what is under way is done. */

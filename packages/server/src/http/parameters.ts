@@ -22,14 +22,11 @@ const LAST_EVENT_ID: readonly string[] = [
 ];
 
 /**
- * Parameters that clients of others add by themselves, in small letters and without `-`, `_` and `.` (PROTOCOL §5.7). They mean nothing here: signals of
+ * Parameters that clients of others add by themselves, without `-`, `_` and `.` (PROTOCOL §5.7). They mean nothing here: signals of
  * datastar, padding that old polyfills ask for, Angular's way past its service worker, and what keeps caches out (`_` of jQuery is empty here).
  */
-const ADDED_BY_CLIENTS: ReadonlySet<string> = new Set([
-  ...['datastar', 'padding', 'evspreamble', 'evsbuffersizelimit', 'ngswbypass'],
-  ...['', 't', 'ts', 'time', 'timestamp', 'dc', 'r', 'rnd', 'rand', 'random', 'cb', 'bust', 'nocache'],
-  ...['cachebust', 'cachebuster', 'cachebusting', 'orghtmxcachebuster'],
-]);
+const ADDED_BY_CLIENTS =
+  /^(?:datastar|padding|evspreamble|evsbuffersizelimit|ngswbypass|t|ts|time|timestamp|dc|r|rnd|rand|random|cb|bust|nocache|cachebust|cachebuster|cachebusting|orghtmxcachebuster|)$/i;
 
 /** The names of the query parameters that {@link listenParameters} reads. */
 export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
@@ -90,7 +87,7 @@ function acceptsEvents(head: RequestHead): boolean {
  */
 export function checkParameters(query: URLSearchParams, allowed: readonly string[]): void {
   for (const name of query.keys()) {
-    if (allowed.includes(name) || ADDED_BY_CLIENTS.has(name.toLowerCase().replaceAll(/[-_.]/g, ''))) continue;
+    if (allowed.includes(name) || ADDED_BY_CLIENTS.test(name.replaceAll(/[-_.]/g, ''))) continue;
     throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
   }
 }

@@ -54,7 +54,12 @@ export function prepareBatch(
 
 const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
 
-const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = { topics: true, fields: true, private: true, latestKey: true };
+const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
+  topics: true,
+  fields: true,
+  private: true,
+  latestKey: true,
+};
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   const topics: unknown = event.topics;
@@ -180,9 +185,7 @@ function checkName(what: string, text: string): void {
 
 function unknownMember(name: string): ServerError {
   const known = Object.keys(EVENT_NAMES);
-  return invalid(
-    `An event has ${JSON.stringify(name)}; allowed are ${known.join(', ')}${suggestion(name, known)}`,
-  );
+  return invalid(`An event has ${JSON.stringify(name)}; allowed are ${known.join(', ')}${suggestion(name, known)}`);
 }
 
 function nameOf(found: unknown): string {
