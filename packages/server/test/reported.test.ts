@@ -45,7 +45,7 @@ describe('what a channel refuses', () => {
     ['awaits it', async (promise) => await promise],
     ['returns it', (promise) => (async () => promise)()],
     ['goes on with it', (promise) => promise.then((id) => id.length)],
-    ['waits for it among others', (promise) => Promise.all([promise, 1])],
+    ['waits for it among others', (promise) => Promise.all([promise, Promise.resolve()])],
   ])('rejects for one who %s, and is not reported', async (_, wait) => {
     const { channel, errors } = rig();
     await channel.drain(0);
