@@ -1,3 +1,5 @@
+import { suggestion } from '@tidings/server/log';
+
 /** The codes of {@link HubError}. */
 export type HubErrorCode =
   /** An option is missing, unknown, of the wrong type or out of range. */
@@ -31,6 +33,7 @@ export function checkNames(prefix: string, options: unknown, names: object): voi
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
-    throw new HubError('ERR_INVALID_OPTION', `There is no option ${prefix}${name}; allowed are ${allowed}`);
+    const nearest = suggestion(name, Object.keys(names));
+    throw new HubError('ERR_INVALID_OPTION', `There is no option ${prefix}${name}; allowed are ${allowed}${nearest}`);
   }
 }

@@ -90,6 +90,8 @@ export interface CloseOptions {
   readonly finishMs?: number;
 }
 
+const CLOSE_NAMES: Readonly<Record<keyof CloseOptions, true>> = { awayMs: true, windowMs: true, finishMs: true };
+
 /** A hub answers the requests of any server (PROTOCOL). It puts a log, an audience and faces together. */
 export class Hub {
   readonly #log: EventLog;
@@ -197,8 +199,11 @@ export class Hub {
   /**
    * Shuts the hub down: refuses new requests, sends listeners away with times of their own to come back, lets requests under way finish, closes
    * the log. A listener that does not read is broken off after `windowMs`. A second call returns the promise of the first.
+   * @throws {HubError} `ERR_INVALID_OPTION`
    */
-  close({ awayMs = 5000, windowMs = 2000, finishMs = 5000 }: CloseOptions = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    checkNames('', options, CLOSE_NAMES);
+    const { awayMs = 5000, windowMs = 2000, finishMs = 5000 } = options;
     this.#closed ??= this.#close(awayMs, windowMs, finishMs);
     return this.#closed;
   }

@@ -47,10 +47,19 @@ const DEFAULTS: HubLimits = {
   maxMatcherBytes: 256 * 1024 * 1024,
 };
 
+/** Options with the defaults filled in, also for those that are given as undefined. */
+export function withDefaults<T extends object>(
+  defaults: T,
+  options: { readonly [Name in keyof T]?: T[Name] | undefined },
+): T {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
 /** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
 export function checkLimits(limits: Partial<HubLimits>): HubLimits {
   checkNames('limits.', limits, DEFAULTS);
-  const checked = { ...DEFAULTS, ...limits };
+  const checked = withDefaults(DEFAULTS, limits);
   for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {
       throw new HubError(

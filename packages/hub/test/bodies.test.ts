@@ -263,3 +263,27 @@ describe('the events of a batch are bounded', () => {
     expect(batches).toEqual([10, 10, 5]);
   });
 });
+
+describe('a body whose next part is always there', () => {
+  test.each(['data: x\n\n', ':\n\n', ''])('leaves others their turns: parts of %o', async (text) => {
+    const hub = new Hub({ log: new MemoryLog({ retention: { maxEvents: 10 } }) });
+    onTestFinished(() => hub.close());
+    const part = Buffer.from(text);
+    let isOver = false;
+    async function* parts(): AsyncGenerator<Uint8Array> {
+      // The bound is for a hub that leaves no turns: then the test fails, and does not hang.
+      for (let left = 100_000; left > 0 && !isOver; left -= 1) yield part;
+    }
+    const turn = new Promise<string>((resolve) => setImmediate(() => resolve('turn')));
+    void turn.then(() => (isOver = true));
+    const headers: Record<string, string> = { host: 'localhost', 'content-type': 'text/event-stream' };
+    const answer = hub.handle({
+      method: 'POST',
+      url: 'http://localhost/topics/a',
+      header: (name) => headers[name],
+      body: parts(),
+    });
+    expect(await Promise.race([turn, answer])).toBe('turn');
+    expect((await answer).status).toBe(200);
+  });
+});

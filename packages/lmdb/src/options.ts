@@ -7,6 +7,7 @@ import {
   type Clock,
   type LogBounds,
   type LogRetention,
+  suggestion,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
 
@@ -81,7 +82,9 @@ export function checkOptions(options: LmdbLogOptions): Checked {
   const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES, scanMs = DEFAULT_SCAN_MS } = options;
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
-    throw refused(`There is no option ${JSON.stringify(unknown)}; allowed are ${Object.keys(NAMES).join(', ')}`);
+    const names = Object.keys(NAMES);
+    const found = JSON.stringify(unknown);
+    throw refused(`There is no option ${found}; allowed are ${names.join(', ')}${suggestion(unknown, names)}`);
   }
   if (typeof path !== 'string' || path === '') throw refused('The option path must name the data folder');
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {

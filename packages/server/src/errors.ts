@@ -49,8 +49,48 @@ export function checkNames(options: unknown, names: Readonly<Record<string, true
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     const found = JSON.stringify(`${prefix}${name}`);
-    throw new ServerError('ERR_INVALID_OPTION', `There is no option ${found}; allowed are ${allowed}`);
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `There is no option ${found}; allowed are ${allowed}${suggestion(name, Object.keys(names))}`,
+    );
   }
+}
+
+/** The end of a message about an unknown name: the known name that is most like it, or an empty string if none is. */
+export function suggestion(found: string, known: readonly string[]): string {
+  let nearest: string | undefined;
+  // Two thirds of its letters have to be right.
+  let fewest = Math.floor(found.length / 3) + 1;
+  for (const name of known) {
+    const changes = distance(found.toLowerCase(), name.toLowerCase());
+    if (changes >= fewest) continue;
+    fewest = changes;
+    nearest = name;
+  }
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
+}
+
+/** How many letters have to be changed, added, left out or exchanged with their neighbour to make one word out of another. */
+function distance(from: string, to: string): number {
+  // The rows of the table of all their beginnings: the last two, and the present one.
+  let before: number[] = [];
+  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row += 1) {
+    const present = [row];
+    for (let column = 1; column <= to.length; column += 1) {
+      const isSame = from[row - 1] === to[column - 1];
+      const isExchanged = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      present[column] = Math.min(
+        (last[column] ?? 0) + 1,
+        (present[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (isSame ? 0 : 1),
+        isExchanged ? (before[column - 2] ?? 0) + 1 : Infinity,
+      );
+    }
+    before = last;
+    last = present;
+  }
+  return last[to.length] ?? 0;
 }
 
 /**

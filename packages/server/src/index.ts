@@ -13,4 +13,5 @@ export { fetchHead, type RequestHead } from './http/request.ts';
 export type { EndReason } from './live/listener.ts';
 export { eventStream, type FetchEventStreamOptions } from './response/event-stream.ts';
 export type { EventStreamHandle } from './response/open-stream.ts';
+export type { Heartbeat } from './sink/keep-alive.ts';
 export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from './response/pump.ts';

@@ -52,6 +52,7 @@ export { findStart, type Start, type StartAfter, type StartRequest } from './log
 export type { EventStreamHandle } from './response/open-stream.ts';
 export { pump, type PumpOptions, type PumpSource } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';
-export { DEFAULT_KEEP_ALIVE_MS } from './sink/keep-alive.ts';
+export { DEFAULT_KEEP_ALIVE_MS, type Heartbeat } from './sink/keep-alive.ts';
 export { SharedChunk } from './sink/shared-chunk.ts';
 export type { Sink } from './sink/sink.ts';
+export { turnAfter } from './sink/turns.ts';

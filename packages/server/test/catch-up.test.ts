@@ -62,7 +62,8 @@ class Rig {
     cohort.listeners += 1;
     const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
     const sink = new FakeSink(1);
-    return { sink, onEnd: undefined, cohort, state, index: -1, isUnplaced: false, reason: 'left', owed: undefined };
+    const told = { told: 0, tellings: 0, isUnplaced: false };
+    return { sink, onEnd: undefined, cohort, state, index: -1, ...told, reason: 'left', owed: undefined };
   }
 
   want(cohort: Cohort<Listener>, position: number): Listener {

@@ -114,7 +114,7 @@ describe('where a listener goes on', () => {
     ['?last=10001', 'The query parameter last is "10001"; allowed is a whole number from 0 to 10000'],
     ['?last=1&last=2', 'The query parameter last is given 2 times; allowed is one'],
     ['?lastEventId=1&lastEventId=2', 'The query parameter lastEventId is given 2 times; allowed is one'],
-    ['?heartbeat=yes', 'The query parameter heartbeat is "yes"; allowed are comment, event'],
+    ['?heartbeat=yes', 'The query parameter heartbeat is "yes"; allowed are comment, event, auto'],
   ])('is refused where %s is malformed', async (query, message) => {
     const channel = new Channel();
     const { status, body, start } = await channel.answer(requestHead({ url: `/${query}` }));

@@ -18,6 +18,8 @@ function listener(cohort: Cohort<Listener>): Listener {
     state: { phase: 'live' },
     index: -1,
     isUnplaced: false,
+    told: 0,
+    tellings: 0,
     reason: 'left',
     owed: undefined,
   };

@@ -77,7 +77,7 @@ describe('a keep-alive', () => {
 
   test('that is visible has the position of the listener that is held, unless it is still to be told of a gap', async () => {
     const rig = new Rig();
-    const view: View = { ...VIEW, key: 'visible', visibleHeartbeat: true };
+    const view: View = { ...VIEW, key: 'visible', heartbeat: 'event' };
     await rig.publish('a', '1', '2');
     await rig.settle();
     const listen = (start: Omit<StartAfter, 'type' | 'announce'>): FakeSink => {

@@ -7,6 +7,7 @@ import * as log from '@tidings/server/log';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
 import * as testing from '@tidings/server/log/testing';
+import { decodeEventStream } from '@tidings/wire';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -97,6 +98,7 @@ describe('the package', () => {
           "queryOf",
           "systemClock",
           "toResponse",
+          "turnAfter",
           "wholeNumber",
         ],
         "./log": [
@@ -136,6 +138,7 @@ describe('the package', () => {
           "prepareBatch",
           "publicPart",
           "repeatOf",
+          "suggestion",
           "systemClock",
           "withEvent",
           "withTimes",
@@ -218,6 +221,47 @@ describe('the README', () => {
     const child = run(program('lift-off'));
     expect(await (await answer(child)).text()).toContain('event: count\ndata: 1\n\ndata: lift-off\n\n');
     child.kill();
+  });
+
+  test('has a program with a channel for each user, which goes with the last listener', async () => {
+    const code = program('channelOf').replace(
+      'if (user === undefined)',
+      "if (request.url === '/channels') return response.end(String(channels.size));\n  if (user === undefined)",
+    );
+    const child = run(code.replace('}, 1000);', '}, 10);'));
+    const [port] = (await once(child.stdout!, 'data')) as [Buffer];
+    const url = `http://127.0.0.1:${port.toString().trim()}`;
+    const headers = { authorization: 'Bearer s3cret' };
+    const channels = async (): Promise<string> => (await fetch(`${url}/channels`)).text();
+    // Streams one after the other get all events, though the channel is another one each time.
+    let lastEventId = 'earliest';
+    const seqs: number[] = [];
+    for (let visit = 0; visit < 3; visit += 1) {
+      const { body } = await fetch(url, { headers: { ...headers, 'last-event-id': lastEventId } });
+      expect(await channels()).toBe('1');
+      let taken = 0;
+      for await (const { type, data, lastEventId: id } of decodeEventStream(body!)) {
+        if (type === 'tidings-heartbeat') continue;
+        expect([type, data]).toEqual(['message', 'hello']);
+        lastEventId = id;
+        seqs.push(Number(id.split('.')[1]));
+        if ((taken += 1) === 3) break;
+      }
+      while ((await channels()) !== '0');
+    }
+    expect(seqs).toEqual(Array.from({ length: 9 }, (_, index) => index + 1));
+    expect((await fetch(url, { method: 'HEAD', headers })).status).toBe(200);
+    expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(405);
+    expect(await channels()).toBe('0');
+    child.kill();
+  });
+
+  test('has a test of an application without sockets, which passes', async () => {
+    const child = run(program('ManualClock'));
+    const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+    expect(line.toString()).toBe('passed\n');
+    await once(child, 'close');
+    expect(child.exitCode).toBe(0);
   });
 
   test('has a program that sends from a callback', async () => {

@@ -44,7 +44,7 @@ describe('what a listener asks for', () => {
     ['/?last=1.5', /last is "1\.5"; allowed is a whole number from 0 to 10000$/],
     ['/?last=', /last is ""; allowed is a whole number/],
     ['/?last=99999999999999999999', /allowed is a whole number/],
-    ['/?heartbeat=', /heartbeat is ""; allowed are comment, event$/],
+    ['/?heartbeat=', /heartbeat is ""; allowed are comment, event, auto$/],
     ['/?heartbeat=event&heartbeat=event', /heartbeat is given 2 times; allowed is one$/],
   ])('in the URL %s is malformed', (url, message) => {
     const refused = expect.objectContaining({
@@ -57,7 +57,7 @@ describe('what a listener asks for', () => {
   test('may be all that is allowed, where a misspelled name is to be noticed', () => {
     checkParameters(queryOf('/?last=1&heartbeat=event&lastEventId=a&last_event_id=b'), LISTEN_PARAMETERS);
     expect(() => checkParameters(queryOf('/?lasteventid=1'), LISTEN_PARAMETERS)).toThrow(
-      'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, last, heartbeat',
+      'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, evs_last_event_id, last, heartbeat',
     );
   });
 });

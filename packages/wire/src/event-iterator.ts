@@ -12,6 +12,13 @@ interface ChunkSource {
   cancel(reason: unknown): Promise<void>;
 }
 
+// After so many bytes or chunks the event loop gets a turn: a source whose next chunk is always there would leave nothing else any time.
+const TURN_BYTES = 256 * 1024;
+const TURN_CHUNKS = 64;
+
+// Not every runtime has the first, which is sooner.
+const { setImmediate: later = setTimeout } = globalThis as { readonly setImmediate?: (run: () => void) => unknown };
+
 /**
  * Iterates over the events of a source of chunks. A chunk is read when the events of the chunk before it have been taken. Calls of `next`
  * are answered in order; `return` and `cancel` do not wait for a `next` that waits for the source.
@@ -26,6 +33,8 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
   /** An error that is thrown when the events before it have been taken. */
   #failure: { error: unknown } | undefined;
   #done = false;
+  /** What was read in this turn, a chunk as a part of the bytes that a turn may have. */
+  #spent = 0;
   #waiting: Promise<unknown> = Promise.resolve();
 
   /** @throws {EventStreamError} `ERR_INVALID_OPTION`, `ERR_INVALID_SOURCE`; the source is then untouched */
@@ -69,12 +78,18 @@ export class EventIterator implements AsyncIterableIterator<EventMessage, void, 
   }
 
   async #read(): Promise<void> {
+    if (this.#spent >= TURN_BYTES) {
+      this.#spent = 0;
+      await new Promise<void>((resolve) => later(resolve));
+      if (this.#done) return;
+    }
     try {
       const { done, value } = await this.#source.next();
       if (done) this.#stop();
       if (this.#done) return;
       try {
         this.#decoder.write(value as Uint8Array);
+        this.#spent += (value as Uint8Array).length + TURN_BYTES / TURN_CHUNKS;
       } catch (error) {
         this.#failure = { error };
       }

@@ -242,3 +242,38 @@ describe('EventStreamDecoderStream', () => {
     await expect(writer.closed).rejects.toMatchObject({ code: 'ERR_EVENT_TOO_LARGE' });
   });
 });
+
+describe('a source whose next chunk is always there', () => {
+  test.each([1, 100, 100_000])('leaves others their turns: chunks of %i events', async (count) => {
+    const chunk = new TextEncoder().encode('data: x\n\n'.repeat(count));
+    let isOver = false;
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      // The bound is for a decoder that leaves no turns: then the test fails, and does not hang.
+      for (let left = 100_000_000; left > 0 && !isOver; left -= chunk.length) yield chunk;
+    }
+    const turn = new Promise<string>((resolve) => setImmediate(() => resolve('turn')));
+    void turn.then(() => (isOver = true));
+    const decoding = (async () => {
+      for await (const _ of decodeEventStream(chunks()));
+      return 'end';
+    })();
+    expect(await Promise.race([turn, decoding])).toBe('turn');
+    await decoding;
+  });
+
+  test('is left alone after its turn, if the consumer has gone', async () => {
+    let asked = 0;
+    const endless = {
+      next: async () => ({ done: false, value: utf8(`:${asked++}\n`) }),
+    };
+    const events = decodeEventStream({ [Symbol.asyncIterator]: () => endless } as AsyncIterable<Uint8Array>);
+    const iterator = events[Symbol.asyncIterator]();
+    const next = iterator.next();
+    while (asked < 64) await Promise.resolve();
+    for (let step = 0; step < 100; step += 1) await Promise.resolve();
+    const before = asked;
+    await iterator.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(asked).toBe(before);
+  });
+});

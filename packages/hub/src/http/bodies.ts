@@ -1,4 +1,4 @@
-import type { Clock } from '@tidings/server/live';
+import { type Clock, turnAfter } from '@tidings/server/live';
 import type { HubLimits } from '../limits.ts';
 import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
@@ -227,6 +227,8 @@ export class Body {
         try {
           const step = await this.#next(parts);
           if (step.done === true) return undefined;
+          // A body whose next part is always there must leave others their turns.
+          await turnAfter(step.value.length);
           came = clock.now();
           this.#hasCome(step.value.length, came);
           progress += step.value.length;

@@ -1,4 +1,5 @@
 import { checkNames, HubError } from '../errors.ts';
+import { withDefaults } from '../limits.ts';
 
 /** How the hub's server treats connections (PROTOCOL §11). */
 export interface HubServerOptions {
@@ -43,7 +44,7 @@ const DEFAULTS: Required<HubServerOptions> = {
 /** @throws {HubError} `ERR_INVALID_OPTION` */
 export function checkServerOptions(options: HubServerOptions): Required<HubServerOptions> {
   checkNames('', options, DEFAULTS);
-  const checked = { ...DEFAULTS, ...options };
+  const checked = withDefaults(DEFAULTS, options);
   for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;
     throw new HubError(

@@ -67,6 +67,11 @@ export class Audience {
     return this.#places.full(undefined) !== undefined;
   }
 
+  /** Whether there is no listener, and none that is being let in. */
+  get isEmpty(): boolean {
+    return this.#places.isEmpty;
+  }
+
   /**
    * Decides what the sender of a request may do. Rejects with the exception of the option `authenticate`.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_RIGHTS`
@@ -267,8 +272,8 @@ export class Audience {
   #viewOf({ view, parameters }: AdmissionRequest, rights: Rights): View | undefined {
     const base = view(rights);
     if (!base) return undefined;
-    const visible = parameters.heartbeat === 'event';
-    const kept: View = visible ? { ...base, key: `visible ${base.key}`, visibleHeartbeat: true } : base;
+    const { heartbeat = 'auto' } = parameters;
+    const kept: View = heartbeat === 'auto' ? base : { ...base, key: `${heartbeat} ${base.key}`, heartbeat };
     return rights.filter ? this.#filtered(kept, rights.filter, rights.filterKey) : kept;
   }
 

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
-import { checkFunction, checkInteger } from '../errors.ts';
+import { checkFunction, checkInteger, checkNames } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { PlaceLimits } from './places.ts';
 import type { Authenticate } from './rights.ts';
@@ -43,8 +43,18 @@ interface CheckedAudienceOptions {
   readonly clock: Clock;
 }
 
+const NAMES: Readonly<Record<keyof AudienceOptions, true>> = {
+  authenticate: true,
+  maxListeners: true,
+  maxMatcherBytes: true,
+  maxListenersPerKey: true,
+  key: true,
+  clock: true,
+};
+
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkAudienceOptions(options: AudienceOptions): CheckedAudienceOptions {
+  checkNames(options, NAMES);
   const { maxListeners = DEFAULT_MAX_LISTENERS, maxListenersPerKey, clock = systemClock } = options;
   const { maxMatcherBytes = DEFAULT_MAX_MATCHER_BYTES } = options;
   checkInteger('maxMatcherBytes', maxMatcherBytes, 1, Number.MAX_SAFE_INTEGER);

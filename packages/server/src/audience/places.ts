@@ -44,6 +44,12 @@ export class Places<Holder extends PlaceHolder> {
     return this.#taken;
   }
 
+  /** Whether no place is taken or promised. */
+  get isEmpty(): boolean {
+    if (this.#promised.size > 0) this.#lapse();
+    return this.#promised.size + this.#taken.size === 0;
+  }
+
   /** The limit that refuses a listener with these matchers, or undefined if none does. */
   full(key: string | undefined, matchers?: CountedMatchers): 'full' | 'full-for-key' | undefined {
     if (this.#promised.size > 0) this.#lapse();

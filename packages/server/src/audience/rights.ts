@@ -1,4 +1,4 @@
-import { ServerError } from '../errors.ts';
+import { ServerError, suggestion } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
 import { type Matcher, type TopicSet, TopicTest } from '../log/selection.ts';
 import type { ReceivedEvent } from './event-reader.ts';
@@ -74,6 +74,7 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
     throw invalid('', found, 'a boolean or an object whose `allow` is one');
   }
   if (answer.allow) return checkAllowed(answer, time);
+  checkMembers(answer, REFUSAL_NAMES);
   const { status } = answer;
   if (status !== undefined && !(Number.isInteger(status) && status >= 400 && status <= 599)) {
     throw invalid('status ', status, 'an integer from 400 to 599');
@@ -94,12 +95,19 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   filterKey: true,
 };
 
-function checkAllowed(rights: Rights, time: number): Rights | Refusal {
-  for (const name of Object.keys(rights)) {
-    // A misspelled right would not limit anything.
-    if (!Object.hasOwn(NAMES, name))
-      throw invalid(`${name} `, 'an unknown member', `one of ${Object.keys(NAMES).join(', ')}`);
+const REFUSAL_NAMES: Readonly<Record<keyof Refusal, true>> = { allow: true, status: true, headers: true, body: true };
+
+/** A misspelled right would not limit anything, and a misspelled part of a refusal would not be sent. */
+function checkMembers(answer: object, names: object): void {
+  const known = Object.keys(names);
+  for (const name of Object.keys(answer)) {
+    if (Object.hasOwn(names, name)) continue;
+    throw invalid(`${name} `, 'an unknown member', `one of ${known.join(', ')}${suggestion(name, known)}`);
   }
+}
+
+function checkAllowed(rights: Rights, time: number): Rights | Refusal {
+  checkMembers(rights, NAMES);
   for (const name of ['subject', 'key', 'filterKey'] as const) {
     const value: unknown = rights[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');

@@ -6,6 +6,7 @@ import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type
 import type { FanOutOptions } from '../live/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
+import { type Heartbeat, HEARTBEATS } from '../sink/keep-alive.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
 
 export interface ChannelOptions
@@ -31,13 +32,23 @@ export interface ChannelOptions
    */
   readonly overflow?: Overflow;
   /**
-   * With `event`, every keep-alive is an event `tidings-heartbeat`, sent whatever else is sent, so that a page can notice a dead
-   * connection. A page can also choose that with `?heartbeat=event`. With `comment`, it is a comment that is sent only if the stream is silent.
-   * @default 'comment'
+   * How streams are kept alive. A listener can choose for itself with `?heartbeat=`.
+   * - `auto`: by a comment, or by an event `tidings-heartbeat` if the listener has to be told its position. Every browser takes the position from that;
+   * - `event`: always by that event, sent whatever else is sent, so that a page can notice a dead connection;
+   * - `comment`: never by an event, for clients that read the data of every event as JSON. The position is told by a block that has only an id.
+   *   Firefox ignores it, so there a connection that breaks before the first event loses what comes meanwhile.
+   * @default 'auto', and 'comment' for a request whose `Accept` has neither `text/event-stream` nor a wildcard for it
    */
-  readonly heartbeat?: 'comment' | 'event';
+  readonly heartbeat?: Heartbeat;
   /**
-   * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, and of a log that cannot be read.
+   * Called when the last listener has left, and when a request that was not let in leaves the channel without one. Not called once the channel has been
+   * drained. It is for programs that make channels as they are needed: `drain(0)` ends one, and a log that it was given keeps the events.
+   * @default nothing
+   */
+  readonly onEmpty?: () => void;
+  /**
+   * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, of a log that cannot be read, and of a `publish`, `close`
+   * or `drain` that nobody waits for.
    * @default console.error
    */
   readonly onError?: (error: unknown) => void;
@@ -66,6 +77,7 @@ const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
   headers: true,
   cors: true,
   compression: true,
+  onEmpty: true,
   onError: true,
   clock: true,
 };
@@ -81,7 +93,8 @@ export interface CheckedChannelOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly cors: Cors | undefined;
   readonly compression: boolean;
-  readonly heartbeat: 'comment' | 'event';
+  readonly heartbeat: Heartbeat;
+  readonly onEmpty: (() => void) | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -92,8 +105,16 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   const given: unknown = clock;
   if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(given)}, but must be a Clock`);
   const overflow = checkOverflow(options);
+  const { authenticate, maxListeners, maxListenersPerKey, key } = options;
+  const audience: AudienceOptions = {
+    clock,
+    ...(authenticate === undefined ? {} : { authenticate }),
+    ...(maxListeners === undefined ? {} : { maxListeners }),
+    ...(maxListenersPerKey === undefined ? {} : { maxListenersPerKey }),
+    ...(key === undefined ? {} : { key }),
+  };
   // Before a fan-out follows the log, because the fan-out of a failed constructor would never stop following it.
-  checkAudienceOptions(options);
+  checkAudienceOptions(audience);
   return {
     log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
     ownsLog: options.log === undefined,
@@ -106,11 +127,12 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
       // What is kept for slow listeners is less than a large tick.
       ...(history === false ? { maxTickBytes: Number.MAX_SAFE_INTEGER } : {}),
     },
-    audience: options,
+    audience,
     headers: joinHeaders(EVENT_STREAM_HEADERS, checkHeaders(options.headers)),
     cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
-    heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'comment', ['comment', 'event']),
+    heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'auto', HEARTBEATS),
+    onEmpty: checkFunction('onEmpty', options.onEmpty),
     onError: checkFunction('onError', options.onError) ?? toConsole,
   };
 }

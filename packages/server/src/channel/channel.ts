@@ -3,7 +3,7 @@ import type { AudienceStats, KnownListener, RefuseReason } from '../audience/adm
 import { Audience } from '../audience/audience.ts';
 import { may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
-import { checkInteger, ServerError } from '../errors.ts';
+import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
 import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
@@ -15,9 +15,11 @@ import type { EventLog } from '../log/event-log.ts';
 import { EARLIEST } from '../log/position.ts';
 import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
+import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import { METHODS, REFUSALS } from './refusals.ts';
+import { reported } from './reported.ts';
 
 export interface PublishOptions {
   /**
@@ -27,6 +29,8 @@ export interface PublishOptions {
    */
   readonly key?: string;
 }
+
+const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, true>> = { key: true };
 
 /** Counts of what a channel has done since it was made, and of its present state. */
 export interface ChannelStats extends AudienceStats {
@@ -48,6 +52,8 @@ export class Channel {
   #closing = false;
   #closed: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
+  /** Whether it is about to look whether it has no listener. */
+  #isLooking = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: ChannelOptions = {}) {
@@ -63,7 +69,10 @@ export class Channel {
     });
     this.#audience = new Audience(log, this.#fanOut, audience, {
       onListen: (event) => report('listen', () => ({ channel: this, ...event, listeners: this.listeners })),
-      onLeave: (event) => report('leave', () => ({ channel: this, ...event, listeners: this.listeners })),
+      onLeave: (event) => {
+        report('leave', () => ({ channel: this, ...event, listeners: this.listeners }));
+        this.#looksEmpty();
+      },
       onError: (error) => this.#onError(error),
     });
   }
@@ -96,10 +105,17 @@ export class Channel {
 
   /**
    * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` belong to
-   * the channel's own events, and are refused.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_NOT_STORED`, `ERR_CLOSED`
+   * the channel's own events, and are refused. A rejection that nobody waits for is given to `onError`. A program that publishes in a loop, and waits for
+   * each event, leaves other work its turns.
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_INVALID_OPTION`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
-  async publish(fields: EventFields, { key }: PublishOptions = {}): Promise<string> {
+  publish(fields: EventFields, options: PublishOptions = {}): Promise<string> {
+    return reported(this.#publish(fields, options), (error) => this.#onError(error));
+  }
+
+  async #publish(fields: EventFields, options: PublishOptions): Promise<string> {
+    checkNames(options, PUBLISH_OPTIONS);
+    const { key } = options;
     if (this.#closing) {
       const how = this.#drained ? 'drained' : 'closed';
       throw new ServerError('ERR_CLOSED', `Cannot publish: the channel has been ${how}`);
@@ -110,6 +126,7 @@ export class Channel {
     this.#stored = Promise.allSettled([this.#stored, append]).then(() => {});
     const { id } = await append;
     report('publish', () => ({ channel: this, id }));
+    await turnAfter(fields.data?.length ?? 0);
     return id;
   }
 
@@ -119,10 +136,14 @@ export class Channel {
    */
   async answer(request: RequestHead): Promise<Answer> {
     const { cors } = this.#options;
-    if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
-    const { headers, body, ...answer } = await this.#answer(request);
-    const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
-    return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
+    try {
+      if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
+      const { headers, body, ...answer } = await this.#answer(request);
+      const whole = { ...answer, headers: joinHeaders(headers, cors?.headers(request)) };
+      return body === undefined || request.method === 'HEAD' ? whole : { ...whole, body };
+    } finally {
+      this.#looksEmpty();
+    }
   }
 
   /**
@@ -149,12 +170,12 @@ export class Channel {
    * @throws {ServerError} (as a rejection) what {@link publish} throws; the channel is then not closed
    */
   close(final?: EventFields): Promise<void> {
-    this.#closed ??= this.#close(final);
+    this.#closed ??= reported(this.#close(final), (error) => this.#onError(error));
     return this.#closed;
   }
 
   async #close(final: EventFields | undefined): Promise<void> {
-    const last = final ? this.publish(final) : undefined;
+    const last = final ? this.#publish(final, {}) : undefined;
     this.#closing = true;
     try {
       await last;
@@ -178,7 +199,11 @@ export class Channel {
    * @param windowMs milliseconds, 0 to 86,400,000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
-  async drain(windowMs = 5000): Promise<void> {
+  drain(windowMs = 5000): Promise<void> {
+    return reported(this.#drainOnce(windowMs), (error) => this.#onError(error));
+  }
+
+  async #drainOnce(windowMs: number): Promise<void> {
     checkInteger('windowMs', windowMs, 0, 86_400_000);
     this.#drained ??= this.#drain(windowMs);
     return this.#drained;
@@ -218,9 +243,31 @@ export class Channel {
       isOver: (start) => this.#isOver(start),
     });
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
-    if (method === 'GET') return { ...head, ...admission };
-    admission.abandon();
-    return head;
+    if (method !== 'GET') {
+      admission.abandon();
+      return head;
+    }
+    const abandon = (): void => {
+      admission.abandon();
+      this.#looksEmpty();
+    };
+    return { ...head, ...admission, abandon };
+  }
+
+  /** Tells the program if no listener is left, once what is under way is done. */
+  #looksEmpty(): void {
+    const { onEmpty } = this.#options;
+    if (!onEmpty || this.#isLooking) return;
+    this.#isLooking = true;
+    queueMicrotask(() => {
+      this.#isLooking = false;
+      if (this.#drained || !this.#audience.isEmpty) return;
+      try {
+        onEmpty();
+      } catch (error) {
+        this.#onError(error);
+      }
+    });
   }
 
   #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): Answer {

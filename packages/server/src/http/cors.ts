@@ -1,4 +1,4 @@
-import { checkInteger, ServerError } from '../errors.ts';
+import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import type { Answer } from './answer.ts';
 import type { RequestHead } from './request.ts';
 
@@ -21,6 +21,8 @@ const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/;
 // Names of header fields with commas between them (RFC 9110, 5.6.2). Nothing else of a request is repeated in its answer.
 const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;
 
+const NAMES: Readonly<Record<keyof CorsOptions, true>> = { origins: true, credentials: true, maxAgeSeconds: true };
+
 /**
  * Checks the option.
  * @throws {ServerError} `ERR_INVALID_OPTION`
@@ -30,6 +32,7 @@ export function checkCors(options: CorsOptions | undefined): Cors | undefined {
   if (typeof options !== 'object' || options === null) {
     throw invalid('cors', options, 'an object with origins');
   }
+  checkNames(options, NAMES, 'cors.');
   const { origins, credentials = false, maxAgeSeconds = 600 } = options;
   if (typeof credentials !== 'boolean') throw invalid('cors.credentials', credentials, 'a boolean');
   checkInteger('cors.maxAgeSeconds', maxAgeSeconds, 0, 86_400);

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import { HEARTBEATS, type Heartbeat } from '../sink/keep-alive.ts';
 import type { RequestHead } from './request.ts';
 
 /** The parameters of a listener, from its header fields and the query of its URL. */
@@ -7,12 +8,25 @@ export interface ListenParameters {
   readonly lastEventId: string;
   /** With how many of the newest events the stream begins if there is no last event ID; undefined if the request does not say. */
   readonly last: number | undefined;
-  /** With `event`, every keep-alive is an event that a page can see. */
-  readonly heartbeat: 'comment' | 'event' | undefined;
+  /** How the stream is kept alive; undefined if the request does not say. */
+  readonly heartbeat: Heartbeat | undefined;
 }
 
 /** The names of the query parameter that stands for `Last-Event-ID`. Each is the one that some client of others sends. */
-const LAST_EVENT_ID: readonly string[] = ['lastEventId', 'lastEventID', 'Last-Event-ID', 'last_event_id'];
+const LAST_EVENT_ID: readonly string[] = [
+  'lastEventId',
+  'lastEventID',
+  'Last-Event-ID',
+  'last_event_id',
+  'evs_last_event_id',
+];
+
+/**
+ * Parameters that clients of others add by themselves, without `-`, `_` and `.` (PROTOCOL §5.7). They mean nothing here: signals of
+ * datastar, padding that old polyfills ask for, Angular's way past its service worker, and what keeps caches out (`_` of jQuery is empty here).
+ */
+const ADDED_BY_CLIENTS =
+  /^(?:datastar|padding|evspreamble|evsbuffersizelimit|ngswbypass|t|ts|time|timestamp|dc|r|rnd|rand|random|cb|bust|nocache|cachebust|cachebuster|cachebusting|orghtmxcachebuster|)$/i;
 
 /** The names of the query parameters that {@link listenParameters} reads. */
 export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
@@ -31,7 +45,7 @@ export function queryOf(url: string): URLSearchParams {
 }
 
 /**
- * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId`, `lastEventID`, `Last-Event-ID` or `last_event_id` in the query,
+ * Returns the last event ID of a request: its `Last-Event-ID`, else `lastEventId` or another name of it in the query,
  * where a page can put it for the first connection of an `EventSource`. Without any it returns an empty string.
  */
 export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryOf(head.url)): string {
@@ -54,17 +68,27 @@ export function listenParameters(head: RequestHead, query: URLSearchParams = que
   return {
     lastEventId: lastEventIdOf(head, query),
     last: wholeNumber(query, 'last', MAX_LAST),
-    heartbeat: choice(query, 'heartbeat', ['comment', 'event']),
+    heartbeat: choice(query, 'heartbeat', HEARTBEATS) ?? (acceptsEvents(head) ? undefined : 'comment'),
   };
 }
 
 /**
- * Refuses query parameters of other names, so that a misspelled one is not overlooked.
+ * Whether a listener takes events that it did not ask for. Helpers of language models ask for JSON, read the data of every event as that, and fail on
+ * any other.
+ */
+function acceptsEvents(head: RequestHead): boolean {
+  const accept = head.header('accept') ?? '';
+  return accept === '' || /(?:^|,)\s*(?:text\/event-stream|text\/\*|\*\/\*)\s*(?:[;,]|$)/i.test(accept);
+}
+
+/**
+ * Refuses query parameters of other names, so that a misspelled one is not overlooked. Those that clients add by themselves are ignored.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function checkParameters(query: URLSearchParams, allowed: readonly string[]): void {
   for (const name of query.keys()) {
-    if (!allowed.includes(name)) throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
+    if (allowed.includes(name) || ADDED_BY_CLIENTS.test(name.replaceAll(/[-_.]/g, ''))) continue;
+    throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
   }
 }
 

@@ -3,6 +3,7 @@ import { CohortCoder } from '../coding/cohort-coder.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { type Selection, Selector } from '../log/selection.ts';
+import type { Heartbeat } from '../sink/keep-alive.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
 
@@ -19,10 +20,10 @@ export interface View {
   /** Returns the bytes of an entry, if they are not its frame. It must be pure. @default the frame */
   readonly render?: (entry: LogEntry) => Uint8Array;
   /**
-   * Whether every keep-alive is an event that a page can see, sent whatever else is sent. Otherwise a stream is kept alive
-   * only when it is silent, with a comment if its cursor need not move. @default false
+   * How a stream is kept alive: by an event that a page can see, sent whatever else is sent (`event`), or only when it is silent. A silent stream
+   * whose cursor has to move gets an event, or a block that has an id and is no event (`comment`). @default 'auto'
    */
-  readonly visibleHeartbeat?: boolean;
+  readonly heartbeat?: Heartbeat;
   /** The content coding of the bytes. Listeners with the same key and another coding see the same events. @default plain bytes */
   readonly coding?: ContentCoding | undefined;
 }
@@ -30,6 +31,8 @@ export interface View {
 /** The part of a page of the log that a view includes. */
 export interface PageSeen {
   readonly events: number;
+  /** The sequence number of the last of them; 0 if there is none. */
+  readonly last: number;
   readonly chunk: SharedChunk | undefined;
 }
 
@@ -38,6 +41,10 @@ export interface Member {
   readonly sink: Sink;
   /** Its index among the members; -1 while it is not one of them. */
   index: number;
+  /** The sequence number of the newest id that it was sent, or that it came with, before it became a member. */
+  told: number;
+  /** The cohort's `tellings` when it became a member. */
+  tellings: number;
 }
 
 /**
@@ -54,8 +61,10 @@ export class Cohort<M extends Member = Member> {
   listeners = 0;
   /** Events that the members have been sent since the cohort was made. */
   sent = 0;
-  /** The sequence number of the newest id that the members have been sent. */
-  told = 0;
+  /** How often all members were sent an id. */
+  #tellings = 0;
+  /** The sequence number of the id that they were sent last. */
+  #told = 0;
   /** When the members were last written to, or last sent a visible heartbeat, by the clock's `now`. */
   lastWrite: number;
   readonly #selector: Selector;
@@ -76,6 +85,7 @@ export class Cohort<M extends Member = Member> {
 
   join(member: M): void {
     member.index = this.members.length;
+    member.tellings = this.#tellings;
     this.members.push(member);
     if (this.coder && member.sink instanceof CodedSink) member.sink.join(this.coder);
   }
@@ -88,7 +98,25 @@ export class Cohort<M extends Member = Member> {
       this.members[index] = last;
       last.index = index;
     }
+    member.told = this.toldTo(member);
     member.index = -1;
+  }
+
+  /** The sequence number of the newest id that a member knows. */
+  toldTo({ told, tellings }: M): number {
+    return tellings === this.#tellings ? told : this.#told;
+  }
+
+  /** A member was sent the id of this sequence number, alone. */
+  tellOne(member: M, seq: number): void {
+    member.told = seq;
+    member.tellings = this.#tellings;
+  }
+
+  /** All members were sent the id of this sequence number, or of the newest event that was taken into a tick. */
+  tell(seq: number = this.#taken): void {
+    this.#told = seq;
+    this.#tellings += 1;
   }
 
   /** Whether all entries that it selects are at or before this sequence number, as far as the log has been handed over. */
@@ -131,7 +159,6 @@ export class Cohort<M extends Member = Member> {
   take(): SharedChunk {
     const chunk = SharedChunk.fromFrames(this.#frames);
     this.#frames = [];
-    this.told = this.#taken;
     return chunk;
   }
 
@@ -139,10 +166,11 @@ export class Cohort<M extends Member = Member> {
   page(entries: readonly LogEntry[]): PageSeen {
     const { accepts, render } = this.view;
     const seen = accepts ? entries.filter((entry) => accepts(entry)) : entries;
-    if (seen.length === 0) return { events: 0, chunk: undefined };
+    const last = seen.at(-1)?.seq ?? 0;
+    if (seen.length === 0) return { events: 0, last, chunk: undefined };
     const frames = seen.map((entry) => (render ? render(entry) : entry.frame));
     const whole = render ? undefined : wholeOf(frames);
-    return { events: seen.length, chunk: whole ? new SharedChunk(whole) : SharedChunk.fromFrames(frames) };
+    return { events: seen.length, last, chunk: whole ? new SharedChunk(whole) : SharedChunk.fromFrames(frames) };
   }
 }
 

@@ -1,12 +1,14 @@
 import { encodeEvent, GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
 import type { GapReason } from '../log/event-log.ts';
 import { formatCursor, type Position } from '../log/position.ts';
+import type { Heartbeat } from '../sink/keep-alive.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 
 /** A keep-alive that moves the listener's cursor (PROTOCOL §5.5). */
-export function heartbeat(position: Position): SharedChunk {
-  // The empty data is what makes every browser take the id.
-  return SharedChunk.fromText(encodeEvent({ event: HEARTBEAT_TYPE, id: formatCursor(position), data: '' }));
+export function heartbeat(position: Position, form: Heartbeat = 'auto'): SharedChunk {
+  const id = formatCursor(position);
+  // The empty data is what makes every browser take the id: Firefox takes none from a block without data.
+  return SharedChunk.fromText(encodeEvent(form === 'comment' ? { id } : { event: HEARTBEAT_TYPE, id, data: '' }));
 }
 
 /** The event that tells a listener which events are missing, and where the stream goes on (PROTOCOL §6.1). */

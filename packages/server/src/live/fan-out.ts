@@ -8,7 +8,7 @@ import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { View } from './cohort.ts';
-import { heartbeat, reconnectAfter } from './control-events.ts';
+import { reconnectAfter } from './control-events.ts';
 import { KeepAlives } from './keep-alives.ts';
 import { catchingUp, holding, joining } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
@@ -20,6 +20,9 @@ import type { Ticker } from './ticker.ts';
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
 const COME_BACK_SPREAD_MS = 5000;
+
+// Less than every sequence number, 0 included, which is the place before the first event.
+const NOT_TOLD = -1;
 
 // How many turns counting the listeners of topics has. It may be requested again and again.
 const MAX_GOES = 10;
@@ -59,11 +62,10 @@ export class FanOut {
       onFinished: () => this.#following.stop(),
     });
     this.#ticker = this.#listeners.ticker;
-    this.#keepAlives = new KeepAlives(this.#ticker, {
+    this.#keepAlives = new KeepAlives(this.#listeners, {
       keepAliveMs,
       clock,
-      position: (view) => this.#position(this.#ticker.flushedFor(view)),
-      others: (before, now) => this.#listeners.keepApartAlive(before, now),
+      position: (seq) => this.#position(seq),
     });
     let ready = (): void => {};
     this.#ready = new Promise((resolve) => {
@@ -190,18 +192,21 @@ export class FanOut {
       state: first.state,
       index: -1,
       isUnplaced: isUnplaced && !beginsHere,
+      told: 0,
+      tellings: 0,
       reason: 'left',
       owed: undefined,
     };
     sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
     sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
     // Some proxies hold the head back until the first byte of the body.
-    const told = beginsHere ? flushed : start.announce ? start.after : undefined;
-    if (told !== undefined) {
-      this.#listeners.write(listener, heartbeat(this.#position(this.#ticker.knownTo(view, told))));
-    } else if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
-    // It knows less than the members do: the next keep-alive moves its cursor, too.
-    if (!isNew && start.after < flushed) cohort.told = 0;
+    const told = beginsHere ? flushed : start.after;
+    if (beginsHere || start.announce) this.#listeners.tell(listener, told);
+    else {
+      // If its place is not known, it is soon told a place.
+      listener.told = isUnplaced || start.misplaced !== undefined ? NOT_TOLD : told;
+      if (!this.#listeners.catchUp.hasEvents(cohort, first.state)) this.#listeners.write(listener, COMMENT);
+    }
     this.#listeners.add(listener, first);
     this.#keepAlives.start();
     return listener;

@@ -26,6 +26,10 @@ export interface Listener {
   index: number;
   /** Whether it has no id to come back with: its request named none, and it has been sent none. */
   isUnplaced: boolean;
+  /** The sequence number of the newest id that it was sent, or that it came with, before it became a member of its cohort. */
+  told: number;
+  /** The cohort's count of tellings when it became a member. */
+  tellings: number;
   /** Why its stream ends, once that is known. */
   reason: EndReason;
   /**

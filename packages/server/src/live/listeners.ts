@@ -7,7 +7,7 @@ import type { SharedChunk } from '../sink/shared-chunk.ts';
 import { CatchUp, type CatchUpHost } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
 import { gap, heartbeat } from './control-events.ts';
-import { gapBefore, transition, type ListenerInput, type ListenerState, type ListenerStep } from './listener-state.ts';
+import { gapBefore, transition, type ListenerInput, type ListenerStep } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import type { CohortPage } from './page-cache.ts';
 import { RecentEvents } from './recent-events.ts';
@@ -138,23 +138,34 @@ export class Listeners implements Iterable<Listener> {
     this.#apply(listener, transition(listener.state, input));
   }
 
+  /** Tells a listener a position, as it may know it. */
+  tell(listener: Listener, seq: number): void {
+    const { view } = listener.cohort;
+    listener.told = this.ticker.knownTo(view, seq);
+    this.write(listener, heartbeat(this.#options.position(listener.told), view.heartbeat));
+  }
+
   /**
    * Sends a keep-alive to the listeners that are not live and were given nothing since a time: the keep-alives of cohorts do not reach them.
+   * Returns since when the one has been given nothing that is due next.
    * @param before that time, by the clock's `now`
    */
-  keepApartAlive(before: number, now: number): void {
+  keepApartAlive(before: number, now: number): number {
+    let oldest = now;
     for (const [listener, since] of this.#apart) {
       const { state, cohort } = listener;
       // Bytes that wait for a listener keep it alive as soon as it reads.
-      if (since > before || listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
+      if (listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
+      if (since > before) {
+        oldest = Math.min(oldest, since);
+        continue;
+      }
       this.#apart.set(listener, now);
       // If it must still be told of a gap, its id has to stay the one that it came with.
-      const moves = cohort.view.visibleHeartbeat === true && state.misplaced === undefined;
-      this.write(
-        listener,
-        moves ? heartbeat(this.#options.position(this.ticker.knownTo(cohort.view, state.position))) : COMMENT,
-      );
+      if (cohort.view.heartbeat === 'event' && state.misplaced === undefined) this.tell(listener, state.position);
+      else this.write(listener, COMMENT);
     }
+    return oldest;
   }
 
   /** All listeners of a cohort, those that catch up too: they would join behind what the live ones were not given. */
@@ -231,8 +242,10 @@ export class Listeners implements Iterable<Listener> {
       counts.gaps += 1;
       observer.onGap?.({ after, resumedAt: formatCursor(resumedAt), reason: missing.reason });
       this.write(listener, gap(after, resumedAt, missing.reason));
+      listener.told = missing.resumedAt;
     }
     if (seen.chunk) {
+      listener.told = seen.last;
       counts.delivered += seen.events;
       if (listener.owed !== undefined) listener.owed -= seen.events;
       this.write(listener, seen.chunk);
@@ -250,7 +263,7 @@ export class Listeners implements Iterable<Listener> {
     const seq = this.ticker.knownTo(listener.cohort.view, page.through);
     if (seq < page.trimmedThrough) return;
     listener.isUnplaced = false;
-    this.write(listener, heartbeat(this.#options.position(seq)));
+    this.tell(listener, seq);
   }
 
   /** What was to come cannot be given: the listeners see a broken stream and come back with their cursors. */
@@ -277,7 +290,7 @@ export class Listeners implements Iterable<Listener> {
       if (action.type === 'read') {
         (this.#recent.has(listener) ? this.#inSteps : this.catchUp).want(listener);
         this.ticker.soon();
-      } else if (action.type === 'join') this.#join(listener, before);
+      } else if (action.type === 'join') this.#join(listener);
       else listener.cohort.leave(listener);
     }
     if (state.phase !== 'ended' || !this.#all.delete(listener)) return;
@@ -285,11 +298,9 @@ export class Listeners implements Iterable<Listener> {
     listener.onEnd?.(listener.reason);
   }
 
-  #join(listener: Listener, before: ListenerState['phase']): void {
+  #join(listener: Listener): void {
     const { cohort, owed } = listener;
     cohort.join(listener);
-    // It may have been told less than the members were: the next keep-alive moves its cursor, too.
-    if (before !== 'live') cohort.told = 0;
     if (owed !== undefined) {
       this.#options.counts.dropped += Math.max(0, owed + cohort.sent);
       listener.owed = undefined;

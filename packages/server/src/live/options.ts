@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
-import { checkChoice, checkFunction, checkInteger } from '../errors.ts';
+import { checkChoice, checkFunction, checkInteger, checkNames } from '../errors.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
 
 export interface FanOutOptions {
@@ -29,8 +29,18 @@ export interface FanOutOptions {
   readonly schedule?: (run: () => void) => void;
 }
 
+const NAMES: Readonly<Record<keyof FanOutOptions, true>> = {
+  maxBacklogBytes: true,
+  maxTickBytes: true,
+  overflow: true,
+  keepAliveMs: true,
+  clock: true,
+  schedule: true,
+};
+
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkFanOutOptions(options: FanOutOptions): Required<FanOutOptions> {
+  checkNames(options, NAMES);
   const maxBacklogBytes = checkInteger('maxBacklogBytes', options.maxBacklogBytes ?? 256 * 1024, 0, 2 ** 31);
   const maxTickBytes = options.maxTickBytes ?? Math.max(1024 * 1024, maxBacklogBytes);
   return {

@@ -188,7 +188,9 @@ export class Ticker {
         this.#host.onLargeTick(cohort);
       } else {
         this.send(cohort, cohort.take(), events);
-        if (!cohort.view.visibleHeartbeat) cohort.lastWrite = now;
+        // Later: a member that was not given it has left the cohort by now.
+        cohort.tell();
+        if (cohort.view.heartbeat !== 'event') cohort.lastWrite = now;
       }
       cohort.sent += events;
     }

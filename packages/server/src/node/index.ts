@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
-import { checkChoice } from '../errors.ts';
+import { checkChoice, checkNames } from '../errors.ts';
 import type { Answer } from '../http/answer.ts';
 import { joinHeaders } from '../http/head.ts';
 import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
@@ -70,7 +70,10 @@ export function sendAnswer(
   sendTo(nodeOutlet(request, response, options), answer);
 }
 
+const NAMES: Readonly<Record<keyof NodeOptions, true>> = { directWrites: true };
+
 function nodeOutlet(request: NodeRequest, response: NodeResponse, options: NodeOptions): Outlet {
+  checkNames(options, NAMES);
   checkChoice('directWrites', options.directWrites ?? true, [true, false]);
   return {
     head: nodeHead(request),

@@ -1,6 +1,6 @@
 import { Server, type RequestListener, type ServerOptions } from 'node:http';
 import { Socket } from 'node:net';
-import { checkChoice, checkInteger } from '../errors.ts';
+import { checkChoice, checkInteger, ServerError, suggestion } from '../errors.ts';
 import { Connection } from './connection.ts';
 import { DEFAULT_MAX_LARGE_HEADS, LargeHeads } from './large-heads.ts';
 
@@ -28,6 +28,12 @@ export interface StreamServerOptions extends ServerOptions {
  */
 export function createServer(listener: RequestListener, options: StreamServerOptions = {}): Server {
   const { directWrites = true, maxLargeHeads = DEFAULT_MAX_LARGE_HEADS, ...others } = options;
+  for (const name of Object.keys(others)) {
+    // Every version of Node has options of its own, so only a misspelled one of ours can be told.
+    const nearest = suggestion(name, ['directWrites', 'maxLargeHeads']);
+    if (nearest !== '')
+      throw new ServerError('ERR_INVALID_OPTION', `There is no option ${JSON.stringify(name)}${nearest}`);
+  }
   checkChoice('directWrites', directWrites, [true, false]);
   checkInteger('maxLargeHeads', maxLargeHeads, 1, 2 ** 31 - 1);
   return new StreamServer(others, listener, { directWrites, maxLargeHeads });

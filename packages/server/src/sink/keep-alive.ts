@@ -8,3 +8,13 @@ export const COMMENT: SharedChunk = SharedChunk.fromText(':\n\n');
  * after 30 or 60 s of silence, Bun's server after 10 s.
  */
 export const DEFAULT_KEEP_ALIVE_MS: number = 'Bun' in globalThis ? 8000 : 15_000;
+
+/**
+ * How listeners are told their positions, and that their streams are alive (PROTOCOL §5.5):
+ * - `auto`: by an event `tidings-heartbeat` if the position has to be told, else by a comment;
+ * - `event`: always by that event;
+ * - `comment`: never by an event: by a block of an id if the position has to be told, else by a comment.
+ */
+export type Heartbeat = (typeof HEARTBEATS)[number];
+
+export const HEARTBEATS: readonly ['comment', 'event', 'auto'] = ['comment', 'event', 'auto'];

@@ -150,7 +150,7 @@ export const VIEWS: readonly View[] = [
   { key: 'a, pattern', selection: { topics: ['a', pattern('c')], private: 'all' } },
   { key: 'a b, filtered', selection: { topics: ['a', 'b'] }, accepts: ({ seq }) => seq % 3 !== 0 },
   { key: 'a, all filtered out', selection: { topics: ['a'] }, accepts: () => false },
-  { key: 'b, visible', selection: { topics: ['b'] }, visibleHeartbeat: true },
+  { key: 'b, visible', selection: { topics: ['b'] }, heartbeat: 'event' },
   { key: 'patterns', selection: { topics: [pattern('a'), pattern('c')] } },
   { key: 'all', selection: { topics: 'all', private: ['a', 'b', 'c'] } },
 ];

@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_EVENT_BYTES, encodeEvent, type EventFields } from '@tidings/wire';
-import { ServerError } from '../../errors.ts';
+import { checkNames, ServerError, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
@@ -37,18 +37,29 @@ export interface PreparedEvent {
 
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
- * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`
+ * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`, and `ERR_INVALID_OPTION` for an unknown option
  */
 export function prepareBatch(
   events: readonly NewEvent[],
-  { key, digest }: AppendOptions,
+  options: AppendOptions,
   { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
 ): readonly PreparedEvent[] {
+  checkNames(options, OPTION_NAMES);
+  const { key, digest } = options;
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
   if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
   return events.map((event) => prepareEvent(event, maxEventBytes));
 }
+
+const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
+
+const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
+  topics: true,
+  fields: true,
+  private: true,
+  latestKey: true,
+};
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   const topics: unknown = event.topics;
@@ -58,6 +69,8 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   for (const topic of event.topics) checkName('topic', topic);
   if (event.latestKey !== undefined) checkName('key', event.latestKey);
   const { id, ...rest } = readFields(event.fields);
+  // An event with a misspelled `private` would be given to everybody.
+  for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
   if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
   // Before it is encoded: a text of line ends alone becomes six times as long.
@@ -168,6 +181,11 @@ function checkName(what: string, text: string): void {
   if (text.length * 3 > MAX_NAME_BYTES && encoder.encode(text).length > MAX_NAME_BYTES) {
     throw invalid(`The ${what} is ${encoder.encode(text).length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
   }
+}
+
+function unknownMember(name: string): ServerError {
+  const known = Object.keys(EVENT_NAMES);
+  return invalid(`An event has ${JSON.stringify(name)}; allowed are ${known.join(', ')}${suggestion(name, known)}`);
 }
 
 function nameOf(found: unknown): string {
