@@ -2,7 +2,7 @@ import type { ServerScript } from './server-script.ts';
 import type { Client } from './scenario-stage.ts';
 
 /** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
-export type Listener = 'ours' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
+export type Listener = 'ours' | 'ours in a Worker' | 'ours in an edge runtime' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
 
 /** A request that must have come. A header that is null must be absent. */
 export interface ExpectedRequest {
@@ -28,9 +28,9 @@ export interface Departure extends Partial<Expectation> {
   readonly anyRequests?: boolean;
 }
 
-/** A browser tells a script nothing of why a request failed. */
+/** A browser tells a script nothing of why a request failed, and neither does a Worker. */
 export const OURS_CANNOT_TELL: Departure = {
-  who: ['ours in Chromium', 'ours in Firefox'],
+  who: ['ours in Chromium', 'ours in Firefox', 'ours in a Worker', 'ours in an edge runtime'],
   why: 'a script cannot tell a forbidden response from a network error, so it is asked for again',
   log: ['error 0'],
 };
