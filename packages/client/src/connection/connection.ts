@@ -22,7 +22,8 @@ export type Prepared = readonly [url: string, parts: RequestParts] | State.Failu
 
 export interface ConnectionOptions {
   readonly fetch: Fetch;
-  readonly clock: Pick<Clock, 'now' | 'random'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly chance: Pick<Clock, 'random'>;
   /** Waits for the next attempt. */
   readonly timer: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
   readonly withCredentials?: boolean | undefined;
@@ -85,8 +86,8 @@ export class Connection {
    * @param stayedUp - whether its connection has stayed up, however short it was
    */
   fail({ retry, ...reason }: State.Failure, stayedUp?: boolean): void {
-    const { clock, backoff } = this.#options;
-    const next = State.lose(this.#state, clock.now(), clock.random(), backoff, retry, stayedUp);
+    const { clock, chance, backoff } = this.#options;
+    const next = State.lose(this.#state, clock.now(), chance.random(), backoff, retry, stayedUp);
     const willRetry = next.phase === State.WAITING;
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({

@@ -66,7 +66,8 @@ export class EventSource extends TypedTarget {
     let target = asked;
     const options = {
       fetch: init?.fetch ?? defaultFetch,
-      clock: { now: () => performance.now(), random: () => Math.random() },
+      clock: performance,
+      chance: Math,
       timer: globalThis,
       withCredentials: this.#withCredentials,
       // A reconnection time that is longer than the longest wait is kept all the same.
