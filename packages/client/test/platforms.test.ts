@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type * as client from '@tidings/client';
 import { EventSource as OurEventSource, type Fetch, subscribe } from '@tidings/client';
 import { build } from 'esbuild';
 import { JSDOM } from 'jsdom';
@@ -70,7 +71,7 @@ const HEARD = ['handler é漢🙂', 'message 1  0'];
 
 interface Window {
   listen(url: string, init: object, limit: number): Promise<readonly string[]>;
-  readonly client: typeof import('@tidings/client');
+  readonly client: typeof client;
   streamingFetch: Fetch;
   eval(code: string): unknown;
 }
@@ -92,32 +93,38 @@ function openPage(...scripts: readonly string[]): Window {
   return window;
 }
 
-describe.each([{ conditions: ['browser'] }, { conditions: [] }])('in jsdom, bundled for $conditions', ({ conditions }) => {
-  let script: string;
-  beforeAll(async () => {
-    script = await bundle(conditions);
-  });
+describe.each([{ conditions: ['browser'] }, { conditions: [] }])(
+  'in jsdom, bundled for $conditions',
+  ({ conditions }) => {
+    let script: string;
+    beforeAll(async () => {
+      script = await bundle(conditions);
+    });
 
-  test('without fetch an attempt fails once, and its error names what is missing', async () => {
-    const [first, ...others] = await openPage(script).listen(url, {}, 3);
-    expect(first).toMatch(/^ERR_UNSUPPORTED: .*fetch/);
-    expect(others).toEqual([]);
-  });
+    test('without fetch an attempt fails once, and its error names what is missing', async () => {
+      const [first, ...others] = await openPage(script).listen(url, {}, 3);
+      expect(first).toMatch(/^ERR_UNSUPPORTED: .*fetch/);
+      expect(others).toEqual([]);
+    });
 
-  test('with a fetch that a test has put there, events arrive, each handler once', async () => {
-    const page = openPage(script);
-    // The signal of jsdom is not one of Node.
-    const ofNode: Fetch = async (target, { signal, ...init }) => {
-      const controller = new AbortController();
-      signal.addEventListener('abort', () => controller.abort());
-      return fetch(target, { ...init, signal: controller.signal });
-    };
-    expect(await page.listen(url, { fetch: ofNode }, 2)).toEqual(HEARD);
-  });
-});
+    test('with a fetch that a test has put there, events arrive, each handler once', async () => {
+      const page = openPage(script);
+      // The signal of jsdom is not one of Node.
+      const ofNode: Fetch = async (target, { signal, ...init }) => {
+        const controller = new AbortController();
+        signal.addEventListener('abort', () => controller.abort());
+        return fetch(target, { ...init, signal: controller.signal });
+      };
+      expect(await page.listen(url, { fetch: ofNode }, 2)).toEqual(HEARD);
+    });
+  },
+);
 
 describe('the fetch that React Native installs', () => {
-  const rnFetch = readFileSync(join(import.meta.dirname, '../../../node_modules/whatwg-fetch/dist/fetch.umd.js'), 'utf8');
+  const rnFetch = readFileSync(
+    join(import.meta.dirname, '../../../node_modules/whatwg-fetch/dist/fetch.umd.js'),
+    'utf8',
+  );
   const recipe = /export (function streamingFetch[^]*?\n\})\n```/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/react-native.md'), 'utf8'),
   )?.[1];
@@ -206,9 +213,11 @@ describe('a body that is no web stream', () => {
   });
 });
 
-describe.skipIf(workerd.missing)('in a Worker whose getters belong to instances, and whose listeners may end an event', () => {
-  test('a listener that throws does not end the stream', async () => {
-    const code = `${await bundle(['workerd', 'worker', 'browser'])}
+describe.skipIf(workerd.missing)(
+  'in a Worker whose getters belong to instances, and whose listeners may end an event',
+  () => {
+    test('a listener that throws does not end the stream', async () => {
+      const code = `${await bundle(['workerd', 'worker', 'browser'])}
       export default { async fetch(request) {
         const source = new client.EventSource(${JSON.stringify(url)});
         const heard = await new Promise((resolve) => {
@@ -219,8 +228,9 @@ describe.skipIf(workerd.missing)('in a Worker whose getters belong to instances,
         source.close();
         return new Response(heard);
       } };`;
-    using worker = await WorkerProcess.start(code, '2021-11-03');
-    const answer = await fetch(worker.origin);
-    expect(await answer.text()).toBe('é漢🙂');
-  });
-});
+      using worker = await WorkerProcess.start(code, '2021-11-03');
+      const answer = await fetch(worker.origin);
+      expect(await answer.text()).toBe('é漢🙂');
+    });
+  },
+);

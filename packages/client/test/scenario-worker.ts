@@ -3,6 +3,7 @@ import { listenForReports, perform } from './scenario-player.ts';
 
 listenForReports();
 
+// oxlint-disable-next-line import/no-default-export -- this is what a Worker is
 export default {
   async fetch({ url }: Request): Promise<Response> {
     await perform(new URL(url).searchParams.get('server') ?? '');

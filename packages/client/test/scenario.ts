@@ -2,7 +2,14 @@ import type { ServerScript } from './server-script.ts';
 import type { Client } from './scenario-stage.ts';
 
 /** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
-export type Listener = 'ours' | 'ours in a Worker' | 'ours in an edge runtime' | 'ours in Chromium' | 'ours in Firefox' | 'Chromium' | 'Firefox';
+export type Listener =
+  | 'ours'
+  | 'ours in a Worker'
+  | 'ours in an edge runtime'
+  | 'ours in Chromium'
+  | 'ours in Firefox'
+  | 'Chromium'
+  | 'Firefox';
 
 /** A request that must have come. A header that is null must be absent. */
 export interface ExpectedRequest {

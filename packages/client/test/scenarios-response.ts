@@ -60,7 +60,12 @@ export const responseScenarios: readonly Scenario[] = [
     log: ['open 1'],
     requests: [{}],
     departures: [
-      { who: ['ours in an edge runtime'], why: 'its fetch does not take two of them', log: ['error 0'], anyRequests: true },
+      {
+        who: ['ours in an edge runtime'],
+        why: 'its fetch does not take two of them',
+        log: ['error 0'],
+        anyRequests: true,
+      },
     ],
   },
   {

@@ -22,8 +22,7 @@ export type Prepared = readonly [url: string, parts: RequestParts] | State.Failu
 
 export interface ConnectionOptions {
   readonly fetch: Fetch;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly chance: Pick<Clock, 'random'>;
+  readonly clock: Pick<Clock, 'now' | 'random'>;
   /** Waits for the next attempt. */
   readonly timer: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
   readonly withCredentials?: boolean | undefined;
@@ -86,8 +85,8 @@ export class Connection {
    * @param stayedUp - whether its connection has stayed up, however short it was
    */
   fail({ retry, ...reason }: State.Failure, stayedUp?: boolean): void {
-    const { clock, chance, backoff } = this.#options;
-    const next = State.lose(this.#state, clock.now(), chance.random(), backoff, retry, stayedUp);
+    const { clock, backoff } = this.#options;
+    const next = State.lose(this.#state, clock.now(), clock.random(), backoff, retry, stayedUp);
     const willRetry = next.phase === State.WAITING;
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
@@ -155,7 +154,7 @@ export class Connection {
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       // Where there is no body that can be read, although it is not empty, the platform or the `fetch` that was given cannot stream.
-      const canStream = reader || response.body === null;
+      const canStream = reader !== undefined || response.body === null;
       if (status !== 200 || !isEventStream(type) || !canStream) {
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : canStream ? 'ERR_CONTENT_TYPE' : 'ERR_UNSUPPORTED',
@@ -180,11 +179,7 @@ export class Connection {
   }
 
   /** Reads the body to its end, or until the signal aborts. */
-  async #read(
-    body: BodyReader | undefined,
-    origin: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #read(body: BodyReader | undefined, origin: string, signal: AbortSignal): Promise<void> {
     let stayedUp = false;
     // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
     const lines = new EventStreamParser(

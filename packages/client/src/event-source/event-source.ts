@@ -66,8 +66,7 @@ export class EventSource extends TypedTarget {
     let target = asked;
     const options = {
       fetch: init?.fetch ?? defaultFetch,
-      clock: performance,
-      chance: Math,
+      clock: { now: () => performance.now(), random: () => Math.random() },
       timer: globalThis,
       withCredentials: this.#withCredentials,
       // A reconnection time that is longer than the longest wait is kept all the same.

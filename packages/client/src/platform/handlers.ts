@@ -5,32 +5,31 @@
 export function hideHandlers({ prototype }: { readonly prototype: EventTarget }, names: readonly string[]): void {
   if (!callsHandlers()) return;
   /** The source that dispatches an event and whose handler for it was not read yet, and the name of that handler. */
-  let dispatching: EventTarget | undefined;
+  let dispatching: unknown;
   let hidden = '';
-  const { dispatchEvent } = prototype;
-  const own = {
-    dispatchEvent(this: EventTarget, event: Event): boolean {
-      dispatching = this;
-      hidden = `on${event.type}`;
-      try {
-        return dispatchEvent.call(this, event);
-      } finally {
-        dispatching = undefined;
-      }
-    },
-  };
-  Object.defineProperty(prototype, 'dispatchEvent', { value: own.dispatchEvent, writable: true, configurable: true });
+  // oxlint-disable-next-line typescript/unbound-method -- it is called with the source as this
+  const dispatch = prototype.dispatchEvent;
+  function dispatchEvent(this: EventTarget, event: Event): boolean {
+    // oxlint-disable-next-line typescript/no-this-alias -- it is compared with the source that is read
+    dispatching = this;
+    hidden = `on${event.type}`;
+    try {
+      return dispatch.call(this, event);
+    } finally {
+      dispatching = undefined;
+    }
+  }
+  Object.defineProperty(prototype, 'dispatchEvent', { value: dispatchEvent, writable: true, configurable: true });
   for (const name of names) {
-    const { get, set } = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
+    const attribute = Object.getOwnPropertyDescriptor(prototype, name);
     const accessors = {
       get [name](): unknown {
-        const source: unknown = this;
-        const isHidden = dispatching === source && hidden === name;
+        const isHidden = dispatching === (this as unknown) && hidden === name;
         if (isHidden) dispatching = undefined;
-        return isHidden ? null : get?.call(this);
+        return isHidden ? null : (attribute?.get?.call(this) as unknown);
       },
       set [name](handler: unknown) {
-        set?.call(this, handler);
+        attribute?.set?.call(this, handler);
       },
     };
     Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(accessors));
@@ -38,8 +37,8 @@ export function hideHandlers({ prototype }: { readonly prototype: EventTarget },
 }
 
 function callsHandlers(): boolean {
-  let isCalling = false;
   if (!('EventTarget' in globalThis)) return false;
+  let isCalling = false;
   const target = Object.assign(new EventTarget(), { onopen: () => (isCalling = true) });
   target.dispatchEvent(new Event('open'));
   return isCalling;

@@ -35,8 +35,6 @@ export function reasonOf(signal: AbortSignal | undefined): unknown {
 /** The platform's `EventTarget`. Where there is none (old React Native), the module loads all the same, and only its instances are missing. */
 export const TargetClass: new () => EventTarget =
   (globalThis as { EventTarget?: new () => EventTarget }).EventTarget ??
-  (class {
-    constructor() {
-      throw unsupported('no EventTarget on this platform, which EventSource needs');
-    }
+  (function missing() {
+    throw unsupported('no EventTarget on this platform, which EventSource needs');
   } as unknown as new () => EventTarget);

@@ -59,7 +59,6 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     const options = {
       ...settings,
       lastEventId,
-      chance: clock,
       timer: {
         setTimeout: (reconnect: () => void, ms: number) => this.#alarm.set(ms, () => this.#endWait(reconnect)),
         clearTimeout: this.#alarm.clear,

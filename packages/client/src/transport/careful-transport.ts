@@ -17,11 +17,13 @@ export const defaultFetch: Fetch = async (url, init) => {
   const { refused, hasTextHeaders } = (traits ??= findTraits(url, init));
   const accepted: Partial<FetchInit> = { ...init };
   for (const name of refused) delete accepted[name];
-  const headers: Record<string, string> = refused.includes('cache') ? { ...UNCACHED, ...init.headers } : { ...init.headers };
+  const headers: Record<string, string> = refused.includes('cache')
+    ? { ...UNCACHED, ...init.headers }
+    : { ...init.headers };
   const id = headers['last-event-id'];
   // oxlint-disable-next-line typescript/no-deprecated -- every platform has it, and none has another for single bytes
   if (id && hasTextHeaders) headers['last-event-id'] = decodeURIComponent(escape(id));
-  const response = await globalThis.fetch(url, { ...accepted, headers } as RequestInit);
+  const response = await globalThis.fetch(url, { ...accepted, headers });
   const { status, headers: received, body, redirected, url: final } = response;
   // Vercel's edge does not say that it has followed a redirect.
   if (redirected || !final || final === url) return response;
