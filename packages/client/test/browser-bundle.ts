@@ -11,6 +11,22 @@ export function bundleForRuntimes(): Promise<string> {
   return bundle({ format: 'esm', platform: 'neutral', external: ['@tidings/client'] });
 }
 
+/** What bundlers for Workers prefer of a package. */
+const WORKER_CONDITIONS = ['workerd', 'worker', 'browser'];
+
+/** The agent as a module for Workers, the client's code included. */
+export function bundleForWorkers(): Promise<string> {
+  const entry = fileURLToPath(new URL('./scenario-worker.ts', import.meta.url));
+  return bundle({ entryPoints: [entry], format: 'esm', platform: 'neutral', conditions: WORKER_CONDITIONS });
+}
+
+/** The same as a script for an edge runtime, whose exports are the global `agent`. */
+export function bundleForEdge(): Promise<string> {
+  const entry = fileURLToPath(new URL('./scenario-worker.ts', import.meta.url));
+  const conditions = ['edge-light', 'worker', 'browser'];
+  return bundle({ entryPoints: [entry], format: 'iife', globalName: 'agent', platform: 'neutral', conditions });
+}
+
 /** A module for a page, the client's code included. */
 export function bundleScript(contents: string): Promise<string> {
   return bundle({

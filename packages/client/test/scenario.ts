@@ -2,7 +2,15 @@ import type { ServerScript } from './server-script.ts';
 import type { Client } from './scenario-stage.ts';
 
 /** Whose `EventSource` it is: ours on Node, Deno and Bun, ours in a browser, or that of a browser itself. */
-const LISTENERS = ['ours', 'ours in Chromium', 'ours in Firefox', 'Chromium', 'Firefox'] as const;
+const LISTENERS = [
+  'ours',
+  'ours in a Worker',
+  'ours in an edge runtime',
+  'ours in Chromium',
+  'ours in Firefox',
+  'Chromium',
+  'Firefox',
+] as const;
 export type Listener = (typeof LISTENERS)[number];
 
 export const OURS: readonly Listener[] = LISTENERS.filter((listener) => listener.startsWith('ours'));
@@ -32,9 +40,9 @@ export interface Departure extends Partial<Expectation> {
   readonly anyRequests?: boolean;
 }
 
-/** A browser tells a script nothing of why a request failed. */
+/** A browser tells a script nothing of why a request failed, and neither does a Worker. */
 export const OURS_CANNOT_TELL: Departure = {
-  who: ['ours in Chromium', 'ours in Firefox'],
+  who: ['ours in Chromium', 'ours in Firefox', 'ours in a Worker', 'ours in an edge runtime'],
   why: 'a script cannot tell a forbidden response from a network error, so it is asked for again',
   log: ['error 0'],
 };

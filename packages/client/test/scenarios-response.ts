@@ -67,6 +67,14 @@ export const responseScenarios: readonly Scenario[] = [
     client: listen(1),
     log: ['open 1'],
     requests: [{}],
+    departures: [
+      {
+        who: ['ours in an edge runtime'],
+        why: 'its fetch does not take two of them',
+        log: ['error 0'],
+        anyRequests: true,
+      },
+    ],
   },
   {
     rules: [36],

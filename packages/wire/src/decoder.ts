@@ -3,7 +3,8 @@ import { checkDecoderOptions, type EventStreamDecoderOptions } from './decoder-o
 import { refuse } from './errors.ts';
 import { EventStreamParser } from './parser.ts';
 
-const textEncoder = new TextEncoder();
+/** Made with the first string, because not every platform has the class. */
+let textEncoder: TextEncoder | undefined;
 
 /**
  * Decodes an event stream chunk by chunk and calls handlers with what it finds. It finds the same however the stream is cut into chunks,
@@ -60,7 +61,7 @@ export class EventStreamDecoder {
    */
   write(chunk: Uint8Array | string): void {
     this.#refuseReentry();
-    const bytes = typeof chunk === 'string' ? textEncoder.encode(chunk) : chunk;
+    const bytes = typeof chunk === 'string' ? (textEncoder ??= new TextEncoder()).encode(chunk) : chunk;
     // Not instanceof: a chunk may come from another realm
     if (bytes?.BYTES_PER_ELEMENT !== 1) {
       refuse('ERR_INVALID_CHUNK', 'decode a chunk', `expected a Uint8Array or a string, found ${typeof chunk}`);

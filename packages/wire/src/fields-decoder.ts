@@ -4,7 +4,8 @@ import { refuse } from './errors.ts';
 import type { EventFields } from './event.ts';
 import { EventStreamParser } from './parser.ts';
 
-const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Made with the first bytes, because not every platform has the class. */
+let textDecoder: TextDecoder | undefined;
 
 export interface EventFieldsDecoderOptions {
   /** Called with the fields of each event, in the order of the stream. The object is the handler's to keep and to change. */
@@ -92,7 +93,9 @@ export function decodeEvent(block: Uint8Array | string): EventFields | undefined
   });
   // A decoder is made for streams that arrive in chunks: for one text the parser alone takes a quarter of its time.
   const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, refuseLarger);
-  parser.readLines(typeof block === 'string' ? block : textDecoder.decode(block), 0);
+  const textOf = (bytes: Uint8Array): string =>
+    (textDecoder ??= new TextDecoder('utf-8', { ignoreBOM: true })).decode(bytes);
+  parser.readLines(typeof block === 'string' ? block : textOf(block), 0);
   return first;
 }
 

@@ -1,6 +1,8 @@
 import type { EventMessage } from '@tidings/wire';
+import { readBody } from '#runtime';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ConnectionError, messageOf } from '../errors.ts';
+import { ClientError, ConnectionError, type FailureCode, messageOf } from '../errors.ts';
+import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchResponse, RequestBody } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
@@ -37,9 +39,9 @@ export interface ConnectionOptions {
 export interface ConnectionHandlers {
   /**
    * Called at each attempt, the first time by the constructor of the connection: gives the URL, without credentials, and the
-   * rest of the request. A `Failure` ends the attempt. The result is ignored once the signal has aborted.
+   * rest of the request. A `Failure` ends the attempt. The result is ignored once the signal has aborted, and only then may be missing.
    */
-  prepare(signal: AbortSignal): Prepared | Promise<Prepared>;
+  prepare(signal: AbortSignal): Prepared | Promise<Prepared | undefined>;
   /** Called with each response. Its result says what follows where the response is not an event stream. */
   onResponse(response: FetchResponse): State.Retry;
   /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
@@ -123,7 +125,7 @@ export class Connection {
     const { signal } = (this.#controller = new AbortController());
     try {
       const prepared = await this.#handlers.prepare(signal);
-      if (signal.aborted) return;
+      if (signal.aborted || !prepared) return;
       if ('code' in prepared) return this.fail(prepared);
       const [url, parts] = prepared;
       this.#url = url;
@@ -141,7 +143,7 @@ export class Connection {
         cache: 'no-store',
         signal,
       });
-      const reader = response.body?.getReader();
+      const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
       const letGo = (): void => void reader?.cancel().catch(() => {});
       if (signal.aborted) return letGo();
@@ -151,10 +153,12 @@ export class Connection {
       const type = response.headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
-      if (status !== 200 || !isEventStream(type)) {
+      // Where there is no body that can be read, although it is not empty, the platform or the `fetch` that was given cannot stream.
+      const canStream = reader !== undefined || response.body === null;
+      if (status !== 200 || !isEventStream(type) || !canStream) {
         return this.fail({
-          code: status === 200 ? 'ERR_CONTENT_TYPE' : 'ERR_STATUS',
-          message: `found ${status} ${type}, expected 200 text/event-stream`,
+          code: status !== 200 ? 'ERR_STATUS' : canStream ? 'ERR_CONTENT_TYPE' : 'ERR_UNSUPPORTED',
+          message: `found ${status} ${type}${canStream ? '' : ' without a stream'}, expected 200 text/event-stream`,
           status,
           retry,
         });
@@ -164,24 +168,18 @@ export class Connection {
       await this.#read(reader, new URL(response.url || url).origin, signal);
     } catch (cause) {
       if (signal.aborted) return;
+      const name = (cause as { name?: unknown } | null | undefined)?.name;
       // Only code outside of this class can have aborted the request.
-      const isAborted =
-        (cause as { name?: unknown } | null | undefined)?.name === 'AbortError' && this.#state.phase !== State.OPEN;
-      this.fail({
-        code: isAborted ? 'ERR_ABORTED' : 'ERR_NETWORK',
-        message: messageOf(cause),
-        cause,
-        ...(isAborted && { retry: 'never' }),
-      });
+      const isAborted = name === 'AbortError' && this.#state.phase !== State.OPEN;
+      // What the transport or the platform lacks would be missing again each time.
+      const isLack = name === 'ReferenceError' && 'ERR_UNSUPPORTED';
+      const code = cause instanceof ClientError ? (cause.code as FailureCode) : isLack || (isAborted && 'ERR_ABORTED');
+      this.fail({ code: code || 'ERR_NETWORK', message: messageOf(cause), cause, ...(code && { retry: 'never' }) });
     }
   }
 
   /** Reads the body to its end, or until the signal aborts. */
-  async #read(
-    body: ReadableStreamDefaultReader<Uint8Array> | undefined,
-    origin: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #read(body: BodyReader | undefined, origin: string, signal: AbortSignal): Promise<void> {
     let stayedUp = false;
     // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
     const lines = new EventStreamParser(
@@ -219,7 +217,8 @@ export class Connection {
       if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
       // Not instanceof: a chunk may come from another realm.
       if (chunk.BYTES_PER_ELEMENT !== 1) {
-        throw new TypeError(`found a body of ${typeof chunk}s, expected Uint8Arrays`);
+        const message = `found a body of ${typeof chunk}s, expected Uint8Arrays`;
+        return this.fail({ code: 'ERR_UNSUPPORTED', message, retry: 'never' });
       }
       text.read(chunk);
     }

@@ -1,9 +1,8 @@
-import { createMessageEvent } from '#message-event';
+import { allowListeners, createMessageEvent, dispatch, hideHandlers, TargetClass } from '#runtime';
 import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
-import { systemClock } from '../platform/clock.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
 
@@ -20,11 +19,11 @@ export interface EventSourceInit {
   fetch?: Fetch;
 }
 
-/** The platform's own, with the types of the events of an `EventSource`. */
-declare const EventTarget: new () => EventSourceTarget;
+/** The platform's `EventTarget`, with the types of the events of an `EventSource`. */
+const TypedTarget = TargetClass as new () => EventSourceTarget;
 
 /** [spec] 9.2: the `EventSource` of the standard. */
-export class EventSource extends EventTarget {
+export class EventSource extends TypedTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSED: 2;
@@ -51,6 +50,7 @@ export class EventSource extends EventTarget {
    */
   constructor(url: string | URL, init: EventSourceInit = {}) {
     super();
+    allowListeners(this);
     if (arguments.length === 0) throw new TypeError('found no URL');
     // oxlint-disable-next-line typescript/no-unnecessary-template-expression -- String() would take a symbol too
     const text = `${url as string}`;
@@ -66,8 +66,8 @@ export class EventSource extends EventTarget {
     let target = asked;
     const options = {
       fetch: init?.fetch ?? defaultFetch,
-      clock: systemClock,
-      timer: systemClock,
+      clock: { now: () => performance.now(), random: () => Math.random() },
+      timer: globalThis,
       withCredentials: this.#withCredentials,
       // A reconnection time that is longer than the longest wait is kept all the same.
       backoff: fullJitter(0, MAX_BACKOFF_MS, Infinity),
@@ -87,40 +87,40 @@ export class EventSource extends EventTarget {
         // [spec] 9.2.3: a response that is not an event stream fails the connection.
         return 'never';
       },
-      onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
+      onEvent: (message, origin) => dispatch(this, createMessageEvent(message, origin)),
       onState: ({ phase }, cause) => {
         // [spec] 9.2.2: to scripts the wait for the next attempt is a part of connecting.
         this.#readyState = phase === WAITING ? CONNECTING : phase;
-        if (phase === OPEN) this.dispatchEvent(new Event('open'));
-        if (cause) this.dispatchEvent(Object.assign(new Event('error'), cause, { message: cause.message, cause }));
+        if (phase === OPEN) dispatch(this, new Event('open'));
+        if (cause) dispatch(this, Object.assign(new Event('error'), cause, { message: cause.message, cause }));
       },
     });
   }
 
   static {
-    const enumerable = true;
     const configurable = true;
     const value = 'EventSource';
     // [spec] 8.1.8.1: the value is null or an object. The handler takes its place among the listeners when the attribute is set
     // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
-    const handlerAttribute = (type: string): PropertyDescriptor => ({
-      get(this: EventSource): unknown {
-        return this.#handlers[type] || null;
-      },
-      set(this: EventSource, handler: unknown) {
-        const isObject = Object(handler) === handler;
-        this.#handlers[type] = isObject && handler;
-        // Adding the same listener again changes nothing.
-        this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
-      },
-      enumerable,
-      configurable,
-    });
-    const listed = { enumerable };
+    const handlerAttribute = (type: string): PropertyDescriptorMap =>
+      // [Web IDL] 3.7.6: the functions are named `get on…` and `set on…`, as those of an object are.
+      Object.getOwnPropertyDescriptors({
+        get [`on${type}`](): unknown {
+          return (this as unknown as EventSource).#handlers[type] || null;
+        },
+        set [`on${type}`](handler: unknown) {
+          const source = this as unknown as EventSource;
+          const isObject = Object(handler) === handler;
+          source.#handlers[type] = isObject && handler;
+          // Adding the same listener again changes nothing.
+          source[isObject ? 'addEventListener' : 'removeEventListener'](type, source.#handle);
+        },
+      });
+    const listed = { enumerable: true };
     const constants = {
-      CONNECTING: { value: CONNECTING, enumerable },
-      OPEN: { value: OPEN, enumerable },
-      CLOSED: { value: CLOSED, enumerable },
+      CONNECTING: { value: CONNECTING, ...listed },
+      OPEN: { value: OPEN, ...listed },
+      CLOSED: { value: CLOSED, ...listed },
     };
     // A bundler may have given the class another name.
     Object.defineProperties(this, { ...constants, name: { value } });
@@ -131,11 +131,12 @@ export class EventSource extends EventTarget {
       withCredentials: listed,
       readyState: listed,
       close: listed,
-      onopen: handlerAttribute('open'),
-      onmessage: handlerAttribute('message'),
-      onerror: handlerAttribute('error'),
+      ...handlerAttribute('open'),
+      ...handlerAttribute('message'),
+      ...handlerAttribute('error'),
       [Symbol.toStringTag]: { value, configurable },
     });
+    hideHandlers(this, ['onopen', 'onmessage', 'onerror']);
   }
 
   /** The URL that was given, as parsed. A redirect does not change it. */

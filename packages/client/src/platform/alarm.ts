@@ -20,7 +20,8 @@ export interface Alarm {
 
 /**
  * Creates an alarm. It waits on the clock that never goes back, which may stop while the machine sleeps, and compares the time of
- * day now and then. A time of day that was set back is ignored.
+ * day now and then. A time of day that was set back is ignored. Tests may fake timers and leave
+ * that clock as it is: where it has not gone half as far as a timer, the timer is believed.
  * @param onSlept - called in place of `onDue`
  */
 export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): Alarm {
@@ -30,16 +31,22 @@ export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): 
   /** When the alarm is due, and when its timer ends, by `now`. */
   let dueAt = 0;
   let checkAt = 0;
+  /** How much of what timers have waited for is missing from the clock, in milliseconds. */
+  let missingMs = 0;
+
+  const now = (): number => clock.now() + missingMs;
 
   function wait(): void {
     clear();
-    const ms = Math.min(Math.max(dueAt - clock.now(), 0), CHECK_MS);
-    checkAt = clock.now() + ms;
+    const ms = Math.min(Math.max(dueAt - now(), 0), CHECK_MS);
+    checkAt = now() + ms;
     const expected = clock.time() + ms;
     timer = clock.setTimeout(() => {
       timer = undefined;
+      const early = checkAt - now();
+      if (early > ms / 2) missingMs += early;
       if (clock.time() - expected > SLEPT_MS) onSlept();
-      else if (clock.now() < dueAt) wait();
+      else if (now() < dueAt) wait();
       else onDue();
     }, ms);
   }
@@ -52,11 +59,11 @@ export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): 
   return {
     set(ms, callback) {
       onDue = callback;
-      dueAt = clock.now() + ms;
+      dueAt = now() + ms;
       wait();
     },
     putOff(ms) {
-      dueAt = clock.now() + ms;
+      dueAt = now() + ms;
       // A timer that ends too early may stay: a new one for each chunk would cost more.
       if (timer && dueAt < checkAt) wait();
     },

@@ -14,8 +14,8 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
-  time: Date.now,
-  random: Math.random,
+  time: () => Date.now(),
+  random: () => Math.random(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (timer) => clearTimeout(timer as number),
 };

@@ -64,7 +64,7 @@ class SharedFeed implements Feed {
     const first = startFollower(crypto.randomUUID(), lastEventId);
     this.#follower = first.follower;
     // No handler is called before the caller has the feed.
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       if (!this.#isClosed) this.#perform(first);
     });
     this.#watch = watchLeader(

@@ -81,7 +81,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
 
   reconnect(): void {
     // Not in the middle of a chunk: the rest of it has to be given out before the next request names its last ID.
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       this.#isSpent = false;
       this.#connection.reconnect();
     });
@@ -92,7 +92,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   }
 
   /** Makes the request of an attempt from the options, some of which may be functions. */
-  async prepare(signal: AbortSignal): Promise<Prepared> {
+  async prepare(signal: AbortSignal): Promise<Prepared | undefined> {
     const settings = this.#settings;
     const error = this.#lastError;
     const attempt: Attempt = {
@@ -104,7 +104,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     try {
       // Nothing is requested before the caller has the subscription.
       await Promise.resolve();
-      signal.throwIfAborted();
+      if (signal.aborted) return undefined;
       const url = readUrl(await valueOf(settings.url));
       const method = readMethod(await valueOf(settings.method));
       const body = await valueOf(settings.body);
@@ -112,7 +112,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       given.delete('last-event-id');
       checkBody(body, method);
       // Otherwise an attempt that is over would mark the request as spent for the next one.
-      signal.throwIfAborted();
+      if (signal.aborted) return undefined;
       this.#target = url;
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {

@@ -1,6 +1,8 @@
 import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
+import { allowListeners, reasonOf } from '#runtime';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
 import { ConnectionError } from '../errors.ts';
+import { report } from '../platform/report.ts';
 import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
 import { type AnyItem, type EventItem, type EventSchemas, isWanted, readItem } from './event-item.ts';
@@ -56,7 +58,7 @@ class Subscription implements EventSubscription<AnyItem> {
   readonly #queue: EventQueue;
   readonly #keeper: PositionKeeper | undefined;
   readonly #isRepeated: (id: string) => boolean;
-  readonly #abort = (): void => this.#stop(this.#settings.signal?.reason);
+  readonly #abort = (): void => this.#stop(reasonOf(this.#settings.signal));
   /** `undefined` until it is known where to begin and how. */
   #feed: Feed | undefined;
   #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
@@ -71,8 +73,11 @@ class Subscription implements EventSubscription<AnyItem> {
     this.#queue = createQueue(settings.maxQueuedEvents, settings.maxQueuedBytes);
     this.#isRepeated = rememberIds(settings.dedupe);
     // This is queued before the first microtask of the connection, so that nothing is requested.
-    if (signal?.aborted) queueMicrotask(this.#abort);
-    else signal?.addEventListener('abort', this.#abort, { once: true });
+    if (signal?.aborted) void Promise.resolve().then(this.#abort);
+    else if (signal) {
+      allowListeners(signal);
+      signal.addEventListener('abort', this.#abort, { once: true });
+    }
     if (store) {
       const stop = (error: unknown): void => this.#stop(error);
       this.#keeper = keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
@@ -163,9 +168,7 @@ class Subscription implements EventSubscription<AnyItem> {
     try {
       onState?.(state);
     } catch (exception) {
-      queueMicrotask(() => {
-        throw exception;
-      });
+      report(exception);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { Body } from '../platform/body.ts';
+
 /** A body that can be sent again with each request. A stream cannot be. */
 export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
 
@@ -19,7 +21,8 @@ export interface FetchResponse {
   readonly url: string;
   readonly redirected: boolean;
   readonly headers: { get(name: string): string | null };
-  readonly body: ReadableStream<Uint8Array> | null;
+  /** A web stream, or another stream that can be iterated, such as one of Node. */
+  readonly body: Body | null;
 }
 
 /**
@@ -28,5 +31,5 @@ export interface FetchResponse {
  */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
-/** The transport of browsers, of workers, and of runtimes not known here: their own fetch, looked up at each request. */
-export const defaultFetch: Fetch = (url, init) => globalThis.fetch(url, init);
+/** The transport of browsers and their workers: their own fetch, looked up at each request. */
+export const defaultFetch: Fetch = (url, init) => fetch(url, init);

@@ -9,7 +9,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const PORTABLE = /^(?:accept(?:-encoding|-language)?|cache-control|content-type|last-event-id|pragma)$/;
 
 /** The headers for the cache mode no-store. Outside browsers the only caches are those on the way. */
-const UNCACHED = { 'cache-control': 'no-cache', pragma: 'no-cache' };
+export const UNCACHED = { 'cache-control': 'no-cache', pragma: 'no-cache' };
 
 /** The request to one server. */
 export type RequestParts = Pick<FetchInit, 'method' | 'headers' | 'body' | 'signal'>;

@@ -1,4 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import type { EventMessage } from '@tidings/wire';
+
+export { readBody } from './body.ts';
 
 const NO_PORTS: readonly MessagePort[] = Object.freeze([]);
 
@@ -37,9 +40,30 @@ class StreamEvent extends Event {
   }
 }
 
-Object.setPrototypeOf(StreamEvent.prototype, MessageEvent.prototype);
+// A simulated browser may have taken it away.
+if (globalThis.MessageEvent) Object.setPrototypeOf(StreamEvent.prototype, MessageEvent.prototype);
 
 /** The event that listeners get on Node. */
 export function createMessageEvent(message: EventMessage, origin: string): MessageEvent<string> {
   return new StreamEvent(message, origin) as unknown as MessageEvent<string>;
 }
+
+export function dispatch(target: EventTarget, event: Event): void {
+  target.dispatchEvent(event);
+}
+
+/** Lets any number of listeners be added to a target. Node would warn of a leak at the eleventh, as no browser does. */
+export function allowListeners(target: EventTarget): void {
+  // A target that is not one of Node's own, such as that of a simulated browser, is refused. It does not warn either.
+  try {
+    setMaxListeners(0, target);
+  } catch {}
+}
+
+export function hideHandlers(_class: object, _names: readonly string[]): void {}
+
+export function reasonOf(signal: AbortSignal | undefined): unknown {
+  return signal?.reason;
+}
+
+export const TargetClass: new () => EventTarget = EventTarget;
