@@ -1,6 +1,6 @@
 import type { EventMessage } from '@tidings/wire';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ConnectionError, messageOf } from '../errors.ts';
+import { ClientError, ConnectionError, type FailureCode, messageOf } from '../errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchResponse, RequestBody } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
@@ -42,6 +42,11 @@ export interface ConnectionHandlers {
   prepare(signal: AbortSignal): Prepared | Promise<Prepared>;
   /** Called with each response. Its result says what follows where the response is not an event stream. */
   onResponse(response: FetchResponse): State.Retry;
+  /**
+   * Reads the start of the body of a response that is not an event stream. Without it the attempt fails at once.
+   * @param cancel - cancels the body, so that its reader waits no longer
+   */
+  readRefusal?(body: ReadableStreamDefaultReader<Uint8Array>, cancel: () => void): Promise<string>;
   /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
   beforeRead?(): Promise<void> | undefined;
   /** Called with each last event ID, before the event of the same block. */
@@ -147,15 +152,19 @@ export class Connection {
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const { status } = response;
-      const type = response.headers.get('content-type');
+      const { status, headers } = response;
+      const type = headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       if (status !== 200 || !isEventStream(type)) {
+        const body = await (reader && this.#handlers.readRefusal?.(reader, letGo));
+        if (signal.aborted) return;
         return this.fail({
           code: status === 200 ? 'ERR_CONTENT_TYPE' : 'ERR_STATUS',
           message: `found ${status} ${type}, expected 200 text/event-stream`,
           status,
+          headers,
+          body,
           retry,
         });
       }
@@ -164,15 +173,11 @@ export class Connection {
       await this.#read(reader, new URL(response.url || url).origin, signal);
     } catch (cause) {
       if (signal.aborted) return;
-      // Only code outside of this class can have aborted the request.
       const isAborted =
         (cause as { name?: unknown } | null | undefined)?.name === 'AbortError' && this.#state.phase !== State.OPEN;
-      this.fail({
-        code: isAborted ? 'ERR_ABORTED' : 'ERR_NETWORK',
-        message: messageOf(cause),
-        cause,
-        ...(isAborted && { retry: 'never' }),
-      });
+      // The transport says what would come again each time. Only code outside of this class can have aborted the request.
+      const code = cause instanceof ClientError ? (cause.code as FailureCode) : isAborted && 'ERR_ABORTED';
+      this.fail({ code: code || 'ERR_NETWORK', message: messageOf(cause), cause, ...(code && { retry: 'never' }) });
     }
   }
 
