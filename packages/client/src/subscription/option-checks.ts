@@ -10,7 +10,10 @@ export function check(
   reason?: { readonly cause: unknown },
 ): asserts isAllowed {
   if (isAllowed) return;
-  refuse(`${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : String(found)}`, reason);
+  refuse(
+    `${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : String(found)}`,
+    reason,
+  );
 }
 
 /** @throws InvalidOptionError */

@@ -41,7 +41,7 @@ type NumberName =
 /** The options of a subscription, checked and with their defaults. */
 export interface SubscriptionSettings
   extends
-    Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials' | 'shared'>,
+    Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials'>,
     Record<NumberName, number> {
   readonly url: PerAttempt<string | URL>;
   readonly method: PerAttempt<string>;
@@ -79,7 +79,7 @@ const RULES: Record<keyof FlatOptions, Rule> = {
   store: [
     undefined,
     'an object with get() and set()',
-    ({ get, set }: PositionStore) => isFunction(get) && isFunction(set),
+    (store: PositionStore) => typeof store.get === 'function' && typeof store.set === 'function',
   ],
   storeIntervalMs: aNumber(250, 0),
   dedupe: aNumber(0, 0),
@@ -116,8 +116,8 @@ export function readOptions(url: PerAttempt<string | URL>, options: Options): Su
     const value = (given[name] ??= fallback);
     check(value === undefined || !isAllowed || isAllowed(value as never), name, allowed, value);
   }
-  const settings = given as unknown as SubscriptionSettings;
-  const { method, headers, body, schemas, json = schemas !== undefined, shared, withCredentials } = settings;
+  const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
+  const { method, headers, body, schemas, shared, withCredentials } = settings;
   readLastEventId('lastEventId', settings.lastEventId);
   const target = isFunction(url) ? url : readUrl(url);
   const isOnce = !isFunction(method) && !isIdempotent(readMethod(method));
@@ -134,7 +134,7 @@ export function readOptions(url: PerAttempt<string | URL>, options: Options): Su
     ...settings,
     ...(isOnce && !repeats && { 'retry.maxAttempts': 1 }),
     url: target,
-    json,
+    json: options.json ?? schemas !== undefined,
     refreshes: [url, headers, body].some(isFunction),
     repeats,
     sharedKey: shared ? JSON.stringify([shared, isFunction(url) ? '' : target, withCredentials]) : undefined,
@@ -145,10 +145,10 @@ export function readOptions(url: PerAttempt<string | URL>, options: Options): Su
 function checkNames(given: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || Object.hasOwn(RULES, name)) continue;
-    // How many parts of three characters two names have in common.
+    // How many pairs of characters they have in common.
     const nearness = (other: string): number =>
-      Array.from(name).filter((_, at) => other.includes(name.slice(at, at + 3))).length;
-    const [nearest] = Object.keys(RULES).sort((one, other) => nearness(other) - nearness(one));
+      Array.from(name).filter((_, at) => other.includes(name.slice(at, at + 2))).length;
+    const [nearest] = Object.keys(RULES).toSorted((one, other) => nearness(other) - nearness(one));
     refuse(`there is no option ${name}, did you mean ${nearest}?`);
   }
 }

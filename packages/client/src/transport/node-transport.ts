@@ -13,7 +13,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const MAX_INTERIM_RESPONSES = 100;
 
 /**
- * The transport of Node: the `request` of `node:http`, looked up each time, so that a mock in its place is called. Node's own
+ * The transport of Node: the `request` of `node:http`, looked up each time on the module's object, so that what MSW, nock or an agent
+ * puts in its place is called. Node's own
  * fetch cuts a body that is silent for 300 seconds, and limits neither the status line nor how many interim responses come.
  */
 export const defaultFetch: Fetch = followRedirects(request);
@@ -28,9 +29,9 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
     const sent = { 'accept-encoding': ACCEPT_ENCODING, ...(type && { 'content-type': type }), ...headers };
     const outgoing = open(target, { method, headers: sent, signal });
     joinChunks(outgoing);
-    // An agent may have a timeout, and Node's own has one of 5 s. Silence is no fault of a stream.
-    outgoing.setTimeout(0);
-    outgoing.setSocketKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    // An agent may have a timeout, and Node's own has one of 5 s. Silence is no fault of a stream. What a mock gives lacks these two.
+    outgoing.setTimeout?.(0);
+    outgoing.setSocketKeepAlive?.(true, TCP_KEEP_ALIVE_MS);
     let interim = 0;
     outgoing.on('information', () => {
       if (++interim > MAX_INTERIM_RESPONSES) outgoing.destroy(new Error('found nothing but interim responses'));
