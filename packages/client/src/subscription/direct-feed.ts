@@ -121,8 +121,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#target = url;
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const { code, status, headers, body } = error;
-          return { code, message: `${method} is not sent again`, status, headers, body, cause: error, retry: 'never' };
+          const message = `${method} is not sent again`;
+          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
         }
         this.#isSpent = true;
       }
