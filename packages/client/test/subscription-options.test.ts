@@ -1,4 +1,4 @@
-import { InvalidOptionError, subscribe, type SubscribeOptions } from '@tidings/client';
+import { EventSource, InvalidOptionError, subscribe, type SubscribeOptions } from '@tidings/client';
 import { describe, expect, test } from 'vitest';
 import { failureOf, start, URL } from './subscription-harness.ts';
 
@@ -57,6 +57,11 @@ describe('an option that is given as undefined', () => {
   test.each(['fetch', 'clock', 'network', 'onState'])('leaves %s its default', (name) => {
     expect(refusalOf({ [name]: undefined })).toBeUndefined();
   });
+});
+
+test('the fetch of an EventSource has to be a function, and other members of its init are ignored', () => {
+  expect(() => new EventSource(URL, { fetch: 'x' as never })).toThrow('found string as fetch, expected a function');
+  for (const init of [{ fetch: undefined }, { other: 1 }, null]) new EventSource('tidings:', init as never).close();
 });
 
 describe('a Last-Event-ID among the headers', () => {
