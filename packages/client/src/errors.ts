@@ -2,6 +2,7 @@
 export const CLIENT_ERROR_CODES = [
   'ERR_ABORTED',
   'ERR_CONNECT_TIMEOUT',
+  'ERR_CONTENT_CODING',
   'ERR_CONTENT_TYPE',
   'ERR_EVENT_TOO_LARGE',
   'ERR_FIRST_BYTE_TIMEOUT',
@@ -31,6 +32,11 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** The headers of a response: the platform's `Headers`, or what a `fetch` of yours gave in their place. */
+export interface ResponseHeaders {
+  get(name: string): string | null;
+}
+
 /** The constructor copies each of these to the error. */
 interface ErrorFields {
   readonly code: ClientErrorCode;
@@ -40,6 +46,8 @@ interface ErrorFields {
   readonly attempt?: number;
   readonly willRetry?: boolean;
   readonly status?: number | undefined;
+  readonly headers?: ResponseHeaders | undefined;
+  readonly body?: string | undefined;
   readonly issues?: readonly SchemaIssue[];
 }
 
@@ -66,6 +74,13 @@ export class ConnectionError extends ClientError {
   declare readonly willRetry: boolean;
   /** The status of a response that was not an event stream; `undefined` if there was no such response. */
   declare readonly status: number | undefined;
+  /** The headers of that response. In browsers another origin has to expose those that are to be read. */
+  declare readonly headers: ResponseHeaders | undefined;
+  /**
+   * The start of the body of that response, as UTF-8: at most 4,096 bytes, and what arrives in the first second after the head. It is
+   * `undefined` where there is none, and for an `EventSource`, which does not wait for it.
+   */
+  declare readonly body: string | undefined;
 }
 
 /** An option was refused, before any request was made. The code is `ERR_INVALID_OPTION`. */

@@ -6,6 +6,7 @@ export {
   ConnectionError,
   InvalidEventError,
   InvalidOptionError,
+  type ResponseHeaders,
   type SchemaIssue,
   StoreError,
 } from './errors.ts';

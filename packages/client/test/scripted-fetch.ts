@@ -47,7 +47,8 @@ export class ScriptedFetch {
         url,
         init,
         open: () => respond({}),
-        respond,
+        // Unless the test gives it a body, a refusal has none.
+        respond: (response) => respond({ body: null, ...response }),
         fail: reject,
         send: (text) => controller.enqueue(new TextEncoder().encode(text)),
         end: () => controller.close(),

@@ -115,6 +115,31 @@ describe('schemas', () => {
     expect(await next()).toMatchObject({ type: 'tidings-invalid', error: { cause: expect.any(Error), issues: [] } });
   });
 
+  test.each([
+    ['undefined', () => undefined],
+    ['a promise of undefined', () => Promise.resolve(undefined)],
+    ['an object without a value', () => ({})],
+    ['issues that are no list', () => ({ issues: 'bad' })],
+    ['a promise of issues that are no list', () => Promise.resolve({ issues: 'bad' })],
+  ])('whose validate gives %s make the event an invalid one', async (_, validate) => {
+    const schema: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: validate as never } };
+    const { server, next } = start({ schemas: { message: schema } });
+    const request = await server.request(0);
+    request.open();
+    request.send('data: 1\n\n');
+    expect(await next()).toMatchObject({ type: 'tidings-invalid', data: '1', error: { code: 'ERR_INVALID_EVENT' } });
+  });
+
+  test('that give nothing are named as the cause', async () => {
+    const schema: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => undefined as never } };
+    const { server, next } = start({ schemas: { message: schema } });
+    const request = await server.request(0);
+    request.open();
+    request.send('data: 1\n\n');
+    const event = await next();
+    expect(isInvalid(event) && event.error.message).toBe('could not read event "message": its schema gave no result');
+  });
+
   test('leave out events of other types, which move the last event ID', async () => {
     const { server, next, subscription } = start({ schemas: { message } });
     const request = await server.request(0);
@@ -161,4 +186,51 @@ test('json gives the parsed data of every type', async () => {
   expect(event).toEqual({ type: 'x', data: { a: 1 }, lastEventId: '' });
   expect(isInvalid(event)).toBe(false);
   expect(isInvalid(await next())).toBe(true);
+});
+
+describe('data that is empty, where data is JSON', () => {
+  const priming = 'id: 1\nretry: 500\ndata:\n\n';
+
+  test.each([{ json: true }, { schemas: { message } }])(
+    'moves the last event ID and is no event (%o)',
+    async (options) => {
+      const { server, next, subscription } = start(options);
+      const request = await server.request(0);
+      request.open();
+      request.send(priming);
+      await settle();
+      expect(subscription.lastEventId).toBe('1');
+      request.send('id: 2\ndata: "hello"\n\n');
+      expect(await next()).toEqual({ type: 'message', data: 'hello', lastEventId: '2' });
+    },
+  );
+
+  test('is undefined for an event that has a name, and its schema decides about that', async () => {
+    const { server, next } = start({ json: true });
+    const request = await server.request(0);
+    request.open();
+    request.send('event: done\ndata:\n\n');
+    expect(await next()).toEqual({ type: 'done', data: undefined, lastEventId: '' });
+    const other = start({ schemas: { price } });
+    const second = await other.server.request(0);
+    second.open();
+    second.send('event: price\ndata:\n\n');
+    expect(await other.next()).toMatchObject({ error: { issues: [{ message: 'symbol is no string' }] } });
+  });
+
+  test('is seen by until', async () => {
+    const { server, events } = start({ json: true, until: ({ lastEventId }) => lastEventId === '1' });
+    const request = await server.request(0);
+    request.open();
+    request.send(priming);
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('is text where data is text', async () => {
+    const { server, next } = start();
+    const request = await server.request(0);
+    request.open();
+    request.send(priming);
+    expect(await next()).toEqual({ type: 'message', data: '', lastEventId: '1' });
+  });
 });

@@ -219,7 +219,7 @@ describe('the request', () => {
     let tries = 0;
     const { server, clock } = start({
       method: 'post',
-      headers: async () => ({ authorization: `Bearer ${++tries}`, 'Last-Event-ID': 'mine' }),
+      headers: async () => ({ authorization: `Bearer ${++tries}` }),
       body: () => `body ${tries}`,
       retry: { maxAttempts: 2 },
     });

@@ -2,7 +2,7 @@
  * The life of a connection: connecting → open → waiting → connecting …, and in the end closed. These are pure functions, one for
  * each thing that can happen, from a state to the next one. They know neither sockets nor clocks: `Connection` is the shell.
  */
-import type { FailureCode } from '../errors.ts';
+import type { FailureCode, ResponseHeaders } from '../errors.ts';
 
 /** The phases. Those that the standard has too have its numbers (`readyState`); it counts a wait as connecting. */
 export const CONNECTING = 0;
@@ -39,6 +39,8 @@ export interface Failure {
   readonly code: FailureCode;
   readonly message: string;
   readonly status?: number | undefined;
+  readonly headers?: ResponseHeaders | undefined;
+  readonly body?: string | undefined;
   readonly cause?: unknown;
   /** @default after the usual wait */
   readonly retry?: Retry | undefined;

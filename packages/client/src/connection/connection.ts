@@ -44,6 +44,11 @@ export interface ConnectionHandlers {
   prepare(signal: AbortSignal): Prepared | Promise<Prepared | undefined>;
   /** Called with each response. Its result says what follows where the response is not an event stream. */
   onResponse(response: FetchResponse): State.Retry;
+  /**
+   * Reads the start of the body of a response that is not an event stream. Without it the attempt fails at once.
+   * @param cancel - cancels the body, so that its reader waits no longer
+   */
+  readRefusal?(body: BodyReader, cancel: () => void): Promise<string>;
   /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
   beforeRead?(): Promise<void> | undefined;
   /** Called with each last event ID, before the event of the same block. */
@@ -149,17 +154,21 @@ export class Connection {
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const { status } = response;
-      const type = response.headers.get('content-type');
+      const { status, headers } = response;
+      const type = headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       // Where there is no body that can be read, although it is not empty, the platform or the `fetch` that was given cannot stream.
       const canStream = reader !== undefined || response.body === null;
       if (status !== 200 || !isEventStream(type) || !canStream) {
+        const body = await (reader && this.#handlers.readRefusal?.(reader, letGo));
+        if (signal.aborted) return;
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : canStream ? 'ERR_CONTENT_TYPE' : 'ERR_UNSUPPORTED',
           message: `found ${status} ${type}${canStream ? '' : ' without a stream'}, expected 200 text/event-stream`,
           status,
+          headers,
+          body,
           retry,
         });
       }

@@ -46,7 +46,7 @@ export class EventSource extends TypedTarget {
    * Begins to listen to an event stream.
    * @param url - an absolute URL, or in a browser one that is relative to the page
    * @throws DOMException named SyntaxError when `url` cannot be parsed
-   * @throws TypeError without a `url`, or with one that cannot be turned into a string
+   * @throws TypeError without a `url`, with one that cannot be turned into a string, or where `fetch` is not a function
    */
   constructor(url: string | URL, init: EventSourceInit = {}) {
     super();
@@ -62,10 +62,13 @@ export class EventSource extends TypedTarget {
     }
     this.#url = asked.href;
     this.#withCredentials = Boolean(init?.withCredentials);
+    const fetch = init?.fetch ?? defaultFetch;
+    // Not a part of the standard, so it need not be taken whatever it is. No attempt with it would ever succeed.
+    if (typeof fetch !== 'function') throw new TypeError(`found ${typeof fetch} as fetch, expected a function`);
     /** Where requests go: to the target of the last redirect. */
     let target = asked;
     const options = {
-      fetch: init?.fetch ?? defaultFetch,
+      fetch,
       clock: { now: () => performance.now(), random: () => Math.random() },
       timer: globalThis,
       withCredentials: this.#withCredentials,

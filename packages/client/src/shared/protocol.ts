@@ -74,23 +74,34 @@ export interface JoinAnswer {
   readonly state: SubscriptionState;
 }
 
-/** The fields of a `ConnectionError`, with the text of its cause: an error cannot be sent to another tab as it is. */
-interface SentError extends Pick<ConnectionError, 'code' | 'message' | 'url' | 'attempt' | 'willRetry' | 'status'> {
+/** The fields of a `ConnectionError`, in a form that can be sent to another tab: an error and its headers cannot. */
+interface SentError extends Pick<
+  ConnectionError,
+  'code' | 'message' | 'url' | 'attempt' | 'willRetry' | 'status' | 'body'
+> {
+  readonly headers: [name: string, value: string][] | undefined;
+  /** The text of the cause. */
   readonly cause: string;
 }
 
 /** A message in a form that a channel can carry. */
 export function pack(message: TabMessage): unknown {
   if (!('state' in message) || message.state.error === undefined) return message;
-  const { code, message: text, url, attempt, willRetry, status, cause } = message.state.error;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const error: SentError = { code, message: text, url, attempt, willRetry, status, cause: reason };
+  const { message: text, headers, cause, ...fields } = message.state.error;
+  const error: SentError = {
+    ...fields,
+    message: text,
+    // A `fetch` of the page may have given headers that cannot be listed.
+    headers: headers && Array.from(headers as unknown as Iterable<[string, string]>),
+    cause: cause instanceof Error ? cause.message : String(cause),
+  };
   return { ...message, state: { ...message.state, error } };
 }
 
 /** The message that was packed by another tab. */
 export function unpack(message: TabMessage, ErrorClass: typeof ConnectionError): TabMessage {
   if (!('state' in message) || message.state.error === undefined) return message;
-  const error = new ErrorClass(message.state.error);
+  const sent = message.state.error as unknown as SentError;
+  const error = new ErrorClass({ ...sent, headers: sent.headers && new Headers(sent.headers) });
   return { ...message, state: { ...message.state, error } };
 }

@@ -1,3 +1,4 @@
+import type { BodyReader } from '../platform/body.ts';
 import type { EventMessage } from '@tidings/wire';
 import * as State from '../connection/connection-state.ts';
 import { Connection, type ConnectionHandlers, type Prepared } from '../connection/connection.ts';
@@ -13,6 +14,12 @@ import type { SubscriptionSettings } from './settings.ts';
 
 /** A browser can be wrong about being offline, so an attempt is made this long after it was due, in milliseconds. */
 const OFFLINE_WAIT_MS = 60_000;
+
+/** The most bytes of a refusal that are kept. Guards against a page of megabytes, which each error would hold. */
+const MAX_REFUSAL_BYTES = 4_096;
+
+/** How long the body of a refusal is read, in milliseconds. Guards against one that never ends. */
+const REFUSAL_MS = 1_000;
 
 /** The names of the phases, by their numbers. */
 const PHASES = ['connecting', 'open', 'closed', 'waiting'] as const;
@@ -63,7 +70,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
         setTimeout: (reconnect: () => void, ms: number) => this.#alarm.set(ms, () => this.#endWait(reconnect)),
         clearTimeout: this.#alarm.clear,
       },
-      backoff: State.fullJitter(settings.initialMs, settings.maxMs, settings.maxAttempts),
+      backoff: State.fullJitter(settings['retry.initialMs'], settings['retry.maxMs'], settings['retry.maxAttempts']),
       reconnectionMs: 0,
     };
     this.#connection = new Connection(options, this);
@@ -109,15 +116,14 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       const method = readMethod(await valueOf(settings.method));
       const body = await valueOf(settings.body);
       const given = readHeaders(await valueOf(settings.headers));
-      given.delete('last-event-id');
       checkBody(body, method);
       // Otherwise an attempt that is over would mark the request as spent for the next one.
       if (signal.aborted) return undefined;
       this.#target = url;
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const { code, status } = error;
-          return { code, message: `${method} is not sent again`, status, cause: error, retry: 'never' };
+          const message = `${method} is not sent again`;
+          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
         }
         this.#isSpent = true;
       }
@@ -141,7 +147,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
 
   /** When the next attempt follows a response that is not an event stream. */
   onResponse({ status, headers }: FetchResponse): State.Retry {
-    const { refreshes, retryStatus, clock, maxRetryAfterMs } = this.#settings;
+    const { refreshes, clock, 'retry.retryStatus': retryStatus, 'retry.maxRetryAfterMs': maxMs } = this.#settings;
     if (status === 401) {
       // A request that was refused for its credentials has done nothing.
       this.#isSpent = false;
@@ -149,7 +155,25 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     }
     if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
     const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
-    return Math.min(afterMs, maxRetryAfterMs);
+    return Math.min(afterMs, maxMs);
+  }
+
+  async readRefusal(body: BodyReader, cancel: () => void): Promise<string> {
+    this.#alarm.set(REFUSAL_MS, cancel);
+    const decoder = new TextDecoder();
+    let text = '';
+    let room = MAX_REFUSAL_BYTES;
+    try {
+      while (room > 0) {
+        const { value } = await body.read();
+        if (!value) break;
+        text += decoder.decode(value.subarray(0, room), { stream: true });
+        room -= value.length;
+      }
+    } catch {
+      // What arrived before the body broke counts.
+    }
+    return text;
   }
 
   beforeRead(): Promise<void> | undefined {
@@ -200,8 +224,9 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     }
     if (error) this.#lastError = error;
     if (phase === State.CLOSED) this.#leaveNetwork();
-    // A stream that the server ended is over, and has not failed.
-    const hasEnded = phase === State.CLOSED && (error?.status === 204 || error?.code === 'ERR_STREAM_ENDED');
+    // A stream that the server ended is over, and has not failed, unless the consumer waits for an end of another kind.
+    const isEnd = error?.status === 204 || error?.code === 'ERR_STREAM_ENDED';
+    const hasEnded = phase === State.CLOSED && isEnd && !this.#settings.until;
     this.#report(waitMs, hasEnded ? undefined : error);
   }
 

@@ -50,9 +50,12 @@ export function isInvalid(event: { readonly type: string }): event is InvalidEve
   return event.type === 'tidings-invalid' && 'error' in event;
 }
 
-/** Whether events of this type are wanted: all are where there are no schemas, and gaps always are. */
-export function isWanted(type: string, schemas: EventSchemas | undefined): boolean {
-  return !schemas || type === GAP_TYPE || Object.hasOwn(schemas, type);
+/**
+ * Whether an event is wanted: all are where there are no schemas, and gaps always are. Where data is JSON, a message without data is
+ * not: it says nothing but its ID.
+ */
+export function isWanted({ type, data }: EventMessage, { schemas, json }: ItemOptions): boolean {
+  return (!schemas || type === GAP_TYPE || Object.hasOwn(schemas, type)) && !(json && !data && type === 'message');
 }
 
 /** Reads the data of an event as the options say. Data that cannot be read becomes an `InvalidEvent`; this never throws. */
@@ -66,17 +69,20 @@ export function readItem(event: EventMessage, { schemas, json }: ItemOptions): A
     return { type: 'tidings-invalid', eventType: type, data, lastEventId, error };
   };
   const failed = (cause: unknown): AnyItem => invalid(messageOf(cause), [], cause);
-  const validated = (result: SchemaResult<unknown>): AnyItem =>
-    result.issues
-      ? invalid(result.issues.map(({ message }) => message).join('; '), result.issues)
-      : { type, data: result.value, lastEventId };
+  const validated = (result: SchemaResult<unknown> | undefined): AnyItem => {
+    if (result?.issues) return invalid(result.issues.map(({ message }) => message).join('; '), result.issues);
+    if (!('value' in Object(result))) return invalid('its schema gave no result');
+    return { type, data: result?.value, lastEventId };
+  };
 
   // A gap whose data is not a gap: what was missed is unknown, which still has to be reported.
   if (type === GAP_TYPE) return invalid('it is not a gap');
   try {
-    const value: unknown = json ? JSON.parse(data) : data;
-    const result = schemas?.[type]?.['~standard'].validate(value) ?? { value };
-    return result instanceof Promise ? result.then(validated, failed) : validated(result);
+    // The name alone of an event can be all that it says.
+    const value: unknown = json ? (data ? JSON.parse(data) : undefined) : data;
+    const schema = schemas?.[type]?.['~standard'];
+    const result = schema ? schema.validate(value) : { value };
+    return result instanceof Promise ? result.then(validated).catch(failed) : validated(result);
   } catch (cause) {
     return failed(cause);
   }

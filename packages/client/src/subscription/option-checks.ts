@@ -10,12 +10,15 @@ export function check(
   reason?: { readonly cause: unknown },
 ): asserts isAllowed {
   if (isAllowed) return;
-  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
-  throw new InvalidOptionError({
-    code: 'ERR_INVALID_OPTION',
-    message: `${name} has to be ${allowed}, found ${shown}`,
-    ...reason,
-  });
+  refuse(
+    `${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : String(found)}`,
+    reason,
+  );
+}
+
+/** @throws InvalidOptionError */
+export function refuse(message: string, reason?: { readonly cause: unknown }): never {
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...reason });
 }
 
 /** @throws InvalidOptionError */
@@ -33,7 +36,10 @@ export function readMethod(method: string): string {
 
 /** @throws InvalidOptionError */
 export function readHeaders(headers: HeadersInit): Headers {
-  return readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
+  const read = readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
+  const id = read.get('last-event-id');
+  check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
+  return read;
 }
 
 /** @throws InvalidOptionError where a body cannot be sent again, or not with this method */

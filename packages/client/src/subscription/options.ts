@@ -60,8 +60,8 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   method?: PerAttempt<string>;
   /**
-   * The request headers, or a function that is called for them at each attempt. A `Last-Event-ID` among them is ignored, because the
-   * subscription sets it.
+   * The request headers, or a function that is called for them at each attempt. A `Last-Event-ID` among them is refused, because the
+   * subscription sets it: see `lastEventId`.
    * @default { accept: 'text/event-stream' }
    */
   headers?: PerAttempt<HeadersInit>;
@@ -105,12 +105,14 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   schemas?: Schemas;
   /**
-   * Whether the data of events is JSON. Schemas are then given the parsed value, and otherwise the text.
+   * Whether the data of events is JSON. Schemas are then given the parsed value, and otherwise the text. A message with empty data only
+   * moves the last event ID; an event of another type comes with `undefined` as its data.
    * @default true with `schemas`, else false
    */
   json?: Json;
   /**
-   * Ends the loop, without an error, at the first event for which it returns `true`. The loop does not get that event.
+   * Ends the loop, without an error, at the first event for which it returns `true`. The loop does not get that event. Where the stream
+   * ends for good before that, the loop throws a `ConnectionError`: `ERR_STREAM_ENDED`, or `ERR_STATUS` with the status 204.
    * @default none
    */
   until?: (event: EventMessage) => boolean;

@@ -3,24 +3,27 @@ import { defaultFetch } from '#transport';
 import { MAX_BACKOFF_MS } from '../connection/connection-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type Network, systemNetwork } from '../platform/network.ts';
+import type { PositionStore } from '../position/position-store.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSchemas } from './event-item.ts';
 import {
   check,
   isFunction,
   isIdempotent,
+  refuse,
   checkBody,
   readHeaders,
   readLastEventId,
   readMethod,
   readUrl,
 } from './option-checks.ts';
-import type { PerAttempt, SubscribeOptions } from './options.ts';
+import type { PerAttempt, RetryOptions, SubscribeOptions } from './options.ts';
 
 type Options = SubscribeOptions<EventSchemas | undefined, boolean>;
 
-/** The least that a number may be, and its default. */
-type NumberRule = readonly [min: number, fallback: number];
+/** The options, those for retries next to the others. */
+type FlatOptions = Options & { [Name in keyof RetryOptions as `retry.${Name}`]?: RetryOptions[Name] };
+
 type NumberName =
   | 'storeIntervalMs'
   | 'dedupe'
@@ -29,39 +32,24 @@ type NumberName =
   | 'idleTimeoutMs'
   | 'maxQueuedEvents'
   | 'maxQueuedBytes'
-  | 'maxEventBytes';
-type RetryNumberName = 'initialMs' | 'maxMs' | 'maxRetryAfterMs' | 'maxAttempts';
-
-const NUMBERS: Record<NumberName, NumberRule> = {
-  storeIntervalMs: [0, 250],
-  dedupe: [0, 0],
-  connectTimeoutMs: [1, 60_000],
-  firstByteTimeoutMs: [1, Infinity],
-  idleTimeoutMs: [1, Infinity],
-  maxQueuedEvents: [1, 1_000],
-  maxQueuedBytes: [1, 1_048_576],
-  maxEventBytes: [1, DEFAULT_MAX_EVENT_BYTES],
-};
-
-const RETRY_NUMBERS: Record<RetryNumberName, NumberRule> = {
-  initialMs: [1, 1_000],
-  maxMs: [1, MAX_BACKOFF_MS],
-  maxRetryAfterMs: [0, 600_000],
-  maxAttempts: [1, Infinity],
-};
+  | 'maxEventBytes'
+  | 'retry.initialMs'
+  | 'retry.maxMs'
+  | 'retry.maxRetryAfterMs'
+  | 'retry.maxAttempts';
 
 /** The options of a subscription, checked and with their defaults. */
 export interface SubscriptionSettings
   extends
     Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials'>,
-    Record<NumberName | RetryNumberName, number> {
+    Record<NumberName, number> {
   readonly url: PerAttempt<string | URL>;
   readonly method: PerAttempt<string>;
   readonly headers: PerAttempt<HeadersInit>;
   readonly lastEventId: string;
   readonly json: boolean;
   readonly fetch: Fetch;
-  readonly retryStatus: (status: number) => boolean;
+  readonly 'retry.retryStatus': (status: number) => boolean;
   /** Whether one more attempt follows a 401 at once, because the next request may have new credentials. */
   readonly refreshes: boolean;
   /** Whether a request is repeated although its method says that it may do something twice. */
@@ -72,81 +60,95 @@ export interface SubscriptionSettings
   readonly network: Network;
 }
 
+/** The default of an option, and what its values have to be. What depends on several options is checked later. */
+type Rule = readonly [fallback?: unknown, allowed?: string, isAllowed?: (value: never) => boolean];
+
+const aNumber = (fallback: number, min: number): Rule => [
+  fallback,
+  `a number from ${min}`,
+  (value) => typeof value === 'number' && value >= min,
+];
+const aFunction = (fallback?: unknown): Rule => [fallback, 'a function', isFunction];
+
+const RULES: Record<keyof FlatOptions, Rule> = {
+  method: ['GET'],
+  headers: [{}],
+  body: [],
+  signal: [],
+  lastEventId: [''],
+  store: [
+    undefined,
+    'an object with get() and set()',
+    (store: PositionStore) => typeof store.get === 'function' && typeof store.set === 'function',
+  ],
+  storeIntervalMs: aNumber(250, 0),
+  dedupe: aNumber(0, 0),
+  schemas: [],
+  json: [],
+  until: aFunction(),
+  fetch: aFunction(defaultFetch),
+  withCredentials: [],
+  retry: [],
+  'retry.initialMs': aNumber(1_000, 1),
+  'retry.maxMs': aNumber(MAX_BACKOFF_MS, 1),
+  'retry.maxRetryAfterMs': aNumber(600_000, 0),
+  'retry.maxAttempts': aNumber(Infinity, 1),
+  'retry.retryStatus': aFunction((status: number) => status === 429 || (status >= 500 && status <= 599)),
+  shared: [false, 'a name or a boolean', (shared) => shared !== '' && /string|boolean/.test(typeof shared)],
+  connectTimeoutMs: aNumber(60_000, 1),
+  firstByteTimeoutMs: aNumber(Infinity, 1),
+  idleTimeoutMs: aNumber(Infinity, 1),
+  maxQueuedEvents: aNumber(1_000, 1),
+  maxQueuedBytes: aNumber(1_048_576, 1),
+  maxEventBytes: aNumber(DEFAULT_MAX_EVENT_BYTES, 1),
+  onState: aFunction(),
+  clock: [systemClock],
+  network: [systemNetwork],
+};
+
 /** @throws InvalidOptionError */
 export function readOptions(url: PerAttempt<string | URL>, options: Options): SubscriptionSettings {
-  const {
-    method = 'GET',
-    headers = {},
-    body,
-    lastEventId = '',
-    store,
-    schemas,
-    json = schemas !== undefined,
-    fetch = defaultFetch,
-    until,
-    onState,
-    retry = {},
-    shared = false,
-    clock = systemClock,
-    network = systemNetwork,
-  } = options;
-  const { retryStatus = (status) => status === 429 || (status >= 500 && status <= 599) } = retry;
-  for (const [name, value] of Object.entries({ fetch, until, onState, retryStatus })) {
-    check(value === undefined || isFunction(value), name, 'a function', value);
+  const given: Record<string, unknown> = { ...options };
+  for (const [name, value] of Object.entries(options.retry ?? {})) given[`retry.${name}`] = value;
+  checkNames(given);
+  const repeats = given['retry.maxAttempts'] !== undefined;
+  for (const [name, [fallback, allowed = '', isAllowed]] of Object.entries(RULES)) {
+    const value = (given[name] ??= fallback);
+    check(value === undefined || !isAllowed || isAllowed(value as never), name, allowed, value);
   }
+  const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
+  const { method, headers, body, schemas, shared, withCredentials } = settings;
+  readLastEventId('lastEventId', settings.lastEventId);
   const target = isFunction(url) ? url : readUrl(url);
   const isOnce = !isFunction(method) && !isIdempotent(readMethod(method));
   if (!isFunction(headers)) readHeaders(headers);
   if (!isFunction(body)) checkBody(body, method);
-  check(
-    !store || (typeof store.get === 'function' && typeof store.set === 'function'),
-    'store',
-    'an object with get() and set()',
-    store,
-  );
   for (const [type, schema] of Object.entries(schemas ?? {})) {
     check(schema?.['~standard']?.version === 1, `schemas.${type}`, 'a Standard Schema of version 1', schema);
   }
-  if (shared !== false) {
-    const isName = typeof shared === 'string' && shared;
-    check(
-      isName || (shared === true && !isFunction(url)),
-      'shared',
-      'a name, or true if url is not a function',
-      shared,
-    );
+  if (shared) {
+    check(shared !== true || !isFunction(url), 'shared', 'a name if url is a function', shared);
     check(/^get$/i.test(method as string), 'method', 'GET if shared is set', method);
   }
   return {
-    ...options,
-    ...readNumbers('', NUMBERS, options),
-    ...readNumbers('retry.', RETRY_NUMBERS, isOnce ? { maxAttempts: 1, ...retry } : retry),
+    ...settings,
+    ...(isOnce && !repeats && { 'retry.maxAttempts': 1 }),
     url: target,
-    method,
-    headers,
-    lastEventId: readLastEventId('lastEventId', lastEventId),
-    json,
-    fetch,
-    retryStatus,
+    json: options.json ?? schemas !== undefined,
     refreshes: [url, headers, body].some(isFunction),
-    repeats: retry.maxAttempts !== undefined,
-    sharedKey:
-      shared === false ? undefined : JSON.stringify([shared, isFunction(url) ? '' : target, options.withCredentials]),
-    clock,
-    network,
+    repeats,
+    sharedKey: shared ? JSON.stringify([shared, isFunction(url) ? '' : target, withCredentials]) : undefined,
   };
 }
 
-function readNumbers<Name extends string>(
-  prefix: string,
-  rules: Record<Name, NumberRule>,
-  options: Partial<Record<Name, number>>,
-): Record<Name, number> {
-  const numbers: Partial<Record<Name, number>> = {};
-  for (const name in rules) {
-    const [min, fallback] = rules[name];
-    const value = (numbers[name] = options[name] ?? fallback);
-    check(typeof value === 'number' && value >= min, prefix + name, `a number from ${min}`, value);
+/** @throws InvalidOptionError where there is no option of that name */
+function checkNames(given: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(RULES, name)) continue;
+    // How many pairs of characters they have in common.
+    const nearness = (other: string): number =>
+      Array.from(name).filter((_, at) => other.includes(name.slice(at, at + 2))).length;
+    const [nearest] = Object.keys(RULES).toSorted((one, other) => nearness(other) - nearness(one));
+    refuse(`there is no option ${name}, did you mean ${nearest}?`);
   }
-  return numbers as Record<Name, number>;
 }

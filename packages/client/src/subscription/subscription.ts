@@ -152,7 +152,7 @@ class Subscription implements EventSubscription<AnyItem> {
       this.#queue.end({ reason: exception });
       return this.#feed?.close();
     }
-    if (isNews && isWanted(message.type, this.#settings.schemas)) this.#queue.push(readGap(message));
+    if (isNews && isWanted(message, this.#settings)) this.#queue.push(readGap(message));
     // An event that the loop does not get counts as handled if no event before it is left to handle.
     else if (this.#queue.isAwaited) this.#keeper?.keep(this.lastEventId);
   }

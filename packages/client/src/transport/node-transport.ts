@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
-import { type Readable, pipeline } from 'node:stream';
-import * as zlib from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { ACCEPT_ENCODING, decompress } from './decompression.ts';
 import type { Fetch } from './fetch.ts';
 import { joinChunks } from './joined-chunks.ts';
 import { followRedirects, type RawResponse, type RequestParts } from './redirects.ts';
@@ -13,7 +13,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 const MAX_INTERIM_RESPONSES = 100;
 
 /**
- * The transport of Node: the `request` of `node:http`, looked up each time, so that a mock in its place is called. Node's own
+ * The transport of Node: the `request` of `node:http`, looked up each time on the module's object, so that what MSW, nock or an agent
+ * puts in its place is called. Node's own
  * fetch cuts a body that is silent for 300 seconds, and limits neither the status line nor how many interim responses come.
  */
 export const defaultFetch: Fetch = followRedirects(request);
@@ -25,64 +26,69 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
   const bytes = content && new Uint8Array(await content.arrayBuffer());
   return new Promise((resolve, reject) => {
     const { request: open } = target.protocol === 'https:' ? https : http;
-    const sent = { 'accept-encoding': 'gzip, deflate, br', ...(type && { 'content-type': type }), ...headers };
+    const sent = { 'accept-encoding': ACCEPT_ENCODING, ...(type && { 'content-type': type }), ...headers };
     const outgoing = open(target, { method, headers: sent, signal });
     joinChunks(outgoing);
-    // An agent may have a timeout, and Node's own has one of 5 s. Silence is no fault of a stream.
-    outgoing.setTimeout(0);
-    outgoing.setSocketKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    // An agent may have a timeout, and Node's own has one of 5 s. Silence is no fault of a stream. What a mock gives lacks these two.
+    outgoing.setTimeout?.(0);
+    outgoing.setSocketKeepAlive?.(true, TCP_KEEP_ALIVE_MS);
     let interim = 0;
     outgoing.on('information', () => {
       if (++interim > MAX_INTERIM_RESPONSES) outgoing.destroy(new Error('found nothing but interim responses'));
     });
     outgoing.on('response', (message) => resolve(toResponse(message)));
+    // [fetch] takes a 101 that nobody asked for as a network error. Without a listener Node drops the socket and says nothing.
+    outgoing.on('upgrade', (_message, socket) => {
+      socket.destroy();
+      reject(new Error('found the status 101 (Switching Protocols), which was not asked for'));
+    });
     outgoing.on('error', (error) => reject(explain(error)));
+    outgoing.on('close', () => reject(new Error(NO_ANSWER)));
     outgoing.end(bytes);
   });
 }
 
 function toResponse(message: http.IncomingMessage): RawResponse {
+  const { statusCode: status = 0, rawHeaders } = message;
+  const headers = new RawHeaders(rawHeaders);
   return {
-    status: message.statusCode ?? 0,
-    headers: { get: (name) => readHeader(message.rawHeaders, name.toLowerCase()) },
-    open: () => toBody(decompress(message)),
+    status,
+    headers,
+    open: () => toBody(decompress(message, headers.get('content-encoding'))),
     discard: () => message.destroy(),
   };
 }
 
-/** Joins all values of a header, as fetch does. Names and values take turns in the list. */
-function readHeader(rawHeaders: readonly string[], name: string): string | null {
-  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
-  return values.length > 0 ? values.join(', ') : null;
-}
+/**
+ * The headers of a response, without the response. They stand in for the platform's `Headers`, because the first use of that makes
+ * Node load all of its fetch: 100 ms and 16 MB.
+ */
+class RawHeaders {
+  /** Names and values take turns in the list. */
+  readonly #raw: readonly string[];
 
-/** Undoes the content coding, event by event as they arrive. */
-function decompress(message: http.IncomingMessage): Readable {
-  const decoder = decoderFor(message.headers['content-encoding']);
-  if (decoder === undefined) return message;
-  // The outcome is read off the decoder, which the pipeline destroys along with the message.
-  return pipeline(message, decoder, () => {});
-}
+  constructor(raw: readonly string[]) {
+    this.#raw = raw;
+  }
 
-function decoderFor(coding: string | undefined): zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress | undefined {
-  // An event stream is cut off rather than finished, so what is there counts even without the coding's end.
-  const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants;
-  switch (coding?.toLowerCase()) {
-    case 'gzip':
-    case 'x-gzip':
-      return zlib.createGunzip({ flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH });
-    case 'deflate':
-      return zlib.createInflate({ flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH });
-    case 'br':
-      return zlib.createBrotliDecompress({ flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH });
-    default:
-      return undefined;
+  /** Joins all values of a header, as fetch does. */
+  get(name: string): string | null {
+    const wanted = name.toLowerCase();
+    const values = this.#raw.filter((_, at) => at % 2 === 1 && this.#raw[at - 1]?.toLowerCase() === wanted);
+    return values.length > 0 ? values.join(', ') : null;
+  }
+
+  *[Symbol.iterator](): Generator<[name: string, value: string]> {
+    const names = new Set(this.#raw.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
+    for (const name of names) yield [name, this.get(name) ?? ''];
   }
 }
 
+const NO_ANSWER = 'the server closed the connection before it answered';
+
 /** What Node says in few words, by its messages. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
-  'socket hang up': 'the server closed the connection before it answered',
+  'socket hang up': NO_ANSWER,
   aborted: 'the connection broke before the stream ended',
 };
 

@@ -18,6 +18,7 @@ export type RequestParts = Pick<FetchInit, 'method' | 'headers' | 'body' | 'sign
 export interface RawResponse {
   readonly status: number;
   readonly headers: FetchResponse['headers'];
+  /** @throws ClientError with the code `ERR_CONTENT_CODING` where the body cannot be decoded */
   open(): FetchResponse['body'];
   /** Discards a body that is not needed. */
   discard(): void;
@@ -47,7 +48,7 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
           url: target.href,
           redirected: redirects > 0,
           headers: response.headers,
-          body: response.open(),
+          body: openBody(response),
         };
       }
 
@@ -66,6 +67,17 @@ export function followRedirects(request: (url: URL, parts: RequestParts) => Prom
     }
     throw new TypeError(`more than ${MAX_REDIRECTS} redirects, the last one to ${target.href}`);
   };
+}
+
+/** The body of a response. A refusal whose body cannot be decoded is a refusal all the same, and only its body is missing. */
+function openBody(response: RawResponse): FetchResponse['body'] {
+  try {
+    return response.open();
+  } catch (error) {
+    response.discard();
+    if (response.status === 200) throw error;
+    return null;
+  }
 }
 
 function isHttp({ protocol }: URL): boolean {
