@@ -127,7 +127,7 @@ describe('the iteration', () => {
     const request = await server.request(0);
     request.respond({ body: new ReadableStream({ start: (body) => body.enqueue('data: a\n\n' as never) }) });
     expect(await failureOf(events.next())).toMatchObject({
-      code: 'ERR_NETWORK',
+      code: 'ERR_UNSUPPORTED',
       message: expect.stringContaining('found a body of strings, expected Uint8Arrays') as string,
     });
   });

@@ -1,4 +1,4 @@
-import { allowListeners, createMessageEvent, dispatch, hideHandlers, TargetClass } from '#runtime';
+import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
 import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
@@ -90,12 +90,12 @@ export class EventSource extends TypedTarget {
         // [spec] 9.2.3: a response that is not an event stream fails the connection.
         return 'never';
       },
-      onEvent: (message, origin) => dispatch(this, createMessageEvent(message, origin)),
+      onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
       onState: ({ phase }, cause) => {
         // [spec] 9.2.2: to scripts the wait for the next attempt is a part of connecting.
         this.#readyState = phase === WAITING ? CONNECTING : phase;
-        if (phase === OPEN) dispatch(this, new Event('open'));
-        if (cause) dispatch(this, Object.assign(new Event('error'), cause, { message: cause.message, cause }));
+        if (phase === OPEN) this.dispatchEvent(new Event('open'));
+        if (cause) this.dispatchEvent(Object.assign(new Event('error'), cause, { message: cause.message, cause }));
       },
     });
   }

@@ -1,6 +1,9 @@
+import { report } from './report.ts';
+
 /**
  * Has handlers called by the listeners of the class alone, where `dispatchEvent` of the platform calls a property named `on…` by itself, as
- * that of workerd does: with another `this`, and before all listeners. It reads the property once, at its start, and then finds nothing.
+ * that of workerd does: with another `this`, and before all listeners. It reads the property once, at its start, and then finds nothing. At old compatibility
+ * dates it also throws what a listener throws; that is reported, so that it does not end the stream.
  */
 export function hideHandlers({ prototype }: { readonly prototype: EventTarget }, names: readonly string[]): void {
   if (!callsHandlers()) return;
@@ -15,6 +18,9 @@ export function hideHandlers({ prototype }: { readonly prototype: EventTarget },
     hidden = `on${event.type}`;
     try {
       return dispatch.call(this, event);
+    } catch (exception) {
+      report(exception);
+      return !event.defaultPrevented;
     } finally {
       dispatching = undefined;
     }

@@ -7,10 +7,6 @@ export function createMessageEvent(message: EventMessage, origin: string): Messa
   return new MessageEvent(message.type, { ...message, origin });
 }
 
-export function dispatch(target: EventTarget, event: Event): void {
-  target.dispatchEvent(event);
-}
-
 export function readBody(body: Body | null): BodyReader | undefined {
   return (body as ReadableStream<Uint8Array> | null)?.getReader?.();
 }

@@ -48,10 +48,6 @@ export function createMessageEvent(message: EventMessage, origin: string): Messa
   return new StreamEvent(message, origin) as unknown as MessageEvent<string>;
 }
 
-export function dispatch(target: EventTarget, event: Event): void {
-  target.dispatchEvent(event);
-}
-
 /** Lets any number of listeners be added to a target. Node would warn of a leak at the eleventh, as no browser does. */
 export function allowListeners(target: EventTarget): void {
   // A target that is not one of Node's own, such as that of a simulated browser, is refused. It does not warn either.

@@ -1,6 +1,5 @@
 import type { EventMessage } from '@tidings/wire';
 import { unsupported } from '../errors.ts';
-import { report } from './report.ts';
 
 export { readBody } from './body.ts';
 export { hideHandlers } from './handlers.ts';
@@ -11,15 +10,6 @@ export function createMessageEvent({ type, data, lastEventId }: EventMessage, or
   return 'MessageEvent' in globalThis
     ? new MessageEvent(type, fields)
     : (Object.assign(new Event(type), fields) as unknown as MessageEvent<string>);
-}
-
-/** Dispatches an event. A listener that throws is reported, also where `dispatchEvent` throws the same (Workers of old dates). */
-export function dispatch(target: EventTarget, event: Event): void {
-  try {
-    target.dispatchEvent(event);
-  } catch (exception) {
-    report(exception);
-  }
 }
 
 /** Lets any number of listeners be added to a target without a warning. Only Node warns. */
