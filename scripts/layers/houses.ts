@@ -188,6 +188,7 @@ export const HOUSES: Houses = {
       { name: 'transport', purpose: 'fetch, as each runtime does it', uses: ['platform'] },
       { name: 'platform', purpose: 'what differs between runtimes', uses: [] },
       { name: 'errors.ts', purpose: 'ClientError and its codes', uses: [], ground: true },
+      { name: 'globals.ts', purpose: 'the types of the platform', uses: [], ground: true },
     ],
   },
   wire: {

@@ -11,7 +11,12 @@ export {
   StoreError,
 } from './errors.ts';
 export { EventSource, type EventSourceInit } from './event-source/event-source.ts';
-export type { EventHandler, EventSourceErrorEvent, EventSourceEventMap } from './event-source/event-target.ts';
+export type {
+  EventHandler,
+  EventSourceErrorEvent,
+  EventSourceEventMap,
+  EventSourceMessageEvent,
+} from './event-source/event-target.ts';
 export type { Clock } from './platform/clock.ts';
 export type { Network } from './platform/network.ts';
 export { localStorageStore, type PositionStore } from './position/position-store.ts';
@@ -32,4 +37,4 @@ export type {
   StandardSchema,
 } from './subscription/schema.ts';
 export { type EventSubscription, subscribe } from './subscription/subscription.ts';
-export type { Fetch, FetchInit, FetchResponse, RequestBody } from './transport/fetch.ts';
+export type { Fetch, FetchInit, FetchResponse, RequestBody, RequestHeaders } from './transport/fetch.ts';

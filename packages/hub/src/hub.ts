@@ -29,44 +29,44 @@ import { Bodies } from './http/bodies.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { PublicUrl } from './http/public-url.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
-import { audienceLimits, checkLimits, type HubLimits } from './limits.ts';
+import { audienceLimits, checkLimits, type GivenLimits } from './limits.ts';
 import { Reports } from './reports.ts';
 
 export interface HubOptions extends KeyOptions, ProxyOptions {
   /** The log that keeps the events. The hub closes it when the hub is closed. */
   readonly log: EventLog;
   /** The HTTP interfaces of the hub. The first face that matches a URL answers. @default topics and health */
-  readonly faces?: readonly MakeFace[];
+  readonly faces?: readonly MakeFace[] | undefined;
   /**
    * Decides what the sender of a request may do. It replaces `key` and `anonymous`, and is called for every request but `OPTIONS`.
    * @default by `key` and `anonymous` (PROTOCOL §9)
    */
-  readonly authenticate?: Authenticate;
+  readonly authenticate?: Authenticate | undefined;
   /** Origins of pages that may read and publish, such as `https://example.com`. @default none */
-  readonly allowedOrigins?: readonly string[];
+  readonly allowedOrigins?: readonly string[] | undefined;
   /**
    * The URL by which clients reach the hub, if it is not the one in their requests. Patterns are resolved against it, and its page may
    * publish. It may have a path, which proxies may pass on or take away. @default the URL of each request
    */
-  readonly publicUrl?: string;
+  readonly publicUrl?: string | undefined;
   /** A keep-alive is sent when a stream has been silent for this many milliseconds; 0 for no keep-alives. @default 15000 */
-  readonly keepAliveMs?: number;
+  readonly keepAliveMs?: number | undefined;
   /** How many bytes may wait for one listener. A listener with more is caught up from the log when it reads again. @default 262144 */
-  readonly maxBacklogBytes?: number;
+  readonly maxBacklogBytes?: number | undefined;
   /** Limits for one client, and for all clients together. */
-  readonly limits?: Partial<HubLimits>;
+  readonly limits?: GivenLimits | undefined;
   /**
    * Whether listeners that accept gzip or zstd get it (PROTOCOL §5.8). Events are then several times smaller, but the size of an event shows what
    * it has in common with earlier ones (BREACH). Do not use it where one stream holds secrets and text that others publish. @default false
    */
-  readonly compression?: boolean;
+  readonly compression?: boolean | undefined;
   /**
    * A pino logger: for errors and warnings, and on the level `debug` for publishes, refusals, and listeners that come and go. It gets no key, token or data.
    * @default errors go to the console
    */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** The time and its timers, for tests. @default the system's */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** What was found out about a request while it was answered. */
@@ -83,11 +83,11 @@ export interface CloseOptions {
    * The least time that listeners stay away, in milliseconds. It should be longer than a restart takes, because the `EventSource` of a browser may give up
    * when it is refused. 0 if connections wait for the next hub. @default 5000
    */
-  readonly awayMs?: number;
+  readonly awayMs?: number | undefined;
   /** How far apart listeners come back, in milliseconds. @default 2000 */
-  readonly windowMs?: number;
+  readonly windowMs?: number | undefined;
   /** How long requests under way may take to finish, in milliseconds. An upload may never end by itself. @default 5000 */
-  readonly finishMs?: number;
+  readonly finishMs?: number | undefined;
 }
 
 const CLOSE_NAMES: Readonly<Record<keyof CloseOptions, true>> = { awayMs: true, windowMs: true, finishMs: true };

@@ -31,6 +31,9 @@ export interface HubLimits {
   readonly maxMatcherBytes: number;
 }
 
+/** The limits that a hub is given. Those that are left out are as the defaults say. */
+export type GivenLimits = { readonly [Name in keyof HubLimits]?: HubLimits[Name] | undefined };
+
 const DEFAULTS: HubLimits = {
   maxEventBytes: 1024 * 1024,
   maxBodyBytes: 16 * 1024 * 1024,
@@ -57,7 +60,7 @@ export function withDefaults<T extends object>(
 }
 
 /** The limits with the defaults filled in. @throws {HubError} `ERR_INVALID_OPTION` */
-export function checkLimits(limits: Partial<HubLimits>): HubLimits {
+export function checkLimits(limits: GivenLimits): HubLimits {
   checkNames('limits.', limits, DEFAULTS);
   const checked = withDefaults(DEFAULTS, limits);
   for (const [name, value] of Object.entries<number>({ ...checked })) {

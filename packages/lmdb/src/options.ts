@@ -15,15 +15,15 @@ export interface LmdbLogOptions extends LogBounds {
   /** The data folder. It is created if it does not exist. */
   readonly path: string;
   /** @default 7 days and 1 GiB */
-  readonly retention?: LogRetention;
+  readonly retention?: LogRetention | undefined;
   /** How often retention by age is applied, in milliseconds. @default 10000 */
-  readonly trimEveryMs?: number;
+  readonly trimEveryMs?: number | undefined;
   /**
    * Called once for each event that was changed on disk, when that is found. The code of the error is `ERR_DATA_DAMAGED`. The event is removed, and
    * its listeners are told of a gap.
    * @default a warning of the process
    */
-  readonly onDamage?: (error: LmdbError) => void;
+  readonly onDamage?: ((error: LmdbError) => void) | undefined;
   /**
    * Called if the log cannot remove events that retention no longer keeps, such as on a failing disk, once until it can again or fails in another way.
    * The code of the error is `ERR_NOT_TRIMMED`. Failed appends are not reported here: they reject.
@@ -35,15 +35,15 @@ export interface LmdbLogOptions extends LogBounds {
    * guards the memory against publishers that are faster than the disk. From 1.
    * @default 134217728
    */
-  readonly maxWaitingBytes?: number;
+  readonly maxWaitingBytes?: number | undefined;
   /**
    * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
    * process that have the same value and the clock of the system share that time. Other work goes first then.
    * @default 2
    */
-  readonly scanMs?: number;
+  readonly scanMs?: number | undefined;
   /** @default the system's */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** PROTOCOL §11. */

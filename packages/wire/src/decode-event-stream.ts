@@ -1,6 +1,8 @@
+import type { ByteSource } from './byte-source.ts';
 import type { EventStreamOptions } from './decoder-options.ts';
 import { EventIterator } from './event-iterator.ts';
 import type { EventMessage } from './event.ts';
+import type { PlatformReadable, PlatformWritable } from './platform-streams.ts';
 
 /**
  * Decodes a whole event stream at the pace of its consumer: a chunk is read when the events of the chunk before it have been taken. The
@@ -18,10 +20,7 @@ import type { EventMessage } from './event.ts';
  * for await (const event of decodeEventStream(response.body)) console.log(event.type, event.data);
  * ```
  */
-export function decodeEventStream(
-  source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
-  options: EventStreamOptions = {},
-): AsyncIterable<EventMessage> {
+export function decodeEventStream(source: ByteSource, options: EventStreamOptions = {}): AsyncIterable<EventMessage> {
   return new EventIterator(source, options);
 }
 
@@ -36,9 +35,9 @@ export function decodeEventStream(
  */
 // Not a subclass of TransformStream: that one would drop the events that were not read yet when there is an error, and this module has to
 // load if there is no TransformStream.
-export class EventStreamDecoderStream implements TransformStream<Uint8Array, EventMessage> {
-  readonly readable: ReadableStream<EventMessage>;
-  readonly writable: WritableStream<Uint8Array>;
+export class EventStreamDecoderStream {
+  readonly readable: PlatformReadable<EventMessage>;
+  readonly writable: PlatformWritable;
 
   /** @throws {EventStreamError} `ERR_INVALID_OPTION` */
   constructor(options: EventStreamOptions = {}) {

@@ -1,9 +1,8 @@
+import type { ByteReader, ByteSource } from './byte-source.ts';
 import type { EventStreamOptions } from './decoder-options.ts';
 import { EventStreamDecoder } from './decoder.ts';
 import { found, refuse } from './errors.ts';
 import type { EventMessage } from './event.ts';
-
-export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** A source that returns one chunk at a time. */
 interface ChunkSource {
@@ -128,11 +127,11 @@ function chunkSource(source: ByteSource): ChunkSource {
   );
 }
 
-function readerSource(reader: ReadableStreamDefaultReader<Uint8Array>): ChunkSource {
+function readerSource(reader: ByteReader): ChunkSource {
   return {
     async next() {
       const { done, value } = await reader.read();
-      return done ? { done, value: undefined } : { done, value };
+      return done ? { done, value: undefined } : { done, value: value as Uint8Array };
     },
     cancel: (reason) => reader.cancel(reason),
   };

@@ -11,15 +11,15 @@ export type EventMessage = {
 /** The fields of an event as it is written. At least one must be given; a field that is `undefined` counts as not given. */
 export type EventFields = {
   /** The event type, without CR, LF and NUL. An empty one means `message` and is not written. */
-  event?: string;
+  event?: string | undefined;
   /** The data. Its lines may be separated by CRLF, CR or LF; a reader gets LF for each. */
-  data?: string;
+  data?: string | undefined;
   /** The id, without CR, LF and NUL. An empty one resets the reader's last event ID. */
-  id?: string;
+  id?: string | undefined;
   /** The reconnection time in milliseconds: an integer from 0 to `Number.MAX_SAFE_INTEGER`. */
-  retry?: number;
+  retry?: number | undefined;
   /** A comment, which readers ignore. Its lines may be separated by CRLF, CR or LF. */
-  comment?: string;
+  comment?: string | undefined;
 };
 
 /** The beginning of the event types that a hub and a channel keep for events of their own. Publishers may not use such a type. */

@@ -1,3 +1,4 @@
+export type { ByteReader, ByteSource, ByteStream } from './byte-source.ts';
 export { decodeEventStream, EventStreamDecoderStream } from './decode-event-stream.ts';
 export type { EventStreamDecoderOptions, EventStreamOptions } from './decoder-options.ts';
 export { EventStreamDecoder } from './decoder.ts';

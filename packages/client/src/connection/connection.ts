@@ -4,7 +4,7 @@ import { EventStreamParser, TextReader } from '@tidings/wire/internal';
 import { ClientError, ConnectionError, type FailureCode, messageOf } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Fetch, FetchResponse, RequestBody } from '../transport/fetch.ts';
+import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
 import { isEventStream } from './response.ts';
 import { encodeLastEventId } from './request.ts';
@@ -14,7 +14,7 @@ export interface RequestParts {
   readonly method: string;
   /** By names in lower case, without the last event ID. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: RequestBody;
+  readonly body?: NonNullable<FetchInit['body']>;
 }
 
 /** What to request, or why nothing can be requested. */

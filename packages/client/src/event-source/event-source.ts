@@ -3,6 +3,7 @@ import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
+import type { UrlLike } from '../globals.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
 
@@ -11,16 +12,16 @@ export interface EventSourceInit {
    * Whether a request to another origin carries cookies, in browsers.
    * @default false
    */
-  withCredentials?: boolean;
+  withCredentials?: boolean | undefined;
   /**
    * Makes the requests. This option is not part of the standard.
    * @default the platform's fetch; on Node a transport of our own, because fetch there cuts a stream that is silent for 300 s
    */
-  fetch?: Fetch;
+  fetch?: Fetch | undefined;
 }
 
 /** The platform's `EventTarget`, with the types of the events of an `EventSource`. */
-const TypedTarget = TargetClass as new () => EventSourceTarget;
+const TypedTarget: new () => EventSourceTarget<EventSource> = TargetClass as never;
 
 /** [spec] 9.2: the `EventSource` of the standard. */
 export class EventSource extends TypedTarget {
@@ -48,7 +49,7 @@ export class EventSource extends TypedTarget {
    * @throws DOMException named SyntaxError when `url` cannot be parsed
    * @throws TypeError without a `url`, with one that cannot be turned into a string, or where `fetch` is not a function
    */
-  constructor(url: string | URL, init: EventSourceInit = {}) {
+  constructor(url: string | UrlLike, init: EventSourceInit = {}) {
     super();
     allowListeners(this);
     if (arguments.length === 0) throw new TypeError('found no URL');

@@ -1,4 +1,5 @@
 import type { EventMessage } from '@tidings/wire';
+import type { AbortSignalLike } from '../globals.ts';
 import type { Body, BodyReader } from './body.ts';
 
 // What `runtime.ts` does where nothing is missing. It is little code, because browsers download it.
@@ -15,7 +16,7 @@ export function allowListeners(_target: EventTarget): void {}
 
 export function hideHandlers(_class: object, _names: readonly string[]): void {}
 
-export function reasonOf(signal: AbortSignal | undefined): unknown {
+export function reasonOf(signal: AbortSignalLike | undefined): unknown {
   return signal?.reason;
 }
 

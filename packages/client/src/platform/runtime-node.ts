@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { EventMessage } from '@tidings/wire';
+import type { AbortSignalLike } from '../globals.ts';
 
 export { readBody } from './body.ts';
 
@@ -58,7 +59,7 @@ export function allowListeners(target: EventTarget): void {
 
 export function hideHandlers(_class: object, _names: readonly string[]): void {}
 
-export function reasonOf(signal: AbortSignal | undefined): unknown {
+export function reasonOf(signal: AbortSignalLike | undefined): unknown {
   return signal?.reason;
 }
 

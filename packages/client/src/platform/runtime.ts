@@ -1,4 +1,5 @@
 import type { EventMessage } from '@tidings/wire';
+import type { AbortSignalLike } from '../globals.ts';
 import { unsupported } from '../errors.ts';
 
 export { readBody } from './body.ts';
@@ -16,7 +17,7 @@ export function createMessageEvent({ type, data, lastEventId }: EventMessage, or
 export function allowListeners(_target: EventTarget): void {}
 
 /** Why a signal has aborted. The signals of old platforms and of React Native give no reason. */
-export function reasonOf(signal: AbortSignal | undefined): unknown {
+export function reasonOf(signal: AbortSignalLike | undefined): unknown {
   return signal?.reason === undefined
     ? Object.assign(new Error('the signal has aborted'), { name: 'AbortError' })
     : signal.reason;

@@ -1,5 +1,7 @@
 import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
 import { InvalidOptionError } from '../errors.ts';
+import type { UrlLike } from '../globals.ts';
+import type { FetchInit, RequestHeaders } from '../transport/fetch.ts';
 
 /** @throws InvalidOptionError unless the option is allowed */
 export function check(
@@ -22,7 +24,7 @@ export function refuse(message: string, reason?: { readonly cause: unknown }): n
 }
 
 /** @throws InvalidOptionError */
-export function readUrl(url: string | URL): URL {
+export function readUrl(url: string | UrlLike): URL {
   const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
   check(hasRequestableScheme(target), 'url', 'http: or https:', url);
   return target;
@@ -35,15 +37,15 @@ export function readMethod(method: string): string {
 }
 
 /** @throws InvalidOptionError */
-export function readHeaders(headers: HeadersInit): Headers {
-  const read = readWith(() => new Headers(headers), 'headers', 'names and values that HTTP allows', headers);
+export function readHeaders(headers: RequestHeaders): Headers {
+  const read = readWith(() => new Headers(headers as HeadersInit), 'headers', 'names and values that HTTP allows', headers);
   const id = read.get('last-event-id');
   check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
   return read;
 }
 
 /** @throws InvalidOptionError where a body cannot be sent again, or not with this method */
-export function checkBody(body: unknown, method: unknown): void {
+export function checkBody(body: unknown, method: unknown): asserts body is FetchInit['body'] {
   if (body === undefined) return;
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);

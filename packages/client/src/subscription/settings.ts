@@ -2,9 +2,10 @@ import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
 import { defaultFetch } from '#transport';
 import { MAX_BACKOFF_MS } from '../connection/connection-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import type { UrlLike } from '../globals.ts';
 import { type Network, systemNetwork } from '../platform/network.ts';
 import type { PositionStore } from '../position/position-store.ts';
-import type { Fetch } from '../transport/fetch.ts';
+import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
 import type { EventSchemas } from './event-item.ts';
 import {
   check,
@@ -43,9 +44,9 @@ export interface SubscriptionSettings
   extends
     Pick<Options, 'body' | 'signal' | 'store' | 'until' | 'onState' | 'schemas' | 'withCredentials'>,
     Record<NumberName, number> {
-  readonly url: PerAttempt<string | URL>;
+  readonly url: PerAttempt<string | UrlLike>;
   readonly method: PerAttempt<string>;
-  readonly headers: PerAttempt<HeadersInit>;
+  readonly headers: PerAttempt<RequestHeaders>;
   readonly lastEventId: string;
   readonly json: boolean;
   readonly fetch: Fetch;
@@ -107,7 +108,7 @@ const RULES: Record<keyof FlatOptions, Rule> = {
 };
 
 /** @throws InvalidOptionError */
-export function readOptions(url: PerAttempt<string | URL>, options: Options): SubscriptionSettings {
+export function readOptions(url: PerAttempt<string | UrlLike>, options: Options): SubscriptionSettings {
   const given: Record<string, unknown> = { ...options };
   for (const [name, value] of Object.entries(options.retry ?? {})) given[`retry.${name}`] = value;
   checkNames(given);

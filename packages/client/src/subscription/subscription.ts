@@ -1,7 +1,9 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { allowListeners, reasonOf } from '#runtime';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
 import { ConnectionError } from '../errors.ts';
+import type { UrlLike } from '../globals.ts';
 import { report } from '../platform/report.ts';
 import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
@@ -44,7 +46,7 @@ export interface EventSubscription<Item = EventItem> extends AsyncIterable<Item>
  * for await (const { data } of subscribe('https://example.org/topics/orders')) console.log(data);
  */
 export function subscribe<Schemas extends EventSchemas | undefined = undefined, Json extends boolean = false>(
-  url: PerAttempt<string | URL>,
+  url: PerAttempt<string | UrlLike>,
   options: SubscribeOptions<Schemas, Json> = {},
 ): EventSubscription<EventItem<Schemas, Json>> {
   return new Subscription(readOptions(url, options)) as EventSubscription<EventItem<Schemas, Json>>;
@@ -75,7 +77,7 @@ class Subscription implements EventSubscription<AnyItem> {
     // This is queued before the first microtask of the connection, so that nothing is requested.
     if (signal?.aborted) void Promise.resolve().then(this.#abort);
     else if (signal) {
-      allowListeners(signal);
+      allowListeners(signal as AbortSignal);
       signal.addEventListener('abort', this.#abort, { once: true });
     }
     if (store) {

@@ -1,17 +1,22 @@
 import type { Body } from '../platform/body.ts';
+import type { Bytes, PlatformBody, PlatformHeaders, PlatformSignal } from '../globals.ts';
 
 /** A body that can be sent again with each request. A stream cannot be. */
-export type RequestBody = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams;
+export type RequestBody = string | ArrayBuffer | ArrayBufferView | PlatformBody;
+
+/** Request headers: by their names, as pairs, or the platform's `Headers`. */
+export type RequestHeaders = Readonly<Record<string, string>> | Iterable<readonly [string, string]> | PlatformHeaders;
 
 /** The options of one request: a part of the platform's `RequestInit`. */
 export interface FetchInit {
   method: string;
   /** Names in lower case. Values are byte strings: one character per byte. */
   headers: Record<string, string>;
-  body?: RequestBody;
+  /** Bytes may come as any view of an `ArrayBuffer`, as they were given. */
+  body?: string | ArrayBuffer | Bytes | PlatformBody;
   credentials: 'same-origin' | 'include';
   cache: 'no-store';
-  signal: AbortSignal;
+  signal: PlatformSignal;
 }
 
 /** The part of a response that is used. The platform's `Response` has all of it. */

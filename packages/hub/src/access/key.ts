@@ -10,9 +10,9 @@ export type AnonymousAccess = 'none' | 'listen' | 'publish' | 'all';
 
 export interface KeyOptions {
   /** The key that requests must carry as `Authorization: Bearer <key>`: 16 or more printable ASCII characters without spaces. @default none */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** What everyone may do without the key. @default 'none' */
-  readonly anonymous?: AnonymousAccess;
+  readonly anonymous?: AnonymousAccess | undefined;
 }
 
 const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];

@@ -12,12 +12,12 @@ export interface ProxyOptions {
    * The proxies that are trusted to give the address, the scheme and the host of a request: IP addresses, networks such as
    * `10.0.0.0/8`, and the words `loopback`, `private` (the networks of RFC 1918 and RFC 4193) and `unix` (connections without an address). @default none
    */
-  readonly trustedProxies?: readonly string[];
+  readonly trustedProxies?: readonly string[] | undefined;
   /**
    * The header fields that the proxies write. The others are not read, because a proxy passes on what clients have written there.
    * @default 'x-forwarded'
    */
-  readonly proxyHeader?: ProxyHeader;
+  readonly proxyHeader?: ProxyHeader | undefined;
 }
 
 const WORDS: Readonly<Record<string, readonly string[]>> = {

@@ -40,9 +40,9 @@ export const PROBLEM_TYPES = '/PROTOCOL.md#';
 export type ProblemName = keyof typeof PROBLEMS;
 
 interface ProblemOptions extends ErrorOptions {
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Members of the document beside the standard ones. */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** An error that ends a request with an error document. */

@@ -7,31 +7,34 @@ export interface HubServerOptions {
    * How long a connection without a request is kept, in milliseconds. A proxy must close its connections first: a publish that it sends on
    * one that is being closed fails. Load balancers keep theirs for 60 s (AWS, nginx) to 600 s (Google). @default 620000
    */
-  readonly idleConnectionMs?: number;
+  readonly idleConnectionMs?: number | undefined;
   /**
    * How long the server reads on after it has refused a body, in milliseconds. A client may read the answer only after it has sent the whole body.
    * @default 30000
    */
-  readonly lingerMs?: number;
+  readonly lingerMs?: number | undefined;
   /** How long the head of a request may take, in milliseconds. @default 30000 */
-  readonly maxHeadMs?: number;
+  readonly maxHeadMs?: number | undefined;
   /**
    * How many connections may be in the middle of a request's head of more than 16 KiB, which is held until it is whole. The next one is answered
    * 503. @default 256
    */
-  readonly maxLargeHeads?: number;
+  readonly maxLargeHeads?: number | undefined;
   /**
    * How many requests of one connection may wait for the answers before them. A connection with more is closed; those that wait are not answered.
    * @default 16
    */
-  readonly maxPipelined?: number;
+  readonly maxPipelined?: number | undefined;
   /** Bytes of a URL. The default is enough for 100 matchers of 1,024 bytes. @default 131072 */
-  readonly maxUrlBytes?: number;
+  readonly maxUrlBytes?: number | undefined;
   /** Bytes of a request's header fields. @default 16384 */
-  readonly maxFieldBytes?: number;
+  readonly maxFieldBytes?: number | undefined;
 }
 
-const DEFAULTS: Required<HubServerOptions> = {
+/** The options with the defaults filled in. */
+export type CheckedServerOptions = { readonly [Name in keyof HubServerOptions]-?: number };
+
+const DEFAULTS: CheckedServerOptions = {
   idleConnectionMs: 620_000,
   lingerMs: 30_000,
   maxHeadMs: 30_000,
@@ -42,7 +45,7 @@ const DEFAULTS: Required<HubServerOptions> = {
 };
 
 /** @throws {HubError} `ERR_INVALID_OPTION` */
-export function checkServerOptions(options: HubServerOptions): Required<HubServerOptions> {
+export function checkServerOptions(options: HubServerOptions): CheckedServerOptions {
   checkNames('', options, DEFAULTS);
   const checked = withDefaults(DEFAULTS, options);
   for (const [name, value] of Object.entries<number>({ ...checked })) {

@@ -6,7 +6,7 @@ import type { Hub } from '../hub.ts';
 import { problemAnswer } from '../http/answer.ts';
 import { Problem } from '../http/problem.ts';
 import { Descriptors } from './descriptors.ts';
-import { checkServerOptions, type HubServerOptions } from './options.ts';
+import { type CheckedServerOptions, checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
 import { Turns } from './turns.ts';
 import { endTurn, setTurn } from './unfinished.ts';
@@ -44,10 +44,10 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
 class Door {
   readonly descriptors: Descriptors;
   readonly #hub: Hub;
-  readonly #options: Required<HubServerOptions>;
+  readonly #options: CheckedServerOptions;
   readonly #turns: Turns;
 
-  constructor(hub: Hub, options: Required<HubServerOptions>) {
+  constructor(hub: Hub, options: CheckedServerOptions) {
     this.#hub = hub;
     this.#options = options;
     this.#turns = new Turns(options.maxPipelined);

@@ -28,7 +28,7 @@ export interface AdmissionRequest {
    */
   readonly view: (rights: Rights) => View | undefined;
   /** Whether no event follows this start, now or later. @default it is never so */
-  readonly isOver?: (start: Start) => boolean;
+  readonly isOver?: ((start: Start) => boolean) | undefined;
 }
 
 /** A listener that was let in. Its stream is started once, or its place is abandoned. */

@@ -9,16 +9,16 @@ export interface AudienceOptions {
    * Decides what the sender of a request may do. It is called on every connect, and again when the rights expire.
    * @default everyone may listen to everything
    */
-  readonly authenticate?: Authenticate;
+  readonly authenticate?: Authenticate | undefined;
   /** The most listeners in all, from 1. One more is answered 503. @default 50000 */
-  readonly maxListeners?: number;
+  readonly maxListeners?: number | undefined;
   /**
    * The most memory that the topics and patterns of all listeners together may take, in bytes, from 1. A pattern that several have counts once. A
    * listener that would exceed it is answered 503. @default 268435456
    */
-  readonly maxMatcherBytes?: number;
+  readonly maxMatcherBytes?: number | undefined;
   /** The most listeners with the same key, from 1. One more is answered 429. @default unbounded */
-  readonly maxListenersPerKey?: number;
+  readonly maxListenersPerKey?: number | undefined;
   /**
    * Returns the key by which `maxListenersPerKey` counts a request, such as a user or an address, or undefined for a request that is not
    * counted. A `key` of the rights takes precedence.
@@ -26,7 +26,7 @@ export interface AudienceOptions {
    */
   readonly key?: (request: RequestHead) => string | undefined;
   /** @default the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Guards the memory against listeners that only connect. */

@@ -7,43 +7,43 @@ import type { ReceivedEvent } from './event-reader.ts';
 export interface Rights {
   readonly allow: true;
   /** The name of the sender, such as the subject of a token. @default unknown */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /** The topics that the sender may listen to. @default 'all' */
-  readonly listen?: TopicSet;
+  readonly listen?: TopicSet | undefined;
   /** The topics that the sender may publish to. @default none */
-  readonly publish?: TopicSet;
+  readonly publish?: TopicSet | undefined;
   /** The topics whose private events the listener gets, too. @default none */
-  readonly private?: TopicSet;
+  readonly private?: TopicSet | undefined;
   /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
-  readonly admin?: boolean;
+  readonly admin?: boolean | undefined;
   /** When the rights expire, in milliseconds since 1970. Then `authenticate` is called again. @default never */
-  readonly expiresAt?: number;
+  readonly expiresAt?: number | undefined;
   /**
    * The key by which `maxListenersPerKey` counts the listener.
    * @default the result of the option `key`
    */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /**
    * Returns whether the listener gets an event, live or replayed. It must return the same for the same event. If it throws, the stream is broken off, and
    * the listener that comes back meets the same event again. @default all events
    */
-  readonly filter?: (event: ReceivedEvent) => boolean;
+  readonly filter?: ((event: ReceivedEvent) => boolean) | undefined;
   /**
    * Filters with the same key count as one filter, which is called once for all of their listeners.
    * @default the filter of each listener is its own
    */
-  readonly filterKey?: string;
+  readonly filterKey?: string | undefined;
 }
 
 /** The answer to a request that is refused. */
 export interface Refusal {
   readonly allow: false;
   /** The status: 400 to 599. @default 403 */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Header fields, such as `WWW-Authenticate`. @default none */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The body: plain text, unless the header fields name another type. @default a sentence */
-  readonly body?: string;
+  readonly body?: string | undefined;
 }
 
 /**

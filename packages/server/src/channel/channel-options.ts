@@ -15,14 +15,14 @@ export interface ChannelOptions
     Omit<AudienceOptions, 'maxMatcherBytes'>,
     Omit<FanOutOptions, 'schedule' | 'overflow' | 'maxTickBytes'> {
   /** Which events are kept for listeners that come back; false for none. A bound that is left out does not apply. @default 1,000 events and 16 MiB */
-  readonly history?: Retention | false;
+  readonly history?: Retention | false | undefined;
   /** The log that keeps the events. The channel does not close a log that it was given. @default a MemoryLog with `history` */
-  readonly log?: EventLog;
+  readonly log?: EventLog | undefined;
   /**
    * The topic of the channel's events in its log: 1 to 1,024 bytes of UTF-8. `authenticate` must allow listening to it.
    * @default 'channel'
    */
-  readonly topic?: string;
+  readonly topic?: string | undefined;
   /**
    * What happens to a slow listener if `history` is false. With a history the listener is caught up from that.
    * - `evict`: its stream is broken off, and it gets a `tidings-gap` when it comes back;
@@ -30,7 +30,7 @@ export interface ChannelOptions
    * - `latest-by-key`: it gets the newest event of each key (given to `publish`, else the type), as far as they fit into `maxBacklogBytes`.
    * @default 'evict'
    */
-  readonly overflow?: Overflow;
+  readonly overflow?: Overflow | undefined;
   /**
    * How streams are kept alive. A listener can choose for itself with `?heartbeat=`.
    * - `auto`: by a comment, or by an event `tidings-heartbeat` if the listener has to be told its position. Every browser takes the position from that;
@@ -39,19 +39,19 @@ export interface ChannelOptions
    *   Firefox ignores it, so there a connection that breaks before the first event loses what comes meanwhile.
    * @default 'auto', and 'comment' for a request whose `Accept` has neither `text/event-stream` nor a wildcard for it
    */
-  readonly heartbeat?: Heartbeat;
+  readonly heartbeat?: Heartbeat | undefined;
   /**
    * Called when the last listener has left, and when a request that was not let in leaves the channel without one. Not called once the channel has been
    * drained. It is for programs that make channels as they are needed: `drain(0)` ends one, and a log that it was given keeps the events.
    * @default nothing
    */
-  readonly onEmpty?: () => void;
+  readonly onEmpty?: (() => void) | undefined;
   /**
    * Called with errors that have no caller: of a filter, of `authenticate` when rights are renewed, of a log that cannot be read, and of a `publish`, `close`
    * or `drain` that nobody waits for.
    * @default console.error
    */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 export type Overflow = (typeof OVERFLOWS)[number];

@@ -27,7 +27,7 @@ export interface PublishOptions {
    * of UTF-8.
    * @default the event's type
    */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, true>> = { key: true };

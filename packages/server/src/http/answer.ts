@@ -7,14 +7,14 @@ export interface Answer {
   /** All header fields except those of the transport, such as the length. */
   readonly headers: Readonly<Record<string, string>>;
   /** The whole body of an answer that is no stream, or undefined for an empty body. */
-  readonly body?: string;
+  readonly body?: string | undefined;
   /**
    * Starts the stream, after the head has been sent. The listener has its place from the answer on, and for as long as the sink is open.
    * An adapter calls this once, or {@link abandon}.
    */
-  readonly start?: (sink: Sink) => void;
+  readonly start?: ((sink: Sink) => void) | undefined;
   /** Frees the listener's place if the stream cannot be started. Does nothing once the stream has started. */
-  readonly abandon?: () => void;
+  readonly abandon?: (() => void) | undefined;
 }
 
 /**

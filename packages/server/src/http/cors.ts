@@ -10,9 +10,9 @@ export interface CorsOptions {
    */
   readonly origins: '*' | readonly string[] | ((origin: string) => boolean);
   /** Whether requests of these pages may carry cookies and HTTP authentication (`withCredentials`). Not allowed with `'*'`. @default false */
-  readonly credentials?: boolean;
+  readonly credentials?: boolean | undefined;
   /** How long a browser may keep the answer to a preflight, in seconds. @default 600 */
-  readonly maxAgeSeconds?: number;
+  readonly maxAgeSeconds?: number | undefined;
 }
 
 // A scheme, a host and perhaps a port. Extensions of browsers have origins of schemes of their own.

@@ -16,16 +16,16 @@ export interface HeadOptions {
    * Header fields to send besides those of an event stream, or in place of `Cache-Control` and `X-Accel-Buffering`. Fields that frame the body or
    * belong to the connection are refused: HTTP/2 forbids them, and on HTTP/1.1 the server sets them. @default none
    */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Which pages of other origins may read the response. @default none */
-  readonly cors?: CorsOptions;
+  readonly cors?: CorsOptions | undefined;
   /**
    * Whether listeners that accept gzip or zstd get it. Events are then several times smaller, and each can be decoded as soon as it has
    * arrived. The size of an event shows what it has in common with earlier ones (BREACH). So do not compress a stream that holds secrets and text
    * that others choose.
    * @default false
    */
-  readonly compression?: boolean;
+  readonly compression?: boolean | undefined;
 }
 
 /** The beginning of a response. */

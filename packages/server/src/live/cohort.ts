@@ -16,14 +16,14 @@ export interface View {
    * Returns whether a selected entry is sent. It must return the same for the same entry. If it throws, the listeners with this view
    * are broken off, and meet the same entry again when they come back. @default all entries
    */
-  readonly accepts?: (entry: LogEntry) => boolean;
+  readonly accepts?: ((entry: LogEntry) => boolean) | undefined;
   /** Returns the bytes of an entry, if they are not its frame. It must be pure. @default the frame */
-  readonly render?: (entry: LogEntry) => Uint8Array;
+  readonly render?: ((entry: LogEntry) => Uint8Array) | undefined;
   /**
    * How a stream is kept alive: by an event that a page can see, sent whatever else is sent (`event`), or only when it is silent. A silent stream
    * whose cursor has to move gets an event, or a block that has an id and is no event (`comment`). @default 'auto'
    */
-  readonly heartbeat?: Heartbeat;
+  readonly heartbeat?: Heartbeat | undefined;
   /** The content coding of the bytes. Listeners with the same key and another coding see the same events. @default plain bytes */
   readonly coding?: ContentCoding | undefined;
 }

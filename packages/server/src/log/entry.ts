@@ -7,13 +7,13 @@ export interface NewEvent {
   /** The fields `event`, `data` and `retry`, and `id` if the publisher gives the event an id (PROTOCOL §4.4). */
   readonly fields: EventFields;
   /** Whether only listeners with a right to one of its topics get it. @default false */
-  readonly private?: boolean;
+  readonly private?: boolean | undefined;
   /**
    * The name of the value that the event updates. A log that keeps the latest by key keeps no older event with the same name. Other logs
    * keep all events.
    * @default the event's type
    */
-  readonly latestKey?: string;
+  readonly latestKey?: string | undefined;
 }
 
 /** An event as a log keeps it. */

@@ -8,12 +8,12 @@ export interface AppendOptions {
    * A log remembers a bounded number of keys, the newest.
    * 1 to 1,536 bytes of UTF-8.
    */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /**
    * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. If one of the two appends
    * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
    */
-  readonly digest?: string;
+  readonly digest?: string | undefined;
 }
 
 export interface AppendReceipt {
@@ -74,7 +74,7 @@ export interface Place {
   /** The count of this log's trims as of this answer: see {@link LogPage.trims}. */
   readonly trims: number;
   /** Why the place cannot be known; undefined if it is known. */
-  readonly misplaced?: Exclude<GapReason, 'trimmed'>;
+  readonly misplaced?: Exclude<GapReason, 'trimmed'> | undefined;
 }
 
 /** Where following begins. */
@@ -126,12 +126,12 @@ export interface TopicPageRequest {
   /** The most topics on the page, from 1. */
   readonly limit: number;
   /** With the order `name`: only topics after this one. @default from the first */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /**
    * Whether only public events count: then a topic without any is not listed, and nothing on the page shows that there are private events.
    * @default false
    */
-  readonly publicOnly?: boolean;
+  readonly publicOnly?: boolean | undefined;
 }
 
 export interface TopicPage {
@@ -191,7 +191,7 @@ export interface EventLog {
    */
   readonly trimmedIsExact: boolean;
   /** Lists the topics. */
-  readonly directory?: TopicDirectory;
+  readonly directory?: TopicDirectory | undefined;
   /** Applies the retention now. Logs also apply it by themselves. */
   trim?(): Promise<void>;
 }

@@ -14,9 +14,9 @@ export interface Selection {
   /** Events of at least one of these topics are selected. */
   readonly topics: TopicSet;
   /** Private events are selected only if they have at least one of these topics. @default none */
-  readonly private?: TopicSet;
+  readonly private?: TopicSet | undefined;
   /** Only events of these types are selected; `message` is the type of events without one. @default all */
-  readonly types?: readonly string[];
+  readonly types?: readonly string[] | undefined;
 }
 
 // Guards the memory against a stream of new topics: the results are forgotten when they take this much, in bytes.

@@ -24,7 +24,7 @@ export interface NodeOptions {
    * Whether events may be written to a plain socket past its stream, by one system call. Turn it off if other code has to see every write, such as
    * a tracing agent or a reader of `socket.bytesWritten`. @default true
    */
-  readonly directWrites?: boolean;
+  readonly directWrites?: boolean | undefined;
 }
 
 export interface NodeEventStreamOptions extends EventStreamOptions, NodeOptions {}

@@ -9,12 +9,12 @@ export interface StreamServerOptions extends ServerOptions {
    * Whether events may be written to a plain socket past its stream, by one system call. Turn it off if other code has to see every write, such as
    * a tracing agent or a reader of `socket.bytesWritten`. @default true
    */
-  readonly directWrites?: boolean;
+  readonly directWrites?: boolean | undefined;
   /**
    * How many connections may be in the middle of a request's head that is larger than 16 KiB, which Node holds until it is whole. The next one is
    * answered 503. It only matters if `maxHeaderSize` is larger than that. @default 256
    */
-  readonly maxLargeHeads?: number;
+  readonly maxLargeHeads?: number | undefined;
 }
 
 /**
@@ -39,12 +39,15 @@ export function createServer(listener: RequestListener, options: StreamServerOpt
   return new StreamServer(others, listener, { directWrites, maxLargeHeads });
 }
 
-type OwnOption = 'directWrites' | 'maxLargeHeads';
+interface OwnOptions {
+  readonly directWrites: boolean;
+  readonly maxLargeHeads: number;
+}
 
 class StreamServer extends Server {
   readonly #taken = new Set<Socket>();
 
-  constructor(options: ServerOptions, listener: RequestListener, own: Required<Pick<StreamServerOptions, OwnOption>>) {
+  constructor(options: ServerOptions, listener: RequestListener, own: OwnOptions) {
     super(options, listener);
     const [accept, ...others] = this.listeners('connection');
     if (!accept || others.length > 0) return;

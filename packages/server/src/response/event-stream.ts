@@ -7,7 +7,7 @@ import { fetchHead } from '../http/request.ts';
 
 export interface FetchEventStreamOptions extends EventStreamOptions {
   /** Called with the error that broke the response off, because no caller can get it once the response has been returned. @default console.error */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /**

@@ -27,14 +27,14 @@ export type PumpSource =
 
 export interface PumpOptions {
   /** A comment is sent when the stream has been silent for this many milliseconds; 0 for none. @default 15000, 8000 on Bun */
-  readonly keepAliveMs?: number;
+  readonly keepAliveMs?: number | undefined;
   /**
    * How many bytes may wait for the listener before the response is broken off. Only a source that does not await `send` can exceed this.
    * @default 1048576
    */
-  readonly maxBacklogBytes?: number;
+  readonly maxBacklogBytes?: number | undefined;
   /** @default the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 export interface EventStreamOptions extends HeadOptions, PumpOptions {}

@@ -13,7 +13,7 @@ export interface LogBounds {
    * many small events. From 1.
    * @default 10000
    */
-  readonly maxBatchEvents?: number;
+  readonly maxBatchEvents?: number | undefined;
   /**
    * Bytes of an event as listeners are sent it, without its id: its fields, with up to 6 bytes more for each line of data. A larger one is refused with
    * `ERR_EVENT_TOO_LARGE`. It guards the listeners: decoders take no larger ones by default. From 1 to 268435456.
@@ -25,7 +25,7 @@ export interface LogBounds {
    * of the bytes that retention allows. From 0.
    * @default 100000
    */
-  readonly maxKeys?: number;
+  readonly maxKeys?: number | undefined;
 }
 
 export interface CheckedBounds {

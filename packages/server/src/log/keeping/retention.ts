@@ -4,14 +4,14 @@ import { TopicTest, type TopicSet } from '../selection.ts';
 /** How much is kept. When a bound is exceeded, the oldest events are trimmed. A bound that is left out does not apply. */
 export interface Retention {
   /** The greatest age of an event in milliseconds. @default unbounded */
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
   /** The most events. @default unbounded */
-  readonly maxEvents?: number;
+  readonly maxEvents?: number | undefined;
   /**
    * The most bytes. Everything that is kept counts with what it costs, on disk or in memory: encoded events, their names, topics and indexes, and
    * the keys of appends. A small event costs several times the bytes of its data. @default unbounded
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /** Bounds that apply to each of some topics separately. An event of several topics is trimmed with the first of them that exceeds its bounds. */
@@ -22,7 +22,7 @@ export interface TopicRetention extends Retention {
 /** Bounds for the whole log, and tighter ones for topics. */
 export interface LogRetention extends Retention {
   /** The first entry that matches a topic applies to it. @default none */
-  readonly perTopic?: readonly TopicRetention[];
+  readonly perTopic?: readonly TopicRetention[] | undefined;
 }
 
 /** Finds the bounds of topics: those of the first rule that matches the topic. */

@@ -49,7 +49,7 @@ export interface ScanOptions {
   /** Aborted when the scan is no longer wanted: it ends, and its promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Whether an index leads to what is asked for, so that it is soon done: it goes before those that have to look at everything. @default false */
-  readonly isShort?: boolean;
+  readonly isShort?: boolean | undefined;
 }
 
 interface Scan {
@@ -83,7 +83,13 @@ export class Turns {
    * The turns of a log: all logs of the process with the same `scanMs` share them. A log with a clock of its own has its own.
    * @throws {ServerError} `ERR_INVALID_OPTION`
    */
-  static of({ scanMs = DEFAULT_SCAN_MS, clock }: { readonly scanMs?: number; readonly clock?: Clock }): Turns {
+  static of({
+    scanMs = DEFAULT_SCAN_MS,
+    clock,
+  }: {
+    readonly scanMs?: number | undefined;
+    readonly clock?: Clock | undefined;
+  }): Turns {
     checkInteger('scanMs', scanMs, 1, MAX_SCAN_MS);
     if (clock && clock !== systemClock) return new Turns(scanMs, clock);
     let turns = shared.get(scanMs);

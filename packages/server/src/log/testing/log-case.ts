@@ -33,9 +33,9 @@ export interface LogCase {
 }
 
 export interface LogCaseOptions {
-  readonly needs?: readonly LogCapability[];
+  readonly needs?: readonly LogCapability[] | undefined;
   /** @default everything is kept */
-  readonly retention?: LogRetention;
+  readonly retention?: LogRetention | undefined;
 }
 
 export function logCase(

@@ -28,7 +28,7 @@ export interface LogHarness {
 
 export interface LogHarnessOptions {
   /** @default everything is kept */
-  readonly retention?: LogRetention;
+  readonly retention?: LogRetention | undefined;
   readonly clock: Clock;
 }
 
