@@ -6,6 +6,7 @@ import type { Feed, FeedHandlers } from '../connection/feed.ts';
 import { bareUrl, basicAuthorization, isLoopback } from '../connection/request.ts';
 import { readRetryAfter } from '../connection/response.ts';
 import { type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
+import type { Bytes } from '../globals.ts';
 import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import type { FetchResponse } from '../transport/fetch.ts';
 import { checkBody, isFunction, isIdempotent, readHeaders, readMethod, readUrl } from './option-checks.ts';
@@ -117,6 +118,11 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       const body = await valueOf(settings.body);
       const given = readHeaders(await valueOf(settings.headers));
       checkBody(body, method);
+      // It takes over the headers, and adds the content type of the body if they have none.
+      const content = new Response(body as BodyInit, { headers: given });
+      // A fetch that has a FormData of its own, such as undici's, would send another one as the text "[object FormData]".
+      const isPlain = !body || typeof body === 'string' || 'byteLength' in body;
+      const sent = isPlain ? body : await content.arrayBuffer();
       // Otherwise an attempt that is over would mark the request as spent for the next one.
       if (signal.aborted) return undefined;
       this.#target = url;
@@ -127,8 +133,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
         }
         this.#isSpent = true;
       }
-      const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
-      return [bareUrl(url), { method, headers, ...(body !== undefined && { body }) }];
+      const headers = { ...basicAuthorization(url), ...Object.fromEntries(content.headers) };
+      return [bareUrl(url), { method, headers, ...(sent !== undefined && { body: sent as Bytes }) }];
     } catch (cause) {
       // A value that is not allowed now is not allowed the next time either.
       const retry = cause instanceof InvalidOptionError ? 'never' : undefined;

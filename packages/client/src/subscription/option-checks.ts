@@ -1,7 +1,7 @@
 import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
 import { InvalidOptionError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
-import type { FetchInit, RequestHeaders } from '../transport/fetch.ts';
+import type { RequestHeaders } from '../transport/fetch.ts';
 
 /** @throws InvalidOptionError unless the option is allowed */
 export function check(
@@ -45,7 +45,7 @@ export function readHeaders(headers: RequestHeaders): Headers {
 }
 
 /** @throws InvalidOptionError where a body cannot be sent again, or not with this method */
-export function checkBody(body: unknown, method: unknown): asserts body is FetchInit['body'] {
+export function checkBody(body: unknown, method: unknown): void {
   if (body === undefined) return;
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);

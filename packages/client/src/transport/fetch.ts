@@ -13,7 +13,7 @@ export interface FetchInit {
   /** Names in lower case. Values are byte strings: one character per byte. */
   headers: Record<string, string>;
   /** Bytes may come as any view of an `ArrayBuffer`, as they were given. */
-  body?: string | ArrayBuffer | Bytes | PlatformBody;
+  body?: string | ArrayBuffer | Bytes;
   credentials: 'same-origin' | 'include';
   cache: 'no-store';
   signal: PlatformSignal;
