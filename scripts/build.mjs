@@ -9,8 +9,13 @@ import { prune } from './prune.mjs';
 import { stamp } from './stamp.mjs';
 import { step } from './step.mjs';
 
-// In this order: the page is made from the compiled client, and the command takes the page along.
-const AFTER_COMPILING = ['packages/ui/build.mjs', 'packages/cli/build.mjs'];
+// In this order: the page is made from the compiled client, and the command takes the page along. The first two stand by themselves.
+const AFTER_COMPILING = [
+  'packages/wire/build.mjs',
+  'packages/client/build.mjs',
+  'packages/ui/build.mjs',
+  'packages/cli/build.mjs',
+];
 
 const STAMP = join(cache, 'build');
 

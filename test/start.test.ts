@@ -89,6 +89,8 @@ function workshop(): string {
     'node_modules/.package-lock.json': { packages: {} },
     'tsconfig.base.json': '{}',
     'packages/cli/src/main.ts': COMMAND,
+    'packages/wire/build.mjs': '',
+    'packages/client/build.mjs': '',
     'packages/cli/build.mjs': '',
     'packages/ui/build.mjs': '',
   });

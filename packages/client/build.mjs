@@ -1,0 +1,19 @@
+/// <reference types="node" />
+// What the compiler does not do: bundles the package for tools that read `main`, and neither `exports` nor `imports` (Parcel, Metro before 0.82).
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/** @param {string} path */
+const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+await build({
+  entryPoints: { index: fromHere('dist/index.js'), polyfill: fromHere('dist/event-source/polyfill.js') },
+  outdir: fromHere('dist/bundled'),
+  bundle: true,
+  // What tabs share a connection with stays a file of its own.
+  splitting: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  logLevel: 'warning',
+});
