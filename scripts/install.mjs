@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { CommandError, run } from './command.mjs';
 import { outsideEnvironment, root } from './paths.mjs';
 import { step } from './step.mjs';
@@ -9,11 +9,16 @@ const NPM_OPTIONS = ['--include=dev', '--include=optional', '--loglevel=error'];
 
 /** @typedef {{ version?: string, integrity?: string, optional?: boolean, devOptional?: boolean, link?: boolean }} LockedPackage */
 
-/** Installs the dependencies, development ones included, unless the lock file's are already there. */
-export async function ensureInstalled() {
-  if (isInstalled(root)) return;
+/**
+ * Installs the dependencies, development ones included, unless the lock file's are already there.
+ *
+ * @param {string} folder that of the workshop, or one with a lock file of its own
+ */
+export async function ensureInstalled(folder = root) {
+  if (isInstalled(folder)) return;
+  const title = `Installing the dependencies${folder === root ? '' : ` of ${relative(root, folder)}`}`;
   try {
-    await step('Installing the dependencies', () => npm(['ci', ...NPM_OPTIONS]));
+    await step(title, () => npm(['ci', ...(folder === root ? [] : ['--prefix', folder]), ...NPM_OPTIONS]));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const advice = 'The dependencies could not be installed: make sure that the npm registry can be reached';

@@ -1,0 +1,102 @@
+// Compiled with the packed packages where the libraries of a program are those of Node, with those of browsers and without.
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import type { ReadableStream } from 'node:stream/web';
+import { EventSource, type EventSubscription, subscribe } from '@tidings/client';
+import { fileStore } from '@tidings/client/file-store';
+import { createServer as createHubServer, Hub, MemoryLog } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
+import { Channel, type ChannelOptions, eventStream, fetchHead, ServerError } from '@tidings/server';
+import * as fastify from '@tidings/server/fastify';
+import * as http2 from '@tidings/server/http2';
+import * as koa from '@tidings/server/koa';
+import { FanOut } from '@tidings/server/live';
+import { type EventLog, formatCursor } from '@tidings/server/log';
+import * as logTesting from '@tidings/server/log/testing';
+import * as nest from '@tidings/server/nest';
+import * as node from '@tidings/server/node';
+import { decodeEventStream, type EventMessage, EventStreamDecoderStream } from '@tidings/wire';
+import { Agent, fetch as undiciFetch } from 'undici';
+
+/** Makes the requests, by whichever way fits a private network. */
+export const sources: readonly EventSource[] = [
+  new EventSource('https://example.org', { fetch }),
+  new EventSource(new URL('https://example.org'), { fetch: undiciFetch }),
+  new EventSource('https://example.org', { fetch: async (url, init) => fetch(url, init) }),
+  new EventSource('https://example.org', {
+    fetch: async (url, init) => undiciFetch(url, { ...init, dispatcher: new Agent() }),
+  }),
+];
+
+export const subscription: EventSubscription = subscribe('https://example.org', {
+  store: fileStore('position'),
+  method: 'POST',
+  body: Buffer.from('question'),
+  headers: new Headers({ a: 'b' }),
+  signal: AbortSignal.timeout(1000),
+  fetch: undiciFetch,
+});
+
+/** Every option, each of which may be `undefined`. */
+export function channel(nothing: undefined): Channel {
+  const options: ChannelOptions = {
+    history: nothing,
+    log: nothing,
+    topic: nothing,
+    overflow: nothing,
+    heartbeat: nothing,
+    onError: nothing,
+    maxBacklogBytes: nothing,
+    keepAliveMs: nothing,
+    clock: nothing,
+    headers: nothing,
+    cors: { origins: ['https://example.org'], credentials: nothing, maxAgeSeconds: nothing },
+    compression: nothing,
+    authenticate: nothing,
+    maxListeners: nothing,
+    maxListenersPerKey: nothing,
+  };
+  return new Channel(options);
+}
+
+export async function serve(nothing: undefined): Promise<void> {
+  const { signal } = new AbortController();
+  const log: EventLog = new MemoryLog({ retention: { maxEvents: 10, maxAgeMs: nothing }, clock: nothing });
+  const stored = await LmdbLog.open({ path: 'folder', retention: nothing, trimEveryMs: nothing, clock: nothing });
+  const hub = new Hub({
+    log,
+    key: 'secret',
+    limits: { maxListeners: nothing },
+    publicUrl: nothing,
+    allowedOrigins: nothing,
+    compression: nothing,
+  });
+  const server = createHubServer(hub, { lingerMs: nothing });
+  const own = channel(nothing);
+  const id: string | undefined = await own.publish({ event: 'price', data: '1', id: nothing });
+  const response: Response = await own.respond(new Request('https://example.org', { signal }));
+  const streamed: Response = eventStream(new Request('https://example.org'), events(), { onError: nothing });
+  createHttpServer((request, answer) => void node.respond(own, request, answer, { directWrites: nothing }));
+  createHttp2Server().on('stream', (stream, headers) => void http2.respond(own, stream, headers));
+  node.createServer((request, answer) => void node.eventStream(request, answer, events()), { maxLargeHeads: nothing });
+  new FanOut(log, { keepAliveMs: nothing });
+  const cursor: string = formatCursor({ epoch: 'epoch', seq: 1 });
+  const adapters: readonly unknown[] = [fastify.respond, koa.respond, nest.respond, logTesting, fetchHead, ServerError];
+  server.close();
+  await hub.close({ windowMs: nothing });
+  await stored.close();
+  void [id, response, streamed, cursor, adapters];
+}
+
+async function* events(): AsyncGenerator<{ data: string; id: string | undefined }> {
+  yield await Promise.resolve({ data: 'one', id: undefined });
+}
+
+export async function decode(bytes: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const event of decodeEventStream(bytes)) void event.data;
+  const { body } = await fetch('https://example.org');
+  if (!body) return;
+  const { value } = await body.pipeThrough(new EventStreamDecoderStream()).getReader().read();
+  const message: EventMessage | undefined = value;
+  void message;
+}
