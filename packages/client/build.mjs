@@ -13,7 +13,8 @@ await build({
   // What tabs share a connection with stays a file of its own.
   splitting: true,
   format: 'esm',
-  platform: 'browser',
+  // Not the one of browsers alone: such a tool may be one of React Native, which lacks something.
+  platform: 'neutral',
   target: 'es2022',
   logLevel: 'warning',
 });

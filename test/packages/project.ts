@@ -62,6 +62,6 @@ export function exec(file: string, args: readonly string[], options: ExecFileOpt
       if (error === null) resolve(stdout);
       else reject(new Error(`${file} failed:\n${stdout}${stderr}`));
     });
-    child.stdin?.end(input);
+    if (input !== '') child.stdin?.end(input);
   });
 }

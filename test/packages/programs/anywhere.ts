@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/prefer-add-event-listener, import/no-unassigned-import -- all that is there is compiled here
 // Compiled with the packed packages where the libraries of a program are those of browsers, of workers, of Node, or of nothing but the language.
 import {
   ClientError,
@@ -99,7 +100,7 @@ export function listen(url: string, perhaps: Perhaps): EventSource {
   return source;
 }
 
-export const transport: Fetch = async (url, init): Promise<FetchResponse> => {
+export const transport: Fetch = (url, init): Promise<FetchResponse> => {
   const body: string | ArrayBuffer | Uint8Array | undefined = typed(init.body);
   typed([body, init.method, init.headers['accept'], init.signal.aborted, init.credentials, init.cache]);
   return Promise.resolve({ status: 200, url, redirected: false, headers: { get: (name) => name }, body: null });
@@ -198,8 +199,8 @@ export async function decode(source: ByteSource, text: string | undefined): Prom
   new EventFieldsDecoder({ onFields: ({ id }) => void typed(id), maxEventBytes: undefined }).end();
   for await (const event of decodeEventStream(source, { lastEventId: text })) messages.push(typed(event));
   const pair = new EventStreamDecoderStream();
-  const { done, value } = await typed(pair.readable).getReader().read();
-  if (!done) messages.push(value as EventMessage);
+  const { value } = await typed(pair.readable).getReader().read();
+  if (value !== undefined) messages.push(typed(value));
   typed(pair.writable);
   return messages;
 }

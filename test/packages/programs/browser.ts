@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/prefer-add-event-listener -- the attributes are compiled here too
 // Compiled with the packed packages where the libraries of a program are those of browsers.
 import { EventSource, subscribe } from '@tidings/client';
 import { decodeEventStream, type EventMessage, EventStreamDecoderStream } from '@tidings/wire';
