@@ -118,11 +118,11 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       const body = await valueOf(settings.body);
       const given = readHeaders(await valueOf(settings.headers));
       checkBody(body, method);
-      // It takes over the headers, and adds the content type of the body if they have none.
-      const content = new Response(body as BodyInit, { headers: given });
       // A fetch that has a FormData of its own, such as undici's, would send another one as the text "[object FormData]".
       const isPlain = !body || typeof body === 'string' || 'byteLength' in body;
-      const sent = isPlain ? body : await content.arrayBuffer();
+      // It takes over the headers, and adds the content type of the body if they have none.
+      const content = isPlain ? undefined : new Response(body as BodyInit, { headers: given });
+      const sent = content ? await content.arrayBuffer() : body;
       // Otherwise an attempt that is over would mark the request as spent for the next one.
       if (signal.aborted) return undefined;
       this.#target = url;
@@ -133,7 +133,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
         }
         this.#isSpent = true;
       }
-      const headers = { ...basicAuthorization(url), ...Object.fromEntries(content.headers) };
+      const headers = { ...basicAuthorization(url), ...Object.fromEntries(content?.headers ?? given) };
       return [bareUrl(url), { method, headers, ...(sent !== undefined && { body: sent as Bytes }) }];
     } catch (cause) {
       // A value that is not allowed now is not allowed the next time either.
