@@ -6,8 +6,8 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { Agent, type Dispatcher, EventSource as UndiciEventSource, fetch as undiciFetch } from 'undici';
 import type { Client, Handler, Heard, Wishes } from './client.ts';
 
-/** The event types that the checks send. */
-const TYPES = ['message', 'named', 'end'];
+/** The event types that the checks and hubs send. */
+const TYPES = ['message', 'named', 'end', 'tidings-gap'];
 
 const OWN_FETCH = 'by own `fetch`';
 const OWN_DISPATCHER = 'by own dispatcher';

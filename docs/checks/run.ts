@@ -1,25 +1,21 @@
 // Checks every client and writes the tables of docs/comparison.md: `npx node docs/checks/run.ts`, about six minutes.
 // `npx node docs/checks/run.ts WORD` checks the rows that have the word in their title, and only prints them.
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CLIENTS } from './clients.ts';
+import { ROOT, table, versionOf, writePage } from './page.ts';
 import { SECTIONS } from './sections.ts';
 import { bundledSize } from './size.ts';
 
 type Found = Readonly<Record<string, string | undefined>>;
-
-const ROOT = join(import.meta.dirname, '../..');
-const PAGE = join(ROOT, 'docs/comparison.md');
-const MARKS = ['<!-- what docs/checks/run.ts found -->', '<!-- end -->'] as const;
 
 const OURS = '@tidings/client';
 
 const word = process.argv[2];
 const results = new Map(await Promise.all(CLIENTS.map(async ({ title }) => [title, await check(title)] as const)));
 const report = [heading(), ...tables(), ...(word === undefined ? [await sizes()] : [])].join('\n\n');
-if (word === undefined) writePage(report);
+if (word === undefined) writePage('docs/comparison.md', 'docs/checks/run.ts', report);
 else process.stdout.write(`${report}\n`);
 
 async function check(title: string): Promise<Found> {
@@ -55,22 +51,4 @@ async function sizes(): Promise<string> {
     lines.push([label, minified.toLocaleString('en'), compressed.toLocaleString('en')]);
   }
   return `## Size in a page\n\n${table(['', 'minified, bytes', 'and with gzip'], lines)}`;
-}
-
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function versionOf(name: string): string {
-  const manifest = readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
-}
-
-function writePage(content: string): void {
-  const page = readFileSync(PAGE, 'utf8');
-  const [start, end] = MARKS.map((mark) => page.indexOf(mark));
-  if (start === undefined || end === undefined || start < 0 || end < start) {
-    throw new Error(`${PAGE} needs the lines ${MARKS.join(' and ')}`);
-  }
-  writeFileSync(PAGE, `${page.slice(0, start + MARKS[0].length)}\n\n${content}\n\n${page.slice(end)}`);
 }

@@ -1,10 +1,4 @@
-// oxlint-disable-next-line import/no-unassigned-import -- what Nest's decorators write to
-import 'reflect-metadata';
 import { getRequestListener } from '@hono/node-server';
-import { All, Controller, Module, Req, Res, type INestApplication } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { eventStream as fetchEventStream, type Channel } from '@tidings/server';
 import * as fastifyForm from '@tidings/server/fastify';
 import * as koaForm from '@tidings/server/koa';
@@ -15,7 +9,9 @@ import { once } from 'node:events';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import { NEST_11 } from '../../../test/nest-11/index.ts';
 import type { ConformanceApp, Tools } from './conformance-app.ts';
+import { NEST_12, nestHandler, type Nest, type NestAnswer } from './conformance-nest.ts';
 import { NODE_ADDS, runHere, type NodeHandler } from './conformance-node.ts';
 import type { Adapter } from './conformance.ts';
 
@@ -83,37 +79,19 @@ function honoHandler(app: ConformanceApp): NodeHandler {
   return getRequestListener(server.fetch);
 }
 
-async function nestHandler(app: ConformanceApp, platform: 'express' | 'fastify'): Promise<NodeHandler> {
-  class Streams {
-    answer(request: nestForm.NestRequest & { url: string }, response: nestForm.NestResponse): Promise<void> {
-      return app.answer(request.url, {
-        eventStream: (source, options) => nestForm.eventStream(request, response, source, options),
-        respond: (channel) => nestForm.respond(channel, request, response),
-      });
-    }
-  }
-  // What decorators do, without their syntax.
-  Controller()(Streams);
-  const property = Object.getOwnPropertyDescriptor(Streams.prototype, 'answer')!;
-  All(platform === 'express' ? '*path' : '*')(Streams.prototype, 'answer', property);
-  Req()(Streams.prototype, 'answer', 0);
-  Res()(Streams.prototype, 'answer', 1);
-  class Main {
-    readonly name = 'main';
-  }
-  Module({ controllers: [Streams] })(Main);
-
-  if (platform === 'express') {
-    const nest: INestApplication = await NestFactory.create(Main, new ExpressAdapter(), { logger: false });
-    await nest.init();
-    return nest.getHttpAdapter().getInstance() as NodeHandler;
-  }
-  const nest = await NestFactory.create<NestFastifyApplication>(Main, new FastifyAdapter(), { logger: false });
-  await nest.init();
-  const fastify = nest.getHttpAdapter().getInstance();
-  await fastify.ready();
-  return (request, response) => fastify.routing(request as never, response as never);
+function nestAnswer(app: ConformanceApp): NestAnswer {
+  return (request, response) =>
+    app.answer(request.url, {
+      eventStream: (source, options) => nestForm.eventStream(request, response, source, options),
+      respond: (channel) => nestForm.respond(channel, request, response),
+    });
 }
+
+/** The newest Nest, and the one before. */
+const NESTS: readonly (readonly [name: string, nest: Nest])[] = [
+  ['Nest', NEST_12],
+  ['Nest 11', NEST_11],
+];
 
 export const frameworkAdapters: readonly Adapter[] = [
   {
@@ -144,16 +122,18 @@ export const frameworkAdapters: readonly Adapter[] = [
   },
   { name: 'Koa', form: 'req-res', adds: NODE_ADDS, start: () => runHere(koaHandler) },
   { name: 'Hono on Node', form: 'fetch', adds: NODE_ADDS, start: () => runHere(honoHandler) },
-  {
-    name: 'Nest on Express',
-    form: 'req-res',
-    adds: [...NODE_ADDS, 'x-powered-by'],
-    start: () => runHere((app) => nestHandler(app, 'express')),
-  },
-  {
-    name: 'Nest on Fastify',
-    form: 'req-res',
-    adds: NODE_ADDS,
-    start: () => runHere((app) => nestHandler(app, 'fastify')),
-  },
+  ...NESTS.flatMap(([name, nest]): Adapter[] => [
+    {
+      name: `${name} on Express`,
+      form: 'req-res',
+      adds: [...NODE_ADDS, 'x-powered-by'],
+      start: () => runHere((app) => nestHandler(nest, 'express', nestAnswer(app))),
+    },
+    {
+      name: `${name} on Fastify`,
+      form: 'req-res',
+      adds: NODE_ADDS,
+      start: () => runHere((app) => nestHandler(nest, 'fastify', nestAnswer(app))),
+    },
+  ]),
 ];
