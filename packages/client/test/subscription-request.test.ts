@@ -1,4 +1,4 @@
-import { type Attempt, type Network, type RequestBody, subscribe } from '@tidings/client';
+import { type Attempt, type Fetch, type FetchInit, type Network, type RequestBody, subscribe } from '@tidings/client';
 import { describe, expect, test } from 'vitest';
 import { ScriptedServer, STREAM_HEAD } from './scripted-server.ts';
 import { settle } from './scripted-fetch.ts';
@@ -60,6 +60,24 @@ describe('the parts of the request', () => {
     ['a Blob', new Blob(['{}'], { type: 'application/json' }), 'application/json', '{}'],
     ['URLSearchParams', new URLSearchParams({ a: 'b c' }), 'application/x-www-form-urlencoded;charset=UTF-8', 'a=b+c'],
   ];
+  test('a fetch of the caller gets a form as bytes with their content type, because it may have a FormData of its own', async () => {
+    const sent = new Promise<FetchInit>((resolve) => {
+      const fetch: Fetch = async (_, init) => {
+        resolve(init);
+        throw new Error('not sent');
+      };
+      const request = { method: 'POST', body: form, fetch };
+      void subscribe('http://tidings.test/', request)
+        [Symbol.asyncIterator]()
+        .next()
+        .catch(() => {});
+    });
+    const { headers, body } = await sent;
+    expect(body).toBeInstanceOf(ArrayBuffer);
+    const read = await new Response(body!, { headers }).formData();
+    expect(read.get('name')).toBe('välue');
+  });
+
   test.each(bodies)('the body may be %s, sent again at each try', async (_, body, contentType, text) => {
     await using server = await ScriptedServer.listen([[STREAM_HEAD, 'retry: 100\n\n', { do: 'end' }], [STREAM_HEAD]]);
     await using subscription = subscribe(server.origin, { method: 'POST', body, retry: RETRIES });
