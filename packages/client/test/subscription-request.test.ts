@@ -67,14 +67,12 @@ describe('the parts of the request', () => {
         throw new Error('not sent');
       };
       const request = { method: 'POST', body: form, fetch };
-      void subscribe('http://tidings.test/', request)
-        [Symbol.asyncIterator]()
-        .next()
-        .catch(() => {});
+      const events = subscribe('http://tidings.test/', request)[Symbol.asyncIterator]();
+      events.next().catch(() => {});
     });
     const { headers, body } = await sent;
     expect(body).toBeInstanceOf(ArrayBuffer);
-    const read = await new Response(body!, { headers }).formData();
+    const read = await new Response(body, { headers }).formData();
     expect(read.get('name')).toBe('välue');
   });
 
