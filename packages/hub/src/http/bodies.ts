@@ -7,6 +7,9 @@ import { draining, type HubRequest } from './request.ts';
 // A body that is read whole stands still if less than this of it arrives in `maxBodyStallMs`.
 const MIN_PROGRESS_BYTES = 16 * 1024;
 
+// What decodes a body of gzip holds about this much.
+const GZIP_BYTES = 128 * 1024;
+
 // Room for the parts of a body that comes in several.
 const MIN_ROOM_BYTES = 4 * 1024;
 
@@ -100,8 +103,9 @@ interface Pace {
 export class Body {
   readonly #bodies: Bodies;
   readonly #request: HubRequest;
-  /** How many bytes are counted for it. */
+  /** How many bytes are counted for it, and how many of these for what decodes it. */
   #held = 0;
+  #decoderBytes = 0;
   #stop: ((problem: Problem) => void) | undefined;
   #stopped: Problem | undefined;
   /** Whether its reader waits for a part. */
@@ -164,6 +168,10 @@ export class Body {
 
   /** Says how many bytes of it are held now. @throws {Problem} `too-many-uploads` */
   holds(bytes: number): void {
+    this.#count(bytes + this.#decoderBytes);
+  }
+
+  #count(bytes: number): void {
     this.#bodies.count(bytes - this.#held);
     // While it held nothing, nobody needed it to be fast.
     if (this.#held === 0 && bytes > 0) this.#slowSince = this.#heldSince = this.#bodies.clock.now();
@@ -187,12 +195,12 @@ export class Body {
 
   /** Ends it, and lets go of what it holds. */
   giveUp(problem: Problem): void {
-    this.holds(0);
+    this.#count(0);
     this.stop(problem);
   }
 
   close(): void {
-    this.holds(0);
+    this.#count(0);
     this.#bodies.close(this);
   }
 
@@ -202,6 +210,8 @@ export class Body {
    */
   #parts({ ms, bytes }: Pace): { next(): Promise<Uint8Array | undefined>; end(): void } {
     const { clock } = this.#bodies;
+    if (!isPlain(this.#request)) this.#decoderBytes = GZIP_BYTES;
+    this.holds(0);
     const { parts, end } = decodeBody(this.#request);
     this.#bodies.add(this);
     let since = clock.now();

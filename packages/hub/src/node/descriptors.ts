@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type Problem, problemOfRefusal } from '../http/problem.ts';
-import { closeLongestUnfinished, openConnections, watchConnections } from './unfinished.ts';
+import { closeLongestUnfinished, openConnections, openStreams, watchConnections } from './unfinished.ts';
 
 // For the log, and for everything else that is no connection.
 const FOR_FILES = 16;
@@ -58,10 +58,8 @@ export class Descriptors {
   }
 
   /** Returns why no more listeners are let in, or undefined if they are. */
-  async full(): Promise<Problem | undefined> {
-    if (maxConnections === Number.POSITIVE_INFINITY) return undefined;
-    const counts = await Promise.all([...servers].map(connectionsOf));
-    if (counts.reduce((sum, count) => sum + count, 0) <= maxListeners()) return undefined;
+  full(): Problem | undefined {
+    if (openStreams() < maxListeners()) return undefined;
     this.#report('A listener was refused');
     return problemOfRefusal('full');
   }
@@ -89,12 +87,6 @@ function connectionsForNew(): number {
 function share(): void {
   if (maxConnections === Number.POSITIVE_INFINITY) return;
   for (const server of servers) server.maxConnections = Math.max(Math.floor(maxConnections / servers.size), 1);
-}
-
-function connectionsOf(server: Server): Promise<number> {
-  return new Promise((resolve) => {
-    server.getConnections((error, count) => resolve(error ? 0 : count));
-  });
 }
 
 function connectionsAllowed(): number {

@@ -25,6 +25,13 @@ export interface HubServerOptions {
    * @default 16
    */
   readonly maxPipelined?: number | undefined;
+  /** How long a client may take to read an answer that is no stream, in milliseconds. Then its connection is closed. @default 60000 */
+  readonly maxAnswerMs?: number | undefined;
+  /**
+   * Bytes of all answers that clients have yet to read, without streams. If there are more, the connection of the answer that is the oldest is
+   * closed. @default 67108864
+   */
+  readonly maxUnsentBytes?: number | undefined;
   /** Bytes of a URL. The default is enough for 100 matchers of 1,024 bytes. @default 131072 */
   readonly maxUrlBytes?: number | undefined;
   /** Bytes of a request's header fields. @default 16384 */
@@ -40,6 +47,8 @@ const DEFAULTS: CheckedServerOptions = {
   maxHeadMs: 30_000,
   maxLargeHeads: 256,
   maxPipelined: 16,
+  maxAnswerMs: 60_000,
+  maxUnsentBytes: 64 * 1024 * 1024,
   maxUrlBytes: 128 * 1024,
   maxFieldBytes: 16 * 1024,
 };

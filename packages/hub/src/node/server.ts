@@ -9,7 +9,8 @@ import { Descriptors } from './descriptors.ts';
 import { type CheckedServerOptions, checkServerOptions, type HubServerOptions } from './options.ts';
 import { checkFields, urlOf } from './target.ts';
 import { Turns } from './turns.ts';
-import { endTurn, setTurn } from './unfinished.ts';
+import { beginStream, setTurn } from './unfinished.ts';
+import { Unsent } from './unsent.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
@@ -46,11 +47,13 @@ class Door {
   readonly #hub: Hub;
   readonly #options: CheckedServerOptions;
   readonly #turns: Turns;
+  readonly #unsent: Unsent;
 
   constructor(hub: Hub, options: CheckedServerOptions) {
     this.#hub = hub;
     this.#options = options;
     this.#turns = new Turns(options.maxPipelined);
+    this.#unsent = new Unsent(options.maxUnsentBytes, options.maxAnswerMs);
     this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
   }
 
@@ -70,11 +73,11 @@ class Door {
     setTurn(peer, request);
     let answer = await this.#ask(request, onRead);
     if (answer.start && request.method !== 'HEAD') {
-      const full = await this.descriptors.full();
+      const full = this.descriptors.full();
       if (!full) {
         if (response.destroyed) answer.abandon?.();
         else {
-          endTurn(peer);
+          beginStream(peer);
           answer.start(startResponse(response, answer.status, answer.headers));
         }
         return;
@@ -115,7 +118,11 @@ class Door {
     response.writeHead(status, { ...headers, ...length, ...close });
     const sent = request.method === 'HEAD' || status === 204 ? '' : body;
     if (isOver) {
-      response.end(sent, () => setTurn(peer));
+      response.end(sent, () => {
+        this.#unsent.sent(peer);
+        setTurn(peer);
+      });
+      if (peer.writableLength > 0) this.#unsent.add(peer, Buffer.byteLength(sent));
       return;
     }
     // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been

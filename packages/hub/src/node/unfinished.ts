@@ -7,6 +7,8 @@ interface Unfinished {
   since: number;
   /** The request whose head has come, if it has. */
   request: IncomingMessage | undefined;
+  /** How many bytes had come when this connection was last looked at, if it had an upload then. */
+  bytesRead: number;
 }
 
 /**
@@ -18,15 +20,22 @@ const unfinished = new Map<Socket, Unfinished>();
 /** All connections of this process. */
 let open = 0;
 
+/** Those that streams have. */
+const streams = new Set<Socket>();
+
 /** Those that have waited for the longest time when they were last looked for, the longest at the end. */
 let longest: { readonly socket: Socket; readonly since: number }[] = [];
 const MAX_LONGEST = 1000;
+
+// If there is none, it is not looked for again in this time, in milliseconds: that looks at all connections.
+const LOOK_EVERY_MS = 100;
+let lookedAt = Number.NEGATIVE_INFINITY;
 
 /** Takes notice of a server's connections from now on. */
 export function watchConnections(server: Server): void {
   server.on('connection', (socket: Socket) => {
     open += 1;
-    unfinished.set(socket, { since: performance.now(), request: undefined });
+    unfinished.set(socket, { since: performance.now(), request: undefined, bytesRead: 0 });
     socket.on('close', forget);
   });
 }
@@ -36,24 +45,30 @@ export function openConnections(): number {
   return open;
 }
 
+/** How many of them have a stream. */
+export function openStreams(): number {
+  return streams.size;
+}
+
 /** A request's head has come, or its answer has been sent and the next request may come. */
 export function setTurn(socket: Socket, request?: IncomingMessage): void {
   const turn = unfinished.get(socket);
   if (!turn) return;
   turn.since = performance.now();
   turn.request = request;
+  turn.bytesRead = 0;
 }
 
 /** A stream has begun on a connection. */
-export function endTurn(socket: Socket): void {
+export function beginStream(socket: Socket): void {
   // An outgrown table may still hold the entry.
   setTurn(socket);
-  unfinished.delete(socket);
+  if (unfinished.delete(socket)) streams.add(socket);
 }
 
 /** Closes the connection that has been unfinished for the longest time, if there is one. */
 export function closeLongestUnfinished(): void {
-  if (longest.length === 0) longest = findLongest();
+  if (longest.length === 0 && performance.now() - lookedAt >= LOOK_EVERY_MS) longest = findLongest();
   for (let next = longest.pop(); next; next = longest.pop()) {
     const { socket, since } = next;
     const turn = unfinished.get(socket);
@@ -64,21 +79,38 @@ export function closeLongestUnfinished(): void {
   }
 }
 
+/** Uploads give way only if there is nothing else, and only those that are silent: nothing has come since they were looked at before. */
 function findLongest(): typeof longest {
-  return [...unfinished]
-    .flatMap(([socket, turn]) => (isAnswered(turn) ? [] : { socket, since: turn.since }))
-    .toSorted((one, other) => other.since - one.since)
-    .slice(-MAX_LONGEST);
+  const found: (typeof longest)[number][] = [];
+  const silent: (typeof longest)[number][] = [];
+  const now = performance.now();
+  for (const [socket, turn] of unfinished) {
+    if (isAnswered(turn)) continue;
+    if (!isUpload(turn)) found.push({ socket, since: turn.since });
+    else if (turn.bytesRead === socket.bytesRead) silent.push({ socket, since: turn.since });
+    else {
+      turn.bytesRead = socket.bytesRead;
+      turn.since = now;
+    }
+  }
+  const all = found.length > 0 ? found : silent;
+  if (all.length === 0) lookedAt = now;
+  return all.toSorted((one, other) => other.since - one.since).slice(-MAX_LONGEST);
 }
 
-/** Whether it is the hub's turn, or the hub reads the body of a publish. That has the right to it by then, and may stay open. */
+/** Whether it is the hub's turn. */
 function isAnswered({ request }: Unfinished): boolean {
-  if (!request) return false;
+  return request?.complete === true;
+}
+
+/** Whether the hub reads the body of a publish, which has the right to it by then. */
+function isUpload({ request }: Unfinished): boolean {
   // A body is not flowing while it is read by its iterator, and only then.
-  return request.complete || (request.method !== 'QUERY' && request.readableFlowing === false);
+  return request !== undefined && request.method !== 'QUERY' && request.readableFlowing === false;
 }
 
 function forget(this: Socket): void {
   open -= 1;
   unfinished.delete(this);
+  streams.delete(this);
 }
