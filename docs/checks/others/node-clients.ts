@@ -39,7 +39,8 @@ const COMPARED: Readonly<Record<string, string>> = {
   'fetch-event-source': 'parts of a page, which it is made for, and what it needs on one',
 };
 
-const READER = '`heartbeat=comment`. It reads one response, and throws if that breaks off';
+const READER =
+  '`heartbeat=comment`. It reads one response, and throws if that breaks off. At a restart it only ends, so a program has to know its last event (`[DONE]`)';
 
 export const NODE_CLIENTS: readonly NodeClient[] = [
   ...CLIENTS.filter(({ title }) => title in COMPARED).map((client): NodeClient => ({

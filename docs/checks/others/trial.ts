@@ -47,33 +47,43 @@ export async function runTrial(
     await server.publish(last, retryMs);
   };
   const begun = async (listener: Listener): Promise<boolean> => (await listener.got()).length > 0;
-  for (const deadline = performance.now() + waitMs; performance.now() < deadline;) {
+  for (const deadline = performance.now() + waitMs; performance.now() < deadline; await pause(LOOK_MS)) {
     await publish();
-    if (await allHold(listeners, begun)) break;
-    await pause(LOOK_MS);
+    if (await isSoOfAll(listeners, begun)) break;
   }
+  const isUpToDate = async (listener: Listener): Promise<boolean> => (await listener.got()).includes(String(last));
   for (const { signal, awayMs } of ends) {
     for (let n = 0; n < EVENTS; n += 1) await publish();
     await server.end(signal);
     await pause(awayMs);
     await server.restart();
     for (let n = 0; n < EVENTS; n += 1) await publish();
-    const isUpToDate = async (listener: Listener): Promise<boolean> => (await listener.got()).includes(String(last));
-    for (const deadline = performance.now() + waitMs; performance.now() < deadline;) {
-      if (await allHold(listeners, isUpToDate)) break;
-      await pause(LOOK_MS);
-    }
+    await wait(listeners, isUpToDate, waitMs);
   }
+  // Tells who is back and has lost the events before from who is not.
+  await publish();
+  await wait(listeners, isUpToDate, waitMs);
   const verdicts = listeners.map(async (listener) => [listener.title, verdictOn(await listener.got(), last)] as const);
   return new Map(await Promise.all(verdicts));
 }
 
-async function allHold(
+/** Waits until something is so of all listeners that have not ended, or the time is over. */
+async function wait(
   listeners: readonly Listener[],
-  holds: (listener: Listener) => Promise<boolean>,
+  isSo: (listener: Listener) => Promise<boolean>,
+  ms: number,
+): Promise<void> {
+  for (const deadline = performance.now() + ms; performance.now() < deadline; await pause(LOOK_MS)) {
+    if (await isSoOfAll(listeners, isSo)) return;
+  }
+}
+
+async function isSoOfAll(
+  listeners: readonly Listener[],
+  isSo: (listener: Listener) => Promise<boolean>,
 ): Promise<boolean> {
   const waited = listeners.filter((listener) => listener.isOver?.() !== true);
-  return (await Promise.all(waited.map(holds))).every(Boolean);
+  return (await Promise.all(waited.map(isSo))).every(Boolean);
 }
 
 /** In a few words what a listener made of the events up to the last one. */
