@@ -126,3 +126,34 @@ test.runIf(process.platform === 'linux')(
     expect(came).toBeGreaterThan(300);
   },
 );
+
+test.runIf(process.platform === 'linux')('uploads that say nothing leave places for others', async () => {
+  const hub = await spawnHub(temporaryFolder(), { maxDescriptors: 100 });
+  for (let n = 0; n < 120; n += 1) {
+    const socket = connect(hub.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {});
+    socket.write(
+      'POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+  }
+  const publish = (): Promise<number | undefined> =>
+    ask(hub.port, 'POST', '/topics/a', { body: 'x' }).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  await expect.poll(publish).toBe(200);
+  await expect.poll(() => listen(hub.port, [])).toBe(200);
+});
+
+test.runIf(process.platform === 'linux')('connections that are idle keep no listener out', async () => {
+  const hub = await spawnHub(temporaryFolder(), { maxDescriptors: 100 });
+  for (let n = 0; n < 100; n += 1) {
+    const socket = connect(hub.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {});
+    socket.write('OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await new Promise<void>((resolve) => void socket.on('close', resolve).once('data', () => resolve()));
+  }
+  expect(await listen(hub.port, [])).toBe(200);
+});

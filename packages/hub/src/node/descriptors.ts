@@ -47,12 +47,9 @@ export class Descriptors {
       servers.delete(server);
       share();
     });
-    // Each new connection takes the place of the one whose client has kept the hub waiting for the longest time.
-    server.on('connection', () => {
-      if (openConnections() > maxConnections - connectionsForNew()) closeLongestUnfinished();
-    });
+    server.on('connection', makeRoom);
     server.on('drop', () => {
-      closeLongestUnfinished();
+      makeRoom();
       this.#report('A connection was refused');
     });
   }
@@ -77,6 +74,12 @@ export class Descriptors {
 
 function maxListeners(): number {
   return maxConnections - Math.min(Math.ceil(maxConnections / 4), MAX_FOR_OTHERS);
+}
+
+/** Each new connection takes the place of the one whose client has kept the hub waiting for the longest time. */
+function makeRoom(): void {
+  const forNew = connectionsForNew();
+  if (openConnections() > maxConnections - forNew) closeLongestUnfinished(forNew);
 }
 
 function connectionsForNew(): number {

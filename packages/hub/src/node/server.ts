@@ -122,7 +122,8 @@ class Door {
         this.#unsent.sent(peer);
         setTurn(peer);
       });
-      if (peer.writableLength > 0) this.#unsent.add(peer, Buffer.byteLength(sent));
+      // The text is in memory, too.
+      if (peer.writableLength > 0) this.#unsent.add(peer, 2 * Buffer.byteLength(sent));
       return;
     }
     // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been

@@ -66,21 +66,26 @@ export function beginStream(socket: Socket): void {
   if (unfinished.delete(socket)) streams.add(socket);
 }
 
-/** Closes the connection that has been unfinished for the longest time, if there is one. */
-export function closeLongestUnfinished(): void {
-  if (longest.length === 0 && performance.now() - lookedAt >= LOOK_EVERY_MS) longest = findLongest();
+/**
+ * Closes the connection that has been unfinished for the longest time, if there is one.
+ * @param forNew this many are taken to have just come: they give way after uploads that are silent
+ */
+export function closeLongestUnfinished(forNew: number): void {
+  if (longest.length === 0 && performance.now() - lookedAt >= LOOK_EVERY_MS) longest = findLongest(forNew);
   for (let next = longest.pop(); next; next = longest.pop()) {
     const { socket, since } = next;
     const turn = unfinished.get(socket);
     if (turn?.since !== since || isAnswered(turn)) continue;
-    unfinished.delete(socket);
+    // It is closed in a moment, and others may come before that.
+    socket.off('close', forget);
+    forget.call(socket);
     socket.destroy();
     return;
   }
 }
 
-/** Uploads give way only if there is nothing else, and only those that are silent: nothing has come since they were looked at before. */
-function findLongest(): typeof longest {
+/** Uploads give way only if there is nothing older, and only those that are silent: nothing has come since they were looked at before. */
+function findLongest(forNew: number): typeof longest {
   const found: (typeof longest)[number][] = [];
   const silent: (typeof longest)[number][] = [];
   const now = performance.now();
@@ -93,8 +98,8 @@ function findLongest(): typeof longest {
       turn.since = now;
     }
   }
-  const all = found.length > 0 ? found : silent;
-  if (all.length === 0) lookedAt = now;
+  const all = found.length > forNew || silent.length === 0 ? found : silent;
+  if (all.length <= forNew) lookedAt = now;
   return all.toSorted((one, other) => other.since - one.since).slice(-MAX_LONGEST);
 }
 
