@@ -95,7 +95,8 @@ export function decodeEvent(block: Uint8Array | string): EventFields | undefined
   const parser = new EventStreamParser({ ...handlers, maxEventBytes: Infinity }, refuseLarger);
   const textOf = (bytes: Uint8Array): string =>
     (textDecoder ??= new TextDecoder('utf-8', { ignoreBOM: true })).decode(bytes);
-  parser.readLines(typeof block === 'string' ? block : textOf(block), 0);
+  const text = typeof block === 'string' ? block : textOf(block);
+  parser.readLines(text, text.startsWith('\ufeff') ? 1 : 0);
   return first;
 }
 

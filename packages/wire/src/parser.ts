@@ -5,7 +5,6 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
-const BOM = 0xfeff;
 const DATA = 0x64;
 const EVENT = 0x65;
 const ID = 0x69;
@@ -33,8 +32,8 @@ for (const name of ['', 'data', 'event', 'id', 'retry']) {
 }
 
 /**
- * Parses the text of one stream [spec 9.2.6]. It reads the fields of each line, collects them until the blank line that ends their block,
- * and calls the handlers of a decoder with what it finds.
+ * Parses the text of one stream [spec 9.2.6], without a byte order mark in front of it. It reads the fields of each line, collects them
+ * until the blank line that ends their block, and calls the handlers of a decoder with what it finds.
  */
 export class EventStreamParser {
   lastEventId: string;
@@ -46,7 +45,6 @@ export class EventStreamParser {
   readonly #maxEventBytes: number;
   /** The part of the unfinished line that was kept. */
   readonly #rest = new Rope();
-  #isFirstLine = true;
   /** Whether the last character was a CR, so that an LF after it belongs to the same line end. */
   #isAfterCr = false;
 
@@ -79,10 +77,7 @@ export class EventStreamParser {
       text = this.#rest.take() + text;
     }
     const { length } = text;
-    const bom = this.#bomLength(text);
-    start += bom;
     if (this.#isAfterCr && text.charCodeAt(start) === LF) start++;
-    let isRead = bom === 0;
     let cr = -1;
     while (start < length) {
       const first = text.charCodeAt(start);
@@ -100,14 +95,11 @@ export class EventStreamParser {
         this.isBetweenBlocks = false;
         this.#readLine(text, start, end);
       }
-      isRead = true;
       start = end + 1;
       // An LF after a CR belongs to the same line end.
       if ((end === cr || first === CR) && text.charCodeAt(start) === LF) start++;
     }
-    if (!isRead) return 0;
     if (length > 0) this.#isAfterCr = text.charCodeAt(length - 1) === CR;
-    if (start > 0) this.#isFirstLine = false;
     return start - carried;
   }
 
@@ -117,8 +109,7 @@ export class EventStreamParser {
    * @throws what `refuse` throws
    */
   keep(text: string): void {
-    this.#rest.add(text.slice(this.#bomLength(text)));
-    this.#isFirstLine = false;
+    this.#rest.add(text);
     this.#refuseLonger(this.#rest.length);
   }
 
@@ -127,13 +118,9 @@ export class EventStreamParser {
     return this.#blockLength + characters <= this.#maxEventBytes;
   }
 
-  /** Delivers an event of one data line. It may only be called between blocks. */
+  /** Delivers an event. Another class may only call it between blocks, with one data line. */
   emit(data: string): void {
-    this.#handlers.onEvent({ type: 'message', data, lastEventId: this.lastEventId });
-  }
-
-  #bomLength(text: string): number {
-    return this.#isFirstLine && text.charCodeAt(0) === BOM ? 1 : 0;
+    this.#handlers.onEvent({ type: this.#type || 'message', data, lastEventId: this.lastEventId });
   }
 
   /** Reads one line that is not blank. A field with an unknown name is ignored. */
@@ -178,7 +165,7 @@ export class EventStreamParser {
     if (data !== undefined) {
       this.#data = undefined;
       if (this.#moreData.length > 0) data += this.#moreData.take();
-      this.#handlers.onEvent({ type: this.#type || 'message', data, lastEventId: this.lastEventId });
+      this.emit(data);
     }
     this.#type = '';
     this.#blockLength = 0;

@@ -22,6 +22,9 @@ const PIECE = 65_536;
 /** Below this many bytes a loop finds a line end sooner than a call that searches. */
 const SHORT = 100;
 
+/** The byte order mark, which does not belong to the text if a stream begins with it. */
+const BOM = Uint8Array.of(0xef, 0xbb, 0xbf);
+
 /** Made where there is no Buffer. */
 let textDecoder: TextDecoder | undefined;
 
@@ -45,6 +48,8 @@ export class TextReader {
   #carried = 0;
   /** How many characters of the unfinished line have become text. */
   #kept = 0;
+  /** How many bytes of a byte order mark the stream has begun with; all of them once its beginning is over. */
+  #begun = 0;
   #window = WINDOW;
   /** Whether the newest line is longer than a window, because the next one may be as long. */
   #isLong = false;
@@ -63,6 +68,15 @@ export class TextReader {
   read(bytes: Uint8Array): void {
     const { length } = bytes;
     let from = 0;
+    while (this.#begun < BOM.length && from < length) {
+      if (bytes[from] === BOM[this.#begun]) {
+        this.#begun++;
+        from++;
+      } else {
+        this.#append(BOM, 0, this.#begun);
+        this.#begun = BOM.length;
+      }
+    }
     while (from < length) {
       const lineLength = this.#kept + this.#carried;
       let end = Math.min(from + this.#window, length);

@@ -10,6 +10,8 @@ const WINDOW = 600;
 export class TextReader {
   readonly #parser: EventStreamParser;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** What does not belong to the text if it begins with it: a byte order mark, until something has arrived. */
+  #mark = '\ufeff';
 
   constructor(parser: EventStreamParser) {
     this.#parser = parser;
@@ -20,7 +22,9 @@ export class TextReader {
     const text = this.#decoder.decode(bytes, { stream: true });
     // If one character is not ASCII, V8 may store all of them in two bytes each.
     const size = text.length < bytes.length ? WINDOW / 2 : WINDOW;
-    for (let from = 0; from < text.length; from += size) {
+    let from = text.startsWith(this.#mark) ? this.#mark.length : 0;
+    if (text) this.#mark = '';
+    for (; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);
       const rest = window.slice(this.#parser.readLines(window, 0));
