@@ -100,9 +100,9 @@ export class StoreError extends ClientError {
   override readonly name: string = 'StoreError';
 }
 
-/** An error that would come again with each attempt: the platform, or a `fetch` that was given, lacks something. */
-export function unsupported(found: string): ClientError {
-  return new ClientError({ code: 'ERR_UNSUPPORTED', message: `found ${found}` });
+/** An error that would come again with each attempt, such as one for what the platform, or a `fetch` that was given, lacks. */
+export function lasting(code: FailureCode, found: string): ClientError {
+  return new ClientError({ code, message: `found ${found}` });
 }
 
 /** The message of an exception, which may be anything. */

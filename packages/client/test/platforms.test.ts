@@ -10,6 +10,7 @@ import { JSDOM } from 'jsdom';
 import nodeFetch from 'node-fetch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workerd } from '../../../test/runtimes.ts';
+import { busyFetch } from './busy-body.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** What our class tells: each event with its data, and each error with its code, its message and the state after it. */
@@ -116,6 +117,13 @@ describe.each([{ conditions: ['browser'] }, { conditions: [] }])(
         return fetch(target, { ...init, signal: controller.signal });
       };
       expect(await page.listen(url, { fetch: ofNode }, 2)).toEqual(HEARD);
+    });
+
+    test('a body that never waits leaves others their turns', async () => {
+      const { fetch: busy, hadTurn } = busyFetch('stream');
+      const loop = openPage(script).client.subscribe(url, { fetch: busy, retry: { maxAttempts: 1 } });
+      for await (const { data } of loop) expect(data).toBe('a');
+      expect(hadTurn()).toBe(true);
     });
   },
 );

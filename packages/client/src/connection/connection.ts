@@ -1,7 +1,7 @@
 import type { EventMessage } from '@tidings/wire';
-import { readBody } from '#runtime';
+import { nextTask, readBody } from '#runtime';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ClientError, ConnectionError, type FailureCode, messageOf } from '../errors.ts';
+import { ClientError, ConnectionError, type FailureCode, lasting, messageOf } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
@@ -17,14 +17,15 @@ export interface RequestParts {
   readonly body?: NonNullable<FetchInit['body']>;
 }
 
+/** How long chunks are read before others get their turn, in milliseconds. Guards against a body whose next chunk is always there. */
+const TURN_MS = 8;
+
 /** What to request, or why nothing can be requested. */
 export type Prepared = readonly [url: string, parts: RequestParts] | State.Failure;
 
 export interface ConnectionOptions {
   readonly fetch: Fetch;
   readonly clock: Pick<Clock, 'now' | 'random'>;
-  /** Waits for the next attempt. */
-  readonly timer: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
   readonly withCredentials?: boolean | undefined;
   /** @default '' */
   readonly lastEventId?: string;
@@ -51,30 +52,35 @@ export interface ConnectionHandlers {
   readRefusal?(body: BodyReader, cancel: () => void): Promise<string>;
   /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
   beforeRead?(): Promise<void> | undefined;
-  /** Called with each last event ID, before the event of the same block. */
-  onId?(id: string): void;
-  /** Called for each event, with the origin of the final URL. */
-  onEvent(message: EventMessage, origin: string): void;
-  /** Called after each change of the phase but the first, with the error that led to it. */
+  /**
+   * Called for each event, with the origin of the final URL.
+   * @param hasOwnId - whether a block has set the last event ID since the last event
+   */
+  onEvent(message: EventMessage, origin: string, hasOwnId: boolean): void;
+  /**
+   * Called after each change of the phase but the first, with the error that led to it. When the phase is to wait, the owner sets a
+   * timer for `reconnect`.
+   */
   onState(state: State.ConnectionState, error?: ConnectionError): void;
 }
 
-/** The shell around the state of a connection: it makes the requests, reads the bodies and has the timer of the wait. */
+/** The shell around the state of a connection: it makes the requests and reads the bodies. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #handlers: ConnectionHandlers;
+  /** The last event ID after everything that was given to `onEvent`. */
+  lastEventId: string;
   #state: State.ConnectionState;
-  #lastEventId: string;
+  #hasOwnId = false;
   /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
   #controller: AbortController | undefined;
-  #wait: unknown;
   /** What was requested last. */
   #url = '';
 
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
     this.#options = options;
     this.#handlers = handlers;
-    this.#lastEventId = options.lastEventId ?? '';
+    this.lastEventId = options.lastEventId ?? '';
     this.#state = State.begin(options.reconnectionMs);
     void this.#attempt();
   }
@@ -102,7 +108,7 @@ export class Connection {
         willRetry,
       });
     let error = errorFor(reason);
-    if (willRetry && encodeLastEventId(this.#lastEventId) === undefined) {
+    if (willRetry && encodeLastEventId(this.lastEventId) === undefined) {
       error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
     }
     this.#enter(next, error);
@@ -115,11 +121,8 @@ export class Connection {
 
   /** Ends what is under way, and begins what comes next. */
   #enter(next: State.ConnectionState, error?: ConnectionError): void {
-    const { timer } = this.#options;
     this.#controller?.abort();
-    timer.clearTimeout(this.#wait);
     this.#state = next;
-    if (next.phase === State.WAITING) this.#wait = timer.setTimeout(() => this.reconnect(), next.waitMs);
     if (next.phase === State.CONNECTING) void this.#attempt();
     // This comes last, because the handler may close the connection.
     this.#handlers.onState(next, error);
@@ -134,9 +137,9 @@ export class Connection {
       if ('code' in prepared) return this.fail(prepared);
       const [url, parts] = prepared;
       this.#url = url;
-      const id = encodeLastEventId(this.#lastEventId);
+      const id = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
-      const { fetch, withCredentials } = this.#options;
+      const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
       const response = await fetch(url, {
         ...parts,
         headers: {
@@ -158,78 +161,80 @@ export class Connection {
       const type = headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
-      // Where there is no body that can be read, although it is not empty, the platform or the `fetch` that was given cannot stream.
-      const canStream = reader !== undefined || response.body === null;
-      if (status !== 200 || !isEventStream(type) || !canStream) {
+      if (status !== 200 || !isEventStream(type)) {
         const body = await (reader && this.#handlers.readRefusal?.(reader, letGo));
         if (signal.aborted) return;
         return this.fail({
-          code: status !== 200 ? 'ERR_STATUS' : canStream ? 'ERR_CONTENT_TYPE' : 'ERR_UNSUPPORTED',
-          message: `found ${status} ${type}${canStream ? '' : ' without a stream'}, expected 200 text/event-stream`,
+          code: status !== 200 ? 'ERR_STATUS' : 'ERR_CONTENT_TYPE',
+          message: `found ${status} ${type}, expected 200 text/event-stream`,
           status,
           headers,
           body,
           retry,
         });
       }
-      this.#state = State.open(this.#state, this.#options.clock.now());
+      // There is a body that cannot be read piece by piece: the platform, or the `fetch` that was given, cannot stream.
+      if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'a body that is not a stream');
+      this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
-      await this.#read(reader, new URL(response.url || url).origin, signal);
+      const { origin } = new URL(response.url || url);
+      let stayedUp = false;
+      // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
+      const lines = new EventStreamParser(
+        {
+          lastEventId: this.lastEventId,
+          maxEventBytes,
+          onRetry: (ms) => {
+            this.#state = State.setReconnectionTime(this.#state, ms);
+          },
+          // The handler of an earlier event of the same chunk may have closed the connection.
+          onId: (id) => {
+            if (signal.aborted) return;
+            stayedUp = this.#hasOwnId = true;
+            this.lastEventId = id;
+          },
+          onEvent: (message) => {
+            if (signal.aborted) return;
+            stayedUp = true;
+            this.#handlers.onEvent(message, origin, this.#hasOwnId);
+            this.#hasOwnId = false;
+          },
+        },
+        (limit) => {
+          throw lasting('ERR_EVENT_TOO_LARGE', `an event of more than ${limit} bytes`);
+        },
+      );
+      const text = new TextReader(lines);
+      let turnAt = clock.now();
+      for (;;) {
+        await this.#handlers.beforeRead?.();
+        if (clock.now() - turnAt > TURN_MS) {
+          await nextTask();
+          turnAt = clock.now();
+        }
+        const chunk = (await reader?.read())?.value;
+        if (signal.aborted) return;
+        if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
+        // Not instanceof: a chunk may come from another realm.
+        if (chunk.BYTES_PER_ELEMENT !== 1) {
+          throw lasting('ERR_UNSUPPORTED', `a body of ${typeof chunk}s, expected Uint8Arrays`);
+        }
+        text.read(chunk);
+      }
     } catch (cause) {
       if (signal.aborted) return;
-      const name = (cause as { name?: unknown } | null | undefined)?.name;
-      // Only code outside of this class can have aborted the request.
-      const isAborted = name === 'AbortError' && this.#state.phase !== State.OPEN;
-      // What the transport or the platform lacks would be missing again each time.
-      const isLack = name === 'ReferenceError' && 'ERR_UNSUPPORTED';
-      const code = cause instanceof ClientError ? (cause.code as FailureCode) : isLack || (isAborted && 'ERR_ABORTED');
-      this.fail({ code: code || 'ERR_NETWORK', message: messageOf(cause), cause, ...(code && { retry: 'never' }) });
+      const code = this.#lastingCode(cause);
+      this.fail({ code: code ?? 'ERR_NETWORK', message: messageOf(cause), cause, retry: code && 'never' });
     }
   }
 
-  /** Reads the body to its end, or until the signal aborts. */
-  async #read(body: BodyReader | undefined, origin: string, signal: AbortSignal): Promise<void> {
-    let stayedUp = false;
-    // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
-    const lines = new EventStreamParser(
-      {
-        lastEventId: this.#lastEventId,
-        maxEventBytes: this.#options.maxEventBytes,
-        onRetry: (ms) => {
-          this.#state = State.setReconnectionTime(this.#state, ms);
-        },
-        // The handler of an earlier event of the same chunk may have closed the connection.
-        onId: (id) => {
-          if (signal.aborted) return;
-          stayedUp = true;
-          this.#lastEventId = id;
-          this.#handlers.onId?.(id);
-        },
-        onEvent: (message) => {
-          if (signal.aborted) return;
-          stayedUp = true;
-          this.#handlers.onEvent(message, origin);
-        },
-      },
-      (limit) => {
-        const message = `found an event of more than ${limit} bytes`;
-        // The same event would come again.
-        if (!signal.aborted) this.fail({ code: 'ERR_EVENT_TOO_LARGE', message, retry: 'never' });
-        throw signal.reason;
-      },
-    );
-    const text = new TextReader(lines);
-    for (;;) {
-      await this.#handlers.beforeRead?.();
-      const chunk = (await body?.read())?.value;
-      if (signal.aborted) return;
-      if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
-      // Not instanceof: a chunk may come from another realm.
-      if (chunk.BYTES_PER_ELEMENT !== 1) {
-        const message = `found a body of ${typeof chunk}s, expected Uint8Arrays`;
-        return this.fail({ code: 'ERR_UNSUPPORTED', message, retry: 'never' });
-      }
-      text.read(chunk);
-    }
+  /** The code of an error that would come again with each attempt. */
+  #lastingCode(cause: unknown): FailureCode | undefined {
+    if (cause instanceof ClientError) return cause.code as FailureCode;
+    const { name } = Object(cause) as { readonly name?: unknown };
+    // The platform lacks something.
+    if (name === 'ReferenceError') return 'ERR_UNSUPPORTED';
+    // Only code outside of this class can have aborted the request.
+    return name === 'AbortError' && this.#state.phase !== State.OPEN ? 'ERR_ABORTED' : undefined;
   }
 }

@@ -2,7 +2,6 @@ interface PageGlobals {
   document?: { baseURI?: string };
   location?: { href?: string };
 }
-const page: PageGlobals = globalThis;
 
 /**
  * The most bytes of a last event ID that are sent. Servers take a header line of 8 KiB or more; they would answer a longer one
@@ -15,7 +14,8 @@ export const MAX_ID_BYTES = 8_000;
  * @throws TypeError when it cannot be parsed
  */
 export function parseTargetUrl(url: string): URL {
-  return new URL(url, page.document?.baseURI ?? page.location?.href);
+  const { document, location } = globalThis as PageGlobals;
+  return new URL(url, document?.baseURI ?? location?.href);
 }
 
 /** Whether a request can be made for a URL of this scheme. With any other scheme no attempt would ever succeed. */

@@ -68,10 +68,10 @@ export class EventSource extends TypedTarget {
     if (typeof fetch !== 'function') throw new TypeError(`found ${typeof fetch} as fetch, expected a function`);
     /** Where requests go: to the target of the last redirect. */
     let target = asked;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const options = {
       fetch,
-      clock: { now: () => performance.now(), random: () => Math.random() },
-      timer: globalThis,
+      clock: { now: () => performance.now(), random: Math.random },
       withCredentials: this.#withCredentials,
       // A reconnection time that is longer than the longest wait is kept all the same.
       backoff: fullJitter(0, MAX_BACKOFF_MS, Infinity),
@@ -92,7 +92,9 @@ export class EventSource extends TypedTarget {
         return 'never';
       },
       onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
-      onState: ({ phase }, cause) => {
+      onState: ({ phase, waitMs }, cause) => {
+        clearTimeout(timer);
+        if (phase === WAITING) timer = setTimeout(() => this.#connection.reconnect(), waitMs);
         // [spec] 9.2.2: to scripts the wait for the next attempt is a part of connecting.
         this.#readyState = phase === WAITING ? CONNECTING : phase;
         if (phase === OPEN) this.dispatchEvent(new Event('open'));

@@ -12,6 +12,16 @@ export function readBody(body: Body | null): BodyReader | undefined {
   return (body as ReadableStream<Uint8Array> | null)?.getReader?.();
 }
 
+// They are kept from the start, because a test may put fake ones in their place.
+const { scheduler, setTimeout: later } = globalThis as typeof globalThis & {
+  readonly scheduler?: { postTask(run: () => void): Promise<void> };
+};
+
+/** Waits for a task of its own, so that the page gets its turns. A timer, which is late in the background, is the second choice. */
+export function nextTask(): Promise<unknown> {
+  return scheduler?.postTask(() => {}) ?? new Promise((resolve) => later(resolve));
+}
+
 export function allowListeners(_target: EventTarget): void {}
 
 export function hideHandlers(_class: object, _names: readonly string[]): void {}

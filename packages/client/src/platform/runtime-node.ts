@@ -3,6 +3,7 @@ import type { EventMessage } from '@tidings/wire';
 import type { AbortSignalLike } from '../globals.ts';
 
 export { readBody } from './body.ts';
+export { nextTask } from './task.ts';
 
 const NO_PORTS: readonly MessagePort[] = Object.freeze([]);
 

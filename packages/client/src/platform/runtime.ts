@@ -1,9 +1,10 @@
 import type { EventMessage } from '@tidings/wire';
 import type { AbortSignalLike } from '../globals.ts';
-import { unsupported } from '../errors.ts';
+import { lasting } from '../errors.ts';
 
 export { readBody } from './body.ts';
 export { hideHandlers } from './handlers.ts';
+export { nextTask } from './task.ts';
 
 /** The event that listeners get: the platform's own or, where it has none (Vercel's edge), one with the same attributes. */
 export function createMessageEvent({ type, data, lastEventId }: EventMessage, origin: string): MessageEvent<string> {
@@ -27,5 +28,5 @@ export function reasonOf(signal: AbortSignalLike | undefined): unknown {
 export const TargetClass: new () => EventTarget =
   (globalThis as { EventTarget?: new () => EventTarget }).EventTarget ??
   (function missing() {
-    throw unsupported('no EventTarget on this platform, which EventSource needs');
+    throw lasting('ERR_UNSUPPORTED', 'no EventTarget on this platform, which EventSource needs');
   } as unknown as new () => EventTarget);

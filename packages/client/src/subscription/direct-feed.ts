@@ -37,11 +37,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   #attempt = 1;
   /** Why the last attempt failed, until one succeeds. */
   #lastError: ConnectionError | undefined;
-  /** The URL of the last request. */
-  #target: URL | undefined;
-  #lastEventId: string;
-  /** Whether a block has set the last event ID since the last event. */
-  #hasOwnId = false;
+  /** Whether the last request was to this machine. */
+  #isLocal = false;
   /** Whether a request was sent that must not be repeated. */
   #isSpent = false;
   /** Whether the next attempt was due and has been put off, because there is no network. */
@@ -56,7 +53,6 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     const { clock, network } = settings;
     this.#settings = settings;
     this.#handlers = handlers;
-    this.#lastEventId = lastEventId;
     this.#alarm = createAlarm(clock, () => {
       // The other end may be gone for long, and nothing would ever say so.
       if (this.#phase !== State.WAITING) {
@@ -67,10 +63,6 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     const options = {
       ...settings,
       lastEventId,
-      timer: {
-        setTimeout: (reconnect: () => void, ms: number) => this.#alarm.set(ms, () => this.#endWait(reconnect)),
-        clearTimeout: this.#alarm.clear,
-      },
       backoff: State.fullJitter(settings['retry.initialMs'], settings['retry.maxMs'], settings['retry.maxAttempts']),
       reconnectionMs: 0,
     };
@@ -84,7 +76,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   }
 
   get lastEventId(): string {
-    return this.#lastEventId;
+    return this.#connection.lastEventId;
   }
 
   reconnect(): void {
@@ -101,18 +93,18 @@ export class DirectFeed implements Feed, ConnectionHandlers {
 
   /** Makes the request of an attempt from the options, some of which may be functions. */
   async prepare(signal: AbortSignal): Promise<Prepared | undefined> {
+    // Nothing is requested before the caller has the subscription.
+    await Promise.resolve();
+    if (signal.aborted) return undefined;
     const settings = this.#settings;
     const error = this.#lastError;
     const attempt: Attempt = {
       attempt: this.#attempt,
       unauthorized: error?.status === 401,
-      lastEventId: this.#lastEventId,
+      lastEventId: this.lastEventId,
     };
     const valueOf = <T>(value: PerAttempt<T>) => (isFunction(value) ? value(attempt) : value);
     try {
-      // Nothing is requested before the caller has the subscription.
-      await Promise.resolve();
-      if (signal.aborted) return undefined;
       const url = readUrl(await valueOf(settings.url));
       const method = readMethod(await valueOf(settings.method));
       const body = await valueOf(settings.body);
@@ -125,11 +117,10 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       const sent = content ? await content.arrayBuffer() : body;
       // Otherwise an attempt that is over would mark the request as spent for the next one.
       if (signal.aborted) return undefined;
-      this.#target = url;
+      this.#isLocal = isLoopback(url);
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const message = `${method} is not sent again`;
-          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
+          return { ...error, message: `${method} is not sent again`, cause: error, retry: 'never' };
         }
         this.#isSpent = true;
       }
@@ -143,11 +134,9 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   }
 
   /** The wait for the next attempt is over. Without a network it goes on. */
-  #endWait(reconnect: () => void): void {
-    const target = this.#target;
-    if (this.#isPutOff || this.#settings.network.isOnline || (target && isLoopback(target))) return reconnect();
+  #endWait(): void {
+    if (this.#isPutOff || this.#isLocal || this.#settings.network.isOnline) return this.#connection.reconnect();
     this.#isPutOff = true;
-    this.#alarm.set(OFFLINE_WAIT_MS, reconnect);
     this.#report(OFFLINE_WAIT_MS, this.#lastError);
   }
 
@@ -198,14 +187,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     });
   }
 
-  onId(id: string): void {
-    this.#lastEventId = id;
-    this.#hasOwnId = true;
-  }
-
-  onEvent(message: EventMessage): void {
-    const hasOwnId = this.#hasOwnId;
-    this.#hasOwnId = false;
+  onEvent(message: EventMessage, _origin: string, hasOwnId: boolean): void {
     this.#handlers.onEvent(message, hasOwnId);
   }
 
@@ -225,19 +207,24 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     if (phase === State.CONNECTING) this.#limitSilence('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
     if (phase === State.OPEN) {
       this.#lastError = undefined;
-      if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
-      else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
+      const code = firstByteTimeoutMs > idleTimeoutMs ? 'ERR_IDLE_TIMEOUT' : 'ERR_FIRST_BYTE_TIMEOUT';
+      this.#limitSilence(code, Math.min(firstByteTimeoutMs, idleTimeoutMs));
     }
     if (error) this.#lastError = error;
-    if (phase === State.CLOSED) this.#leaveNetwork();
+    if (phase === State.CLOSED) {
+      this.#alarm.clear();
+      this.#leaveNetwork();
+    }
     // A stream that the server ended is over, and has not failed, unless the consumer waits for an end of another kind.
     const isEnd = error?.status === 204 || error?.code === 'ERR_STREAM_ENDED';
     const hasEnded = phase === State.CLOSED && isEnd && !this.#settings.until;
     this.#report(waitMs, hasEnded ? undefined : error);
   }
 
+  /** Reports the state. While waiting, the wait begins. */
   #report(waitMs: number, error?: ConnectionError): void {
     const isWaiting = this.#phase === State.WAITING;
+    if (isWaiting) this.#alarm.set(waitMs, () => this.#endWait());
     this.#handlers.onState({
       phase: PHASES[this.#phase],
       attempt: this.#attempt,

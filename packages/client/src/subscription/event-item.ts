@@ -63,16 +63,17 @@ export function readItem(event: EventMessage, { schemas, json }: ItemOptions): A
   if ((!schemas && !json) || isGap(event)) return event;
   const { type, data, lastEventId } = event;
 
-  const invalid = (reason: string, issues: readonly SchemaIssue[] = [], cause?: unknown): InvalidEvent => {
+  const invalid = (reason: string, more: { issues?: readonly SchemaIssue[]; cause?: unknown } = {}): InvalidEvent => {
     const message = `could not read event "${type}": ${reason}`;
-    const error = new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues, ...(cause ? { cause } : {}) });
+    const error = new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues: [], ...more });
     return { type: 'tidings-invalid', eventType: type, data, lastEventId, error };
   };
-  const failed = (cause: unknown): AnyItem => invalid(messageOf(cause), [], cause);
+  const failed = (cause: unknown): AnyItem => invalid(messageOf(cause), { cause });
   const validated = (result: SchemaResult<unknown> | undefined): AnyItem => {
-    if (result?.issues) return invalid(result.issues.map(({ message }) => message).join('; '), result.issues);
+    const { issues, value } = Object(result) as { issues?: readonly SchemaIssue[]; value?: unknown };
+    if (issues) return invalid(issues.map(({ message }) => message).join('; '), { issues });
     if (!('value' in Object(result))) return invalid('its schema gave no result');
-    return { type, data: result?.value, lastEventId };
+    return { type, data: value, lastEventId };
   };
 
   // A gap whose data is not a gap: what was missed is unknown, which still has to be reported.

@@ -1,8 +1,5 @@
 import type { EventMessage } from '@tidings/wire';
 
-/** The memory of this many taken events is freed at once. Until then only the front moves on, which costs less. */
-const MAX_TAKEN = 1_000;
-
 /**
  * The events that were received and not yet taken. The queue accepts every event. The caller that fills it waits for `room` before the next
  * read, so it holds no more than its limits and one chunk.
@@ -26,23 +23,32 @@ export interface EventQueue {
 
 /** @param maxBytes - two bytes are counted for each UTF-16 code unit */
 export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
-  let events: (EventMessage | undefined)[] = [];
-  let taken = 0;
+  /** What came in since the consumer has begun with `leaving`, oldest first, and what it takes before that, oldest last. */
+  let arrived: EventMessage[] = [];
+  let leaving: EventMessage[] = [];
   let bytes = 0;
   const takers: (readonly [resolve: (event?: EventMessage) => void, reject: (reason: unknown) => void])[] = [];
   let onRoom: (() => void) | undefined;
   let hasEnded = false;
+  /** The error that the next taker gets after the end. */
   let failure: { readonly reason: unknown } | undefined;
 
-  const isFull = (): boolean => !hasEnded && (events.length - taken >= maxEvents || bytes >= maxBytes);
+  const sizeOf = (): number => arrived.length + leaving.length;
+  const isFull = (): boolean => !hasEnded && (sizeOf() >= maxEvents || bytes >= maxBytes);
 
   function giveRoom(): void {
     if (!isFull()) onRoom?.();
   }
 
+  function tellEnd([resolve, reject]: (typeof takers)[number]): void {
+    if (failure) reject(failure.reason);
+    else resolve();
+    failure = undefined;
+  }
+
   return {
     get size() {
-      return events.length - taken;
+      return sizeOf();
     },
     get isAwaited() {
       return takers.length > 0;
@@ -51,7 +57,7 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
       if (hasEnded) return;
       const taker = takers.shift();
       if (taker) return taker[0](event);
-      events.push(event);
+      arrived.push(event);
       bytes += bytesOf(event);
     },
     room: () =>
@@ -61,40 +67,31 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
           })
         : undefined,
     take() {
-      const event = events[taken];
+      if (leaving.length === 0) [leaving, arrived] = [arrived.reverse(), leaving];
+      const event = leaving.pop();
       if (event) {
-        events[taken++] = undefined;
-        if (taken === events.length || taken === MAX_TAKEN) {
-          events.splice(0, taken);
-          taken = 0;
-        }
         bytes -= bytesOf(event);
         giveRoom();
       }
       return event;
     },
     next() {
-      return new Promise((resolve, reject) => {
-        if (!hasEnded) takers.push([resolve, reject]);
-        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of an abort may be anything
-        else if (failure) reject(failure.reason);
-        else resolve(undefined);
-        failure = undefined;
+      return new Promise((...taker) => {
+        if (hasEnded) tellEnd(taker);
+        else takers.push(taker);
       });
     },
     end(error) {
       if (hasEnded) return;
       hasEnded = true;
-      const [first, ...others] = takers.splice(0);
-      if (!first) failure = error;
-      else if (error) first[1](error.reason);
-      else first[0]();
-      for (const [resolve] of others) resolve();
+      failure = error;
+      for (const taker of takers.splice(0)) tellEnd(taker);
       giveRoom();
     },
     clear() {
-      events = [];
-      taken = bytes = 0;
+      arrived = [];
+      leaving = [];
+      bytes = 0;
       giveRoom();
     },
   };

@@ -56,7 +56,7 @@ export interface SubscriptionSettings
   /** Whether a request is repeated although its method says that it may do something twice. */
   readonly repeats: boolean;
   /** Tabs with the same key share one connection. `undefined` where nothing is shared. */
-  readonly sharedKey: string | undefined;
+  readonly key: string | undefined;
   readonly clock: Clock;
   readonly network: Network;
 }
@@ -111,14 +111,21 @@ const RULES: Record<keyof FlatOptions, Rule> = {
 export function readOptions(url: PerAttempt<string | UrlLike>, options: Options): SubscriptionSettings {
   const given: Record<string, unknown> = { ...options };
   for (const [name, value] of Object.entries(options.retry ?? {})) given[`retry.${name}`] = value;
-  checkNames(given);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(RULES, name)) continue;
+    // A name that was meant mostly begins and ends like the one that was given.
+    const [, start, end] = /(\w\w)\w*(\w{3})$/.exec(name) ?? [];
+    const isNear = new RegExp(`\\b${start}\\w*${end}`, 'i');
+    const nearest = Object.keys(RULES).find((known) => isNear.test(known));
+    refuse(`there is no option ${name}${nearest ? `, did you mean ${nearest}?` : ''}`);
+  }
   const repeats = given['retry.maxAttempts'] !== undefined;
   for (const [name, [fallback, allowed = '', isAllowed]] of Object.entries(RULES)) {
     const value = (given[name] ??= fallback);
     check(value === undefined || !isAllowed || isAllowed(value as never), name, allowed, value);
   }
   const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
-  const { method, headers, body, schemas, shared, withCredentials } = settings;
+  const { method, headers, body, schemas, json, shared, withCredentials } = settings;
   readLastEventId('lastEventId', settings.lastEventId);
   const target = isFunction(url) ? url : readUrl(url);
   const isOnce = !isFunction(method) && !isIdempotent(readMethod(method));
@@ -135,21 +142,10 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
     ...settings,
     ...(isOnce && !repeats && { 'retry.maxAttempts': 1 }),
     url: target,
-    json: options.json ?? schemas !== undefined,
+    json: json ?? schemas !== undefined,
     refreshes: [url, headers, body].some(isFunction),
     repeats,
-    sharedKey: shared ? JSON.stringify([shared, isFunction(url) ? '' : target, withCredentials]) : undefined,
+    // A function is null in JSON.
+    key: shared ? JSON.stringify([shared, target, withCredentials]) : undefined,
   };
-}
-
-/** @throws InvalidOptionError where there is no option of that name */
-function checkNames(given: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || Object.hasOwn(RULES, name)) continue;
-    // How many pairs of characters they have in common.
-    const nearness = (other: string): number =>
-      Array.from(name).filter((_, at) => other.includes(name.slice(at, at + 2))).length;
-    const [nearest] = Object.keys(RULES).toSorted((one, other) => nearness(other) - nearness(one));
-    refuse(`there is no option ${name}, did you mean ${nearest}?`);
-  }
 }

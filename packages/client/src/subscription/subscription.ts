@@ -122,7 +122,7 @@ class Subscription implements EventSubscription<AnyItem> {
 
   #listen(lastEventId: string): void {
     const settings = this.#settings;
-    const { sharedKey: key, clock } = settings;
+    const { key } = settings;
     this.#takenId = lastEventId;
     this.#isRepeated(lastEventId);
     const handlers: FeedHandlers = {
@@ -139,7 +139,7 @@ class Subscription implements EventSubscription<AnyItem> {
     import('../shared/shared-feed.ts')
       .then(({ openSharedFeed }) => {
         if (this.#isClosed) return;
-        this.#feed = openSharedFeed({ key, clock, openDirect, ConnectionError }, lastEventId, handlers);
+        this.#feed = openSharedFeed({ ...settings, key, openDirect, ConnectionError }, lastEventId, handlers);
       })
       .catch(openAlone);
   }

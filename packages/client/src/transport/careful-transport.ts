@@ -1,4 +1,4 @@
-import { unsupported } from '../errors.ts';
+import { lasting } from '../errors.ts';
 import type { Fetch, FetchInit } from './fetch.ts';
 import { UNCACHED } from './redirects.ts';
 
@@ -33,10 +33,10 @@ export const defaultFetch: Fetch = async (url, init) => {
 /** @throws ClientError where the platform has no fetch that streams */
 function findTraits(url: string, init: FetchInit): Traits {
   const { fetch, Request, Response, Headers } = globalThis as Partial<typeof globalThis>;
-  if (!fetch) throw unsupported('no fetch on this platform, expected one as an option');
+  if (!fetch) throw lasting('ERR_UNSUPPORTED', 'no fetch on this platform, expected one as an option');
   // Such a fetch answers when the body has ended, which that of a stream may never do (React Native).
   if (Response && !('body' in new Response(''))) {
-    throw unsupported('a fetch that does not stream on this platform, expected another one as an option');
+    throw lasting('ERR_UNSUPPORTED', 'a fetch that does not stream on this platform, expected another one as an option');
   }
   return {
     refused: (['cache', 'credentials'] as const).filter(

@@ -1,4 +1,4 @@
-import { ClientError } from '../errors.ts';
+import { lasting } from '../errors.ts';
 
 /** The most codings of one body. Each takes memory of its own, and a header has room for a thousand. */
 const MAX_CODINGS = 5;
@@ -13,14 +13,10 @@ export function readCodings(value: string | null, known: readonly string[]): str
     .split(',')
     .map((coding) => coding.trim().replace(/^x-gzip$/, 'gzip'))
     .filter((coding) => coding !== '' && coding !== 'identity');
-  if (codings.length > MAX_CODINGS) refuse(`${codings.length} content codings, at most ${MAX_CODINGS} are allowed`);
+  if (codings.length > MAX_CODINGS) throw lasting('ERR_CONTENT_CODING', `${codings.length} content codings, at most ${MAX_CODINGS} are allowed`);
   const unknown = codings.find((coding) => !known.includes(coding));
   if (unknown !== undefined) {
-    refuse(`the content coding ${JSON.stringify(unknown.slice(0, 100))}, expected ${known.join(', ')}`);
+    throw lasting('ERR_CONTENT_CODING', `the content coding ${JSON.stringify(unknown.slice(0, 100))}, expected ${known.join(', ')}`);
   }
   return codings;
-}
-
-function refuse(found: string): never {
-  throw new ClientError({ code: 'ERR_CONTENT_CODING', message: `found ${found}` });
 }
