@@ -7,14 +7,23 @@ const MAX_CHUNKS = 100_000;
 export function busyFetch(kind: 'stream' | 'iterable'): { fetch: Fetch; hadTurn: () => boolean } {
   let hadTurn = false;
   const chunk = new TextEncoder().encode('data: a\n\n');
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<Uint8Array, undefined> {
     setTimeout(() => {
       hadTurn = true;
     });
     for (let count = 0; count < MAX_CHUNKS && !hadTurn; count++) yield chunk;
   }
   const fetch: Fetch = async (url) => {
-    const body = kind === 'stream' ? ReadableStream.from(chunks()) : chunks();
+    const iterator = chunks();
+    const stream = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        async pull(controller) {
+          const { value } = await iterator.next();
+          if (value) controller.enqueue(value);
+          else controller.close();
+        },
+      });
+    const body = kind === 'stream' ? stream() : iterator;
     const headers = new Headers({ 'content-type': 'text/event-stream' });
     return { status: 200, url, redirected: false, headers, body };
   };
