@@ -37,8 +37,6 @@ for (const name of ['', 'data', 'event', 'id', 'retry']) {
  */
 export class EventStreamParser {
   lastEventId: string;
-  /** Whether a block has ended and nothing of the next one has been read. */
-  isBetweenBlocks = false;
 
   readonly #handlers: EventStreamDecoderOptions;
   readonly #refuse: (maxEventBytes: number) => never;
@@ -92,7 +90,6 @@ export class EventStreamParser {
         if (end < 0 || cr < end) end = cr;
         if (end === NOWHERE) break;
         this.#refuseLonger(end - start);
-        this.isBetweenBlocks = false;
         this.#readLine(text, start, end);
       }
       start = end + 1;
@@ -169,7 +166,6 @@ export class EventStreamParser {
     }
     this.#type = '';
     this.#blockLength = 0;
-    this.isBetweenBlocks = true;
   }
 
   #refuseLonger(length: number): void {

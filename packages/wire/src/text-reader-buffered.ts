@@ -50,6 +50,8 @@ export class TextReader {
   #kept = 0;
   /** How many bytes of a byte order mark the stream has begun with; all of them once its beginning is over. */
   #begun = 0;
+  /** Whether the last line that was read is known to be blank, so that a block begins. */
+  #isBetweenBlocks = true;
   #window = WINDOW;
   /** Whether the newest line is longer than a window, because the next one may be as long. */
   #isLong = false;
@@ -116,7 +118,7 @@ export class TextReader {
     const text = decode(source, start, end);
     // Otherwise some character is not ASCII, and V8 may store all of them in two bytes each.
     const isNarrow = text.length === end - start;
-    const read = isNarrow ? this.#readNarrow(text, source, start) : this.#parser.readLines(text, 0);
+    const read = isNarrow ? this.#readNarrow(text, source, start) : this.#readLines(text, 0);
     if (read === 0) {
       this.#carried = carried;
       return from;
@@ -135,7 +137,7 @@ export class TextReader {
     const parser = this.#parser;
     const { length } = text;
     let start = 0;
-    if (parser.isBetweenBlocks && this.#kept === 0 && text.indexOf('\r') < 0) {
+    if (this.#isBetweenBlocks && this.#kept === 0 && text.indexOf('\r') < 0) {
       for (;;) {
         const at = from + start;
         if (
@@ -154,7 +156,13 @@ export class TextReader {
         start = end + 2;
       }
     }
-    return parser.readLines(text, start);
+    return this.#readLines(text, start);
+  }
+
+  #readLines(text: string, start: number): number {
+    const read = this.#parser.readLines(text, start);
+    if (read > start) this.#isBetweenBlocks = text.charCodeAt(read - 1) === LF && text.charCodeAt(read - 2) === LF;
+    return read;
   }
 
   /** Keeps the bytes of an unfinished line. Many of them, or more than an event may have, are kept as text. */

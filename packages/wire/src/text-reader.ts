@@ -6,12 +6,14 @@ import type { EventStreamParser } from './parser.ts';
  */
 const WINDOW = 600;
 
+const BOM = 0xfeff;
+
 /** Turns the bytes of one stream into text for a parser. It is little code, because browsers download it. */
 export class TextReader {
   readonly #parser: EventStreamParser;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** What does not belong to the text if it begins with it: a byte order mark, until something has arrived. */
-  #mark = '\ufeff';
+  /** How many characters of a byte order mark may come next: one until something has arrived. */
+  #mark = 1;
 
   constructor(parser: EventStreamParser) {
     this.#parser = parser;
@@ -22,8 +24,8 @@ export class TextReader {
     const text = this.#decoder.decode(bytes, { stream: true });
     // If one character is not ASCII, V8 may store all of them in two bytes each.
     const size = text.length < bytes.length ? WINDOW / 2 : WINDOW;
-    let from = text.startsWith(this.#mark) ? this.#mark.length : 0;
-    if (text) this.#mark = '';
+    let from = text.charCodeAt(0) === BOM ? this.#mark : 0;
+    if (text) this.#mark = 0;
     for (; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);

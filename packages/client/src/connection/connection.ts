@@ -137,7 +137,7 @@ export class Connection {
       if ('code' in prepared) return this.fail(prepared);
       const [url, parts] = prepared;
       this.#url = url;
-      const id = encodeLastEventId(this.lastEventId);
+      const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
       const response = await fetch(url, {
@@ -145,7 +145,7 @@ export class Connection {
         headers: {
           accept: 'text/event-stream',
           ...parts.headers,
-          ...(id && { 'last-event-id': id }),
+          ...(sentId && { 'last-event-id': sentId }),
         },
         credentials: withCredentials ? 'include' : 'same-origin',
         cache: 'no-store',
@@ -174,7 +174,7 @@ export class Connection {
         });
       }
       // There is a body that cannot be read piece by piece: the platform, or the `fetch` that was given, cannot stream.
-      if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'a body that is not a stream');
+      if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'no stream');
       this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
       const { origin } = new URL(response.url || url);
@@ -223,18 +223,15 @@ export class Connection {
       }
     } catch (cause) {
       if (signal.aborted) return;
-      const code = this.#lastingCode(cause);
+      const { name } = Object(cause) as { readonly name?: unknown };
+      // The code of an error that would come again with each attempt.
+      let code: FailureCode | undefined;
+      if (cause instanceof ClientError) code = cause.code as FailureCode;
+      // The platform lacks something.
+      else if (name === 'ReferenceError') code = 'ERR_UNSUPPORTED';
+      // Only code outside of this class can have aborted the request.
+      else if (name === 'AbortError' && this.#state.phase !== State.OPEN) code = 'ERR_ABORTED';
       this.fail({ code: code ?? 'ERR_NETWORK', message: messageOf(cause), cause, retry: code && 'never' });
     }
-  }
-
-  /** The code of an error that would come again with each attempt. */
-  #lastingCode(cause: unknown): FailureCode | undefined {
-    if (cause instanceof ClientError) return cause.code as FailureCode;
-    const { name } = Object(cause) as { readonly name?: unknown };
-    // The platform lacks something.
-    if (name === 'ReferenceError') return 'ERR_UNSUPPORTED';
-    // Only code outside of this class can have aborted the request.
-    return name === 'AbortError' && this.#state.phase !== State.OPEN ? 'ERR_ABORTED' : undefined;
   }
 }

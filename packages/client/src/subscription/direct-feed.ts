@@ -107,25 +107,28 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     try {
       const url = readUrl(await valueOf(settings.url));
       const method = readMethod(await valueOf(settings.method));
-      const body = await valueOf(settings.body);
-      const given = readHeaders(await valueOf(settings.headers));
+      let body: unknown = await valueOf(settings.body);
+      let given = readHeaders(await valueOf(settings.headers));
       checkBody(body, method);
       // A fetch that has a FormData of its own, such as undici's, would send another one as the text "[object FormData]".
-      const isPlain = !body || typeof body === 'string' || 'byteLength' in body;
-      // It takes over the headers, and adds the content type of the body if they have none.
-      const content = isPlain ? undefined : new Response(body as BodyInit, { headers: given });
-      const sent = content ? await content.arrayBuffer() : body;
+      if (body && typeof body === 'object' && !('byteLength' in body)) {
+        // It takes over the headers, and adds the content type of the body if they have none.
+        const content = new Response(body as BodyInit, { headers: given });
+        given = content.headers;
+        body = await content.arrayBuffer();
+      }
       // Otherwise an attempt that is over would mark the request as spent for the next one.
       if (signal.aborted) return undefined;
       this.#isLocal = isLoopback(url);
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          return { ...error, message: `${method} is not sent again`, cause: error, retry: 'never' };
+          const message = `${method} is not sent again`;
+          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
         }
         this.#isSpent = true;
       }
-      const headers = { ...basicAuthorization(url), ...Object.fromEntries(content?.headers ?? given) };
-      return [bareUrl(url), { method, headers, ...(sent !== undefined && { body: sent as Bytes }) }];
+      const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
+      return [bareUrl(url), { method, headers, ...(body !== undefined && { body: body as string | Bytes }) }];
     } catch (cause) {
       // A value that is not allowed now is not allowed the next time either.
       const retry = cause instanceof InvalidOptionError ? 'never' : undefined;

@@ -67,6 +67,7 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
           })
         : undefined,
     take() {
+      // oxlint-disable-next-line unicorn/no-array-reverse -- nobody else has the array
       if (leaving.length === 0) [leaving, arrived] = [arrived.reverse(), leaving];
       const event = leaving.pop();
       if (event) {

@@ -36,7 +36,10 @@ function findTraits(url: string, init: FetchInit): Traits {
   if (!fetch) throw lasting('ERR_UNSUPPORTED', 'no fetch on this platform, expected one as an option');
   // Such a fetch answers when the body has ended, which that of a stream may never do (React Native).
   if (Response && !('body' in new Response(''))) {
-    throw lasting('ERR_UNSUPPORTED', 'a fetch that does not stream on this platform, expected another one as an option');
+    throw lasting(
+      'ERR_UNSUPPORTED',
+      'a fetch that does not stream on this platform, expected another one as an option',
+    );
   }
   return {
     refused: (['cache', 'credentials'] as const).filter(

@@ -13,10 +13,14 @@ export function readCodings(value: string | null, known: readonly string[]): str
     .split(',')
     .map((coding) => coding.trim().replace(/^x-gzip$/, 'gzip'))
     .filter((coding) => coding !== '' && coding !== 'identity');
-  if (codings.length > MAX_CODINGS) throw lasting('ERR_CONTENT_CODING', `${codings.length} content codings, at most ${MAX_CODINGS} are allowed`);
+  if (codings.length > MAX_CODINGS)
+    throw lasting('ERR_CONTENT_CODING', `${codings.length} content codings, at most ${MAX_CODINGS} are allowed`);
   const unknown = codings.find((coding) => !known.includes(coding));
   if (unknown !== undefined) {
-    throw lasting('ERR_CONTENT_CODING', `the content coding ${JSON.stringify(unknown.slice(0, 100))}, expected ${known.join(', ')}`);
+    throw lasting(
+      'ERR_CONTENT_CODING',
+      `the content coding ${JSON.stringify(unknown.slice(0, 100))}, expected ${known.join(', ')}`,
+    );
   }
   return codings;
 }
