@@ -38,12 +38,7 @@ export function readMethod(method: string): string {
 
 /** @throws InvalidOptionError */
 export function readHeaders(headers: RequestHeaders): Headers {
-  const read = readWith(
-    () => new Headers(headers as HeadersInit),
-    'headers',
-    'names and values that HTTP allows',
-    headers,
-  );
+  const read = readWith(() => new Headers(headers as HeadersInit), 'headers', 'valid HTTP headers', headers);
   const id = read.get('last-event-id');
   check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
   return read;
