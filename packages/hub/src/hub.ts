@@ -7,6 +7,7 @@ import {
   checkCompression,
   type Clock,
   EVENT_STREAM_HEADERS,
+  EXPIRED,
   FanOut,
   joinHeaders,
   negotiateCoding,
@@ -73,7 +74,7 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
 interface Visit {
   /** With the address and URL that it has behind proxies. */
   request: HubRequest;
-  /** Why it was refused: the name of the problem. */
+  /** Why it was refused: the name of the problem, or `expired` if its rights had expired. */
   reason: string | undefined;
   subject: string | undefined;
 }
@@ -245,6 +246,7 @@ export class Hub {
     if (this.#isClosed) throw draining();
     if (!rights.allow) {
       this.#audience.countRefusal('forbidden');
+      if (rights === EXPIRED) visit.reason = 'expired';
       return refusalAnswer(rights);
     }
     visit.subject = rights.subject;

@@ -78,7 +78,7 @@ export class Reports {
 
   /**
    * A request was refused.
-   * @param reason the name of the problem, if it is known
+   * @param reason the name of the problem, or `expired`, if it is known
    */
   refused(request: RequestHead, status: number, reason: string | undefined, subject: string | undefined): void {
     if (!this.#isVerbose) return;

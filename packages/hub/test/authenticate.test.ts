@@ -96,8 +96,13 @@ describe('a request that authenticate refuses', () => {
   });
 
   test('because its rights have expired is refused', async () => {
-    const hub = await startHub({ authenticate: () => ({ allow: true, expiresAt: Date.now() - 1 }) });
-    expect(problemOf(await hub.ask('GET', '/topics/a'))).toBe('forbidden');
+    const { logger, lines } = recorder();
+    logger.level = 'debug';
+    const hub = await startHub({ logger, authenticate: () => ({ allow: true, expiresAt: Date.now() - 1 }) });
+    const reply = await hub.ask('GET', '/topics/a');
+    expect(problemOf(reply)).toBe('forbidden');
+    expect(reply.text).toContain('have expired');
+    expect(lines.join('')).toContain('"reason":"expired"');
   });
 });
 

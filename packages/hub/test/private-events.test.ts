@@ -42,6 +42,24 @@ describe('who may not get private events learns nothing of them', () => {
     expect(names((await look())[0]!)).toEqual(['a', 'b']);
   });
 
+  test('from the envelope of an event that has other topics, too', async () => {
+    const base = 'https://hub.example/topics/';
+    const listen = ['inbox', 'news', { pattern: 'rooms/:room', base }];
+    const hub = await startHub({ publicUrl: 'https://hub.example/', authenticate: () => ({ allow: true, listen }) });
+    const paths = ['/topics/news?', '/topics?match=inbox&match=news&', '/topics?match_urlpattern=rooms/:room&'];
+    const live = await Promise.all(paths.map((path) => Listener.open(hub.port, `${path}envelope=json`)));
+    await hub.log.append([{ topics: ['secret-project', 'news', 'rooms/1', 'inbox'], fields: { data: 'x' } }]);
+    const kept = await Promise.all(
+      paths.map((path) => Listener.open(hub.port, `${path}envelope=json&lastEventId=earliest`)),
+    );
+    for (const listeners of [live, kept]) {
+      await Promise.all(listeners.map((listener) => listener.take(1)));
+      const named = listeners.map(({ published }) => (JSON.parse(published[0]!.data) as { topic: string }).topic);
+      expect(named).toEqual(['news', 'news', 'rooms/1']);
+      for (const { text } of listeners) expect(text).not.toContain('secret-project');
+    }
+  });
+
   test('from the stream of the list of topics', async () => {
     const clock = new ManualClock();
     const hub = await startHub({ key: KEY, anonymous: 'all', clock });

@@ -122,8 +122,8 @@ export class LmdbLog implements EventLog {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
     const batch = prepareBatch(events, options, this.#bounds);
-    batch.forEach(checkTopics);
-    return await this.#writer.append(batch, options);
+    batch.events.forEach(checkTopics);
+    return await this.#writer.append(batch);
   }
 
   async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {

@@ -172,7 +172,11 @@ describe('the data folder', () => {
     const path = folder({});
     const log = await openLog({ path });
     for (const name of [path, `${path}/../${path.split('/').at(-1)}/`]) {
-      await expect(LmdbLog.open({ path: name })).rejects.toMatchObject({ name: 'LmdbError', code: 'ERR_DATA_IN_USE' });
+      await expect(LmdbLog.open({ path: name })).rejects.toMatchObject({
+        name: 'LmdbError',
+        code: 'ERR_DATA_IN_USE',
+        message: expect.stringMatching(/^This process .*has the data folder .*open already/) as string,
+      });
     }
     await log.append([event('a')]);
     await log.close();
@@ -330,6 +334,10 @@ describe('the data folder', () => {
       { onError: 7 as never },
       { trimEveryMs: 2 ** 31 },
       { retention: { maxEvents: -1 } },
+      { retention: { perTopic: {} as never } },
+      { retention: { perTopic: [{ topics: 'a' as never, maxEvents: 1 }] } },
+      { retention: { perTopic: [{ topics: [{ pattern: 'a/:b' } as never], maxEvents: 1 }] } },
+      { retention: { perTopic: [{ topics: [{ pattern: 'a/(b)', base: 'https://example.com/' }], maxEvents: 1 }] } },
       { scanMs: 0 },
       { scanMs: 1001 },
     ]) {

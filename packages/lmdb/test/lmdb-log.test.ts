@@ -65,8 +65,8 @@ describe('appending', () => {
   test('an event has at most 255 topics', async () => {
     const log = await openLog();
     const topics = range(1, 256).map(String);
-    await log.append([{ topics: topics.slice(1), fields: {} }]);
-    await expect(log.append([{ topics, fields: {} }])).rejects.toMatchObject({ code: 'ERR_INVALID_EVENT' });
+    await log.append([{ topics: topics.slice(1), fields: { data: '' } }]);
+    await expect(log.append([{ topics, fields: { data: '' } }])).rejects.toMatchObject({ code: 'ERR_INVALID_EVENT' });
   });
 
   test('entries that were read stay as they were, whatever is written, trimmed and read later', async () => {

@@ -79,6 +79,8 @@ describe('authenticate', () => {
     { allow: 'yes' },
     { allow: true, expiresAt: '2030' },
     { allow: true, expiresAt: Number.NaN },
+    // Seconds, as in a token.
+    { allow: true, expiresAt: Math.floor(Date.now() / 1000) + 3600 },
     { allow: true, filter: 'a' },
     { allow: true, filter: () => true, filterKey: 1 },
     { allow: true, subject: 1 },
@@ -112,7 +114,10 @@ describe('authenticate', () => {
   test('that grants what has expired already refuses', async () => {
     const clock = new FakeClock(1000);
     const channel = new Channel({ authenticate: () => ({ allow: true, expiresAt: 1000 }), clock });
-    expect(await channel.answer(requestHead())).toMatchObject({ status: 403 });
+    expect(await channel.answer(requestHead())).toMatchObject({
+      status: 403,
+      body: 'The rights of this request have expired\n',
+    });
   });
 });
 
@@ -135,7 +140,7 @@ describe('a filter', () => {
     const channel = new Channel({ authenticate: () => ({ allow: true, filter, filterKey: 'mine' }) });
     const listeners = await Promise.all([listen(channel), listen(channel), listen(channel)]);
     await channel.publish({ event: 'added', data: 'a\nb', id: 'ü' });
-    const id = await channel.publish({});
+    const id = await channel.publish({ retry: 1 });
     for (const { sink } of listeners) await until(() => events(sink).length === 2);
     expect(seen).toEqual([
       { type: 'added', data: 'a\nb', id: 'ü', topics: ['channel'] },

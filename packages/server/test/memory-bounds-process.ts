@@ -12,7 +12,7 @@ const SHAPES: Readonly<Record<string, (n: number) => NewEvent>> = {
   'wide names of topics': (n) => event(String(n).padStart(340, 'ж')),
   'many topics': (n) => event(String(n)),
   ids: (n) => event('a', '', String(n).padStart(500, 'i')),
-  'many topics each': (n) => ({ topics: Array.from({ length: 50 }, (_, k) => `${n % 10} ${k}`), fields: {} }),
+  'many topics each': (n) => ({ topics: Array.from({ length: 50 }, (_, k) => `${n % 10} ${k}`), fields: { data: '' } }),
   'large events': () => event('a', 'x'.repeat(100_000)),
 };
 

@@ -6,6 +6,7 @@ import {
   MemoryLog,
   type LogRetention,
   type NewEvent,
+  type TopicSet,
 } from '@tidings/server/log';
 import { eventLogCases, ManualClock, type LogCapability } from '@tidings/server/log/testing';
 import { describe, expect, test, vi } from 'vitest';
@@ -234,10 +235,34 @@ describe('MemoryLog', () => {
     );
   });
 
+  const badTopics: unknown[] = [
+    'a',
+    undefined,
+    [7],
+    [null],
+    [{ pattern: 'a/:b' }],
+    [{ pattern: 'a/:b', base: '/topics/' }],
+    [{ pattern: 'a/(\\d+)', base: 'https://example.com/topics/' }],
+  ];
+  test.each(badTopics)('refuses a retention of the topics %j, and says which are allowed', (topics) => {
+    const retention = { perTopic: [{ topics: topics as TopicSet, maxEvents: 1 }] };
+    expect(() => new MemoryLog({ retention })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_OPTION',
+        message: expect.stringMatching(/^The option retention\.perTopic\.topics is .+ not allowed/) as string,
+      }),
+    );
+  });
+
+  test('refuses a retention by topic that is no list', () => {
+    const retention = { perTopic: { topics: 'all', maxEvents: 1 } } as unknown as LogRetention;
+    expect(() => new MemoryLog({ retention })).toThrow(/^The option retention\.perTopic is \{.+ must be an array/);
+  });
+
   test('looks at 4,096 events for a page at most where its clock stands still, and reaches as far', async () => {
     const log = new MemoryLog({ clock: new ManualClock() });
     await log.append(Array.from({ length: 10_000 }, () => EVENT));
-    await log.append([{ topics: ['b'], fields: {} }]);
+    await log.append([{ topics: ['b'], fields: { data: '' } }]);
     const request = { selection: { topics: 'all' as const, types: ['none'] }, through: 10_001, maxBytes: 1 };
     const reached: number[] = [];
     for (let after = 0; after < 10_001; reached.push(after))
@@ -299,7 +324,7 @@ describe('MemoryLog as time passes', () => {
     const retention = { maxAgeMs: 10_000, perTopic: [{ topics: ['b'], maxAgeMs: 2000 }] };
     const log = new MemoryLog({ retention, clock });
     expect(clock.pending).toBe(0);
-    await log.append([EVENT, { topics: ['b'], fields: {} }]);
+    await log.append([EVENT, { topics: ['b'], fields: { data: '' } }]);
     expect(clock.pending).toBe(1);
     clock.advance(2001);
     expect(clock.pending).toBe(1);

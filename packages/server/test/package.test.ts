@@ -77,6 +77,7 @@ describe('the package', () => {
           "Audience",
           "DEFAULT_KEEP_ALIVE_MS",
           "EVENT_STREAM_HEADERS",
+          "EXPIRED",
           "FanOut",
           "LISTEN_PARAMETERS",
           "SharedChunk",

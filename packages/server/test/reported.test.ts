@@ -121,7 +121,7 @@ describe('an unknown option is refused, with the nearest name', () => {
     ],
     [
       'of an event',
-      () => log.append([{ topics: ['a'], fields: {}, privat: true } as NewEvent]),
+      () => log.append([{ topics: ['a'], fields: { data: '' }, privat: true } as NewEvent]),
       /"privat".*did you mean private\?$/,
     ],
     [

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 const pattern = (text: string) => ({ pattern: text, base: 'https://hub.example/topics/' });
 
-function entry(topics: string[], fields: NewEvent['fields'] = {}, isPrivate = false): LogEntry {
-  const [event] = prepareBatch([{ topics, fields, private: isPrivate }], {});
+function entry(topics: string[], fields: NewEvent['fields'] = { data: '' }, isPrivate = false): LogEntry {
+  const [event] = prepareBatch([{ topics, fields, private: isPrivate }], {}).events;
   return placeEvent(event!, 'e', 1, 0);
 }
 
@@ -63,7 +63,7 @@ describe('a selection', () => {
   });
 
   test('selects private events of topics whose private events it sees', () => {
-    const event = entry(['t', 'u'], {}, true);
+    const event = entry(['t', 'u'], { data: '' }, true);
     expect(new Selector({ topics: ['t'] }).selects(event)).toBe(false);
     expect(new Selector({ topics: ['t'], private: [] }).selects(event)).toBe(false);
     expect(new Selector({ topics: ['t'], private: ['u'] }).selects(event)).toBe(true);
@@ -72,7 +72,7 @@ describe('a selection', () => {
   });
 
   test.each<[NewEvent['fields'], string]>([
-    [{}, 'message'],
+    [{ id: 'i' }, 'message'],
     [{ data: 'event: forged' }, 'message'],
     [{ event: '', data: 'x' }, 'message'],
     [{ event: 'message' }, 'message'],

@@ -141,7 +141,7 @@ describe('two nodes on one log', () => {
     await listener.until(() => listener.data.length === 1);
     await hold(1, true);
     // Of another topic: only a heartbeat tells the listener how far the log has come.
-    const { id } = await harness.log.append([{ topics: ['other'], fields: {} }]);
+    const { id } = await harness.log.append([{ topics: ['other'], fields: { data: '' } }]);
     while (listener.lastEventId !== id) {
       clock.advance(KEEP_ALIVE_MS);
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,12 @@
 import { STATUS_CODES } from 'node:http';
-import { type Admission, type Answer, EVENT_STREAM_HEADERS, joinHeaders, type RequestHead } from '@tidings/server/live';
+import {
+  type Admission,
+  type Answer,
+  EVENT_STREAM_HEADERS,
+  EXPIRED,
+  joinHeaders,
+  type RequestHead,
+} from '@tidings/server/live';
 import type { Refusal } from '@tidings/server';
 import { Problem, type ProblemName, problemOfRefusal } from './problem.ts';
 
@@ -35,15 +42,16 @@ export function textAnswer(status: number, text: string): Answer {
 const REFUSALS: Readonly<Record<number, ProblemName>> = { 401: 'unauthorized', 403: 'forbidden' };
 
 /** The answer to a request that `authenticate` refused. */
-export function refusalAnswer({ status = 403, headers = {}, body }: Refusal): Answer {
+export function refusalAnswer(refusal: Refusal): Answer {
+  const { status = 403, headers = {}, body } = refusal;
   // A 401 has to name a way to authenticate (RFC 9110, 15.5.2).
   const asked = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
-  const answer = body === undefined ? refusalDocument(status) : textAnswer(status, body);
+  const detail = refusal === EXPIRED ? 'The rights of this request have expired' : 'This request was refused';
+  const answer = body === undefined ? refusalDocument(status, detail) : textAnswer(status, body);
   return { ...answer, headers: joinHeaders(answer.headers, asked, headers) };
 }
 
-function refusalDocument(status: number): Answer {
-  const detail = 'This request was refused';
+function refusalDocument(status: number, detail: string): Answer {
   const name = REFUSALS[status];
   if (name) return problemAnswer(new Problem(name, detail));
   // An error that means no more than its status (RFC 9457, 4.2.1).

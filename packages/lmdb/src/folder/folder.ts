@@ -5,7 +5,7 @@ import { LmdbError } from '../errors.ts';
 import { checkDataFile } from './data-file.ts';
 import { DamagedFileError } from './pages.ts';
 import { FILES, makeFiles, makeFolder } from './files.ts';
-import { damaged, inUse, unusable } from './refusal.ts';
+import { damaged, inUse, inUseHere, unusable } from './refusal.ts';
 import { isAsClosed, isOpenHere, noteClosed, noteOpen } from './state.ts';
 
 /** A data folder that only this log uses. */
@@ -42,7 +42,7 @@ export async function openFolder(path: string): Promise<DataFolder> {
     ) as typeof FILES;
     const { dev, ino } = statSync(folder, { bigint: true });
     const name = `${dev} ${ino}`;
-    if (openFolders.has(name) || isOpenHere(at.state, name)) throw inUse(path);
+    if (openFolders.has(name) || isOpenHere(at.state, name)) throw inUseHere(path);
     openFolders.add(name);
     undo.push(() => openFolders.delete(name));
     makeFiles(path, folder);

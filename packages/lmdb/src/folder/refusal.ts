@@ -11,6 +11,11 @@ export function inUse(path: string): LmdbError {
   return new LmdbError('ERR_DATA_IN_USE', `The data folder ${path} is in use by another hub`);
 }
 
+export function inUseHere(path: string): LmdbError {
+  const found = `This process (${process.pid}) has the data folder ${path} open already`;
+  return new LmdbError('ERR_DATA_IN_USE', `${found}. Use that log, or close it first`);
+}
+
 /** Returns the reason why a data folder cannot be used, and what its owner can do. */
 export function unusable(path: string, cause: unknown): LmdbError {
   if (cause instanceof LmdbError) return cause;

@@ -3,11 +3,11 @@ import {
   formatCursor,
   repeatOf,
   ServerError,
-  type AppendOptions,
   type AppendReceipt,
   type KeyedAppend,
   type LogEntry,
   type LogTime,
+  type PreparedBatch,
   type PreparedEvent,
 } from '@tidings/server/log';
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
@@ -17,8 +17,7 @@ import type { HeadRecord, Incoming } from '../tables/store.ts';
 
 /** A batch that is waiting to be stored. */
 interface Waiting {
-  readonly events: readonly PreparedEvent[];
-  readonly options: AppendOptions;
+  readonly batch: PreparedBatch;
   /** What it will cost on disk, and what it costs in memory until then. */
   readonly disk: number;
   readonly memory: number;
@@ -77,9 +76,9 @@ export class LmdbWriter {
   }
 
   /** Resolves when the batch is on disk. */
-  append(events: readonly PreparedEvent[], options: AppendOptions): Promise<AppendReceipt> {
+  append(batch: PreparedBatch): Promise<AppendReceipt> {
     let [disk, memory] = [0, 0];
-    for (const event of events) {
+    for (const event of batch.events) {
       const costs = costsOfPrepared(event);
       disk += costs.disk;
       memory += costs.memory;
@@ -91,7 +90,7 @@ export class LmdbWriter {
       return Promise.reject(new ServerError('ERR_TOO_MUCH_WAITS', message));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events, options, disk, memory, resolve, reject });
+      this.#waiting.push({ batch, disk, memory, resolve, reject });
       this.#waitingBytes += memory;
       this.#commitSoon();
     });
@@ -158,7 +157,7 @@ export class LmdbWriter {
     let [bytes, events, count] = [0, 0, 0];
     for (const waiting of this.#waiting) {
       bytes += waiting.disk;
-      events += waiting.events.length;
+      events += waiting.batch.events.length;
       if (count > 0 && (bytes > MAX_COMMIT_BYTES || events > MAX_COMMIT_EVENTS)) break;
       this.#waitingBytes -= waiting.memory;
       count += 1;
@@ -195,15 +194,15 @@ export class LmdbWriter {
     const outcomes: (AppendReceipt | ServerError)[] = [];
     const keys = new Map<string, KeyedAppend>();
     let bytes = 0;
-    for (const batch of waiting) {
-      const { key, digest } = batch.options;
+    for (const { batch, disk } of waiting) {
+      const { key, digest } = batch;
       const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
       if (first) {
-        outcomes.push(repeatOf(first, batch.options));
+        outcomes.push(repeatOf(first, batch));
         continue;
       }
       events.push(...batch.events);
-      bytes += batch.disk;
+      bytes += disk;
       const seq = this.head.seq + events.length;
       const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
       outcomes.push({ seq, id, repeated: false });

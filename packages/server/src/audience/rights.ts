@@ -16,7 +16,11 @@ export interface Rights {
   readonly private?: TopicSet | undefined;
   /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
   readonly admin?: boolean | undefined;
-  /** When the rights expire, in milliseconds since 1970. Then `authenticate` is called again. @default never */
+  /**
+   * When the rights expire, in milliseconds since 1970. Then `authenticate` is called again. A number that can only be one of seconds, such as the `exp`
+   * of a token, is refused. Rights that have expired already are a refusal.
+   * @default never
+   */
   readonly expiresAt?: number | undefined;
   /**
    * The key by which `maxListenersPerKey` counts the listener.
@@ -59,8 +63,15 @@ export type Action = 'listen' | 'publish';
 const ALLOWED: Rights = { allow: true };
 const REFUSED: Refusal = { allow: false };
 
+/** The refusal of a sender whose rights have expired already. */
+export const EXPIRED: Refusal = { allow: false };
+
+// As milliseconds these are days of 1970 to 1973, as seconds those from 2001 on.
+const MIN_SECONDS = 1e9;
+const MAX_SECONDS = 1e11;
+
 /**
- * Checks the result of `authenticate`, which in JavaScript may be anything. Rights that have expired already are a refusal.
+ * Checks the result of `authenticate`, which in JavaScript may be anything. Rights that have expired already are the refusal {@link EXPIRED}.
  * @param time milliseconds since 1970
  * @throws {ServerError} `ERR_INVALID_RIGHTS` if it cannot be used: a sender that is not clearly allowed something is allowed nothing
  */
@@ -118,8 +129,17 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
   }
+  const hasExpired = expiresAt !== undefined && expiresAt <= time;
+  // The `exp` of a token is in seconds, and all rights would have expired.
+  if (hasExpired && expiresAt >= MIN_SECONDS && expiresAt < MAX_SECONDS) {
+    throw invalid(
+      'expiresAt ',
+      expiresAt,
+      'milliseconds since 1970; this number looks like seconds: multiply it by 1000',
+    );
+  }
   if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', filter, 'a function');
-  return expiresAt !== undefined && expiresAt <= time ? REFUSED : rights;
+  return hasExpired ? EXPIRED : rights;
 }
 
 function checkTopics(name: string, topics: TopicSet | undefined): void {

@@ -1,7 +1,7 @@
 import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
 import { Audience } from '../audience/audience.ts';
-import { may, type Refusal, type Rights } from '../audience/rights.ts';
+import { EXPIRED, may, type Refusal, type Rights } from '../audience/rights.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, checkNames, ServerError } from '../errors.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
@@ -18,7 +18,7 @@ import type { Sink } from '../sink/sink.ts';
 import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import { METHODS, REFUSALS } from './refusals.ts';
+import { EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';
 import { reported } from './reported.ts';
 
 export interface PublishOptions {
@@ -272,7 +272,7 @@ export class Channel {
 
   #refuse(request: RequestHead, reason: RefuseReason, refusal?: Refusal): Answer {
     const { headers, ...usual } = REFUSALS[reason];
-    const { status = usual.status, body = usual.body } = refusal ?? {};
+    const { status = usual.status, body = refusal === EXPIRED ? EXPIRED_BODY : usual.body } = refusal ?? {};
     this.#audience.countRefusal(reason);
     report('refuse', () => ({ channel: this, request, status, reason }));
     const answer = { status, headers: joinHeaders(headers, refusal?.headers) };

@@ -16,6 +16,8 @@ const ALLOW = [...METHODS, 'OPTIONS'].join(', ');
 const RETRY_AFTER = { 'Retry-After': '5' };
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
 
+export const EXPIRED_BODY = 'The rights of this request have expired\n';
+
 export const REFUSALS: Readonly<Record<RefuseReason, RefusalHead>> = {
   method: {
     status: 405,

@@ -10,8 +10,8 @@ export interface AppendOptions {
    */
   readonly key?: string | undefined;
   /**
-   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. If one of the two appends
-   * has none, they are taken for the same. 1 to 128 bytes of UTF-8.
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8.
+   * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
    */
   readonly digest?: string | undefined;
 }
@@ -157,7 +157,7 @@ export interface EventLog {
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_EVENT_TOO_LARGE` if listeners could not take
-   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used for another batch or with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
    * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;

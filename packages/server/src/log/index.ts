@@ -22,7 +22,8 @@ export type {
 export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogBounds } from './keeping/bounds.ts';
 export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareBatch, type PreparedEvent } from './keeping/frame.ts';
+export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
+export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';

@@ -139,6 +139,7 @@ export class CompiledPattern {
   static of(pattern: TopicPattern): CompiledPattern {
     const known = compiledPatterns.get(pattern);
     if (known) return known;
+    checkPattern(pattern);
     const compiled = sharedPattern(pattern) ?? share(new CompiledPattern(pattern));
     compiledPatterns.set(pattern, compiled);
     return compiled;
@@ -150,6 +151,16 @@ export class CompiledPattern {
       address !== undefined && this.#matchers.every(({ component, matcher }) => matcher.test(address[component], meter))
     );
   }
+}
+
+/** @throws {ServerError} `ERR_INVALID_PATTERN` for what JavaScript may have in its place */
+function checkPattern(source: TopicPattern | null): void {
+  const { pattern, base } = source ?? {};
+  if (typeof pattern === 'string' && typeof base === 'string') return;
+  throw new ServerError(
+    'ERR_INVALID_PATTERN',
+    `${JSON.stringify(source) ?? typeof source} is neither a topic, which is a string, nor a pattern { pattern, base } of two strings`,
+  );
 }
 
 const compiledPatterns = new WeakMap<TopicPattern, CompiledPattern>();

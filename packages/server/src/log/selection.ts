@@ -1,4 +1,5 @@
 import { decodeEvent } from '@tidings/wire';
+import { ServerError } from '../errors.ts';
 import type { LogEntry } from './entry.ts';
 import { type CompiledPattern, CompiledPatterns, type TopicPattern } from './pattern.ts';
 import type { Meter } from './pattern/machine.ts';
@@ -36,6 +37,13 @@ export class TopicTest {
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(set: TopicSet) {
+    if (set !== 'all' && !Array.isArray(set)) {
+      const found = JSON.stringify(set) ?? typeof set;
+      throw new ServerError(
+        'ERR_INVALID_PATTERN',
+        `A set of topics is ${found}, but must be 'all' or an array of topics and patterns`,
+      );
+    }
     this.isAll = set === 'all';
     const matchers = set === 'all' ? [] : set;
     this.exact = new Set(matchers.filter((matcher) => typeof matcher === 'string'));

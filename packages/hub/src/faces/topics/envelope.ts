@@ -1,22 +1,30 @@
-import type { LogEntry } from '@tidings/server/log';
-import { decodeEvent, encodeEvent, GAP_TYPE } from '@tidings/wire';
+import { type LogEntry, type Selection, Selector } from '@tidings/server/log';
+import { decodeEvent, encodeEvent, isOwnType } from '@tidings/wire';
 
-// The envelope of an entry is made once for all cohorts of the tick.
-const rendered = new WeakMap<LogEntry, Uint8Array>();
+// The envelopes of an entry, by topic, are made once for all cohorts of the tick.
+const rendered = new WeakMap<LogEntry, Map<string, Uint8Array>>();
 
-/** The entry with its data wrapped as one line of JSON with its topic and time (PROTOCOL §5.6). */
-export function envelope(entry: LogEntry): Uint8Array {
-  let frame = rendered.get(entry);
-  if (!frame) {
-    frame = wrap(entry);
-    rendered.set(entry, frame);
-  }
-  return frame;
+/**
+ * Wraps the data of the selected entries as one line of JSON with topic and time (PROTOCOL §5.6). The topic is the first of the entry's that the
+ * selection names: the listener may have no right to know the others.
+ */
+export function envelopesOf(selection: Selection): (entry: LogEntry) => Uint8Array {
+  const { topics: asked } = Selector.of(selection);
+  return (entry) => {
+    const { topics } = entry;
+    const topic = topics.length === 1 ? topics[0] : topics.find((name) => asked.has(name));
+    if (topic === undefined) throw new Error(`Cannot wrap the entry ${entry.id}: none of its topics is selected`);
+    let frames = rendered.get(entry);
+    if (!frames) rendered.set(entry, (frames = new Map<string, Uint8Array>()));
+    let frame = frames.get(topic);
+    if (!frame) frames.set(topic, (frame = wrap(entry, topic)));
+    return frame;
+  };
 }
 
-function wrap({ topics, time, frame }: LogEntry): Uint8Array {
+function wrap({ time, frame }: LogEntry, topic: string): Uint8Array {
   const fields = decodeEvent(frame);
-  if (!fields || fields.event === GAP_TYPE) return frame;
-  const data = JSON.stringify({ topic: topics[0], time: new Date(time).toISOString(), data: fields.data });
+  if (!fields || isOwnType(fields.event ?? 'message')) return frame;
+  const data = JSON.stringify({ topic, time: new Date(time).toISOString(), data: fields.data });
   return Buffer.from(encodeEvent({ ...fields, data }));
 }

@@ -15,7 +15,7 @@ import { streamAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
-import { envelope } from './envelope.ts';
+import { envelopesOf } from './envelope.ts';
 import { MATCHERS, matchersOf } from './matchers.ts';
 
 // A key that is longer than this is hashed, in characters.
@@ -52,11 +52,12 @@ async function listen(context: FaceContext, exchange: Exchange, asked: readonly 
   const { headers, coding } = context.streamHead(exchange);
   const view = (granted: Rights): View => {
     const { private: seesPrivate = [] } = granted;
+    const selection = { topics: matchers, private: seesPrivate };
     return {
       key: keyOf([matchers, seesPrivate, form]),
-      selection: { topics: matchers, private: seesPrivate },
+      selection,
       coding,
-      ...(form === 'json' ? { render: envelope } : {}),
+      ...(form === 'json' ? { render: envelopesOf(selection) } : {}),
     };
   };
   const admission = await context.audience.admit({

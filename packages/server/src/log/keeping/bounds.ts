@@ -50,8 +50,13 @@ export function checkBounds(bounds: LogBounds, { maxBytes = Infinity }: Retentio
   };
 }
 
-/** @throws {ServerError} `ERR_BATCH_TOO_LARGE` */
-export function checkBatch({ length }: readonly NewEvent[], { maxBatchEvents }: CheckedBounds): void {
+/** @throws {ServerError} `ERR_BATCH_TOO_LARGE`, and `ERR_INVALID_EVENT` if it is no array */
+export function checkBatch(events: readonly NewEvent[], { maxBatchEvents }: CheckedBounds): void {
+  if (!Array.isArray(events)) {
+    const found = typeof events === 'object' && events !== null ? 'an object' : String(events);
+    throw new ServerError('ERR_INVALID_EVENT', `Cannot append a batch that is ${found}; an array of events is allowed`);
+  }
+  const { length } = events;
   if (length <= maxBatchEvents) return;
   throw new ServerError(
     'ERR_BATCH_TOO_LARGE',

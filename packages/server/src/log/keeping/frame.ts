@@ -1,9 +1,18 @@
-import { DEFAULT_MAX_EVENT_BYTES, encodeEvent, type EventFields } from '@tidings/wire';
+import {
+  DEFAULT_MAX_EVENT_BYTES,
+  encodeEvent,
+  GAP_TYPE,
+  isOwnType,
+  OWN_TYPE_PREFIX,
+  type EventFields,
+} from '@tidings/wire';
 import { checkNames, ServerError, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
 import type { LogBounds } from './bounds.ts';
+import { digestOf } from './digest.ts';
+import type { PreparedBatch, PreparedEvent } from './prepared.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;
@@ -25,16 +34,6 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** An event that has been checked and encoded, except for its place in the log. */
-export interface PreparedEvent {
-  readonly topics: readonly string[];
-  readonly private: boolean;
-  /** The id that the publisher gave, if any. */
-  readonly id: string | undefined;
-  /** The encoded event without its `id:` line. */
-  readonly body: Uint8Array;
-}
-
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
  * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`, and `ERR_INVALID_OPTION` for an unknown option
@@ -43,13 +42,14 @@ export function prepareBatch(
   events: readonly NewEvent[],
   options: AppendOptions,
   { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
-): readonly PreparedEvent[] {
+): PreparedBatch {
   checkNames(options, OPTION_NAMES);
   const { key, digest } = options;
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
   if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
-  return events.map((event) => prepareEvent(event, maxEventBytes));
+  const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
+  return { events: prepared, key, digest: key === undefined ? undefined : (digest ?? digestOf(prepared, events)) };
 }
 
 const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
@@ -62,22 +62,29 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
 };
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
-  const topics: unknown = event.topics;
+  if (typeof event !== 'object' || event === null) {
+    throw invalid(`An event of the batch is ${nameOf(event)}, but must be an object with topics and fields`);
+  }
+  const { topics, fields, private: isPrivate = false, latestKey } = event;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
-  if (event.topics.length === 0) throw invalid('An event needs a topic, and none was given');
-  for (const topic of event.topics) checkName('topic', topic);
-  if (event.latestKey !== undefined) checkName('key', event.latestKey);
-  const { id, ...rest } = readFields(event.fields);
+  if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
+  for (const topic of topics as readonly string[]) checkTopic(topic);
+  // Who wrote 'no' or 0 and who wrote 'yes' or 1 meant different things.
+  if (typeof isPrivate !== 'boolean') {
+    throw invalid(`The member private of an event is ${nameOf(isPrivate)}, but must be true or false`);
+  }
+  if (latestKey !== undefined) checkName('key', latestKey);
+  const { id, ...rest } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
-  if (rest.event !== undefined && rest.event !== '') checkName('event type', rest.event);
+  if (rest.event !== undefined && rest.event !== '') checkType(rest.event);
   // Before it is encoded: a text of line ends alone becomes six times as long.
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
   checkSize(body.length, maxBytes);
-  return { topics: [...new Set(event.topics)], private: event.private ?? false, id: id && copyOf(id), body };
+  return { topics: [...new Set(topics as readonly string[])], private: isPrivate, id: id && copyOf(id), body };
 }
 
 function encode(fields: EventFields): Uint8Array {
@@ -123,6 +130,10 @@ function readFields(fields: EventFields): EventFields {
   const { data, event, id, retry, comment, ...rest } = fields;
   // The encoder refuses fields with other names, and null.
   const read = { ...rest, data, event, id, retry, comment } as EventFields;
+  if (data === undefined && event === undefined && id === undefined && retry === undefined) {
+    const given = comment === undefined ? 'none' : 'a comment, which is no event';
+    throw invalid(`There is nothing to publish: an event needs data, event, id or retry, and has ${given}`);
+  }
   return data === undefined ? { ...read, data: '' } : read;
 }
 
@@ -154,6 +165,22 @@ function checkLength(what: string, text: string, max: number): void {
   const bytes = typeof text === 'string' ? encoder.encode(text).length : 0;
   if (bytes >= 1 && bytes <= max) return;
   throw invalid(`The ${what} of an append is ${bytes} bytes long; 1 to ${max} are allowed`);
+}
+
+function checkTopic(topic: string): void {
+  checkName('topic', topic);
+  if (topic === '.' || topic === '..') {
+    throw invalid(`The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
+  }
+}
+
+/** A listener would take a heartbeat for the log's own, and skip it. */
+function checkType(type: string): void {
+  checkName('event type', type);
+  if (!isOwnType(type) || type === GAP_TYPE) return;
+  throw invalid(
+    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${GAP_TYPE} can be appended`,
+  );
 }
 
 function checkId(id: string): void {
@@ -190,6 +217,7 @@ function unknownMember(name: string): ServerError {
 
 function nameOf(found: unknown): string {
   if (found === null || found === undefined) return String(found);
+  if (Array.isArray(found)) return 'an array';
   return typeof found === 'object' ? 'an object' : `a ${typeof found}`;
 }
 

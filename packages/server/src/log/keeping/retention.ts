@@ -1,4 +1,4 @@
-import { checkInteger, checkNames } from '../../errors.ts';
+import { checkInteger, checkNames, ServerError } from '../../errors.ts';
 import { TopicTest, type TopicSet } from '../selection.ts';
 
 /** How much is kept. When a bound is exceeded, the oldest events are trimmed. A bound that is left out does not apply. */
@@ -41,17 +41,48 @@ export class TopicBounds {
 
 const BOUNDS = { maxAgeMs: true, maxEvents: true, maxBytes: true } as const;
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` for an unknown name, and for a bound that is not a non-negative safe integer */
+/**
+ * @throws {ServerError} `ERR_INVALID_OPTION` for an unknown name, for a bound that is not a non-negative safe integer, and for topics that are neither
+ * `all` nor a list of topics and patterns
+ */
 export function checkRetention<R extends LogRetention>(retention: R, option = 'retention'): R {
   checkNames(retention, { ...BOUNDS, perTopic: true }, `${option}.`);
-  for (const bounds of retention.perTopic ?? []) checkNames(bounds, { ...BOUNDS, topics: true }, `${option}.perTopic.`);
-  for (const bounds of [retention, ...(retention.perTopic ?? [])]) {
+  const { perTopic = [] } = retention;
+  if (!Array.isArray(perTopic)) {
+    const message = `The option ${option}.perTopic is ${shown(perTopic)}, but must be an array of bounds with their topics`;
+    throw new ServerError('ERR_INVALID_OPTION', message);
+  }
+  for (const bounds of perTopic as readonly TopicRetention[]) {
+    checkNames(bounds, { ...BOUNDS, topics: true }, `${option}.perTopic.`);
+    checkTopics(bounds.topics, `${option}.perTopic.topics`);
+  }
+  for (const bounds of [retention, ...(perTopic as readonly TopicRetention[])]) {
     for (const name of ['maxAgeMs', 'maxEvents', 'maxBytes'] as const) {
       const value = bounds[name];
       if (value !== undefined) checkInteger(`${option}.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
     }
   }
   return retention;
+}
+
+function checkTopics(topics: TopicSet, option: string): void {
+  try {
+    // oxlint-disable-next-line no-new -- its constructor checks
+    new TopicTest(topics);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The option ${option} is ${shown(topics)}, which is not allowed: ${why}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? typeof value;
 }
 
 /** The kept events of a log or a topic, in numbers. */

@@ -82,10 +82,10 @@ export class MemoryLog implements EventLog {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
     const prepared = prepareBatch(events, options, this.#bounds);
-    const { key } = options;
+    const { key, digest } = prepared;
     const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
     if (known) {
-      const repeated = repeatOf(known, options);
+      const repeated = repeatOf(known, prepared);
       if (repeated instanceof ServerError) throw repeated;
       return repeated;
     }
@@ -95,7 +95,7 @@ export class MemoryLog implements EventLog {
     const time = this.#clock.time();
     this.#time.append(this.#nextSeq(this.#seq));
     const batch: LogEntry[] = [];
-    prepared.forEach((event, index) => {
+    prepared.events.forEach((event, index) => {
       this.#seq = this.#nextSeq(this.#seq);
       const topics = this.#kept.topicsOf(event.topics);
       const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
@@ -105,7 +105,7 @@ export class MemoryLog implements EventLog {
       this.#kept.add(entry, event.id !== undefined);
     });
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, ...options }, now));
+    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;

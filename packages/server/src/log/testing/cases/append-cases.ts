@@ -35,6 +35,19 @@ function badEvents(epoch: string): Record<string, NewEvent> {
     "an id that looks like another log's cursors": event('a', { id: 'zz9.4711' }),
     'a negative reconnection time': event('a', { retry: -1 }),
     'a reconnection time with a fraction': event('a', { retry: 0.5 }),
+    'the topic "."': event('.'),
+    'the topic ".." beside a good one': { topics: ['good', '..'], fields: { data: 'x' } },
+    'topics that are a string': { ...event('a'), topics: 'a' as unknown as string[] },
+    'a privacy that is a number': { ...event('a'), private: 1 as unknown as boolean },
+    'a privacy that is a text': { ...event('a'), private: 'yes' as unknown as boolean },
+    'a privacy that is null': { ...event('a'), private: null as unknown as boolean },
+    'a heartbeat': event('a', { event: 'tidings-heartbeat', data: 'x' }),
+    'a type that is reserved': event('a', { event: 'tidings-x', data: 'x' }),
+    'no fields': event('a', {}),
+    'a comment alone': event('a', { comment: 'x' }),
+    'an event that is null': null as unknown as NewEvent,
+    'an event that is a text': 'a' as unknown as NewEvent,
+    'a misspelled member': { ...event('a'), privat: true } as NewEvent,
     'a field that does not exist': event('a', { daat: 'x' } as NewEvent['fields']),
   };
 }
@@ -131,6 +144,22 @@ export const appendCases: readonly LogCase[] = [
     assert.equal(await probe.head(), head);
   }),
 
+  logCase('an event in the place of a batch is refused', async (probe) => {
+    const head = await probe.head();
+    for (const one of [event('a'), null, 'a']) {
+      await refused(probe.log.append(one as unknown as NewEvent[]), 'ERR_INVALID_EVENT', 'what is no array');
+    }
+    assert.equal(await probe.head(), head);
+  }),
+
+  logCase('a gap can be appended, for the copy of a stream', async (probe) => {
+    await probe.append(event('a', { event: 'tidings-gap', data: '{}' }));
+    assert.deepEqual(
+      (await probe.read(EVERYTHING)).map((entry) => message(entry).type),
+      ['tidings-gap'],
+    );
+  }),
+
   logCase('an event that may not be published is refused, and nothing of its batch is stored', async (probe) => {
     const { epoch, seq } = await probe.position();
     const recorder = await probe.follow();
@@ -188,7 +217,9 @@ export const appendCases: readonly LogCase[] = [
     const published: NewEvent['fields'][] = [
       { data: 'plain' },
       { data: '' },
-      {},
+      { event: 'without data' },
+      { id: 'without data' },
+      { retry: 250 },
       { data: ' two  spaces ' },
       { data: 'a\nb\r\nc\rd\n' },
       { data: '\r\n\r\n' },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { NewEvent } from '../../entry.ts';
 import { logCase, type LogCase } from '../log-case.ts';
 import { event, EVERYTHING, HOUR_MS, refused, seqs } from '../log-probe.ts';
 
@@ -6,10 +7,11 @@ export const keyCases: readonly LogCase[] = [
   logCase('a key that is used again appends nothing and gives the first receipt', async (probe) => {
     const { log } = probe;
     const recorder = await probe.follow();
-    const first = await log.append([event('a'), event('a', { id: 'mine' })], { key: 'k' });
+    const append = () => log.append([event('a'), event('a', { id: 'mine' })], { key: 'k' });
+    const first = await append();
     assert.deepEqual(first, { seq: first.seq, id: 'mine', repeated: false });
-    assert.deepEqual(await log.append([event('b')], { key: 'k' }), { ...first, repeated: true });
-    assert.deepEqual(await log.append([event('b')], { key: 'k' }), { ...first, repeated: true });
+    assert.deepEqual(await append(), { ...first, repeated: true });
+    assert.deepEqual(await append(), { ...first, repeated: true });
     assert.equal(await probe.head(), first.seq);
     const other = await log.append([event('b')], { key: 'K' });
     const last = await log.append([event('b')]);
@@ -38,10 +40,56 @@ export const keyCases: readonly LogCase[] = [
       await refused(log.append([event('b')], { key: 'k', digest: 'two' }), 'ERR_KEY_REUSED', 'another digest');
       assert.equal(await probe.head(), first.seq);
       assert.deepEqual(await log.append([event('a')], { key: 'k', digest: 'one' }), { ...first, repeated: true });
-      // An append without a digest is taken for the same.
-      assert.deepEqual(await log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
+      // What is appended does not matter, if the digests are the same.
+      assert.deepEqual(await log.append([event('b')], { key: 'k', digest: 'one' }), { ...first, repeated: true });
+      await refused(log.append([event('a')], { key: 'k' }), 'ERR_KEY_REUSED', 'the digest of the events');
       assert.equal((await log.append([event('b')], { key: 'l', digest: 'two' })).repeated, false);
     },
+  ),
+
+  logCase('without a digest a key is bound to all that makes the events of its batch', async (probe) => {
+    const { log } = probe;
+    const one: NewEvent = { topics: ['a', 'b'], fields: { data: '1', event: 'e', id: 'i', retry: 5 }, private: true };
+    const first = await log.append([one, event('a')], { key: 'k' });
+    const others: Record<string, readonly NewEvent[]> = {
+      'another topic': [{ ...one, topics: ['a', 'c'] }, event('a')],
+      'fewer topics': [{ ...one, topics: ['a'] }, event('a')],
+      'another canonical topic': [{ ...one, topics: ['b', 'a'] }, event('a')],
+      'other data': [{ ...one, fields: { ...one.fields, data: '2' } }, event('a')],
+      'another type': [{ ...one, fields: { ...one.fields, event: 'f' } }, event('a')],
+      'another id': [{ ...one, fields: { ...one.fields, id: 'j' } }, event('a')],
+      'another reconnection time': [{ ...one, fields: { ...one.fields, retry: 6 } }, event('a')],
+      'a public event': [{ ...one, private: false }, event('a')],
+      'another latestKey': [{ ...one, latestKey: 'l' }, event('a')],
+      'another order': [event('a'), one],
+      'fewer events': [one],
+      'more events': [one, event('a'), event('a')],
+    };
+    for (const [what, batch] of Object.entries(others)) {
+      await refused(log.append(batch, { key: 'k' }), 'ERR_KEY_REUSED', what);
+    }
+    assert.equal(await probe.head(), first.seq);
+    const again = await log.append(
+      [
+        { ...one, topics: ['a', 'b', 'a'] },
+        { ...event('a'), private: false },
+      ],
+      {
+        key: 'k',
+      },
+    );
+    assert.deepEqual(again, { ...first, repeated: true });
+  }),
+
+  logCase(
+    'what a key is bound to is still known when the log is opened again',
+    async (probe) => {
+      const first = await probe.log.append([event('a')], { key: 'k' });
+      await probe.reopen();
+      await refused(probe.log.append([event('b')], { key: 'k' }), 'ERR_KEY_REUSED', 'another batch');
+      assert.deepEqual(await probe.log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
+    },
+    { needs: ['durable'] },
   ),
 
   logCase(
@@ -131,9 +179,10 @@ export const keyCases: readonly LogCase[] = [
   logCase(
     'a key survives that the log is opened again',
     async (probe) => {
-      const first = await probe.log.append([event('a', { id: 'mine' })], { key: 'k' });
+      const append = () => probe.log.append([event('a', { id: 'mine' })], { key: 'k' });
+      const first = await append();
       await probe.reopen();
-      assert.deepEqual(await probe.log.append([event('a')], { key: 'k' }), { ...first, repeated: true });
+      assert.deepEqual(await append(), { ...first, repeated: true });
     },
     { needs: ['durable'] },
   ),

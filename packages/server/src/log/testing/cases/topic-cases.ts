@@ -20,7 +20,7 @@ export const topicCases: readonly LogCase[] = [
       assert.deepEqual(await list(probe, { order: 'name', limit: 10 }), { topics: [], total: 0 });
       assert.deepEqual(await list(probe, { order: 'time', limit: 10 }), { topics: [], total: 0 });
       await probe.append(event('a'));
-      await probe.append({ topics: ['a', 'b'], fields: {} });
+      await probe.append({ topics: ['a', 'b'], fields: { data: '' } });
       await probe.append(event('c'));
       const [first, second, third] = await probe.read(EVERYTHING);
       assert.ok(first && second && third);
@@ -182,7 +182,7 @@ export const topicCases: readonly LogCase[] = [
       await probe.advance(1);
       await probe.append(event('b'));
       await probe.advance(1);
-      await probe.append({ topics: ['a', 'few'], fields: {} });
+      await probe.append({ topics: ['a', 'few'], fields: { data: '' } });
       await probe.advance(1);
       await probe.append(event('few'));
       await probe.trim();

@@ -1,0 +1,18 @@
+/** An event that has been checked and encoded, except for its place in the log. */
+export interface PreparedEvent {
+  readonly topics: readonly string[];
+  readonly private: boolean;
+  /** The id that the publisher gave, if any. */
+  readonly id: string | undefined;
+  /** The encoded event without its `id:` line. */
+  readonly body: Uint8Array;
+}
+
+/** A batch that has been checked and encoded. */
+export interface PreparedBatch {
+  readonly events: readonly PreparedEvent[];
+  /** The key that makes the append safe to repeat, if there is one. */
+  readonly key: string | undefined;
+  /** Stands for what is appended with the key: the digest that was given, or one of the events. Undefined without a key. */
+  readonly digest: string | undefined;
+}
