@@ -61,6 +61,11 @@ test.each([
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
   { args: ['serve', '--memory', '--port', '0', '--key', 'short'], parts: ['16 or more'] },
   { args: ['serve', '--host', '0.0.0.0'], parts: ['0.0.0.0', '--key', 'TIDINGS_KEY', '--anonymous'] },
+  {
+    args: ['serve', '--public-url', 'https://hub.example.org/'],
+    parts: ['--public-url https://hub.example.org/', '--key', 'TIDINGS_KEY', '--anonymous all'],
+  },
+  { args: ['serve', '--trusted-proxies', 'loopback'], parts: ['--trusted-proxies', '--key', '--anonymous all'] },
   { args: ['serve', 'more'], parts: ['"tidings serve" takes no arguments, found "more"', '"tidings serve --help"'] },
   { args: ['publish'], parts: ['needs a topic', 'tidings publish [options] <topic> [data]'] },
   { args: ['publish', 'a', 'b', 'c'], parts: ['takes at most 2 arguments, found "a", "b", "c"'] },

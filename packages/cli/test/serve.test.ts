@@ -98,6 +98,16 @@ test('retention is as asked for, and says so', async () => {
   expect(listener.stdout).not.toContain('"1"');
 });
 
+test('behind a proxy everyone who can reach it may listen, and it says so', async () => {
+  for (const reached of [
+    ['--public-url', 'https://hub.example.org/'],
+    ['--trusted-proxies', 'loopback'],
+  ]) {
+    const { process } = await HubProcess.start('--key', KEY, '--anonymous', 'listen', ...reached);
+    expect(process.stdout).toContain('everyone who can reach it may listen, publishing needs the key');
+  }
+});
+
 test('an allowed origin may read', async () => {
   const { url } = await HubProcess.start('--cors-origin', 'https://a.test', '--cors-origin', 'https://b.test');
   for (const [origin, allowed] of [

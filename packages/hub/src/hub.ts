@@ -15,6 +15,7 @@ import {
 } from '@tidings/server/live';
 import type { EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
+import { checkReach } from './access/binding.ts';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
 import { Proxies, type ProxyOptions } from './access/proxies.ts';
@@ -114,7 +115,7 @@ export class Hub {
   /** When a listener that comes while the hub shuts down may come back, in milliseconds. */
   #comeBackMs: () => number = () => 0;
 
-  /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
+  /** @throws {HubError} `ERR_INVALID_OPTION`, `ERR_NOT_LOOPBACK` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
     checkOptions(options);
     const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger } = options;
@@ -123,6 +124,7 @@ export class Hub {
     const authenticate = options.authenticate ?? authenticateByKey(options);
     this.#publicUrl = new PublicUrl(options.publicUrl);
     this.#proxies = new Proxies(options);
+    if (isKeyless(options)) checkReach(options);
     this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, isKeyless(options));
     this.#log = log;
     const reports = new Reports(logger);
