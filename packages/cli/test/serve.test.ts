@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { CommandProcess, run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
@@ -36,6 +39,31 @@ test('it goes on, and ends well, when nobody reads its output any more', async (
   hub.kill('SIGTERM');
   expect(await response.text()).toMatch(/^data: x$[^]*^retry: \d+$/m);
   expect((await hub.result()).code).toBe(0);
+});
+
+test('SIGTERM ends uploads with an answer that says what was published of them', async () => {
+  const { url, process } = await HubProcess.start('--memory');
+  const begin = (type: string, body: string): ClientRequest => {
+    const headers = { 'content-type': type, expect: '100-continue' };
+    const sent = request(new URL('topics/t', url), { method: 'POST', headers });
+    sent.once('continue', () => sent.write(body)).flushHeaders();
+    return sent;
+  };
+  const answerTo = async (sent: ClientRequest): Promise<unknown> => {
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return JSON.parse(await text(response));
+  };
+  const upload = answerTo(begin('text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unf'));
+  const listener = new CommandProcess(['listen', 't', '--since', 'earliest', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.includes('2'));
+  // The hub waits for the rest of a body that it reads whole, and gives up in the end.
+  const sent = begin('text/plain', 'unf');
+  const whole = answerTo(sent);
+  await once(sent, 'continue');
+  process.kill('SIGTERM');
+  expect(await upload).toMatchObject({ status: 503, published: 2 });
+  expect(await whole).toMatchObject({ status: 503, type: '/PROTOCOL.md#draining' });
+  expect((await process.result()).code).toBe(0);
 });
 
 test('a second Ctrl-C ends it at once, whatever is under way', async () => {

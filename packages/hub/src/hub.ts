@@ -87,7 +87,7 @@ export interface CloseOptions {
   readonly awayMs?: number | undefined;
   /** How far apart listeners come back, in milliseconds. @default 2000 */
   readonly windowMs?: number | undefined;
-  /** How long requests under way may take to finish, in milliseconds. An upload may never end by itself. @default 5000 */
+  /** How long requests under way may take to finish, in milliseconds. Uploads that stay open are ended at once. @default 5000 */
   readonly finishMs?: number | undefined;
 }
 
@@ -139,6 +139,8 @@ export class Hub {
       onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
       onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
     });
+    const closing = this.#closing.signal;
+    const deadline = this.#deadline.signal;
     const context: FaceContext = {
       log,
       fanOut: this.#fanOut,
@@ -148,10 +150,10 @@ export class Hub {
       logger,
       reports,
       keepAliveMs,
-      closing: this.#closing.signal,
-      deadline: this.#deadline.signal,
-      bodies: new Bodies(limits, clock, this.#deadline.signal),
-      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, this.#deadline.signal),
+      closing,
+      deadline,
+      bodies: new Bodies(limits, clock, closing, deadline),
+      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, closing, deadline),
       writes: new Writes(clock, reports),
       topicsBase: (url) => this.#publicUrl.topicsBase(url),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
