@@ -235,7 +235,8 @@ export class Hub {
   }
 
   async #answer(asked: HubRequest, visit: Visit): Promise<Answer> {
-    if (this.#closed) throw draining();
+    // Without an answer to its preflight a page could not be told to come back.
+    if (this.#closed && asked.method !== 'OPTIONS') throw draining();
     const request = this.#proxies.resolve(asked);
     visit.request = request;
     const askedUrl = new URL(request.url);

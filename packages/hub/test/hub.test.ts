@@ -109,6 +109,18 @@ describe('closing a hub', () => {
     expect((await ask(port, 'GET', '/healthz')).status).toBe(503);
   });
 
+  test('answers preflights, so that a page of another origin is told when to come back', async () => {
+    const { hub, port } = await startHub({ allowedOrigins: ['https://app.example'], anonymous: 'all' });
+    await hub.close();
+    const preflight = {
+      origin: 'https://app.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'last-event-id',
+    };
+    const { status, headers } = await ask(port, 'OPTIONS', '/topics/a', { headers: preflight });
+    expect([status, headers['access-control-allow-headers']]).toEqual([204, 'last-event-id']);
+  });
+
   test('breaks off who is still being given old events, so that nobody takes the end for a whole stream', async () => {
     const { hub, port, log } = await startHub();
     for (let n = 0; n < 40; n += 1) await log.append([{ topics: ['a'], fields: { data: 'x'.repeat(1024 * 1024) } }]);
