@@ -78,7 +78,7 @@ describe.skipIf(isMissing('chromium'))('in a browser, while the hub is away', ()
     async (name) => {
       const site = createServer((_, response) => response.end('<p>page</p>')).listen(0, '127.0.0.1');
       await once(site, 'listening');
-      onTestFinished(() => void site.close().closeAllConnections());
+      onTestFinished(() => site.close().closeAllConnections());
       const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
       const { plain } = await startProxy(name, await freePort(), origin);
       const page = await browser.newPage();

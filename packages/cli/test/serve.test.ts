@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { json } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { CommandProcess, run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
@@ -51,7 +51,7 @@ test('SIGTERM ends uploads with an answer that says what was published of them',
   };
   const answerTo = async (sent: ClientRequest): Promise<unknown> => {
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    return JSON.parse(await text(response));
+    return await json(response);
   };
   const upload = answerTo(begin('text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unf'));
   const listener = new CommandProcess(['listen', 't', '--since', 'earliest', '--hub', url]);
