@@ -41,23 +41,25 @@ test('it goes on, and ends well, when nobody reads its output any more', async (
   expect((await hub.result()).code).toBe(0);
 });
 
+/** Begins a publish whose body never ends. */
+function begin(hub: string, type: string, body: string): ClientRequest {
+  const headers = { 'content-type': type, expect: '100-continue' };
+  const sent = request(new URL('topics/t', hub), { method: 'POST', headers });
+  sent.once('continue', () => sent.write(body)).flushHeaders();
+  return sent;
+}
+
 test('SIGTERM ends uploads with an answer that says what was published of them', async () => {
   const { url, process } = await HubProcess.start('--memory');
-  const begin = (type: string, body: string): ClientRequest => {
-    const headers = { 'content-type': type, expect: '100-continue' };
-    const sent = request(new URL('topics/t', url), { method: 'POST', headers });
-    sent.once('continue', () => sent.write(body)).flushHeaders();
-    return sent;
-  };
   const answerTo = async (sent: ClientRequest): Promise<unknown> => {
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     return await json(response);
   };
-  const upload = answerTo(begin('text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unf'));
+  const upload = answerTo(begin(url, 'text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unf'));
   const listener = new CommandProcess(['listen', 't', '--since', 'earliest', '--hub', url]);
   await listener.until(({ stdout }) => stdout.includes('2'));
   // The hub waits for the rest of a body that it reads whole, and gives up in the end.
-  const sent = begin('text/plain', 'unf');
+  const sent = begin(url, 'text/plain', 'unf');
   const whole = answerTo(sent);
   await once(sent, 'continue');
   process.kill('SIGTERM');
@@ -68,16 +70,10 @@ test('SIGTERM ends uploads with an answer that says what was published of them',
 
 test('a second Ctrl-C ends it at once, whatever is under way', async () => {
   const { url, process } = await HubProcess.start();
-  const abort = new AbortController();
-  const upload = fetch(new URL('topics/t', url), {
-    method: 'POST',
-    headers: { 'content-type': 'text/event-stream' },
-    body: new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('data: x\n\n')) }),
-    duplex: 'half',
-    signal: abort.signal,
-  } as RequestInit).catch(() => 'broken off');
-  const listener = new CommandProcess(['listen', 't', '--last', '1', '--hub', url]);
-  await listener.until(({ stdout }) => stdout.endsWith('x\n'));
+  // The hub waits for the rest of it.
+  const sent = begin(url, 'text/plain', 'x');
+  const upload = once(sent, 'response').catch(() => 'broken off');
+  await once(sent, 'continue');
   process.kill('SIGINT');
   await process.until(({ stderr }) => stderr.includes('Stopping…'));
   process.kill('SIGINT');
