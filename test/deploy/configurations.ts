@@ -12,6 +12,8 @@ export interface Place {
   readonly tls: number;
   /** The port of the hub. */
   readonly hub: number;
+  /** The origin of another site whose pages may listen. */
+  readonly page: string;
 }
 
 /** A configuration of the folder `deploy`, as it runs in a test, and how it is run. */
@@ -30,7 +32,7 @@ const RETRY_MS = 1000;
 export const CONFIGURATIONS: Readonly<Record<'nginx' | 'Caddy' | 'HAProxy' | 'Apache', Configuration>> = {
   nginx: {
     program: 'nginx',
-    files: ({ plain, tls, hub, folder }) => ({
+    files: ({ plain, tls, hub, page, folder }) => ({
       'nginx.conf': `
         daemon off;
         master_process off;
@@ -47,6 +49,7 @@ export const CONFIGURATIONS: Readonly<Record<'nginx' | 'Caddy' | 'HAProxy' | 'Ap
         '/etc/ssl/certs/hub.example.org.pem': join(folder, 'cert.pem'),
         '/etc/ssl/private/hub.example.org.key': join(folder, 'key.pem'),
         '127.0.0.1:4000': `127.0.0.1:${hub}`,
+        '# "https://app.example.org"': `"${page}"`,
         '25% 2000': `25% ${RETRY_MS}`,
         '25% 2500': `25% ${RETRY_MS}`,
         '25% 3000': `25% ${RETRY_MS}`,
@@ -57,11 +60,12 @@ export const CONFIGURATIONS: Readonly<Record<'nginx' | 'Caddy' | 'HAProxy' | 'Ap
   },
   Caddy: {
     program: 'caddy',
-    files: ({ plain, tls, hub, folder }) => {
+    files: ({ plain, tls, hub, page, folder }) => {
       const site = (head: string): string =>
         adapt('Caddyfile', {
           'hub.example.org {': head,
           '127.0.0.1:4000': `127.0.0.1:${hub}`,
+          'https://app.example.org': page,
           'retry: 3000': `retry: ${RETRY_MS}`,
         });
       return {
@@ -79,27 +83,30 @@ ${site(`https://127.0.0.1:${tls} {\n  tls ${folder}/cert.pem ${folder}/key.pem`)
   },
   HAProxy: {
     program: 'haproxy',
-    files: ({ plain, tls, hub, folder }) => ({
+    files: ({ plain, tls, hub, page, folder }) => ({
       'haproxy.cfg': adapt('haproxy.cfg', {
         'bind :443 ssl crt /etc/haproxy/certs/hub.example.org.pem': `bind 127.0.0.1:${plain}\n  bind 127.0.0.1:${tls} ssl crt ${folder}/both.pem`,
         '127.0.0.1:4000': `127.0.0.1:${hub}`,
-        '/etc/haproxy/away.http': join(folder, 'away.http'),
+        'https://app.example.org': page,
+        '/etc/haproxy/away': join(folder, 'away'),
       }),
       'away.http': adapt('away.http', { 'retry: 3000': `retry: ${RETRY_MS}` }),
+      'away-preflight.http': adapt('away-preflight.http', {}),
     }),
     args: ({ folder }) => ['-f', join(folder, 'haproxy.cfg'), '-db'],
   },
   Apache: {
     program: 'apache2',
-    files: ({ plain, tls, hub, folder }) => {
+    files: ({ plain, tls, hub, page, folder }) => {
       const site = adapt('apache.conf', {
         '127.0.0.1:4000': `127.0.0.1:${hub}`,
-        '/var/www/tidings/away.asis': join(folder, 'away.asis'),
+        '/var/www/tidings/': `${folder}/`,
+        'https://app\\.example\\.org': page.replaceAll('.', '\\.'),
         '/etc/ssl/certs/hub.example.org.pem': join(folder, 'cert.pem'),
         '/etc/ssl/private/hub.example.org.key': join(folder, 'key.pem'),
       });
       const host = site.slice(site.indexOf('<VirtualHost'));
-      const modules = ['mpm_event', 'authz_core', 'alias', 'asis', 'headers', 'proxy', 'proxy_http', 'ssl'];
+      const modules = ['mpm_event', 'authz_core', 'alias', 'asis', 'headers', 'proxy', 'proxy_http', 'setenvif', 'ssl'];
       return {
         'apache.conf': `
 ServerRoot ${folder}
@@ -114,6 +121,7 @@ ${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_
 ${site.replace('*:443', `127.0.0.1:${tls}`)}
 ${host.replace('*:443', `127.0.0.1:${plain}`).replaceAll(/^\s*SSL.*\n/gm, '')}`,
         'away.asis': adapt('away.asis', { 'retry: 3000': `retry: ${RETRY_MS}` }),
+        'away-preflight.asis': adapt('away-preflight.asis', {}),
       };
     },
     args: ({ folder }) => ['-f', join(folder, 'apache.conf'), '-DFOREGROUND'],

@@ -22,8 +22,15 @@ export interface RunningProxy {
   readonly tls: string;
 }
 
-/** @param hub the port of the hub */
-export async function startProxy(name: ProxyName, hub: number): Promise<RunningProxy> {
+/**
+ * @param hub the port of the hub
+ * @param page the origin of another site whose pages may listen
+ */
+export async function startProxy(
+  name: ProxyName,
+  hub: number,
+  page: string = 'https://app.example.org',
+): Promise<RunningProxy> {
   const { program, files, args } = CONFIGURATIONS[name];
   const place = folder({});
   // Apache's processes are those of another user.
@@ -32,7 +39,7 @@ export async function startProxy(name: ProxyName, hub: number): Promise<RunningP
   const both = ['cert.pem', 'key.pem'].map((file) => readFileSync(join(place, file), 'utf8')).join('');
   writeFileSync(join(place, 'both.pem'), both);
   const proxy = await ProxyProcess.start((ports) => {
-    const at: Place = { folder: place, hub, ...ports };
+    const at: Place = { folder: place, hub, page, ...ports };
     for (const [file, text] of Object.entries(files(at))) writeFileSync(join(place, file), text);
     return { program, args: args(at), env: { HOME: place, XDG_CONFIG_HOME: place, XDG_DATA_HOME: place } };
   });

@@ -24,7 +24,7 @@ describe('a hub that is away', () => {
       `${SOURCES} EventSources and the browsers' own come back, and nothing is lost`,
       async () => {
         const hub = await RestartableHub.make();
-        await hub.start();
+        await hub.start(hub.port, ['--anonymous', 'all']);
         const { plain } = await startProxy(name, hub.port);
         const publish = (data: string): Promise<Response> =>
           // Browsers wait for seconds before they come back unless they are told otherwise.
@@ -38,7 +38,7 @@ describe('a hub that is away', () => {
         await hub.kill();
         // Each of them has asked while it is away, and was told to come back.
         await all(watchers, ({ opened }) => opened > 1);
-        await hub.start();
+        await hub.start(hub.port, ['--anonymous', 'all']);
         for (const data of ['after', 'at last']) expect((await publish(data)).status).toBe(200);
         await all(watchers, ({ data }) => data.length >= 3);
         for (const watcher of watchers) expect((await watcher.look()).data).toEqual(['before', 'after', 'at last']);

@@ -42,7 +42,7 @@ describe.each(PROXIES)('behind %s', (name) => {
     'a topic with any name goes through in the query, and with its slashes encoded in the path, too',
     async () => {
       const hub = await RestartableHub.make();
-      await hub.start();
+      await hub.start(hub.port, ['--anonymous', 'all']);
       const { plain } = await startProxy(name, hub.port);
       for (const topic of TOPICS) {
         const encoded = encodeURIComponent(topic);

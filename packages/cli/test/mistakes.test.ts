@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -61,6 +61,11 @@ test.each([
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
   { args: ['serve', '--memory', '--port', '0', '--key', 'short'], parts: ['16 or more'] },
   { args: ['serve', '--host', '0.0.0.0'], parts: ['0.0.0.0', '--key', 'TIDINGS_KEY', '--anonymous'] },
+  {
+    args: ['serve', '--public-url', 'https://hub.example.org/'],
+    parts: ['--public-url https://hub.example.org/', '--key', 'TIDINGS_KEY', '--anonymous all'],
+  },
+  { args: ['serve', '--trusted-proxies', 'loopback'], parts: ['--trusted-proxies', '--key', '--anonymous all'] },
   { args: ['serve', 'more'], parts: ['"tidings serve" takes no arguments, found "more"', '"tidings serve --help"'] },
   { args: ['publish'], parts: ['needs a topic', 'tidings publish [options] <topic> [data]'] },
   { args: ['publish', 'a', 'b', 'c'], parts: ['takes at most 2 arguments, found "a", "b", "c"'] },
@@ -167,3 +172,21 @@ test('with --verbose an error brings its stack', async () => {
   expect(stderr).toMatch(/^tidings: .*\n +at /);
   expect(code).toBe(1);
 });
+
+test.each(['package.json', 'dist/serve/serve.js'])(
+  'a program without its file %s says that it is incomplete',
+  async (file) => {
+    const folder = await temporaryFolder();
+    await symlink(join(import.meta.dirname, '../../../node_modules'), join(folder, 'node_modules'));
+    await mkdir(join(folder, 'cli'));
+    // Of what it depends on, some may lie in its own folder.
+    await symlink(join(import.meta.dirname, '../node_modules'), join(folder, 'cli/node_modules'));
+    for (const part of ['dist', 'package.json']) {
+      await cp(join(import.meta.dirname, '..', part), join(folder, 'cli', part), { recursive: true });
+    }
+    await rm(join(folder, 'cli', file));
+    const args = [join(folder, 'cli/dist/main.js'), 'serve', '--memory', '--port', '0'];
+    const { status, stderr, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expectMistake({ code: status, stdout, stderr }, 1, 'the program is incomplete', join(folder, 'cli', file));
+  },
+);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { CommandProcess, run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
@@ -38,18 +41,39 @@ test('it goes on, and ends well, when nobody reads its output any more', async (
   expect((await hub.result()).code).toBe(0);
 });
 
+/** Begins a publish whose body never ends. */
+function begin(hub: string, type: string, body: string): ClientRequest {
+  const headers = { 'content-type': type, expect: '100-continue' };
+  const sent = request(new URL('topics/t', hub), { method: 'POST', headers });
+  sent.once('continue', () => sent.write(body)).flushHeaders();
+  return sent;
+}
+
+test('SIGTERM ends uploads with an answer that says what was published of them', async () => {
+  const { url, process } = await HubProcess.start('--memory');
+  const answerTo = async (sent: ClientRequest): Promise<unknown> => {
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return await json(response);
+  };
+  const upload = answerTo(begin(url, 'text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unf'));
+  const listener = new CommandProcess(['listen', 't', '--since', 'earliest', '--hub', url]);
+  await listener.until(({ stdout }) => stdout.includes('2'));
+  // The hub waits for the rest of a body that it reads whole, and gives up in the end.
+  const sent = begin(url, 'text/plain', 'unf');
+  const whole = answerTo(sent);
+  await once(sent, 'continue');
+  process.kill('SIGTERM');
+  expect(await upload).toMatchObject({ status: 503, published: 2 });
+  expect(await whole).toMatchObject({ status: 503, type: '/PROTOCOL.md#draining' });
+  expect((await process.result()).code).toBe(0);
+});
+
 test('a second Ctrl-C ends it at once, whatever is under way', async () => {
   const { url, process } = await HubProcess.start();
-  const abort = new AbortController();
-  const upload = fetch(new URL('topics/t', url), {
-    method: 'POST',
-    headers: { 'content-type': 'text/event-stream' },
-    body: new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('data: x\n\n')) }),
-    duplex: 'half',
-    signal: abort.signal,
-  } as RequestInit).catch(() => 'broken off');
-  const listener = new CommandProcess(['listen', 't', '--last', '1', '--hub', url]);
-  await listener.until(({ stdout }) => stdout.endsWith('x\n'));
+  // The hub waits for the rest of it.
+  const sent = begin(url, 'text/plain', 'x');
+  const upload = once(sent, 'response').catch(() => 'broken off');
+  await once(sent, 'continue');
   process.kill('SIGINT');
   await process.until(({ stderr }) => stderr.includes('Stopping…'));
   process.kill('SIGINT');
@@ -96,6 +120,16 @@ test('retention is as asked for, and says so', async () => {
   await listener.until(({ stdout }) => stdout.includes('"3"'));
   expect(listener.stdout).toContain('"2"');
   expect(listener.stdout).not.toContain('"1"');
+});
+
+test('behind a proxy everyone who can reach it may listen, and it says so', async () => {
+  for (const reached of [
+    ['--public-url', 'https://hub.example.org/'],
+    ['--trusted-proxies', 'loopback'],
+  ]) {
+    const { process } = await HubProcess.start('--key', KEY, '--anonymous', 'listen', ...reached);
+    expect(process.stdout).toContain('everyone who can reach it may listen, publishing needs the key');
+  }
 });
 
 test('an allowed origin may read', async () => {

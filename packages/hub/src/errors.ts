@@ -4,7 +4,7 @@ import { suggestion } from '@tidings/server/log';
 export type HubErrorCode =
   /** An option is missing, unknown, of the wrong type or out of range. */
   | 'ERR_INVALID_OPTION'
-  /** A hub without a key may listen on loopback addresses only. */
+  /** A hub without a key may listen on loopback addresses only, and not behind a proxy. */
   | 'ERR_NOT_LOOPBACK';
 
 /** The reason why a hub cannot start. The `code` is stable, and the `message` is a sentence for the person who starts the hub. */

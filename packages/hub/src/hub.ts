@@ -16,6 +16,7 @@ import {
 } from '@tidings/server/live';
 import type { EventLog } from '@tidings/server/log';
 import type { Logger } from 'pino';
+import { checkReach } from './access/binding.ts';
 import { authenticateByKey, type KeyOptions } from './access/key.ts';
 import { Origins } from './access/origins.ts';
 import { Proxies, type ProxyOptions } from './access/proxies.ts';
@@ -87,7 +88,7 @@ export interface CloseOptions {
   readonly awayMs?: number | undefined;
   /** How far apart listeners come back, in milliseconds. @default 2000 */
   readonly windowMs?: number | undefined;
-  /** How long requests under way may take to finish, in milliseconds. An upload may never end by itself. @default 5000 */
+  /** How long requests under way may take to finish, in milliseconds. Uploads that stay open are ended at once. @default 5000 */
   readonly finishMs?: number | undefined;
 }
 
@@ -115,7 +116,7 @@ export class Hub {
   /** When a listener that comes while the hub shuts down may come back, in milliseconds. */
   #comeBackMs: () => number = () => 0;
 
-  /** @throws {HubError} `ERR_INVALID_OPTION` @throws {ServerError} `ERR_INVALID_OPTION` */
+  /** @throws {HubError} `ERR_INVALID_OPTION`, `ERR_NOT_LOOPBACK` @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: HubOptions) {
     checkOptions(options);
     const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger } = options;
@@ -124,6 +125,7 @@ export class Hub {
     const authenticate = options.authenticate ?? authenticateByKey(options);
     this.#publicUrl = new PublicUrl(options.publicUrl);
     this.#proxies = new Proxies(options);
+    if (isKeyless(options)) checkReach(options);
     this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, isKeyless(options));
     this.#log = log;
     const reports = new Reports(logger);
@@ -138,6 +140,8 @@ export class Hub {
       onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
       onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
     });
+    const closing = this.#closing.signal;
+    const deadline = this.#deadline.signal;
     const context: FaceContext = {
       log,
       fanOut: this.#fanOut,
@@ -147,10 +151,10 @@ export class Hub {
       logger,
       reports,
       keepAliveMs,
-      closing: this.#closing.signal,
-      deadline: this.#deadline.signal,
-      bodies: new Bodies(limits, clock, this.#deadline.signal),
-      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, this.#deadline.signal),
+      closing,
+      deadline,
+      bodies: new Bodies(limits, clock, closing, deadline),
+      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, closing, deadline),
       writes: new Writes(clock, reports),
       topicsBase: (url) => this.#publicUrl.topicsBase(url),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
@@ -232,7 +236,8 @@ export class Hub {
   }
 
   async #answer(asked: HubRequest, visit: Visit): Promise<Answer> {
-    if (this.#closed) throw draining();
+    // Without an answer to its preflight a page could not be told to come back.
+    if (this.#closed && asked.method !== 'OPTIONS') throw draining();
     const request = this.#proxies.resolve(asked);
     visit.request = request;
     const askedUrl = new URL(request.url);

@@ -1,7 +1,9 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
 import { createServer, Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
+import type { Rights } from '@tidings/server';
 import { ManualClock } from '@tidings/server/log/testing';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Listener } from './listener.ts';
@@ -107,6 +109,18 @@ describe('closing a hub', () => {
     expect((await ask(port, 'GET', '/healthz')).status).toBe(503);
   });
 
+  test('answers preflights, so that a page of another origin is told when to come back', async () => {
+    const { hub, port } = await startHub({ allowedOrigins: ['https://app.example'], anonymous: 'all' });
+    await hub.close();
+    const preflight = {
+      origin: 'https://app.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'last-event-id',
+    };
+    const { status, headers } = await ask(port, 'OPTIONS', '/topics/a', { headers: preflight });
+    expect([status, headers['access-control-allow-headers']]).toEqual([204, 'last-event-id']);
+  });
+
   test('breaks off who is still being given old events, so that nobody takes the end for a whole stream', async () => {
     const { hub, port, log } = await startHub();
     for (let n = 0; n < 40; n += 1) await log.append([{ topics: ['a'], fields: { data: 'x'.repeat(1024 * 1024) } }]);
@@ -147,31 +161,60 @@ describe('closing a hub', () => {
     await first;
   });
 
-  test('breaks off an upload that never ends when its time is over, and says what was published of it', async () => {
-    const clock = new ManualClock();
-    const started = await startHub({ clock });
+  /** A publish whose body never ends. The hub has asked for its body when `begun` resolves. */
+  function upload(port: number, type: string, body: string): { begun: Promise<unknown>; reply: Promise<Reply> } {
+    const headers = { 'content-type': type, expect: '100-continue' };
+    const sent = request({ host: '127.0.0.1', port, path: '/topics/a', method: 'POST', headers, agent: false });
+    const begun = once(sent, 'continue').then(() => sent.write(body));
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+    const reply = answered.then(async ([response]) => ({
+      status: response.statusCode!,
+      headers: response.headers,
+      text: await text(response),
+    }));
+    sent.flushHeaders();
+    return { begun, reply };
+  }
+
+  test('ends an upload that stays open at once, and says what was published of it', async () => {
+    const started = await startHub({ clock: new ManualClock() });
     const { hub, port } = started;
     const listener = await Listener.open(port, '/topics/a');
-    const reply = new Promise<Reply>((resolve, reject) => {
-      const headers = { 'content-type': 'text/event-stream' };
-      const upload = request({ host: '127.0.0.1', port, path: '/topics/a', method: 'POST', headers, agent: false });
-      upload.on('error', reject).on('response', (response) => {
-        text(response).then(
-          (body) => resolve({ status: response.statusCode!, headers: response.headers, text: body }),
-          reject,
-        );
-      });
-      upload.write('data: 1\n\ndata: 2\n\ndata: unfinished\n');
-    });
+    const { reply } = upload(port, 'text/event-stream', 'data: 1\n\ndata: 2\n\ndata: unfinished\n');
     expect(await listener.take(2)).toEqual(['1', '2']);
-    const closing = hub.close({ finishMs: 1000 });
-    // Listeners need not wait for it.
+    const closing = hub.close();
     expect(await listener.end()).toBe('complete');
     expect(listener.retries).toHaveLength(1);
+    expect(problemOf(await reply)).toBe('draining');
+    expect(JSON.parse((await reply).text)).toMatchObject({ published: 2, lastId: started.cursor(2) });
+    expect((await reply).headers['retry-after']).toBe('1');
+    await closing;
+  });
+
+  test('begins no upload whose sender was let in only after the hub had begun to close', async () => {
+    let letIn = (): void => {};
+    const authenticate = (): Promise<Rights> =>
+      new Promise((resolve) => (letIn = () => resolve({ allow: true, publish: 'all' })));
+    const { hub, port } = await startHub({ clock: new ManualClock(), authenticate });
+    const before = letIn;
+    const { reply } = upload(port, 'text/event-stream', 'data: 1\n\n');
+    await expect.poll(() => letIn !== before).toBe(true);
+    const closing = hub.close();
+    letIn();
+    expect(problemOf(await reply)).toBe('draining');
+    expect(JSON.parse((await reply).text)).not.toHaveProperty('published');
+    await closing;
+  });
+
+  test('breaks off a body that is never whole when its time is over', async () => {
+    const clock = new ManualClock();
+    const { hub, port } = await startHub({ clock });
+    const { begun, reply } = upload(port, 'text/plain', 'unfinished');
+    await begun;
+    const closing = hub.close({ finishMs: 1000 });
     clock.advance(1000);
     await closing;
     expect(problemOf(await reply)).toBe('draining');
-    expect(JSON.parse((await reply).text)).toMatchObject({ published: 2, lastId: started.cursor(2) });
   });
 
   test('waits for its listeners, and breaks off those that do not read when the window is over', async () => {

@@ -124,7 +124,7 @@ describe('listening to many topics', () => {
   });
 
   test('relative patterns resolve against the public URL where the hub has one', async () => {
-    const hub = await startHub({ publicUrl: 'https://events.example' });
+    const hub = await startHub({ anonymous: 'all', publicUrl: 'https://events.example' });
     const query = 'match_urlpattern=https://events.example/topics/a/*&match_urlpattern=b/*';
     const listener = await Listener.open(hub.port, `/topics?${query}`);
     for (const topic of ['c', 'b/1', 'a/1']) await hub.publish(topic, topic);

@@ -8,8 +8,11 @@ import { Server as SocketServer } from 'node:net';
  */
 const IDLE_MS = 250;
 
-/** How long requests in progress may take to finish, in milliseconds. An upload may never end by itself. */
-const FINISH_MS = 5_000;
+/**
+ * How long requests in progress may take to finish, in milliseconds. It is longer than what the hub gives them, so that its answers to those that take too
+ * long are sent.
+ */
+const FINISH_MS = 6_000;
 
 export interface ClosingServer {
   /** Resolves when the connections on which nothing was sent are closed: whoever had them connects anew. */

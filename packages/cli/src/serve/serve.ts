@@ -28,7 +28,7 @@ export interface Serve extends HubSettings {
  * @throws {CliError} `ERR_ADDRESS`, `ERR_DATA`, `ERR_USAGE`
  */
 export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<void> {
-  if (options.key === undefined) checkKeyless(options.anonymous);
+  if (options.key === undefined) checkKeyless(options);
   const addresses = options.places.filter((place) => 'host' in place);
   for (const { host } of addresses) checkHost(host, options);
   const opened = await supervisor?.prepared();
@@ -50,7 +50,9 @@ export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<
     const bound = await listen(hub, places, options);
     if (opened?.isFirst !== false) {
       const hasKey = options.key !== undefined;
-      process.stdout.write(announce({ ...options, ...whereabouts(places, bound), hasKey, hasPage: hub.hasPage }));
+      const reached = whereabouts(places, bound);
+      const loopback = reached.loopback && !isBehindProxy(options);
+      process.stdout.write(announce({ ...options, ...reached, loopback, hasKey, hasPage: hub.hasPage }));
     }
     supervisor?.serving();
     await interrupted;
@@ -88,7 +90,21 @@ function whereabouts(
   };
 }
 
-function checkKeyless(anonymous: HubSettings['anonymous']): void {
+/** Whether a proxy, which clients of other machines use, passes requests on to the hub. */
+function isBehindProxy({ publicUrl, trustedProxies }: HubSettings): boolean {
+  return trustedProxies.length > 0 || (publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname));
+}
+
+function checkKeyless(settings: HubSettings): void {
+  const { anonymous } = settings;
+  if (anonymous === 'none' && isBehindProxy(settings)) {
+    const option = settings.trustedProxies.length > 0 ? '--trusted-proxies' : `--public-url ${settings.publicUrl}`;
+    throw new CliError(
+      'ERR_USAGE',
+      `without a key the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
+        'set a key with --key or TIDINGS_KEY, or let everyone in with --anonymous all',
+    );
+  }
   if (anonymous !== 'listen' && anonymous !== 'publish') return;
   const closed = anonymous === 'listen' ? 'publish' : 'listen';
   throw new CliError(

@@ -14,6 +14,27 @@ export function checkBinding(host: string, options: { readonly key?: string; rea
   );
 }
 
+/**
+ * Checks that nobody means to reach a hub without a key through a proxy: to the hub, each request of the proxy comes from an address near it.
+ * @throws {HubError} `ERR_NOT_LOOPBACK`
+ */
+export function checkReach({
+  publicUrl,
+  trustedProxies = [],
+}: {
+  readonly publicUrl?: string | undefined;
+  readonly trustedProxies?: readonly string[] | undefined;
+}): void {
+  const option = trustedProxies.length > 0 ? `trustedProxies is ${JSON.stringify(trustedProxies)}` : undefined;
+  const strange = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname);
+  const found = strange ? `publicUrl is ${JSON.stringify(publicUrl)}` : option;
+  if (found === undefined) return;
+  throw new HubError(
+    'ERR_NOT_LOOPBACK',
+    `The option ${found}, but the hub has no key: every client of the proxy could publish and listen. Set key or authenticate, or say with anonymous what everyone may do`,
+  );
+}
+
 /** Whether a host name or an IP address, in brackets or not, is one by which a machine reaches only itself. */
 export function isLoopback(hostname: string): boolean {
   const name = hostname

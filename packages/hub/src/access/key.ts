@@ -50,20 +50,38 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
 }
 
 function authenticateByHost(request: RequestHead): Rights {
-  requireLoopbackHost(request);
+  requireThisMachine(request);
   return ALL;
 }
 
-/** Refuses requests to a name that is not loopback (PROTOCOL §9.1). @throws {Problem} `host-not-allowed` */
-export function requireLoopbackHost(request: RequestHead): void {
+/** The header fields with which proxies say that they have passed a request on. */
+const PROXY_FIELDS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
+
+/**
+ * Refuses requests that are not of this machine (PROTOCOL §9.1): from another address, passed on by a proxy, or to a name that is not loopback.
+ * @throws {Problem} `host-not-allowed`
+ */
+export function requireThisMachine(request: RequestHead): void {
+  const { address } = request;
+  if (address !== undefined && !isLoopback(address)) throw notLocal(`and not those that come from ${address}`);
+  const field = PROXY_FIELDS.find((name) => request.header(name) !== undefined);
+  if (field !== undefined) {
+    throw notLocal(
+      `and this one came through a proxy, as its header field ${field} says: give the hub a key, or say with anonymous what everyone may do`,
+    );
+  }
   // A proxy may name another host than the one in the URL, and a page that has taken a loopback address for its own name could do so, too.
   const [, asked = request.url] = AUTHORITY.exec(request.url) ?? [];
   const sent = request.header('host') ?? asked;
   const hostname = strangerIn(asked) ?? strangerIn(sent);
   if (hostname === undefined) return;
-  throw new Problem(
+  throw notLocal(`and not those to ${hostname}`);
+}
+
+function notLocal(detail: string): Problem {
+  return new Problem(
     'host-not-allowed',
-    `This hub has no key, so it answers only requests to localhost and loopback addresses, and not to ${hostname}`,
+    `This hub has no key, so it answers only requests of its own machine to localhost and loopback addresses, ${detail}`,
   );
 }
 

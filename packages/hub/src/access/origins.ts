@@ -2,7 +2,7 @@ import { type Answer, answerOptions, checkCors, type Cors, type RequestHead } fr
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import type { PublicUrl } from '../http/public-url.ts';
-import { requireLoopbackHost } from './key.ts';
+import { requireThisMachine } from './key.ts';
 
 /** Header fields that keep pages of other sites from embedding an answer, and browsers from guessing its type. */
 const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
@@ -39,13 +39,13 @@ export class Origins {
   }
 
   /**
-   * On a hub without a key, refuses requests to another host name and requests of pages of other sites, whatever they ask for.
+   * On a hub without a key, refuses requests that are not of this machine and requests of pages of other sites, whatever they ask for.
    * @param url the URL of the request, without the path prefix of a public URL
    * @throws {Problem} `host-not-allowed`, `origin-not-allowed`
    */
   guard(request: RequestHead, url: URL): void {
     if (!this.#isKeyless) return;
-    requireLoopbackHost(request);
+    requireThisMachine(request);
     if (!isLink(request, url)) this.require(request, 'use this hub');
   }
 

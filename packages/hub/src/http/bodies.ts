@@ -31,13 +31,28 @@ export class Bodies {
   readonly #open = new Set<Body>();
   #bytes = 0;
 
-  /** @param deadline aborted when no more may be read */
-  constructor(limits: HubLimits, clock: Clock, deadline: AbortSignal) {
+  /** Whether bodies that stay open, and all bodies, may be read no longer. */
+  readonly #closing: AbortSignal;
+  readonly #deadline: AbortSignal;
+
+  /**
+   * @param closing aborted when bodies that may stay open for as long as their senders like have to end
+   * @param deadline aborted when no more may be read
+   */
+  constructor(limits: HubLimits, clock: Clock, closing: AbortSignal, deadline: AbortSignal) {
     this.limits = limits;
     this.clock = clock;
-    deadline.addEventListener('abort', () => {
-      for (const body of this.#open) body.stop(draining());
-    });
+    this.#closing = closing;
+    this.#deadline = deadline;
+    for (const signal of [closing, deadline]) {
+      signal.addEventListener('abort', () => {
+        for (const body of this.#open) this.#stopIfOver(body);
+      });
+    }
+  }
+
+  #stopIfOver(body: Body): void {
+    if (this.#deadline.aborted || (this.#closing.aborted && body.staysOpen)) body.stop(draining());
   }
 
   /** Begins to read the body of a request. The reader closes it when it holds nothing of it any more. */
@@ -48,6 +63,7 @@ export class Bodies {
   /** To be called by a body only, before its first part is read. */
   add(body: Body): void {
     this.#open.add(body);
+    this.#stopIfOver(body);
   }
 
   /** To be called by a body only. */
@@ -108,6 +124,8 @@ export class Body {
   #decoderBytes = 0;
   #stop: ((problem: Problem) => void) | undefined;
   #stopped: Problem | undefined;
+  /** Whether it is read as it arrives, for as long as its sender likes. */
+  staysOpen = false;
   /** Whether its reader waits for a part. */
   isWaiting = false;
   /** Until when it has come fast enough to keep its memory, by the clock's `now`. */
@@ -156,8 +174,12 @@ export class Body {
     }
   }
 
-  /** Its parts as they arrive. The wait for each is bounded as for an upload that stays open. The caller says how many of their bytes are held. */
+  /**
+   * Its parts as they arrive. The wait for each is bounded as for an upload that stays open. The caller says how many of their bytes are held.
+   * @throws {Problem} `too-slow`, `too-many-uploads`, `invalid-event`, and `draining` as soon as the hub shuts down
+   */
   async *parts(): AsyncIterable<Uint8Array> {
+    this.staysOpen = true;
     const parts = this.#parts({ ms: this.#bodies.limits.maxUploadIdleMs, bytes: 1 });
     try {
       for (let part = await parts.next(); part; part = await parts.next()) yield part;

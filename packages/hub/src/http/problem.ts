@@ -11,7 +11,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: 'The request has no valid credentials' },
   forbidden: { status: 403, title: 'The rights of the request do not allow this' },
   'origin-not-allowed': { status: 403, title: 'The origin is not on the allowlist' },
-  'host-not-allowed': { status: 403, title: 'The host name is not a loopback name' },
+  'host-not-allowed': { status: 403, title: 'The hub has no key and the request is not of its machine' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'key-reused': { status: 422, title: 'The idempotency key was used for something else' },

@@ -108,13 +108,14 @@ class Door {
   #send(
     request: IncomingMessage,
     response: ServerResponse,
-    { status, headers, body = '' }: Answer,
+    { status, headers, body = '', start }: Answer,
     peer: Socket,
   ): void {
     const isOver = request.complete;
     // If a request is refused because there is no room, its connection is closed to make room for others.
     const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
-    const length = status === 204 ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    // The length of a stream, for `HEAD`, is not known (RFC 9110, 8.6).
+    const length = status === 204 || start ? {} : { 'Content-Length': Buffer.byteLength(body) };
     response.writeHead(status, { ...headers, ...length, ...close });
     const sent = request.method === 'HEAD' || status === 204 ? '' : body;
     if (isOver) {
