@@ -78,8 +78,9 @@ export const HOUSES: Houses = {
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
-        uses: ['faces/topics', 'faces', 'access', 'http'],
+        uses: ['options.ts', 'faces/topics', 'faces', 'access', 'http'],
       },
+      { name: 'options.ts', purpose: 'what a hub is made with', uses: ['faces', 'access'] },
       {
         name: 'faces/topics',
         purpose: 'topics: listen, publish, the directory',
