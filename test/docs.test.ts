@@ -114,7 +114,7 @@ describe.skipIf(isMissing('curl'))('the commands of the page on reconnecting', (
     const id = await publish(hub, 'orders', 'another');
     const first = id.replace(/\.2$/, '.1');
     expect(first).not.toBe(id);
-    expect(output).toBe(first + first);
+    expect(output).toBe(`${first}\n${first}\n`);
   });
 
   async function runCommands(word: string): Promise<readonly EventMessage[]> {

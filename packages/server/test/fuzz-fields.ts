@@ -172,6 +172,8 @@ function written(fields: Passed, door: Door): Written | undefined {
   if (retry !== undefined && !(typeof retry === 'number' && Number.isSafeInteger(retry) && retry >= 0))
     return undefined;
   if ([event || undefined, data, id, comment, retry].every((value) => value === undefined)) return undefined;
+  // A comment alone is no event.
+  if (door === 'Channel' && [event, fields.data, id, retry].every((value) => value === undefined)) return undefined;
   return {
     type: typeof event === 'string' && event !== '' ? wellFormed(event) : 'message',
     data: data === undefined ? undefined : wellFormed(data).replaceAll(/\r\n?/g, '\n'),
