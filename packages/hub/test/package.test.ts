@@ -61,7 +61,7 @@ describe('the README', () => {
     const limits = members('limits.ts', 'HubLimits');
     expect(limits.length).toBeGreaterThan(4);
     const expected = [
-      ...members('hub.ts', 'HubOptions').filter((name) => name !== 'limits'),
+      ...members('options.ts', 'HubOptions').filter((name) => name !== 'limits'),
       ...members('access/key.ts', 'KeyOptions'),
       ...members('access/proxies.ts', 'ProxyOptions'),
       ...limits.map((name) => `limits.${name}`),
