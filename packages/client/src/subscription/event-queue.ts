@@ -37,7 +37,9 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
   const isFull = (): boolean => !hasEnded && (sizeOf() >= maxEvents || bytes >= maxBytes);
 
   function giveRoom(): void {
-    if (!isFull()) onRoom?.();
+    if (!onRoom || isFull()) return;
+    onRoom();
+    onRoom = undefined;
   }
 
   function tellEnd([resolve, reject]: (typeof takers)[number]): void {
@@ -77,9 +79,9 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
       return event;
     },
     next() {
-      return new Promise((...taker) => {
-        if (hasEnded) tellEnd(taker);
-        else takers.push(taker);
+      return new Promise((resolve, reject) => {
+        if (hasEnded) tellEnd([resolve, reject]);
+        else takers.push([resolve, reject]);
       });
     },
     end(error) {
