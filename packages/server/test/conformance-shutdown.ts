@@ -149,7 +149,7 @@ export function shutsDown(): void {
     },
   );
 
-  describe.each(NODE_APPLICATIONS)('an application of %s that shuts down', (_, start) => {
+  describe.each(APPLICATIONS)('an application of %s that shuts down', (_, start) => {
     test('tells listeners that come meanwhile when to come back', async () => {
       const channel = new Channel();
       const application = await start(channel);

@@ -250,8 +250,21 @@ describe('the sink of a body', () => {
     sink.end();
     sink.write(SharedChunk.fromText('b'));
     sink.end();
-    sink.destroy();
+    expect([closed, sink.backlog]).toEqual([0, 1]);
     expect(await new Response(body).text()).toBe('a');
+    sink.destroy();
     expect([closed, sink.backlog, sink.needsDrain]).toEqual([1, 0, false]);
+  });
+
+  test('is open until all is read, and can be broken off until then', async () => {
+    const { body, sink } = bodySink();
+    const closed = new Promise<void>((resolve) => {
+      sink.onClose = resolve;
+    });
+    sink.write(SharedChunk.fromText('a'));
+    sink.end();
+    sink.destroy();
+    await closed;
+    await expect(new Response(body).text()).rejects.toThrow('broken off');
   });
 });

@@ -16,6 +16,7 @@ export interface BodySink {
 export function bodySink(signal?: AbortSignal): BodySink {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let paused = false;
+  let hasEnded = false;
   const finish = (how: (open: ReadableStreamDefaultController<Uint8Array>) => void): void => {
     const open = controller;
     controller = undefined;
@@ -27,6 +28,10 @@ export function bodySink(signal?: AbortSignal): BodySink {
     // Later, as a socket would, so that code that ends a stream is not called back meanwhile.
     queueMicrotask(() => sink.onClose());
   };
+  // What has not been read has not reached the listener, which can still be broken off.
+  const closeIfRead = (): void => {
+    if (hasEnded && controller?.desiredSize === HIGH_WATER_MARK) finish((open) => open.close());
+  };
   const sink: Sink = {
     get backlog() {
       return controller ? HIGH_WATER_MARK - (controller.desiredSize ?? HIGH_WATER_MARK) : 0;
@@ -35,14 +40,15 @@ export function bodySink(signal?: AbortSignal): BodySink {
       return paused;
     },
     write(chunk: SharedChunk): void {
-      if (!controller) return;
+      if (!controller || hasEnded) return;
       // A copy, because the reader of a body may transfer its buffers, and these are shared.
       controller.enqueue(chunk.bytes.slice());
       // A reader that fails on the bytes can have given the body up by now (Deno).
       paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;
     },
     end(): void {
-      finish((open) => open.close());
+      hasEnded = true;
+      closeIfRead();
     },
     destroy(): void {
       finish((open) => open.error(new Error(BROKEN_OFF)));
@@ -59,6 +65,7 @@ export function bodySink(signal?: AbortSignal): BodySink {
         controller = opened;
       },
       pull() {
+        closeIfRead();
         if (!paused) return;
         paused = false;
         sink.onDrain();
