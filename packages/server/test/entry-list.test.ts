@@ -1,7 +1,7 @@
 import type { LogEntry } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EntryList } from '../dist/log/memory/entry-list.js';
+import { EntryList } from '../dist/log/keeping/entry-list.js';
 
 test('a list of entries is what an array would be, whatever is added, removed and looked for', () => {
   const steps = fc.array(

@@ -10,7 +10,7 @@ import {
 } from '@tidings/server/log';
 import { eventLogCases, ManualClock, type LogCapability } from '@tidings/server/log/testing';
 import { describe, expect, test, vi } from 'vitest';
-import { EntryList } from '../dist/log/memory/entry-list.js';
+import { EntryList } from '../dist/log/keeping/entry-list.js';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
 const ALL = { topics: ['a'], private: 'all' as const };

@@ -1,6 +1,7 @@
 import type { LogEntry } from '../log/entry.ts';
 import type { AskOptions, EventLog, LogPage, ReadRequest } from '../log/event-log.ts';
-import { isSelected } from '../log/keeping/scan.ts';
+import { EntryList } from '../log/keeping/entry-list.ts';
+import { takePage } from '../log/keeping/scan.ts';
 import type { Turn, Turns } from '../log/keeping/turns.ts';
 import { Selector } from '../log/selection.ts';
 import type { Listener } from './listener.ts';
@@ -20,7 +21,7 @@ export class RecentEvents implements Pick<EventLog, 'read'> {
   readonly #turns: Turns;
   readonly #maxBytes: number;
   readonly #readers = new Set<Listener>();
-  #entries: LogEntry[] = [];
+  #entries = new EntryList();
   #bytes = 0;
   /** All events behind this sequence number are here. */
   #since = 0;
@@ -63,7 +64,7 @@ export class RecentEvents implements Pick<EventLog, 'read'> {
   /** Forgets everything: the events that follow are not those that come next. */
   clear(): void {
     this.#readers.clear();
-    this.#entries = [];
+    this.#entries = new EntryList();
     this.#bytes = 0;
   }
 
@@ -73,51 +74,20 @@ export class RecentEvents implements Pick<EventLog, 'read'> {
     return page === 'not here' ? await this.#log.read(request, options) : page;
   }
 
-  /** As much of a page as the turn allows; undefined if that is nothing. */
-  #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | 'not here' | undefined {
+  #page(request: ReadRequest, turn: Turn): LogPage | 'not here' | undefined {
+    const { after } = request;
     if (this.#entries.length === 0 || after < this.#since) return 'not here';
-    const selector = Selector.of(selection);
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    let reached = through;
-    for (let index = this.#indexBehind(after); index < this.#entries.length; index += 1) {
-      const entry = this.#entries[index];
-      if (!entry || entry.seq > through) break;
-      const selected = isSelected(selector, entry, turn);
-      if (selected) {
-        entries.push(entry);
-        bytes += entry.frame.length;
-      }
-      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
-        reached = selected === undefined ? entry.seq - 1 : entry.seq;
-        break;
-      }
-    }
-    if (reached <= after && reached < through) return undefined;
+    const page = takePage(this.#entries.rising(after), request, turn);
     // Nothing is missing between these events.
-    return { entries, through: reached, trimmedThrough: 0, trims: 0 };
-  }
-
-  #indexBehind(seq: number): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.seq ?? 0) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return page && { ...page, trimmedThrough: 0, trims: 0 };
   }
 
   #dropOldest(): void {
-    let count = 0;
-    for (const entry of this.#entries) {
-      if (this.#bytes <= this.#maxBytes) break;
-      count += 1;
-      this.#bytes -= bytesOf(entry);
-      this.#since = entry.seq;
+    for (let { first } = this.#entries; first && this.#bytes > this.#maxBytes; { first } = this.#entries) {
+      this.#entries.remove(first.seq);
+      this.#bytes -= bytesOf(first);
+      this.#since = first.seq;
     }
-    this.#entries = this.#entries.slice(count);
     for (const listener of this.#readers) {
       const { state } = listener;
       // Those that are too slow.

@@ -14,7 +14,7 @@ import {
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
-import { EntryList } from './entry-list.ts';
+import { EntryList } from '../keeping/entry-list.ts';
 import { SortedNames } from './sorted-names.ts';
 
 /** The kept events of a topic. */

@@ -24,7 +24,7 @@ import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
-import { isSelected } from '../keeping/scan.ts';
+import { isSelected, takePage } from '../keeping/scan.ts';
 import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
@@ -203,28 +203,13 @@ export class MemoryLog implements EventLog {
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
-  #page({ selection, after, through, maxBytes }: ReadRequest, turn: Turn): LogPage | undefined {
+  #page(request: ReadRequest, turn: Turn): LogPage | undefined {
     this.#trim();
+    const { selection, after } = request;
     const trimmed = this.#ledger.trimmed(selection, after, turn);
     if (!trimmed) return undefined;
-    const selector = Selector.of(selection);
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    let reached = through;
-    for (const entry of this.#kept.rising(selector, after)) {
-      if (entry.seq > through) break;
-      const selected = isSelected(selector, entry, turn);
-      if (selected) {
-        entries.push(entry);
-        bytes += entry.frame.length;
-      }
-      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
-        reached = selected === undefined ? entry.seq - 1 : entry.seq;
-        break;
-      }
-    }
-    if (reached <= after && reached < through) return undefined;
-    return { entries, through: reached, trimmedThrough: trimmed.through, trims: trimmed.trims };
+    const page = takePage(this.#kept.rising(Selector.of(selection), after), request, turn);
+    return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
   #replace(latest: LatestKeys, event: NewEvent | undefined, entry: LogEntry): void {
