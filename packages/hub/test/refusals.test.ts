@@ -12,13 +12,17 @@ const STREAM = { 'content-type': 'text/event-stream' };
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Sends everything before it looks at what is answered, as some clients do. Gives the answer. */
-async function sendAll(port: number, head: string, bytes: number): Promise<string> {
+async function sendAll(
+  port: number,
+  head: string,
+  bytes: number,
+  part = Buffer.alloc(64 * 1024, 'x'),
+): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const failed = new Promise<never>((_, reject) => void socket.once('error', reject));
   failed.catch(() => {});
   socket.pause();
   socket.write(`POST /topics/a HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n`);
-  const part = Buffer.alloc(64 * 1024, 'x');
   for (let sent = 0; sent < bytes; sent += part.length) {
     const taken = new Promise<void>((resolve) => void socket.write(part, () => resolve()));
     await Promise.race([taken, failed]);
@@ -43,6 +47,26 @@ describe('a refusal', () => {
     expect(answer).toMatch(/\r\nConnection: close\r\n/i);
     expect(answer).toMatch(/\}\n$/);
   });
+
+  const CHUNK = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
+
+  test.each([
+    ['an event that has grown too large', 'Transfer-Encoding: chunked', CHUNK, 413],
+    [
+      'a stream with a line that has grown too long',
+      'Content-Type: text/event-stream\r\nTransfer-Encoding: chunked',
+      CHUNK,
+      413,
+    ],
+    ['a body that is no gzip', 'Content-Encoding: gzip\r\nTransfer-Encoding: chunked', CHUNK, 400],
+    ['a body of gzip that is said to be long', `Content-Encoding: gzip\r\nContent-Length: ${SIZE}`, undefined, 400],
+  ])(
+    'of %s reaches a client that sends everything first, although some of it was read',
+    async (_, head, part, status) => {
+      const hub = await startHub();
+      expect(await sendAll(hub.port, head, SIZE, part)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    },
+  );
 
   test('is sent before the body has come, and without asking for it', async () => {
     const hub = await startHub({ key: KEY });

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const BYTES = 16 * 1024 * 1024;
 
 /** A hub with a large answer. `ask` gives a client that asks for it and does not read. */
-async function startHub(options: HubServerOptions): Promise<{ ask: () => Socket; server: Server }> {
+async function startHub(options: HubServerOptions): Promise<{ ask: (rest?: string) => Socket; server: Server }> {
   const hub = new Hub({
     log: new MemoryLog(),
     faces: [
@@ -27,10 +27,10 @@ async function startHub(options: HubServerOptions): Promise<{ ask: () => Socket;
     server.close();
     await hub.close({ awayMs: 0, windowMs: 0 });
   });
-  const ask = (): Socket => {
+  const ask = (rest = ''): Socket => {
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
     onTestFinished(() => void socket.destroy());
-    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\n${rest}\r\n`);
     return socket;
   };
   return { ask, server };
@@ -50,9 +50,12 @@ async function read(socket: Socket): Promise<number> {
   return bytes;
 }
 
-test('an answer that nobody reads has a bounded time', async () => {
+test.each([
+  ['a request', ''],
+  ['a request that is never whole', 'Content-Length: 5\r\n'],
+])('an answer to %s that nobody reads has a bounded time', async (_, rest) => {
   const { ask, server } = await startHub({ maxAnswerMs: 200 });
-  const client = ask();
+  const client = ask(rest);
   await once(client, 'readable');
   const connections = (): Promise<number> =>
     new Promise((resolve) => void server.getConnections((_, count) => resolve(count)));

@@ -15,6 +15,29 @@ test('a digest tells batches apart that differ in few bits, wherever these are',
   expect(seen.size).toBe(texts.size);
 });
 
+test('a digest tells batches apart that differ at two or three places, as times and amounts do', () => {
+  const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+  for (const [first, second] of [
+    [9, 23],
+    [8, 22],
+    [13, 27],
+    [2, 16],
+    [0, 31],
+  ] as const) {
+    const seen = new Set<string | undefined>();
+    for (const one of letters) {
+      for (const two of letters) {
+        for (const three of letters) {
+          const text = Array.from({ length: 40 }, () => 'x');
+          [text[first], text[second], text[second - 1]] = [one, two, three];
+          seen.add(digestOf(event(text.join(''))));
+        }
+      }
+    }
+    expect(seen.size).toBe(letters.length ** 3);
+  }
+});
+
 test('a digest depends on where one part of an event ends and the next begins', () => {
   const batches: NewEvent[][] = [
     [event('ab')],

@@ -55,7 +55,19 @@ function authenticateByHost(request: RequestHead): Rights {
 }
 
 /** The header fields with which proxies say that they have passed a request on. */
-const PROXY_FIELDS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
+const PROXY_FIELDS = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'via',
+];
 
 /**
  * Refuses requests that are not of this machine (PROTOCOL §9.1): from another address, passed on by a proxy, or to a name that is not loopback.

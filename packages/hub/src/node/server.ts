@@ -123,20 +123,28 @@ class Door {
         this.#unsent.sent(peer);
         setTurn(peer);
       });
-      // The text is in memory, too.
-      if (peer.writableLength > 0) this.#unsent.add(peer, 2 * Buffer.byteLength(sent));
-      return;
+    } else {
+      if (sent === '') response.flushHeaders();
+      else response.write(sent, () => this.#unsent.sent(peer));
+      request.socket.end();
+      this.#readOn(request, () => response.end());
     }
-    // The answer is complete, but the server reads on. A connection that is closed before all of its bytes have been
-    // read is reset, and a client that sends its whole body before it reads would never see why it was refused.
-    if (sent === '') response.flushHeaders();
-    else response.write(sent);
-    request.socket.end();
+    // The text is in memory, too.
+    if (peer.writableLength > 0) this.#unsent.add(peer, 2 * Buffer.byteLength(sent));
+  }
+
+  /**
+   * Reads the rest of a body that is refused, for a while. A connection that is closed before all of its bytes have been read is reset, and a client
+   * that sends its whole body before it reads would never see why it was refused.
+   */
+  #readOn(request: IncomingMessage, done: () => void): void {
     const end = (): void => {
       clearTimeout(timer);
-      response.end();
+      done();
     };
     const timer = setTimeout(end, this.#options.lingerMs).unref();
+    // Whoever has read the body until now has given it up, and would hold it back.
+    request.removeAllListeners('readable').on('data', () => {});
     request.once('end', end).once('close', end).resume();
   }
 }

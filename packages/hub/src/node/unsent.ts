@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
 
+/** An answer that its client has yet to take. */
+interface Answer {
+  readonly bytes: number;
+  /** Forgets it. */
+  readonly drop: () => void;
+}
+
 /**
  * The answers that clients have yet to take, and that are no streams. Nobody has to read what they asked for, so each has a bounded time, and all together hold a
  * bounded number of bytes: the connections that do not keep to that are closed.
@@ -8,7 +15,7 @@ export class Unsent {
   readonly #maxBytes: number;
   readonly #maxMs: number;
   /** In the order in which they began. */
-  readonly #answers = new Map<Socket, { readonly bytes: number; readonly timer: NodeJS.Timeout }>();
+  readonly #answers = new Map<Socket, Answer>();
   #bytes = 0;
 
   constructor(maxBytes: number, maxMs: number) {
@@ -19,9 +26,14 @@ export class Unsent {
   /** Counts an answer that the system has not taken whole. Call {@link sent} when it has. */
   add(socket: Socket, bytes: number): void {
     const timer = setTimeout(() => socket.destroy(), this.#maxMs).unref();
-    this.#answers.set(socket, { bytes, timer });
+    const closed = (): void => this.sent(socket);
+    const drop = (): void => {
+      clearTimeout(timer);
+      socket.off('close', closed);
+    };
+    socket.once('close', closed);
+    this.#answers.set(socket, { bytes, drop });
     this.#bytes += bytes;
-    socket.once('close', () => this.sent(socket));
     for (const [slowest] of this.#answers) {
       if (this.#bytes <= this.#maxBytes || slowest === socket) return;
       this.sent(slowest);
@@ -35,6 +47,6 @@ export class Unsent {
     if (!answer) return;
     this.#answers.delete(socket);
     this.#bytes -= answer.bytes;
-    clearTimeout(answer.timer);
+    answer.drop();
   }
 }

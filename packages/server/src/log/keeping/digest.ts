@@ -1,8 +1,11 @@
 import type { NewEvent } from '../entry.ts';
 import type { PreparedEvent } from './prepared.ts';
 
-// The bits of the golden ratio, which are well mixed, as an odd integer of 32 bits with a sign, so all computations have small integers.
-const FACTOR = 0x9e_37_79_b1 | 0;
+// The constants of MurmurHash3 (x86, 128 bits), as integers of 32 bits with a sign, so all computations have small integers.
+const ONE = 0x23_9b_96_1b;
+const TWO = 0xab_0e_97_89 | 0;
+const THREE = 0x38_b3_4a_e5;
+const FOUR = 0xa1_e3_8b_93 | 0;
 
 const BLOCK_BYTES = 16;
 
@@ -14,39 +17,81 @@ const encoder = new TextEncoder();
  * platform's digests are asynchronous or not everywhere.
  */
 export function digestOf(prepared: readonly PreparedEvent[], events: readonly NewEvent[]): string {
-  const sums = new Int32Array([1, 2, 3, 4]);
+  const hash = new Hash();
   prepared.forEach(({ topics, private: isPrivate, id = null, body }, index) => {
     const latestKey = events[index]?.latestKey ?? null;
-    add(sums, encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey])));
-    add(sums, body);
+    hash.add(encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey])));
+    hash.add(body);
   });
-  return Array.from(sums, (sum) => (sum >>> 0).toString(16).padStart(8, '0')).join('');
+  return hash.end();
 }
 
-/** Adds bytes, and how many they are, to four sums. Each sum takes in the one before it, so that bytes that differ make all of them differ. */
-function add(sums: Int32Array, bytes: Uint8Array): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let [one = 0, two = 0, three = 0, four = 0] = sums;
-  const take = (first: number, second: number, third: number, fourth: number): void => {
-    one = mixed(one, first);
-    two = mixed(two, second ^ one);
-    three = mixed(three, third ^ two);
-    four = mixed(four, fourth ^ three);
-  };
-  take(bytes.length, 0, 0, 0);
-  let at = 0;
-  for (; at + BLOCK_BYTES <= bytes.length; at += BLOCK_BYTES) {
-    take(
-      view.getInt32(at, true),
-      view.getInt32(at + 4, true),
-      view.getInt32(at + 8, true),
-      view.getInt32(at + 12, true),
-    );
+/** MurmurHash3 (x86, 128 bits) of pieces of bytes, each behind a block with its length. */
+class Hash {
+  #one = 0;
+  #two = 0;
+  #three = 0;
+  #four = 0;
+
+  add(bytes: Uint8Array): void {
+    this.#block(bytes.length, 0, 0, 0);
+    const whole = bytes.length - (bytes.length % BLOCK_BYTES);
+    this.#blocks(bytes.subarray(0, whole));
+    if (whole === bytes.length) return;
+    const last = new Uint8Array(BLOCK_BYTES);
+    last.set(bytes.subarray(whole));
+    this.#blocks(last);
   }
-  for (; at < bytes.length; at += 1) take(view.getUint8(at), 0, 0, 0);
-  sums.set([one, two, three, four]);
+
+  end(): string {
+    this.#mix();
+    this.#one = final(this.#one);
+    this.#two = final(this.#two);
+    this.#three = final(this.#three);
+    this.#four = final(this.#four);
+    this.#mix();
+    const sums = [this.#one, this.#two, this.#three, this.#four];
+    return sums.map((sum) => (sum >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  #blocks(bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+      this.#block(
+        view.getInt32(at, true),
+        view.getInt32(at + 4, true),
+        view.getInt32(at + 8, true),
+        view.getInt32(at + 12, true),
+      );
+    }
+  }
+
+  #block(one: number, two: number, three: number, four: number): void {
+    const first = turned(this.#one ^ Math.imul(turned(Math.imul(one, ONE), 15), TWO), 19);
+    this.#one = (Math.imul((first + this.#two) | 0, 5) + 0x56_1c_cd_1b) | 0;
+    const second = turned(this.#two ^ Math.imul(turned(Math.imul(two, TWO), 16), THREE), 17);
+    this.#two = (Math.imul((second + this.#three) | 0, 5) + 0x0b_ca_a7_47) | 0;
+    const third = turned(this.#three ^ Math.imul(turned(Math.imul(three, THREE), 17), FOUR), 15);
+    this.#three = (Math.imul((third + this.#four) | 0, 5) + 0x96_cd_1c_35) | 0;
+    const fourth = turned(this.#four ^ Math.imul(turned(Math.imul(four, FOUR), 18), ONE), 13);
+    this.#four = (Math.imul((fourth + this.#one) | 0, 5) + 0x32_ac_3b_17) | 0;
+  }
+
+  #mix(): void {
+    this.#one = (this.#one + this.#two + this.#three + this.#four) | 0;
+    this.#two = (this.#two + this.#one) | 0;
+    this.#three = (this.#three + this.#one) | 0;
+    this.#four = (this.#four + this.#one) | 0;
+  }
 }
 
-function mixed(sum: number, value: number): number {
-  return Math.imul(((sum << 13) | (sum >>> 19)) ^ value, FACTOR);
+function turned(value: number, bits: number): number {
+  return (value << bits) | (value >>> (32 - bits));
+}
+
+/** Lets each bit change all bits. */
+function final(sum: number): number {
+  let value = Math.imul(sum ^ (sum >>> 16), 0x85_eb_ca_6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2_b2_ae_35);
+  return value ^ (value >>> 16);
 }
