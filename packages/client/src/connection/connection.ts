@@ -1,7 +1,15 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ClientError, ConnectionError, type FailureCode, lasting, messageOf } from '../errors.ts';
+import {
+  ClientError,
+  ConnectionError,
+  type FailureCode,
+  kindOf,
+  lasting,
+  messageOf,
+  type ResponseHeaders,
+} from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
@@ -151,13 +159,17 @@ export class Connection {
         cache: 'no-store',
         signal,
       });
+      // A `fetch` that was given may be anything.
+      const { status, headers } = Object(response) as FetchResponse;
+      if (!(headers as Partial<ResponseHeaders> | undefined)?.get) {
+        throw lasting('ERR_UNSUPPORTED', `${kindOf(response)} from fetch, expected a Response`);
+      }
       const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
       const letGo = (): void => void reader?.cancel().catch(() => {});
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const { status, headers } = response;
       const type = headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
@@ -177,7 +189,7 @@ export class Connection {
       if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'no stream');
       this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
-      const { origin } = new URL(response.url || url);
+      const { origin } = new URL(response.url || url, url);
       let stayedUp = false;
       // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
       const lines = new EventStreamParser(

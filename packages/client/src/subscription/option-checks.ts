@@ -1,5 +1,5 @@
 import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
-import { InvalidOptionError } from '../errors.ts';
+import { InvalidOptionError, kindOf } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
 import type { RequestHeaders } from '../transport/fetch.ts';
 
@@ -12,10 +12,9 @@ export function check(
   reason?: { readonly cause: unknown },
 ): asserts isAllowed {
   if (isAllowed) return;
-  refuse(
-    `${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : String(found)}`,
-    reason,
-  );
+  // Of an object only the kind is told: the rest may be long, or secret.
+  const text = Object(found) === found ? kindOf(found) : String(found);
+  refuse(`${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : text}`, reason);
 }
 
 /** @throws InvalidOptionError */
