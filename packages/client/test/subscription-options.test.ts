@@ -31,6 +31,52 @@ describe('an option that is not known', () => {
   });
 });
 
+describe('an option of another kind', () => {
+  const cases: [object, string][] = [
+    [{ retry: 5 }, 'retry has to be an object, found 5'],
+    [{ retry: [] }, 'retry has to be an object, found [object Array]'],
+    [{ retry: 'x' }, 'retry has to be an object, found "x"'],
+    [{ retry: () => 1 }, 'retry has to be an object, found [object Function]'],
+    [{ schemas: [] }, 'schemas has to be an object, found [object Array]'],
+    [{ schemas: 5 }, 'schemas has to be an object, found 5'],
+    [{ signal: {} }, 'signal has to be an object with addEventListener, removeEventListener, found [object Object]'],
+    [{ store: Object.create(null) }, 'store has to be an object with get, set, found [object Object]'],
+    [{ clock: {} }, 'clock has to be an object with now, time, random, setTimeout, clearTimeout'],
+    [{ network: true }, 'network has to be an object with isOnline, onOnline, found true'],
+    [{ json: 'no' }, 'json has to be a boolean, found "no"'],
+    [{ withCredentials: 'include' }, 'withCredentials has to be a boolean, found "include"'],
+    [{ lastEventId: 5 }, 'lastEventId has to be a string of at most 8000 bytes without control characters, found 5'],
+    [{ method: 5 }, 'method has to be an HTTP method, found 5'],
+    [{ until: {} }, 'until has to be a function, found [object Object]'],
+    [{ retry: { initialMs: 60_000 } }, 'retry.initialMs has to be at most retry.maxMs (30000), found 60000'],
+    [{ retry: { initialMs: 3, maxMs: 2 } }, 'retry.initialMs has to be at most retry.maxMs (2), found 3'],
+  ];
+  test.each(cases)('is refused: %o', (options, message) => {
+    const error = refusalOf(options);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as Error).message).toContain(message);
+  });
+
+  test.each([
+    [null, 'null'],
+    ['x', '"x"'],
+    [[], '[object Array]'],
+    [() => {}, '[object Function]'],
+  ])('is refused where it stands for all of them: %o', (options, found) => {
+    expect(refusalOf(options as object)).toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: `options has to be an object, found ${found}`,
+    });
+  });
+
+  test.each([undefined, null, 5])('is refused for good where a function returns the method %o', async (method) => {
+    const { events, server } = start({ method: () => method as never });
+    const error = await failureOf(events.next());
+    expect(error).toMatchObject({ code: 'ERR_REQUEST', willRetry: false, cause: { code: 'ERR_INVALID_OPTION' } });
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
 describe('an option that is given as undefined', () => {
   const names =
     'method headers body signal lastEventId store storeIntervalMs dedupe schemas json until withCredentials retry shared ' +

@@ -304,7 +304,7 @@ describe('a machine that slept', () => {
   });
 
   test('waits no longer', async () => {
-    const { server, clock } = start({ retry: { initialMs: 60_000 } });
+    const { server, clock } = start({ retry: { initialMs: 60_000, maxMs: 60_000 } });
     (await server.request(0)).fail(new Error('refused'));
     await settle();
     clock.sleep(3_600_000);

@@ -22,6 +22,12 @@ export function refuse(message: string, reason?: { readonly cause: unknown }): n
   throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...reason });
 }
 
+/** @throws InvalidOptionError unless it is an object and no array */
+export function readObject<T extends object>(name: string, value: T): T {
+  check(typeof value === 'object' && value && !Array.isArray(value), name, 'an object', value);
+  return value;
+}
+
 /** @throws InvalidOptionError */
 export function readUrl(url: string | UrlLike): URL {
   const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
@@ -31,7 +37,7 @@ export function readUrl(url: string | UrlLike): URL {
 
 /** @throws InvalidOptionError */
 export function readMethod(method: string): string {
-  check(/^[\w!#-'*+.^`|~-]+$/.test(method), 'method', 'an HTTP method', method);
+  check(typeof method === 'string' && /^[\w!#-'*+.^`|~-]+$/.test(method), 'method', 'an HTTP method', method);
   return method.toUpperCase();
 }
 
@@ -57,7 +63,7 @@ export function readLastEventId(name: string, id: string): string {
   check(
     typeof id === 'string' && encodeLastEventId(id) !== undefined,
     name,
-    `at most ${MAX_ID_BYTES} bytes without control characters`,
+    `a string of at most ${MAX_ID_BYTES} bytes without control characters`,
     id,
   );
   return id;

@@ -22,13 +22,13 @@ export type PerAttempt<T> = T | ((attempt: Attempt) => T | Promise<T>);
 
 export interface RetryOptions {
   /**
-   * The longest wait before the first reconnect in milliseconds, from 1. It doubles with each failure in a row, and the actual wait
+   * The longest wait before the first reconnect in milliseconds, from 1 to `maxMs`. It doubles with each failure in a row, and the actual wait
    * is a random part of it. Once the server has set a reconnection time with `retry:`, no wait is shorter than that.
    * @default 1000
    */
   initialMs?: number | undefined;
   /**
-   * The longest wait that a row of failures leads to in milliseconds, from 1. A longer reconnection time of the server is
+   * The longest wait that a row of failures leads to in milliseconds, from `initialMs`. A longer reconnection time of the server is
    * kept all the same.
    * @default 30000
    */
