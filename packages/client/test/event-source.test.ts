@@ -136,6 +136,16 @@ describe('the events', () => {
     ]);
   });
 
+  test('an error event has the URL, without credentials, where its scheme is not allowed', async () => {
+    const source = new EventSource('ftp://me:secret@tidings.test/x');
+    const url = 'ftp://tidings.test/x';
+    const error = await new Promise<EventSourceErrorEvent>((resolve) => {
+      source.onerror = resolve;
+    });
+    expect(error).toMatchObject({ code: 'ERR_URL_SCHEME', url, cause: { url } });
+    expect(error.message).toBe(`could not listen to ${url}: the scheme is not http or https`);
+  });
+
   test('a fetch that someone else aborts fails the connection', async () => {
     const { server, source } = start();
     const states: number[] = [];

@@ -15,7 +15,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
 import { isEventStream } from './response.ts';
-import { encodeLastEventId } from './request.ts';
+import { bareUrl, encodeLastEventId } from './request.ts';
 
 /** The caller's part of a request. */
 export interface RequestParts {
@@ -29,7 +29,7 @@ export interface RequestParts {
 const TURN_MS = 8;
 
 /** What to request, or why nothing can be requested. */
-export type Prepared = readonly [url: string, parts: RequestParts] | State.Failure;
+export type Prepared = RequestParts | State.Failure;
 
 export interface ConnectionOptions {
   readonly fetch: Fetch;
@@ -47,10 +47,11 @@ export interface ConnectionOptions {
 /** The functions of its owner that a connection calls. None of them may throw. */
 export interface ConnectionHandlers {
   /**
-   * Called at each attempt, the first time by the constructor of the connection: gives the URL, without credentials, and the
-   * rest of the request. A `Failure` ends the attempt. The result is ignored once the signal has aborted, and only then may be missing.
+   * Called at each attempt, the first time by the constructor of the connection: gives the request. A `Failure` ends the attempt.
+   * The result is ignored once the signal has aborted, and only then may be missing.
+   * @param setUrl - has to be called with the URL as soon as it is known, so that the errors of the attempt have it
    */
-  prepare(signal: AbortSignal): Prepared | Promise<Prepared | undefined>;
+  prepare(signal: AbortSignal, setUrl: (url: URL) => void): Prepared | Promise<Prepared | undefined>;
   /** Called with each response. Its result says what follows where the response is not an event stream. */
   onResponse(response: FetchResponse): State.Retry;
   /**
@@ -82,7 +83,7 @@ export class Connection {
   #hasOwnId = false;
   /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
   #controller: AbortController | undefined;
-  /** What was requested last. */
+  /** What this attempt requests, `''` until it is known. */
   #url = '';
 
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
@@ -110,7 +111,7 @@ export class Connection {
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
         ...fields,
-        message: `could not listen to ${this.#url}: ${fields.message}`,
+        message: `could not listen${this.#url && ` to ${this.#url}`}: ${fields.message}`,
         url: this.#url,
         attempt: this.#state.attempt,
         willRetry,
@@ -140,11 +141,13 @@ export class Connection {
   async #attempt(): Promise<void> {
     const { signal } = (this.#controller = new AbortController());
     try {
-      const prepared = await this.#handlers.prepare(signal);
-      if (signal.aborted || !prepared) return;
-      if ('code' in prepared) return this.fail(prepared);
-      const [url, parts] = prepared;
-      this.#url = url;
+      this.#url = '';
+      const parts = await this.#handlers.prepare(signal, (target) => {
+        if (!signal.aborted) this.#url = bareUrl(target);
+      });
+      if (signal.aborted || !parts) return;
+      if ('code' in parts) return this.fail(parts);
+      const url = this.#url;
       const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;

@@ -2,7 +2,7 @@ import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#
 import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
-import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
+import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import type { UrlLike } from '../globals.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
@@ -79,12 +79,13 @@ export class EventSource extends TypedTarget {
       reconnectionMs: 3_000,
     };
     this.#connection = new Connection(options, {
-      prepare() {
+      prepare(_signal, setUrl) {
+        setUrl(target);
         if (!hasRequestableScheme(target)) {
           return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
         }
         const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
-        return [bareUrl(target), { method: 'GET', headers }];
+        return { method: 'GET', headers };
       },
       onResponse({ redirected, url: final }) {
         if (redirected) target = new URL(final);

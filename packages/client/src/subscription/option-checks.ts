@@ -28,9 +28,13 @@ export function readObject<T extends object>(name: string, value: T): T {
   return value;
 }
 
-/** @throws InvalidOptionError */
-export function readUrl(url: string | UrlLike): URL {
+/**
+ * @param setUrl - called with the URL, whatever its scheme is
+ * @throws InvalidOptionError
+ */
+export function readUrl(url: string | UrlLike, setUrl?: (url: URL) => void): URL {
   const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
+  setUrl?.(target);
   check(hasRequestableScheme(target), 'url', 'http: or https:', url);
   return target;
 }
