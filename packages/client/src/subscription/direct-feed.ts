@@ -5,7 +5,7 @@ import { Connection, type ConnectionHandlers, type Prepared } from '../connectio
 import type { Feed, FeedHandlers } from '../connection/feed.ts';
 import { basicAuthorization, isLoopback } from '../connection/request.ts';
 import { readRetryAfter } from '../connection/response.ts';
-import { type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
+import { ClientError, type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
 import type { Bytes } from '../globals.ts';
 import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import type { FetchResponse } from '../transport/fetch.ts';
@@ -151,7 +151,13 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isSpent = false;
       if (refreshes && this.#lastError?.status !== 401) return 'at-once';
     }
-    if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
+    if (status === 200 || status === 204) return 'never';
+    try {
+      if (!retryStatus(status)) return 'never';
+    } catch (cause) {
+      // It would throw again at each attempt.
+      throw new ClientError({ code: 'ERR_REQUEST', message: `retryStatus threw: ${messageOf(cause)}`, cause });
+    }
     const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
     return Math.min(afterMs, maxMs);
   }
