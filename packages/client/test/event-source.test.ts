@@ -47,6 +47,18 @@ describe('the constructor', () => {
     expect(EventSource).toHaveLength(1);
   });
 
+  test.each(['x', '', 5, false, true, Symbol('init'), 1n])('refuses %o as its init', (init) => {
+    expect(() => new EventSource(URL_TEXT, init as never)).toThrow(TypeError);
+    // An argument is converted before the first is parsed.
+    expect(() => new EventSource('http://', init as never)).toThrow(TypeError);
+  });
+
+  test.each([undefined, null, {}, () => {}, []])('takes %o as its init', (init) => {
+    const source = new EventSource('tidings:', init as never);
+    expect(source.withCredentials).toBe(false);
+    source.close();
+  });
+
   test.each([
     [undefined, false, 'same-origin'],
     [{}, false, 'same-origin'],

@@ -106,7 +106,7 @@ describe('an option that is given as undefined', () => {
 });
 
 test('the fetch of an EventSource has to be a function, and other members of its init are ignored', () => {
-  expect(() => new EventSource(URL, { fetch: 'x' as never })).toThrow('found string as fetch, expected a function');
+  expect(() => new EventSource(URL, { fetch: 'x' as never })).toThrow('fetch: found string, expected function');
   for (const init of [{ fetch: undefined }, { other: 1 }, null]) new EventSource('tidings:', init as never).close();
 });
 
