@@ -110,6 +110,50 @@ test('the fetch of an EventSource has to be a function, and other members of its
   for (const init of [{ fetch: undefined }, { other: 1 }, null]) new EventSource('tidings:', init as never).close();
 });
 
+describe('headers', () => {
+  test.each([
+    [{ accept: 'a', 'a b': 'c' }, 'an invalid "a b"'],
+    [{ authorization: 'sec\nret' }, 'an invalid "authorization"'],
+    [
+      [
+        ['x-a', 'é'],
+        ['x-b', '\u0100'],
+      ],
+      'an invalid "x-b"',
+    ],
+    [[['x-a']], 'an invalid "x-a"'],
+    [5, '[object Number]'],
+    ['a: b', '[object String]'],
+  ])('that are not valid are refused, with the name of the first: %o', (headers, found) => {
+    const error = refusalOf({ headers });
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as Error).message).toBe(`headers has to be valid HTTP headers, found ${found}`);
+    expect((error as Error).cause).toBeInstanceOf(TypeError);
+  });
+
+  test.each([{ a: '1' }, [['a', '1']], new Map([['a', '1']]), new Headers({ a: '1' })])(
+    'may be %o',
+    async (headers) => {
+      const { server } = start({ headers: headers as Record<string, string> });
+      expect((await server.request(0)).init.headers).toMatchObject({ a: '1' });
+    },
+  );
+});
+
+test('a body with a method that takes none is refused', () => {
+  expect(refusalOf({ body: 'x' })).toMatchObject({
+    message: 'method has to be one that takes a body if body is set, found "GET"',
+  });
+});
+
+test('a refusal without a type is told as one', async () => {
+  const { server, events } = start();
+  (await server.request(0)).respond({ status: 404, headers: new Headers() });
+  expect(await failureOf(events.next())).toMatchObject({
+    message: `could not listen to ${URL}: found 404 no type, expected 200 text/event-stream`,
+  });
+});
+
 describe('a Last-Event-ID among the headers', () => {
   test.each(['Last-Event-ID', 'last-event-id', 'LAST-EVENT-ID'])('is refused: %s', (name) => {
     expect(refusalOf({ headers: { [name]: '7' } })).toMatchObject({

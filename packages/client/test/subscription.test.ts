@@ -628,7 +628,7 @@ describe('an option that is wrong is refused', () => {
     ['lastEventId', { lastEventId: 'a\nb' }, 'lastEventId'],
     ['headers', { headers: { a: 'b\nc' } }, 'headers'],
     ['method', { method: 'GET /' }, 'method'],
-    ['a body for GET', { body: 'x' }, 'body'],
+    ['a body for GET', { body: 'x' }, 'body is set'],
     ['fetch', { fetch: {} as never }, 'fetch'],
     ['retry.retryStatus', { retry: { retryStatus: 503 as never } }, 'retryStatus'],
   ];

@@ -181,7 +181,7 @@ export class Connection {
         if (signal.aborted) return;
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : 'ERR_CONTENT_TYPE',
-          message: `found ${status} ${type}, expected 200 text/event-stream`,
+          message: `found ${status} ${type ?? 'no type'}, expected 200 text/event-stream`,
           status,
           headers,
           body,

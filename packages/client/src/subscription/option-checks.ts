@@ -9,17 +9,17 @@ export function check(
   name: string,
   allowed: string,
   found: unknown,
-  reason?: { readonly cause: unknown },
+  cause?: unknown,
 ): asserts isAllowed {
   if (isAllowed) return;
   // Of an object only the kind is told: the rest may be long, or secret.
   const text = Object(found) === found ? kindOf(found) : String(found);
-  refuse(`${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : text}`, reason);
+  refuse(`${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : text}`, cause);
 }
 
 /** @throws InvalidOptionError */
-export function refuse(message: string, reason?: { readonly cause: unknown }): never {
-  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...reason });
+export function refuse(message: string, cause?: unknown): never {
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(cause ? { cause } : {}) });
 }
 
 /** @throws InvalidOptionError unless it is an object and no array */
@@ -33,9 +33,14 @@ export function readObject<T extends object>(name: string, value: T): T {
  * @throws InvalidOptionError
  */
 export function readUrl(url: string | UrlLike, setUrl?: (url: URL) => void): URL {
-  const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
+  let target: URL;
+  try {
+    target = parseTargetUrl(String(url));
+  } catch (cause) {
+    check(false, 'url', 'a URL', url, cause);
+  }
   setUrl?.(target);
-  check(hasRequestableScheme(target), 'url', 'http: or https:', url);
+  check(hasRequestableScheme(target), 'url', 'a URL with http: or https:', url);
   return target;
 }
 
@@ -47,7 +52,19 @@ export function readMethod(method: string): string {
 
 /** @throws InvalidOptionError */
 export function readHeaders(headers: RequestHeaders): Headers {
-  const read = readWith(() => new Headers(headers as HeadersInit), 'headers', 'valid HTTP headers', headers);
+  const read = new Headers();
+  let found = kindOf(headers);
+  try {
+    // This throws where it is no object.
+    const pairs = Symbol.iterator in headers ? headers : Object.entries(headers);
+    for (const pair of pairs as Iterable<[string, string]>) {
+      // The name alone, because the value may be secret.
+      found = `an invalid "${pair[0]}"`;
+      read.append(...pair);
+    }
+  } catch (cause) {
+    refuse(`headers has to be valid HTTP headers, found ${found}`, cause);
+  }
   const id = read.get('last-event-id');
   check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
   return read;
@@ -59,7 +76,7 @@ export function checkBody(body: unknown, method: unknown): void {
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
   check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
-  check(!/^(?:GET|HEAD)$/i.test(method as string), 'body', `left out if method is ${method as string}`, 'one');
+  check(!/^(?:GET|HEAD)$/i.test(method as string), 'method', 'one that takes a body if body is set', method);
 }
 
 /** @throws InvalidOptionError */
@@ -83,13 +100,4 @@ export function isIdempotent(method: string): boolean {
 
 export function isFunction(value: unknown): value is (...parameters: never[]) => unknown {
   return typeof value === 'function';
-}
-
-/** @throws InvalidOptionError where reading the option throws */
-function readWith<T>(read: () => T, name: string, allowed: string, found: unknown): T {
-  try {
-    return read();
-  } catch (cause) {
-    check(false, name, allowed, found, { cause });
-  }
 }
