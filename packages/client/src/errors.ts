@@ -105,11 +105,6 @@ export function lasting(code: FailureCode, found: string): ClientError {
   return new ClientError({ code, message: `found ${found}` });
 }
 
-/** The kind of a value, whatever it is, such as `[object Array]`. */
-export function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value);
-}
-
 /** The message of an exception, which may be anything. */
 export function messageOf(exception: unknown): string {
   return String((exception as { message?: unknown } | null | undefined)?.message || exception);

@@ -48,8 +48,8 @@ describe('an option of another kind', () => {
     [{ lastEventId: 5 }, 'lastEventId has to be a string of at most 8000 bytes without control characters, found 5'],
     [{ method: 5 }, 'method has to be an HTTP method, found 5'],
     [{ until: {} }, 'until has to be a function, found [object Object]'],
-    [{ retry: { initialMs: 60_000 } }, 'retry.initialMs has to be at most retry.maxMs (30000), found 60000'],
-    [{ retry: { initialMs: 3, maxMs: 2 } }, 'retry.initialMs has to be at most retry.maxMs (2), found 3'],
+    [{ retry: { initialMs: 60_000 } }, 'retry.initialMs has to be at most 30000 (retry.maxMs), found 60000'],
+    [{ retry: { initialMs: 3, maxMs: 2 } }, 'retry.initialMs has to be at most 2 (retry.maxMs), found 3'],
   ];
   test.each(cases)('is refused: %o', (options, message) => {
     const error = refusalOf(options);

@@ -133,10 +133,10 @@ describe('the iteration', () => {
   });
 
   test.each([
-    [undefined, '[object Undefined]'],
-    [5, '[object Number]'],
-    [Object.create(null), '[object Object]'],
-    [{ status: 200, headers: {} }, '[object Object]'],
+    [undefined, 'undefined'],
+    [5, 'number'],
+    [Object.create(null), 'object'],
+    [{ status: 200, headers: {} }, 'object'],
   ])('throws for a fetch that gives no response, but %o', async (given, named) => {
     const { events } = start({ fetch: async () => given as never });
     expect(await failureOf(events.next())).toMatchObject({

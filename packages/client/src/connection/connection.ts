@@ -1,15 +1,7 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import {
-  ClientError,
-  ConnectionError,
-  type FailureCode,
-  kindOf,
-  lasting,
-  messageOf,
-  type ResponseHeaders,
-} from '../errors.ts';
+import { ClientError, ConnectionError, type FailureCode, lasting, messageOf, type ResponseHeaders } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
@@ -165,7 +157,7 @@ export class Connection {
       // A `fetch` that was given may be anything.
       const { status, headers } = Object(response) as FetchResponse;
       if (!(headers as Partial<ResponseHeaders> | undefined)?.get) {
-        throw lasting('ERR_UNSUPPORTED', `${kindOf(response)} from fetch, expected a Response`);
+        throw lasting('ERR_UNSUPPORTED', `${typeof response} from fetch, expected a Response`);
       }
       const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.

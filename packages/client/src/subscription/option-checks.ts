@@ -1,5 +1,5 @@
 import { encodeLastEventId, hasRequestableScheme, MAX_ID_BYTES, parseTargetUrl } from '../connection/request.ts';
-import { InvalidOptionError, kindOf } from '../errors.ts';
+import { InvalidOptionError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
 import type { RequestHeaders } from '../transport/fetch.ts';
 
@@ -19,7 +19,7 @@ export function check(
 
 /** @throws InvalidOptionError */
 export function refuse(message: string, cause?: unknown): never {
-  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(cause ? { cause } : {}) });
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(cause ? { cause } : undefined) });
 }
 
 /** @throws InvalidOptionError unless it is an object and no array */
@@ -100,4 +100,9 @@ export function isIdempotent(method: string): boolean {
 
 export function isFunction(value: unknown): value is (...parameters: never[]) => unknown {
   return typeof value === 'function';
+}
+
+/** The kind of a value, whatever it is, such as `[object Array]`. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
 }

@@ -69,8 +69,7 @@ const aNumber = (fallback: number, min: number): Rule => [
   `a number from ${min}`,
   (value) => typeof value === 'number' && value >= min,
 ];
-const aFunction = (fallback?: unknown): Rule => [fallback, 'a function', isFunction];
-const aBoolean: Rule = [undefined, 'a boolean', (value) => typeof value === 'boolean'];
+const a = (kind: string, fallback?: unknown): Rule => [fallback, `a ${kind}`, (value) => typeof value === kind];
 const anObjectWith = (members: readonly string[], fallback?: unknown): Rule => [
   fallback,
   `an object with ${members.join(', ')}`,
@@ -87,16 +86,16 @@ const RULES: Record<keyof FlatOptions, Rule> = {
   storeIntervalMs: aNumber(250, 0),
   dedupe: aNumber(0, 0),
   schemas: [],
-  json: aBoolean,
-  until: aFunction(),
-  fetch: aFunction(defaultFetch),
-  withCredentials: aBoolean,
+  json: a('boolean'),
+  until: a('function'),
+  fetch: a('function', defaultFetch),
+  withCredentials: a('boolean'),
   retry: [],
   'retry.initialMs': aNumber(1_000, 1),
   'retry.maxMs': aNumber(MAX_BACKOFF_MS, 1),
   'retry.maxRetryAfterMs': aNumber(600_000, 0),
   'retry.maxAttempts': aNumber(Infinity, 1),
-  'retry.retryStatus': aFunction((status: number) => status === 429 || (status >= 500 && status <= 599)),
+  'retry.retryStatus': a('function', (status: number) => status === 429 || (status >= 500 && status <= 599)),
   shared: [false, 'a name or a boolean', (shared) => shared !== '' && /string|boolean/.test(typeof shared)],
   connectTimeoutMs: aNumber(60_000, 1),
   firstByteTimeoutMs: aNumber(Infinity, 1),
@@ -104,7 +103,7 @@ const RULES: Record<keyof FlatOptions, Rule> = {
   maxQueuedEvents: aNumber(1_000, 1),
   maxQueuedBytes: aNumber(1_048_576, 1),
   maxEventBytes: aNumber(DEFAULT_MAX_EVENT_BYTES, 1),
-  onState: aFunction(),
+  onState: a('function'),
   clock: anObjectWith(Object.keys(systemClock), systemClock),
   network: anObjectWith(Object.keys(systemNetwork), systemNetwork),
 };
@@ -128,7 +127,7 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
   }
   const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
   const { 'retry.initialMs': initialMs, 'retry.maxMs': maxMs } = settings;
-  check(initialMs <= maxMs, 'retry.initialMs', `at most retry.maxMs (${maxMs})`, initialMs);
+  check(initialMs <= maxMs, 'retry.initialMs', `at most ${maxMs} (retry.maxMs)`, initialMs);
   const { method, headers, body, schemas, json, shared, withCredentials } = settings;
   readLastEventId('lastEventId', settings.lastEventId);
   const target = isFunction(url) ? url : readUrl(url);
