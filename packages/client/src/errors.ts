@@ -66,7 +66,7 @@ export class ClientError extends Error {
 export class ConnectionError extends ClientError {
   override readonly name: string = 'ConnectionError';
   declare readonly code: FailureCode;
-  /** The URL that was requested, without credentials. */
+  /** The URL of the attempt, without credentials; `''` if the function for it gave none. */
   declare readonly url: string;
   /** The number of the attempt that failed, counted from 1 in a row of attempts. */
   declare readonly attempt: number;

@@ -47,6 +47,18 @@ describe('the constructor', () => {
     expect(EventSource).toHaveLength(1);
   });
 
+  test.each(['x', '', 5, false, true, Symbol('init'), 1n])('refuses %o as its init', (init) => {
+    expect(() => new EventSource(URL_TEXT, init as never)).toThrow(TypeError);
+    // An argument is converted before the first is parsed.
+    expect(() => new EventSource('http://', init as never)).toThrow(TypeError);
+  });
+
+  test.each([undefined, null, {}, () => {}, []])('takes %o as its init', (init) => {
+    const source = new EventSource('tidings:', init as never);
+    expect(source.withCredentials).toBe(false);
+    source.close();
+  });
+
   test.each([
     [undefined, false, 'same-origin'],
     [{}, false, 'same-origin'],
@@ -134,6 +146,16 @@ describe('the events', () => {
     expect(errors).toMatchObject([
       { code: 'ERR_STATUS', status: 418, message: expect.stringContaining('418'), cause: expect.any(ConnectionError) },
     ]);
+  });
+
+  test('an error event has the URL, without credentials, where its scheme is not allowed', async () => {
+    const source = new EventSource('ftp://me:secret@tidings.test/x');
+    const url = 'ftp://tidings.test/x';
+    const error = await new Promise<EventSourceErrorEvent>((resolve) => {
+      source.onerror = resolve;
+    });
+    expect(error).toMatchObject({ code: 'ERR_URL_SCHEME', url, cause: { url } });
+    expect(error.message).toBe(`could not listen to ${url}: the scheme is not http or https`);
   });
 
   test('a fetch that someone else aborts fails the connection', async () => {

@@ -31,6 +31,52 @@ describe('an option that is not known', () => {
   });
 });
 
+describe('an option of another kind', () => {
+  const cases: [object, string][] = [
+    [{ retry: 5 }, 'retry has to be an object, found 5'],
+    [{ retry: [] }, 'retry has to be an object, found [object Array]'],
+    [{ retry: 'x' }, 'retry has to be an object, found "x"'],
+    [{ retry: () => 1 }, 'retry has to be an object, found [object Function]'],
+    [{ schemas: [] }, 'schemas has to be an object, found [object Array]'],
+    [{ schemas: 5 }, 'schemas has to be an object, found 5'],
+    [{ signal: {} }, 'signal has to be an object with addEventListener, removeEventListener, found [object Object]'],
+    [{ store: Object.create(null) }, 'store has to be an object with get, set, found [object Object]'],
+    [{ clock: {} }, 'clock has to be an object with now, time, random, setTimeout, clearTimeout'],
+    [{ network: true }, 'network has to be an object with isOnline, onOnline, found true'],
+    [{ json: 'no' }, 'json has to be a boolean, found "no"'],
+    [{ withCredentials: 'include' }, 'withCredentials has to be a boolean, found "include"'],
+    [{ lastEventId: 5 }, 'lastEventId has to be a string of at most 8000 bytes without control characters, found 5'],
+    [{ method: 5 }, 'method has to be an HTTP method, found 5'],
+    [{ until: {} }, 'until has to be a function, found [object Object]'],
+    [{ retry: { initialMs: 60_000 } }, 'retry.initialMs has to be at most 30000 (retry.maxMs), found 60000'],
+    [{ retry: { initialMs: 3, maxMs: 2 } }, 'retry.initialMs has to be at most 2 (retry.maxMs), found 3'],
+  ];
+  test.each(cases)('is refused: %o', (options, message) => {
+    const error = refusalOf(options);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as Error).message).toContain(message);
+  });
+
+  test.each([
+    [null, 'null'],
+    ['x', '"x"'],
+    [[], '[object Array]'],
+    [() => {}, '[object Function]'],
+  ])('is refused where it stands for all of them: %o', (options, found) => {
+    expect(refusalOf(options as object)).toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: `options has to be an object, found ${found}`,
+    });
+  });
+
+  test.each([undefined, null, 5])('is refused for good where a function returns the method %o', async (method) => {
+    const { events, server } = start({ method: () => method as never });
+    const error = await failureOf(events.next());
+    expect(error).toMatchObject({ code: 'ERR_REQUEST', willRetry: false, cause: { code: 'ERR_INVALID_OPTION' } });
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
 describe('an option that is given as undefined', () => {
   const names =
     'method headers body signal lastEventId store storeIntervalMs dedupe schemas json until withCredentials retry shared ' +
@@ -60,8 +106,52 @@ describe('an option that is given as undefined', () => {
 });
 
 test('the fetch of an EventSource has to be a function, and other members of its init are ignored', () => {
-  expect(() => new EventSource(URL, { fetch: 'x' as never })).toThrow('found string as fetch, expected a function');
+  expect(() => new EventSource(URL, { fetch: 'x' as never })).toThrow('fetch: found string, expected function');
   for (const init of [{ fetch: undefined }, { other: 1 }, null]) new EventSource('tidings:', init as never).close();
+});
+
+describe('headers', () => {
+  test.each([
+    [{ accept: 'a', 'a b': 'c' }, 'an invalid "a b"'],
+    [{ authorization: 'sec\nret' }, 'an invalid "authorization"'],
+    [
+      [
+        ['x-a', 'é'],
+        ['x-b', '\u0100'],
+      ],
+      'an invalid "x-b"',
+    ],
+    [[['x-a']], 'an invalid "x-a"'],
+    [5, '[object Number]'],
+    ['a: b', '[object String]'],
+  ])('that are not valid are refused, with the name of the first: %o', (headers, found) => {
+    const error = refusalOf({ headers });
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as Error).message).toBe(`headers has to be valid HTTP headers, found ${found}`);
+    expect((error as Error).cause).toBeInstanceOf(TypeError);
+  });
+
+  test.each([{ a: '1' }, [['a', '1']], new Map([['a', '1']]), new Headers({ a: '1' })])(
+    'may be %o',
+    async (headers) => {
+      const { server } = start({ headers: headers as Record<string, string> });
+      expect((await server.request(0)).init.headers).toMatchObject({ a: '1' });
+    },
+  );
+});
+
+test('a body with a method that takes none is refused', () => {
+  expect(refusalOf({ body: 'x' })).toMatchObject({
+    message: 'method has to be one that takes a body if body is set, found "GET"',
+  });
+});
+
+test('a refusal without a type is told as one', async () => {
+  const { server, events } = start();
+  (await server.request(0)).respond({ status: 404, headers: new Headers() });
+  expect(await failureOf(events.next())).toMatchObject({
+    message: `could not listen to ${URL}: found 404 no type, expected 200 text/event-stream`,
+  });
 });
 
 describe('a Last-Event-ID among the headers', () => {

@@ -135,6 +135,24 @@ describe('the error of a refusal', () => {
   });
 });
 
+test('a retryStatus that throws ends the subscription with what it threw', async () => {
+  const mine = new Error('mine');
+  const { server, events } = start({
+    retry: {
+      retryStatus: () => {
+        throw mine;
+      },
+    },
+  });
+  (await server.request(0)).respond({ status: 503 });
+  expect(await failureOf(events.next())).toMatchObject({
+    code: 'ERR_REQUEST',
+    message: expect.stringContaining('retryStatus threw: mine') as string,
+    willRetry: false,
+    cause: { cause: mine },
+  });
+});
+
 describe('until', () => {
   const answer = async (text: string, status = 200): Promise<string> =>
     serve((_, response) => response.writeHead(status, { 'content-type': 'text/event-stream' }).end(text));

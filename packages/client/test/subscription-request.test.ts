@@ -2,7 +2,7 @@ import { type Attempt, type Fetch, type FetchInit, type Network, type RequestBod
 import { describe, expect, test } from 'vitest';
 import { ScriptedServer, STREAM_HEAD } from './scripted-server.ts';
 import { settle } from './scripted-fetch.ts';
-import { failureOf, start } from './subscription-harness.ts';
+import { failureOf, start, URL } from './subscription-harness.ts';
 
 const RETRIES = { maxAttempts: 5 };
 
@@ -48,6 +48,45 @@ describe('the parts of the request', () => {
     const error = await failureOf(events.next());
     expect(error).toMatchObject({ code: 'ERR_REQUEST', willRetry: false, cause: { code: 'ERR_INVALID_OPTION' } });
     expect(server.requests).toHaveLength(0);
+  });
+
+  const boom = (): never => {
+    throw new Error('boom');
+  };
+  const failing: [string, () => ReturnType<typeof start>, string, string][] = [
+    ['the function for headers throws', () => start({ headers: boom }), URL, `could not listen to ${URL}: boom`],
+    ['headers are none', () => start({ headers: () => 5 as never }), URL, `could not listen to ${URL}: headers has`],
+    [
+      'a scheme is not allowed',
+      () => start({}, () => 'ftp://me:secret@tidings.test/x'),
+      'ftp://tidings.test/x',
+      'could not listen to ftp://tidings.test/x: url has',
+    ],
+    ['a URL is none', () => start({}, () => 'no URL'), '', 'could not listen: url has to be a URL, found "no URL"'],
+    ['the function for the URL throws', () => start({}, boom), '', 'could not listen: boom'],
+  ];
+  test.each(failing)('the error has the URL, if there is one, where %s', async (_, begin, url, message) => {
+    const { subscription } = begin();
+    await settle();
+    const { error } = subscription.state;
+    expect(error).toMatchObject({ code: 'ERR_REQUEST', url });
+    expect(error?.message.startsWith(message)).toBe(true);
+  });
+
+  test('the error has the URL where the headers do not come in time', async () => {
+    const { clock, subscription } = start({ headers: () => new Promise(() => {}) });
+    await settle();
+    clock.advance(60_000);
+    expect(subscription.state.error).toMatchObject({ code: 'ERR_CONNECT_TIMEOUT', url: URL });
+  });
+
+  test('the error does not have the URL of the attempt before', async () => {
+    const { server, clock, subscription } = start({}, ({ attempt }) => (attempt === 1 ? URL : boom()));
+    (await server.request(0)).fail(new Error('refused'));
+    await settle();
+    clock.advance(1_000);
+    await settle();
+    expect(subscription.state.error).toMatchObject({ attempt: 2, url: '', message: 'could not listen: boom' });
   });
 
   const form = new FormData();
@@ -304,7 +343,7 @@ describe('a machine that slept', () => {
   });
 
   test('waits no longer', async () => {
-    const { server, clock } = start({ retry: { initialMs: 60_000 } });
+    const { server, clock } = start({ retry: { initialMs: 60_000, maxMs: 60_000 } });
     (await server.request(0)).fail(new Error('refused'));
     await settle();
     clock.sleep(3_600_000);

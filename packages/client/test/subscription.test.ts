@@ -132,6 +132,27 @@ describe('the iteration', () => {
     });
   });
 
+  test.each([
+    [undefined, 'undefined'],
+    [5, 'number'],
+    [Object.create(null), 'object'],
+    [{ status: 200, headers: {} }, 'object'],
+  ])('throws for a fetch that gives no response, but %o', async (given, named) => {
+    const { events } = start({ fetch: async () => given as never });
+    expect(await failureOf(events.next())).toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining(`found ${named} from fetch, expected a Response`) as string,
+      willRetry: false,
+    });
+  });
+
+  test('takes a response whose URL is relative to that of the request', async () => {
+    const { server, next } = start();
+    const request = await server.request(0);
+    request.respond({ url: '/elsewhere', body: new Response('data: a\n\n').body });
+    expect(await next()).toMatchObject({ data: 'a' });
+  });
+
   test('ends well with the stream where there is to be no other try', async () => {
     const { server, events } = start({ retry: { maxAttempts: 1 } });
     const request = await server.request(0);
@@ -607,7 +628,7 @@ describe('an option that is wrong is refused', () => {
     ['lastEventId', { lastEventId: 'a\nb' }, 'lastEventId'],
     ['headers', { headers: { a: 'b\nc' } }, 'headers'],
     ['method', { method: 'GET /' }, 'method'],
-    ['a body for GET', { body: 'x' }, 'body'],
+    ['a body for GET', { body: 'x' }, 'body is set'],
     ['fetch', { fetch: {} as never }, 'fetch'],
     ['retry.retryStatus', { retry: { retryStatus: 503 as never } }, 'retryStatus'],
   ];

@@ -1,13 +1,13 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
 import { EventStreamParser, TextReader } from '@tidings/wire/internal';
-import { ClientError, ConnectionError, type FailureCode, lasting, messageOf } from '../errors.ts';
+import { ClientError, ConnectionError, type FailureCode, lasting, messageOf, type ResponseHeaders } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
 import { isEventStream } from './response.ts';
-import { encodeLastEventId } from './request.ts';
+import { bareUrl, encodeLastEventId } from './request.ts';
 
 /** The caller's part of a request. */
 export interface RequestParts {
@@ -21,7 +21,7 @@ export interface RequestParts {
 const TURN_MS = 8;
 
 /** What to request, or why nothing can be requested. */
-export type Prepared = readonly [url: string, parts: RequestParts] | State.Failure;
+export type Prepared = RequestParts | State.Failure;
 
 export interface ConnectionOptions {
   readonly fetch: Fetch;
@@ -39,10 +39,11 @@ export interface ConnectionOptions {
 /** The functions of its owner that a connection calls. None of them may throw. */
 export interface ConnectionHandlers {
   /**
-   * Called at each attempt, the first time by the constructor of the connection: gives the URL, without credentials, and the
-   * rest of the request. A `Failure` ends the attempt. The result is ignored once the signal has aborted, and only then may be missing.
+   * Called at each attempt, the first time by the constructor of the connection: gives the request. A `Failure` ends the attempt.
+   * The result is ignored once the signal has aborted, and only then may be missing.
+   * @param setUrl - has to be called with the URL as soon as it is known, so that the errors of the attempt have it
    */
-  prepare(signal: AbortSignal): Prepared | Promise<Prepared | undefined>;
+  prepare(signal: AbortSignal, setUrl: (url: URL) => void): Prepared | Promise<Prepared | undefined>;
   /** Called with each response. Its result says what follows where the response is not an event stream. */
   onResponse(response: FetchResponse): State.Retry;
   /**
@@ -74,7 +75,7 @@ export class Connection {
   #hasOwnId = false;
   /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
   #controller: AbortController | undefined;
-  /** What was requested last. */
+  /** What this attempt requests, `''` until it is known. */
   #url = '';
 
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
@@ -102,7 +103,7 @@ export class Connection {
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
         ...fields,
-        message: `could not listen to ${this.#url}: ${fields.message}`,
+        message: `could not listen${this.#url && ` to ${this.#url}`}: ${fields.message}`,
         url: this.#url,
         attempt: this.#state.attempt,
         willRetry,
@@ -132,11 +133,13 @@ export class Connection {
   async #attempt(): Promise<void> {
     const { signal } = (this.#controller = new AbortController());
     try {
-      const prepared = await this.#handlers.prepare(signal);
-      if (signal.aborted || !prepared) return;
-      if ('code' in prepared) return this.fail(prepared);
-      const [url, parts] = prepared;
-      this.#url = url;
+      this.#url = '';
+      const parts = await this.#handlers.prepare(signal, (target) => {
+        if (!signal.aborted) this.#url = bareUrl(target);
+      });
+      if (signal.aborted || !parts) return;
+      if ('code' in parts) return this.fail(parts);
+      const url = this.#url;
       const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
@@ -151,13 +154,17 @@ export class Connection {
         cache: 'no-store',
         signal,
       });
+      // A `fetch` that was given may be anything.
+      const { status, headers } = Object(response) as FetchResponse;
+      if (!(headers as Partial<ResponseHeaders> | undefined)?.get) {
+        throw lasting('ERR_UNSUPPORTED', `${typeof response} from fetch, expected a Response`);
+      }
       const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
       const letGo = (): void => void reader?.cancel().catch(() => {});
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const { status, headers } = response;
       const type = headers.get('content-type');
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
@@ -166,7 +173,7 @@ export class Connection {
         if (signal.aborted) return;
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : 'ERR_CONTENT_TYPE',
-          message: `found ${status} ${type}, expected 200 text/event-stream`,
+          message: `found ${status} ${type ?? 'no type'}, expected 200 text/event-stream`,
           status,
           headers,
           body,
@@ -177,7 +184,7 @@ export class Connection {
       if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'no stream');
       this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
-      const { origin } = new URL(response.url || url);
+      const { origin } = new URL(response.url || url, url);
       let stayedUp = false;
       // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
       const lines = new EventStreamParser(

@@ -2,7 +2,7 @@ import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#
 import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
-import { basicAuthorization, bareUrl, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
+import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import type { UrlLike } from '../globals.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
@@ -47,7 +47,7 @@ export class EventSource extends TypedTarget {
    * Begins to listen to an event stream.
    * @param url - an absolute URL, or in a browser one that is relative to the page
    * @throws DOMException named SyntaxError when `url` cannot be parsed
-   * @throws TypeError without a `url`, with one that cannot be turned into a string, or where `fetch` is not a function
+   * @throws TypeError without a `url`, with one that cannot be turned into a string, or where `init` is no object or `fetch` no function
    */
   constructor(url: string | UrlLike, init: EventSourceInit = {}) {
     super();
@@ -55,6 +55,9 @@ export class EventSource extends TypedTarget {
     if (arguments.length === 0) throw new TypeError('found no URL');
     // oxlint-disable-next-line typescript/no-unnecessary-template-expression -- String() would take a symbol too
     const text = `${url as string}`;
+    // [Web IDL] 3.2.17: a dictionary is made from an object, undefined or null.
+    const given = init ?? {};
+    if (Object(given) !== given) throw new TypeError(`init: found ${typeof given}, expected object`);
     let asked: URL;
     try {
       asked = parseTargetUrl(text);
@@ -62,10 +65,10 @@ export class EventSource extends TypedTarget {
       throw new DOMException(`found ${text}, expected a URL`, 'SyntaxError');
     }
     this.#url = asked.href;
-    this.#withCredentials = Boolean(init?.withCredentials);
-    const fetch = init?.fetch ?? defaultFetch;
+    this.#withCredentials = Boolean(given.withCredentials);
+    const fetch = given.fetch ?? defaultFetch;
     // Not a part of the standard, so it need not be taken whatever it is. No attempt with it would ever succeed.
-    if (typeof fetch !== 'function') throw new TypeError(`found ${typeof fetch} as fetch, expected a function`);
+    if (typeof fetch !== 'function') throw new TypeError(`fetch: found ${typeof fetch}, expected function`);
     /** Where requests go: to the target of the last redirect. */
     let target = asked;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -79,12 +82,13 @@ export class EventSource extends TypedTarget {
       reconnectionMs: 3_000,
     };
     this.#connection = new Connection(options, {
-      prepare() {
+      prepare(_signal, setUrl) {
+        setUrl(target);
         if (!hasRequestableScheme(target)) {
           return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
         }
         const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
-        return [bareUrl(target), { method: 'GET', headers }];
+        return { method: 'GET', headers };
       },
       onResponse({ redirected, url: final }) {
         if (redirected) target = new URL(final);

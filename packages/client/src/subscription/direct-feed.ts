@@ -3,9 +3,9 @@ import type { EventMessage } from '@tidings/wire';
 import * as State from '../connection/connection-state.ts';
 import { Connection, type ConnectionHandlers, type Prepared } from '../connection/connection.ts';
 import type { Feed, FeedHandlers } from '../connection/feed.ts';
-import { bareUrl, basicAuthorization, isLoopback } from '../connection/request.ts';
+import { basicAuthorization, isLoopback } from '../connection/request.ts';
 import { readRetryAfter } from '../connection/response.ts';
-import { type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
+import { ClientError, type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
 import type { Bytes } from '../globals.ts';
 import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import type { FetchResponse } from '../transport/fetch.ts';
@@ -92,7 +92,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   }
 
   /** Makes the request of an attempt from the options, some of which may be functions. */
-  async prepare(signal: AbortSignal): Promise<Prepared | undefined> {
+  async prepare(signal: AbortSignal, setUrl: (url: URL) => void): Promise<Prepared | undefined> {
     // Nothing is requested before the caller has the subscription.
     await Promise.resolve();
     if (signal.aborted) return undefined;
@@ -105,7 +105,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     };
     const valueOf = <T>(value: PerAttempt<T>) => (isFunction(value) ? value(attempt) : value);
     try {
-      const url = readUrl(await valueOf(settings.url));
+      const url = readUrl(await valueOf(settings.url), setUrl);
       const method = readMethod(await valueOf(settings.method));
       let body: unknown = await valueOf(settings.body);
       let given = readHeaders(await valueOf(settings.headers));
@@ -128,7 +128,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
         this.#isSpent = true;
       }
       const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
-      return [bareUrl(url), { method, headers, ...(body !== undefined && { body: body as string | Bytes }) }];
+      return { method, headers, ...(body !== undefined && { body: body as string | Bytes }) };
     } catch (cause) {
       // A value that is not allowed now is not allowed the next time either.
       const retry = cause instanceof InvalidOptionError ? 'never' : undefined;
@@ -151,7 +151,13 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isSpent = false;
       if (refreshes && this.#lastError?.status !== 401) return 'at-once';
     }
-    if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
+    if (status === 200 || status === 204) return 'never';
+    try {
+      if (!retryStatus(status)) return 'never';
+    } catch (cause) {
+      // It would throw again at each attempt.
+      throw new ClientError({ code: 'ERR_REQUEST', message: `retryStatus threw: ${messageOf(cause)}`, cause });
+    }
     const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
     return Math.min(afterMs, maxMs);
   }

@@ -9,36 +9,62 @@ export function check(
   name: string,
   allowed: string,
   found: unknown,
-  reason?: { readonly cause: unknown },
+  cause?: unknown,
 ): asserts isAllowed {
   if (isAllowed) return;
-  refuse(
-    `${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : String(found)}`,
-    reason,
-  );
+  // Of an object only the kind is told: the rest may be long, or secret.
+  const text = Object(found) === found ? kindOf(found) : String(found);
+  refuse(`${name} has to be ${allowed}, found ${typeof found === 'string' ? JSON.stringify(found) : text}`, cause);
 }
 
 /** @throws InvalidOptionError */
-export function refuse(message: string, reason?: { readonly cause: unknown }): never {
-  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...reason });
+export function refuse(message: string, cause?: unknown): never {
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(cause ? { cause } : undefined) });
 }
 
-/** @throws InvalidOptionError */
-export function readUrl(url: string | UrlLike): URL {
-  const target = readWith(() => parseTargetUrl(String(url)), 'url', 'a URL', url);
-  check(hasRequestableScheme(target), 'url', 'http: or https:', url);
+/** @throws InvalidOptionError unless it is an object and no array */
+export function readObject<T extends object>(name: string, value: T): T {
+  check(typeof value === 'object' && value && !Array.isArray(value), name, 'an object', value);
+  return value;
+}
+
+/**
+ * @param setUrl - called with the URL, whatever its scheme is
+ * @throws InvalidOptionError
+ */
+export function readUrl(url: string | UrlLike, setUrl?: (url: URL) => void): URL {
+  let target: URL;
+  try {
+    target = parseTargetUrl(String(url));
+  } catch (cause) {
+    check(false, 'url', 'a URL', url, cause);
+  }
+  setUrl?.(target);
+  check(hasRequestableScheme(target), 'url', 'a URL with http: or https:', url);
   return target;
 }
 
 /** @throws InvalidOptionError */
 export function readMethod(method: string): string {
-  check(/^[\w!#-'*+.^`|~-]+$/.test(method), 'method', 'an HTTP method', method);
+  check(typeof method === 'string' && /^[\w!#-'*+.^`|~-]+$/.test(method), 'method', 'an HTTP method', method);
   return method.toUpperCase();
 }
 
 /** @throws InvalidOptionError */
 export function readHeaders(headers: RequestHeaders): Headers {
-  const read = readWith(() => new Headers(headers as HeadersInit), 'headers', 'valid HTTP headers', headers);
+  const read = new Headers();
+  let found = kindOf(headers);
+  try {
+    // This throws where it is no object.
+    const pairs = Symbol.iterator in headers ? headers : Object.entries(headers);
+    for (const pair of pairs as Iterable<[string, string]>) {
+      // The name alone, because the value may be secret.
+      found = `an invalid "${pair[0]}"`;
+      read.append(...pair);
+    }
+  } catch (cause) {
+    refuse(`headers has to be valid HTTP headers, found ${found}`, cause);
+  }
   const id = read.get('last-event-id');
   check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
   return read;
@@ -50,7 +76,7 @@ export function checkBody(body: unknown, method: unknown): void {
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
   check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
-  check(!/^(?:GET|HEAD)$/i.test(method as string), 'body', `left out if method is ${method as string}`, 'one');
+  check(!/^(?:GET|HEAD)$/i.test(method as string), 'method', 'one that takes a body if body is set', method);
 }
 
 /** @throws InvalidOptionError */
@@ -58,7 +84,7 @@ export function readLastEventId(name: string, id: string): string {
   check(
     typeof id === 'string' && encodeLastEventId(id) !== undefined,
     name,
-    `at most ${MAX_ID_BYTES} bytes without control characters`,
+    `a string of at most ${MAX_ID_BYTES} bytes without control characters`,
     id,
   );
   return id;
@@ -76,11 +102,7 @@ export function isFunction(value: unknown): value is (...parameters: never[]) =>
   return typeof value === 'function';
 }
 
-/** @throws InvalidOptionError where reading the option throws */
-function readWith<T>(read: () => T, name: string, allowed: string, found: unknown): T {
-  try {
-    return read();
-  } catch (cause) {
-    check(false, name, allowed, found, { cause });
-  }
+/** The kind of a value, whatever it is, such as `[object Array]`. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
 }

@@ -22,13 +22,13 @@ export type PerAttempt<T> = T | ((attempt: Attempt) => T | Promise<T>);
 
 export interface RetryOptions {
   /**
-   * The longest wait before the first reconnect in milliseconds, from 1. It doubles with each failure in a row, and the actual wait
+   * The longest wait before the first reconnect in milliseconds, from 1 to `maxMs`. It doubles with each failure in a row, and the actual wait
    * is a random part of it. Once the server has set a reconnection time with `retry:`, no wait is shorter than that.
    * @default 1000
    */
   initialMs?: number | undefined;
   /**
-   * The longest wait that a row of failures leads to in milliseconds, from 1. A longer reconnection time of the server is
+   * The longest wait that a row of failures leads to in milliseconds, from `initialMs`. A longer reconnection time of the server is
    * kept all the same.
    * @default 30000
    */
@@ -48,7 +48,8 @@ export interface RetryOptions {
   maxAttempts?: number | undefined;
   /**
    * Whether another attempt follows a response with this status. It is not called for 200, nor for 204, which ends the loop, nor
-   * for the first 401 in a row where `url`, `headers` or `body` is a function: those functions are called once more at once.
+   * for the first 401 in a row where `url`, `headers` or `body` is a function: those functions are called once more at once. Where it
+   * throws, the loop throws a `ConnectionError` with the code `ERR_REQUEST`.
    * @default 429 and 500 to 599
    */
   retryStatus?: ((status: number) => boolean) | undefined;
@@ -113,7 +114,8 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
   json?: Json | undefined;
   /**
    * Ends the loop, without an error, at the first event for which it returns `true`. The loop does not get that event. Where the stream
-   * ends for good before that, the loop throws a `ConnectionError`: `ERR_STREAM_ENDED`, or `ERR_STATUS` with the status 204.
+   * ends for good before that, the loop throws a `ConnectionError`: `ERR_STREAM_ENDED`, or `ERR_STATUS` with the status 204. Where the
+   * function throws, the loop throws its exception after the events before this one.
    * @default none
    */
   until?: ((event: EventMessage) => boolean) | undefined;
@@ -171,7 +173,9 @@ export interface SubscribeOptions<Schemas extends EventSchemas | undefined = und
    */
   maxEventBytes?: number | undefined;
   /**
-   * Called after each change of the state. An exception that it throws is reported like one of an event listener.
+   * Called after each change of the state. An exception that it throws does not reach the loop, and the subscription goes on. It is
+   * reported as the platform reports one of an event listener: as an `error` event of the page or worker, and on Node as an
+   * `uncaughtException`, which ends the process unless something listens for that.
    * @default none
    */
   onState?: ((state: SubscriptionState) => void) | undefined;

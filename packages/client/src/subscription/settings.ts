@@ -4,7 +4,6 @@ import { MAX_BACKOFF_MS } from '../connection/connection-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import type { UrlLike } from '../globals.ts';
 import { type Network, systemNetwork } from '../platform/network.ts';
-import type { PositionStore } from '../position/position-store.ts';
 import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
 import type { EventSchemas } from './event-item.ts';
 import {
@@ -16,6 +15,7 @@ import {
   readHeaders,
   readLastEventId,
   readMethod,
+  readObject,
   readUrl,
 } from './option-checks.ts';
 import type { PerAttempt, RetryOptions, SubscribeOptions } from './options.ts';
@@ -69,32 +69,33 @@ const aNumber = (fallback: number, min: number): Rule => [
   `a number from ${min}`,
   (value) => typeof value === 'number' && value >= min,
 ];
-const aFunction = (fallback?: unknown): Rule => [fallback, 'a function', isFunction];
+const a = (kind: string, fallback?: unknown): Rule => [fallback, `a ${kind}`, (value) => typeof value === kind];
+const anObjectWith = (members: readonly string[], fallback?: unknown): Rule => [
+  fallback,
+  `an object with ${members.join(', ')}`,
+  (value: Record<string, unknown>) => members.every((name) => value[name] !== undefined),
+];
 
 const RULES: Record<keyof FlatOptions, Rule> = {
   method: ['GET'],
   headers: [{}],
   body: [],
-  signal: [],
+  signal: anObjectWith(['addEventListener', 'removeEventListener']),
   lastEventId: [''],
-  store: [
-    undefined,
-    'an object with get() and set()',
-    (store: PositionStore) => typeof store.get === 'function' && typeof store.set === 'function',
-  ],
+  store: anObjectWith(['get', 'set']),
   storeIntervalMs: aNumber(250, 0),
   dedupe: aNumber(0, 0),
   schemas: [],
-  json: [],
-  until: aFunction(),
-  fetch: aFunction(defaultFetch),
-  withCredentials: [],
+  json: a('boolean'),
+  until: a('function'),
+  fetch: a('function', defaultFetch),
+  withCredentials: a('boolean'),
   retry: [],
   'retry.initialMs': aNumber(1_000, 1),
   'retry.maxMs': aNumber(MAX_BACKOFF_MS, 1),
   'retry.maxRetryAfterMs': aNumber(600_000, 0),
   'retry.maxAttempts': aNumber(Infinity, 1),
-  'retry.retryStatus': aFunction((status: number) => status === 429 || (status >= 500 && status <= 599)),
+  'retry.retryStatus': a('function', (status: number) => status === 429 || (status >= 500 && status <= 599)),
   shared: [false, 'a name or a boolean', (shared) => shared !== '' && /string|boolean/.test(typeof shared)],
   connectTimeoutMs: aNumber(60_000, 1),
   firstByteTimeoutMs: aNumber(Infinity, 1),
@@ -102,15 +103,15 @@ const RULES: Record<keyof FlatOptions, Rule> = {
   maxQueuedEvents: aNumber(1_000, 1),
   maxQueuedBytes: aNumber(1_048_576, 1),
   maxEventBytes: aNumber(DEFAULT_MAX_EVENT_BYTES, 1),
-  onState: aFunction(),
-  clock: [systemClock],
-  network: [systemNetwork],
+  onState: a('function'),
+  clock: anObjectWith(Object.keys(systemClock), systemClock),
+  network: anObjectWith(Object.keys(systemNetwork), systemNetwork),
 };
 
 /** @throws InvalidOptionError */
 export function readOptions(url: PerAttempt<string | UrlLike>, options: Options): SubscriptionSettings {
-  const given: Record<string, unknown> = { ...options };
-  for (const [name, value] of Object.entries(options.retry ?? {})) given[`retry.${name}`] = value;
+  const given: Record<string, unknown> = { ...readObject('options', options) };
+  for (const [name, value] of Object.entries(readObject('retry', options.retry ?? {}))) given[`retry.${name}`] = value;
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || Object.hasOwn(RULES, name)) continue;
     // A name that was meant mostly begins and ends like the one that was given.
@@ -125,13 +126,15 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
     check(value === undefined || !isAllowed || isAllowed(value as never), name, allowed, value);
   }
   const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
+  const { 'retry.initialMs': initialMs, 'retry.maxMs': maxMs } = settings;
+  check(initialMs <= maxMs, 'retry.initialMs', `at most ${maxMs} (retry.maxMs)`, initialMs);
   const { method, headers, body, schemas, json, shared, withCredentials } = settings;
   readLastEventId('lastEventId', settings.lastEventId);
   const target = isFunction(url) ? url : readUrl(url);
   const isOnce = !isFunction(method) && !isIdempotent(readMethod(method));
   if (!isFunction(headers)) readHeaders(headers);
   if (!isFunction(body)) checkBody(body, method);
-  for (const [type, schema] of Object.entries(schemas ?? {})) {
+  for (const [type, schema] of Object.entries(readObject('schemas', schemas ?? {}))) {
     check(schema?.['~standard']?.version === 1, `schemas.${type}`, 'a Standard Schema of version 1', schema);
   }
   if (shared) {
