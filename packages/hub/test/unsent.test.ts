@@ -58,7 +58,7 @@ test.each([
   const client = ask(rest);
   await once(client, 'readable');
   const connections = (): Promise<number> =>
-    new Promise((resolve) => void server.getConnections((_, count) => resolve(count)));
+    new Promise((resolve) => void server.getConnections((_error, count) => resolve(count)));
   await expect.poll(connections, { timeout: 20_000 }).toBe(0);
   expect(await read(client)).toBeLessThan(BYTES);
 });
