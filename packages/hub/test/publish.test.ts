@@ -332,6 +332,19 @@ describe('publishing an event stream', () => {
     }
   });
 
+  test.each(['x', '{}', '{"after":"other1.1","resumedAt":"other1.5"}'])(
+    'an event of the type of gaps is refused if its data is %s',
+    async (data) => {
+      const hub = await startHub();
+      const body = `event: tidings-gap\ndata: ${data}\n\n`;
+      for (const headers of [STREAM, { ...STREAM, 'idempotency-key': 'k' }]) {
+        const reply = await hub.ask('POST', '/topics/a', { headers, body });
+        expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-event']);
+      }
+      expect(hub.position.seq).toBe(0);
+    },
+  );
+
   test.each(['type=x', 'id=x', 'retry=1'])('?%s is not for event streams', async (query) => {
     const hub = await startHub();
     const reply = await hub.ask('POST', `/topics/a?${query}`, { headers: STREAM, body: 'data: 1\n\n' });

@@ -139,6 +139,7 @@ describe('the package', () => {
           "prepareBatch",
           "publicPart",
           "repeatOf",
+          "shown",
           "suggestion",
           "systemClock",
           "withEvent",
