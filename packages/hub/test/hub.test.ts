@@ -294,8 +294,6 @@ describe('options of a hub are checked at the door', () => {
   test.each([undefined, null, 'log'])('%s in the place of all options is refused', (options) => {
     const make = (): Hub => new Hub(options as unknown as HubOptions);
     expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
-    expect(make).toThrow(
-      `The options are ${JSON.stringify(options)}, but must be an object with any of log, faces,`,
-    );
+    expect(make).toThrow(`The options are ${JSON.stringify(options)}, but must be an object with any of log, faces,`);
   });
 });

@@ -34,7 +34,8 @@ export interface ChannelOptions
   /**
    * How streams are kept alive. A listener can choose for itself with `?heartbeat=`.
    * - `auto`: by a comment, or by an event `tidings-heartbeat` if the listener has to be told its position. Every browser takes the position from that;
-   * - `event`: always by that event, sent whatever else is sent, so that a page can notice a dead connection;
+   * - `event`: by that event at least every `keepAliveMs`, whatever else is sent, so that a page can notice a dead connection. While a listener is still
+   *   sent older events, it gets one only after `keepAliveMs` of silence, and a comment instead as long as it may have to be told of a gap;
    * - `comment`: never by an event, for clients that read the data of every event as JSON. The position is told by a block that has only an id.
    *   Firefox ignores it, so there a connection that breaks before the first event loses what comes meanwhile.
    * @default 'auto', and 'comment' for a request whose `Accept` has neither `text/event-stream` nor a wildcard for it
