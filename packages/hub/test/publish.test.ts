@@ -332,6 +332,14 @@ describe('publishing an event stream', () => {
     }
   });
 
+  test('an upload of which one event has been published says so in the singular', async () => {
+    const hub = await startHub();
+    const body = `data: 1\n\n:${'x'.repeat(70_000)}\n\nevent: tidings-x\ndata: 2\n\n`;
+    const reply = await hub.ask('POST', '/topics/a', { headers: STREAM, body });
+    expect([reply.status, problemOf(reply), hub.position.seq]).toEqual([400, 'invalid-event', 1]);
+    expect(reply.text).toContain('what came before its part of the stream, 1 event, has been published');
+  });
+
   test.each(['x', '{}', '{"after":"other1.1","resumedAt":"other1.5"}'])(
     'an event of the type of gaps is refused if its data is %s',
     async (data) => {

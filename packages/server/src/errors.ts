@@ -36,6 +36,11 @@ export class ServerError extends Error {
   }
 }
 
+/** A number with its noun: `1 event`, `2 events`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 const SHOWN_CHARACTERS = 40;
 
 /** A value that was refused, in a few words for a message: a text in quotes, so that `'5'` is not taken for `5`. */

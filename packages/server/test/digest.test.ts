@@ -16,7 +16,7 @@ test('a digest tells batches apart that differ in few bits, wherever these are',
 });
 
 test('a digest tells batches apart that differ at two or three places, as times and amounts do', () => {
-  const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+  const letters = Array.from('abcdefghijklmnopqrstuvwxyz');
   for (const [first, second] of [
     [9, 23],
     [8, 22],

@@ -191,7 +191,7 @@ describe('MemoryLog', () => {
     await log.append([EVENT, EVENT, EVENT]);
     await expect(log.append([EVENT, EVENT, EVENT, EVENT], { key: 'k' })).rejects.toMatchObject({
       code: 'ERR_BATCH_TOO_LARGE',
-      message: 'Cannot append a batch of 4 events; at most 3 are allowed',
+      message: 'Cannot append a batch of 4 events; the limit is 3',
     });
     expect(await seqs(log)).toEqual([1, 2, 3]);
     expect((await log.append([EVENT], { key: 'k' })).repeated).toBe(false);
@@ -214,7 +214,7 @@ describe('MemoryLog', () => {
     await expect(log.append([EVENT, of(tooLarge)])).rejects.toMatchObject({
       code: 'ERR_EVENT_TOO_LARGE',
       message: expect.stringMatching(
-        /^Cannot append an event that takes \d+ bytes or more when it is sent; at most 100 are allowed$/,
+        /^Cannot append an event that takes \d+ bytes or more when it is sent; the limit is 100$/,
       ),
     });
     expect(await seqs(log)).toEqual([1]);

@@ -127,6 +127,7 @@ describe('the package', () => {
           "compileInTurns",
           "compilePattern",
           "compilePatterns",
+          "counted",
           "exceeds",
           "formatCursor",
           "hasNewest",

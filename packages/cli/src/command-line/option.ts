@@ -65,7 +65,6 @@ export const HOST: OptionFormat<string> = { parse: notEmpty, allowed: 'a host na
 
 /** What one line of an event stream can hold. The hub refuses what else it does not take. */
 export const LINE: OptionFormat<string> = {
-  // oxlint-disable-next-line no-control-regex -- the characters that end a line, or that no field may have
   parse: (text) => (/[\0\r\n]/.test(text) ? undefined : text),
   allowed: 'a text without line ends and NUL',
 };

@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
-import { checkInteger, ServerError, shown } from '../../errors.ts';
+import { checkInteger, counted, ServerError, shown } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
 import type { Retention } from './retention.ts';
 
@@ -62,6 +62,6 @@ export function checkBatch(events: readonly NewEvent[], { maxBatchEvents }: Chec
   if (length <= maxBatchEvents) return;
   throw new ServerError(
     'ERR_BATCH_TOO_LARGE',
-    `Cannot append a batch of ${length} events; at most ${maxBatchEvents} are allowed`,
+    `Cannot append a batch of ${counted(length, 'event')}; the limit is ${maxBatchEvents}`,
   );
 }

@@ -6,7 +6,7 @@ import {
   OWN_TYPE_PREFIX,
   type EventFields,
 } from '@tidings/wire';
-import { checkNames, ServerError, shown, suggestion } from '../../errors.ts';
+import { checkNames, counted, ServerError, shown, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
@@ -133,7 +133,7 @@ function checkSize(bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
   throw new ServerError(
     'ERR_EVENT_TOO_LARGE',
-    `Cannot append an event that takes ${bytes} bytes or more when it is sent; at most ${maxBytes} are allowed`,
+    `Cannot append an event that takes ${counted(bytes, 'byte')} or more when it is sent; the limit is ${maxBytes}`,
   );
 }
 
@@ -182,7 +182,7 @@ function checkLength(name: string, text: unknown, max: number): void {
     throw invalidOption(`The option ${name} of an append is ${shown(text)}, but must be ${allowed}`);
   const bytes = encoder.encode(text).length;
   if (bytes >= 1 && bytes <= max) return;
-  const found = bytes === 0 ? 'empty' : `${bytes} bytes long`;
+  const found = bytes === 0 ? 'empty' : `${counted(bytes, 'byte')} long`;
   throw invalidOption(`The option ${name} of an append is ${found}, but must be ${allowed}`);
 }
 
@@ -218,7 +218,7 @@ function checkId(id: string): void {
 
 function checkName(what: string, text: string): void {
   if (typeof text !== 'string') throw invalid(`The ${what} is ${shown(text)}, but must be a string`);
-  if (text === '') throw invalid(`The ${what} is empty; it must be 1 to ${MAX_NAME_BYTES} bytes long`);
+  if (text === '') throw invalid(`The ${what} is empty; 1 to ${MAX_NAME_BYTES} bytes are allowed`);
   if (CONTROL.test(text))
     throw invalid(`The ${what} ${JSON.stringify(text)} has a control character, which is not allowed`);
   if (!text.isWellFormed())
