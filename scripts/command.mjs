@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { root } from './paths.mjs';
 
 // What is kept of a quiet command's output, to be shown if it fails: the end is where the reason is.
 const MAX_OUTPUT_CHARS = 64 * 1024;
 
-/** A command ended with an error, could not be started, or was stopped by a signal. */
+/** A command ended with an error, could not be started, or was stopped by a signal of its own. */
 export class CommandError extends Error {
   /**
    * @param {string} message
@@ -17,6 +18,17 @@ export class CommandError extends Error {
   }
 }
 
+/** This process got a signal, such as that of Ctrl-C, while a command ran. It is no failure of the command, so it is no {@link CommandError}. */
+export class Interruption extends Error {
+  /** @param {NodeJS.Signals} signal */
+  constructor(signal) {
+    super(`Interrupted by ${signal}`);
+    this.name = 'Interruption';
+    /** As shells count it: 130 for Ctrl-C. */
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
 /**
  * Runs a command in the root and settles when it has ended.
  *
@@ -24,7 +36,7 @@ export class CommandError extends Error {
  * @param {readonly string[]} args
  * @param {{ env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show` passes its output through, otherwise it is kept for the error
  * @returns {Promise<void>}
- * @throws {CommandError}
+ * @throws {CommandError}, and {Interruption} when this process got SIGINT or SIGTERM and the command has ended
  */
 export function run(command, args, { env = process.env, show = false } = {}) {
   return new Promise((resolve, reject) => {
@@ -43,7 +55,12 @@ export function run(command, args, { env = process.env, show = false } = {}) {
     child.stderr?.setEncoding('utf8').on('data', keep);
 
     // Only this process may have got the signal. When it ends, its tools must not be still at work.
-    const stop = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+    /** @type {NodeJS.Signals | undefined} */
+    let interruption;
+    const stop = (/** @type {NodeJS.Signals} */ signal) => {
+      interruption ??= signal;
+      child.kill(signal);
+    };
     process.on('SIGINT', stop).on('SIGTERM', stop);
     const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);
 
@@ -54,7 +71,8 @@ export function run(command, args, { env = process.env, show = false } = {}) {
     });
     child.on('close', (code, signal) => {
       settle();
-      if (code === 0) resolve();
+      if (interruption) reject(new Interruption(interruption));
+      else if (code === 0) resolve();
       else reject(new CommandError(`"${line}" ended with ${signal ?? `code ${code}`}`, output));
     });
   });

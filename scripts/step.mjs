@@ -1,3 +1,5 @@
+import { Interruption } from './command.mjs';
+
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
 
@@ -28,7 +30,7 @@ export async function step(title, work) {
     end('done in');
     return result;
   } catch (error) {
-    end('failed after');
+    end(error instanceof Interruption ? 'interrupted after' : 'failed after');
     throw error;
   }
 }

@@ -39,8 +39,11 @@ try {
   if (error instanceof CommandError) counts.failed = Math.max(counts.failed, 1);
   fail(error, 'npm test');
 }
-if (skipped.size > 0) console.log(notTested());
-console.log(summary());
+// What was interrupted has neither passed nor failed.
+if (process.exitCode === undefined || process.exitCode === 1) {
+  if (skipped.size > 0) console.log(notTested());
+  console.log(summary());
+}
 
 /** @param {string[]} missing */
 function reportMissing(missing) {

@@ -6,7 +6,7 @@ export type CliErrorCode =
   | 'ERR_UNREACHABLE'
   /** The hub refused the request. */
   | 'ERR_REFUSED'
-  /** Standard input holds an event that this command cannot hold in memory. */
+  /** Standard input is a folder, or holds an event that this command cannot hold in memory. */
   | 'ERR_INPUT'
   /** The hub cannot listen on the address. */
   | 'ERR_ADDRESS'

@@ -10,6 +10,7 @@ const base: Announcement = {
   hasKey: false,
   anonymous: 'none',
   loopback: true,
+  wildcard: false,
   hasPage: true,
 };
 
@@ -38,9 +39,70 @@ test('with a key the lines to paste carry it, by the name of its variable', () =
   const closed = announce({ ...base, hasKey: true });
   expect(closed).toContain('publishing and listening need the key');
   expect(closed.split(bearer)).toHaveLength(3);
-  const open = announce({ ...base, hasKey: true, anonymous: 'listen' });
-  expect(open).toContain('everyone on this machine may listen, publishing needs the key');
-  expect(open.split(bearer)).toHaveLength(2);
+  expect(closed).toContain(
+    '\n  These commands read the key from the environment variable TIDINGS_KEY, so set it there.\n',
+  );
+});
+
+const BEARER = '-H "Authorization: Bearer $TIDINGS_KEY" ';
+const TOPIC = 'http://127.0.0.1:4000/topics/greetings';
+
+test.each([
+  {
+    hasKey: false,
+    anonymous: 'all',
+    access: 'may publish and listen, no key is set, so nobody gets private events',
+    publish: '',
+    listen: '',
+    reader: undefined,
+  },
+  {
+    hasKey: true,
+    anonymous: 'all',
+    access: 'may publish and listen, private events need the key',
+    publish: '',
+    listen: '',
+    reader: undefined,
+  },
+  {
+    hasKey: true,
+    anonymous: 'listen',
+    access: 'may listen, publishing and private events need the key',
+    publish: BEARER,
+    listen: '',
+    reader: 'The command that publishes reads the key',
+  },
+  {
+    hasKey: true,
+    anonymous: 'publish',
+    access: 'may publish, listening needs the key',
+    publish: '',
+    listen: BEARER,
+    reader: 'The commands that listen read the key',
+  },
+] as const)('with a key: $hasKey and --anonymous $anonymous it says who may do what, wherever it is reached', (row) => {
+  const { hasKey, anonymous, access, publish, listen, reader } = row;
+  for (const [loopback, everyone] of [
+    [true, 'everyone on this machine, or behind a proxy on it,'],
+    [false, 'everyone who can reach it'],
+  ] as const) {
+    const text = announce({ ...base, hasKey, anonymous, loopback });
+    expect(text).toContain(`\n  Access   ${everyone} ${access}\n`);
+    expect(text).toContain(`\n  Publish  curl ${publish}-d 'Hello' ${TOPIC}\n`);
+    expect(text).toContain(`\n  Listen   curl ${listen}-N ${TOPIC}\n`);
+    if (reader === undefined) expect(text).not.toContain('TIDINGS_KEY');
+    else expect(text).toContain(`\n  ${reader} from the environment variable TIDINGS_KEY`);
+  }
+});
+
+test.each([
+  [{ publicUrl: 'https://example.com/events/', loopback: false }, '  Public   https://example.com/events/\n'],
+  [{ wildcard: true, loopback: false }, '  Address  all addresses of this machine\n'],
+])('a hub that others reach elsewhere says where, and that its commands are for this machine: %o', (where, line) => {
+  const text = announce({ ...base, hasKey: true, ...where });
+  expect(text).toContain(line);
+  expect(text).toContain('\n  These commands are for this machine.\n');
+  expect(announce(base)).not.toContain('for this machine.');
 });
 
 test('a hub that others reach says so, and one without limits or page as well', () => {

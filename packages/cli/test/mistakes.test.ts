@@ -59,7 +59,14 @@ test.each([
   { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous is "some"', 'one of none, listen, publish, all'] },
   { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key'] },
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
-  { args: ['serve', '--memory', '--port', '0', '--key', 'short'], parts: ['16 or more'] },
+  {
+    args: ['serve', '--memory', '--port', '0', '--key', 'short'],
+    parts: [/^tidings: --key is 5 characters long, but must be 16 or more printable ASCII characters/],
+  },
+  { args: ['serve', '--supervise', '--key', 'a key that has spaces'], parts: ['--key is 21 characters long', '16 or'] },
+  { args: ['serve', '--key', ''], parts: ['--key is empty, but must be 16 or more'] },
+  { args: ['serve', '--data', ''], parts: ['--data is "", but must be the path of a folder'] },
+  { args: ['serve', '--host', ''], parts: ['--host is "", but must be a host name or an IP address'] },
   { args: ['serve', '--host', '0.0.0.0'], parts: ['0.0.0.0', '--key', 'TIDINGS_KEY', '--anonymous'] },
   {
     args: ['serve', '--public-url', 'https://hub.example.org/'],
@@ -73,6 +80,7 @@ test.each([
   { args: ['publish', 't', 'x', '--hub', 'ftp://x'], parts: ['http://', 'ftp://x'] },
   { args: ['publish', 't', 'x', '--format', 'lines'], parts: ['--format cannot be used with DATA'] },
   { args: ['publish', 't', '--format', 'xml'], parts: ['--format is "xml"', 'one of lines, event-stream'] },
+  { args: ['publish', 't', '--type', 'a\nb'], parts: ['--type is "a\\nb"', 'without line ends'] },
   { args: ['publish', 't', '--id', '1'], parts: ['--id needs DATA'] },
   { args: ['publish', 't', '--type', 'x', '--format', 'event-stream'], parts: ['--type cannot be used with'] },
   { args: ['listen'], parts: ['needs a topic', '--match-urlpattern'] },
@@ -89,10 +97,23 @@ test('a key that cannot be sent is named by its option or variable, and not show
     run(['listen', 't'], { env: { TIDINGS_KEY: 'a b' } }),
   ]);
   for (const [index, name] of ['--key', 'TIDINGS_KEY'].entries()) {
-    expectMistake(results[index]!, 2, `${name} must be one or more printable ASCII characters`);
+    expectMistake(
+      results[index]!,
+      2,
+      `${name} is 3 characters long, but must be one or more printable ASCII characters`,
+    );
     expect(results[index]!.stderr).not.toContain('a b');
   }
 });
+
+test.each([[], ['--supervise']])(
+  'a short key of a hub in the environment is named, and not shown: %o',
+  async (...args) => {
+    const result = await run(['serve', '--memory', '--port', '0', ...args], { env: { TIDINGS_KEY: 'short' } });
+    expectMistake(result, 2, /^tidings: TIDINGS_KEY is 5 characters long, but must be 16 or more printable ASCII/);
+    expect(result.stderr).not.toContain('short');
+  },
+);
 
 test('an empty key in the environment counts as none', async () => {
   expectMistake(await run(['serve', '--host', '0.0.0.0'], { env: { TIDINGS_KEY: '' } }), 2, 'without a key');
@@ -115,6 +136,14 @@ test('a data folder that cannot be made is named', async () => {
   expectMistake(await run(['serve', '--port', '0', '--data', join(file, 'data')]), 1, file, '--data');
 });
 
+test.runIf(process.platform === 'linux').each(['/proc/nope', '/proc/nope/data'])(
+  'a data folder in a place that takes no folders is named, with the reason: %s',
+  async (data) => {
+    const result = await run(['serve', '--port', '0', '--data', data]);
+    expectMistake(result, 1, 'The folder /proc/nope cannot be created: /proc takes no new folders', '--data');
+  },
+);
+
 test('a data folder that cannot be written is named', async (context) => {
   const folder = await temporaryFolder();
   if (process.getuid?.() === 0) {
@@ -130,6 +159,15 @@ test('a data folder that another hub has is named', async () => {
   const data = await temporaryFolder();
   await HubProcess.start('--data', data);
   expectMistake(await run(['serve', '--port', '0', '--data', data]), 1, data, 'in use by another hub', '--data');
+});
+
+test.skipIf(process.platform === 'win32')('a folder as standard input is refused', () => {
+  const main = join(import.meta.dirname, '../dist/main.js');
+  const command = ['-c', 'exec "$0" "$1" publish t </', process.execPath, main];
+  const { status, stdout, stderr } = spawnSync('sh', command, { encoding: 'utf8' });
+  const [summary, mistake] = stderr.split('\n');
+  expect(summary).toBe('Published 0 events to t');
+  expectMistake({ code: status, stdout, stderr: `${mistake}\n` }, 1, 'standard input is a folder, but must be a file');
 });
 
 test('a hub that is not there is named, by listen at once, by publish of one event after a few seconds', async () => {

@@ -83,7 +83,9 @@ test('a second Ctrl-C ends it at once, whatever is under way', async () => {
 
 test('with a key only who has it may publish, and everyone listens where that is opened', async () => {
   const { url, process } = await HubProcess.start('--key', KEY, '--anonymous', 'listen');
-  expect(process.stdout).toContain('everyone on this machine may listen, publishing needs the key');
+  expect(process.stdout).toContain(
+    'everyone on this machine, or behind a proxy on it, may listen, publishing and private',
+  );
   expect(process.stdout).not.toContain(KEY);
   expect((await run(['publish', 't', 'x', '--hub', url])).code).toBe(1);
   expect((await run(['publish', 't', 'x', '--hub', url], { env: { TIDINGS_KEY: KEY } })).code).toBe(0);
@@ -128,7 +130,9 @@ test('behind a proxy everyone who can reach it may listen, and it says so', asyn
     ['--trusted-proxies', 'loopback'],
   ]) {
     const { process } = await HubProcess.start('--key', KEY, '--anonymous', 'listen', ...reached);
-    expect(process.stdout).toContain('everyone who can reach it may listen, publishing needs the key');
+    expect(process.stdout).toContain(
+      'everyone who can reach it may listen, publishing and private events need the key',
+    );
   }
 });
 

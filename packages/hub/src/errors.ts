@@ -1,4 +1,4 @@
-import { suggestion } from '@tidings/server/log';
+import { shown, suggestion } from '@tidings/server/log';
 
 /** The codes of {@link HubError}. */
 export type HubErrorCode =
@@ -27,9 +27,12 @@ export function checkNames(prefix: string, options: unknown, names: object): voi
   const allowed = Object.keys(names)
     .map((each) => prefix + each)
     .join(', ');
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const which = prefix === '' ? 'The options are' : `The option ${prefix.slice(0, -1)} is`;
-    throw new HubError('ERR_INVALID_OPTION', `${which} ${String(options)}, but must be an object of ${allowed}`);
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `${which} ${shown(options)}, but must be an object with any of ${allowed}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;

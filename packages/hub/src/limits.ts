@@ -1,4 +1,5 @@
 import type { AudienceOptions } from '@tidings/server/live';
+import { shown } from '@tidings/server/log';
 import { checkNames, HubError } from './errors.ts';
 
 /** The bounds of a hub (PROTOCOL §11). */
@@ -67,7 +68,7 @@ export function checkLimits(limits: GivenLimits): HubLimits {
     if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < 1)) {
       throw new HubError(
         'ERR_INVALID_OPTION',
-        `The option limits.${name} is ${value}, but must be a whole number from 1`,
+        `The option limits.${name} is ${shown(value)}, but must be a whole number from 1`,
       );
     }
   }

@@ -1,6 +1,6 @@
 import type { Authenticate } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
-import type { EventLog } from '@tidings/server/log';
+import { type EventLog, shown } from '@tidings/server/log';
 import type { Logger } from 'pino';
 import type { KeyOptions } from './access/key.ts';
 import type { ProxyOptions } from './access/proxies.ts';
@@ -79,8 +79,11 @@ export function checkOptions(options: HubOptions): void {
   checkNames('', options, NAMES);
   const { log, faces, authenticate, key, anonymous, allowedOrigins } = options;
   if (typeof (log as EventLog | undefined)?.append !== 'function') throw invalid('log', log, 'an event log');
-  if (faces !== undefined && !(Array.isArray(faces) && faces.every((make) => typeof make === 'function'))) {
-    throw invalid('faces', faces, 'an array of functions, such as topics()');
+  if (faces !== undefined) {
+    if (!Array.isArray(faces)) throw invalid('faces', faces, 'an array of functions, such as topics()');
+    const strange = faces.findIndex((make) => typeof make !== 'function');
+    if (strange !== -1)
+      throw invalid(`faces[${strange}]`, faces[strange], 'a function that makes a face, such as topics()');
   }
   if (allowedOrigins !== undefined && !Array.isArray(allowedOrigins)) {
     throw invalid('allowedOrigins', allowedOrigins, 'an array of origins, such as https://example.com');
@@ -98,6 +101,5 @@ export function checkOptions(options: HubOptions): void {
 }
 
 function invalid(name: string, found: unknown, allowed: string): HubError {
-  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
-  return new HubError('ERR_INVALID_OPTION', `The option ${name} is ${shown}, but must be ${allowed}`);
+  return new HubError('ERR_INVALID_OPTION', `The option ${name} is ${shown(found)}, but must be ${allowed}`);
 }

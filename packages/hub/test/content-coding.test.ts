@@ -82,6 +82,6 @@ test('a hub without the option codes nothing', async () => {
 
 test('an option that is no yes or no is refused', async () => {
   await expect(startHub({ compression: 'gzip' as unknown as boolean })).rejects.toThrow(
-    'The option compression is gzip, but must be one of true, false',
+    'The option compression is "gzip", but must be one of true, false',
   );
 });

@@ -256,18 +256,32 @@ describe('options of a hub are checked at the door', () => {
     [{ log: undefined }, 'The option log is undefined, but must be an event log'],
     [{ alowedOrigins: [] }, 'There is no option alowedOrigins; allowed are log, faces, authenticate, key,'],
     [{ limits: { maxMatcher: 1 } }, 'There is no option limits.maxMatcher; allowed are limits.maxEventBytes,'],
-    [{ faces: [{}] }, 'The option faces is [object Object], but must be an array of functions, such as topics()'],
+    [{ faces: [{}] }, 'The option faces[0] is an object, but must be a function that makes a face, such as topics()'],
     [{ faces: topics }, 'but must be an array of functions'],
     [{ publicUrl: 'hub.example' }, 'The option publicUrl is "hub.example", but must be an absolute URL'],
     [{ publicUrl: 'http://[' }, 'The option publicUrl is "http://[", but must be an absolute URL'],
     [{ publicUrl: 'http://hub.example/?a' }, 'must be a URL without a user, a query and a fragment'],
     [{ publicUrl: 'http://hub.example/topics/' }, 'whose path begins with neither of /topics, /healthz'],
-    [{ trustedProxies: ['10.0.0.0/33'] }, 'The option trustedProxies has "10.0.0.0/33", but must be IP addresses'],
+    [
+      { trustedProxies: ['10.0.0.0/33'] },
+      'The option trustedProxies has "10.0.0.0/33"; allowed are IP addresses, networks such as 10.0.0.0/8, and the words loopback, private, unix',
+    ],
     [{ trustedProxies: ['proxy.example'] }, 'and the words loopback, private, unix'],
-    [{ proxyHeader: 'via' as never }, "The option proxyHeader has \"via\", but must be 'x-forwarded' or 'forwarded'"],
-    [{ authenticate: 'all' }, 'The option authenticate is all, but must be a function'],
+    [{ trustedProxies: ['toString'] }, 'The option trustedProxies has "toString"; allowed are IP addresses'],
+    [{ trustedProxies: [Object.create(null)] }, 'The option trustedProxies has an object; allowed are IP addresses'],
+    [
+      { trustedProxies: 'loopback' },
+      'The option trustedProxies is "loopback", but must be an array with any of IP addresses',
+    ],
+    [{ key: 'short' }, 'The option key is a text of 5 characters, but must be 16 or more printable ASCII characters'],
+    [
+      { key: 1234567890123456 },
+      'The option key is of the type number, but must be 16 or more printable ASCII characters',
+    ],
+    [{ proxyHeader: 'via' as never }, 'The option proxyHeader is "via", but must be "x-forwarded" or "forwarded"'],
+    [{ authenticate: 'all' }, 'The option authenticate is "all", but must be a function'],
     [{ keepAliveMs: -1 }, 'The option keepAliveMs is -1, but must be an integer from 0'],
-    [{ limits: 5 }, 'The option limits is 5, but must be an object of limits.maxEventBytes,'],
+    [{ limits: 5 }, 'The option limits is 5, but must be an object with any of limits.maxEventBytes,'],
     [{ allowedOrigins: 'https://a.example' }, 'The option allowedOrigins is "https://a.example", but must be an array'],
   ];
 
@@ -280,6 +294,6 @@ describe('options of a hub are checked at the door', () => {
   test.each([undefined, null, 'log'])('%s in the place of all options is refused', (options) => {
     const make = (): Hub => new Hub(options as unknown as HubOptions);
     expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
-    expect(make).toThrow(`The options are ${options}, but must be an object of log, faces,`);
+    expect(make).toThrow(`The options are ${JSON.stringify(options)}, but must be an object with any of log, faces,`);
   });
 });

@@ -156,7 +156,7 @@ describe('publishing one event', () => {
       const reply = await hub.ask('POST', '/topics/a', { body: dataOf(2350) });
       expect([reply.status, problemOf(reply)]).toEqual([413, 'too-large']);
       expect(JSON.parse(reply.text)).toMatchObject({
-        detail: expect.stringContaining('more than the 2349 lines') as string,
+        detail: expect.stringContaining('more than 2349 lines') as string,
       });
       expect(hub.position.seq).toBe(1);
     });
@@ -331,6 +331,27 @@ describe('publishing an event stream', () => {
       expect(listener.events).toEqual([{ type: 'tidings-gap', data, lastEventId: hub.cursor(1) }]);
     }
   });
+
+  test('an upload of which one event has been published says so in the singular', async () => {
+    const hub = await startHub();
+    const body = `data: 1\n\n:${'x'.repeat(70_000)}\n\nevent: tidings-x\ndata: 2\n\n`;
+    const reply = await hub.ask('POST', '/topics/a', { headers: STREAM, body });
+    expect([reply.status, problemOf(reply), hub.position.seq]).toEqual([400, 'invalid-event', 1]);
+    expect(reply.text).toContain('what came before its part of the stream, 1 event, has been published');
+  });
+
+  test.each(['x', '{}', '{"after":"other1.1","resumedAt":"other1.5"}'])(
+    'an event of the type of gaps is refused if its data is %s',
+    async (data) => {
+      const hub = await startHub();
+      const body = `event: tidings-gap\ndata: ${data}\n\n`;
+      for (const headers of [STREAM, { ...STREAM, 'idempotency-key': 'k' }]) {
+        const reply = await hub.ask('POST', '/topics/a', { headers, body });
+        expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-event']);
+      }
+      expect(hub.position.seq).toBe(0);
+    },
+  );
 
   test.each(['type=x', 'id=x', 'retry=1'])('?%s is not for event streams', async (query) => {
     const hub = await startHub();

@@ -53,7 +53,7 @@ async function read(socket: Socket): Promise<number> {
 test.each([
   ['a request', ''],
   ['a request that is never whole', 'Content-Length: 5\r\n'],
-])('an answer to %s that nobody reads has a bounded time', async (_, rest) => {
+])('an answer to %s that nobody reads has a bounded time', async (_what, rest) => {
   const { ask, server } = await startHub({ maxAnswerMs: 200 });
   const client = ask(rest);
   await once(client, 'readable');

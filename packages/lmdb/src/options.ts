@@ -7,6 +7,7 @@ import {
   type Clock,
   type LogBounds,
   type LogRetention,
+  shown,
   suggestion,
 } from '@tidings/server/log';
 import { LmdbError } from './errors.ts';
@@ -75,8 +76,8 @@ export interface Checked {
 
 /** Checks the options, and returns those that have a default. */
 export function checkOptions(options: LmdbLogOptions): Checked {
-  if (typeof options !== 'object' || options === null) {
-    throw refused(`The options are ${String(options)}, but must be an object with the path of the data folder`);
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw refused(`The options are ${shown(options)}, but must be an object with the path of the data folder`);
   }
   const { path, trimEveryMs = DEFAULT_TRIM_EVERY_MS, retention = DEFAULT_RETENTION } = options;
   const { maxWaitingBytes = DEFAULT_MAX_WAITING_BYTES, scanMs = DEFAULT_SCAN_MS } = options;
@@ -86,21 +87,23 @@ export function checkOptions(options: LmdbLogOptions): Checked {
     const found = JSON.stringify(unknown);
     throw refused(`There is no option ${found}; allowed are ${names.join(', ')}${suggestion(unknown, names)}`);
   }
-  if (typeof path !== 'string' || path === '') throw refused('The option path must name the data folder');
+  if (typeof path !== 'string' || path === '') {
+    throw refused(`The option path is ${shown(path)}, but must name the data folder`);
+  }
   if (!Number.isInteger(trimEveryMs) || trimEveryMs < 1 || trimEveryMs > MAX_TIMER_MS) {
-    throw refused(`The option trimEveryMs is ${trimEveryMs}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
+    throw refused(`The option trimEveryMs is ${shown(trimEveryMs)}, but must be an integer from 1 to ${MAX_TIMER_MS}`);
   }
   for (const name of ['onDamage', 'onError'] as const) {
-    const found = typeof options[name];
-    if (found !== 'undefined' && found !== 'function') {
-      throw refused(`The option ${name} is ${found}, but must be a function`);
+    const found = options[name];
+    if (found !== undefined && typeof found !== 'function') {
+      throw refused(`The option ${name} is ${shown(found)}, but must be a function`);
     }
   }
   if (!Number.isSafeInteger(maxWaitingBytes) || maxWaitingBytes < 1) {
-    throw refused(`The option maxWaitingBytes is ${maxWaitingBytes}, but must be an integer from 1`);
+    throw refused(`The option maxWaitingBytes is ${shown(maxWaitingBytes)}, but must be an integer from 1`);
   }
   if (!Number.isInteger(scanMs) || scanMs < 1 || scanMs > MAX_SCAN_MS) {
-    throw refused(`The option scanMs is ${scanMs}, but must be an integer from 1 to ${MAX_SCAN_MS}`);
+    throw refused(`The option scanMs is ${shown(scanMs)}, but must be an integer from 1 to ${MAX_SCAN_MS}`);
   }
   try {
     checkRetention(retention);

@@ -353,10 +353,15 @@ describe('the data folder', () => {
     for (const path of ['', undefined, 7]) {
       await expect(LmdbLog.open({ path } as LmdbLogOptions)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     }
-    for (const options of [undefined, null, 'folder']) {
+    for (const [options, found] of [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      ['folder', '"folder"'],
+      [[], 'an array'],
+    ]) {
       await expect(LmdbLog.open(options as unknown as LmdbLogOptions)).rejects.toMatchObject({
         code: 'ERR_INVALID_OPTION',
-        message: `The options are ${options}, but must be an object with the path of the data folder`,
+        message: `The options are ${String(found)}, but must be an object with the path of the data folder`,
       });
     }
   });

@@ -36,15 +36,44 @@ export class ServerError extends Error {
   }
 }
 
+/** A number with its noun: `1 event`, `2 events`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+const SHOWN_CHARACTERS = 40;
+
+/** A value that was refused, in a few words for a message: a text in quotes, so that `'5'` is not taken for `5`. */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case 'string': {
+      const more = value.length > SHOWN_CHARACTERS ? `… (${value.length} characters)` : '';
+      return JSON.stringify(value.slice(0, SHOWN_CHARACTERS)) + more;
+    }
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? 'an array' : 'an object';
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
 /**
  * Checks that an object of options has only these names. A misspelled option would have no effect, and nobody would notice.
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function checkNames(options: unknown, names: Readonly<Record<string, true>>, prefix: string = ''): void {
   const allowed = Object.keys(names).join(', ');
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const which = prefix === '' ? 'The options are' : `The option ${prefix.slice(0, -1)} is`;
-    throw new ServerError('ERR_INVALID_OPTION', `${which} ${String(options)}, but must be an object of ${allowed}`);
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `${which} ${shown(options)}, but must be an object with any of ${allowed}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
@@ -101,7 +130,7 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   if (!Number.isInteger(value) || value < min || value > max) {
     throw new ServerError(
       'ERR_INVALID_OPTION',
-      `The option ${name} is ${String(value)}, but must be an integer from ${min} to ${max}`,
+      `The option ${name} is ${shown(value)}, but must be an integer from ${min} to ${max}`,
     );
   }
   return value;
@@ -111,11 +140,11 @@ export function checkInteger(name: string, value: number, min: number, max: numb
 export function checkChoice<T>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   const choices = allowed.map((choice) => JSON.stringify(choice)).join(', ');
-  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be one of ${choices}`);
+  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${shown(value)}, but must be one of ${choices}`);
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` unless the value is a function or undefined */
 export function checkFunction<T>(name: string, value: T): T {
   if (value === undefined || typeof value === 'function') return value;
-  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${String(value)}, but must be a function`);
+  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${shown(value)}, but must be a function`);
 }

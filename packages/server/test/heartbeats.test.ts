@@ -147,3 +147,22 @@ describe('a stream with heartbeat: comment', () => {
     expect(sink.text).toMatch(/^event: tidings-heartbeat\n/);
   });
 });
+
+describe('a stream with heartbeat: event', () => {
+  const view: View = { ...VIEW, key: 'event', heartbeat: 'event' };
+
+  test('has one every keepAliveMs, whatever else it is sent', async () => {
+    const rig = new Rig();
+    const sink = await rig.listen({}, view, 1000);
+    const other = await rig.listen({}, VIEW, 1000);
+    for (let n = 1; n <= 9; n += 1) {
+      rig.clock.advance(250);
+      await rig.publish('a', String(n));
+      await rig.tick();
+    }
+    const frames = (from: number, to: number): string =>
+      Array.from({ length: to - from + 1 }, (_, index) => frame(from + index, String(from + index))).join('');
+    expect(sink.text).toBe(FROM_NOW + frames(1, 3) + heartbeat(3) + frames(4, 7) + heartbeat(7) + frames(8, 9));
+    expect(other.text).toBe(FROM_NOW + frames(1, 9));
+  });
+});

@@ -5,6 +5,7 @@ import {
   KEY_LIFETIME_MS,
   MemoryLog,
   type LogRetention,
+  type AppendOptions,
   type NewEvent,
   type TopicSet,
 } from '@tidings/server/log';
@@ -62,16 +63,39 @@ async function seqs(log: MemoryLog, selection: Parameters<MemoryLog['read']>[0][
 
 describe('MemoryLog', () => {
   test.each([
+    ['k1', `The options of an append are "k1", but must be an object such as { key: 'k1' }`],
+    [null, 'The options are null, but must be an object with any of key, digest'],
+    [{ key: 5 }, 'The option key of an append is 5, but must be a string of 1 to 1536 bytes of UTF-8'],
+    [{ key: '' }, 'The option key of an append is empty, but'],
+    [{ key: 'x'.repeat(1537) }, 'The option key of an append is 1537 bytes long, but'],
+    [{ key: 'k', digest: 5 }, 'The option digest of an append is 5, but must be a string of 1 to 128 bytes of UTF-8'],
+    [{ digest: 'd' }, 'The option digest of an append needs key'],
+  ])('refuses the options %j of an append, and names what is wrong', async (options, message) => {
+    const log = new MemoryLog();
+    const event = { topics: ['t'], fields: { data: 'x' } };
+    await expect(log.append([event], options as AppendOptions)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining(message),
+    });
+    expect(await log.append([event])).toMatchObject({ seq: 1 });
+    await log.close();
+  });
+
+  test.each([
     [
       { topics: ['t'], data: 'hello' },
       `The fields of an event are undefined, but must be an object such as { data: 'hello' }`,
     ],
     [{ topics: ['t'], fields: null }, 'The fields of an event are null, but'],
-    [
-      { topics: 't', fields: { data: 'hello' } },
-      'The topics of an event are a string, but must be an array of strings',
-    ],
+    [{ topics: 't', fields: { data: 'hello' } }, 'The topics of an event are "t", but must be an array of strings'],
     [{ fields: { data: 'hello' } }, 'The topics of an event are undefined, but'],
+    [{ topics: [7], fields: { data: 'x' } }, 'The topic is 7, but must be a string'],
+    [{ topics: ['t'], fields: { data: 'x', id: 7 } }, 'The id is 7, but must be a string'],
+    [{ topics: ['t'], fields: { data: 'x' }, latestKey: 7 }, 'The latestKey is 7, but must be a string'],
+    [
+      { topics: ['t'], fields: { event: 'tidings-gap', data: 'x' } },
+      'The data of the event of type tidings-gap is "x", but must be JSON with the texts after, resumedAt, reason',
+    ],
   ])('refuses %j and names what is wrong', async (event, message) => {
     const log = new MemoryLog();
     const append = log.append([event as unknown as NewEvent]);
@@ -167,7 +191,7 @@ describe('MemoryLog', () => {
     await log.append([EVENT, EVENT, EVENT]);
     await expect(log.append([EVENT, EVENT, EVENT, EVENT], { key: 'k' })).rejects.toMatchObject({
       code: 'ERR_BATCH_TOO_LARGE',
-      message: 'Cannot append a batch of 4 events; at most 3 are allowed',
+      message: 'Cannot append a batch of 4 events; the limit is 3',
     });
     expect(await seqs(log)).toEqual([1, 2, 3]);
     expect((await log.append([EVENT], { key: 'k' })).repeated).toBe(false);
@@ -190,7 +214,7 @@ describe('MemoryLog', () => {
     await expect(log.append([EVENT, of(tooLarge)])).rejects.toMatchObject({
       code: 'ERR_EVENT_TOO_LARGE',
       message: expect.stringMatching(
-        /^Cannot append an event that takes \d+ bytes or more when it is sent; at most 100 are allowed$/,
+        /^Cannot append an event that takes \d+ bytes or more when it is sent; the limit is 100$/,
       ),
     });
     expect(await seqs(log)).toEqual([1]);

@@ -81,7 +81,7 @@ export function TopicList(): JSX.Element {
         <p class="quiet">
           {filter.value.trim() === ''
             ? `These are the ${topics.length.toLocaleString('en')} with the newest events. The filter finds the others by how their names begin.`
-            : `Of the other ${(known.total - topics.length).toLocaleString('en')} topics, those are shown whose names begin with the filter.`}
+            : `Of the other ${countText(known.total - topics.length, 'topic')}, those are shown whose names begin with the filter.`}
         </p>
       )}
     </nav>

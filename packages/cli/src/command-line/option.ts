@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { CliError } from '../errors.ts';
-import { parseDuration, parseInteger, parseSize } from '../terminal/quantity.ts';
+import { formatCount, parseDuration, parseInteger, parseSize } from '../terminal/quantity.ts';
 
 /** How the text of an option becomes its value. */
 export interface OptionFormat<T> {
@@ -8,7 +8,7 @@ export interface OptionFormat<T> {
   readonly parse: (text: string) => T | undefined;
   /** Completes the sentence "the option must be …". */
   readonly allowed: string;
-  /** Whether an error leaves out what was given. @default false */
+  /** Whether an error tells only the length of what was given. @default false */
   readonly secret?: boolean;
 }
 
@@ -45,11 +45,28 @@ export const LAST: OptionFormat<number> = {
   allowed: `a whole number from 0 to ${MAX_LAST}`,
 };
 
-/** Only what a header can carry is checked here. The hub decides how long its key has to be. */
-export const KEY: OptionFormat<string> = {
+/** The key of a hub that another command runs. That hub decides how long its key has to be, so only what a header can carry is checked. */
+export const SENT_KEY: OptionFormat<string> = {
   parse: (text) => (/^[\u0021-\u007E]+$/.test(text) ? text : undefined),
   allowed: 'one or more printable ASCII characters without spaces',
   secret: true,
+};
+
+/** The key of the hub that the command runs. */
+export const KEY: OptionFormat<string> = {
+  parse: (text) => (/^[\u0021-\u007E]{16,}$/.test(text) ? text : undefined),
+  allowed: '16 or more printable ASCII characters without spaces',
+  secret: true,
+};
+
+export const FOLDER: OptionFormat<string> = { parse: notEmpty, allowed: 'the path of a folder' };
+
+export const HOST: OptionFormat<string> = { parse: notEmpty, allowed: 'a host name or an IP address' };
+
+/** What one line of an event stream can hold. The hub refuses what else it does not take. */
+export const LINE: OptionFormat<string> = {
+  parse: (text) => (/[\0\r\n]/.test(text) ? undefined : text),
+  allowed: 'a text without line ends and NUL',
 };
 
 export const ORIGIN: OptionFormat<string> = {
@@ -69,6 +86,10 @@ export const PROXIES: OptionFormat<readonly string[]> = {
 };
 
 export const TEXT: OptionFormat<string> = { parse: (text) => text, allowed: 'a text' };
+
+function notEmpty(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}
 
 /** An option with one value. */
 export function option<T>(flags: string, description: string, format: OptionFormat<T>): Option {
@@ -96,7 +117,15 @@ export function choiceOption(flags: string, description: string, choices: readon
 export function parseValue<T>(name: string, text: string, { parse, allowed, secret = false }: OptionFormat<T>): T {
   const value = parse(text);
   if (value !== undefined) return value;
-  throw new CliError('ERR_USAGE', `${name} ${secret ? '' : `is ${JSON.stringify(text)}, but `}must be ${allowed}`);
+  throw new CliError(
+    'ERR_USAGE',
+    `${name} is ${secret ? lengthOf(text) : JSON.stringify(text)}, but must be ${allowed}`,
+  );
+}
+
+/** What may be told of a secret. */
+function lengthOf(text: string): string {
+  return text === '' ? 'empty' : `${formatCount(text.length, 'character')} long`;
 }
 
 function isPlainUrl(text: string): boolean {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
-import { choiceOption } from '../command-line/option.ts';
+import { choiceOption, LINE, option } from '../command-line/option.ts';
 import { CliError } from '../errors.ts';
 import { publishEvent, publishInput } from './publish.ts';
 
@@ -28,7 +28,7 @@ export function publishCommand(): Command {
     )
     .argument('<topic>', 'topic to publish to')
     .argument('[data]', 'data of the event')
-    .option('--type <type>', 'type of the event, or of the events of all lines')
+    .addOption(option('--type <type>', 'type of the event, or of the events of all lines', LINE))
     .option('--id <id>', 'id of the event (only with DATA)')
     .addOption(
       choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),

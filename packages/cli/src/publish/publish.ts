@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { CliError } from '../errors.ts';
 import { unreachable } from '../http/failure.ts';
 import { authorization, type HubAddress, topicUrl } from '../http/hub-address.ts';
@@ -15,6 +16,8 @@ const SINGLE_PATIENCE_MS = 5_000;
 
 /** How long the command still tries to publish what it has read after Ctrl-C, in milliseconds. */
 const INTERRUPTED_PATIENCE_MS = 3_000;
+
+const STDIN = 0;
 
 const INTERRUPTED = 'interrupted before the hub had confirmed all events';
 
@@ -104,12 +107,25 @@ async function read(input: EventInput, publisher: Publisher): Promise<void> {
   }
 }
 
-/** Ends where standard input was destroyed, after Ctrl-C or a failure. */
+/**
+ * Ends where standard input was destroyed, after Ctrl-C or a failure.
+ * @throws {CliError} `ERR_INPUT` if it is a folder
+ */
 async function* inputChunks(): AsyncGenerator<Uint8Array> {
+  // Node takes it for an empty one.
+  if (isFolder(STDIN)) throw new CliError('ERR_INPUT', 'standard input is a folder, but must be a file or a pipe');
   try {
     yield* process.stdin as AsyncIterable<Uint8Array>;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+  }
+}
+
+function isFolder(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isDirectory();
+  } catch {
+    return false;
   }
 }
 

@@ -13,20 +13,30 @@ export interface Announcement {
   readonly retention: Retention;
   readonly hasKey: boolean;
   readonly anonymous: AnonymousAccess;
-  /** Whether only this machine can reach the hub. */
+  /** Whether the hub listens on loopback addresses only, and is not meant to be reached through a proxy. */
   readonly loopback: boolean;
+  /** Whether the hub listens on all addresses of the machine. */
+  readonly wildcard: boolean;
   readonly hasPage: boolean;
 }
 
 const DEFAULT_PORT = '4000';
 const TOPIC = 'greetings';
 
+/** Which of the commands need the key. */
+const READERS: Readonly<Record<Exclude<AnonymousAccess, 'all'>, string>> = {
+  none: 'These commands read',
+  listen: 'The command that publishes reads',
+  publish: 'The commands that listen read',
+};
+
 /** The text that `serve` prints when it is ready. The first line holds the URL of the hub, the rest shows what to do next. */
 export function announce(announcement: Announcement): string {
-  const { url, sockets, publicUrl, hasKey, anonymous, loopback, hasPage } = announcement;
+  const { url, sockets, publicUrl, wildcard, hasKey, anonymous, loopback, hasPage } = announcement;
   const lines = [
     `Tidings is running at ${url?.href ?? `the socket ${sockets.join(', ')}`}`,
     '',
+    ...(wildcard ? ['  Address  all addresses of this machine'] : []),
     ...(publicUrl === undefined ? [] : [`  Public   ${publicUrl}`]),
     `  Events   ${describeStorage(announcement)}`,
     `  Access   ${describeAccess(hasKey, anonymous, loopback)}`,
@@ -37,7 +47,7 @@ export function announce(announcement: Announcement): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describeCommands(url: URL, { hasKey, anonymous }: Announcement): string[] {
+function describeCommands(url: URL, { hasKey, anonymous, publicUrl, wildcard }: Announcement): string[] {
   const topic = new URL(`topics/${TOPIC}`, url).href;
   const bearer = `-H "Authorization: Bearer $TIDINGS_KEY" `;
   const publish = `curl ${hasKey && !opens(anonymous, 'publish') ? bearer : ''}-d 'Hello' ${topic}`;
@@ -47,10 +57,11 @@ function describeCommands(url: URL, { hasKey, anonymous }: Announcement): string
     `  Publish  ${publish}`,
     `  Listen   ${listen}`,
     `       or  npx tidings listen ${TOPIC}${hub}`,
-    ...(hasKey && anonymous !== 'all'
-      ? ['', '  These commands read the key from the environment variable TIDINGS_KEY.']
-      : []),
     '',
+    ...(publicUrl === undefined && !wildcard ? [] : ['  These commands are for this machine.', '']),
+    ...(hasKey && anonymous !== 'all'
+      ? [`  ${READERS[anonymous]} the key from the environment variable TIDINGS_KEY, so set it there.`, '']
+      : []),
   ];
 }
 
@@ -69,14 +80,14 @@ function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string
 }
 
 function describeAccess(hasKey: boolean, anonymous: AnonymousAccess, loopback: boolean): string {
-  const everyone = loopback ? 'everyone on this machine' : 'everyone who can reach it';
-  // A hub without a key needs none (PROTOCOL §9.1).
-  if (!hasKey) return `${everyone} may publish and listen, no key is set`;
+  // Only such a hub refuses what a proxy has passed on (PROTOCOL §9.1).
+  if (!hasKey && anonymous === 'none') return 'everyone on this machine may publish and listen, no key is set';
+  const everyone = loopback ? 'everyone on this machine, or behind a proxy on it,' : 'everyone who can reach it';
   switch (anonymous) {
     case 'all':
-      return `${everyone} may publish and listen, private events need the key`;
+      return `${everyone} may publish and listen, ${hasKey ? 'private events need the key' : 'no key is set, so nobody gets private events'}`;
     case 'listen':
-      return `${everyone} may listen, publishing needs the key`;
+      return `${everyone} may listen, publishing and private events need the key`;
     case 'publish':
       return `${everyone} may publish, listening needs the key`;
     case 'none':

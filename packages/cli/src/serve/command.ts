@@ -1,10 +1,12 @@
 import type { AnonymousAccess, ProxyHeader, Retention } from '@tidings/hub';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { keyFromEnvironment } from '../command-line/hub-options.ts';
 import {
   AGE,
   choiceOption,
   COUNT,
+  FOLDER,
+  HOST,
   KEY,
   listOption,
   option,
@@ -62,8 +64,8 @@ export function serveCommand(): Command {
       'Runs a hub until Ctrl-C. The first line of its output holds the URL of the hub, which is also the URL of its page.',
     )
     .addOption(option('--port <number>', 'port to listen on, or 0 for any free one', PORT).default(4000))
-    .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .option('--data <folder>', `folder to keep events in (default: "${DEFAULT_FOLDER}")`)
+    .addOption(option('--host <address>', 'address to listen on', HOST).default('127.0.0.1'))
+    .addOption(option('--data <folder>', `folder to keep events in (default: "${DEFAULT_FOLDER}")`, FOLDER))
     .option('--memory', 'keep events in memory only, until the hub stops')
     .addOption(
       option(
@@ -135,6 +137,8 @@ export function serveCommand(): Command {
       if (memory === true && data !== undefined) {
         throw new CliError('ERR_USAGE', '--memory cannot be used with --data, because it writes nothing to disk');
       }
+      // Here, so that a supervisor checks it, too, before it starts a hub.
+      const ownKey = key ?? keyFromEnvironment(KEY);
       const by = supervisor();
       const places = placesOf(options, command);
       if (options.supervise === true && by === undefined) {
@@ -149,7 +153,7 @@ export function serveCommand(): Command {
       const settings = {
         places: 'host' in places ? [places] : places,
         data: memory === true ? undefined : (data ?? DEFAULT_FOLDER),
-        key: key ?? keyFromEnvironment(),
+        key: ownKey,
         anonymous,
         origins: corsOrigin ?? [],
         publicUrl,

@@ -79,7 +79,7 @@ async function listen(hub: RunningHub, places: readonly Place[], settings: HubSe
 function whereabouts(
   places: readonly Place[],
   bound: readonly AddressInfo[],
-): { url: URL | undefined; sockets: readonly string[]; loopback: boolean } {
+): { url: URL | undefined; sockets: readonly string[]; loopback: boolean; wildcard: boolean } {
   const [place] = places;
   const [first] = bound;
   const host = place && 'host' in place ? place.host : first?.address;
@@ -87,6 +87,7 @@ function whereabouts(
     url: first && host !== undefined ? urlOf(host, first.port) : undefined,
     sockets: places.flatMap((one) => ('fd' in one ? [one.name] : [])),
     loopback: bound.every(({ address }) => isLoopback(address)),
+    wildcard: bound.some(({ address }) => WILDCARDS.has(address)),
   };
 }
 

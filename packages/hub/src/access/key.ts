@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authenticate, Rights } from '@tidings/server';
 import type { RequestHead } from '@tidings/server/live';
+import { counted } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { isLoopback } from './binding.ts';
@@ -25,8 +26,14 @@ const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all'
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
 export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Authenticate {
-  if (key !== undefined && !/^[\x21-\x7e]{16,}$/.test(key)) {
-    throw new HubError('ERR_INVALID_OPTION', 'The key must be 16 or more printable ASCII characters without spaces');
+  if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{16,}$/.test(key))) {
+    // Not what it is: it may be a secret that was mistyped.
+    const found =
+      typeof key === 'string' ? `a text of ${counted(key.length, 'character')}` : `of the type ${typeof key}`;
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `The option key is ${found}, but must be 16 or more printable ASCII characters without spaces`,
+    );
   }
   if (!ANONYMOUS.includes(anonymous)) {
     throw new HubError(

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import type { HubRequest } from '../http/request.ts';
@@ -26,6 +27,8 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   unix: [],
 };
 
+const TRUSTED = `IP addresses, networks such as 10.0.0.0/8, and the words ${Object.keys(WORDS).join(', ')}`;
+
 /** The grammar of `Host` (RFC 9110, 7.2), without the characters that no host has. */
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
@@ -39,10 +42,15 @@ export class Proxies {
   /** @throws {HubError} `ERR_INVALID_OPTION` */
   constructor({ trustedProxies = [], proxyHeader = 'x-forwarded' }: ProxyOptions) {
     if (!['x-forwarded', 'forwarded'].includes(proxyHeader)) {
-      throw invalid('proxyHeader', proxyHeader, "'x-forwarded' or 'forwarded'");
+      throw invalid(`proxyHeader is ${shown(proxyHeader)}, but must be "x-forwarded" or "forwarded"`);
     }
-    if (!Array.isArray(trustedProxies)) throw invalid('trustedProxies', trustedProxies, 'an array of addresses');
-    for (const entry of (trustedProxies as readonly string[]).flatMap((one) => WORDS[one] ?? [one])) this.#trust(entry);
+    if (!Array.isArray(trustedProxies)) {
+      throw invalid(`trustedProxies is ${shown(trustedProxies)}, but must be an array with any of ${TRUSTED}`);
+    }
+    for (const entry of trustedProxies as readonly unknown[]) {
+      const isWord = typeof entry === 'string' && Object.hasOwn(WORDS, entry);
+      for (const one of (isWord ? WORDS[entry] : undefined) ?? [entry]) this.#trust(one);
+    }
     this.#trustsUnix = trustedProxies.includes('unix');
     this.#trustsAny = trustedProxies.length > 0;
     this.#isForwarded = proxyHeader === 'forwarded';
@@ -101,12 +109,11 @@ export class Proxies {
   }
 
   #trust(entry: unknown): void {
-    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(String(entry)) ?? [];
+    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(typeof entry === 'string' ? entry : '') ?? [];
     const version = isIP(address);
     const family = version === 6 ? 'ipv6' : 'ipv4';
     if (version === 0 || Number(bits ?? 0) > (version === 6 ? 128 : 32)) {
-      const words = Object.keys(WORDS).join(', ');
-      throw invalid('trustedProxies', entry, `IP addresses, networks such as 10.0.0.0/8, and the words ${words}`);
+      throw invalid(`trustedProxies has ${shown(entry)}; allowed are ${TRUSTED}`);
     }
     if (bits === undefined) this.#trusted.addAddress(address, family);
     else this.#trusted.addSubnet(address, Number(bits), family);
@@ -120,7 +127,6 @@ function malformed(name: string, found: string): Problem {
   );
 }
 
-function invalid(name: string, found: unknown, allowed: string): HubError {
-  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
-  return new HubError('ERR_INVALID_OPTION', `The option ${name} has ${shown}, but must be ${allowed}`);
+function invalid(what: string): HubError {
+  return new HubError('ERR_INVALID_OPTION', `The option ${what}`);
 }

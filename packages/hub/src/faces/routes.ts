@@ -1,4 +1,5 @@
 import type { Answer } from '@tidings/server/live';
+import { shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { asGet, type Exchange } from '../http/request.ts';
@@ -71,7 +72,7 @@ function checkFace(face: Face | undefined): Face {
   const found: unknown = face;
   throw new HubError(
     'ERR_INVALID_OPTION',
-    `The option faces is ${String(found)}, but must be an array of functions that make faces, such as topics(), each with match() and handle()`,
+    `The option faces has a function that returned ${shown(found)}, but must have functions that make faces, such as topics(), each with match() and handle()`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, turnAfter } from '@tidings/server/live';
+import { counted } from '@tidings/server/log';
 import type { HubLimits } from '../limits.ts';
 import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
@@ -314,7 +315,7 @@ function isPlain(request: HubRequest): boolean {
 }
 
 function tooLarge(max: number): Problem {
-  return new Problem('too-large', `The body is larger than the ${max} bytes that are allowed`);
+  return new Problem('too-large', `The body is larger than ${counted(max, 'byte')}, which is the most`);
 }
 
 function tooSlow(bytes: number, ms: number): Problem {

@@ -1,3 +1,4 @@
+import { shown } from '@tidings/server/log';
 import { checkNames, HubError } from '../errors.ts';
 import { withDefaults } from '../limits.ts';
 
@@ -61,7 +62,7 @@ export function checkServerOptions(options: HubServerOptions): CheckedServerOpti
     if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;
     throw new HubError(
       'ERR_INVALID_OPTION',
-      `The option ${name} is ${value}, but must be a whole number from 1 to 2147483647`,
+      `The option ${name} is ${shown(value)}, but must be a whole number from 1 to 2147483647`,
     );
   }
   return checked;

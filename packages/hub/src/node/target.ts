@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { counted } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 
 // A name or an address, and perhaps a port (RFC 9110, 7.2). Names of hosts have letters, digits, hyphens and dots, some have underscores.
@@ -21,7 +22,7 @@ export function urlOf(request: IncomingMessage, maxBytes: number): string {
   if (target.length > maxBytes) {
     throw new Problem(
       'url-too-long',
-      `The URL is ${target.length} bytes; at most ${maxBytes} are allowed. QUERY /topics takes matchers in its body`,
+      `The URL is ${counted(target.length, 'byte')}; the limit is ${maxBytes}. QUERY /topics takes matchers in its body`,
     );
   }
   const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
@@ -89,7 +90,7 @@ export function checkFields({ rawHeaders, headers }: IncomingMessage, maxBytes: 
   // A colon, a space and the end of the line, for each field.
   for (const text of rawHeaders) bytes += text.length + 2;
   if (bytes > maxBytes) {
-    throw new Problem('headers-too-large', `The header fields are ${bytes} bytes; at most ${maxBytes} are allowed`);
+    throw new Problem('headers-too-large', `The header fields are ${counted(bytes, 'byte')}; the limit is ${maxBytes}`);
   }
   // Node has put those of the same name together.
   if (Object.keys(headers).length * 2 < rawHeaders.length) checkOnce(rawHeaders);

@@ -28,10 +28,23 @@ export function makeFolder(path: string): void {
     if (!statSync(path).isDirectory()) throw new LmdbError('ERR_DATA_FOLDER', notFolder(path));
     return;
   }
-  // On Node 20, making /proc/x recursively never returns, so it is done only if it is needed.
-  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
-  mkdirSync(path);
+  make(path);
   chmodSync(path, FOLDER_MODE);
+}
+
+/** Creates a folder and those above it. `mkdirSync` with `recursive` never returns on Node 20 if the path leads through /proc/x. */
+function make(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && !existsSync(parent)) make(parent);
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOENT' || !existsSync(parent)) throw cause;
+    throw new LmdbError('ERR_DATA_FOLDER', `The folder ${path} cannot be created: ${parent} takes no new folders`, {
+      cause,
+    });
+  }
 }
 
 /** Creates the files, which LMDB would make readable for everybody, and makes existing ones readable only for the owner. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { shown } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import type { EndReason } from '../live/listener.ts';
@@ -288,7 +289,7 @@ export class Audience {
         const accepted: unknown = filter(this.#reader.read(entry));
         // A promise would be taken for a yes.
         if (typeof accepted === 'boolean') return accepted;
-        throw new TypeError(`Cannot filter events: the filter returned ${String(accepted)}, but must return a boolean`);
+        throw new TypeError(`Cannot filter events: the filter returned ${shown(accepted)}, but must return a boolean`);
       },
     };
   }

@@ -1,4 +1,4 @@
-import { ServerError, suggestion } from '../errors.ts';
+import { ServerError, shown, suggestion } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
 import { type Matcher, type TopicSet, TopicTest } from '../log/selection.ts';
 import type { ReceivedEvent } from './event-reader.ts';
@@ -88,7 +88,7 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   checkMembers(answer, REFUSAL_NAMES);
   const { status } = answer;
   if (status !== undefined && !(Number.isInteger(status) && status >= 400 && status <= 599)) {
-    throw invalid('status ', status, 'an integer from 400 to 599');
+    throw invalid('status ', shown(status), 'an integer from 400 to 599');
   }
   return answer;
 }
@@ -121,13 +121,13 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
   checkMembers(rights, NAMES);
   for (const name of ['subject', 'key', 'filterKey'] as const) {
     const value: unknown = rights[name];
-    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, value, 'a string');
+    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, shown(value), 'a string');
   }
   for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
   const { admin, expiresAt, filter } = rights;
-  if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', admin, 'a boolean');
+  if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', shown(admin), 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
-    throw invalid('expiresAt ', expiresAt, 'milliseconds since 1970');
+    throw invalid('expiresAt ', shown(expiresAt), 'milliseconds since 1970');
   }
   const hasExpired = expiresAt !== undefined && expiresAt <= time;
   // The `exp` of a token is in seconds, and all rights would have expired.
@@ -138,7 +138,7 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
       'milliseconds since 1970; this number looks like seconds: multiply it by 1000',
     );
   }
-  if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', filter, 'a function');
+  if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', shown(filter), 'a function');
   return hasExpired ? EXPIRED : rights;
 }
 
@@ -180,10 +180,10 @@ function testOf(topics: Exclude<TopicSet, 'all'>): TopicTest {
 }
 
 function invalid(what: string, found: unknown, allowed: string, options?: ErrorOptions): ServerError {
-  const shown = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
+  const named = typeof found === 'object' && found !== null ? JSON.stringify(found) : String(found);
   return new ServerError(
     'ERR_INVALID_RIGHTS',
-    `Cannot use the result of authenticate: ${what || 'it '}is ${shown}, but must be ${allowed}`,
+    `Cannot use the result of authenticate: ${what || 'it '}is ${named}, but must be ${allowed}`,
     options,
   );
 }

@@ -1,6 +1,6 @@
 import { checkAudienceOptions, type AudienceOptions } from '../audience/options.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { checkChoice, checkFunction, checkNames, ServerError } from '../errors.ts';
+import { checkChoice, checkFunction, checkNames, ServerError, shown } from '../errors.ts';
 import { checkCors, type Cors } from '../http/cors.ts';
 import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type HeadOptions } from '../http/head.ts';
 import type { FanOutOptions } from '../live/options.ts';
@@ -34,7 +34,8 @@ export interface ChannelOptions
   /**
    * How streams are kept alive. A listener can choose for itself with `?heartbeat=`.
    * - `auto`: by a comment, or by an event `tidings-heartbeat` if the listener has to be told its position. Every browser takes the position from that;
-   * - `event`: always by that event, sent whatever else is sent, so that a page can notice a dead connection;
+   * - `event`: by that event at least every `keepAliveMs`, whatever else is sent, so that a page can notice a dead connection. While a listener is still
+   *   sent older events, it gets one only after `keepAliveMs` of silence, and a comment instead as long as it may have to be told of a gap;
    * - `comment`: never by an event, for clients that read the data of every event as JSON. The position is told by a block that has only an id.
    *   Firefox ignores it, so there a connection that breaks before the first event loses what comes meanwhile.
    * @default 'auto', and 'comment' for a request whose `Accept` has neither `text/event-stream` nor a wildcard for it
@@ -103,7 +104,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   checkNames(options, NAMES);
   const { history = DEFAULT_HISTORY, clock = systemClock, maxBacklogBytes = DEFAULT_MAX_BACKLOG_BYTES } = options;
   const given: unknown = clock;
-  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${String(given)}, but must be a Clock`);
+  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${shown(given)}, but must be a Clock`);
   const overflow = checkOverflow(options);
   const { authenticate, maxListeners, maxListenersPerKey, key } = options;
   const audience: AudienceOptions = {
@@ -139,7 +140,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
 
 function checkTopic(topic: unknown): string {
   if (typeof topic === 'string' && topic !== '') return topic;
-  throw invalid('topic', `is ${JSON.stringify(topic)}, but must be a string that is not empty`);
+  throw invalid('topic', `is ${shown(topic)}, but must be a string that is not empty`);
 }
 
 function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | undefined {
@@ -147,7 +148,7 @@ function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | u
     throw invalid('history', 'is given beside a log, but the log has a retention of its own');
   }
   if (history !== undefined && history !== false && (typeof history !== 'object' || history === null)) {
-    throw invalid('history', `is ${String(history)}, but must be an object of bounds or false`);
+    throw invalid('history', `is ${shown(history)}, but must be an object of bounds or false`);
   }
   if (history) checkRetention(history, 'history');
   if (history === false) return checkChoice('overflow', overflow ?? 'evict', OVERFLOWS);

@@ -1,4 +1,4 @@
-import { checkInteger, checkNames, ServerError } from '../errors.ts';
+import { checkInteger, checkNames, ServerError, shown } from '../errors.ts';
 import type { Answer } from './answer.ts';
 import type { RequestHead } from './request.ts';
 
@@ -132,6 +132,5 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
 }
 
 function invalid(name: string, found: unknown, allowed: string): ServerError {
-  const shown = typeof found === 'string' ? JSON.stringify(found) : String(found);
-  return new ServerError('ERR_INVALID_OPTION', `The option ${name} has ${shown}, but must be ${allowed}`);
+  return new ServerError('ERR_INVALID_OPTION', `The option ${name} has ${shown(found)}, but must be ${allowed}`);
 }

@@ -10,7 +10,7 @@ export interface AppendOptions {
    */
   readonly key?: string | undefined;
   /**
-   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8.
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8. It needs a `key`.
    * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
    */
   readonly digest?: string | undefined;
@@ -158,7 +158,8 @@ export interface EventLog {
    * the batch is as durable as this log makes it.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_EVENT_TOO_LARGE` if listeners could not take
    * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used for another batch or with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
-   * the batch could not be stored, `ERR_CLOSED` after close()
+   * the batch could not be stored, `ERR_INVALID_OPTION` if an option is unknown, of the wrong type or too long, or `digest` is given without `key`,
+   * `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /**

@@ -1,5 +1,5 @@
 export { type Clock, systemClock } from '../clock.ts';
-export { ServerError, type ServerErrorCode, suggestion } from '../errors.ts';
+export { counted, ServerError, type ServerErrorCode, shown, suggestion } from '../errors.ts';
 export { type EarlierEpoch, Epochs, newestFor } from './epochs.ts';
 export type { LogEntry, NewEvent } from './entry.ts';
 export type {

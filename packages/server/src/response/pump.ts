@@ -1,6 +1,6 @@
 import type { EventFields } from '@tidings/wire';
 import { type Clock, systemClock } from '../clock.ts';
-import { checkInteger, checkNames, ServerError } from '../errors.ts';
+import { checkInteger, checkNames, ServerError, shown } from '../errors.ts';
 import type { HeadOptions } from '../http/head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
 import { OpenStream, type EventStreamHandle } from './open-stream.ts';
@@ -56,7 +56,7 @@ export function checkStream(source: EventStreamSource, options: EventStreamOptio
   if (typeof source !== 'function' && !isAsyncIterable(source)) {
     throw new ServerError(
       'ERR_INVALID_OPTION',
-      `The source of an event stream is ${source === null ? 'null' : typeof source}, but must be an async iterable or a function`,
+      `The source of an event stream is ${shown(source)}, but must be an async iterable or a function`,
     );
   }
   if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);

@@ -1,4 +1,4 @@
-import type { Matcher } from '@tidings/server/log';
+import { counted, type Matcher } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
 import { checkTopic } from './topic.ts';
 
@@ -15,7 +15,7 @@ export function matchersOf(query: URLSearchParams, base: string, maxMatchers: nu
   const patterns = query.getAll('match_urlpattern');
   const count = topics.length + patterns.length;
   if (count > maxMatchers) {
-    throw new Problem('too-many-matchers', `The request has ${count} matchers; at most ${maxMatchers} are allowed`);
+    throw new Problem('too-many-matchers', `The request has ${counted(count, 'matcher')}; the limit is ${maxMatchers}`);
   }
   const exact = [...new Set(topics)].map(checkTopic);
   const matching = [...new Set(patterns)].toSorted().map((pattern) => ({ pattern, base }));

@@ -1,5 +1,5 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
-import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
+import { type AppendOptions, type AppendReceipt, counted, type NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { textAnswer } from '../../http/answer.ts';
@@ -79,7 +79,10 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
     if (piece.byteOffset > bytes.byteOffset) await new Promise((resolve) => setImmediate(resolve));
     for (const fields of upload.write(piece)) events.push(toEvent(exchange, topic, fields));
     if (events.length <= limits.maxBatchEvents) continue;
-    throw new Problem('too-large', `The batch has more than the ${limits.maxBatchEvents} events that are allowed`);
+    throw new Problem(
+      'too-large',
+      `The batch has more than ${counted(limits.maxBatchEvents, 'event')}, which is the most`,
+    );
   }
   if (events.length === 0) return undefined;
   const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
@@ -115,7 +118,7 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
     // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
-      `${problem.message}; the ${count} events before its part of the stream have been published`,
+      `${problem.message}; what came before its part of the stream, ${counted(count, 'event')}, has been published`,
       {
         cause: problem.cause,
         headers: problem.headers,

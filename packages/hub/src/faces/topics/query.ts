@@ -1,4 +1,4 @@
-import { Turns } from '@tidings/server/log';
+import { counted, Turns } from '@tidings/server/log';
 import { requireSomeRight } from '../../access/require.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
@@ -45,7 +45,7 @@ function withParameters(asked: URL, form: string, maxMatchers: number): URL {
   if (count > maxMatchers + OTHERS) {
     throw new Problem(
       'too-many-matchers',
-      `The form has more parameters than the ${maxMatchers} matchers that are allowed`,
+      `The form has more than ${counted(maxMatchers, 'matcher')}, which is the most`,
     );
   }
   const url = new URL(asked);

@@ -1,5 +1,5 @@
 import type { Rights } from '@tidings/server';
-import { parseCursor } from '@tidings/server/log';
+import { counted, parseCursor } from '@tidings/server/log';
 import {
   EventFieldsDecoder,
   EventStreamError,
@@ -54,7 +54,11 @@ export class Upload {
       this.#decoder.write(part);
     } catch (error) {
       if (!(error instanceof EventStreamError)) throw error;
-      throw new Problem('too-large', `An event of the stream is larger than ${maxEventBytes} bytes`, { cause: error });
+      throw new Problem(
+        'too-large',
+        `An event of the stream is larger than ${counted(maxEventBytes, 'byte')}, which is the most`,
+        { cause: error },
+      );
     }
     const events = this.#events;
     this.#events = [];
@@ -105,13 +109,13 @@ export function checkData(data: string, maxBytes: number): void {
   if (data.length * 3 <= maxBytes && data.length * (LINE_BYTES + 1) <= maxEncoded) return;
   const bytes = Buffer.byteLength(data);
   if (bytes > maxBytes) {
-    throw new Problem('too-large', `The event's data is ${bytes} bytes; at most ${maxBytes} are allowed`);
+    throw new Problem('too-large', `The event's data is ${counted(bytes, 'byte')}; the limit is ${maxBytes}`);
   }
   const maxLines = Math.floor((maxEncoded - bytes) / LINE_BYTES);
   if (!hasMoreLines(data, maxLines)) return;
   throw new Problem(
     'too-large',
-    `The event's data has more than the ${maxLines} lines that are allowed for its ${bytes} bytes: with ${LINE_BYTES} bytes more for each line, at most ${maxEncoded} bytes are allowed`,
+    `The event's data has more than ${counted(maxLines, 'line')}, which is the most for its ${counted(bytes, 'byte')}: with ${LINE_BYTES} bytes more for each line, at most ${maxEncoded} bytes are allowed`,
   );
 }
 
@@ -130,5 +134,5 @@ function hasMoreLines(text: string, max: number): boolean {
 /** @throws {Problem} `invalid-event` */
 function checkRetry(retry: number | undefined, maxMs: number): void {
   if (retry === undefined || retry <= maxMs) return;
-  throw new Problem('invalid-event', `The event's retry is ${retry} milliseconds; at most ${maxMs} are allowed`);
+  throw new Problem('invalid-event', `The event's retry is ${counted(retry, 'millisecond')}; the limit is ${maxMs}`);
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_EVENT_BYTES } from '@tidings/wire';
-import { checkInteger, ServerError } from '../../errors.ts';
+import { checkInteger, counted, ServerError, shown } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
 import type { Retention } from './retention.ts';
 
@@ -53,13 +53,15 @@ export function checkBounds(bounds: LogBounds, { maxBytes = Infinity }: Retentio
 /** @throws {ServerError} `ERR_BATCH_TOO_LARGE`, and `ERR_INVALID_EVENT` if it is no array */
 export function checkBatch(events: readonly NewEvent[], { maxBatchEvents }: CheckedBounds): void {
   if (!Array.isArray(events)) {
-    const found = typeof events === 'object' && events !== null ? 'an object' : String(events);
-    throw new ServerError('ERR_INVALID_EVENT', `Cannot append a batch that is ${found}; an array of events is allowed`);
+    throw new ServerError(
+      'ERR_INVALID_EVENT',
+      `Cannot append a batch that is ${shown(events)}; an array of events is allowed`,
+    );
   }
   const { length } = events;
   if (length <= maxBatchEvents) return;
   throw new ServerError(
     'ERR_BATCH_TOO_LARGE',
-    `Cannot append a batch of ${length} events; at most ${maxBatchEvents} are allowed`,
+    `Cannot append a batch of ${counted(length, 'event')}; the limit is ${maxBatchEvents}`,
   );
 }

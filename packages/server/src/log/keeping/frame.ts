@@ -6,12 +6,13 @@ import {
   OWN_TYPE_PREFIX,
   type EventFields,
 } from '@tidings/wire';
-import { checkNames, ServerError, suggestion } from '../../errors.ts';
+import { checkNames, counted, ServerError, shown, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
 import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
 import type { LogBounds } from './bounds.ts';
 import { digestOf } from './digest.ts';
+import { checkGap } from './gap.ts';
 import type { PreparedBatch, PreparedEvent } from './prepared.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
@@ -36,23 +37,36 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
- * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`, and `ERR_INVALID_OPTION` for an unknown option
+ * @throws {ServerError} `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`, and `ERR_INVALID_OPTION` for the options
  */
 export function prepareBatch(
   events: readonly NewEvent[],
   options: AppendOptions,
   { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
 ): PreparedBatch {
-  checkNames(options, OPTION_NAMES);
-  const { key, digest } = options;
+  const { key, digest } = checkAppendOptions(options);
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
-  if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
-  if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
   const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
   return { events: prepared, key, digest: key === undefined ? undefined : (digest ?? digestOf(prepared, events)) };
 }
 
 const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkAppendOptions(options: AppendOptions): AppendOptions {
+  if (typeof options === 'string') {
+    throw invalidOption(`The options of an append are ${shown(options)}, but must be an object such as { key: 'k1' }`);
+  }
+  checkNames(options, OPTION_NAMES);
+  const { key, digest } = options;
+  if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
+  if (digest === undefined) return options;
+  checkLength('digest', digest, MAX_DIGEST_BYTES);
+  // Whoever gives one means to append once.
+  if (key === undefined)
+    throw invalidOption('The option digest of an append needs key: it stands for what has that key');
+  return options;
+}
 
 const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   topics: true,
@@ -63,23 +77,24 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof event !== 'object' || event === null) {
-    throw invalid(`An event of the batch is ${nameOf(event)}, but must be an object with topics and fields`);
+    throw invalid(`An event of the batch is ${shown(event)}, but must be an object with topics and fields`);
   }
   const { topics, fields, private: isPrivate = false, latestKey } = event;
   if (!Array.isArray(topics))
-    throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
+    throw invalid(`The topics of an event are ${shown(topics)}, but must be an array of strings`);
   if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
   for (const topic of topics as readonly string[]) checkTopic(topic);
   // Who wrote 'no' or 0 and who wrote 'yes' or 1 meant different things.
   if (typeof isPrivate !== 'boolean') {
-    throw invalid(`The member private of an event is ${nameOf(isPrivate)}, but must be true or false`);
+    throw invalid(`The member private of an event is ${shown(isPrivate)}, but must be true or false`);
   }
-  if (latestKey !== undefined) checkName('key', latestKey);
+  if (latestKey !== undefined) checkName('latestKey', latestKey);
   const { id, ...rest } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
   if (rest.event !== undefined && rest.event !== '') checkType(rest.event);
+  if (rest.event === GAP_TYPE) checkGap(rest.data);
   // Before it is encoded: a text of line ends alone becomes six times as long.
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
@@ -118,14 +133,14 @@ function checkSize(bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
   throw new ServerError(
     'ERR_EVENT_TOO_LARGE',
-    `Cannot append an event that takes ${bytes} bytes or more when it is sent; at most ${maxBytes} are allowed`,
+    `Cannot append an event that takes ${counted(bytes, 'byte')} or more when it is sent; the limit is ${maxBytes}`,
   );
 }
 
 /** Reads every field once, also one that is inherited or computed, so that what is checked is what is written. */
 function readFields(fields: EventFields): EventFields {
   if (typeof fields !== 'object' || fields === null) {
-    throw invalid(`The fields of an event are ${nameOf(fields)}, but must be an object such as { data: 'hello' }`);
+    throw invalid(`The fields of an event are ${shown(fields)}, but must be an object such as { data: 'hello' }`);
   }
   const { data, event, id, retry, comment, ...rest } = fields;
   // The encoder refuses fields with other names, and null.
@@ -161,10 +176,14 @@ export function copyOf(text: string): string {
   return decoder.decode(encoder.encode(text));
 }
 
-function checkLength(what: string, text: string, max: number): void {
-  const bytes = typeof text === 'string' ? encoder.encode(text).length : 0;
+function checkLength(name: string, text: unknown, max: number): void {
+  const allowed = `a string of 1 to ${max} bytes of UTF-8`;
+  if (typeof text !== 'string')
+    throw invalidOption(`The option ${name} of an append is ${shown(text)}, but must be ${allowed}`);
+  const bytes = encoder.encode(text).length;
   if (bytes >= 1 && bytes <= max) return;
-  throw invalid(`The ${what} of an append is ${bytes} bytes long; 1 to ${max} are allowed`);
+  const found = bytes === 0 ? 'empty' : `${counted(bytes, 'byte')} long`;
+  throw invalidOption(`The option ${name} of an append is ${found}, but must be ${allowed}`);
 }
 
 function checkTopic(topic: string): void {
@@ -198,8 +217,8 @@ function checkId(id: string): void {
 }
 
 function checkName(what: string, text: string): void {
-  if (typeof text !== 'string') throw invalid(`The ${what} is ${typeof text}, but must be a string`);
-  if (text === '') throw invalid(`The ${what} is empty; it must be 1 to ${MAX_NAME_BYTES} bytes long`);
+  if (typeof text !== 'string') throw invalid(`The ${what} is ${shown(text)}, but must be a string`);
+  if (text === '') throw invalid(`The ${what} is empty; 1 to ${MAX_NAME_BYTES} bytes are allowed`);
   if (CONTROL.test(text))
     throw invalid(`The ${what} ${JSON.stringify(text)} has a control character, which is not allowed`);
   if (!text.isWellFormed())
@@ -215,12 +234,10 @@ function unknownMember(name: string): ServerError {
   return invalid(`An event has ${JSON.stringify(name)}; allowed are ${known.join(', ')}${suggestion(name, known)}`);
 }
 
-function nameOf(found: unknown): string {
-  if (found === null || found === undefined) return String(found);
-  if (Array.isArray(found)) return 'an array';
-  return typeof found === 'object' ? 'an object' : `a ${typeof found}`;
-}
-
 function invalid(message: string): ServerError {
   return new ServerError('ERR_INVALID_EVENT', message);
+}
+
+function invalidOption(message: string): ServerError {
+  return new ServerError('ERR_INVALID_OPTION', message);
 }

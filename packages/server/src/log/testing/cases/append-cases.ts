@@ -43,6 +43,11 @@ function badEvents(epoch: string): Record<string, NewEvent> {
     'a privacy that is null': { ...event('a'), private: null as unknown as boolean },
     'a heartbeat': event('a', { event: 'tidings-heartbeat', data: 'x' }),
     'a type that is reserved': event('a', { event: 'tidings-x', data: 'x' }),
+    'a gap without data': event('a', { event: 'tidings-gap' }),
+    'a gap whose data is no JSON': event('a', { event: 'tidings-gap', data: 'x' }),
+    'a gap whose data is null': event('a', { event: 'tidings-gap', data: 'null' }),
+    'a gap without a reason': event('a', { event: 'tidings-gap', data: '{"after":"o.1","resumedAt":"o.5"}' }),
+    'a gap after a number': event('a', { event: 'tidings-gap', data: '{"after":1,"resumedAt":"o.5","reason":"x"}' }),
     'no fields': event('a', {}),
     'a comment alone': event('a', { comment: 'x' }),
     'an event that is null': null as unknown as NewEvent,
@@ -153,7 +158,8 @@ export const appendCases: readonly LogCase[] = [
   }),
 
   logCase('a gap can be appended, for the copy of a stream', async (probe) => {
-    await probe.append(event('a', { event: 'tidings-gap', data: '{}' }));
+    const data = JSON.stringify({ after: 'other.1', resumedAt: 'other.5', reason: 'trimmed' });
+    await probe.append(event('a', { event: 'tidings-gap', data }));
     assert.deepEqual(
       (await probe.read(EVERYTHING)).map((entry) => message(entry).type),
       ['tidings-gap'],

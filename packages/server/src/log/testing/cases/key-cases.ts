@@ -109,10 +109,11 @@ export const keyCases: readonly LogCase[] = [
     },
   ),
 
-  logCase('a digest that is empty or longer than 128 bytes is refused', async (probe) => {
-    for (const digest of ['', 'x'.repeat(129)]) {
-      await refused(probe.log.append([event('a')], { key: 'k', digest }), 'ERR_INVALID_EVENT', 'such a digest');
+  logCase('a digest that is no string, is empty, is longer than 128 bytes or has no key is refused', async (probe) => {
+    for (const digest of [5 as unknown as string, '', 'x'.repeat(129)]) {
+      await refused(probe.log.append([event('a')], { key: 'k', digest }), 'ERR_INVALID_OPTION', 'such a digest');
     }
+    await refused(probe.log.append([event('a')], { digest: 'one' }), 'ERR_INVALID_OPTION', 'a digest without a key');
     assert.deepEqual(await probe.read(EVERYTHING), []);
   }),
 
@@ -157,9 +158,9 @@ export const keyCases: readonly LogCase[] = [
     assert.deepEqual(await log.append([event('a')], { key: `${long}aa` }), { ...first, repeated: true });
   }),
 
-  logCase('a key that is empty or longer is refused', async (probe) => {
-    for (const key of ['', `${'é'.repeat(768)}a`]) {
-      await refused(probe.log.append([event('a')], { key }), 'ERR_INVALID_EVENT', `a key of ${key.length} characters`);
+  logCase('a key that is no string, is empty or longer is refused', async (probe) => {
+    for (const key of [5 as unknown as string, '', `${'é'.repeat(768)}a`]) {
+      await refused(probe.log.append([event('a')], { key }), 'ERR_INVALID_OPTION', 'such a key');
     }
     assert.deepEqual(await probe.read(EVERYTHING), []);
   }),

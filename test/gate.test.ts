@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, cpSync } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
+import { folder, write } from './folder.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** Ends as a tool does that takes Ctrl-C for its own failure, and says that it is there. */
+const TOOL = `#!/bin/sh
+trap 'exit 1' INT TERM
+echo ready
+while :; do sleep 0.05; done
+`;
+
+test.skipIf(process.platform === 'win32').each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('a gate that is interrupted by %s says so, claims no failure, and ends with %i', async (signal, status) => {
+  const root = folder({});
+  cpSync(join(ROOT, 'scripts'), join(root, 'scripts'), { recursive: true });
+  // Only the gate itself is under test, so nothing is to be installed.
+  write(root, {
+    'scripts/install.mjs': 'export async function ensureInstalled() {}',
+    'scripts/debian.mjs': 'export async function ensurePrograms() { return []; }',
+    'scripts/runtimes.mjs': 'export async function ensureRuntimes() { return []; }',
+    'node_modules/.bin/oxfmt': TOOL,
+  });
+  chmodSync(join(root, 'node_modules/.bin/oxfmt'), 0o755);
+  const gate = spawn(process.execPath, ['scripts/test.mjs'], { cwd: root });
+  onTestFinished(() => void gate.kill('SIGKILL'));
+  gate.stdout.on('data', (part) => {
+    if (String(part).includes('ready')) gate.kill(signal);
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(gate.stdout), text(gate.stderr), once(gate, 'exit')]);
+  expect(stderr).toBe(`\nInterrupted by ${signal}. Run \`npm test\` to begin again.\n`);
+  expect(stdout).not.toMatch(/failed|stopped/);
+  expect(code).toBe(status);
+});
