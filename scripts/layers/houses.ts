@@ -144,7 +144,11 @@ export const HOUSES: Houses = {
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
       { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
-      { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log/keeping', 'log'] },
+      {
+        name: 'log/index.ts',
+        purpose: 'what the author of a log imports',
+        uses: ['log/memory', 'log/keeping', 'log/reading', 'log'],
+      },
       {
         name: 'log/testing/index.ts',
         purpose: 'the suite that every log passes',
@@ -159,6 +163,7 @@ export const HOUSES: Houses = {
       { name: 'log/testing', purpose: 'a case, and what it works with', uses: ['log/keeping', 'log'] },
       { name: 'log/memory', purpose: 'MemoryLog', uses: ['log/keeping', 'log'] },
       { name: 'log/keeping', purpose: 'what logs are built of', uses: ['log'] },
+      { name: 'log/reading', purpose: 'entries: history, then live', uses: ['log'] },
       { name: 'log', purpose: 'the contract, positions, selections', uses: ['log/pattern'] },
       { name: 'log/pattern', purpose: 'patterns of topics', uses: [] },
       { name: 'sink', purpose: 'destinations of bytes', uses: [] },
