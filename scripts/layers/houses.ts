@@ -133,8 +133,20 @@ export const HOUSES: Houses = {
       {
         name: 'channel',
         purpose: 'Channel: publish, respond',
-        uses: ['audience', 'live', 'log/memory', 'log/keeping', 'log', 'http', 'coding', 'sink'],
+        uses: [
+          'events',
+          'audience',
+          'live',
+          'log/memory',
+          'log/keeping',
+          'log/reading',
+          'log',
+          'http',
+          'coding',
+          'sink',
+        ],
       },
+      { name: 'events', purpose: 'events inside the program', uses: ['audience', 'log/reading', 'log'] },
       {
         name: 'audience',
         purpose: 'listeners: rights, limits, expiry',

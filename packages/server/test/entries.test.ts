@@ -2,7 +2,7 @@ import {
   entries,
   entryAt,
   type EntryGap,
-  type EntryIterator,
+  type ItemIterator,
   EVERYTHING,
   fieldsOf,
   type LogEntry,
@@ -46,7 +46,7 @@ function shown(item: LogEntry | EntryGap | undefined): unknown {
 }
 
 /** The next items, as their data. */
-async function take(iterator: EntryIterator, count: number): Promise<unknown[]> {
+async function take(iterator: ItemIterator<LogEntry | EntryGap>, count: number): Promise<unknown[]> {
   const taken: unknown[] = [];
   while (taken.length < count) taken.push(shown((await iterator.next()).value));
   return taken;
@@ -58,7 +58,7 @@ async function pendingNow<T>(promise: Promise<T>): Promise<T | typeof NOT_YET> {
   return Promise.race([promise, later]);
 }
 
-function open(log: MemoryLog, options: Parameters<typeof entries>[1] = {}): EntryIterator {
+function open(log: MemoryLog, options: Parameters<typeof entries>[1] = {}): ItemIterator<LogEntry | EntryGap> {
   const iterator = entries(log, options);
   onTestFinished(() => void iterator.return());
   return iterator;

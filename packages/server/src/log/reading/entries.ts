@@ -1,7 +1,9 @@
+import { checkNames } from '../../errors.ts';
 import type { LogEntry } from '../entry.ts';
 import type { EventLog } from '../event-log.ts';
 import { EVERYTHING, type Selection } from '../selection.ts';
 import { type EntryGap, EntryReader } from './entry-reader.ts';
+import { type ItemIterator, iteratorOf } from './iterator.ts';
 
 export interface EntriesOptions {
   /** Which entries are given. @default all, private ones included */
@@ -17,11 +19,7 @@ export interface EntriesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Entries for one consumer, in the order of the log. `return()` ends them at once, also while `next()` is waiting. */
-export interface EntryIterator extends AsyncIterableIterator<LogEntry | EntryGap, undefined, undefined> {
-  return(): Promise<IteratorReturnResult<undefined>>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
+const NAMES: Readonly<Record<keyof EntriesOptions, true>> = { selection: true, after: true, last: true, signal: true };
 
 /**
  * Iterates over the kept entries after a place and then over those that are appended, each once and in order. It holds at most 64 KiB of entries, or one, for a
@@ -29,40 +27,22 @@ export interface EntryIterator extends AsyncIterableIterator<LogEntry | EntryGap
  * All iterations over one log follow it together.
  *
  * It ends with the signal or with `return()`, which leaving the loop calls; until then it holds resources. It does not notice that the log is closed.
- * @throws {ServerError} `ERR_INVALID_PATTERN`; as a rejection of `next()`, what the log throws
+ * @throws {ServerError} `ERR_INVALID_OPTION`, `ERR_INVALID_PATTERN`; as a rejection of `next()`, what the log throws
  * @example
  * for await (const entry of entries(log, { after: 'earliest' })) {
  *   if ('gap' in entry) console.warn('missing', entry.gap);
  *   else console.log(entry.seq, fieldsOf(entry).data);
  * }
  */
-export function entries(log: EventLog, options: EntriesOptions = {}): EntryIterator {
+export function entries(log: EventLog, options: EntriesOptions = {}): ItemIterator<LogEntry | EntryGap> {
+  checkNames(options, NAMES);
   const { selection = EVERYTHING, after, last, signal } = options;
   const reader = new EntryReader(log, selection, { lastEventId: after, last });
-  const end = (): void => reader.end();
-  const leave = async (): Promise<IteratorReturnResult<undefined>> => {
-    signal?.removeEventListener('abort', end);
+  const leave = (): void => {
+    signal?.removeEventListener('abort', leave);
     reader.end();
-    return { done: true, value: undefined };
   };
-  if (signal?.aborted) reader.end();
-  else signal?.addEventListener('abort', end, { once: true });
-  return {
-    async next() {
-      try {
-        const value = await reader.take();
-        return value ? { done: false, value } : await leave();
-      } catch (error) {
-        await leave();
-        throw error;
-      }
-    },
-    return: leave,
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async [Symbol.asyncDispose]() {
-      await leave();
-    },
-  };
+  if (signal?.aborted) leave();
+  else signal?.addEventListener('abort', leave, { once: true });
+  return iteratorOf(() => reader.take(), leave);
 }

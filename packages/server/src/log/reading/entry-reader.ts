@@ -50,8 +50,6 @@ export class EntryReader implements TailReader {
   #finalSeq = Number.POSITIVE_INFINITY;
   /** Called when something has changed. */
   #wake: (() => void) | undefined;
-  /** Settles when the call of `take` before has its entry. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(log: EventLog, selection: Selection, request: StartRequest) {
@@ -65,11 +63,28 @@ export class EntryReader implements TailReader {
     if (this.#tail.isReady) this.advance();
   }
 
-  /** Returns the next entry or gap, or undefined at the end. Calls that overlap are answered in their order. */
-  take(): Promise<LogEntry | EntryGap | undefined> {
-    const taken = this.#turn.then(() => this.#take());
-    this.#turn = taken.catch(() => {});
-    return taken;
+  /** Returns the next entry or gap, or undefined at the end. It may not be called again before it has answered. */
+  async take(): Promise<LogEntry | EntryGap | undefined> {
+    for (;;) {
+      const next = this.#held.shift();
+      if (next) {
+        if ('frame' in next) this.#heldBytes -= next.frame.length;
+        return next;
+      }
+      if (this.#phase !== 'ended' && this.#isFinished()) this.#stop();
+      if (this.#phase === 'ended') {
+        const error = this.#error;
+        this.#error = undefined;
+        if (error) throw error.reason;
+        return undefined;
+      }
+      try {
+        await this.#step();
+      } catch (reason) {
+        // A step that was given up at the end has no error of its own.
+        if (!this.#gone.signal.aborted) this.fail(reason);
+      }
+    }
   }
 
   /** Ends at once. What is held is forgotten. */
@@ -136,30 +151,6 @@ export class EntryReader implements TailReader {
       this.#goOn({ position: received, told: received, trims: 0 });
     }
     this.#notify();
-  }
-
-  async #take(): Promise<LogEntry | EntryGap | undefined> {
-    for (;;) {
-      const next = this.#held.shift();
-      if (next) {
-        if ('frame' in next) this.#heldBytes -= next.frame.length;
-        return next;
-      }
-      if (this.#phase !== 'ended' && this.#isFinished()) this.#stop();
-      if (this.#phase === 'ended') {
-        const error = this.#error;
-        this.#error = undefined;
-        if (error) throw error.reason;
-        return undefined;
-      }
-      try {
-        // oxlint-disable-next-line no-await-in-loop -- each step depends on the one before
-        await this.#step();
-      } catch (reason) {
-        // A step that was given up at the end has no error of its own.
-        if (!this.#gone.signal.aborted) this.fail(reason);
-      }
-    }
   }
 
   /** Does what brings the next entry nearer. */
