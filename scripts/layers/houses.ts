@@ -78,7 +78,12 @@ export const HOUSES: Houses = {
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
-        uses: ['options.ts', 'faces/topics', 'faces', 'access', 'http'],
+        uses: ['options.ts', 'program', 'faces/topics', 'faces', 'access', 'http'],
+      },
+      {
+        name: 'program',
+        purpose: 'publish and iterate inside the program',
+        uses: ['faces/topics', 'faces', 'access', 'http'],
       },
       { name: 'options.ts', purpose: 'what a hub is made with', uses: ['faces', 'access'] },
       {

@@ -12,6 +12,7 @@ export { Audience } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
+  checkRights,
   EXPIRED,
   may,
   type Action,

@@ -128,7 +128,7 @@ function hasMoreLines(text: string, max: number): boolean {
 }
 
 /** @throws {Problem} `invalid-event` */
-function checkRetry(retry: number | undefined, maxMs: number): void {
+export function checkRetry(retry: number | undefined, maxMs: number): void {
   if (retry === undefined || retry <= maxMs) return;
   throw new Problem('invalid-event', `The event's retry is ${retry} milliseconds; at most ${maxMs} are allowed`);
 }
