@@ -2,6 +2,7 @@ import { Hub, isGap, MemoryLog, type HubEventsOptions, type HubOptions, type Pro
 import { LmdbLog } from '@tidings/lmdb';
 import type { EventLog } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../server/test/deferred.ts';
 import { temporaryFolder } from './test-hub.ts';
 
 const NOT_YET = 'not yet';
@@ -167,7 +168,7 @@ describe('hub.publish()', () => {
     const hub = hubOf(log, { logger: logger as unknown as NonNullable<HubOptions['logger']> });
     await hub.publish('a', { data: 'x' }, { rights: { allow: true, subject: 'ada', publish: 'all' } });
     expect(reports).toEqual([['debug', { topic: 'a', subject: 'ada', events: 1 }, 'The program published an event']]);
-    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const { promise, resolve } = deferred<unknown>();
     logger.error = (about: unknown, message: string) => {
       resolve([(about as { err: Problem }).err.problem, message]);
       return 0;

@@ -160,7 +160,7 @@ describe('channel.events()', () => {
     const channel = channelOf();
     const message = (options: object): string => {
       try {
-        void channel.events(options as EventsOptions).return();
+        void channel.events(options).return();
       } catch (error) {
         return (error as Error).message;
       }
