@@ -25,7 +25,6 @@ export { type Clock, systemClock } from './clock.ts';
 export { reported } from './channel/reported.ts';
 export { codedFor } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
-export { isGap, type Gap, type PublishedEvent } from './events/event-item.ts';
 export { EventIterators } from './events/event-iterators.ts';
 export type { EventsOptions } from './events/options.ts';
 export { toResponse, type Answer } from './http/answer.ts';
