@@ -2,7 +2,7 @@ import type { LogEntry } from '../entry.ts';
 import type { EventLog, GapReason } from '../event-log.ts';
 import { gapInPage, knownAfter, type ReadingPlace } from '../page-gap.ts';
 import { type Selection, Selector } from '../selection.ts';
-import { findStart, type StartRequest } from '../start.ts';
+import { findStart, type Start, type StartRequest } from '../start.ts';
 import { Tail, type TailReader } from './tail.ts';
 
 /** Entries that should have come here, and that the log no longer holds. */
@@ -42,6 +42,8 @@ export class EntryReader implements TailReader {
   readonly #gone = new AbortController();
   #phase: Phase = 'starting';
   #request: StartRequest;
+  /** Where it begins, if that was asked before the consumer has come. */
+  #asked: Promise<Start> | undefined;
   #place: ReadingPlace = { position: 0, told: 0, trims: 0 };
   #held: (LogEntry | EntryGap)[] = [];
   #heldBytes = 0;
@@ -61,6 +63,7 @@ export class EntryReader implements TailReader {
     this.#tail.open(this);
     // What is published from here on is wanted, whenever the consumer comes for it.
     if (this.#tail.isReady) this.advance();
+    else if (isNow(request)) this.#askForEnd();
   }
 
   /** Returns the next entry or gap, or undefined at the end. It may not be called again before it has answered. */
@@ -141,12 +144,12 @@ export class EntryReader implements TailReader {
     const lastEventId = this.#cursor();
     this.#tail.leave(this);
     if (lastEventId !== '') this.#request = { lastEventId };
+    this.#asked = undefined;
     this.#phase = 'starting';
   }
 
   advance(): void {
-    const { lastEventId = '', last } = this.#request;
-    if (this.#phase === 'starting' && lastEventId === '' && last === undefined) {
+    if (this.#phase === 'starting' && isNow(this.#request)) {
       const { received } = this.#tail;
       this.#goOn({ position: received, told: received, trims: 0 });
     }
@@ -160,9 +163,21 @@ export class EntryReader implements TailReader {
     return this.#phase === 'starting' ? this.#start() : this.#read();
   }
 
+  /** It is not known yet where the log ends, because it is in another process: it is asked for the place of now. */
+  #askForEnd(): void {
+    this.#request = { last: 0 };
+    this.#asked = this.#findStart();
+    // The consumer gets it when it comes.
+    this.#asked.catch(() => {});
+  }
+
+  #findStart(): Promise<Start> {
+    return findStart(this.#log, this.#selection, this.#request, { signal: this.#gone.signal });
+  }
+
   async #start(): Promise<void> {
     const request = this.#request;
-    const start = await findStart(this.#log, this.#selection, request, { signal: this.#gone.signal });
+    const start = await (this.#asked ?? this.#findStart());
     // The numbering may have begun anew meanwhile.
     if (this.#phase !== 'starting' || this.#request !== request || start.type !== 'after') return;
     const { after: position, told, trims, sent, misplaced } = start;
@@ -212,8 +227,8 @@ export class EntryReader implements TailReader {
 
   /** Whether nothing is to come that was handed over already. */
   #isComplete(): boolean {
-    const { lastEventId = '', last } = this.#request;
-    return this.#phase === 'live' || (this.#phase === 'starting' && lastEventId === '' && last === undefined);
+    const { lastEventId = '', last = 0 } = this.#request;
+    return this.#phase === 'live' || (this.#phase === 'starting' && lastEventId === '' && last === 0);
   }
 
   #isFinished(): boolean {
@@ -252,4 +267,9 @@ export class EntryReader implements TailReader {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+/** Whether reading begins with what is appended from now on. */
+function isNow({ lastEventId = '', last }: StartRequest): boolean {
+  return lastEventId === '' && last === undefined;
 }

@@ -4,7 +4,7 @@
  * Items for one consumer, in their order. Calls of `next()` that overlap are answered in their order, too. `return()`, which leaving the loop calls, ends it at
  * once, also while `next()` is waiting. Until its end it holds resources.
  */
-export interface ItemIterator<Item> extends AsyncIterableIterator<Item, undefined, undefined>, AsyncDisposable {
+export interface ItemIterator<Item> extends AsyncIterable<Item>, AsyncDisposable {
   next(): Promise<IteratorResult<Item, undefined>>;
   return(): Promise<IteratorReturnResult<undefined>>;
   [Symbol.asyncIterator](): ItemIterator<Item>;
