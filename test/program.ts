@@ -77,7 +77,7 @@ export class RunningProgram {
 }
 
 /** What the strict compiler finds wrong with a program for Node. Resolves to an empty string if it finds nothing. */
-export async function strictErrors(code: string): Promise<string> {
+export async function strictErrors(code: string, more: readonly string[] = []): Promise<string> {
   const folder = makeFolder();
   writeFileSync(join(folder, 'program.mts'), code);
   const options = [
@@ -91,6 +91,7 @@ export async function strictErrors(code: string): Promise<string> {
     'es2023',
     '--types',
     'node',
+    ...more,
   ];
   const compiler = spawn(join(ROOT, 'node_modules', '.bin', 'tsc'), [...options, 'program.mts'], { cwd: folder });
   let output = '';

@@ -78,7 +78,12 @@ export const HOUSES: Houses = {
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
-        uses: ['options.ts', 'faces/topics', 'faces', 'access', 'http'],
+        uses: ['options.ts', 'program', 'faces/topics', 'faces', 'access', 'http'],
+      },
+      {
+        name: 'program',
+        purpose: 'publish and iterate inside the program',
+        uses: ['faces/topics', 'faces', 'access', 'http'],
       },
       { name: 'options.ts', purpose: 'what a hub is made with', uses: ['faces', 'access'] },
       {
@@ -133,8 +138,20 @@ export const HOUSES: Houses = {
       {
         name: 'channel',
         purpose: 'Channel: publish, respond',
-        uses: ['audience', 'live', 'log/memory', 'log/keeping', 'log', 'http', 'coding', 'sink'],
+        uses: [
+          'events',
+          'audience',
+          'live',
+          'log/memory',
+          'log/keeping',
+          'log/reading',
+          'log',
+          'http',
+          'coding',
+          'sink',
+        ],
       },
+      { name: 'events', purpose: 'events inside the program', uses: ['audience', 'log/reading', 'log'] },
       {
         name: 'audience',
         purpose: 'listeners: rights, limits, expiry',
@@ -144,7 +161,11 @@ export const HOUSES: Houses = {
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
       { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
-      { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log/keeping', 'log'] },
+      {
+        name: 'log/index.ts',
+        purpose: 'what the author of a log imports',
+        uses: ['log/memory', 'log/keeping', 'log/reading', 'log'],
+      },
       {
         name: 'log/testing/index.ts',
         purpose: 'the suite that every log passes',
@@ -159,6 +180,7 @@ export const HOUSES: Houses = {
       { name: 'log/testing', purpose: 'a case, and what it works with', uses: ['log/keeping', 'log'] },
       { name: 'log/memory', purpose: 'MemoryLog', uses: ['log/keeping', 'log'] },
       { name: 'log/keeping', purpose: 'what logs are built of', uses: ['log'] },
+      { name: 'log/reading', purpose: 'entries: history, then live', uses: ['log'] },
       { name: 'log', purpose: 'the contract, positions, selections', uses: ['log/pattern'] },
       { name: 'log/pattern', purpose: 'patterns of topics', uses: [] },
       { name: 'sink', purpose: 'destinations of bytes', uses: [] },

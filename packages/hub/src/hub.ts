@@ -6,14 +6,18 @@ import {
   checkCompression,
   type Clock,
   EVENT_STREAM_HEADERS,
+  EventIterators,
   EXPIRED,
   FanOut,
   joinHeaders,
   negotiateCoding,
+  reported,
   systemClock,
   toResponse,
 } from '@tidings/server/live';
-import type { EventLog } from '@tidings/server/log';
+import type { Gap, PublishedEvent } from '@tidings/server';
+import type { EventLog, ItemIterator } from '@tidings/server/log';
+import type { EventFields } from '@tidings/wire';
 import { checkReach } from './access/binding.ts';
 import { authenticateByKey } from './access/key.ts';
 import { Origins } from './access/origins.ts';
@@ -31,6 +35,8 @@ import { PublicUrl } from './http/public-url.ts';
 import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
 import { audienceLimits, checkLimits } from './limits.ts';
 import { checkOptions, type HubOptions, isKeyless } from './options.ts';
+import { type HubEventsOptions, matchersHere } from './program/matchers.ts';
+import { type HubPublishOptions, publishHere, type PublishReceipt } from './program/publish.ts';
 import { Reports } from './reports.ts';
 
 /** What was found out about a request while it was answered. */
@@ -61,6 +67,8 @@ export class Hub {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #audience: Audience;
+  readonly #iterators: EventIterators;
+  readonly #context: FaceContext;
   readonly #routes: Routes;
   readonly #origins: Origins;
   readonly #proxies: Proxies;
@@ -102,9 +110,10 @@ export class Hub {
       onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
       onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
     });
+    this.#iterators = new EventIterators(log, clock, 'hub');
     const closing = this.#closing.signal;
     const deadline = this.#deadline.signal;
-    const context: FaceContext = {
+    this.#context = {
       log,
       fanOut: this.#fanOut,
       audience: this.#audience,
@@ -122,7 +131,7 @@ export class Hub {
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
     };
-    this.#routes = new Routes(options.faces ?? [topics(), health()], context);
+    this.#routes = new Routes(options.faces ?? [topics(), health()], this.#context);
   }
 
   /** Answers a request of a Fetch server. */
@@ -146,6 +155,46 @@ export class Hub {
     const { status, headers } = answer;
     if (status >= 400) this.#reports.refused(visit.request, status, visit.reason, visit.subject);
     return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request)) };
+  }
+
+  /**
+   * Publishes an event inside the program, with the checks and limits of a request. Resolves when it has been stored. A rejection that nobody waits for is given to the
+   * logger.
+   * @throws {Problem} (as a rejection) `invalid-topic`, `invalid-event`, `too-large`, `forbidden`, `key-reused`, `busy`, `not-stored`, `draining` and others
+   * (PROTOCOL §10)
+   * @throws {HubError} (as a rejection) `ERR_INVALID_OPTION`
+   * @example
+   * const { id } = await hub.publish('orders/42', { event: 'paid', data: '{"amount":12}' });
+   */
+  publish(topic: string, fields: EventFields, options: HubPublishOptions = {}): Promise<PublishReceipt> {
+    const publish = publishHere(this.#context, topic, fields, options).catch((error: unknown) => {
+      const problem = problemOf(error);
+      if (problem?.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
+      throw problem ?? error;
+    });
+    return reported(publish, (error) => this.#reports.error(error, 'The program could not publish an event'));
+  }
+
+  /**
+   * Iterates over the events of topics and patterns inside the program, without a socket: those that are kept after `lastEventId`, then those that are published, each
+   * once and in order. A {@link Gap} comes in the place of events that are no longer kept. A consumer that is slow costs at most 64 KiB of memory, or one event, and is
+   * given the rest from the log. It is not counted as a listener.
+   *
+   * It ends with `return()`, which leaving the loop calls, with its signal, and when the hub is closed: with a `ServerError` of the code `ERR_CLOSED` then, if it has not
+   * got everything.
+   * @throws {HubError} `ERR_INVALID_OPTION` @throws {Problem} `invalid-topic`, `invalid-parameter` for a pattern, `forbidden`, `draining` @throws {ServerError}
+   * `ERR_INVALID_OPTION`, `ERR_INVALID_RIGHTS`; as a rejection of `next()`, `ERR_FORBIDDEN` when the rights have expired
+   * @example
+   * for await (const { topic, data } of hub.events({ patterns: ['orders/:order'] })) console.log(topic, data);
+   */
+  events(options: HubEventsOptions): ItemIterator<PublishedEvent | Gap> {
+    try {
+      const matchers = matchersHere(options, this.#publicUrl.topicsBase(new URL('http://localhost/')));
+      const { topics: _topics, patterns: _patterns, ...others } = options;
+      return this.#iterators.open(matchers, others);
+    } catch (error) {
+      throw problemOf(error) ?? error;
+    }
   }
 
   /** Breaks off the listeners that `which` chooses, so that they come back and their rights are checked anew. Returns how many there were. */
@@ -180,6 +229,7 @@ export class Hub {
     // Listeners first: they need not wait for a slow publisher.
     this.#closing.abort();
     this.#fanOut.drain(windowMs, Math.random, awayMs);
+    this.#iterators.close();
     await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
     this.#isClosed = true;
     await this.#log.close();

@@ -1,5 +1,6 @@
 export { MemoryLog, type LogRetention, type MemoryLogOptions, type Retention } from '@tidings/server/log';
-export type { Authenticate, Authentication, Refusal, Rights } from '@tidings/server';
+export { isGap } from '@tidings/server';
+export type { Authenticate, Authentication, Gap, ItemIterator, PublishedEvent, Refusal, Rights } from '@tidings/server';
 export { checkBinding, isLoopback } from './access/binding.ts';
 export { type AnonymousAccess, authenticateByKey, type KeyOptions } from './access/key.ts';
 export type { ProxyHeader, ProxyOptions } from './access/proxies.ts';
@@ -14,4 +15,6 @@ export { type CloseOptions, Hub } from './hub.ts';
 export type { HubLimits } from './limits.ts';
 export type { HubServerOptions } from './node/options.ts';
 export type { HubOptions } from './options.ts';
+export type { HubEventsOptions } from './program/matchers.ts';
+export type { HubPublishOptions, PublishReceipt } from './program/publish.ts';
 export { createServer } from './node/server.ts';

@@ -76,6 +76,11 @@ export class Reports {
     this.#logger?.debug({ url: shownUrl(request), address: request.address, subject, events }, 'Events were published');
   }
 
+  /** The program published an event. */
+  publishedHere(topic: string, subject: string | undefined): void {
+    if (this.#isVerbose) this.#logger?.debug({ topic, subject, events: 1 }, 'The program published an event');
+  }
+
   /**
    * A request was refused.
    * @param reason the name of the problem, or `expired`, if it is known

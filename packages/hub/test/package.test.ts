@@ -21,6 +21,7 @@ test('the package exports exactly these names', () => {
     'checkBinding',
     'createServer',
     'health',
+    'isGap',
     'isLoopback',
     'page',
     'topics',
@@ -71,6 +72,18 @@ describe('the README', () => {
     expect(named.toSorted()).toEqual(expected.toSorted());
   });
 
+  test('names every option of publish() and events()', () => {
+    const optionsOf = (file: string, name: string): string[] => {
+      const source = readFileSync(join(FOLDER, 'src/program', file), 'utf8');
+      const [, body = ''] =
+        new RegExp(String.raw`^export interface ${name} .*\{\n([\s\S]*?)^\}$`, 'm').exec(source) ?? [];
+      return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, member]) => member!);
+    };
+    const all = [...optionsOf('publish.ts', 'HubPublishOptions'), ...optionsOf('matchers.ts', 'HubEventsOptions')];
+    expect(all).toHaveLength(6);
+    expect(all.filter((option) => !README.includes(`\n| \`${option}\` |`))).toEqual([]);
+  });
+
   test('has a hub for first steps', async () => {
     const { running, url } = await start('LmdbLog');
     const topic = `${url}/topics/greetings`;
@@ -101,6 +114,13 @@ describe('the README', () => {
     expect(running.output).toMatch(/^2 \w+\.2 false\n$/);
     const listening = await whenUp(running, `${url}/topics/orders%2F42?last=1`);
     expect(await readUntil(listening, 'data: {"amount":12}\n')).toContain('event: paid\n');
+  });
+
+  test('has a program that publishes and one that iterates', async () => {
+    const publishing = RunningProgram.node(program(PAGE, 'js', 'idempotencyKey'));
+    expect(await publishing.ended()).toEqual({ code: 0, output: 'true false true\n' });
+    const iterating = RunningProgram.node(program(PAGE, 'js', 'hub.events('));
+    expect(await iterating.ended()).toEqual({ code: 0, output: 'orders/41 paid 12\norders/42 paid 30\n' });
   });
 
   test('has a hub that ends in good order on SIGTERM', async () => {

@@ -22,8 +22,10 @@ export type ServerErrorCode =
   | 'ERR_BACKLOG_EXCEEDED'
   /** A query parameter of a request is malformed, or is given more than once. */
   | 'ERR_INVALID_PARAMETER'
-  /** `authenticate` returned a value that cannot be used. */
-  | 'ERR_INVALID_RIGHTS';
+  /** `authenticate` returned a value that cannot be used, or such a value was given as `rights`. */
+  | 'ERR_INVALID_RIGHTS'
+  /** The rights that were given to an iteration over events do not cover what it asks for, or have expired. */
+  | 'ERR_FORBIDDEN';
 
 /** The error class of this package. The `code` is stable. If another error is the reason, it is the `cause`. */
 export class ServerError extends Error {

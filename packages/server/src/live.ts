@@ -12,6 +12,7 @@ export { Audience } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
+  checkRights,
   EXPIRED,
   may,
   type Action,
@@ -21,8 +22,11 @@ export {
   type Rights,
 } from './audience/rights.ts';
 export { type Clock, systemClock } from './clock.ts';
+export { reported } from './channel/reported.ts';
 export { codedFor } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
+export { EventIterators } from './events/event-iterators.ts';
+export type { EventsOptions } from './events/options.ts';
 export { toResponse, type Answer } from './http/answer.ts';
 export { answerOptions, checkCors, type Cors, type CorsOptions } from './http/cors.ts';
 export {

@@ -59,6 +59,7 @@ describe('the package', () => {
           "ServerError",
           "eventStream",
           "fetchHead",
+          "isGap",
           "toResponse",
         ],
         "./fastify": [
@@ -78,6 +79,7 @@ describe('the package', () => {
           "DEFAULT_KEEP_ALIVE_MS",
           "EVENT_STREAM_HEADERS",
           "EXPIRED",
+          "EventIterators",
           "FanOut",
           "LISTEN_PARAMETERS",
           "SharedChunk",
@@ -86,6 +88,7 @@ describe('the package', () => {
           "checkCompression",
           "checkCors",
           "checkParameters",
+          "checkRights",
           "choice",
           "codedFor",
           "fetchHead",
@@ -97,6 +100,7 @@ describe('the package', () => {
           "parameter",
           "pump",
           "queryOf",
+          "reported",
           "systemClock",
           "toResponse",
           "turnAfter",
@@ -105,6 +109,7 @@ describe('the package', () => {
         "./log": [
           "DEFAULT_SCAN_MS",
           "EARLIEST",
+          "EVERYTHING",
           "Epochs",
           "Followers",
           "KEY_LIFETIME_MS",
@@ -128,7 +133,10 @@ describe('the package', () => {
           "compilePattern",
           "compilePatterns",
           "counted",
+          "entries",
+          "entryAt",
           "exceeds",
+          "fieldsOf",
           "formatCursor",
           "hasNewest",
           "isSelected",
@@ -198,6 +206,7 @@ describe('the README', () => {
       ...options('channel/channel-options.ts', 'ChannelOptions'),
       ...options('audience/options.ts', 'AudienceOptions'),
       ...options('audience/rights.ts', 'Rights'),
+      ...options('events/options.ts', 'EventsOptions'),
       ...options('live/options.ts', 'FanOutOptions').filter(
         (option) => option !== 'schedule' && option !== 'maxTickBytes',
       ),
@@ -265,6 +274,20 @@ describe('the README', () => {
     expect(line.toString()).toBe('passed\n');
     await once(child, 'close');
     expect(child.exitCode).toBe(0);
+  });
+
+  test('has a program that iterates over the events of a channel, and one that copies a log', async () => {
+    const outputOf = async (words: string): Promise<string> => {
+      const child = run(program(words));
+      let output = '';
+      child.stdout!.on('data', (chunk) => {
+        output += String(chunk);
+      });
+      await once(child, 'close');
+      return output;
+    };
+    expect(await outputOf('isGap(event)')).toBe('paid {"order":41}\npaid {"order":42}\n');
+    expect(await outputOf('fieldsOf(entry)')).toBe('1 false\nmy-1 false\n');
   });
 
   test('has a program that sends from a callback', async () => {

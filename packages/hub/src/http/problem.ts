@@ -97,6 +97,8 @@ export function problemOf(error: unknown): Problem | undefined {
       return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
         cause: error,
       });
+    case 'ERR_FORBIDDEN':
+      return new Problem('forbidden', error.message, { cause: error });
     case 'ERR_INVALID_PARAMETER':
     case 'ERR_INVALID_PATTERN':
       return new Problem('invalid-parameter', error.message, { cause: error });

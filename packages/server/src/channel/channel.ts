@@ -2,8 +2,12 @@ import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
 import { Audience } from '../audience/audience.ts';
 import { EXPIRED, may, type Refusal, type Rights } from '../audience/rights.ts';
+import { systemClock } from '../clock.ts';
 import type { ContentCoding } from '../coding/content-coding.ts';
 import { checkInteger, checkNames, ServerError } from '../errors.ts';
+import type { Gap, PublishedEvent } from '../events/event-item.ts';
+import { EventIterators } from '../events/event-iterators.ts';
+import type { EventsOptions } from '../events/options.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
 import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
@@ -13,6 +17,7 @@ import type { View } from '../live/cohort.ts';
 import { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { EARLIEST } from '../log/position.ts';
+import type { ItemIterator } from '../log/reading/iterator.ts';
 import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import { turnAfter } from '../sink/turns.ts';
@@ -44,6 +49,7 @@ export class Channel {
   readonly #log: EventLog;
   readonly #fanOut: FanOut;
   readonly #audience: Audience;
+  readonly #iterators: EventIterators;
   /** The selection for a listener without rights to private events. */
   readonly #view: View;
   /** Settles when every event so far has been stored or refused. */
@@ -60,6 +66,7 @@ export class Channel {
     this.#options = checkChannelOptions(options);
     const { log, topic, fanOut, audience } = this.#options;
     this.#log = log;
+    this.#iterators = new EventIterators(log, audience.clock ?? systemClock, 'channel');
     this.#view = { key: 'all', selection: { topics: [topic] } };
     this.#fanOut = new FanOut(log, fanOut, {
       onOverflow: (backlog) => report('overflow', () => ({ channel: this, backlog })),
@@ -111,6 +118,24 @@ export class Channel {
    */
   publish(fields: EventFields, options: PublishOptions = {}): Promise<string> {
     return reported(this.#publish(fields, options), (error) => this.#onError(error));
+  }
+
+  /**
+   * Iterates over the events inside the program, without a socket: those that are kept after `lastEventId`, then those that are published, each once and in
+   * order. A {@link Gap} comes in the place of events that are no longer kept. A consumer that is slow costs at most 64 KiB of memory, or one event, and is given the
+   * rest from the log. It is not counted as a listener.
+   *
+   * It ends after the last event of a channel that was closed, with `return()`, which leaving the loop calls, and with its signal. {@link drain} ends it, too: with
+   * `ERR_CLOSED`, if it has not got everything.
+   * @throws {ServerError} `ERR_INVALID_OPTION`, `ERR_INVALID_RIGHTS`, `ERR_FORBIDDEN`, `ERR_CLOSED`
+   * @example
+   * for await (const event of channel.events({ lastEventId: 'earliest' })) {
+   *   if (isGap(event)) console.warn('missed', event.reason);
+   *   else console.log(event.id, event.data);
+   * }
+   */
+  events(options: EventsOptions = {}): ItemIterator<PublishedEvent | Gap> {
+    return this.#iterators.open([this.#options.topic], options);
   }
 
   async #publish(fields: EventFields, options: PublishOptions): Promise<string> {
@@ -189,6 +214,7 @@ export class Channel {
     const { head } = await this.#log.locate(EARLIEST);
     this.#finalSeq = head;
     this.#fanOut.finish(head);
+    this.#iterators.finish(head);
   }
 
   /**
@@ -213,6 +239,7 @@ export class Channel {
     report('drain', () => ({ channel: this, listeners: this.listeners, windowMs }));
     this.#closing = true;
     this.#fanOut.drain(windowMs);
+    this.#iterators.close();
     await Promise.all([this.#stored, this.#audience.gone(windowMs)]);
     if (this.#options.ownsLog) await this.#log.close();
   }

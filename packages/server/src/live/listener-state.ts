@@ -1,18 +1,6 @@
-import type { GapReason, LogPage } from '../log/event-log.ts';
+import type { LogPage } from '../log/event-log.ts';
+import { gapInPage, knownAfter, type PageGap, type ReadingPlace } from '../log/page-gap.ts';
 import type { Start, StartAfter } from '../log/start.ts';
-
-interface CatchingUp {
-  /** Everything up to here has been written to the listener. */
-  readonly position: number;
-  /** The listener knows that events up to here may be missing. */
-  readonly told: number;
-  /** The count of the log's trims as of which it knows that: what was trimmed later it does not know. */
-  readonly trims: number;
-  /** The last event ID of the listener, until its first page, if that is not the cursor of its position. */
-  readonly sent?: string | undefined;
-  /** Why the place of the listener's last event ID cannot be known. This is reported before anything else. */
-  readonly misplaced?: GapReason | undefined;
-}
 
 /**
  * Where a listener is in its life:
@@ -24,14 +12,14 @@ interface CatchingUp {
  * - `ended`: gone.
  */
 export type ListenerState =
-  | (CatchingUp & { readonly phase: 'reading' })
-  | (CatchingUp & { readonly phase: 'draining' })
-  | (CatchingUp & {
+  | (ReadingPlace & { readonly phase: 'reading' })
+  | (ReadingPlace & { readonly phase: 'draining' })
+  | (ReadingPlace & {
       readonly phase: 'waiting';
       /** The sequence number up to which the cohorts have to be written to first. */
       readonly until: number;
     })
-  | (CatchingUp & { readonly phase: 'held' })
+  | (ReadingPlace & { readonly phase: 'held' })
   | { readonly phase: 'live' }
   | { readonly phase: 'ended' };
 
@@ -67,16 +55,6 @@ export interface ListenerStep {
   readonly actions: readonly ListenerAction[];
 }
 
-/** The gap that a page shows. It is reported before the entries of the page are written. */
-export interface PageGap {
-  readonly reason: GapReason;
-  /** The last event ID of the listener; undefined if its position `from` says the same. */
-  readonly after: string | undefined;
-  readonly from: number;
-  /** The sequence number after which the stream goes on. */
-  readonly resumedAt: number;
-}
-
 /**
  * A listener that starts after a sequence number.
  * @param isQuiet whether nothing that it is to be given lies between there and `flushed`, so that there is nothing to read. @default false
@@ -101,7 +79,7 @@ export function joining(): ListenerStep {
 }
 
 /** The next step of a listener that is not live, from its position on. */
-function goOn(next: CatchingUp, flushed: number, needsDrain: boolean): ListenerStep {
+function goOn(next: ReadingPlace, flushed: number, needsDrain: boolean): ListenerStep {
   // Another process was ahead of this one when it gave the listener its cursor. What is on its way here, the listener has.
   if (next.position > flushed) return { state: { phase: 'waiting', until: next.position, ...next }, actions: [] };
   if (next.position === flushed && !next.misplaced) {
@@ -123,27 +101,7 @@ export function isAhead(page: LogPage, flushed: number): boolean {
 
 /** The gap to report before the entries of a page. */
 export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefined {
-  if (state.phase !== 'reading') return undefined;
-  // Events before those that it knows of may have been trimmed since it was told.
-  const missing =
-    page.trimmedThrough > state.position && (page.trimmedThrough > state.told || page.trims > state.trims);
-  if (!state.misplaced && !missing) return undefined;
-  // Kept events can lie before trimmed ones where topics are kept for different times. They follow, so the
-  // cursor may not pass them.
-  const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
-  return {
-    reason: state.misplaced ?? 'trimmed',
-    after: state.sent,
-    from: state.position,
-    resumedAt: Math.max(state.position, Math.min(page.trimmedThrough, kept)),
-  };
-}
-
-/** What a listener knows to be trimmed after a page. A page that was read for others may be older than what it knew before. */
-function knownAfter({ told, trims, misplaced }: CatchingUp, page: LogPage): Pick<CatchingUp, 'told' | 'trims'> {
-  // The gap of a place that is not known reaches as far as its page tells.
-  if (misplaced) return { told: page.trimmedThrough, trims: page.trims };
-  return { told: Math.max(told, page.trimmedThrough), trims: Math.max(trims, page.trims) };
+  return state.phase === 'reading' ? gapInPage(state, page) : undefined;
 }
 
 /** The one place where a listener's phase changes. Pure. */
@@ -169,7 +127,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
     case 'overflow':
     case 'skip': {
       if (state.phase !== 'live') return unchanged;
-      const next: CatchingUp = { position: input.flushed, told: input.flushed, trims: 0 };
+      const next: ReadingPlace = { position: input.flushed, told: input.flushed, trims: 0 };
       if (input.needsDrain) return { state: { phase: 'draining', ...next }, actions: [{ type: 'leave' }] };
       // A transport that still takes more will not report that it has drained.
       return {
@@ -179,7 +137,7 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
     }
     case 'hold': {
       if (state.phase === 'live') {
-        const next: CatchingUp = { position: input.flushed, told: input.flushed, trims: 0 };
+        const next: ReadingPlace = { position: input.flushed, told: input.flushed, trims: 0 };
         return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
       }
       // A page that is on its way is for rights that may be gone.
@@ -193,6 +151,6 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
   }
 }
 
-function whereIs({ position, told, trims, sent, misplaced }: CatchingUp): CatchingUp {
+function whereIs({ position, told, trims, sent, misplaced }: ReadingPlace): ReadingPlace {
   return { position, told, trims, sent, misplaced };
 }

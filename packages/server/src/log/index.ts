@@ -31,6 +31,11 @@ export { MemoryLog } from './memory/memory-log.ts';
 export type { MemoryLogOptions } from './memory/memory-log-options.ts';
 export { compilePattern, compilePatterns, type TopicPattern } from './pattern.ts';
 export { EARLIEST, formatCursor, newEpoch, parseCursor, type Position } from './position.ts';
+export { entries, type EntriesOptions } from './reading/entries.ts';
+export type { EntryGap } from './reading/entry-reader.ts';
+export { entryAt, type EntryAtOptions } from './reading/entry-at.ts';
+export { fieldsOf } from './reading/fields.ts';
+export type { ItemIterator } from './reading/iterator.ts';
 export { RecentTopics } from './keeping/recent-topics.ts';
 export {
   checkRetention,
@@ -42,7 +47,7 @@ export {
   type TopicRetention,
 } from './keeping/retention.ts';
 export { isSelected } from './keeping/scan.ts';
-export { type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
+export { EVERYTHING, type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';
 export {
   type FindNewest,
   hasNewest,

@@ -20,6 +20,9 @@ export interface Selection {
   readonly types?: readonly string[] | undefined;
 }
 
+/** The selection of all events, private ones included. */
+export const EVERYTHING: Selection = { topics: 'all', private: 'all' };
+
 // Guards the memory against a stream of new topics: the results are forgotten when they take this much, in bytes.
 const MAX_KNOWN_BYTES = 16 * 1024;
 const RESULT_BYTES = 32;

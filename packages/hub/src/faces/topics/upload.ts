@@ -132,7 +132,7 @@ function hasMoreLines(text: string, max: number): boolean {
 }
 
 /** @throws {Problem} `invalid-event` */
-function checkRetry(retry: number | undefined, maxMs: number): void {
+export function checkRetry(retry: number | undefined, maxMs: number): void {
   if (retry === undefined || retry <= maxMs) return;
   throw new Problem('invalid-event', `The event's retry is ${counted(retry, 'millisecond')}; the limit is ${maxMs}`);
 }

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { Authentication } from '@tidings/server';
+import { checkRights } from '@tidings/server/live';
+import type { NewEvent } from '@tidings/server/log';
+import { type EventFields, GAP_TYPE } from '@tidings/wire';
+import { requireAdmin, requireRight } from '../access/require.ts';
+import { checkNames } from '../errors.ts';
+import type { FaceContext } from '../faces/face.ts';
+import { checkTopic } from '../faces/topics/topic.ts';
+import { checkData, checkRetry, checkType } from '../faces/topics/upload.ts';
+import { Problem } from '../http/problem.ts';
+
+export interface HubPublishOptions {
+  /** Whether only listeners with a right to private events of the topic get it. @default false */
+  readonly private?: boolean | undefined;
+  /**
+   * The name of the value that the event updates, for a log that keeps the latest by key. Other logs keep all events. 1 to 1,024 bytes of UTF-8.
+   * @default the event's type
+   */
+  readonly key?: string | undefined;
+  /**
+   * Makes the publish safe to repeat: for 24 hours one to the same topic with the same key and event stores nothing. Keys of requests are others, whatever their
+   * name. 1 to 255 characters.
+   * @default none
+   */
+  readonly idempotencyKey?: string | undefined;
+  /** Whose publish it is: what `authenticate` found out about a request. @default the program's: everything is allowed */
+  readonly rights?: Authentication | undefined;
+}
+
+export interface PublishReceipt {
+  /** The event's id: the one among its fields, or its cursor. */
+  readonly id: string;
+  /** Whether it had been published before with the same idempotency key, so that nothing was published now. */
+  readonly repeated: boolean;
+}
+
+const NAMES: Readonly<Record<keyof HubPublishOptions, true>> = {
+  private: true,
+  key: true,
+  idempotencyKey: true,
+  rights: true,
+};
+
+/**
+ * Publishes an event for the program that runs the hub, with the checks of a request.
+ * @throws {Problem} @throws {ServerError} what the log throws @throws {HubError} `ERR_INVALID_OPTION`
+ */
+export async function publishHere(
+  { log, limits, clock, reports, writes, closing }: FaceContext,
+  topic: string,
+  fields: EventFields,
+  options: HubPublishOptions,
+): Promise<PublishReceipt> {
+  checkNames('', options, NAMES);
+  if (closing.aborted) throw new Problem('draining', 'The hub is shutting down');
+  if (typeof topic !== 'string')
+    throw new Problem('invalid-topic', `The topic is ${typeof topic}, but must be a string`);
+  checkTopic(topic);
+  const given = options.rights === undefined ? undefined : checkRights(options.rights, clock.time());
+  if (given?.allow === false) throw new Problem('forbidden', 'The rights are a refusal, or have expired');
+  if (given) requireRight(given, 'publish', [topic]);
+  const { event, data, retry } = fields ?? {};
+  if (typeof event === 'string') {
+    if (event !== GAP_TYPE) checkType(event);
+    else if (given) requireAdmin(given, `publish events of the type ${GAP_TYPE}`);
+  }
+  if (typeof data === 'string') checkData(data, limits.maxEventBytes);
+  if (typeof retry === 'number') checkRetry(retry, limits.maxRetryMs);
+  const { idempotencyKey, key: latestKey, private: isPrivate } = options;
+  const newEvent: NewEvent = {
+    topics: [topic],
+    fields,
+    ...(isPrivate === undefined ? {} : { private: isPrivate }),
+    ...(latestKey === undefined ? {} : { latestKey }),
+  };
+  const key = idempotencyKey === undefined ? {} : { key: keyOf(idempotencyKey, topic, given?.subject) };
+  const { id, repeated } = await writes.watch(log.append([newEvent], key));
+  reports.publishedHere(topic, given?.subject);
+  return { id, repeated };
+}
+
+/** The log's key. Keys of requests have three parts, so that no sender finds or takes the program's. */
+function keyOf(key: string, topic: string, subject: string | undefined): string {
+  if (typeof key === 'string' && key.length >= 1 && key.length <= 255) {
+    return createHash('sha256')
+      .update(JSON.stringify(['program', subject ?? null, topic, key]))
+      .digest('base64url');
+  }
+  throw new Problem('invalid-parameter', 'The idempotencyKey must be a string of 1 to 255 characters');
+}

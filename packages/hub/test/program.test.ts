@@ -1,0 +1,238 @@
+import { Hub, isGap, MemoryLog, type HubEventsOptions, type HubOptions, type Problem } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
+import type { EventLog } from '@tidings/server/log';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../server/test/deferred.ts';
+import { temporaryFolder } from './test-hub.ts';
+
+const NOT_YET = 'not yet';
+
+type Events = ReturnType<Hub['events']>;
+
+function hubOf(log: EventLog, options: Partial<HubOptions> = {}): Hub {
+  const hub = new Hub({ log, keepAliveMs: 0, ...options });
+  onTestFinished(() => hub.close({ awayMs: 0, windowMs: 0 }));
+  return hub;
+}
+
+async function take(events: Events, count: number): Promise<string[]> {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const { done, value } = await events.next();
+    if (done === true) throw new Error(`It ended after ${taken.length}`);
+    taken.push(isGap(value) ? `gap ${value.reason}` : `${value.topic} ${value.data}`);
+  }
+  return taken;
+}
+
+async function pendingNow<T>(promise: Promise<T>): Promise<T | typeof NOT_YET> {
+  return Promise.race([promise, new Promise<typeof NOT_YET>((resolve) => setTimeout(() => resolve(NOT_YET), 0))]);
+}
+
+/** The name and text of what a call throws, or rejects with. */
+async function refusalOf(call: () => unknown): Promise<string> {
+  try {
+    await call();
+  } catch (error) {
+    const { problem, code, message } = error as Partial<Problem> & { code?: string };
+    return `${problem ?? code}: ${message}`;
+  }
+  return 'nothing';
+}
+
+const logs = {
+  'in memory': () => new MemoryLog({ epoch: 'e' }),
+  'on disk': () => LmdbLog.open({ path: temporaryFolder() }),
+};
+
+describe.each(Object.entries(logs))('a program with a hub on a log %s', (_, open) => {
+  test('publishes, and gets history and then live', async () => {
+    const hub = hubOf(await open());
+    const first = await hub.publish('orders/1', { data: 'before', event: 'paid' });
+    expect(first).toEqual({ id: expect.stringMatching(/^\w+\.1$/), repeated: false });
+    const all = hub.events({ topics: 'all', lastEventId: 'earliest' });
+    const live = hub.events({ topics: ['orders/1', 'news'] });
+    const orders = hub.events({ patterns: ['orders/:order'], last: 1 });
+    const { value } = await all.next();
+    const event = { id: first.id, topic: 'orders/1', type: 'paid', data: 'before' };
+    expect(value).toEqual({ ...event, time: expect.any(Number) });
+    expect(await take(orders, 1)).toEqual(['orders/1 before']);
+    for (const topic of ['orders/2', 'news', 'orders/1', 'other']) await hub.publish(topic, { data: 'x' });
+    expect(await take(all, 4)).toEqual(['orders/2 x', 'news x', 'orders/1 x', 'other x']);
+    expect(await take(live, 2)).toEqual(['news x', 'orders/1 x']);
+    expect(await take(orders, 2)).toEqual(['orders/2 x', 'orders/1 x']);
+    for (const events of [all, live, orders]) expect(await pendingNow(events.next())).toBe(NOT_YET);
+    expect(await take(hub.events({ topics: ['orders/1'], lastEventId: first.id }), 1)).toEqual(['orders/1 x']);
+  });
+
+  test('gets what requests publish, and requests get what it publishes', async () => {
+    const hub = hubOf(await open());
+    const events = hub.events({ topics: ['a'] });
+    await hub.fetch(new Request('http://localhost/topics/a', { method: 'POST', body: 'by request' }));
+    expect(await take(events, 1)).toEqual(['a by request']);
+    await hub.publish('a', { data: 'by program' });
+    const stream = await hub.fetch(new Request('http://localhost/topics/a?last=1'));
+    let text = '';
+    for await (const part of stream.body!.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      if (text.includes('data: by program\n')) break;
+    }
+  });
+
+  test('repeats a publish with an idempotency key', async () => {
+    const hub = hubOf(await open());
+    const publish = (data: string, topic = 'a'): ReturnType<Hub['publish']> =>
+      hub.publish(topic, { data }, { idempotencyKey: 'k' });
+    const first = await publish('1');
+    expect(await publish('1')).toEqual({ id: first.id, repeated: true });
+    expect((await publish('1', 'b')).repeated).toBe(false);
+    expect(await refusalOf(() => publish('2'))).toMatch('key-reused: The Idempotency-Key was used');
+    const post = { method: 'POST', body: 'of somebody', headers: { 'Idempotency-Key': 'k' } };
+    expect((await hub.fetch(new Request('http://localhost/topics/a', post))).status).toBe(200);
+  });
+
+  test('is told that the hub was closed before it had everything', async () => {
+    const hub = hubOf(await open());
+    const waiting = hub.events({ topics: ['a'] });
+    const behind = hub.events({ topics: ['a'], lastEventId: 'earliest' });
+    await hub.publish('a', { data: '1' });
+    expect(await take(waiting, 1)).toEqual(['a 1']);
+    const next = waiting.next();
+    await hub.close({ awayMs: 0, windowMs: 0 });
+    expect(await next).toEqual({ done: true, value: undefined });
+    await expect(behind.next()).rejects.toMatchObject({
+      code: 'ERR_CLOSED',
+      message: 'The hub was closed before all of its events had been taken; go on after "earliest"',
+    });
+    expect(await refusalOf(() => hub.events({ topics: ['a'] }))).toBe('draining: The hub is shutting down');
+    expect(await refusalOf(() => hub.publish('a', { data: '2' }))).toBe('draining: The hub is shutting down');
+  });
+});
+
+describe('hub.publish()', () => {
+  test('checks what a request is checked for', async () => {
+    const hub = hubOf(new MemoryLog(), { limits: { maxEventBytes: 10, maxRetryMs: 1000 } });
+    const refusals = [
+      () => hub.publish('', { data: 'x' }),
+      () => hub.publish('a\n', { data: 'x' }),
+      () => hub.publish(7 as unknown as string, { data: 'x' }),
+      () => hub.publish('a', { data: 'x'.repeat(11) }),
+      () => hub.publish('a', { data: 'x', event: 'tidings-heartbeat' }),
+      () => hub.publish('a', { data: 'x', retry: 1001 }),
+      () => hub.publish('a', { data: 'x', id: 'earliest' }),
+      () => hub.publish('a', { event: 'a\nb' }),
+      () => hub.publish('a', {}),
+      () => hub.publish('a', undefined as unknown as object),
+      () => hub.publish('a', { data: 'x' }, { idempotencyKey: '' }),
+      () => hub.publish('a', { data: 'x' }, { privat: true } as object),
+    ];
+    const texts: string[] = [];
+    for (const refused of refusals) texts.push(await refusalOf(refused));
+    expect(texts).toEqual([
+      'invalid-topic: The topic is empty; it must be 1 to 1024 bytes of UTF-8',
+      'invalid-topic: The topic "a\\n" has a control character',
+      'invalid-topic: The topic is number, but must be a string',
+      "too-large: The event's data is 11 bytes; at most 10 are allowed",
+      'invalid-event: The type "tidings-heartbeat" is the hub\'s own: types that begin with tidings- cannot be published',
+      "invalid-event: The event's retry is 1001 milliseconds; at most 1000 are allowed",
+      'invalid-event: The id "earliest" is reserved: an id may not be "earliest" and may not begin with "#"',
+      'invalid-event: The event type "a\\nb" has a control character, which is not allowed',
+      'invalid-event: There is nothing to publish: an event needs data, event, id or retry, and has none',
+      "invalid-event: The fields of an event are undefined, but must be an object such as { data: 'hello' }",
+      'invalid-parameter: The idempotencyKey must be a string of 1 to 255 characters',
+      'ERR_INVALID_OPTION: There is no option privat; allowed are private, key, idempotencyKey, rights; did you mean private?',
+    ]);
+  });
+
+  test('takes the rights of a sender', async () => {
+    const hub = hubOf(new MemoryLog());
+    const mine = { allow: true, subject: 'ada', publish: ['mine'] } as const;
+    expect((await hub.publish('mine', { data: 'x' }, { rights: mine })).repeated).toBe(false);
+    expect(await refusalOf(() => hub.publish('other', { data: 'x' }, { rights: mine }))).toBe(
+      'forbidden: The rights of ada do not allow it to publish to "other"',
+    );
+    expect(await refusalOf(() => hub.publish('mine', { event: 'tidings-gap' }, { rights: mine }))).toMatch(
+      'forbidden: The rights of ada do not allow it to publish events of the type tidings-gap',
+    );
+    expect(await refusalOf(() => hub.publish('mine', { data: 'x' }, { rights: false }))).toBe(
+      'forbidden: The rights are a refusal, or have expired',
+    );
+    expect((await hub.publish('mine', { event: 'tidings-gap' })).repeated).toBe(false);
+  });
+
+  test('reports what is refused and nobody waits for', async () => {
+    const log = new MemoryLog();
+    const reports: unknown[] = [];
+    const note = (level: string) => (about: unknown, message: string) => reports.push([level, about, message]);
+    const logger = { error: note('error'), warn: note('warn'), debug: note('debug'), isLevelEnabled: () => true };
+    const hub = hubOf(log, { logger: logger as unknown as NonNullable<HubOptions['logger']> });
+    await hub.publish('a', { data: 'x' }, { rights: { allow: true, subject: 'ada', publish: 'all' } });
+    expect(reports).toEqual([['debug', { topic: 'a', subject: 'ada', events: 1 }, 'The program published an event']]);
+    const { promise, resolve } = deferred<unknown>();
+    logger.error = (about: unknown, message: string) => {
+      resolve([(about as { err: Problem }).err.problem, message]);
+      return 0;
+    };
+    void hub.publish('', { data: 'x' });
+    expect(await promise).toEqual(['invalid-topic', 'The program could not publish an event']);
+  });
+});
+
+describe('hub.events()', () => {
+  test('gives private events to the program, and to rights that have them', async () => {
+    const hub = hubOf(new MemoryLog());
+    await hub.publish('a', { data: 'secret' }, { private: true });
+    await hub.publish('a', { data: 'public' });
+    const seen = (options: HubEventsOptions): Promise<string[]> =>
+      take(hub.events({ topics: ['a'], lastEventId: 'earliest', ...options }), 1);
+    expect(await seen({})).toEqual(['a secret']);
+    expect(await seen({ rights: true })).toEqual(['a public']);
+    expect(await seen({ rights: { allow: true, private: ['a'] } })).toEqual(['a secret']);
+  });
+
+  test('resolves patterns against the public URL, as rights have them', async () => {
+    const publicUrl = 'https://example.com/events/';
+    const base = `${publicUrl}topics/`;
+    const hub = hubOf(new MemoryLog(), { publicUrl, key: '0123456789abcdef' });
+    await hub.publish('rooms/1', { data: 'x' });
+    const rights = { allow: true, listen: [{ pattern: 'rooms/:room', base }] } as const;
+    for (const pattern of ['rooms/:room', { pattern: 'rooms/:room', base }]) {
+      expect(await take(hub.events({ patterns: [pattern], last: 1, rights }), 1)).toEqual(['rooms/1 x']);
+    }
+    expect(await refusalOf(() => hub.events({ patterns: ['rooms/*'], rights }))).toBe(
+      'forbidden: Cannot listen: the rights do not cover every topic that matches "rooms/*"',
+    );
+    expect(await refusalOf(() => hub.events({ topics: 'all', rights }))).toBe(
+      'forbidden: Cannot listen: the rights do not cover all topics',
+    );
+  });
+
+  test('refuses what it does not understand', async () => {
+    const hub = hubOf(new MemoryLog());
+    const texts: string[] = [];
+    for (const options of [
+      {},
+      { topic: 'a' },
+      { topics: 'a' },
+      { topics: [] },
+      { patterns: 'a' },
+      { patterns: ['(a|b)'] },
+      { topics: ['.'] },
+      { topics: ['a'], last: 1.5 },
+      undefined,
+    ]) {
+      texts.push(await refusalOf(() => hub.events(options as HubEventsOptions)));
+    }
+    expect(texts).toEqual([
+      "ERR_INVALID_OPTION: Nothing is asked for: name topics or patterns, or topics: 'all' for everything",
+      'ERR_INVALID_OPTION: There is no option topic; allowed are topics, patterns, lastEventId, last, rights, signal; did you mean topics?',
+      "ERR_INVALID_OPTION: The option topics must be 'all' or an array of strings, such as ['orders']",
+      "ERR_INVALID_OPTION: Nothing is asked for: name topics or patterns, or topics: 'all' for everything",
+      "ERR_INVALID_OPTION: The option patterns must be an array of URL patterns, such as ['rooms/:room']",
+      expect.stringMatching(/^invalid-parameter: The URL pattern "\(a\|b\)" is not allowed/),
+      'invalid-topic: The topic "." is not allowed, because URLs drop it',
+      'ERR_INVALID_OPTION: The option last is 1.5, but must be an integer from 0 to 9007199254740991',
+      'ERR_INVALID_OPTION: The options are undefined, but must be an object of topics, patterns, lastEventId, last, rights, signal',
+    ]);
+  });
+});

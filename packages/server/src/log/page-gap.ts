@@ -1,0 +1,52 @@
+import type { GapReason, LogPage } from './event-log.ts';
+
+/** How far somebody has read the log, and what it knows to be missing. */
+export interface ReadingPlace {
+  /** Everything up to here has been given out. */
+  readonly position: number;
+  /** It is known that events up to here may be missing. */
+  readonly told: number;
+  /** The count of the log's trims as of which that is known: what was trimmed later is not. */
+  readonly trims: number;
+  /** The last event ID with which reading began, until the first page, if that is not the cursor of the position. */
+  readonly sent?: string | undefined;
+  /** Why the place of that ID cannot be known. This is reported before anything else. */
+  readonly misplaced?: GapReason | undefined;
+}
+
+/** The gap that a page shows. It is reported before the entries of the page are given out. */
+export interface PageGap {
+  readonly reason: GapReason;
+  /** The last event ID with which reading began; undefined if the position `from` says the same. */
+  readonly after: string | undefined;
+  readonly from: number;
+  /** The sequence number after which the events go on. */
+  readonly resumedAt: number;
+}
+
+/** The gap to report before the entries of a page that was read from a place. */
+export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefined {
+  // Events before those that it knows of may have been trimmed since it was told.
+  const missing =
+    page.trimmedThrough > place.position && (page.trimmedThrough > place.told || page.trims > place.trims);
+  if (!place.misplaced && !missing) return undefined;
+  // Kept events can lie before trimmed ones where topics are kept for different times. They follow, so the
+  // cursor may not pass them.
+  const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
+  return {
+    reason: place.misplaced ?? 'trimmed',
+    after: place.sent,
+    from: place.position,
+    resumedAt: Math.max(place.position, Math.min(page.trimmedThrough, kept)),
+  };
+}
+
+/** What is known to be trimmed after a page. A page that was read for others may be older than what was known before. */
+export function knownAfter(
+  { told, trims, misplaced }: ReadingPlace,
+  page: LogPage,
+): Pick<ReadingPlace, 'told' | 'trims'> {
+  // The gap of a place that is not known reaches as far as its page tells.
+  if (misplaced) return { told: page.trimmedThrough, trims: page.trims };
+  return { told: Math.max(told, page.trimmedThrough), trims: Math.max(trims, page.trims) };
+}

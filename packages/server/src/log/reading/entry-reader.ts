@@ -1,0 +1,275 @@
+import type { LogEntry } from '../entry.ts';
+import type { EventLog, GapReason } from '../event-log.ts';
+import { gapInPage, knownAfter, type ReadingPlace } from '../page-gap.ts';
+import { type Selection, Selector } from '../selection.ts';
+import { findStart, type Start, type StartRequest } from '../start.ts';
+import { Tail, type TailReader } from './tail.ts';
+
+/** Entries that should have come here, and that the log no longer holds. */
+export interface EntryGap {
+  readonly gap: {
+    /** The cursor or id after which they followed. */
+    readonly after: string;
+    /** The cursor after which the iteration goes on. */
+    readonly resumedAt: string;
+    /** Why they are missing, or why it cannot be known what is. */
+    readonly reason: GapReason;
+  };
+}
+
+// Guards the memory against a slow consumer: no more is held for it than this, or one entry. It is also what a page is read by.
+const MAX_HELD_BYTES = 64 * 1024;
+
+/**
+ * Where a reader is:
+ * - `starting`: it is not known yet where it begins;
+ * - `reading`: behind the end of the log, which it reads by pages;
+ * - `live`: it has everything that was handed over, and is offered what comes next;
+ * - `ended`: it gives nothing more than what it holds.
+ */
+type Phase = 'starting' | 'reading' | 'live' | 'ended';
+
+/**
+ * Reads a log from a place to its end, and goes on with what is appended. It holds a bounded number of entries, and beyond that only its place, so a slow consumer costs
+ * no more than a fast one. The seam is a page that reaches as far as the log has been handed over: from there on the tail offers every entry.
+ */
+export class EntryReader implements TailReader {
+  readonly selector: Selector;
+  readonly #log: EventLog;
+  readonly #selection: Selection;
+  readonly #tail: Tail;
+  /** Aborted at the end: what is being read is no longer wanted. */
+  readonly #gone = new AbortController();
+  #phase: Phase = 'starting';
+  #request: StartRequest;
+  /** Where it begins, if that was asked before the consumer has come. */
+  #asked: Promise<Start> | undefined;
+  #place: ReadingPlace = { position: 0, told: 0, trims: 0 };
+  #held: (LogEntry | EntryGap)[] = [];
+  #heldBytes = 0;
+  #error: { readonly reason: unknown } | undefined;
+  /** There is nothing to give after this sequence number. */
+  #finalSeq = Number.POSITIVE_INFINITY;
+  /** Called when something has changed. */
+  #wake: (() => void) | undefined;
+
+  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
+  constructor(log: EventLog, selection: Selection, request: StartRequest) {
+    this.selector = Selector.of(selection);
+    this.#log = log;
+    this.#selection = selection;
+    this.#request = request;
+    this.#tail = Tail.of(log);
+    this.#tail.open(this);
+    // What is published from here on is wanted, whenever the consumer comes for it.
+    if (this.#tail.isReady) this.advance();
+    else if (isNow(request)) this.#askForEnd();
+  }
+
+  /** Returns the next entry or gap, or undefined at the end. It may not be called again before it has answered. */
+  async take(): Promise<LogEntry | EntryGap | undefined> {
+    for (;;) {
+      const next = this.#held.shift();
+      if (next) {
+        if ('frame' in next) this.#heldBytes -= next.frame.length;
+        return next;
+      }
+      if (this.#phase !== 'ended' && this.#isFinished()) this.#stop();
+      if (this.#phase === 'ended') {
+        const error = this.#error;
+        this.#error = undefined;
+        if (error) throw error.reason;
+        return undefined;
+      }
+      try {
+        await this.#step();
+      } catch (reason) {
+        // A step that was given up at the end has no error of its own.
+        if (!this.#gone.signal.aborted) this.fail(reason);
+      }
+    }
+  }
+
+  /** Ends at once. What is held is forgotten. */
+  end(): void {
+    this.#held = [];
+    this.#stop();
+  }
+
+  /** Ends at once with an error, which `take` throws next. */
+  fail(reason: unknown): void {
+    if (this.#phase === 'ended' && this.#held.length === 0) return;
+    this.#error = { reason };
+    this.end();
+  }
+
+  /** Ends after the entry of this sequence number. */
+  finish(seq: number): void {
+    this.#finalSeq = seq;
+    this.#notify();
+  }
+
+  /**
+   * Ends after what is held. If the consumer would miss something by that, `take` throws this then.
+   * @param reason is given the last event ID after which to go on
+   */
+  close(reason: (lastEventId: string) => unknown): void {
+    if (this.#phase === 'ended') return;
+    if (!this.#isComplete()) this.#error = { reason: reason(this.#cursor()) };
+    this.#stop();
+  }
+
+  offer(entry: LogEntry): void {
+    if (entry.seq <= this.#place.position || !this.selector.sees(entry)) return;
+    if (this.#held.length > 0 && this.#heldBytes + entry.frame.length > MAX_HELD_BYTES) {
+      this.skip(entry.seq - 1);
+      return;
+    }
+    this.#hold(entry);
+    this.#place = { position: entry.seq, told: entry.seq, trims: 0 };
+    this.#notify();
+  }
+
+  skip(after: number): void {
+    this.#tail.leave(this);
+    // It has been given everything up to there that it selects.
+    const position = Math.max(after, this.#place.position);
+    this.#place = { position, told: position, trims: 0 };
+    this.#phase = 'reading';
+    this.#notify();
+  }
+
+  renumber(): void {
+    if (this.#phase === 'ended') return;
+    const lastEventId = this.#cursor();
+    this.#tail.leave(this);
+    if (lastEventId !== '') this.#request = { lastEventId };
+    this.#asked = undefined;
+    this.#phase = 'starting';
+  }
+
+  advance(): void {
+    if (this.#phase === 'starting' && isNow(this.#request)) {
+      const { received } = this.#tail;
+      this.#goOn({ position: received, told: received, trims: 0 });
+    }
+    this.#notify();
+  }
+
+  /** Does what brings the next entry nearer. */
+  async #step(): Promise<void> {
+    if (this.#phase === 'live') return this.#changed();
+    if (!this.#tail.isReady) return this.#handedOver();
+    return this.#phase === 'starting' ? this.#start() : this.#read();
+  }
+
+  /** It is not known yet where the log ends, because it is in another process: it is asked for the place of now. */
+  #askForEnd(): void {
+    this.#request = { last: 0 };
+    this.#asked = this.#findStart();
+    // The consumer gets it when it comes.
+    this.#asked.catch(() => {});
+  }
+
+  #findStart(): Promise<Start> {
+    return findStart(this.#log, this.#selection, this.#request, { signal: this.#gone.signal });
+  }
+
+  async #start(): Promise<void> {
+    const request = this.#request;
+    const start = await (this.#asked ?? this.#findStart());
+    // The numbering may have begun anew meanwhile.
+    if (this.#phase !== 'starting' || this.#request !== request || start.type !== 'after') return;
+    const { after: position, told, trims, sent, misplaced } = start;
+    this.#goOn({ position, told, trims, sent, misplaced });
+  }
+
+  async #read(): Promise<void> {
+    const place = this.#place;
+    const { received } = this.#tail;
+    const through = Math.max(place.position, received);
+    const page = await this.#log.read(
+      { selection: this.#selection, after: place.position, through, maxBytes: MAX_HELD_BYTES },
+      { signal: this.#gone.signal },
+    );
+    if (this.#phase !== 'reading' || this.#place !== place) return;
+    // What was trimmed past there may have been handed over late, and is no gap before its place has come.
+    if (page.trimmedThrough > this.#tail.received) return this.#handedOver();
+    const missing = gapInPage(place, page);
+    if (missing) {
+      const after = missing.after ?? this.#tail.cursorOf(missing.from);
+      const resumedAt = this.#tail.cursorOf(missing.resumedAt);
+      this.#held.push({ gap: { after, resumedAt, reason: missing.reason } });
+    }
+    for (const entry of page.entries) this.#hold(entry);
+    this.#goOn({ position: page.through, ...knownAfter(place, page) });
+  }
+
+  /** Goes on from a place: live, if nothing lies between it and what comes next. */
+  #goOn(place: ReadingPlace): void {
+    this.#place = place;
+    // Another process was ahead of this one when it gave the cursor. What is on its way here is not offered again.
+    const isLive = place.misplaced === undefined && place.position >= this.#tail.received;
+    this.#phase = isLive ? 'live' : 'reading';
+    if (isLive) this.#tail.join(this);
+  }
+
+  #hold(entry: LogEntry): void {
+    this.#held.push(entry);
+    this.#heldBytes += entry.frame.length;
+  }
+
+  /** How far everything has been given out or is held. */
+  get #reached(): number {
+    const { position } = this.#place;
+    return this.#phase === 'live' ? Math.max(position, this.#tail.received) : position;
+  }
+
+  /** Whether nothing is to come that was handed over already. */
+  #isComplete(): boolean {
+    const { lastEventId = '', last = 0 } = this.#request;
+    return this.#phase === 'live' || (this.#phase === 'starting' && lastEventId === '' && last === 0);
+  }
+
+  #isFinished(): boolean {
+    return this.#phase !== 'starting' && !this.#place.misplaced && this.#reached >= this.#finalSeq;
+  }
+
+  /** The last event ID after which everything is missing that is neither given out nor held; empty if it begins with what is to come. */
+  #cursor(): string {
+    if (this.#phase === 'starting') return this.#request.lastEventId ?? '';
+    const { sent, misplaced } = this.#place;
+    if (misplaced !== undefined && sent !== undefined) return sent;
+    return this.#tail.cursorOf(this.#tail.knownTo(this.#selection, this.#reached));
+  }
+
+  #stop(): void {
+    this.#phase = 'ended';
+    this.#tail.close(this);
+    this.#gone.abort();
+    this.#notify();
+  }
+
+  /** Resolves when there may be something to give. */
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** Resolves when the log has handed over more. */
+  #handedOver(): Promise<void> {
+    this.#tail.wait(this);
+    return this.#changed();
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+/** Whether reading begins with what is appended from now on. */
+function isNow({ lastEventId = '', last }: StartRequest): boolean {
+  return lastEventId === '' && last === undefined;
+}
