@@ -19,10 +19,21 @@ export type {
   TopicPageRequest,
   TopicSummary,
 } from './event-log.ts';
+export type {
+  CreateOptions,
+  EventPlace,
+  StatusOptions,
+  TopicCondition,
+  TopicLease,
+  TopicOptions,
+  TopicPhase,
+  TopicStates,
+  TopicStatus,
+} from './topic-states.ts';
 export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogBounds } from './keeping/bounds.ts';
 export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
+export { checkTopic, deletionOf, MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';

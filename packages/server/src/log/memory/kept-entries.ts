@@ -11,6 +11,9 @@ import {
   withTimes,
   hasNewest,
 } from '../keeping/topic-summary.ts';
+import type { TopicFacts } from '../keeping/topic-rules.ts';
+import { ENTRY_STEPS, type Turn } from '../keeping/turns.ts';
+import type { TopicStatus } from '../topic-states.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
@@ -77,11 +80,18 @@ export class KeptEntries {
   readonly #ages = new Map<TopicRetention, EntryList>();
   readonly #time: LogTime;
   readonly #framesOnly: boolean;
+  readonly #onEmptied: (topic: string) => void;
+  /** A topic that was deleted, while its entries up to a sequence number are being removed. Nobody else is given them. */
+  #detached: { readonly topic: KeptTopic; readonly through: number } | undefined;
   /** What everything costs that is kept. */
   #bytes = 0;
 
-  /** @param framesOnly whether only the bytes of frames count */
-  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean) {
+  /**
+   * @param framesOnly whether only the bytes of frames count
+   * @param onEmptied is called when the last entry of a topic has been removed
+   */
+  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean, onEmptied: (topic: string) => void) {
+    this.#onEmptied = onEmptied;
     this.#retention = retention;
     this.#time = time;
     this.#framesOnly = framesOnly;
@@ -134,6 +144,10 @@ export class KeptEntries {
     this.#entries.remove(entry.seq);
     this.#bytes -= bytes;
     for (const name of entry.topics) {
+      if (this.#isDetached(name, entry)) {
+        this.#removeDetached(entry);
+        continue;
+      }
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
@@ -147,6 +161,7 @@ export class KeptEntries {
         this.topics.delete(name);
         this.names.delete(name);
         this.#bytes -= topic.bytes;
+        this.#onEmptied(name);
       } else if (wasNewest) {
         this.topics.putBack(topic);
       }
@@ -154,6 +169,81 @@ export class KeptEntries {
     named?.remove(entry.seq);
     if (named?.length === 0) this.#ids.delete(entry.id);
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
+  }
+
+  /** What of a topic is kept. */
+  factsOf(name: string): TopicFacts {
+    const topic = this.topics.get(name);
+    const lastSeq = topic?.entries.last?.seq ?? 0;
+    return {
+      events: topic?.entries.length ?? 0,
+      lastSeq,
+      publicSeq: topic?.hidden ? topic.hidden.publicSeq : lastSeq,
+    };
+  }
+
+  /** How many entries of a topic are kept, with the first and the last; undefined if the turn was over before that was known. */
+  ends(name: string, publicOnly: boolean, turn: Turn): Pick<TopicStatus, 'events' | 'earliest' | 'newest'> | undefined {
+    const topic = this.topics.get(name);
+    const { hidden, entries } = topic ?? {};
+    const events = (entries?.length ?? 0) - (publicOnly ? (hidden?.events ?? 0) : 0);
+    if (!topic || !entries || events === 0) return { events: 0 };
+    const newest = topic.newest(publicOnly, Infinity);
+    for (const { seq, id, private: isPrivate } of entries.rising(0)) {
+      turn.steps += ENTRY_STEPS;
+      if (turn.isOver) return undefined;
+      if (publicOnly && isPrivate) continue;
+      return { events, earliest: { seq, id }, ...(newest ? { newest: { seq: newest.seq, id: newest.id } } : {}) };
+    }
+    return { events };
+  }
+
+  /** The oldest entries of a topic, at most so many. */
+  oldestOf(name: string, count: number): readonly LogEntry[] {
+    return first(this.topics.get(name)?.entries, count);
+  }
+
+  /** Takes a topic out, at once, with all of its entries up to a sequence number. They have to be removed after that. */
+  detach(name: string, through: number): void {
+    const topic = this.topics.get(name);
+    if (!topic) return;
+    this.#detached = { topic, through };
+    this.topics.delete(name);
+    this.names.delete(name);
+    if (topic.hidden || this.publicTopics.differ) this.publicTopics.note({ ...topic.summary, events: 0 });
+    this.#bytes -= this.#framesOnly ? 0 : costOfTopic(name);
+  }
+
+  /** Entries of the topic that was taken out, at most so many. */
+  detached(count: number): readonly LogEntry[] {
+    return first(this.#detached?.topic.entries, count);
+  }
+
+  forgetDetached(): void {
+    this.#detached = undefined;
+  }
+
+  /** The same entry, or without the topic that was taken out; undefined if it has no other. */
+  visible(entry: LogEntry): LogEntry | undefined {
+    if (!this.#detached || !entry.topics.some((name) => this.#isDetached(name, entry))) return entry;
+    const topics = entry.topics.filter((name) => !this.#isDetached(name, entry));
+    return topics.length === 0 ? undefined : { ...entry, topics };
+  }
+
+  #isDetached(name: string, { seq }: LogEntry): boolean {
+    const detached = this.#detached;
+    return detached !== undefined && detached.topic.topic === name && seq <= detached.through;
+  }
+
+  #removeDetached({ seq }: LogEntry): void {
+    const { topic } = this.#detached ?? {};
+    topic?.entries.remove(seq);
+    if (topic?.bounds) this.#ages.get(topic.bounds)?.remove(seq);
+  }
+
+  /** Leaves out what nobody is given any more. */
+  #allVisible(entries: Iterable<LogEntry>): Iterable<LogEntry> {
+    return this.#detached ? visibleOf(entries, (entry) => this.visible(entry)) : entries;
   }
 
   /** Notes what is public of a topic, if that is not all. */
@@ -170,7 +260,7 @@ export class KeptEntries {
 
   /** The entries with a publisher's id after a sequence number, oldest first. */
   withId(id: string, after: number): Iterable<LogEntry> {
-    return this.#ids.get(id)?.rising(after) ?? [];
+    return this.#allVisible(this.#ids.get(id)?.rising(after) ?? []);
   }
 
   /** When the next event becomes too old, by the log's own time; undefined if none will. */
@@ -204,12 +294,9 @@ export class KeptEntries {
   rising(selector: Selector, after: number): Iterable<LogEntry> {
     const lists = this.#shorterOf(selector.topics, after);
     const [first = this.#entries] = lists;
-    if (lists.length === 1) return first.rising(after);
-    return mergeBySeq(
-      lists.map((list) => list.rising(after)),
-      seqOf,
-      'rising',
-    );
+    if (lists.length === 1) return this.#allVisible(first.rising(after));
+    const sources = lists.map((list) => list.rising(after));
+    return this.#allVisible(mergeBySeq(sources, seqOf, 'rising'));
   }
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */
@@ -217,12 +304,9 @@ export class KeptEntries {
     // Not all entries if only some topics are selected: very many others may come before theirs.
     const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
     const [first = this.#entries] = lists;
-    if (lists.length === 1) return first.falling(through);
-    return mergeBySeq(
-      lists.map((list) => list.falling(through)),
-      seqOf,
-      'falling',
-    );
+    if (lists.length === 1) return this.#allVisible(first.falling(through));
+    const sources = lists.map((list) => list.falling(through));
+    return this.#allVisible(mergeBySeq(sources, seqOf, 'falling'));
   }
 
   /** The lists of some topics. */
@@ -258,6 +342,22 @@ function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, b
   const after = withoutEvent(before, entry, bytes);
   if (!hasNewest(before, entry)) return after.hidden;
   return withTimes(after, (publicOnly, through) => topic.newest(publicOnly, through)).hidden;
+}
+
+function* visibleOf(
+  entries: Iterable<LogEntry>,
+  visible: (entry: LogEntry) => LogEntry | undefined,
+): Iterable<LogEntry> {
+  for (const entry of entries) {
+    const seen = visible(entry);
+    if (seen) yield seen;
+  }
+}
+
+function first(entries: EntryList | undefined, count: number): readonly LogEntry[] {
+  const found: LogEntry[] = [];
+  for (const entry of entries?.rising(0) ?? []) if (found.push(entry) === count) break;
+  return found;
 }
 
 function seqOf(entry: LogEntry): number {
