@@ -121,10 +121,10 @@ export function createTopic(
 export function leaseTopic(
   draft: TopicDraft,
   topic: string,
-  lease: { readonly ms: number; readonly token: string | undefined; readonly newToken: string },
+  lease: { readonly ms: number; readonly token: string | undefined; readonly fresh: string },
   { now, time, bounds }: { readonly now: number; readonly time: number; readonly bounds: CheckedBounds },
 ): { readonly token: string; readonly until: number } {
-  const { ms, token, newToken } = lease;
+  const { ms, token, fresh } = lease;
   const before = draft.get(topic);
   if (before?.final) throw closedError('lease', topic);
   const held = before?.lease;
@@ -136,7 +136,7 @@ export function leaseTopic(
     const message = `Cannot lease ${shown(topic)}: it is leased until ${new Date(until).toISOString()}`;
     throw new ServerError('ERR_LEASED', message, { until });
   }
-  const given = token ?? newToken;
+  const given = token ?? fresh;
   draft.set(topic, { since: now, ...before, lease: { token: given, ms, until: now + ms } });
   if (!held) checkRoom(draft, bounds, `lease ${shown(topic)}`);
   return { token: given, until: time + ms };
@@ -149,6 +149,12 @@ export function releaseTopic(draft: TopicDraft, topic: string, token: string): v
   }
   // A closed topic has no lease, so that only its options are left to remember.
   draft.set(topic, rest.options ? rest : undefined);
+}
+
+/** Ends a lease, whoever holds it. */
+export function endLease(draft: TopicDraft, topic: string): void {
+  const { lease: _, ...rest } = draft.get(topic) ?? NOTHING;
+  draft.set(topic, rest);
 }
 
 /** What is remembered for others, who did not ask for it, has a bound. */

@@ -3,66 +3,16 @@ import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
-import {
-  type KeptSummary,
-  PublicTopics,
-  withEvent,
-  withoutEvent,
-  withTimes,
-  hasNewest,
-} from '../keeping/topic-summary.ts';
+import { PublicTopics, withEvent } from '../keeping/topic-summary.ts';
 import type { TopicFacts } from '../keeping/topic-rules.ts';
-import { ENTRY_STEPS, type Turn } from '../keeping/turns.ts';
-import type { TopicStatus } from '../topic-states.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from '../keeping/entry-list.ts';
+import { KeptTopic } from './kept-topic.ts';
 import { SortedNames } from './sorted-names.ts';
 
-/** The kept events of a topic. */
-export class KeptTopic {
-  readonly topic: string;
-  /** The topics of an event that has only this one: one list for all of them. */
-  readonly only: readonly [string];
-  readonly bounds: TopicRetention | undefined;
-  readonly entries: EntryList = new EntryList();
-  /** What the topic and its entries cost. */
-  bytes: number;
-  /** How much of it is private; undefined if nothing is. */
-  hidden: KeptSummary['hidden'];
-
-  constructor(topic: string, bounds: TopicRetention | undefined, bytes: number) {
-    this.topic = topic;
-    this.only = [topic];
-    this.bounds = bounds;
-    this.bytes = bytes;
-    this.hidden = undefined;
-  }
-
-  /** When its newest event was appended, milliseconds since 1970. */
-  get last(): number {
-    return this.entries.last?.time ?? 0;
-  }
-
-  get summary(): KeptSummary {
-    const { topic, entries, bytes, last, hidden } = this;
-    return {
-      topic,
-      events: entries.length,
-      bytes,
-      last,
-      lastSeq: entries.last?.seq ?? 0,
-      ...(hidden ? { hidden } : {}),
-    };
-  }
-
-  /** Its newest event, or its newest public one, up to a sequence number. */
-  newest(publicOnly: boolean, through: number): LogEntry | undefined {
-    for (const entry of this.entries.falling(through)) if (!publicOnly || !entry.private) return entry;
-    return undefined;
-  }
-}
+const NO_FACTS: TopicFacts = { events: 0, lastSeq: 0, publicSeq: 0 };
 
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
@@ -101,8 +51,9 @@ export class KeptEntries {
     }
   }
 
-  get oldest(): LogEntry | undefined {
-    return this.#entries.first;
+  /** The oldest entries up to a sequence number. Each has to be removed before the next is requested. */
+  *upTo(through: number): Iterable<LogEntry> {
+    for (let { first } = this.#entries; first && first.seq <= through; { first } = this.#entries) yield first;
   }
 
   /** The same topics in texts that are kept anyway, so that an event keeps no memory of the request that it came with. */
@@ -151,10 +102,7 @@ export class KeptEntries {
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
-      const before = topic.hidden && topic.summary;
-      topic.entries.remove(entry.seq);
-      topic.bytes -= bytes;
-      if (before) topic.hidden = hiddenWithout(topic, before, entry, bytes);
+      topic.remove(entry, bytes);
       this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
@@ -173,34 +121,12 @@ export class KeptEntries {
 
   /** What of a topic is kept. */
   factsOf(name: string): TopicFacts {
-    const topic = this.topics.get(name);
-    const lastSeq = topic?.entries.last?.seq ?? 0;
-    return {
-      events: topic?.entries.length ?? 0,
-      lastSeq,
-      publicSeq: topic?.hidden ? topic.hidden.publicSeq : lastSeq,
-    };
-  }
-
-  /** How many entries of a topic are kept, with the first and the last; undefined if the turn was over before that was known. */
-  ends(name: string, publicOnly: boolean, turn: Turn): Pick<TopicStatus, 'events' | 'earliest' | 'newest'> | undefined {
-    const topic = this.topics.get(name);
-    const { hidden, entries } = topic ?? {};
-    const events = (entries?.length ?? 0) - (publicOnly ? (hidden?.events ?? 0) : 0);
-    if (!topic || !entries || events === 0) return { events: 0 };
-    const newest = topic.newest(publicOnly, Infinity);
-    for (const { seq, id, private: isPrivate } of entries.rising(0)) {
-      turn.steps += ENTRY_STEPS;
-      if (turn.isOver) return undefined;
-      if (publicOnly && isPrivate) continue;
-      return { events, earliest: { seq, id }, ...(newest ? { newest: { seq: newest.seq, id: newest.id } } : {}) };
-    }
-    return { events };
+    return this.topics.get(name)?.facts ?? NO_FACTS;
   }
 
   /** The oldest entries of a topic, at most so many. */
   oldestOf(name: string, count: number): readonly LogEntry[] {
-    return first(this.topics.get(name)?.entries, count);
+    return this.topics.get(name)?.oldest(count) ?? [];
   }
 
   /** Takes a topic out, at once, with all of its entries up to a sequence number. They have to be removed after that. */
@@ -216,7 +142,7 @@ export class KeptEntries {
 
   /** Entries of the topic that was taken out, at most so many. */
   detached(count: number): readonly LogEntry[] {
-    return first(this.#detached?.topic.entries, count);
+    return this.#detached?.topic.oldest(count) ?? [];
   }
 
   forgetDetached(): void {
@@ -337,13 +263,6 @@ export class KeptEntries {
   }
 }
 
-/** What of a topic is private without an entry that has been removed. */
-function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, bytes: number): KeptSummary['hidden'] {
-  const after = withoutEvent(before, entry, bytes);
-  if (!hasNewest(before, entry)) return after.hidden;
-  return withTimes(after, (publicOnly, through) => topic.newest(publicOnly, through)).hidden;
-}
-
 function* visibleOf(
   entries: Iterable<LogEntry>,
   visible: (entry: LogEntry) => LogEntry | undefined,
@@ -352,12 +271,6 @@ function* visibleOf(
     const seen = visible(entry);
     if (seen) yield seen;
   }
-}
-
-function first(entries: EntryList | undefined, count: number): readonly LogEntry[] {
-  const found: LogEntry[] = [];
-  for (const entry of entries?.rising(0) ?? []) if (found.push(entry) === count) break;
-  return found;
 }
 
 function seqOf(entry: LogEntry): number {

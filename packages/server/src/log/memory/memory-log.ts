@@ -13,8 +13,6 @@ import type {
   Place,
   ReadRequest,
   TopicDirectory,
-  TopicPage,
-  TopicPageRequest,
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
@@ -27,13 +25,13 @@ import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import type { TopicStates } from '../topic-states.ts';
 import { isSelected, takePage } from '../keeping/scan.ts';
-import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
-import { KeptEntries, type KeptTopic } from './kept-entries.ts';
+import { KeptEntries } from './kept-entries.ts';
 import { MemoryTopics } from './memory-topics.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
+import { topicListing } from './topic-listing.ts';
 import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
@@ -45,7 +43,10 @@ export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly topics: TopicStates;
   readonly directory: TopicDirectory = {
-    list: (request) => this.#turns.run(this.#listing(request), { isShort: true }),
+    list: (request) => {
+      const look = topicListing(this.#kept, request, () => void this.#trim());
+      return this.#turns.run(look, { isShort: true });
+    },
   };
   readonly #clock: Clock;
   readonly #time: LogTime;
@@ -96,22 +97,20 @@ export class MemoryLog implements EventLog {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
     const prepared = prepareBatch(events, options, this.#bounds);
-    const { key } = prepared;
-    const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
+    const known = prepared.key === undefined ? undefined : this.#keys.get(prepared.key, this.#time.now());
     if (known) {
       const repeated = repeatOf(known, prepared);
       if (repeated instanceof ServerError) throw repeated;
       return repeated;
     }
-
-    this.#topics.settle(this.#time.now());
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     const now = this.#trim();
+    this.#topics.settle(now);
     return this.#store(events, prepared, now);
   }
 
   read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
-    const isShort = Selector.of(request.selection).topics.isExact;
+    const { isExact: isShort } = Selector.of(request.selection).topics;
     return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
@@ -187,22 +186,6 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  /** Puts a page of topics together, in one go or in several. */
-  #listing({ order, after, limit, publicOnly = false }: TopicPageRequest): (turn: Turn) => TopicPage | undefined {
-    const { topics, names, publicTopics } = this.#kept;
-    const found: PublicPage = { topics: [], limit, after };
-    return (turn) => {
-      this.#trim();
-      if (publicOnly && publicTopics.differ) {
-        if (order === 'name' && !publicTopics.extend(found, names, turn)) return undefined;
-        return { topics: order === 'name' ? found.topics : publicTopics.newest(limit), total: publicTopics.total };
-      }
-      const page =
-        order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
-      return { topics: page.map(summary), total: topics.size };
-    };
-  }
-
   /** As much of a page as the turn allows; undefined if that is nothing. */
   #page(request: ReadRequest, turn: Turn): LogPage | undefined {
     this.#trim();
@@ -266,9 +249,8 @@ export class MemoryLog implements EventLog {
   /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. Returns the time. */
   #trim(topics: Iterable<string> = [], through = 0): number {
     const now = this.#time.now();
-    const kept = this.#kept;
-    this.#remove(upTo(() => kept.oldest, through));
-    this.#remove(kept.excess(now, topics));
+    this.#remove(this.#kept.upTo(through));
+    this.#remove(this.#kept.excess(now, topics));
     this.#sweepLater(now);
     return now;
   }
@@ -299,13 +281,4 @@ export class MemoryLog implements EventLog {
       Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
     );
   }
-}
-
-/** The oldest entries up to a sequence number, each as long as it is kept. */
-function* upTo(oldest: () => LogEntry | undefined, through: number): Iterable<LogEntry> {
-  for (let entry = oldest(); entry && entry.seq <= through; entry = oldest()) yield entry;
-}
-
-function summary({ topic, entries, bytes, last }: KeptTopic): TopicPage['topics'][number] {
-  return { topic, events: entries.length, bytes, last };
 }

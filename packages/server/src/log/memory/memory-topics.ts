@@ -5,13 +5,14 @@ import type { CheckedBounds } from '../keeping/bounds.ts';
 import { copyOf, checkTopic } from '../keeping/frame.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import type { PreparedBatch } from '../keeping/prepared.ts';
-import { TopicBook, type TopicDraft, type TopicRecord } from '../keeping/topic-book.ts';
+import { TopicBook, type TopicDraft } from '../keeping/topic-book.ts';
 import {
   checkLease,
   checkTopicOptions,
   closingEvent,
   concernsStates,
   createTopic,
+  endLease,
   finalSeqOf,
   isKnownPublicly,
   leaseTopic,
@@ -22,7 +23,7 @@ import {
   releaseTopic,
   statusOf,
 } from '../keeping/topic-rules.ts';
-import type { Turns } from '../keeping/turns.ts';
+import type { Turn, Turns } from '../keeping/turns.ts';
 import { Selector, type Selection } from '../selection.ts';
 import type {
   CreateOptions,
@@ -34,6 +35,7 @@ import type {
 } from '../topic-states.ts';
 import { costOfState } from './cost.ts';
 import type { KeptEntries } from './kept-entries.ts';
+import type { TopicEnds } from './kept-topic.ts';
 
 // Entries of a topic that are removed before others have their turn.
 const MAX_REMOVED = 1000;
@@ -111,7 +113,7 @@ export class MemoryTopics implements TopicStates {
     if ((this.#book.due ?? Infinity) > now || this.#host.isClosed()) return;
     for (let due = this.#book.next(now); due; due = this.#book.next(now)) {
       const { topic, record } = due;
-      if (record.lease) this.#closeLeased(topic, record);
+      if (record.lease) this.#closeLeased(topic);
       else if (!this.#forget(topic)) break;
     }
     this.#wakeLater();
@@ -125,7 +127,11 @@ export class MemoryTopics implements TopicStates {
     const now = this.#open(topic);
     const { kept, clock, turns } = this.#parts;
     const ahead = now - clock.time();
-    const found = await turns.run((turn) => kept.ends(topic, publicOnly, turn), { isShort: true });
+    const look = (turn: Turn): TopicEnds | undefined => {
+      const topicKept = kept.topics.get(topic);
+      return topicKept ? topicKept.ends(publicOnly, turn) : { events: 0 };
+    };
+    const found = await turns.run(look, { isShort: true });
     const known = statusOf(topic, this.#book.get(topic), this.#factsOf(topic), { publicOnly, ahead });
     return { ...known, ...found };
   }
@@ -142,7 +148,7 @@ export class MemoryTopics implements TopicStates {
     const now = this.#open(topic);
     checkLease(ms, token);
     const { bounds, clock } = this.#parts;
-    const lease = { ms, token, newToken: newToken() };
+    const lease = { ms, token, fresh: newToken() };
     return this.#change((draft) => leaseTopic(draft, copyOf(topic), lease, { now, time: clock.time(), bounds }));
   }
 
@@ -181,9 +187,9 @@ export class MemoryTopics implements TopicStates {
     kept.forgetDetached();
   }
 
-  #closeLeased(topic: string, { lease: _, ...rest }: TopicRecord): void {
+  #closeLeased(topic: string): void {
     // Nobody holds it when the log itself appends.
-    this.#change((draft) => draft.set(topic, rest));
+    this.#change((draft) => endLease(draft, topic));
     this.#host.append(closingEvent(topic, this.#factsOf(topic)));
   }
 

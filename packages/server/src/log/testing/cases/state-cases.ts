@@ -21,7 +21,7 @@ async function brief(probe: LogProbe, topic: string, publicOnly = false): Promis
   return [state, events, earliest?.seq, newest?.seq, finalSeq];
 }
 
-async function finalSeq(probe: LogProbe, ...topics: readonly string[]): Promise<(number | undefined)[]> {
+async function finals(probe: LogProbe, ...topics: readonly string[]): Promise<(number | undefined)[]> {
   const selection = select(...topics);
   const head = await probe.head();
   const page = await probe.log.read({ selection, after: 0, through: head, maxBytes: 1 });
@@ -58,12 +58,12 @@ export const stateCases: readonly LogCase[] = [
       await probe.append(event('a'));
       const { seq } = await probe.append(event('a'), closing('a', 'b'), event('c'));
       await recorder.reached(seq);
-      const finals = recorder.entries.map(({ final }) => final === true);
-      assert.deepEqual(finals, [false, false, true, false]);
+      const isFinal = recorder.entries.map(({ final }) => final === true);
+      assert.deepEqual(isFinal, [false, false, true, false]);
       const read = await probe.read(EVERYTHING);
       assert.deepEqual(
         read.map(({ final }) => final === true),
-        finals,
+        isFinal,
       );
     },
     { needs: ['states'] },
@@ -128,11 +128,11 @@ export const stateCases: readonly LogCase[] = [
     'pages and places of one exact topic tell its final event; those of others do not',
     async (probe) => {
       await probe.append(event('a'), event('b'));
-      assert.deepEqual(await finalSeq(probe, 'a'), [undefined, undefined, undefined]);
+      assert.deepEqual(await finals(probe, 'a'), [undefined, undefined, undefined]);
       const { seq } = await probe.append(closing('a'));
-      assert.deepEqual(await finalSeq(probe, 'a'), [seq, seq, seq]);
-      assert.deepEqual(await finalSeq(probe, 'b'), [undefined, undefined, undefined]);
-      assert.deepEqual(await finalSeq(probe, 'a', 'b'), [undefined, undefined, undefined]);
+      assert.deepEqual(await finals(probe, 'a'), [seq, seq, seq]);
+      assert.deepEqual(await finals(probe, 'b'), [undefined, undefined, undefined]);
+      assert.deepEqual(await finals(probe, 'a', 'b'), [undefined, undefined, undefined]);
     },
     { needs: ['states'] },
   ),
@@ -142,12 +142,12 @@ export const stateCases: readonly LogCase[] = [
     async (probe) => {
       const shown = await probe.append(event('a'));
       const last = await probe.append({ ...closing('a'), private: true });
-      assert.deepEqual(await finalSeq(probe, 'a'), [shown.seq, shown.seq, shown.seq]);
+      assert.deepEqual(await finals(probe, 'a'), [shown.seq, shown.seq, shown.seq]);
       assert.deepEqual(await brief(probe, 'a', true), ['closed', 1, shown.seq, shown.seq, shown.seq]);
       assert.deepEqual(await brief(probe, 'a'), ['closed', 2, shown.seq, last.seq, last.seq]);
       await probe.append(privately('secret'));
       await probe.append({ ...closing('secret'), private: true });
-      assert.deepEqual(await finalSeq(probe, 'secret'), [undefined, undefined, undefined]);
+      assert.deepEqual(await finals(probe, 'secret'), [undefined, undefined, undefined]);
       assert.deepEqual(await statesOf(probe).status('secret', { publicOnly: true }), {
         topic: 'secret',
         state: 'unknown',
@@ -279,9 +279,9 @@ export const stateCases: readonly LogCase[] = [
         await refused(probe.append(event('b')), 'ERR_TOPIC_CLOSED', 'an event of a closed topic');
         await refused(probe.append(event('c')), 'ERR_TOPIC_CLOSED', 'an event of a closed topic');
       }
-      const finals = (await probe.read(EVERYTHING)).filter(({ final }) => final === true);
+      const ends = (await probe.read(EVERYTHING)).filter(({ final }) => final === true);
       assert.deepEqual(
-        finals.map((entry) => message(entry).data),
+        ends.map((entry) => message(entry).data),
         ['the end', 'the end', 'the end'],
       );
       await probe.advance(6 * SECOND_MS);
