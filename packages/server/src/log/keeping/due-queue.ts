@@ -16,6 +16,19 @@ export class DueQueue {
     return this.#heap[0];
   }
 
+  /** The names that are due by a time, at most so many, in no particular order. */
+  dueBy(time: number, limit: number): string[] {
+    const names: string[] = [];
+    const places = [0];
+    for (let at = places.pop(); at !== undefined && names.length < limit; at = places.pop()) {
+      const item = this.#heap[at];
+      if (!item || item.due > time) continue;
+      names.push(item.name);
+      places.push(2 * at + 1, 2 * at + 2);
+    }
+    return names;
+  }
+
   set(name: string, due: number): void {
     const item = this.#items.get(name);
     if (item) {

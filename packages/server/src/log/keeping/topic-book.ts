@@ -25,8 +25,12 @@ export interface TopicRecord {
   readonly lease?: LeaseRecord;
 }
 
-/** The new records of topics; undefined for one that is no longer remembered. */
-export type TopicChangesByName = ReadonlyMap<string, TopicRecord | undefined>;
+/** What is remembered of topics. */
+export interface KnownTopics {
+  /** At least the number of topics of which something is remembered. */
+  readonly size: number;
+  get(topic: string): TopicRecord | undefined;
+}
 
 /** How much is remembered. */
 export interface BookCounts {
@@ -37,9 +41,11 @@ export interface BookCounts {
 }
 
 /** The topics of which a log remembers more than their events. */
-export class TopicBook implements BookCounts {
+export class TopicBook implements BookCounts, KnownTopics {
   readonly #records = new Map<string, TopicRecord>();
-  readonly #due = new DueQueue();
+  /** When leases end, and when topics are to be forgotten. A leased topic is not forgotten. */
+  readonly #ends = new DueQueue();
+  readonly #forgets = new DueQueue();
   readonly #costOf: (topic: string) => number;
   #counts: BookCounts = { created: 0, leases: 0, bytes: 0 };
 
@@ -73,45 +79,66 @@ export class TopicBook implements BookCounts {
     return new TopicDraft(this, this.#costOf);
   }
 
+  /** Changes the book as drafted. Another draft may have been applied since this one was begun, if it was for other topics. */
   apply({ changes, created, leases, bytes }: TopicDraft): void {
     this.#counts = { created, leases, bytes };
     for (const [topic, record] of changes) {
       if (record) this.#records.set(topic, record);
       else this.#records.delete(topic);
-      const due = record && dueOf(record);
-      if (due === undefined) this.#due.delete(topic);
-      else this.#due.set(topic, due);
+      const { since = 0, options, lease } = record ?? {};
+      put(this.#ends, topic, lease?.until);
+      put(this.#forgets, topic, lease || options?.ttlMs === undefined ? undefined : since + options.ttlMs);
     }
   }
 
   /** When a lease ends or a topic is to be forgotten next, by the log's own time; undefined if nothing of that is to come. */
   get due(): number | undefined {
-    return this.#due.first?.due;
+    const due = Math.min(this.#ends.first?.due ?? Infinity, this.#forgets.first?.due ?? Infinity);
+    return due === Infinity ? undefined : due;
   }
 
-  /** The topic whose lease has ended or which is to be forgotten, the first of them. */
-  next(now: number): { readonly topic: string; readonly record: TopicRecord } | undefined {
-    const { first } = this.#due;
-    const record = first && first.due <= now ? this.#records.get(first.name) : undefined;
-    return first && record && { topic: first.name, record };
+  /** Topics whose lease has ended, at most so many. */
+  ended(now: number, limit: number): readonly string[] {
+    return this.#ends.dueBy(now, limit);
+  }
+
+  /** Topics which are to be forgotten, at most so many. */
+  outlived(now: number, limit: number): readonly string[] {
+    return this.#forgets.dueBy(now, limit);
   }
 }
 
 /** A change of a book that has not been stored yet. Several appends may be part of it. */
-export class TopicDraft implements BookCounts {
+export class TopicDraft implements BookCounts, KnownTopics {
   readonly changes: Map<string, TopicRecord | undefined> = new Map();
   readonly #book: TopicBook;
   readonly #costOf: (topic: string) => number;
-  created: number;
-  leases: number;
-  bytes: number;
+  readonly #added = { created: 0, leases: 0, bytes: 0 };
 
   constructor(book: TopicBook, costOf: (topic: string) => number) {
     this.#book = book;
     this.#costOf = costOf;
-    this.created = book.created;
-    this.leases = book.leases;
-    this.bytes = book.bytes;
+  }
+
+  get size(): number {
+    return this.#book.size + this.changes.size;
+  }
+
+  get created(): number {
+    return this.#book.created + this.#added.created;
+  }
+
+  get leases(): number {
+    return this.#book.leases + this.#added.leases;
+  }
+
+  get bytes(): number {
+    return this.#book.bytes + this.#added.bytes;
+  }
+
+  /** What the change costs more, or less, in bytes. */
+  get addedBytes(): number {
+    return this.#added.bytes;
   }
 
   get(topic: string): TopicRecord | undefined {
@@ -120,15 +147,15 @@ export class TopicDraft implements BookCounts {
 
   set(topic: string, record: TopicRecord | undefined): void {
     const before = this.get(topic);
-    this.created += Number(record?.options !== undefined) - Number(before?.options !== undefined);
-    this.leases += Number(record?.lease !== undefined) - Number(before?.lease !== undefined);
-    this.bytes += (Number(record !== undefined) - Number(before !== undefined)) * this.#costOf(topic);
+    const added = this.#added;
+    added.created += Number(record?.options !== undefined) - Number(before?.options !== undefined);
+    added.leases += Number(record?.lease !== undefined) - Number(before?.lease !== undefined);
+    added.bytes += (Number(record !== undefined) - Number(before !== undefined)) * this.#costOf(topic);
     this.changes.set(topic, record);
   }
 }
 
-/** When a topic's lease ends, or else when it is forgotten, by the log's own time. */
-export function dueOf({ since, options, lease }: TopicRecord): number | undefined {
-  if (lease) return lease.until;
-  return options?.ttlMs === undefined ? undefined : since + options.ttlMs;
+function put(queue: DueQueue, topic: string, due: number | undefined): void {
+  if (due === undefined) queue.delete(topic);
+  else queue.set(topic, due);
 }

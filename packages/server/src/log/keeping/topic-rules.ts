@@ -1,10 +1,11 @@
 import { CLOSED_TYPE } from '@tidings/wire';
 import { checkChoice, checkInteger, checkNames, ServerError } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
+import { Selector, type Selection } from '../selection.ts';
 import type { CreateOptions, TopicCondition, TopicOptions, TopicPhase, TopicStatus } from '../topic-states.ts';
 import type { CheckedBounds } from './bounds.ts';
 import type { PreparedBatch, PreparedEvent } from './prepared.ts';
-import type { TopicBook, TopicDraft, TopicRecord } from './topic-book.ts';
+import type { KnownTopics, TopicDraft, TopicRecord } from './topic-book.ts';
 
 /** The longest lease, in milliseconds. */
 export const MAX_LEASE_MS: number = 24 * 60 * 60 * 1000;
@@ -25,11 +26,11 @@ export type FactsOf = (topic: string) => TopicFacts;
 type Admission = Pick<PreparedBatch, 'events' | 'leases' | 'conditions'>;
 
 /** Whether states of topics have to do with a batch. Most batches are told from the others without looking at their topics. */
-export function concernsStates(book: TopicBook, { events, leases, conditions }: Admission): boolean {
+export function concernsStates(known: KnownTopics, { events, leases, conditions }: Admission): boolean {
   if (leases || conditions) return true;
   for (const { final, topics } of events) {
     if (final) return true;
-    if (book.size > 0 && topics.some((topic) => book.get(topic) !== undefined)) return true;
+    if (known.size > 0 && topics.some((topic) => known.get(topic) !== undefined)) return true;
   }
   return false;
 }
@@ -180,9 +181,20 @@ export function isKnownPublicly(record: TopicRecord | undefined, { publicSeq }: 
 }
 
 /** The sequence number after which a topic has nothing more for who sees its private events, or does not. */
-export function finalSeqOf({ final }: TopicRecord, seesPrivate: boolean): number | undefined {
+function finalSeqOf({ final }: TopicRecord, seesPrivate: boolean): number | undefined {
   if (!final || seesPrivate) return final?.seq;
   return final.publicSeq || undefined;
+}
+
+/** The sequence number of the final event of the only topic of a selection, as part of an answer. */
+export function finalOf(known: KnownTopics, selection: Selection | undefined): { readonly finalSeq?: number } {
+  if (known.size === 0 || !selection) return {};
+  const { topics, private: seen } = Selector.of(selection);
+  if (!topics.isExact || topics.exact.size !== 1) return {};
+  const [topic = ''] = topics.exact;
+  const record = known.get(topic);
+  const finalSeq = record && finalSeqOf(record, seen.has(topic));
+  return finalSeq === undefined ? {} : { finalSeq };
 }
 
 /** What is remembered of a topic, as part of its status. */

@@ -13,7 +13,7 @@ import {
   concernsStates,
   createTopic,
   endLease,
-  finalSeqOf,
+  finalOf,
   isKnownPublicly,
   leaseTopic,
   newToken,
@@ -24,7 +24,7 @@ import {
   statusOf,
 } from '../keeping/topic-rules.ts';
 import type { Turn, Turns } from '../keeping/turns.ts';
-import { Selector, type Selection } from '../selection.ts';
+import type { Selection } from '../selection.ts';
 import type {
   CreateOptions,
   StatusOptions,
@@ -36,6 +36,9 @@ import type {
 import { costOfState } from './cost.ts';
 import type { KeptEntries } from './kept-entries.ts';
 import type { TopicEnds } from './kept-topic.ts';
+
+// Topics that are forgotten before others have their turn.
+const MAX_FORGOTTEN = 100;
 
 // Entries of a topic that are removed before others have their turn.
 const MAX_REMOVED = 1000;
@@ -99,23 +102,15 @@ export class MemoryTopics implements TopicStates {
 
   /** The sequence number of the final event of the only topic of a selection, as part of an answer. */
   finalOf(selection: Selection | undefined): { readonly finalSeq?: number } {
-    if (this.#book.size === 0 || !selection) return {};
-    const { topics, private: seen } = Selector.of(selection);
-    if (!topics.isExact || topics.exact.size !== 1) return {};
-    const [topic = ''] = topics.exact;
-    const record = this.#book.get(topic);
-    const finalSeq = record && finalSeqOf(record, seen.has(topic));
-    return finalSeq === undefined ? {} : { finalSeq };
+    return finalOf(this.#book, selection);
   }
 
   /** Closes the topics whose leases have ended, and forgets those whose time is over. */
   settle(now: number): void {
     if ((this.#book.due ?? Infinity) > now || this.#host.isClosed()) return;
-    for (let due = this.#book.next(now); due; due = this.#book.next(now)) {
-      const { topic, record } = due;
-      if (record.lease) this.#closeLeased(topic);
-      else if (!this.#forget(topic)) break;
-    }
+    // All of them, because nothing may be appended to such a topic. Their number is bounded.
+    for (const topic of this.#book.ended(now, Infinity)) this.#closeLeased(topic);
+    for (const topic of this.#book.outlived(now, MAX_FORGOTTEN)) this.#forget(topic);
     this.#wakeLater();
   }
 
@@ -193,13 +188,11 @@ export class MemoryTopics implements TopicStates {
     this.#host.append(closingEvent(topic, this.#factsOf(topic)));
   }
 
-  /** Removes some events of a topic, and forgets it when there are none. Returns whether it is forgotten. */
-  #forget(topic: string): boolean {
+  /** Removes some events of a topic, and forgets it when there are none. */
+  #forget(topic: string): void {
     const entries = this.#parts.kept.oldestOf(topic, MAX_REMOVED);
     this.#host.remove(entries);
-    if (this.#factsOf(topic).events > 0) return false;
-    this.#change((draft) => draft.set(topic, undefined));
-    return true;
+    if (this.#factsOf(topic).events === 0) this.#change((draft) => draft.set(topic, undefined));
   }
 
   /** Throws unless the log is open and the name is one of a topic. Returns the time. */

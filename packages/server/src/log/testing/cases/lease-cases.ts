@@ -173,6 +173,8 @@ export const leaseCases: readonly LogCase[] = [
       assert.notEqual(empty.token, secret.token);
       await probe.advance(3 * SECOND_MS);
       const finals = async (topic: string): Promise<unknown[]> => {
+        // A log may close it when it is asked for it.
+        assert.equal((await statesOf(probe).status(topic)).state, 'closed');
         const entries = await probe.read({ topics: [topic], private: 'all' });
         return [entries.at(-1)?.final, entries.at(-1)?.private];
       };
