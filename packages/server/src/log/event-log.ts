@@ -117,10 +117,7 @@ export interface LogFollower {
    * events between the two have to be read; with another epoch if a new one has begun.
    */
   onStart(start: FollowStart): void;
-  /**
-   * The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. An entry that `deletes` is a
-   * batch of its own.
-   */
+  /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
   onBatch(batch: readonly LogEntry[]): void;
   /**
    * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. No batch follows until `onStart` is

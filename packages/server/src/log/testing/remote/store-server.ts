@@ -242,7 +242,8 @@ export class StoreServer {
     const following = this.#followings.get(number);
     if (!following) return { lost: true };
     const { handed } = following;
-    while (handed.length > 0 && (handed[0]?.seq ?? 0) <= after) handed.shift();
+    const known = handed.findIndex(({ seq }) => seq > after);
+    handed.splice(0, known === -1 ? handed.length : known);
     while (!following.isLost && (this.#held.has(following.client) || handed.length === 0)) {
       await new Promise<void>((resolve) => {
         following.wake = resolve;
