@@ -310,11 +310,34 @@ describe('the data folder', () => {
       for (let attempt = 0; attempt < 2; attempt += 1) {
         await expect(LmdbLog.open({ path })).rejects.toMatchObject({
           code: 'ERR_DATA_FORMAT',
-          message: `The data folder ${path} has the format ${other}, and this version reads 3. Open it with the version that wrote it, or move it away to begin without its events`,
+          message: `The data folder ${path} has the format ${other}, and this version reads 4. Open it with the version that wrote it, or move it away to begin without its events`,
         });
       }
       expect(await format()).toBe(other);
     }
+  });
+
+  test('of the format before topics had states is read, and becomes one of the present format', async () => {
+    const path = folder({});
+    const before = await LmdbLog.open({ path });
+    await before.append([event('a')]);
+    await before.close();
+    const format = async (write?: number): Promise<unknown> => {
+      const root = open({ path, maxDbs: 16 });
+      const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
+      if (write !== undefined) await meta.put('format', write);
+      const found = meta.get('format');
+      await root.close();
+      return found;
+    };
+    await format(3);
+    const log = await LmdbLog.open({ path });
+    expect(await seqs(log)).toEqual([1]);
+    await log.append([{ ...event('a'), final: true }]);
+    await log.close();
+    expect(await format()).toBe(4);
+    const again = await openLog({ path });
+    expect((await again.topics.status('a')).state).toBe('closed');
   });
 
   test('with an empty file, as a full disk may leave it, is a new one', async () => {

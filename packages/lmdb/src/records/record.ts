@@ -9,6 +9,7 @@ import { costOfRecord } from './cost.ts';
 
 const PRIVATE = 1;
 const NAMED = 2;
+const FINAL = 4;
 const FIXED_BYTES = 10;
 
 /** The most topics of an event. Their count is one byte. */
@@ -23,6 +24,7 @@ export class KeptEntry implements LogEntry {
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
+  readonly final: boolean;
   /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
@@ -36,6 +38,7 @@ export class KeptEntry implements LogEntry {
     this.topics = header.topics;
     this.time = header.time;
     this.private = header.private;
+    this.final = header.final;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
     this.#headerBytes = header.bytes;
@@ -85,6 +88,7 @@ interface RecordHeader {
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
+  readonly final: boolean;
   readonly ownId: string | undefined;
   /** The length of the frame in bytes. */
   readonly bytes: number;
@@ -110,7 +114,12 @@ export function damagedEntry(
   const names = ownId === undefined ? topics : [ownId, ...topics];
   const header = FIXED_BYTES + names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), 0);
   const record = Buffer.alloc(Math.max(bytes, header + CHECKSUM_BYTES));
-  return new KeptEntry(seq, { topics, time: Infinity, private: false, ownId, bytes: header }, record, epochs);
+  return new KeptEntry(
+    seq,
+    { topics, time: Infinity, private: false, final: false, ownId, bytes: header },
+    record,
+    epochs,
+  );
 }
 
 /** Decodes records. It keeps the topics of the last one, since those of the next are nearly always the same. */
@@ -137,7 +146,8 @@ export class RecordDecoder {
     const topicsAt = offset;
     for (let count = record.readUInt8(9); count > 0; count -= 1) offset += 2 + record.readUInt16BE(offset);
     const topics = this.#topicsOf(record, topicsAt, offset);
-    const header = { topics, time: record.readDoubleBE(1), private: (flags & PRIVATE) !== 0, ownId, bytes: offset };
+    const [isPrivate, final] = [(flags & PRIVATE) !== 0, (flags & FINAL) !== 0];
+    const header = { topics, time: record.readDoubleBE(1), private: isPrivate, final, ownId, bytes: offset };
     return new KeptEntry(seq, header, record, this.#epochs);
   }
 
@@ -164,7 +174,7 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
   const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
   const end = header + entry.frame.length;
   const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
-  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0), 0);
+  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | (entry.final === true ? FINAL : 0), 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
   let offset = FIXED_BYTES;

@@ -7,6 +7,7 @@ import {
   type LogRetention,
   type PublicPage,
   type Retention,
+  type TopicFacts,
   type TopicNames,
   type TopicPage,
   type TopicPageRequest,
@@ -14,6 +15,7 @@ import {
   type TopicSummary,
   type Turn,
 } from '@tidings/server/log';
+import { LmdbStates } from './states.ts';
 import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
 
@@ -40,8 +42,12 @@ export class LmdbTopics {
   /** For each rule, the bounds that hold at any moment. */
   readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
+  /** What is remembered of topics beside their events. */
+  readonly states: LmdbStates;
+
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
+    this.states = new LmdbStates(store);
     this.#bounds = new TopicBounds(retention);
     this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
@@ -59,8 +65,17 @@ export class LmdbTopics {
     return this.#bounded.get(topic);
   }
 
+  /** What of a topic is kept. */
+  factsOf(topic: string): TopicFacts {
+    const { events = 0, lastSeq = 0, hidden } = this.of(topic) ?? {};
+    return { events, lastSeq, publicSeq: hidden ? hidden.publicSeq : lastSeq };
+  }
+
   change(): TopicChanges {
-    return new TopicChanges((topic) => this.of(topic));
+    return new TopicChanges(
+      (topic) => this.of(topic),
+      (entry) => this.#store.topicsOf(entry),
+    );
   }
 
   /** Writes the new states of topics, as part of a commit. */
@@ -79,15 +94,20 @@ export class LmdbTopics {
     }
   }
 
+  /** Takes a topic out that was deleted, once that is committed. */
+  deleted(topic: string): void {
+    const summary = this.of(topic);
+    if (!summary) return;
+    this.#drop(topic);
+    this.#public.note({ ...summary, events: 0 });
+  }
+
   /** Removes entries, once their removal is committed. */
   removed({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
       const { topic, events } = summary;
       if (events === 0) {
-        this.#recent.delete(topic);
-        this.overfull.delete(topic);
-        this.overdue.delete(topic);
-        this.#bounded.delete(topic);
+        this.#drop(topic);
       } else {
         this.#recent.putBack(summary);
         this.#checkBounds(summary);
@@ -110,6 +130,13 @@ export class LmdbTopics {
           : this.#names.page(after, limit).flatMap((topic) => this.of(topic) ?? []);
       return { topics: page.map(whole), total: this.#recent.size };
     };
+  }
+
+  #drop(topic: string): void {
+    this.#recent.delete(topic);
+    this.overfull.delete(topic);
+    this.overdue.delete(topic);
+    this.#bounded.delete(topic);
   }
 
   #keep(summary: KeptSummary): void {

@@ -1,6 +1,6 @@
 import type { TrimLedger } from '@tidings/server/log';
 import type { KeptEntry } from '../records/record.ts';
-import type { HeadRecord, LmdbStore } from '../tables/store.ts';
+import type { HeadRecord, LmdbStore, Track } from '../tables/store.ts';
 import type { TopicChanges } from '../tables/topic-changes.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 
@@ -51,24 +51,41 @@ export class Removal {
     this.topics.remove(entry);
   }
 
-  /** @param note runs with what the step notes */
-  step(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, note: () => void): TrimStep {
+  /**
+   * @param note runs with what the step notes
+   * @param forgotten topics that are forgotten with it
+   * @param write writes what else is part of the commit
+   */
+  step(
+    store: LmdbStore,
+    topics: LmdbTopics,
+    ledger: TrimLedger,
+    note: () => void,
+    { forgotten = [], write }: { readonly forgotten?: readonly string[]; readonly write?: (track: Track) => void } = {},
+  ): TrimStep {
     const entries = [...this.#entries.values()];
-    const head = this.rest;
-    const plan = ledger.plan(entries);
+    const states = topics.states.without(this.topics.emptied, forgotten);
+    const head = { ...this.rest, bytes: this.rest.bytes + states.addedBytes };
+    const plan = ledger.plan(
+      entries.flatMap((entry) => {
+        const { seq, private: isPrivate } = entry;
+        const told = store.topicsOf(entry);
+        return told.length === 0 ? [] : { seq, private: isPrivate, topics: told };
+      }),
+    );
     this.topics.settle((topic, publicOnly, known) =>
       store.newest(topic, Math.min(known, head.seq), publicOnly, (seq) => this.has(seq)),
     );
     return {
       head,
       commit: async () => {
-        if (entries.length === 0) return;
+        if (entries.length === 0 && states.changes.size === 0 && !write) return;
         await store.commit((track) => {
           for (const entry of entries) store.remove(entry, track);
           topics.write(this.topics, track);
-          for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
-          for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
-          if (plan.forgotten.length > 0) track(store.meta.put('floor', plan.floor));
+          topics.states.write(states, track);
+          write?.(track);
+          store.writeTrims(plan, track);
           track(store.meta.put('head', head));
         });
       },
@@ -76,6 +93,7 @@ export class Removal {
         note();
         ledger.apply(plan);
         topics.removed(this.topics);
+        topics.states.book.apply(states);
       },
     };
   }

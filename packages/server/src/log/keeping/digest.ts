@@ -18,9 +18,10 @@ const encoder = new TextEncoder();
  */
 export function digestOf(prepared: readonly PreparedEvent[], events: readonly NewEvent[]): string {
   const hash = new Hash();
-  prepared.forEach(({ topics, private: isPrivate, id = null, body }, index) => {
+  prepared.forEach(({ topics, private: isPrivate, id = null, body, final: isFinal }, index) => {
     const latestKey = events[index]?.latestKey ?? null;
-    hash.add(encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey])));
+    const head = [topics, isPrivate, id, latestKey];
+    hash.add(encoder.encode(JSON.stringify(isFinal ? [...head, 'final'] : head)));
     hash.add(body);
   });
   return hash.end();

@@ -1,4 +1,5 @@
 import {
+  CLOSED_TYPE,
   DEFAULT_MAX_EVENT_BYTES,
   encodeEvent,
   GAP_TYPE,
@@ -9,7 +10,8 @@ import {
 import { checkNames, counted, ServerError, shown, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
-import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
+import { checkAsks } from './asks.ts';
+import { EARLIEST, formatCursor, parseCursor, type Position } from '../position.ts';
 import type { LogBounds } from './bounds.ts';
 import { digestOf } from './digest.ts';
 import { checkGap } from './gap.ts';
@@ -45,12 +47,19 @@ export function prepareBatch(
   { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
 ): PreparedBatch {
   const { key, digest } = checkAppendOptions(options);
+  const { leases, conditions } = checkAsks(options);
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
-  return { events: prepared, key, digest: key === undefined ? undefined : (digest ?? digestOf(prepared, events)) };
+  const bound = key === undefined ? undefined : (digest ?? digestOf(prepared, events));
+  return { events: prepared, key, digest: bound, leases, conditions };
 }
 
-const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
+const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = {
+  key: true,
+  digest: true,
+  leases: true,
+  conditions: true,
+};
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 function checkAppendOptions(options: AppendOptions): AppendOptions {
@@ -73,13 +82,14 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   fields: true,
   private: true,
   latestKey: true,
+  final: true,
 };
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof event !== 'object' || event === null) {
     throw invalid(`An event of the batch is ${shown(event)}, but must be an object with topics and fields`);
   }
-  const { topics, fields, private: isPrivate = false, latestKey } = event;
+  const { topics, fields, private: isPrivate = false, latestKey, final = false } = event;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${shown(topics)}, but must be an array of strings`);
   if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
@@ -88,18 +98,21 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof isPrivate !== 'boolean') {
     throw invalid(`The member private of an event is ${shown(isPrivate)}, but must be true or false`);
   }
+  if (typeof final !== 'boolean') {
+    throw invalid(`The member final of an event is ${shown(final)}, but must be true or false`);
+  }
   if (latestKey !== undefined) checkName('latestKey', latestKey);
   const { id, ...rest } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
-  if (rest.event !== undefined && rest.event !== '') checkType(rest.event);
+  if (rest.event !== undefined && rest.event !== '') checkType(rest.event, final);
   if (rest.event === GAP_TYPE) checkGap(rest.data);
   // Before it is encoded: a text of line ends alone becomes six times as long.
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
   checkSize(body.length, maxBytes);
-  return { topics: [...new Set(topics as readonly string[])], private: isPrivate, id: id && copyOf(id), body };
+  return { topics: [...new Set(topics as readonly string[])], private: isPrivate, id: id && copyOf(id), body, final };
 }
 
 function encode(fields: EventFields): Uint8Array {
@@ -168,7 +181,22 @@ export function placeEvent(
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
+  if (event.final) return { seq, id, topics, time, private: event.private, frame, final: true };
   return { seq, id, topics, time, private: event.private, frame };
+}
+
+/** The entry that tells followers that a topic was deleted. */
+export function deletionOf(topic: string, isPrivate: boolean, position: Position, time: number): LogEntry {
+  const { seq } = position;
+  return {
+    seq,
+    id: formatCursor(position),
+    topics: [topic],
+    time,
+    private: isPrivate,
+    frame: new Uint8Array(),
+    deletes: true,
+  };
 }
 
 /** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
@@ -186,7 +214,8 @@ function checkLength(name: string, text: unknown, max: number): void {
   throw invalidOption(`The option ${name} of an append is ${found}, but must be ${allowed}`);
 }
 
-function checkTopic(topic: string): void {
+/** @throws {ServerError} `ERR_INVALID_EVENT` if no topic may have the name */
+export function checkTopic(topic: string): void {
   checkName('topic', topic);
   if (topic === '.' || topic === '..') {
     throw invalid(`The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
@@ -194,11 +223,11 @@ function checkTopic(topic: string): void {
 }
 
 /** A listener would take a heartbeat for the log's own, and skip it. */
-function checkType(type: string): void {
+function checkType(type: string, isFinal: boolean): void {
   checkName('event type', type);
-  if (!isOwnType(type) || type === GAP_TYPE) return;
+  if (!isOwnType(type) || type === GAP_TYPE || (isFinal && type === CLOSED_TYPE)) return;
   throw invalid(
-    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${GAP_TYPE} can be appended`,
+    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${GAP_TYPE} can be appended, and ${CLOSED_TYPE} by a final event`,
   );
 }
 
