@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import {
-  formatCursor,
   repeatOf,
   ServerError,
   type AppendReceipt,
+  idsOf,
   type KeyedAppend,
   type LogEntry,
   type LogTime,
@@ -198,14 +198,15 @@ export class LmdbWriter {
       const { key, digest } = batch;
       const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
       if (first) {
-        outcomes.push(repeatOf(first, batch));
+        outcomes.push(repeatOf(first, batch, store.epochs));
         continue;
       }
       events.push(...batch.events);
       bytes += disk;
       const seq = this.head.seq + events.length;
-      const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
-      outcomes.push({ seq, id, repeated: false });
+      const ids = idsOf(batch.events, { seq }, store.epochs);
+      const id = ids.at(-1) ?? '';
+      outcomes.push({ seq, id, ids, repeated: false });
       if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
     return { events, outcomes, keys, now, bytes };

@@ -10,7 +10,8 @@ export interface AppendOptions {
    */
   readonly key?: string | undefined;
   /**
-   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8.
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Batches with the same digest must have
+   * as many events, with the same ids. 1 to 128 bytes of UTF-8.
    * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
    */
   readonly digest?: string | undefined;
@@ -21,6 +22,8 @@ export interface AppendReceipt {
   readonly seq: number;
   /** The id of the batch's last event. */
   readonly id: string;
+  /** The ids of all its events, in their order: the id that the publisher gave, else the cursor. */
+  readonly ids: readonly string[];
   /** Whether the batch had been appended before with the same key, so that nothing was appended now. */
   readonly repeated: boolean;
 }

@@ -24,7 +24,7 @@ export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
-export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
+export { type BatchPlace, idsOf, repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';

@@ -85,7 +85,7 @@ export class MemoryLog implements EventLog {
     const { key, digest } = prepared;
     const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
     if (known) {
-      const repeated = repeatOf(known, prepared);
+      const repeated = repeatOf(known, prepared, this.#epochs);
       if (repeated instanceof ServerError) throw repeated;
       return repeated;
     }
@@ -104,8 +104,12 @@ export class MemoryLog implements EventLog {
       if (this.#latest) this.#replace(this.#latest, events[index], entry);
       this.#kept.add(entry, event.id !== undefined);
     });
-    const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
+    const ids = batch.map(({ id }) => id);
+    const receipt = { seq: this.#seq, id: ids.at(-1) ?? '', ids, repeated: false };
+    if (key !== undefined) {
+      const append = { seq: receipt.seq, seqs: withHoles(batch), id: receipt.id, digest };
+      this.#chargeFor(this.#keys, () => this.#keys.add(key, append, now));
+    }
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -256,6 +260,12 @@ export class MemoryLog implements EventLog {
       Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
     );
   }
+}
+
+/** The sequence numbers of a batch, if there are holes between them. */
+function withHoles(batch: readonly LogEntry[]): readonly number[] | undefined {
+  const [first, last] = [batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0];
+  return last - first === batch.length - 1 ? undefined : batch.map(({ seq }) => seq);
 }
 
 function summary({ topic, entries, bytes, last }: KeptTopic): TopicPage['topics'][number] {
