@@ -84,8 +84,9 @@ export const HOUSES: Houses = {
       {
         name: 'faces/topics',
         purpose: 'topics: listen, publish, the directory',
-        uses: ['faces', 'access', 'http'],
+        uses: ['faces/topics/bodies', 'faces', 'access', 'http'],
       },
+      { name: 'faces/topics/bodies', purpose: 'the events in a body', uses: ['access', 'http'] },
       { name: 'faces', purpose: 'what a face is; health, the page', uses: ['http'] },
       { name: 'access', purpose: 'rights: keys, origins, hosts', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },

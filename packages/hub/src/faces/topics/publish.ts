@@ -1,15 +1,19 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
 import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
-import { requireRight } from '../../access/require.ts';
-import { textAnswer } from '../../http/answer.ts';
+import { requireRight, requireSomeRight } from '../../access/require.ts';
+import { jsonAnswer, textAnswer } from '../../http/answer.ts';
 import type { Body } from '../../http/bodies.ts';
+import { preferred } from '../../http/preference.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
-import type { Exchange } from '../../http/request.ts';
+import type { Exchange, HubRequest } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
+import { placedRefusal, readBatch, type BatchEvent } from './bodies/batch.ts';
+import { checkData, checkType } from './bodies/checks.ts';
+import { readLines } from './bodies/json-lines.ts';
+import { Upload } from './bodies/upload.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { isTopicInQuery } from './topic.ts';
-import { checkData, checkType, Upload } from './upload.ts';
 
 /** One request to publish. */
 interface Publish {
@@ -21,27 +25,99 @@ interface Publish {
   readonly body: Body;
 }
 
-/** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
+/** What was published. */
+interface Published {
+  /** The ids of all events, or of the last one only if they were published as they arrived. */
+  readonly ids: readonly string[];
+  /** How many events there are, if they were published as they arrived. */
+  readonly count?: number;
+}
+
+/** Publishes the body of a request to a topic (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
 export async function publish(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
   const { request, url, rights } = exchange;
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
-  const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
+  const isStream = contentType(request) === 'text/event-stream';
   const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
   const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
   try {
-    const receipt = await work({ context, exchange, topic, key, body });
-    return textAnswer(200, receipt?.id ?? '');
+    return published(exchange, await work({ context, exchange, topic, key, body }));
   } finally {
     body.close();
   }
 }
 
+/** Publishes a body whose events name their topics, as one batch (PROTOCOL §4.11). @throws {Problem} @throws {ServerError} */
+export async function publishToMany(context: FaceContext, exchange: Exchange): Promise<Answer> {
+  const { request, url, rights } = exchange;
+  if (contentType(request) !== 'application/x-ndjson') throw noTopic(contentType(request));
+  // Before its body, so that a stranger cannot make the hub read one.
+  requireSomeRight(rights, 'publish');
+  context.requireOrigin(exchange, 'publish here');
+  checkParameters(url.searchParams, []);
+  const key = idempotencyKey(exchange);
+  const body = context.bodies.open(request);
+  try {
+    const bytes = await body.whole(context.limits.maxBodyBytes);
+    const options = appendOptions(key, exchange, bytes, 'lines');
+    return published(exchange, await appendBatch(context, exchange, readLines(bytes, context.limits), options));
+  } finally {
+    body.close();
+  }
+}
+
+/** Appends the events of a body as one batch. The topic of each has to be covered by the rights. */
+async function appendBatch(
+  context: FaceContext,
+  exchange: Exchange,
+  found: Iterable<BatchEvent>,
+  options: AppendOptions,
+): Promise<Published> {
+  const { limits } = context;
+  const covered = new Set<string>();
+  const batch = await readBatch(found, limits.maxBatchEvents, ({ topics: [topic = ''] }) => {
+    if (covered.has(topic)) return;
+    requireRight(exchange.rights, 'publish', [topic]);
+    covered.add(topic);
+  });
+  if (batch.events.length === 0) return { ids: [] };
+  try {
+    const receipt = await append(context, batch.events, options);
+    context.reports.published(exchange.request, exchange.rights, batch.events.length);
+    return receipt;
+  } catch (error) {
+    throw await placedRefusal(batch, error);
+  }
+}
+
+/** The answer to a publish: the id of the last event, or the ids of all for a sender that prefers JSON (PROTOCOL §4.12). */
+function published({ request }: Exchange, { ids, count }: Published): Answer {
+  const isJson = preferred(request, ['text/plain', 'application/json']) === 'application/json';
+  return isJson
+    ? jsonAnswer(200, JSON.stringify({ ids, ...(count === undefined ? {} : { published: count }) }))
+    : textAnswer(200, ids.at(-1) ?? '');
+}
+
+/** The media type of a body, in small letters and without parameters. */
+function contentType(request: HubRequest): string {
+  const [type = ''] = (request.header('content-type') ?? '').split(';', 1);
+  return type.trim().toLowerCase();
+}
+
+function noTopic(type: string): Problem {
+  const found = type === '' ? 'has no type' : `is ${JSON.stringify(type)}`;
+  return new Problem(
+    'invalid-topic',
+    `No topic is named, and the body ${found}: publish to /topics/{topic} or to /topics?topic={topic}, or send application/x-ndjson, whose lines name their topics`,
+  );
+}
+
 /** Publishes one event, whose data is the body. */
-async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt> {
+async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<Published> {
   const { limits } = context;
   const { searchParams: query } = exchange.url;
   const type = parameter(query, 'type');
@@ -69,7 +145,7 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
 }
 
 /** Publishes an event stream whole or not at all. */
-async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<Published> {
   const { limits } = context;
   const bytes = await body.whole(limits.maxBodyBytes);
   const upload = new Upload(limits, exchange.rights);
@@ -81,18 +157,18 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
     if (events.length <= limits.maxBatchEvents) continue;
     throw new Problem('too-large', `The batch has more than the ${limits.maxBatchEvents} events that are allowed`);
   }
-  if (events.length === 0) return undefined;
+  if (events.length === 0) return { ids: [] };
   const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
   context.reports.published(exchange.request, exchange.rights, events.length);
   return receipt;
 }
 
 /** Publishes an event stream as it arrives, a batch for each part. */
-async function publishParts({ context, exchange, topic, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishParts({ context, exchange, topic, body }: Publish): Promise<Published> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
   const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
-  let receipt: AppendReceipt | undefined;
+  let ids: readonly string[] = [];
   let count = 0;
   try {
     for await (const part of body.parts()) {
@@ -103,15 +179,17 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
           const batch = events.slice(from, from + size);
-          receipt = await append(context, batch);
+          const receipt = await append(context, batch);
           count += batch.length;
+          // Not all ids: an upload may go on for ever.
+          ids = [receipt.id];
         }
         body.holds(upload.pendingBytes);
       }
     }
   } catch (error) {
     const problem = problemOf(error);
-    if (!problem || !receipt) throw error;
+    if (!problem || count === 0) throw error;
     // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
@@ -119,13 +197,13 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
       {
         cause: problem.cause,
         headers: problem.headers,
-        extra: { published: count, lastId: receipt.id },
+        extra: { published: count, lastId: ids.at(-1) },
       },
     );
   } finally {
     context.reports.published(exchange.request, exchange.rights, count);
   }
-  return receipt;
+  return { ids, count };
 }
 
 // A part may have very many events of a few bytes: at most this many are appended at once.
