@@ -1,7 +1,8 @@
 import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
-import { publish, publishToMany } from './publish.ts';
+import { publish } from './publish.ts';
+import { publishToMany } from './publish-batch.ts';
 import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';

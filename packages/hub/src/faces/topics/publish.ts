@@ -1,18 +1,17 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
-import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
+import type { NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
-import { requireRight, requireSomeRight } from '../../access/require.ts';
-import { jsonAnswer, textAnswer } from '../../http/answer.ts';
+import { requireRight } from '../../access/require.ts';
 import type { Body } from '../../http/bodies.ts';
-import { preferred } from '../../http/preference.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
-import type { Exchange, HubRequest } from '../../http/request.ts';
+import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
-import { placedRefusal, readBatch, type BatchEvent } from './bodies/batch.ts';
 import { checkData, checkType } from './bodies/checks.ts';
-import { readLines } from './bodies/json-lines.ts';
+import { cloudEventMode } from './bodies/cloud-events.ts';
 import { Upload } from './bodies/upload.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { publishCloudEvents } from './publish-batch.ts';
+import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
 /** One request to publish. */
@@ -25,95 +24,25 @@ interface Publish {
   readonly body: Body;
 }
 
-/** What was published. */
-interface Published {
-  /** The ids of all events, or of the last one only if they were published as they arrived. */
-  readonly ids: readonly string[];
-  /** How many events there are, if they were published as they arrived. */
-  readonly count?: number;
-}
-
 /** Publishes the body of a request to a topic (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
 export async function publish(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
   const { request, url, rights } = exchange;
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
-  const isStream = contentType(request) === 'text/event-stream';
+  const mediaType = contentType(request);
+  const mode = cloudEventMode(request, mediaType);
+  if (mode) return await publishCloudEvents(context, exchange, mode, topic);
+  const isStream = mediaType === 'text/event-stream';
   const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
   const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
   try {
-    return published(exchange, await work({ context, exchange, topic, key, body }));
+    return publishedAnswer(exchange, await work({ context, exchange, topic, key, body }));
   } finally {
     body.close();
   }
-}
-
-/** Publishes a body whose events name their topics, as one batch (PROTOCOL §4.11). @throws {Problem} @throws {ServerError} */
-export async function publishToMany(context: FaceContext, exchange: Exchange): Promise<Answer> {
-  const { request, url, rights } = exchange;
-  if (contentType(request) !== 'application/x-ndjson') throw noTopic(contentType(request));
-  // Before its body, so that a stranger cannot make the hub read one.
-  requireSomeRight(rights, 'publish');
-  context.requireOrigin(exchange, 'publish here');
-  checkParameters(url.searchParams, []);
-  const key = idempotencyKey(exchange);
-  const body = context.bodies.open(request);
-  try {
-    const bytes = await body.whole(context.limits.maxBodyBytes);
-    const options = appendOptions(key, exchange, bytes, 'lines');
-    return published(exchange, await appendBatch(context, exchange, readLines(bytes, context.limits), options));
-  } finally {
-    body.close();
-  }
-}
-
-/** Appends the events of a body as one batch. The topic of each has to be covered by the rights. */
-async function appendBatch(
-  context: FaceContext,
-  exchange: Exchange,
-  found: Iterable<BatchEvent>,
-  options: AppendOptions,
-): Promise<Published> {
-  const { limits } = context;
-  const covered = new Set<string>();
-  const batch = await readBatch(found, limits.maxBatchEvents, ({ topics: [topic = ''] }) => {
-    if (covered.has(topic)) return;
-    requireRight(exchange.rights, 'publish', [topic]);
-    covered.add(topic);
-  });
-  if (batch.events.length === 0) return { ids: [] };
-  try {
-    const receipt = await append(context, batch.events, options);
-    context.reports.published(exchange.request, exchange.rights, batch.events.length);
-    return receipt;
-  } catch (error) {
-    throw await placedRefusal(batch, error);
-  }
-}
-
-/** The answer to a publish: the id of the last event, or the ids of all for a sender that prefers JSON (PROTOCOL §4.12). */
-function published({ request }: Exchange, { ids, count }: Published): Answer {
-  const isJson = preferred(request, ['text/plain', 'application/json']) === 'application/json';
-  return isJson
-    ? jsonAnswer(200, JSON.stringify({ ids, ...(count === undefined ? {} : { published: count }) }))
-    : textAnswer(200, ids.at(-1) ?? '');
-}
-
-/** The media type of a body, in small letters and without parameters. */
-function contentType(request: HubRequest): string {
-  const [type = ''] = (request.header('content-type') ?? '').split(';', 1);
-  return type.trim().toLowerCase();
-}
-
-function noTopic(type: string): Problem {
-  const found = type === '' ? 'has no type' : `is ${JSON.stringify(type)}`;
-  return new Problem(
-    'invalid-topic',
-    `No topic is named, and the body ${found}: publish to /topics/{topic} or to /topics?topic={topic}, or send application/x-ndjson, whose lines name their topics`,
-  );
 }
 
 /** Publishes one event, whose data is the body. */
@@ -219,12 +148,4 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
   return { topics: [topic], fields, private: url.searchParams.has('private') };
-}
-
-async function append(
-  { log, writes }: FaceContext,
-  events: readonly NewEvent[],
-  options: AppendOptions = {},
-): Promise<AppendReceipt> {
-  return await writes.watch(log.append(events, options));
 }
