@@ -143,7 +143,7 @@ export const HOUSES: Houses = {
       },
       { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log/keeping', 'log', 'coding', 'sink'] },
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
-      { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
+      { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['log', 'coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
       { name: 'log/index.ts', purpose: 'what the author of a log imports', uses: ['log/memory', 'log/keeping', 'log'] },
       {

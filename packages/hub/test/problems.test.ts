@@ -21,6 +21,7 @@ async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | 
     read: (page) => memory.read(page),
     locate: (...args) => memory.locate(...args),
     locateLast: (...args) => memory.locateLast(...args),
+    locateSince: (...args) => memory.locateSince(...args),
     follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
   };

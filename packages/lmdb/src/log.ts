@@ -13,15 +13,18 @@ import {
   type CheckedBounds,
   type Clock,
   type EventLog,
+  type LogEntry,
   type LogFollower,
   type LogFollowing,
   type LogPage,
+  type LogTime,
   type NewEvent,
   type Place,
   type PreparedEvent,
   type ReadRequest,
   type ScanOptions,
   type Selection,
+  type Since,
   Selector,
   type TopicDirectory,
   type Trimmed,
@@ -55,6 +58,7 @@ export class LmdbLog implements EventLog {
   readonly #damage: DamageControl;
   readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
+  readonly #time: LogTime;
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
@@ -77,6 +81,7 @@ export class LmdbLog implements EventLog {
     this.#store = store;
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#time = time;
     this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
@@ -155,6 +160,19 @@ export class LmdbLog implements EventLog {
     const isShort = Selector.of(selection).topics.isExact;
     await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
     return { after: search.before, head, trims };
+  }
+
+  async locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
+    const { seq: head, publicSeq } = this.#writer.head;
+    const { changes: trims } = this.#ledger;
+    const search = {
+      timeOf: (entry: LogEntry) => this.#time.of(entry),
+      since: this.#time.since(since),
+      after: 0,
+      through: head,
+    };
+    await this.#look((turn) => this.#reader.searchSince(search, turn) || undefined, { signal, isShort: true });
+    return { after: Math.min(search.after, newestFor(selection, head, publicSeq)), head, trims };
   }
 
   follow(follower: LogFollower): LogFollowing {

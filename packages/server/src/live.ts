@@ -36,6 +36,7 @@ export {
 export {
   checkParameters,
   choice,
+  duration,
   LISTEN_PARAMETERS,
   listenParameters,
   parameter,

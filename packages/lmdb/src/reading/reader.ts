@@ -1,4 +1,6 @@
 import {
+  DISORDER_MS,
+  ENTRY_STEPS,
   isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
@@ -33,6 +35,16 @@ export interface LastSearch {
   before: number;
   /** The search goes on with the events up to this sequence number. */
   through: number;
+}
+
+/** The state of a search for the first event since a time. */
+export interface SinceSearch {
+  /** When an event was appended, by the log's own time. */
+  readonly timeOf: (entry: LogEntry) => number;
+  readonly since: number;
+  /** The events up to this sequence number are older. */
+  after: number;
+  readonly through: number;
 }
 
 /** The state of a search for the earliest selected event with a publisher's id. */
@@ -124,6 +136,32 @@ export class LmdbReader {
       if (turn.isOver) return undefined;
     }
     return { seq: undefined };
+  }
+
+  /**
+   * Goes on with a search for the first event since a time for as long as the turn allows. Returns whether it is done: then the event is the first after
+   * the search's `after`, if there is one.
+   */
+  searchSince(search: SinceSearch, turn: Turn): boolean {
+    const { timeOf, since, through } = search;
+    for (let before = through + 1; before - search.after > 1;) {
+      const middle = search.after + Math.floor((before - search.after) / 2);
+      const [entry] = this.#store.lendRange({ start: middle, end: before, limit: 1 });
+      turn.steps += ENTRY_STEPS;
+      if (entry && timeOf(entry) < since - DISORDER_MS) search.after = entry.seq;
+      else before = middle;
+    }
+    for (const entry of this.#store.lendRange({ start: search.after + 1, end: through + 1 })) {
+      turn.steps += ENTRY_STEPS;
+      if (timeOf(entry) >= since) {
+        search.after = entry.seq - 1;
+        return true;
+      }
+      search.after = entry.seq;
+      if (turn.isOver) return false;
+    }
+    search.after = through;
+    return true;
   }
 
   /** The oldest events after a sequence number, and up to another. */

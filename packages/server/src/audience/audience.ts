@@ -86,7 +86,7 @@ export class Audience {
     const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
     if (!rights.allow || !view) return { refused: 'forbidden' };
     const key = this.#keyOf(request, rights);
-    const matchers = countMatchers(Selector.of(view.selection).topics);
+    const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
     const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     // It counts from here on, because the place where it begins may have to be looked for.
@@ -109,7 +109,8 @@ export class Audience {
     selection: Selection,
     { request, parameters }: AdmissionRequest,
   ): Promise<Start | undefined> {
-    if (parameters.lastEventId === '' && parameters.last === undefined) {
+    const { lastEventId, last, since } = parameters;
+    if (lastEventId === '' && last === undefined && since === undefined) {
       await this.#fanOut.ready();
       return { type: 'now' };
     }

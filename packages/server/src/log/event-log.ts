@@ -80,6 +80,11 @@ export interface Place {
   readonly misplaced?: Exclude<GapReason, 'trimmed'> | undefined;
 }
 
+/**
+ * A time: `at` in milliseconds since 1970, as the system's clock is set now, or `ago` in milliseconds before now.
+ */
+export type Since = { readonly at: number } | { readonly ago: number };
+
 /** Where following begins. */
 export interface FollowStart extends Position {
   /**
@@ -183,6 +188,12 @@ export interface EventLog {
    * not past the newest public event.
    */
   locateLast(selection: Selection, count: number, options?: AskOptions): Promise<Place>;
+  /**
+   * Asks the store for the place behind which all kept events follow that were appended since a time: the events before it are older. The time is the log's
+   * own, which runs only forward even if the system's clock is set. If no event is so new, it is the place of the newest event. For a selection without
+   * private events it is not past the newest public event.
+   */
+  locateSince(selection: Selection, since: Since, options?: AskOptions): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;
   /** Finishes the appends under way and frees all resources. Later appends are refused. Idempotent. */

@@ -14,6 +14,7 @@ export type {
   LogPage,
   Place,
   ReadRequest,
+  Since,
   TopicDirectory,
   TopicPage,
   TopicPageRequest,
@@ -25,7 +26,7 @@ export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { type BatchPlace, idsOf, repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
-export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
+export { DISORDER_MS, LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';
 export type { MemoryLogOptions } from './memory/memory-log-options.ts';
@@ -55,5 +56,5 @@ export {
   withoutEvent,
   withTimes,
 } from './keeping/topic-summary.ts';
-export { DEFAULT_SCAN_MS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
+export { DEFAULT_SCAN_MS, ENTRY_STEPS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

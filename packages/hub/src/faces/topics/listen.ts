@@ -52,9 +52,10 @@ async function listen(context: FaceContext, exchange: Exchange, asked: readonly 
   const { headers, coding } = context.streamHead(exchange);
   const view = (granted: Rights): View => {
     const { private: seesPrivate = [] } = granted;
-    const selection = { topics: matchers, private: seesPrivate };
+    const { types } = parameters;
+    const selection = { topics: matchers, private: seesPrivate, types };
     return {
-      key: keyOf([matchers, seesPrivate, form]),
+      key: keyOf([matchers, seesPrivate, form, types]),
       selection,
       coding,
       ...(form === 'json' ? { render: envelopesOf(selection) } : {}),

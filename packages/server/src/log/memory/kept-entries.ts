@@ -1,7 +1,7 @@
 import { mergeBySeq } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
-import type { LogTime } from '../keeping/log-time.ts';
+import { DISORDER_MS, type LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import {
   type KeptSummary,
@@ -198,6 +198,15 @@ export class KeptEntries {
     for (let { first } = entries; first && this.#isTooMuch(entries, this.#bytes, bounds, now); { first } = entries) {
       yield first;
     }
+  }
+
+  /**
+   * The entries among which the first one is that was appended since a time of the log's own, oldest first.
+   * @param after those up to this sequence number are known to be older
+   */
+  since(time: number, after: number): Iterable<LogEntry> {
+    const first = this.#entries.firstWith((entry) => this.#time.of(entry) >= time - DISORDER_MS);
+    return first ? this.#entries.rising(Math.max(after, first.seq - 1)) : [];
   }
 
   /** Entries after a sequence number, oldest first, which include all selected ones. */

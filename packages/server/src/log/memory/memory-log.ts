@@ -12,6 +12,7 @@ import type {
   LogPage,
   Place,
   ReadRequest,
+  Since,
   TopicDirectory,
   TopicPage,
   TopicPageRequest,
@@ -27,7 +28,7 @@ import { Selector, type Selection } from '../selection.ts';
 import { isSelected, takePage } from '../keeping/scan.ts';
 import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
-import { type Turn, Turns } from '../keeping/turns.ts';
+import { ENTRY_STEPS, type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
@@ -167,6 +168,25 @@ export class MemoryLog implements EventLog {
       return { after, head, trims };
     };
     return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
+  }
+
+  locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
+    this.#trim();
+    const head = this.#seq;
+    const trims = this.#ledger.changes;
+    const newest = newestFor(selection, head, this.#publicSeq);
+    const time = this.#time.since(since);
+    let after = 0;
+    const look = (turn: Turn): Place | undefined => {
+      for (const entry of this.#kept.since(time, after)) {
+        turn.steps += ENTRY_STEPS;
+        if (this.#time.of(entry) >= time) return { after: Math.min(entry.seq - 1, newest), head, trims };
+        after = entry.seq;
+        if (turn.isOver) return undefined;
+      }
+      return { after: newest, head, trims };
+    };
+    return this.#turns.run(look, { signal, isShort: true });
   }
 
   follow(follower: LogFollower): LogFollowing {
