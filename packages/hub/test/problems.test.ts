@@ -113,6 +113,14 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     hub.fail(new ServerError('ERR_TOO_MUCH_WAITS', 'too much waits'));
     return ask(hub.port, 'POST', '/topics/a');
   },
+  'broken-off': async () => {
+    const hub = await startHub();
+    const headers = { accept: 'application/json' };
+    const waiting = hub.ask('GET', '/topics/a?wait=60s', { headers });
+    await expect.poll(() => hub.hub.stats().listeners).toBe(1);
+    hub.hub.kick(() => true);
+    return await waiting;
+  },
   draining: async () => {
     const { hub, port } = await startHub();
     await hub.close();

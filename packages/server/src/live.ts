@@ -7,9 +7,12 @@ export type {
   AudienceStats,
   KnownListener,
   RefuseReason,
+  Visit,
+  Visited,
+  VisitRequest,
 } from './audience/admission.ts';
 export { Audience } from './audience/audience.ts';
-export type { ReceivedEvent } from './audience/event-reader.ts';
+export { readEvent, type ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
   EXPIRED,
@@ -47,6 +50,7 @@ export {
 export { fetchHead, type RequestHead } from './http/request.ts';
 export type { View } from './live/cohort.ts';
 export { FanOut } from './live/fan-out.ts';
+export { type EventPage, type PageMemory, type PageRequest, readPage } from './live/page.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';

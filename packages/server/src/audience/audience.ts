@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ListenParameters } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import type { EndReason } from '../live/listener.ts';
@@ -14,6 +15,9 @@ import type {
   AudienceStats,
   KnownListener,
   RefuseReason,
+  Visit,
+  Visited,
+  VisitRequest,
 } from './admission.ts';
 import { AdmittedListener } from './admitted-listener.ts';
 import { EventReader } from './event-reader.ts';
@@ -25,6 +29,8 @@ import { checkRights, type Authenticate, type Refusal, type Rights } from './rig
 
 /** For a listener that has left, or has to come back. */
 const GONE: Admission = { start: (sink) => sink.destroy(), abandon: () => {} };
+
+const NO_PARAMETERS: ListenParameters = { lastEventId: '', last: undefined, heartbeat: undefined };
 
 // The last bytes to a listener need some time to arrive.
 const MIN_GRACE_MS = 100;
@@ -162,6 +168,42 @@ export class Audience {
       },
       abandon: () => this.#places.abandon(admitted),
     };
+  }
+
+  /**
+   * Keeps a place for a request while its answer, which is no stream, is being made. Returns the answer, why the request was refused, or undefined if its
+   * sender has left, was sent away, or had rights that expired meanwhile.
+   */
+  async visit<T>(admission: VisitRequest, work: (visit: Visit) => Promise<T>): Promise<Visited<T> | undefined> {
+    const { request, rights } = admission;
+    const view = this.#viewOf({ ...admission, parameters: NO_PARAMETERS }, rights);
+    if (!view) return { refused: 'forbidden' };
+    const { selection } = view;
+    const key = this.#keyOf(request, rights);
+    const matchers = countMatchers(Selector.of(selection).topics, selection.types);
+    const full = this.#places.full(key, matchers);
+    if (full) return { refused: full };
+    const admitted = this.#promise(request, rights, key, matchers);
+    const left = new AbortController();
+    admitted.search = left;
+    this.#places.take(admitted);
+    const stop = request.onGone?.(() => left.abort());
+    if (rights.expiresAt !== undefined) {
+      admitted.expiry = new Expiry(this.#clock, () => left.abort());
+      admitted.expiry.runUntil(rights.expiresAt);
+    }
+    try {
+      await this.#fanOut.ready();
+      const answer = await work({ view, signal: left.signal });
+      return left.signal.aborted ? undefined : { answer };
+    } catch (error) {
+      if (left.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      stop?.();
+      admitted.expiry?.end();
+      this.#places.free(admitted);
+    }
   }
 
   /** Counts a refused request. */

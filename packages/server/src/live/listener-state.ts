@@ -140,7 +140,10 @@ export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefi
 }
 
 /** What a listener knows to be trimmed after a page. A page that was read for others may be older than what it knew before. */
-function knownAfter({ told, trims, misplaced }: CatchingUp, page: LogPage): Pick<CatchingUp, 'told' | 'trims'> {
+export function knownAfter(
+  { told, trims, misplaced }: Pick<CatchingUp, 'told' | 'trims' | 'misplaced'>,
+  page: LogPage,
+): Pick<CatchingUp, 'told' | 'trims'> {
   // The gap of a place that is not known reaches as far as its page tells.
   if (misplaced) return { told: page.trimmedThrough, trims: page.trims };
   return { told: Math.max(told, page.trimmedThrough), trims: Math.max(trims, page.trims) };
