@@ -1,7 +1,6 @@
 import {
   checkBatch,
   Followers,
-  newestFor,
   prepareBatch,
   ServerError,
   systemClock,
@@ -13,11 +12,9 @@ import {
   type CheckedBounds,
   type Clock,
   type EventLog,
-  type LogEntry,
   type LogFollower,
   type LogFollowing,
   type LogPage,
-  type LogTime,
   type NewEvent,
   type Place,
   type PreparedEvent,
@@ -36,6 +33,7 @@ import { unusable } from './folder/refusal.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbReader } from './reading/reader.ts';
+import { LmdbSearch, type LogEnd } from './reading/search.ts';
 import { MAX_TOPICS } from './records/record.ts';
 import { openTime, recover } from './tables/recovery.ts';
 import type { TrimStep } from './trimming/removal.ts';
@@ -58,11 +56,11 @@ export class LmdbLog implements EventLog {
   readonly #damage: DamageControl;
   readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
-  readonly #time: LogTime;
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
+  readonly #search: LmdbSearch;
   readonly #onError: (error: LmdbError) => void;
   /** The failure that was reported last, until trimming succeeds again. */
   #reported: string | undefined;
@@ -81,10 +79,10 @@ export class LmdbLog implements EventLog {
     this.#store = store;
     this.#bounds = bounds;
     this.#clock = clock;
-    this.#time = time;
     this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
+    this.#search = new LmdbSearch({ store, reader, topics, time, look: (work, asked) => this.#look(work, asked) });
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
     this.#damage = new DamageControl(store, topics, this.#ledger, {
       onDamage: options.onDamage ?? warn,
@@ -141,38 +139,16 @@ export class LmdbLog implements EventLog {
     }
   }
 
-  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head, publicSeq } = this.#writer.head;
-    const log = { head, trims: this.#ledger.changes };
-    const seqOf = async (named: string): Promise<number | undefined> => {
-      const search = { id: named, selection, after: 0, through: head };
-      const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
-      return seq;
-    };
-    return await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
+  locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
+    return this.#search.locate(id, selection, this.#end, options);
   }
 
-  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head, publicSeq } = this.#writer.head;
-    const { changes: trims } = this.#ledger;
-    const newest = newestFor(selection, head, publicSeq);
-    const search = { selection, count, found: 0, before: newest, through: newest };
-    const isShort = Selector.of(selection).topics.isExact;
-    await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
-    return { after: search.before, head, trims };
+  locateLast(selection: Selection, count: number, options: AskOptions = {}): Promise<Place> {
+    return this.#search.locateLast(selection, count, this.#end, options);
   }
 
-  async locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head, publicSeq } = this.#writer.head;
-    const { changes: trims } = this.#ledger;
-    const search = {
-      timeOf: (entry: LogEntry) => this.#time.of(entry),
-      since: this.#time.since(since),
-      after: 0,
-      through: head,
-    };
-    await this.#look((turn) => this.#reader.searchSince(search, turn) || undefined, { signal, isShort: true });
-    return { after: Math.min(search.after, newestFor(selection, head, publicSeq)), head, trims };
+  locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
+    return this.#search.locateSince(selection, since, this.#end, options);
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -205,6 +181,10 @@ export class LmdbLog implements EventLog {
     const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
     if (this.#store.damaged.size > 0) return 'damaged';
     return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
+  }
+
+  get #end(): LogEnd {
+    return { head: this.#writer.head, trims: this.#ledger.changes };
   }
 
   /** Runs a search, in turns with all other searches. */

@@ -4,9 +4,11 @@ import {
   isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
+  mergeFalling,
   Selector,
   type LogEntry,
   type ReadRequest,
+  type SelectedTopic,
   type Selection,
   type Turn,
 } from '@tidings/server/log';
@@ -35,6 +37,8 @@ export interface LastSearch {
   before: number;
   /** The search goes on with the events up to this sequence number. */
   through: number;
+  /** The topics that are selected, if they have been found. */
+  topics: readonly SelectedTopic[] | undefined;
 }
 
 /** The state of a search for the first event since a time. */
@@ -104,7 +108,8 @@ export class LmdbReader {
   searchLast(search: LastSearch, turn: Turn): boolean {
     const selector = Selector.of(search.selection);
     if (search.found === search.count) return true;
-    for (const entry of this.#falling(selector, search.through)) {
+    const { topics, through } = search;
+    for (const entry of topics ? this.#fallingOf(topics, through) : this.#falling(selector, through)) {
       const selected = isSelected(selector, entry, turn);
       if (selected === undefined) return false;
       search.through = entry.seq - 1;
@@ -186,6 +191,16 @@ export class LmdbReader {
       this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
     );
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));
+  }
+
+  #fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<KeptEntry> {
+    const sources = topics.map(({ topic, last }) => {
+      return {
+        last,
+        open: () => this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
+      };
+    });
+    return this.#records(mergeFalling(sources, seqOf));
   }
 
   /** Whether the index of topics leads to less than half of the log. Otherwise looking up each event costs more than passing over the others. */

@@ -7,6 +7,7 @@ import {
   type LogRetention,
   type PublicPage,
   type Retention,
+  type SearchedTopic,
   type TopicNames,
   type TopicPage,
   type TopicPageRequest,
@@ -52,6 +53,11 @@ export class LmdbTopics {
 
   of(topic: string): KeptSummary | undefined {
     return this.#recent.get(topic);
+  }
+
+  /** All topics, for a search. */
+  searched(): readonly SearchedTopic[] {
+    return this.#recent.newest(Infinity);
   }
 
   /** The bounds of a topic that has any events. */

@@ -27,7 +27,7 @@ export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { type BatchPlace, idsOf, repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { DISORDER_MS, LogTime, type LogTimeRecord } from './keeping/log-time.ts';
-export { mergeBySeq } from './keeping/merge.ts';
+export { type LaterSource, mergeBySeq, mergeFalling } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';
 export type { MemoryLogOptions } from './memory/memory-log-options.ts';
 export { compilePattern, compilePatterns, type TopicPattern } from './pattern.ts';
@@ -56,5 +56,6 @@ export {
   withoutEvent,
   withTimes,
 } from './keeping/topic-summary.ts';
+export { type SearchedTopic, type SelectedTopic, TopicSearch, TopicSearches } from './keeping/topic-search.ts';
 export { DEFAULT_SCAN_MS, ENTRY_STEPS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

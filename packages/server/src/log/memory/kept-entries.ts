@@ -1,8 +1,9 @@
-import { mergeBySeq } from '../keeping/merge.ts';
+import { mergeBySeq, mergeFalling } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
 import { DISORDER_MS, type LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
+import type { SearchedTopic, SelectedTopic } from '../keeping/topic-search.ts';
 import {
   type KeptSummary,
   PublicTopics,
@@ -219,6 +220,26 @@ export class KeptEntries {
       seqOf,
       'rising',
     );
+  }
+
+  /** How many events are kept. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** All topics, for a search. */
+  searched(): SearchedTopic[] {
+    return this.topics.newest(Infinity).map(({ topic, entries }) => {
+      return { topic, events: entries.length, lastSeq: entries.last?.seq ?? 0 };
+    });
+  }
+
+  /** Entries of these topics up to a sequence number, newest first. */
+  fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<LogEntry> {
+    const sources = topics.map(({ topic, last }) => {
+      return { last, open: () => this.topics.get(topic)?.entries.falling(through) ?? [] };
+    });
+    return mergeFalling(sources, seqOf);
   }
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../clock.ts';
 import { checkNames, ServerError } from '../../errors.ts';
-import { Epochs, newestFor } from '../epochs.ts';
+import { Epochs } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
@@ -25,13 +25,14 @@ import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
-import { isSelected, takePage } from '../keeping/scan.ts';
+import { takePage } from '../keeping/scan.ts';
 import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
-import { ENTRY_STEPS, type Turn, Turns } from '../keeping/turns.ts';
+import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries, type KeptTopic } from './kept-entries.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
+import { type LogEnd, MemorySearch } from './memory-search.ts';
 import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
@@ -54,6 +55,7 @@ export class MemoryLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
+  readonly #search: MemorySearch;
   readonly #latest: LatestKeys | undefined;
   #seq: number;
   /** The sequence number of the newest public event; where the epoch began if there has been none. */
@@ -72,6 +74,7 @@ export class MemoryLog implements EventLog {
     this.#bounds = checkBounds(options, retention);
     this.#time = new LogTime(this.#clock);
     this.#kept = new KeptEntries(retention, this.#time, options.framesOnly === true);
+    this.#search = new MemorySearch({ kept: this.#kept, time: this.#time, turns: this.#turns, epochs: this.#epochs });
     this.#keys = new KnownKeys(this.#bounds);
     this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
     this.#seq = this.#epochs.start;
@@ -121,72 +124,19 @@ export class MemoryLog implements EventLog {
     return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
-  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
+  locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
     this.#trim();
-    const log = { head: this.#seq, trims: this.#ledger.changes };
-    const selector = selection && Selector.of(selection);
-    let after = 0;
-    // Many events may have one id, also those of topics that are not selected.
-    const look = (named: string, turn: Turn): { readonly seq: number | undefined } | undefined => {
-      for (const entry of this.#kept.withId(named, after)) {
-        if (entry.seq > log.head) break;
-        const selected = selector ? isSelected(selector, entry, turn) : true;
-        if (selected) return { seq: entry.seq };
-        if (selected === undefined) return undefined;
-        after = entry.seq;
-        if (turn.isOver) return undefined;
-      }
-      return { seq: undefined };
-    };
-    const seqOf = async (named: string): Promise<number | undefined> => {
-      const { seq } = await this.#turns.run((turn) => look(named, turn), { signal, isShort: true });
-      return seq;
-    };
-    return await this.#epochs.locate(id, log, seqOf, newestFor(selection, this.#seq, this.#publicSeq));
+    return this.#search.locate(id, selection, this.#end, options);
   }
 
-  locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+  locateLast(selection: Selection, count: number, options: AskOptions = {}): Promise<Place> {
     this.#trim();
-    const selector = Selector.of(selection);
-    const head = this.#seq;
-    const trims = this.#ledger.changes;
-    let after = newestFor(selection, head, this.#publicSeq);
-    let found = 0;
-    let through = after;
-    const look = (turn: Turn): Place | undefined => {
-      for (const entry of found < count ? this.#kept.falling(selector, through) : []) {
-        const selected = isSelected(selector, entry, turn);
-        if (selected === undefined) return undefined;
-        through = entry.seq - 1;
-        if (selected) {
-          found += 1;
-          after = through;
-        }
-        if (found === count) break;
-        if (turn.isOver) return undefined;
-      }
-      return { after, head, trims };
-    };
-    return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
+    return this.#search.locateLast(selection, count, this.#end, options);
   }
 
-  locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
+  locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
     this.#trim();
-    const head = this.#seq;
-    const trims = this.#ledger.changes;
-    const newest = newestFor(selection, head, this.#publicSeq);
-    const time = this.#time.since(since);
-    let after = 0;
-    const look = (turn: Turn): Place | undefined => {
-      for (const entry of this.#kept.since(time, after)) {
-        turn.steps += ENTRY_STEPS;
-        if (this.#time.of(entry) >= time) return { after: Math.min(entry.seq - 1, newest), head, trims };
-        after = entry.seq;
-        if (turn.isOver) return undefined;
-      }
-      return { after: newest, head, trims };
-    };
-    return this.#turns.run(look, { signal, isShort: true });
+    return this.#search.locateSince(selection, this.#time.since(since), this.#end, options);
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -224,6 +174,10 @@ export class MemoryLog implements EventLog {
         order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
       return { topics: page.map(summary), total: topics.size };
     };
+  }
+
+  get #end(): LogEnd {
+    return { head: this.#seq, publicHead: this.#publicSeq, trims: this.#ledger.changes };
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */

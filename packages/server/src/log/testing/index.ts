@@ -10,6 +10,7 @@ import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
 import { retentionCases } from './cases/retention-cases.ts';
 import { selectionCases } from './cases/selection-cases.ts';
+import { sinceCases } from './cases/since-cases.ts';
 import { topicCases } from './cases/topic-cases.ts';
 import { trimCases } from './cases/trim-cases.ts';
 
@@ -27,6 +28,7 @@ const ALL: readonly LogCase[] = [
   ...readCases,
   ...selectionCases,
   ...locateCases,
+  ...sinceCases,
   ...topicCases,
   ...retentionCases,
   ...trimCases,

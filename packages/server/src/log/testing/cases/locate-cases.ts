@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Place, Since } from '../../event-log.ts';
+import type { Place } from '../../event-log.ts';
 import { EARLIEST, formatCursor } from '../../position.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
-import { dataOf, event, EVERYTHING, HOUR_MS, pattern, privately, range, select, seqs, where } from '../log-probe.ts';
+import { dataOf, event, EVERYTHING, pattern, privately, range, select, seqs, where } from '../log-probe.ts';
 
 export const locateCases: readonly LogCase[] = [
   logCase('a cursor is found up to the newest event, and is ahead behind it', async (probe) => {
@@ -198,77 +198,34 @@ export const locateCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'locateSince gives the place behind which everything follows since a time',
+    'the last events of topics that patterns match are found in their indexes, too',
     async (probe) => {
-      const start = probe.time;
-      for (const data of ['1', '2', '3', '4', '5', '6', '7']) {
-        await probe.publish(data === '3' ? 'b' : 'a', data);
-        await probe.publish('c', 'x');
-        await probe.advance(60_000);
-      }
-      await probe.append(privately('a'));
-      const head = await probe.head();
-      const data = async (since: Since, selection: Selection = select('a', 'b')): Promise<string> => {
-        const place = await probe.log.locateSince(selection, since);
-        assert.deepEqual([place.head, place.misplaced], [head, undefined]);
-        return (await probe.data(selection, place.after)).join('');
+      await probe.append(event('a/1', { data: '1' }), event('b', { data: 'b' }), event('a/2', { data: '2' }));
+      await probe.append({ topics: ['a/1', 'a/2'], fields: { data: '3' } }, event('a/1', { data: '4', event: 'odd' }));
+      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map((n) => event(`c/${n % 1000}`)));
+      await probe.append({ ...privately('a/1'), fields: { data: '5' } });
+      const order: string[] = [];
+      const data = async (count: number, more: Partial<Selection> = {}): Promise<string> => {
+        const selection: Selection = { topics: [pattern('a/:n')], ...more };
+        const found = probe.log.locateLast(selection, count).then(({ after }) => {
+          order.push('found');
+          return after;
+        });
+        await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+        return (await probe.data(selection, await found)).join('');
       };
-      assert.equal(await data({ at: 0 }), '1234567');
-      assert.equal(await data({ at: start }), '1234567');
-      assert.equal(await data({ at: start + 1 }), '234567');
-      assert.equal(await data({ at: start + 60_000 }), '234567');
-      assert.equal(await data({ at: start + 3 * 60_000 }), '4567');
-      assert.equal(await data({ ago: 2 * 60_000 }), '67');
-      assert.equal(await data({ ago: 2 * 60_000 - 1 }), '7');
-      assert.equal(await data({ ago: 10 ** 12 }), '1234567');
-      assert.equal(await data({ ago: 0 }), '');
-      assert.equal(await data({ at: start + 10 ** 12 }), '');
-      // Behind the newest public event there are private ones only.
-      const { after } = await probe.log.locateSince(select('a'), { ago: 0 });
-      assert.equal(after, (await probe.log.locateLast(select('a'), 0)).after);
-      assert.ok((await probe.log.locateSince(EVERYTHING, { at: start + 10 ** 12 })).after === head && after < head);
-    },
-    { needs: ['time'] },
-  ),
-
-  logCase(
-    'locateSince finds the time among very many events, of which some have been removed',
-    async (probe) => {
-      const start = probe.time;
-      for (const minute of range(0, 49)) {
-        await probe.append(
-          ...range(1, 100).map(() => event(minute % 5 === 0 ? 'kept' : 'gone', { data: String(minute) })),
-        );
-        await probe.advance(60_000);
-      }
-      await probe.trim();
-      for (const minute of [0, 5, 6, 23, 45, 46]) {
-        const { after } = await probe.log.locateSince(select('kept'), { at: start + minute * 60_000 });
-        const data = await probe.data(select('kept'), after);
-        const first = Math.ceil(minute / 5) * 5;
-        assert.equal(data[0], first === 50 ? undefined : String(first), `since minute ${minute}`);
-        assert.equal(data.length, (10 - first / 5) * 100);
-      }
-    },
-    { needs: ['time', 'trim'], retention: { perTopic: [{ topics: ['gone'], maxEvents: 10 }] } },
-  ),
-
-  logCase(
-    'locateSince goes by a time that runs only forward, whatever the clock is set to',
-    async (probe) => {
-      await probe.publish('a', '1');
-      await probe.advance(60_000);
-      probe.setClock(-HOUR_MS);
-      await probe.publish('a', '2');
-      await probe.advance(60_000);
-      probe.setClock(2 * HOUR_MS);
-      await probe.publish('a', '3');
-      const data = async (since: Since): Promise<string> =>
-        (await probe.data(select('a'), (await probe.log.locateSince(select('a'), since)).after)).join('');
-      assert.equal(await data({ ago: 0 }), '3');
-      assert.equal(await data({ ago: 60_000 }), '23');
-      assert.equal(await data({ ago: 120_000 }), '123');
-      assert.equal(await data({ at: probe.time - 60_000 }), '23');
+      assert.equal(await data(1), '4');
+      assert.equal(await data(2), '34');
+      assert.equal(await data(3), '234');
+      assert.equal(await data(10), '1234');
+      assert.equal(await data(2, { private: 'all' }), '45');
+      assert.equal(await data(1, { types: ['message'] }), '3');
+      assert.equal(await data(2, { topics: [pattern('a/:n'), 'b'] }), '34');
+      assert.equal(await data(1, { topics: [pattern('x/:n')] }), '');
+      assert.deepEqual(
+        order.filter((_, index) => index % 2 === 0),
+        Array.from({ length: 8 }, () => 'found'),
+      );
     },
     { needs: ['local', 'time'] },
   ),
