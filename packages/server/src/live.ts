@@ -40,6 +40,8 @@ export {
   checkParameters,
   choice,
   duration,
+  HISTORY_PARAMETERS,
+  historyParameters,
   LISTEN_PARAMETERS,
   listenParameters,
   parameter,

@@ -19,7 +19,7 @@ import type {
   Visited,
   VisitRequest,
 } from './admission.ts';
-import { AdmittedListener } from './admitted-listener.ts';
+import { AdmittedListener, search } from './admitted-listener.ts';
 import { Expiry } from './expiry.ts';
 import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
 import { checkAudienceOptions, type AudienceOptions } from './options.ts';
@@ -118,7 +118,7 @@ export class Audience {
       await this.#fanOut.ready();
       return { type: 'now' };
     }
-    const { signal, end } = this.#take(admitted, request);
+    const { signal, end } = search(this.#places, admitted, request);
     try {
       await this.#fanOut.ready();
       const start = await findStart(this.#log, selection, parameters, { signal });
@@ -132,20 +132,6 @@ export class Audience {
       // This does not free the place if it is promised now.
       end();
     }
-  }
-
-  /** Takes a place for as long as something is looked for. The signal is aborted when the sender of the request has left or is sent away. */
-  #take(admitted: AdmittedListener, request: RequestHead): { readonly signal: AbortSignal; readonly end: () => void } {
-    const search = new AbortController();
-    admitted.search = search;
-    this.#places.take(admitted);
-    const stop = request.onGone?.(() => search.abort());
-    const end = (): void => {
-      stop?.();
-      admitted.search = undefined;
-      this.#places.free(admitted);
-    };
-    return { signal: search.signal, end };
   }
 
   /**
@@ -191,7 +177,7 @@ export class Audience {
     const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key, matchers);
-    const { signal, end } = this.#take(admitted, request);
+    const { signal, end } = search(this.#places, admitted, request);
     const expiry = new Expiry(this.#clock, () => admitted.search?.abort());
     expiry.runUntil(rights.expiresAt ?? Number.POSITIVE_INFINITY);
     try {

@@ -239,7 +239,7 @@ export class Channel {
       request,
       rights,
       parameters: { ...parameters, heartbeat },
-      view: (granted) => this.#viewOf(granted, parameters.types, coding),
+      view: (granted) => this.#viewOf(granted, coding),
       isOver: (start) => this.#isOver(start),
     });
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
@@ -279,12 +279,12 @@ export class Channel {
     return body === undefined ? answer : { ...answer, body };
   }
 
-  #viewOf(rights: Rights, types: readonly string[] | undefined, coding: ContentCoding | undefined): View | undefined {
+  #viewOf(rights: Rights, coding: ContentCoding | undefined): View | undefined {
     const { topic } = this.#options;
     if (!may(rights, 'listen', topic)) return undefined;
-    if (rights.private === undefined && types === undefined) return { ...this.#view, coding };
-    const selection = { topics: [topic], private: rights.private, types };
-    return { key: JSON.stringify(['private', rights.private, types]), selection, coding };
+    if (rights.private === undefined) return { ...this.#view, coding };
+    const selection = { topics: [topic], private: rights.private };
+    return { key: JSON.stringify(['private', rights.private]), selection, coding };
   }
 
   #isOver(start: Start): boolean {

@@ -35,7 +35,10 @@ const ADDED_BY_CLIENTS =
   /^(?:datastar|padding|evspreamble|evsbuffersizelimit|ngswbypass|t|ts|time|timestamp|dc|r|rnd|rand|random|cb|bust|nocache|cachebust|cachebuster|cachebusting|orghtmxcachebuster|)$/i;
 
 /** The names of the query parameters that {@link listenParameters} reads. */
-export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'since', 'type', 'heartbeat'];
+export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
+
+/** The names of the query parameters that {@link historyParameters} reads. */
+export const HISTORY_PARAMETERS: readonly string[] = ['since', 'type'];
 
 /** Guards the log against long replays that are requested by mistake. */
 const MAX_LAST = 10_000;
@@ -74,17 +77,22 @@ export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryO
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
 export function listenParameters(head: RequestHead, query: URLSearchParams = queryOf(head.url)): ListenParameters {
-  for (const name of LISTEN_PARAMETERS) if (name !== 'type') parameter(query, name);
-  const last = wholeNumber(query, 'last', MAX_LAST);
-  const since = sinceOf(query);
-  if (last !== undefined && since !== undefined) throw invalid('The query has last and since', 'one of them');
+  for (const name of LISTEN_PARAMETERS) parameter(query, name);
   return {
     lastEventId: lastEventIdOf(head, query),
-    last,
-    since,
-    types: typesOf(query),
+    last: wholeNumber(query, 'last', MAX_LAST),
     heartbeat: choice(query, 'heartbeat', HEARTBEATS) ?? (acceptsEvents(head) ? undefined : 'comment'),
   };
+}
+
+/**
+ * Reads further parameters of a listener, for a server that has no query parameters of other meanings.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function historyParameters(query: URLSearchParams): Pick<ListenParameters, 'since' | 'types'> {
+  const since = sinceOf(query);
+  if (since !== undefined && query.has('last')) throw invalid('The query has last and since', 'one of them');
+  return { since, types: typesOf(query) };
 }
 
 /**

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   checkParameters,
   choice,
+  HISTORY_PARAMETERS,
+  historyParameters,
   LISTEN_PARAMETERS,
   listenParameters,
   may,
@@ -26,8 +28,8 @@ const MAX_KEY = 64;
 // Query parameters that pages do not have.
 const STREAM_ONLY: readonly string[] = ['heartbeat', 'envelope'];
 
-const OF_STREAMS = [...LISTEN_PARAMETERS, 'envelope'];
-const OF_PAGES = [...LISTEN_PARAMETERS.filter((name) => !STREAM_ONLY.includes(name)), ...PAGE_PARAMETERS];
+const OF_STREAMS = [...LISTEN_PARAMETERS, ...HISTORY_PARAMETERS, 'envelope'];
+const OF_PAGES = [...OF_STREAMS.filter((name) => !STREAM_ONLY.includes(name)), ...PAGE_PARAMETERS];
 
 /** Whether a request for `/topics` is one to listen. */
 export function hasMatchers({ searchParams }: URL): boolean {
@@ -62,7 +64,7 @@ async function listen(
   checkParameters(url.searchParams, [...(isPage ? OF_PAGES : OF_STREAMS), ...names]);
   const asked = find();
   const form = choice(url.searchParams, 'envelope', ['json']);
-  const parameters = listenParameters(request, url.searchParams);
+  const parameters = { ...listenParameters(request, url.searchParams), ...historyParameters(url.searchParams) };
   // By their text, so that patterns are compiled only for who may use them.
   requireRight(rights, 'listen', asked);
   const matchers = await compile(asked, exchange);
