@@ -4,8 +4,10 @@ import type { Start, StartAfter } from '../log/start.ts';
 import type { View } from './cohort.ts';
 import { gapBefore, type ListenerState, knownAfter, type PageGap } from './listener-state.ts';
 
-// The log is read in steps, so that a page of few events is not read with many others.
-const STEP_BYTES = 64 * 1024;
+// The log is read in steps: the first one has about as many events as are wanted, each next one has more.
+const EVENT_BYTES = 192;
+const MIN_STEP_BYTES = 1024;
+const MAX_STEP_BYTES = 64 * 1024;
 
 /** What the pages hold that are being read. All pages of a server share one. */
 export interface PageMemory {
@@ -68,7 +70,7 @@ class Page {
   }
 
   async read(): Promise<EventPage> {
-    const { view, start, signal, memory } = this.#request;
+    const { view, start, limit, signal, memory } = this.#request;
     const { selection } = view;
     let end = await this.#end();
     let state: Reading =
@@ -76,9 +78,11 @@ class Page {
         ? { phase: 'reading', position: end, told: end, trims: 0 }
         : { ...start, phase: 'reading', position: start.after };
     let isEndNew = false;
+    let stepBytes = Math.max(MIN_STEP_BYTES, limit * EVENT_BYTES);
     for (;;) {
       const through = Math.max(state.position, end);
-      const read = { selection, after: state.position, through, maxBytes: STEP_BYTES };
+      const read = { selection, after: state.position, through, maxBytes: Math.min(stepBytes, MAX_STEP_BYTES) };
+      stepBytes *= 2;
       const step = await this.#log.read(read, { signal });
       if (step.trimmedThrough > through && !isEndNew) {
         // Events behind the end have come and gone meanwhile. They are no gap before it.

@@ -76,9 +76,11 @@ export async function answerPage(
   context.closing.addEventListener('abort', end);
   try {
     const visited = await context.audience.visit({ request, rights, view }, async (visit) => {
+      // Behind the last of them there is nothing: the log need not be read to its end.
+      const most = Math.min(limit, parameters.lastEventId === '' ? parameters.last || limit : limit);
       const document = await read(context, visit, {
         parameters,
-        limit,
+        limit: most,
         deadline: waitMs === 0 ? undefined : deadline.signal,
       });
       return pageAnswer(exchange, document, parameters);
