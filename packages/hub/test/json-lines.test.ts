@@ -158,6 +158,20 @@ describe('POST /topics with lines of JSON', () => {
     expect(hub.position.seq).toBe(0);
   });
 
+  test('very many lines, with or without events, leave others their turns', async () => {
+    const hub = await startHub();
+    const order: string[] = [];
+    for (const body of [' \n'.repeat(500_000), '{"topic":"a","data":1}\n'.repeat(10_000)]) {
+      const lines = hub
+        .ask('POST', '/topics', { headers: LINES, body })
+        .then(({ status }) => order.push(`lines ${status}`));
+      for (let n = 0; n < 3; n += 1) order.push(`other ${(await hub.ask('GET', '/healthz')).status}`);
+      await lines;
+    }
+    const one = ['other 200', 'other 200', 'other 200', 'lines 200'];
+    expect(order).toEqual([...one, ...one]);
+  });
+
   test('a line that is not UTF-8 is refused', async () => {
     const hub = await startHub();
     const body = Buffer.concat([

@@ -139,7 +139,7 @@ describe('a page', () => {
 
   test.each([
     ['limit=0', 'limit is 0; allowed is a whole number from 1 to 1000'],
-    ['limit=1001', 'limit is "1001"; allowed is a whole number from 0 to 1000'],
+    ['limit=1001', 'limit is 1001; allowed is a whole number from 1 to 1000'],
     ['wait=30', 'wait is "30"; allowed is a duration of at most 60s, such as 500ms or 30s'],
     ['wait=61s', 'wait is "61s"'],
     ['limt=1', 'There is no query parameter "limt"; allowed are'],

@@ -5,8 +5,8 @@ import { JsonTextError } from './json-text.ts';
 
 /** An event of a body, before it has been read. */
 export interface BatchEvent {
-  /** Reads it. @throws {JsonTextError} @throws {Problem} */
-  readonly event: () => NewEvent;
+  /** Reads it; undefined if there is none. @throws {JsonTextError} @throws {Problem} */
+  readonly event: (() => NewEvent) | undefined;
   /** Where it is in the body, for error texts, such as `Line 3`. */
   readonly place: string;
   /** How many bytes of the body it takes. */
@@ -32,17 +32,21 @@ export async function readBatch(
   const events: NewEvent[] = [];
   const places: string[] = [];
   for (const { event, place, bytes } of found) {
-    if (events.length === maxEvents) {
+    if (event && events.length === maxEvents) {
       throw new Problem('too-large', `The batch has more than the ${maxEvents} events that are allowed`);
     }
-    const read = at(place, () => {
-      const made = event();
-      check(made);
-      return made;
-    });
-    events.push(read);
-    places.push(place);
-    await turnAfter(bytes);
+    if (event) {
+      const read = at(place, () => {
+        const made = event();
+        check(made);
+        return made;
+      });
+      events.push(read);
+      places.push(place);
+    }
+    // Not only for events: a body may have very many empty lines.
+    const turn = turnAfter(bytes);
+    if (turn) await turn;
   }
   return { events, places };
 }

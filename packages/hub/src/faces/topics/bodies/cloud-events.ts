@@ -4,7 +4,7 @@ import type { HubRequest } from '../../../http/request.ts';
 import type { HubLimits } from '../../../limits.ts';
 import { at, type BatchEvent } from './batch.ts';
 import { checkData, checkTopic, checkType } from './checks.ts';
-import { elementsOf, JsonTextError, kindOf, membersOf, shown, valueOf } from './json-text.ts';
+import { elementsOf, JsonTextError, kindOf, membersOf, shown, twice, valueOf } from './json-text.ts';
 
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
@@ -140,11 +140,13 @@ function eventOf(text: string, { topic, private: isPrivate, limits }: CloudEvent
 /** The attributes that are set, checked. The data is JSON, too. */
 function attributesOf(text: string): ReadonlyMap<string, unknown> {
   const attributes = new Map<string, unknown>();
-  const members = membersOf(text);
-  if (members.has('data') && members.has('data_base64')) {
-    throw new JsonTextError('it has data and data_base64; one of them is allowed');
-  }
-  for (const [name, valueText] of members) {
+  const names = new Set<string>();
+  for (const [name, valueText] of membersOf(text)) {
+    if (names.has(name)) throw twice(name);
+    names.add(name);
+    if (names.has('data') && names.has('data_base64')) {
+      throw new JsonTextError('it has data and data_base64; one of them is allowed');
+    }
     const value = valueOf(valueText);
     if (name === 'data') continue;
     if (name !== 'data_base64' && !/^[a-z0-9]+$/.test(name)) {

@@ -3,7 +3,7 @@ import { Problem } from '../../../http/problem.ts';
 import type { HubLimits } from '../../../limits.ts';
 import type { BatchEvent } from './batch.ts';
 import { checkData, checkRetry, checkTopic, checkType } from './checks.ts';
-import { JsonTextError, kindOf, membersOf, shown, valueOf, type JsonKind } from './json-text.ts';
+import { JsonTextError, kindOf, membersOf, shown, twice, valueOf, type JsonKind } from './json-text.ts';
 
 const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'private'] as const;
 type Member = (typeof MEMBERS)[number];
@@ -43,7 +43,8 @@ export function* readLines(bytes: Uint8Array, limits: HubLimits): Generator<Batc
       throw new Problem('too-large', `${place}: it is ${end - start} bytes; at most ${maxBytes} are allowed`);
     }
     const text = textOf(bytes.subarray(start, end), place);
-    if (/[^ \t\r]/.test(text)) yield { event: () => eventOf(text, limits), place, bytes: end - start };
+    const isBlank = !/[^ \t\r]/.test(text);
+    yield { event: isBlank ? undefined : () => eventOf(text, limits), place, bytes: end - start };
     start = end + 1;
   }
 }
@@ -97,15 +98,17 @@ function readMembers(line: string): Members {
       const nearest = name.length > 64 ? '' : suggestion(name, MEMBERS);
       throw invalid(`it has the member ${shown(name)}; allowed are ${MEMBERS.join(', ')}${nearest}`);
     }
+    const as = name === 'data' ? 'dataText' : name;
+    if (Object.hasOwn(read, as)) throw twice(name);
     if (name === 'data') {
-      read['dataText'] = text;
+      read[as] = text;
       continue;
     }
     const [kind, allowed] = [kindOf(text), KINDS[name]];
     if (kind !== allowed) throw invalid(`its ${name} is ${kind}, but must be ${allowed}`);
     const value = valueOf(text);
     if (typeof value === 'string' && !value.isWellFormed()) throw loneSurrogate(name);
-    read[name] = value;
+    read[as] = value;
   }
   return read;
 }

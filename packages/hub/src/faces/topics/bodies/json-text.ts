@@ -9,33 +9,40 @@ export type JsonKind = 'an object' | 'an array' | 'a string' | 'a number' | 'a b
 // A longer name is shown as its beginning.
 const MAX_SHOWN = 64;
 
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
+const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
+const [SPACE, TAB, LF, CR] = [0x20, 0x09, 0x0a, 0x0d];
+
+/** A member of an object, with the text of its value. */
+export type Member = readonly [name: string, text: string];
+
 /**
- * Returns the members of a JSON object, each with the text of its value as it is: to parse a value and write it again would change numbers. Of the values only
+ * Yields the members of a JSON object, each with the text of its value as it is: to parse a value and write it again would change numbers. Of the values only
  * the ends are looked for, so a value is known to be JSON only when it has been parsed. The time grows with the length of the text.
  * @throws {JsonTextError}
  */
-export function membersOf(text: string): Map<string, string> {
+export function* membersOf(text: string): Generator<Member, undefined, undefined> {
   const scan = new Scan(text);
-  const members = new Map<string, string>();
-  scan.open('{', 'an object');
-  if (!scan.closes('}')) {
-    do {
-      const name = scan.name();
-      if (members.has(name)) throw new JsonTextError(`it has the member ${shown(name)} twice`);
-      members.set(name, scan.value());
-    } while (scan.goesOn('}'));
+  scan.open(OPEN_OBJECT, 'an object');
+  if (!scan.closes(CLOSE_OBJECT)) {
+    do yield [scan.name(), scan.value()];
+    while (scan.goesOn(CLOSE_OBJECT));
   }
   scan.end();
-  return members;
+}
+
+/** An object may have a member once: of two, programs take one or the other. */
+export function twice(name: string): JsonTextError {
+  return new JsonTextError(`it has the member ${shown(name)} twice`);
 }
 
 /** Yields the text of each element of a JSON array, as {@link membersOf} does. @throws {JsonTextError} */
 export function* elementsOf(text: string): Generator<string, undefined, undefined> {
   const scan = new Scan(text);
-  scan.open('[', 'an array');
-  if (!scan.closes(']')) {
+  scan.open(OPEN_ARRAY, 'an array');
+  if (!scan.closes(CLOSE_ARRAY)) {
     do yield scan.value();
-    while (scan.goesOn(']'));
+    while (scan.goesOn(CLOSE_ARRAY));
   }
   scan.end();
 }
@@ -83,37 +90,34 @@ class Scan {
     this.#text = text;
   }
 
-  open(bracket: string, kind: JsonKind): void {
+  open(bracket: number, kind: JsonKind): void {
     this.#space();
-    const found = this.#text[this.#at];
-    if (found === bracket) this.#at += 1;
-    else throw found === undefined ? this.#broken() : this.#other(kind);
+    if (this.#unit === bracket) this.#at += 1;
+    else throw this.#other(kind);
   }
 
   /** Passes over a bracket if it is next. */
-  closes(bracket: string): boolean {
+  closes(bracket: number): boolean {
     this.#space();
-    if (this.#text[this.#at] !== bracket) return false;
+    if (this.#unit !== bracket) return false;
     this.#at += 1;
     return true;
   }
 
   /** Passes over a comma, or over the bracket at the end. */
-  goesOn(bracket: string): boolean {
+  goesOn(bracket: number): boolean {
     if (this.closes(bracket)) return false;
-    if (this.#text[this.#at] !== ',') throw this.#broken();
-    this.#at += 1;
+    this.#pass(COMMA);
     return true;
   }
 
   /** Passes over the name of a member and its colon. */
   name(): string {
     this.#space();
-    if (this.#text[this.#at] !== '"') throw this.#broken();
+    if (this.#unit !== QUOTE) throw this.#broken();
     const name = valueOf(this.value()) as string;
     this.#space();
-    if (this.#text[this.#at] !== ':') throw this.#broken();
-    this.#at += 1;
+    this.#pass(COLON);
     return name;
   }
 
@@ -121,10 +125,9 @@ class Scan {
   value(): string {
     this.#space();
     const start = this.#at;
-    const first = this.#text[start];
-    if (first === '"') this.#string();
-    else if (first === '{' || first === '[') this.#nested();
-    else while (this.#at < this.#text.length && !/[\s,\]}]/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+    if (this.#unit === QUOTE) this.#string();
+    else if (this.#unit === OPEN_OBJECT || this.#unit === OPEN_ARRAY) this.#nested();
+    else while (isOfWord(this.#unit)) this.#at += 1;
     if (this.#at === start) throw this.#broken();
     return this.#text.slice(start, this.#at);
   }
@@ -134,16 +137,25 @@ class Scan {
     if (this.#at < this.#text.length) throw this.#broken();
   }
 
+  /** The next UTF-16 unit; NaN behind the last one. */
+  get #unit(): number {
+    return this.#text.charCodeAt(this.#at);
+  }
+
+  #pass(unit: number): void {
+    if (this.#unit !== unit) throw this.#broken();
+    this.#at += 1;
+  }
+
   #space(): void {
-    while (/[ \t\r\n]/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+    while (isSpace(this.#unit)) this.#at += 1;
   }
 
   #string(): void {
-    for (this.#at += 1; ; this.#at += 1) {
-      const unit = this.#text[this.#at];
-      if (unit === undefined) throw this.#broken();
-      if (unit === '\\') this.#at += 1;
-      else if (unit === '"') break;
+    this.#at += 1;
+    for (let unit = this.#unit; unit !== QUOTE; unit = this.#unit) {
+      if (Number.isNaN(unit)) throw this.#broken();
+      this.#at += unit === BACKSLASH ? 2 : 1;
     }
     this.#at += 1;
   }
@@ -151,30 +163,47 @@ class Scan {
   #nested(): void {
     let depth = 0;
     do {
-      const unit = this.#text[this.#at];
-      if (unit === undefined) throw this.#broken();
-      if (unit === '"') {
+      const unit = this.#unit;
+      if (Number.isNaN(unit)) throw this.#broken();
+      if (unit === QUOTE) {
         this.#string();
         continue;
       }
-      if (unit === '{' || unit === '[') depth += 1;
-      else if (unit === '}' || unit === ']') depth -= 1;
+      if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) depth += 1;
+      else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) depth -= 1;
       this.#at += 1;
     } while (depth > 0);
   }
 
   /** JSON of another kind than was asked for, or no JSON. */
   #other(kind: JsonKind): JsonTextError {
-    const found = kindOf(this.#text.slice(this.#at, this.#at + 1));
-    const isNumber = /^[-0-9]/.test(this.#text.slice(this.#at, this.#at + 1));
-    return found === 'a number' && !isNumber ? this.#broken() : new JsonTextError(`it is ${found}, not ${kind}`);
+    const rest = this.#text.slice(this.#at, this.#at + MAX_SHOWN);
+    return /^(?:["{[]|-?[0-9]|(?:true|false|null)\b)/.test(rest)
+      ? new JsonTextError(`it is ${kindOf(rest)}, not ${kind}`)
+      : this.#broken();
   }
 
   /** The text breaks the grammar of JSON: the place is in the error. */
   #broken(): JsonTextError {
-    const { length } = this.#text;
-    if (this.#at >= length) return new JsonTextError('it is no JSON: it ends too early');
+    if (this.#at >= this.#text.length) return new JsonTextError('it is no JSON: it ends too early');
     const found = this.#text.slice(this.#at, this.#at + 16);
     return new JsonTextError(`it is no JSON: unexpected ${JSON.stringify(found)} at character ${this.#at + 1}`);
   }
+}
+
+function isSpace(unit: number): boolean {
+  return unit === SPACE || unit === LF || unit === CR || unit === TAB;
+}
+
+/** Whether it may be of a number or of true, false and null. What it really is shows when the word is parsed. */
+function isOfWord(unit: number): boolean {
+  return !(
+    Number.isNaN(unit) ||
+    isSpace(unit) ||
+    unit === COMMA ||
+    unit === COLON ||
+    unit === QUOTE ||
+    unit === CLOSE_OBJECT ||
+    unit === CLOSE_ARRAY
+  );
 }
