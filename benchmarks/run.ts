@@ -17,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'idle-memory': () => import('./idle-memory.ts'),
   'slow-listeners': () => import('./slow-listeners.ts'),
   replay: () => import('./replay.ts'),
+  pages: () => import('./pages.ts'),
   'resume-storm': () => import('./resume-storm.ts'),
 };
 

@@ -89,8 +89,9 @@ export const HOUSES: Houses = {
       {
         name: 'faces/topics',
         purpose: 'topics: listen, publish, the directory',
-        uses: ['faces', 'access', 'http'],
+        uses: ['faces/topics/bodies', 'faces', 'access', 'http'],
       },
+      { name: 'faces/topics/bodies', purpose: 'the events in a body', uses: ['access', 'http'] },
       { name: 'faces', purpose: 'what a face is; health, the page', uses: ['http'] },
       { name: 'access', purpose: 'rights: keys, origins, hosts', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
@@ -164,7 +165,7 @@ export const HOUSES: Houses = {
       },
       { name: 'live', purpose: 'from commit to socket; catching up', uses: ['log/keeping', 'log', 'coding', 'sink'] },
       { name: 'response', purpose: 'eventStream(): one response', uses: ['http', 'coding', 'sink'] },
-      { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['coding', 'sink'] },
+      { name: 'http', purpose: 'requests, answers, parameters, CORS', uses: ['log', 'coding', 'sink'] },
       { name: 'coding', purpose: 'gzip and zstd, once a cohort', uses: ['sink'] },
       {
         name: 'log/index.ts',

@@ -98,3 +98,30 @@ test('a reader that has had enough ends it quietly', async () => {
   expect(stderr).toBe(`Listening to logs at ${hub.url} (Ctrl-C ends)\n`);
   expect(code).toBe(0);
 });
+
+test('--since takes times, too, and --type selects events', async () => {
+  const hub = await HubProcess.start();
+  await publish(hub, 'logs', 'one');
+  const { code } = await run(['publish', 'logs', '--type', 'odd', '--hub', hub.url], { input: 'two' });
+  expect(code).toBe(0);
+  const data = async (...args: string[]): Promise<unknown[]> => {
+    const listener = await listening(hub, 'logs', '--json', ...args);
+    await listener.until(lines(1));
+    listener.kill('SIGINT');
+    const { stdout } = await listener.result();
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { data: string }).data);
+  };
+  expect(await data('--since', '1h', '--type', 'odd')).toEqual(['two']);
+  expect((await data('--since', '2026-01-01T00:00:00Z'))[0]).toBe('one');
+  expect(await data('--since', '1h', '--type', 'message', '--type', 'other')).toEqual(['one']);
+});
+
+test('a time that the hub cannot read is refused with its reason', async () => {
+  const hub = await HubProcess.start();
+  const { code, stderr } = await run(['listen', 'logs', '--since', '2026-01-01T10:00', '--hub', hub.url]);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('since is "2026-01-01T10:00"; allowed is a time such as');
+});

@@ -21,6 +21,7 @@ class BareLog implements EventLog {
   read: EventLog['read'] = (request) => this.memory.read(request);
   locate: EventLog['locate'] = (id) => this.memory.locate(id);
   locateLast: EventLog['locateLast'] = (...args) => this.memory.locateLast(...args);
+  locateSince: EventLog['locateSince'] = (...args) => this.memory.locateSince(...args);
   follow: EventLog['follow'] = (follower) => {
     this.followers.push(follower);
     return this.#isReached ? this.memory.follow(follower) : { stop: () => {} };

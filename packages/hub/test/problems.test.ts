@@ -21,6 +21,7 @@ async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | 
     read: (page) => memory.read(page),
     locate: (...args) => memory.locate(...args),
     locateLast: (...args) => memory.locateLast(...args),
+    locateSince: (...args) => memory.locateSince(...args),
     follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
   };
@@ -111,6 +112,14 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     const hub = await hubOnFailingLog();
     hub.fail(new ServerError('ERR_TOO_MUCH_WAITS', 'too much waits'));
     return ask(hub.port, 'POST', '/topics/a');
+  },
+  'broken-off': async () => {
+    const hub = await startHub();
+    const headers = { accept: 'application/json' };
+    const waiting = hub.ask('GET', '/topics/a?wait=60s', { headers });
+    await expect.poll(() => hub.hub.stats().listeners).toBe(1);
+    hub.hub.kick(() => true);
+    return await waiting;
   },
   draining: async () => {
     const { hub, port } = await startHub();

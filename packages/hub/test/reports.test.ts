@@ -40,6 +40,7 @@ function logWith(others: Partial<EventLog>): EventLog {
     read: (...args) => memory.read(...args),
     locate: (...args) => memory.locate(...args),
     locateLast: (...args) => memory.locateLast(...args),
+    locateSince: (...args) => memory.locateSince(...args),
     follow: (follower) => memory.follow(follower),
     close: () => memory.close(),
     directory: memory.directory,

@@ -2,7 +2,6 @@ import {
   checkBatch,
   finalOf,
   Followers,
-  newestFor,
   prepareBatch,
   ServerError,
   systemClock,
@@ -23,6 +22,7 @@ import {
   type ReadRequest,
   type ScanOptions,
   type Selection,
+  type Since,
   Selector,
   type TopicDirectory,
   type TopicStates,
@@ -36,6 +36,7 @@ import { LmdbTopicLife, type TopicLifeHooks } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbReader } from './reading/reader.ts';
+import { LmdbSearch, type LogEnd } from './reading/search.ts';
 import { MAX_TOPICS } from './records/record.ts';
 import { openTime, recover } from './tables/recovery.ts';
 import type { TrimStep } from './trimming/removal.ts';
@@ -65,6 +66,7 @@ export class LmdbLog implements EventLog {
   readonly #life: LmdbTopicLife;
   readonly #topics: LmdbTopics;
   readonly #turns: Turns;
+  readonly #search: LmdbSearch;
   readonly #onError: (error: LmdbError) => void;
   /** The failure that was reported last, until trimming succeeds again. */
   #reported: string | undefined;
@@ -87,6 +89,7 @@ export class LmdbLog implements EventLog {
     this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
+    this.#search = new LmdbSearch({ store, reader, topics, time, look: (work, asked) => this.#look(work, asked) });
     this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
     this.#damage = new DamageControl(store, topics, this.#ledger, {
       onDamage: options.onDamage ?? warn,
@@ -155,26 +158,16 @@ export class LmdbLog implements EventLog {
     }
   }
 
-  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head, publicSeq } = this.#writer.head;
-    const log = { head, trims: this.#ledger.changes };
-    const seqOf = async (named: string): Promise<number | undefined> => {
-      const search = { id: named, selection, after: 0, through: head };
-      const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
-      return seq;
-    };
-    const place = await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
-    return { ...place, ...this.#finalOf(selection) };
+  locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
+    return this.#placed(selection, this.#search.locate(id, selection, this.#end, options));
   }
 
-  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
-    const { seq: head, publicSeq } = this.#writer.head;
-    const { changes: trims } = this.#ledger;
-    const newest = newestFor(selection, head, publicSeq);
-    const search = { selection, count, found: 0, before: newest, through: newest };
-    const isShort = Selector.of(selection).topics.isExact;
-    await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
-    return { after: search.before, head, trims, ...this.#finalOf(selection) };
+  locateLast(selection: Selection, count: number, options: AskOptions = {}): Promise<Place> {
+    return this.#placed(selection, this.#search.locateLast(selection, count, this.#end, options));
+  }
+
+  locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
+    return this.#placed(selection, this.#search.locateSince(selection, since, this.#end, options));
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -213,8 +206,16 @@ export class LmdbLog implements EventLog {
     return { ...page, trimmedThrough, trims, deletedThrough, ...this.#finalOf(request.selection) };
   }
 
+  async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
+    return { ...(await found), ...this.#finalOf(selection) };
+  }
+
   #finalOf(selection: Selection | undefined): Pick<Place, 'finalSeq'> {
     return finalOf(this.#topics.states.book, selection);
+  }
+
+  get #end(): LogEnd {
+    return { head: this.#writer.head, trims: this.#ledger.changes };
   }
 
   /** Runs a search, in turns with all other searches. */

@@ -7,9 +7,12 @@ export type {
   AudienceStats,
   KnownListener,
   RefuseReason,
+  Visit,
+  Visited,
+  VisitRequest,
 } from './audience/admission.ts';
 export { Audience } from './audience/audience.ts';
-export type { ReceivedEvent } from './audience/event-reader.ts';
+export { readEvent, type ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
   checkRights,
@@ -40,6 +43,9 @@ export {
 export {
   checkParameters,
   choice,
+  duration,
+  HISTORY_PARAMETERS,
+  historyParameters,
   LISTEN_PARAMETERS,
   listenParameters,
   parameter,
@@ -50,6 +56,7 @@ export {
 export { fetchHead, type RequestHead } from './http/request.ts';
 export type { View } from './live/cohort.ts';
 export { FanOut } from './live/fan-out.ts';
+export { type EventPage, type PageMemory, type PageRequest, readPage } from './live/page.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';

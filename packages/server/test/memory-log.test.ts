@@ -115,7 +115,7 @@ describe('MemoryLog', () => {
   test('goes on behind the earlier epochs that it is given, of which it has no event', async () => {
     const log = new MemoryLog({ epoch: 'new', earlierEpochs: [{ epoch: 'old', through: 7 }] });
     expect(positionOf(log)).toBe('new.7');
-    expect(await log.append([EVENT])).toEqual({ seq: 8, id: 'new.8', repeated: false });
+    expect(await log.append([EVENT])).toEqual({ seq: 8, id: 'new.8', ids: ['new.8'], repeated: false });
     expect(await log.locate('old.7')).toMatchObject({ after: 7, head: 8 });
     const { trimmedThrough } = await log.read({ selection: ALL, after: 7, through: 8, maxBytes: 1 });
     expect(trimmedThrough).toBe(7);

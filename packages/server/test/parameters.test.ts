@@ -1,5 +1,6 @@
 import {
   checkParameters,
+  historyParameters,
   LISTEN_PARAMETERS,
   listenParameters,
   queryOf,
@@ -59,5 +60,33 @@ describe('what a listener asks for', () => {
     expect(() => checkParameters(queryOf('/?lasteventid=1'), LISTEN_PARAMETERS)).toThrow(
       'There is no query parameter "lasteventid"; allowed are lastEventId, lastEventID, Last-Event-ID, last_event_id, evs_last_event_id, last, heartbeat',
     );
+  });
+});
+
+describe('what a listener to a hub asks for, too', () => {
+  test.each<[string, ReturnType<typeof historyParameters>]>([
+    ['/', {}],
+    ['/?since=2026-11-28T10:00:00Z', { since: { at: Date.UTC(2026, 10, 28, 10) } }],
+    ['/?since=2026-11-28', { since: { at: Date.UTC(2026, 10, 28) } }],
+    ['/?since=2026-11-28T10:00:00.250+01:00', { since: { at: Date.UTC(2026, 10, 28, 9, 0, 0, 250) } }],
+    ['/?since=2026-11-28T10:00%2B01:00', { since: { at: Date.UTC(2026, 10, 28, 9) } }],
+    ['/?since=10m', { since: { ago: 600_000 } }],
+    ['/?since=250ms', { since: { ago: 250 } }],
+    ['/?type=b&type=a&type=b', { types: ['a', 'b', 'tidings-gap'] }],
+  ])('in the URL %s is read', (url, expected) => {
+    expect(historyParameters(queryOf(url))).toEqual(expected);
+  });
+
+  test.each<[string, RegExp]>([
+    ['/?since=', /since is ""; allowed is a time such as 2026-11-28T10:00:00Z, or a duration such as 10m/],
+    ['/?since=10', /since is "10"; allowed/],
+    ['/?since=2026-11-28T10:00:00', /allowed is a time such as/],
+    ['/?since=2026-13-28', /allowed is a time such as/],
+    ['/?since=1h&last=5', /The query has last and since; allowed is one of them$/],
+    ['/?type=', /A query parameter type has no value; allowed is 1 to 1024 bytes/],
+    [`/?type=${'x'.repeat(1025)}`, /A query parameter type has 1025 characters; allowed is 1 to 1024 bytes/],
+    [`/?${Array.from({ length: 101 }, (_, n) => `type=${n}`).join('&')}`, /101 types; allowed is at most 100$/],
+  ])('in the URL %s is malformed', (url, message) => {
+    expect(() => historyParameters(queryOf(url))).toThrow(message);
   });
 });

@@ -9,6 +9,7 @@ Examples:
   tidings listen greetings
   tidings listen logs --last 10
   tidings listen orders/42 orders/43 --since earliest
+  tidings listen logs --since 10m --type warning --type error
   tidings listen --match-urlpattern 'sensors/:room'
   tidings listen logs --json | jq -r .data
   tidings listen greetings --hub http://127.0.0.1:5000`;
@@ -16,6 +17,7 @@ Examples:
 interface ListenOptions extends HubOptions {
   readonly matchUrlpattern?: readonly string[];
   readonly since?: string;
+  readonly type?: readonly string[];
   readonly last?: number;
   readonly json?: true;
 }
@@ -31,11 +33,15 @@ export function listenCommand(): Command {
     .addOption(listOption('--match-urlpattern <pattern>', 'listen to all topics that match a URL pattern', TEXT))
     .addOption(
       new Option(
-        '--since <cursor>',
-        'start after this cursor or id, or with "earliest" at the first event that is kept',
+        '--since <start>',
+        'start after this cursor or id, at a time such as 2026-11-28T10:00:00Z, a while ago such as 10m ' +
+          '(ms, s, m, h, d), or with "earliest" at the first event that is kept',
       ),
     )
     .addOption(option('--last <number>', 'start with this many of the newest events, up to 10000', LAST))
+    .addOption(
+      listOption('--type <type>', 'print only events of this type; "message" is that of events without one', TEXT),
+    )
     .option(
       '--json',
       'print each event as a line of JSON: {topic, time, id, type, data}, and each gap as ' +
@@ -44,13 +50,14 @@ export function listenCommand(): Command {
   return addHubOptions(command)
     .addHelpText('after', HELP)
     .action(async (topics: readonly string[], options: ListenOptions) => {
-      const { matchUrlpattern: patterns = [], since, last, json } = options;
+      const { matchUrlpattern: patterns = [], type: types = [], since, last, json } = options;
       if (topics.length + patterns.length === 0) {
         throw new CliError('ERR_USAGE', '"tidings listen" needs a topic, or a pattern with --match-urlpattern');
       }
       if (since !== undefined && last !== undefined) {
         throw new CliError('ERR_USAGE', '--since cannot be used with --last, because both say where to start');
       }
-      await listen({ hub: hubAddress(options), matchers: { topics, patterns }, since, last, json: json === true });
+      const matchers = { topics, patterns };
+      await listen({ hub: hubAddress(options), matchers, types, since, last, json: json === true });
     });
 }

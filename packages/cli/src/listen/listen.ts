@@ -19,6 +19,9 @@ import { describeGap, formatEvent, formatJson, type FormatOptions, openEnvelope 
 /** A connection that is silent for longer is dead, in milliseconds. A hub sends four keep-alives in this time (PROTOCOL §5.5). */
 const IDLE_TIMEOUT_MS = 60_000;
 
+/** A time or a duration (PROTOCOL §5.12). The hub says what is wrong with one that it cannot read. */
+const TIME = /^(?:[0-9]+(?:ms|s|m|h|d)|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T.*)?)$/;
+
 /** The waits between attempts, in milliseconds. They are shorter than those of a page, because a person is waiting. */
 const RETRY = { initialMs: 500, maxMs: 5_000 };
 
@@ -28,7 +31,9 @@ const EXPLAIN_TIMEOUT_MS = 5_000;
 export interface Listen {
   readonly hub: HubAddress;
   readonly matchers: Matchers;
-  /** A cursor, the id of an event, or `earliest`. @default only new events */
+  /** The types of the events. None stands for all. */
+  readonly types: readonly string[];
+  /** A cursor, the id of an event, `earliest`, a time or a duration up to now. @default only new events */
   readonly since?: string | undefined;
   /** The number of newest events to start with. @default 0 */
   readonly last?: number | undefined;
@@ -41,16 +46,19 @@ export interface Listen {
  *
  * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub, `ERR_REFUSED`
  */
-export async function listen({ hub, matchers, since, last, json }: Listen): Promise<void> {
+export async function listen({ hub, matchers, types, since = '', last, json }: Listen): Promise<void> {
   const url = listenUrl(hub.url, matchers);
   if (last !== undefined) url.searchParams.set('last', String(last));
+  for (const type of types) url.searchParams.append('type', type);
+  const isTime = TIME.test(since);
+  if (isTime) url.searchParams.set('since', since);
   const headers = authorization(hub);
   const monitor = new Monitor(hub, matchers);
   let events: EventSubscription;
   try {
     events = subscribe(url, {
       headers,
-      lastEventId: since ?? '',
+      lastEventId: isTime ? '' : since,
       retry: { ...RETRY, retryStatus: (status) => monitor.hasConnected && (status === 429 || status >= 500) },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       onState: (state) => monitor.follow(state, () => events.close()),

@@ -26,6 +26,7 @@ export const PROBLEMS = {
   'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
   busy: { status: 503, title: 'Too many events are waiting' },
+  'broken-off': { status: 503, title: 'The request was broken off' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
   'not-stored': { status: 507, title: 'The event could not be stored' },

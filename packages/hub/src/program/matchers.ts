@@ -1,7 +1,7 @@
 import type { EventsOptions } from '@tidings/server';
 import type { Matcher, TopicPattern, TopicSet } from '@tidings/server/log';
 import { checkNames, HubError } from '../errors.ts';
-import { checkTopic } from '../faces/topics/topic.ts';
+import { checkTopic } from '../faces/topics/bodies/checks.ts';
 
 export interface HubEventsOptions extends EventsOptions {
   /** The topics, or `'all'`. @default none */

@@ -6,8 +6,7 @@ import { type EventFields, GAP_TYPE } from '@tidings/wire';
 import { requireAdmin, requireRight } from '../access/require.ts';
 import { checkNames } from '../errors.ts';
 import type { FaceContext } from '../faces/face.ts';
-import { checkTopic } from '../faces/topics/topic.ts';
-import { checkData, checkRetry, checkType } from '../faces/topics/upload.ts';
+import { checkData, checkRetry, checkTopic, checkType } from '../faces/topics/bodies/checks.ts';
 import { Problem } from '../http/problem.ts';
 
 export interface HubPublishOptions {

@@ -1,12 +1,15 @@
 import {
+  DISORDER_MS,
   ENTRY_STEPS,
   isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
+  mergeFalling,
   Selector,
   type EventPlace,
   type LogEntry,
   type ReadRequest,
+  type SelectedTopic,
   type Selection,
   type Turn,
 } from '@tidings/server/log';
@@ -35,6 +38,18 @@ export interface LastSearch {
   before: number;
   /** The search goes on with the events up to this sequence number. */
   through: number;
+  /** The topics that are selected, if they have been found. */
+  topics: readonly SelectedTopic[] | undefined;
+}
+
+/** The state of a search for the first event since a time. */
+export interface SinceSearch {
+  /** When an event was appended, by the log's own time. */
+  readonly timeOf: (entry: LogEntry) => number;
+  readonly since: number;
+  /** The events up to this sequence number are older. */
+  after: number;
+  readonly through: number;
 }
 
 /** The state of a search for the earliest selected event with a publisher's id. */
@@ -104,7 +119,8 @@ export class LmdbReader {
   searchLast(search: LastSearch, turn: Turn): boolean {
     const selector = Selector.of(search.selection);
     if (search.found === search.count) return true;
-    for (const entry of this.#falling(selector, search.through)) {
+    const { topics, through } = search;
+    for (const entry of topics ? this.#fallingOf(topics, through) : this.#falling(selector, through)) {
       const selected = this.#isSelected(selector, entry, turn);
       if (selected === undefined) return false;
       search.through = entry.seq - 1;
@@ -161,6 +177,32 @@ export class LmdbReader {
     return entry && { seq, id: entry.id };
   }
 
+  /**
+   * Goes on with a search for the first event since a time for as long as the turn allows. Returns whether it is done: then the event is the first after
+   * the search's `after`, if there is one.
+   */
+  searchSince(search: SinceSearch, turn: Turn): boolean {
+    const { timeOf, since, through } = search;
+    for (let before = through + 1; before - search.after > 1;) {
+      const middle = search.after + Math.floor((before - search.after) / 2);
+      const [entry] = this.#store.lendRange({ start: middle, end: before, limit: 1 });
+      turn.steps += ENTRY_STEPS;
+      if (entry && timeOf(entry) < since - DISORDER_MS) search.after = entry.seq;
+      else before = middle;
+    }
+    for (const entry of this.#store.lendRange({ start: search.after + 1, end: through + 1 })) {
+      turn.steps += ENTRY_STEPS;
+      if (timeOf(entry) >= since) {
+        search.after = entry.seq - 1;
+        return true;
+      }
+      search.after = entry.seq;
+      if (turn.isOver) return false;
+    }
+    search.after = through;
+    return true;
+  }
+
   /** The oldest events after a sequence number, and up to another. */
   oldest(after: number, through: number): Iterable<KeptEntry> {
     return this.#store.lendRange({ start: after + 1, end: through + 1 });
@@ -195,6 +237,16 @@ export class LmdbReader {
       }),
     );
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));
+  }
+
+  #fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<KeptEntry> {
+    const sources = topics.map(({ topic, last }) => {
+      return {
+        last,
+        open: () => this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
+      };
+    });
+    return this.#records(mergeFalling(sources, seqOf));
   }
 
   /** Whether the index of topics leads to less than half of the log. Otherwise looking up each event costs more than passing over the others. */

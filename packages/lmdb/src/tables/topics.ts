@@ -7,6 +7,7 @@ import {
   type LogRetention,
   type PublicPage,
   type Retention,
+  type SearchedTopic,
   type TopicFacts,
   type TopicNames,
   type TopicPage,
@@ -58,6 +59,11 @@ export class LmdbTopics {
 
   of(topic: string): KeptSummary | undefined {
     return this.#recent.get(topic);
+  }
+
+  /** All topics, for a search. */
+  searched(): readonly SearchedTopic[] {
+    return this.#recent.newest(Infinity);
   }
 
   /** The bounds of a topic that has any events. */

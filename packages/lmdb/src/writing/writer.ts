@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import {
   concernsStates,
-  formatCursor,
+  idsOf,
   noteEvent,
   refusalOf,
   repeatOf,
@@ -235,7 +235,7 @@ export class LmdbWriter {
       const { key, digest } = batch;
       const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
       if (first) {
-        outcomes.push(repeatOf(first, batch));
+        outcomes.push(repeatOf(first, batch, store.epochs));
         continue;
       }
       const isNoted = concernsStates(states ?? book, batch);
@@ -252,8 +252,9 @@ export class LmdbWriter {
       if (isNoted && states) noteBatch(states, batch.events, before, now, factsOf);
       bytes += disk;
       const seq = this.head.seq + events.length;
-      const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
-      outcomes.push({ seq, id, repeated: false });
+      const ids = idsOf(batch.events, { seq }, store.epochs);
+      const id = ids.at(-1) ?? '';
+      outcomes.push({ seq, id, ids, repeated: false });
       if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
     return { events, outcomes, keys, now, bytes, states };

@@ -41,6 +41,22 @@ export interface Admitted {
 
 export type Admission = Admitted | { readonly refused: Exclude<RefuseReason, 'method' | 'parameter'> };
 
+/** A request for something of the log that is answered with a document. */
+export interface VisitRequest extends Pick<AdmissionRequest, 'request' | 'view'> {
+  readonly rights: Rights;
+}
+
+/** A request while its answer is being made. */
+export interface Visit {
+  /** What it may see, with the filter of its rights. */
+  readonly view: View;
+  /** Aborted when its sender has left or is sent away. */
+  readonly signal: AbortSignal;
+}
+
+/** The answer to a request, or why it was not let in. */
+export type Visited<T> = { readonly answer: T } | Extract<Admission, { readonly refused: unknown }>;
+
 /** Counts of what a fan-out has done and of its present state, and of refused requests. */
 export interface AudienceStats extends FanOutStats {
   /** Requests that were refused, by reason. */

@@ -4,7 +4,7 @@ import type { Sink } from '../sink/sink.ts';
 import type { KnownListener } from './admission.ts';
 import type { Expiry } from './expiry.ts';
 import type { CountedMatchers } from './matcher-memory.ts';
-import type { PlaceHolder } from './places.ts';
+import type { PlaceHolder, Places } from './places.ts';
 import type { Rights } from './rights.ts';
 
 /** A listener that was let in, from its answer to its end. */
@@ -43,4 +43,25 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
   get address(): string | undefined {
     return typeof this.#from === 'object' ? this.#from.remoteAddress : this.#from;
   }
+}
+
+/**
+ * Takes a listener's place for as long as something is looked for. The signal is aborted when the sender of the request has left or is sent away. `end`
+ * frees the place, unless it is promised by then.
+ */
+export function search(
+  places: Places<AdmittedListener>,
+  admitted: AdmittedListener,
+  request: RequestHead,
+): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  admitted.search = controller;
+  places.take(admitted);
+  const stop = request.onGone?.(() => controller.abort());
+  const end = (): void => {
+    stop?.();
+    admitted.search = undefined;
+    places.free(admitted);
+  };
+  return { signal: controller.signal, end };
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { shown } from '../errors.ts';
+import type { ListenParameters } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import type { EndReason } from '../live/listener.ts';
@@ -15,17 +15,22 @@ import type {
   AudienceStats,
   KnownListener,
   RefuseReason,
+  Visit,
+  Visited,
+  VisitRequest,
 } from './admission.ts';
-import { AdmittedListener } from './admitted-listener.ts';
-import { EventReader } from './event-reader.ts';
+import { AdmittedListener, search } from './admitted-listener.ts';
 import { Expiry } from './expiry.ts';
 import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
 import { checkAudienceOptions, type AudienceOptions } from './options.ts';
 import { Places } from './places.ts';
+import { Views } from './views.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
 /** For a listener that has left, or has to come back. */
 const GONE: Admission = { start: (sink) => sink.destroy(), abandon: () => {} };
+
+const NO_PARAMETERS: ListenParameters = { lastEventId: '', last: undefined, heartbeat: undefined };
 
 // The last bytes to a listener need some time to arrive.
 const MIN_GRACE_MS = 100;
@@ -39,7 +44,7 @@ export class Audience {
   readonly #clock: Clock;
   readonly #observer: AudienceObserver;
   readonly #places: Places<AdmittedListener>;
-  readonly #reader = new EventReader();
+  readonly #views = new Views();
   readonly #refused: Record<RefuseReason, number> = {
     method: 0,
     parameter: 0,
@@ -48,8 +53,6 @@ export class Audience {
     'full-for-key': 0,
     complete: 0,
   };
-  /** Makes the keys of filters that have none. */
-  #filters = 0;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(log: EventLog, fanOut: FanOut, options: AudienceOptions = {}, observer: AudienceObserver = {}) {
@@ -84,10 +87,10 @@ export class Audience {
   /** Keeps a place for a listener, or returns why it gets none. The caller counts a refusal with {@link countRefusal}. */
   async admit(admission: AdmissionRequest): Promise<Admission> {
     const { request, rights, isOver } = admission;
-    const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
+    const view = rights.allow ? this.#views.of(admission, rights) : undefined;
     if (!rights.allow || !view) return { refused: 'forbidden' };
     const key = this.#keyOf(request, rights);
-    const matchers = countMatchers(Selector.of(view.selection).topics);
+    const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
     const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     // It counts from here on, because the place where it begins may have to be looked for.
@@ -110,28 +113,24 @@ export class Audience {
     selection: Selection,
     { request, parameters }: AdmissionRequest,
   ): Promise<Start | undefined> {
-    if (parameters.lastEventId === '' && parameters.last === undefined) {
+    const { lastEventId, last, since } = parameters;
+    if (lastEventId === '' && last === undefined && since === undefined) {
       await this.#fanOut.ready();
       return { type: 'now' };
     }
-    const search = new AbortController();
-    admitted.search = search;
-    this.#places.take(admitted);
-    const stop = request.onGone?.(() => search.abort());
+    const { signal, end } = search(this.#places, admitted, request);
     try {
       await this.#fanOut.ready();
-      const start = await findStart(this.#log, selection, parameters, { signal: search.signal });
-      if (search.signal.aborted) return undefined;
+      const start = await findStart(this.#log, selection, parameters, { signal });
+      if (signal.aborted) return undefined;
       this.#places.promiseAgain(admitted);
       return start;
     } catch (error) {
-      if (search.signal.aborted) return undefined;
+      if (signal.aborted) return undefined;
       throw error;
     } finally {
-      stop?.();
-      admitted.search = undefined;
-      // This changes nothing if the place is promised now.
-      this.#places.free(admitted);
+      // This does not free the place if it is promised now.
+      end();
     }
   }
 
@@ -162,6 +161,36 @@ export class Audience {
       },
       abandon: () => this.#places.abandon(admitted),
     };
+  }
+
+  /**
+   * Keeps a place for a request while its answer, which is no stream, is being made. Returns the answer, why the request was refused, or undefined if its
+   * sender has left, was sent away, or had rights that expired meanwhile.
+   */
+  async visit<T>(admission: VisitRequest, work: (visit: Visit) => Promise<T>): Promise<Visited<T> | undefined> {
+    const { request, rights } = admission;
+    const view = this.#views.of({ ...admission, parameters: NO_PARAMETERS }, rights);
+    if (!view) return { refused: 'forbidden' };
+    const { selection } = view;
+    const key = this.#keyOf(request, rights);
+    const matchers = countMatchers(Selector.of(selection).topics, selection.types);
+    const full = this.#places.full(key, matchers);
+    if (full) return { refused: full };
+    const admitted = this.#promise(request, rights, key, matchers);
+    const { signal, end } = search(this.#places, admitted, request);
+    const expiry = new Expiry(this.#clock, () => admitted.search?.abort());
+    expiry.runUntil(rights.expiresAt ?? Number.POSITIVE_INFINITY);
+    try {
+      await this.#fanOut.ready();
+      const answer = await work({ view, signal });
+      return signal.aborted ? undefined : { answer };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    } finally {
+      expiry.end();
+      end();
+    }
   }
 
   /** Counts a refused request. */
@@ -255,7 +284,7 @@ export class Audience {
       const rights = await this.authenticate(admission.request);
       // The listener may have left meanwhile.
       if (!admitted.listener) return;
-      const view = rights.allow ? this.#viewOf(admission, rights) : undefined;
+      const view = rights.allow ? this.#views.of(admission, rights) : undefined;
       // Broken off and not ended, because it has not got all events. When it comes back, it gets the refusal.
       if (!rights.allow || !view) return this.#fanOut.breakOff(listener, 'expired');
       admitted.subject = rights.subject;
@@ -267,30 +296,5 @@ export class Audience {
       this.#observer.onError?.(error);
       this.#fanOut.breakOff(listener, 'failed');
     }
-  }
-
-  /** The view of the request, with the filter of its rights and its kind of heartbeat. */
-  #viewOf({ view, parameters }: AdmissionRequest, rights: Rights): View | undefined {
-    const base = view(rights);
-    if (!base) return undefined;
-    const { heartbeat = 'auto' } = parameters;
-    const kept: View = heartbeat === 'auto' ? base : { ...base, key: `${heartbeat} ${base.key}`, heartbeat };
-    return rights.filter ? this.#filtered(kept, rights.filter, rights.filterKey) : kept;
-  }
-
-  /** Listeners whose filters have the same key are one cohort. A filter without a key belongs to one listener. */
-  #filtered(view: View, filter: NonNullable<Rights['filter']>, filterKey: string | undefined): View {
-    const own = filterKey === undefined ? `own ${(this.#filters += 1)}` : `key ${filterKey}`;
-    return {
-      ...view,
-      key: JSON.stringify(['filter', view.key, own]),
-      accepts: (entry) => {
-        if (view.accepts?.(entry) === false) return false;
-        const accepted: unknown = filter(this.#reader.read(entry));
-        // A promise would be taken for a yes.
-        if (typeof accepted === 'boolean') return accepted;
-        throw new TypeError(`Cannot filter events: the filter returned ${shown(accepted)}, but must return a boolean`);
-      },
-    };
   }
 }

@@ -34,7 +34,8 @@ export class EventReader {
   }
 }
 
-function readEvent({ id, frame, topics }: LogEntry): ReceivedEvent {
+/** Decodes the event of a log's entry. */
+export function readEvent({ id, frame, topics }: LogEntry): ReceivedEvent {
   const fields = decodeEvent(frame);
   if (!fields) throw new Error(`Cannot read the log's entry ${id}: its frame holds no event`);
   return { type: fields.event ?? 'message', data: fields.data ?? '', id, topics };

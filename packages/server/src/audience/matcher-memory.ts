@@ -48,9 +48,10 @@ export class MatcherMemory {
   }
 }
 
-/** The matchers of a listener, as they are counted. */
-export function countMatchers({ exact, patterns }: TopicTest): CountedMatchers {
+/** The matchers of a listener, as they are counted. The types that it wants are counted as topics are. */
+export function countMatchers({ exact, patterns }: TopicTest, types: readonly string[] = []): CountedMatchers {
   let bytes = USE_BYTES * patterns.length;
   for (const topic of exact) bytes += TOPIC_BYTES + 2 * topic.length;
+  for (const type of types) bytes += TOPIC_BYTES + 2 * type.length;
   return { patterns: patterns.length === 0 ? NO_PATTERNS : patterns, bytes };
 }

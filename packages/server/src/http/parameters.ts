@@ -1,4 +1,6 @@
+import { GAP_TYPE } from '@tidings/wire';
 import { ServerError } from '../errors.ts';
+import type { Since } from '../log/event-log.ts';
 import { HEARTBEATS, type Heartbeat } from '../sink/keep-alive.ts';
 import type { RequestHead } from './request.ts';
 
@@ -8,6 +10,10 @@ export interface ListenParameters {
   readonly lastEventId: string;
   /** With how many of the newest events the stream begins if there is no last event ID; undefined if the request does not say. */
   readonly last: number | undefined;
+  /** The time since which events are wanted if there is no last event ID; undefined if the request does not say. */
+  readonly since?: Since | undefined;
+  /** The types of events that are wanted, that of gaps among them; undefined if all are. */
+  readonly types?: readonly string[] | undefined;
   /** How the stream is kept alive; undefined if the request does not say. */
   readonly heartbeat: Heartbeat | undefined;
 }
@@ -31,8 +37,15 @@ const ADDED_BY_CLIENTS =
 /** The names of the query parameters that {@link listenParameters} reads. */
 export const LISTEN_PARAMETERS: readonly string[] = [...LAST_EVENT_ID, 'last', 'heartbeat'];
 
+/** The names of the query parameters that {@link historyParameters} reads. */
+export const HISTORY_PARAMETERS: readonly string[] = ['since', 'type'];
+
 /** Guards the log against long replays that are requested by mistake. */
 const MAX_LAST = 10_000;
+
+/** Guard the memory: every listener keeps its types. */
+const MAX_TYPES = 100;
+const MAX_TYPE_BYTES = 1024;
 
 /** Most requests have no query, so they share one object. */
 const NONE: URLSearchParams = new URLSearchParams();
@@ -70,6 +83,16 @@ export function listenParameters(head: RequestHead, query: URLSearchParams = que
     last: wholeNumber(query, 'last', MAX_LAST),
     heartbeat: choice(query, 'heartbeat', HEARTBEATS) ?? (acceptsEvents(head) ? undefined : 'comment'),
   };
+}
+
+/**
+ * Reads further parameters of a listener, for a server that has no query parameters of other meanings.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function historyParameters(query: URLSearchParams): Pick<ListenParameters, 'since' | 'types'> {
+  const since = sinceOf(query);
+  if (since !== undefined && query.has('last')) throw invalid('The query has last and since', 'one of them');
+  return { since, types: typesOf(query) };
 }
 
 /**
@@ -113,6 +136,61 @@ export function wholeNumber(query: URLSearchParams, name: string, max: number): 
   const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   if (value <= max) return value;
   throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, `a whole number from 0 to ${max}`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Returns the value of a parameter that is a duration with a unit, such as `30s`, in milliseconds, or undefined if it is not given.
+ * @throws {ServerError} `ERR_INVALID_PARAMETER`
+ */
+export function duration(query: URLSearchParams, name: string, maxMs: number): number | undefined {
+  const text = parameter(query, name);
+  if (text === undefined) return undefined;
+  const ms = durationOf(text);
+  if (ms !== undefined && ms <= maxMs) return ms;
+  throw invalid(
+    `The query parameter ${name} is ${JSON.stringify(text)}`,
+    `a duration of at most ${maxMs / 1000}s, such as 500ms or 30s`,
+  );
+}
+
+/** A duration in milliseconds, or undefined if the text is none. */
+function durationOf(text: string): number | undefined {
+  const [, count, unit = ''] = /^([0-9]{1,12})(ms|s|m|h|d)$/.exec(text) ?? [];
+  return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 1);
+}
+
+// A time without its distance from UTC would mean another one in each place.
+const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/** The time since which events are wanted: a time in ISO 8601, or how long ago it is. @throws {ServerError} `ERR_INVALID_PARAMETER` */
+function sinceOf(query: URLSearchParams): Since | undefined {
+  const text = parameter(query, 'since');
+  if (text === undefined) return undefined;
+  const ago = durationOf(text);
+  if (ago !== undefined) return { ago };
+  // In a query a plus sign stands for a space.
+  const time = text.replace(' ', '+');
+  const at = TIME.test(time) ? Date.parse(time) : Number.NaN;
+  if (!Number.isNaN(at)) return { at };
+  throw invalid(
+    `The query parameter since is ${JSON.stringify(text)}`,
+    'a time such as 2026-11-28T10:00:00Z, or a duration such as 10m (ms, s, m, h, d)',
+  );
+}
+
+/** The types of events that are wanted, each once. @throws {ServerError} `ERR_INVALID_PARAMETER` */
+function typesOf(query: URLSearchParams): readonly string[] | undefined {
+  const types = [...new Set(query.getAll('type'))].toSorted();
+  if (types.length === 0) return undefined;
+  if (types.length > MAX_TYPES) throw invalid(`The query has ${types.length} types`, `at most ${MAX_TYPES}`);
+  const wrong = types.find((type) => type === '' || new TextEncoder().encode(type).length > MAX_TYPE_BYTES);
+  if (wrong === undefined) return [...types, GAP_TYPE];
+  throw invalid(
+    `A query parameter type has ${wrong === '' ? 'no value' : `${wrong.length} characters`}`,
+    `1 to ${MAX_TYPE_BYTES} bytes; events without a type have the type message`,
+  );
 }
 
 /**

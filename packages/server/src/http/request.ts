@@ -6,6 +6,8 @@ export interface RequestHead {
   readonly url: string;
   /** Returns the value of a header field, or undefined if it was not sent. The name is in small letters. Bytes that are valid UTF-8 are read as UTF-8. */
   header(name: string): string | undefined;
+  /** Returns the names of all header fields, in small letters. */
+  headerNames?(): readonly string[];
   /** The network address of the client, if it is known. */
   readonly address?: string | undefined;
   /**
@@ -39,6 +41,7 @@ export function fetchHead(request: Request, address?: string): RequestHead {
       const value = request.headers.get(name);
       return value === null ? undefined : utf8Value(value);
     },
+    headerNames: () => [...request.headers.keys()],
     address,
     onGone(gone) {
       if (signal.aborted) gone();

@@ -3,7 +3,7 @@ import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, FollowStart, LogFollowing } from '../log/event-log.ts';
 import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
-import type { Start } from '../log/start.ts';
+import type { Start, StartAfter } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
@@ -16,6 +16,7 @@ import { Listeners } from './listeners.ts';
 import { checkFanOutOptions, type FanOutOptions } from './options.ts';
 import { noCounts, type FanOutObserver, type FanOutStats } from './stats.ts';
 import type { Ticker } from './ticker.ts';
+import { WakeSink, wakeView } from './wake-sink.ts';
 
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
@@ -210,6 +211,24 @@ export class FanOut {
     this.#listeners.add(listener, first);
     this.#keepAlives.start();
     return listener;
+  }
+
+  /**
+   * Resolves when a listener with this view would be given an event or a gap, when it would be sent away, or when the signal is aborted. It counts as a
+   * listener until then.
+   */
+  async news(view: View, start: StartAfter, signal: AbortSignal): Promise<void> {
+    let wake = (): void => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    signal.addEventListener('abort', wake);
+    // Not announced, and known where it is: nothing is told to it.
+    const known = { ...start, sent: start.sent ?? formatCursor(this.#position(start.after)) };
+    const listener = signal.aborted ? undefined : this.listen(new WakeSink(wake), wakeView(view), known);
+    if (listener) await woken;
+    signal.removeEventListener('abort', wake);
+    if (listener) this.breakOff(listener, 'left');
   }
 
   /** Sends a listener no further events until {@link release}. */

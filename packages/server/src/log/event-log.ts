@@ -11,7 +11,8 @@ export interface AppendOptions {
    */
   readonly key?: string | undefined;
   /**
-   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8. It needs a `key`.
+   * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Batches with the same digest must have
+   * as many events, with the same ids. 1 to 128 bytes of UTF-8. It needs a `key`.
    * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
    */
   readonly digest?: string | undefined;
@@ -30,6 +31,8 @@ export interface AppendReceipt {
   readonly seq: number;
   /** The id of the batch's last event. */
   readonly id: string;
+  /** The ids of all its events, in their order: the id that the publisher gave, else the cursor. */
+  readonly ids: readonly string[];
   /** Whether the batch had been appended before with the same key, so that nothing was appended now. */
   readonly repeated: boolean;
 }
@@ -98,6 +101,11 @@ export interface Place {
    */
   readonly finalSeq?: number | undefined;
 }
+
+/**
+ * A time: `at` in milliseconds since 1970, as the system's clock is set now, or `ago` in milliseconds before now.
+ */
+export type Since = { readonly at: number } | { readonly ago: number };
 
 /** Where following begins. */
 export interface FollowStart extends Position {
@@ -205,6 +213,12 @@ export interface EventLog {
    * not past the newest public event.
    */
   locateLast(selection: Selection, count: number, options?: AskOptions): Promise<Place>;
+  /**
+   * Asks the store for the place behind which all kept events follow that were appended since a time: the events before it are older. The time is the log's
+   * own, which runs only forward even if the system's clock is set. If no event is so new, it is the place of the newest event. For a selection without
+   * private events it is not past the newest public event.
+   */
+  locateSince(selection: Selection, since: Since, options?: AskOptions): Promise<Place>;
   /** Hands over every batch that is committed from now on. */
   follow(follower: LogFollower): LogFollowing;
   /** Finishes the appends under way and frees all resources. Later appends are refused. Idempotent. */

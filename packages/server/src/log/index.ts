@@ -14,6 +14,7 @@ export type {
   LogPage,
   Place,
   ReadRequest,
+  Since,
   TopicDirectory,
   TopicPage,
   TopicPageRequest,
@@ -55,9 +56,9 @@ export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
 export { checkTopic, deletionOf, MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
-export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
-export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
-export { mergeBySeq } from './keeping/merge.ts';
+export { type BatchPlace, idsOf, repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
+export { DISORDER_MS, LogTime, type LogTimeRecord } from './keeping/log-time.ts';
+export { type LaterSource, mergeBySeq, mergeFalling } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';
 export type { MemoryLogOptions } from './memory/memory-log-options.ts';
 export { compilePattern, compilePatterns, type TopicPattern } from './pattern.ts';
@@ -91,5 +92,6 @@ export {
   withoutEvent,
   withTimes,
 } from './keeping/topic-summary.ts';
+export { type SearchedTopic, type SelectedTopic, TopicSearch, TopicSearches } from './keeping/topic-search.ts';
 export { DEFAULT_SCAN_MS, ENTRY_STEPS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

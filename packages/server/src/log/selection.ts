@@ -1,8 +1,8 @@
-import { decodeEvent } from '@tidings/wire';
 import { ServerError } from '../errors.ts';
 import type { LogEntry } from './entry.ts';
 import { type CompiledPattern, CompiledPatterns, type TopicPattern } from './pattern.ts';
 import type { Meter } from './pattern/machine.ts';
+import { typeOf } from './type-of.ts';
 
 /** A topic, or a pattern of topics. */
 export type Matcher = string | TopicPattern;
@@ -128,7 +128,7 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
-    return this.#types === undefined || this.#types.has(decodeEvent(entry.frame)?.event ?? 'message');
+    return this.#types === undefined || this.#types.has(typeOf(entry));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AskOptions, EventLog, GapReason, Place } from './event-log.ts';
+import type { AskOptions, EventLog, GapReason, Place, Since } from './event-log.ts';
 import { EARLIEST } from './position.ts';
 import type { Selection } from './selection.ts';
 
@@ -25,6 +25,8 @@ export interface StartRequest {
   readonly lastEventId?: string | undefined;
   /** Begin with this many of the newest events, if there is no last event ID. */
   readonly last?: number | undefined;
+  /** Begin with the first event since this time, if there is no last event ID. */
+  readonly since?: Since | undefined;
 }
 
 /**
@@ -37,8 +39,13 @@ export async function findStart(
   request: StartRequest,
   options?: AskOptions,
 ): Promise<Start> {
-  const { lastEventId = '', last } = request;
+  const { lastEventId = '', last, since } = request;
   if (lastEventId === '') {
+    if (since !== undefined) {
+      const { after, trims } = await log.locateSince(selection, since, options);
+      // What was removed behind that place was as new, and is a gap. It is not told the place: it could lie between two private events.
+      return { type: 'after', after, told: after, trims, announce: false };
+    }
     if (last === undefined) return { type: 'now' };
     const { after, head, trims } = await log.locateLast(selection, last, options);
     return { type: 'after', after, told: head, trims, announce: true };

@@ -34,6 +34,10 @@ class NodeHead implements RequestHead {
     this.original = request;
   }
 
+  headerNames(): readonly string[] {
+    return Object.keys(this.original.headers);
+  }
+
   get address(): string | undefined {
     return this.original.socket?.remoteAddress;
   }

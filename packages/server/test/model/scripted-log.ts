@@ -11,6 +11,7 @@ import type {
   Place,
   ReadRequest,
   Selection,
+  Since,
 } from '@tidings/server/log';
 import type { Published } from './published.ts';
 
@@ -136,6 +137,10 @@ export class ScriptedLog implements EventLog {
 
   locateLast(selection: Selection, count: number): Promise<Place> {
     return this.#options.log.locateLast(selection, count);
+  }
+
+  locateSince(selection: Selection, since: Since): Promise<Place> {
+    return this.#options.log.locateSince(selection, since);
   }
 
   close(): Promise<void> {

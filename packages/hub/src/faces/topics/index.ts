@@ -2,6 +2,7 @@ import type { MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
 import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
 import { publish } from './publish.ts';
+import { publishToMany } from './publish-batch.ts';
 import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
 import { topicOfPath, topicOfQuery } from './topic.ts';
@@ -22,7 +23,11 @@ export function topics(): MakeFace {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
-          if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
+          if (request.method === 'POST') {
+            const named = topicOfQuery(url.searchParams);
+            if (named === undefined) return await publishToMany(context, exchange);
+            return await publish(context, exchange, named);
+          }
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
           if (isSearch(asked.url)) return await searchTopics(context, asked);

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   checkParameters,
   choice,
+  HISTORY_PARAMETERS,
+  historyParameters,
   LISTEN_PARAMETERS,
   listenParameters,
   may,
@@ -12,16 +14,22 @@ import type { Rights } from '@tidings/server';
 import { compileInTurns, type Matcher } from '@tidings/server/log';
 import { requireRight } from '../../access/require.ts';
 import { streamAnswer } from '../../http/answer.ts';
+import { preferred } from '../../http/preference.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { envelopesOf } from './envelope.ts';
+import { answerPage, PAGE_PARAMETERS } from './history.ts';
 import { MATCHERS, matchersOf } from './matchers.ts';
 
 // A key that is longer than this is hashed, in characters.
 const MAX_KEY = 64;
 
-const PARAMETERS = [...LISTEN_PARAMETERS, 'envelope'];
+// Query parameters that pages do not have.
+const STREAM_ONLY: readonly string[] = ['heartbeat', 'envelope'];
+
+const OF_STREAMS = [...LISTEN_PARAMETERS, ...HISTORY_PARAMETERS, 'envelope'];
+const OF_PAGES = [...OF_STREAMS.filter((name) => !STREAM_ONLY.includes(name)), ...PAGE_PARAMETERS];
 
 /** Whether a request for `/topics` is one to listen. */
 export function hasMatchers({ searchParams }: URL): boolean {
@@ -30,43 +38,76 @@ export function hasMatchers({ searchParams }: URL): boolean {
 
 /** Answers a listener to one topic. @throws {Problem} @throws {ServerError} */
 export function listenToTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
-  checkParameters(exchange.url.searchParams, PARAMETERS);
-  return listen(context, exchange, [topic]);
+  return listen(context, exchange, [], () => [topic]);
 }
 
 /** Answers a listener to whatever its matchers select. @throws {Problem} @throws {ServerError} */
 export function listenToMatches(context: FaceContext, exchange: Exchange): Promise<Answer> {
   const { url } = exchange;
-  checkParameters(url.searchParams, [...PARAMETERS, ...MATCHERS]);
-  const matchers = matchersOf(url.searchParams, context.topicsBase(url), context.limits.maxMatchers);
-  return listen(context, exchange, matchers);
+  return listen(context, exchange, MATCHERS, () =>
+    matchersOf(url.searchParams, context.topicsBase(url), context.limits.maxMatchers),
+  );
 }
 
-async function listen(context: FaceContext, exchange: Exchange, asked: readonly Matcher[]): Promise<Answer> {
+/**
+ * @param names the names of query parameters that are allowed beside those of listeners
+ * @param find returns what the request asks for
+ */
+async function listen(
+  context: FaceContext,
+  exchange: Exchange,
+  names: readonly string[],
+  find: () => readonly Matcher[],
+): Promise<Answer> {
   const { request, url, rights } = exchange;
+  const isPage = asksForPage(exchange);
+  checkParameters(url.searchParams, [...(isPage ? OF_PAGES : OF_STREAMS), ...names]);
+  const asked = find();
   const form = choice(url.searchParams, 'envelope', ['json']);
-  const parameters = listenParameters(request, url.searchParams);
+  const parameters = { ...listenParameters(request, url.searchParams), ...historyParameters(url.searchParams) };
   // By their text, so that patterns are compiled only for who may use them.
   requireRight(rights, 'listen', asked);
   const matchers = await compile(asked, exchange);
-  const { headers, coding } = context.streamHead(exchange);
-  const view = (granted: Rights): View => {
-    const { private: seesPrivate = [] } = granted;
-    const selection = { topics: matchers, private: seesPrivate };
+  const { types } = parameters;
+  const viewOf = ({ private: seesPrivate = [] }: Rights): View => {
+    const selection = { topics: matchers, private: seesPrivate, types };
     return {
-      key: keyOf([matchers, seesPrivate, form]),
+      key: keyOf([matchers, seesPrivate, form, types]),
       selection,
-      coding,
       ...(form === 'json' ? { render: envelopesOf(selection) } : {}),
     };
   };
+  const view = (granted: Rights): View | undefined =>
+    matchers.every((matcher) => may(granted, 'listen', matcher)) ? viewOf(granted) : undefined;
+  if (isPage) return await answerPage(context, exchange, { parameters, view });
+  const { headers, coding } = context.streamHead(exchange);
   const admission = await context.audience.admit({
     request,
     rights,
     parameters,
-    view: (granted) => (matchers.every((matcher) => may(granted, 'listen', matcher)) ? view(granted) : undefined),
+    view: (granted) => {
+      const seen = view(granted);
+      return seen && { ...seen, coding };
+    },
   });
   return streamAnswer(headers, admission);
+}
+
+/**
+ * Whether a request asks for a page and not for a stream: by its `Accept`. Helpers of language models ask for JSON and read a stream; they can say so with a
+ * parameter that only streams have.
+ * @throws {Problem} `invalid-parameter` for a parameter that only pages have, in a request for a stream
+ */
+function asksForPage({ request, url: { searchParams } }: Exchange): boolean {
+  const isOfStream = STREAM_ONLY.some((name) => searchParams.has(name));
+  if (!isOfStream && preferred(request, ['text/event-stream', 'application/json']) === 'application/json') return true;
+  const wrong = PAGE_PARAMETERS.find((name) => searchParams.has(name));
+  if (wrong === undefined) return false;
+  const why = isOfStream ? `, which has neither ${STREAM_ONLY.join(' nor ')}` : '';
+  throw new Problem(
+    'invalid-parameter',
+    `The query parameter ${wrong} is for a page: ask for it with Accept: application/json${why}`,
+  );
 }
 
 /** A short text for all that decides what a listener gets: its matchers may be long. */

@@ -1,6 +1,6 @@
 import { counted, type Matcher } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
-import { checkTopic } from './topic.ts';
+import { checkTopic } from './bodies/checks.ts';
 
 /** The names of the query parameters that select topics (PROTOCOL §3.4). */
 export const MATCHERS: readonly string[] = ['match', 'match_urlpattern'];

@@ -1,15 +1,18 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
-import { type AppendOptions, type AppendReceipt, counted, type NewEvent } from '@tidings/server/log';
+import { counted, type NewEvent } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
-import { textAnswer } from '../../http/answer.ts';
 import type { Body } from '../../http/bodies.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
+import { checkData, checkType } from './bodies/checks.ts';
+import { cloudEventMode } from './bodies/cloud-events.ts';
+import { Upload } from './bodies/upload.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { publishCloudEvents } from './publish-batch.ts';
+import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
-import { checkData, checkType, Upload } from './upload.ts';
 
 /** One request to publish. */
 interface Publish {
@@ -21,27 +24,29 @@ interface Publish {
   readonly body: Body;
 }
 
-/** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
+/** Publishes the body of a request to a topic (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
 export async function publish(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
   const { request, url, rights } = exchange;
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
-  const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
+  const mediaType = contentType(request);
+  const mode = cloudEventMode(request, mediaType);
+  if (mode) return await publishCloudEvents(context, exchange, mode, topic);
+  const isStream = mediaType === 'text/event-stream';
   const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
   const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
   try {
-    const receipt = await work({ context, exchange, topic, key, body });
-    return textAnswer(200, receipt?.id ?? '');
+    return publishedAnswer(exchange, await work({ context, exchange, topic, key, body }));
   } finally {
     body.close();
   }
 }
 
 /** Publishes one event, whose data is the body. */
-async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt> {
+async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<Published> {
   const { limits } = context;
   const { searchParams: query } = exchange.url;
   const type = parameter(query, 'type');
@@ -69,7 +74,7 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
 }
 
 /** Publishes an event stream whole or not at all. */
-async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<Published> {
   const { limits } = context;
   const bytes = await body.whole(limits.maxBodyBytes);
   const upload = new Upload(limits, exchange.rights);
@@ -84,18 +89,18 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
       `The batch has more than ${counted(limits.maxBatchEvents, 'event')}, which is the most`,
     );
   }
-  if (events.length === 0) return undefined;
+  if (events.length === 0) return { ids: [] };
   const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
   context.reports.published(exchange.request, exchange.rights, events.length);
   return receipt;
 }
 
 /** Publishes an event stream as it arrives, a batch for each part. */
-async function publishParts({ context, exchange, topic, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishParts({ context, exchange, topic, body }: Publish): Promise<Published> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
   const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
-  let receipt: AppendReceipt | undefined;
+  let ids: readonly string[] = [];
   let count = 0;
   try {
     for await (const part of body.parts()) {
@@ -106,15 +111,17 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
           const batch = events.slice(from, from + size);
-          receipt = await append(context, batch);
+          const receipt = await append(context, batch);
           count += batch.length;
+          // Not all ids: an upload may go on for ever.
+          ids = [receipt.id];
         }
         body.holds(upload.pendingBytes);
       }
     }
   } catch (error) {
     const problem = problemOf(error);
-    if (!problem || !receipt) throw error;
+    if (!problem || count === 0) throw error;
     // The events before it stay published, and the publisher must know where to go on.
     throw new Problem(
       problem.problem,
@@ -122,13 +129,13 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
       {
         cause: problem.cause,
         headers: problem.headers,
-        extra: { published: count, lastId: receipt.id },
+        extra: { published: count, lastId: ids.at(-1) },
       },
     );
   } finally {
     context.reports.published(exchange.request, exchange.rights, count);
   }
-  return receipt;
+  return { ids, count };
 }
 
 // A part may have very many events of a few bytes: at most this many are appended at once.
@@ -144,12 +151,4 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
   return { topics: [topic], fields, private: url.searchParams.has('private') };
-}
-
-async function append(
-  { log, writes }: FaceContext,
-  events: readonly NewEvent[],
-  options: AppendOptions = {},
-): Promise<AppendReceipt> {
-  return await writes.watch(log.append(events, options));
 }

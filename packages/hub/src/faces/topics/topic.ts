@@ -1,24 +1,6 @@
 import { parameter } from '@tidings/server/live';
-import { MAX_NAME_BYTES } from '@tidings/server/log';
 import { Problem } from '../../http/problem.ts';
-
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** Checks a topic and returns it (PROTOCOL §1). @throws {Problem} `invalid-topic` */
-export function checkTopic(topic: string): string {
-  const length = Buffer.byteLength(topic);
-  if (length === 0) throw new Problem('invalid-topic', 'The topic is empty; it must be 1 to 1024 bytes of UTF-8');
-  if (length > MAX_NAME_BYTES) {
-    throw new Problem('invalid-topic', `The topic is ${length} bytes long; at most ${MAX_NAME_BYTES} are allowed`);
-  }
-  if (topic === '.' || topic === '..') {
-    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
-  }
-  if (CONTROL.test(topic))
-    throw new Problem('invalid-topic', `The topic ${JSON.stringify(topic)} has a control character`);
-  return topic;
-}
+import { checkTopic } from './bodies/checks.ts';
 
 /** Returns the topic of the rest of a path: percent-decoded, with its slashes (PROTOCOL §3.1). @throws {Problem} `invalid-topic` */
 export function topicOfPath(rest: string): string {
@@ -40,13 +22,12 @@ export function topicOfPath(rest: string): string {
 }
 
 /**
- * The topic that `POST /topics?topic=…` names, for names that not every proxy passes on in a path (PROTOCOL §3.3).
+ * The topic that `POST /topics?topic=…` names, for names that not every proxy passes on in a path (PROTOCOL §3.3). Undefined if it names none.
  * @throws {Problem} `invalid-topic` @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
-export function topicOfQuery(query: URLSearchParams): string {
+export function topicOfQuery(query: URLSearchParams): string | undefined {
   const topic = parameter(query, 'topic');
-  if (topic !== undefined) return checkTopic(topic);
-  throw new Problem('invalid-topic', 'No topic is named; publish to /topics/{topic} or to /topics?topic={topic}');
+  return topic === undefined ? undefined : checkTopic(topic);
 }
 
 /** Whether a URL has its topic in the query: its path names none. */

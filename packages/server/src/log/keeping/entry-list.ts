@@ -52,6 +52,22 @@ export class EntryList {
     }
   }
 
+  /** The first entry that passes a test. Every entry behind it has to pass, too. */
+  firstWith(test: (entry: LogEntry) => boolean): LogEntry | undefined {
+    let low = this.#start;
+    let high = this.#slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      let at = middle;
+      while (at < high && typeof this.#slots[at] === 'number') at += 1;
+      const entry = at < high ? this.#entryAt(at) : undefined;
+      if (!entry || test(entry)) high = middle;
+      else low = at + 1;
+    }
+    while (typeof this.#slots[low] === 'number') low += 1;
+    return this.#entryAt(low);
+  }
+
   remove(seq: number): void {
     const index = this.#indexAfter(seq - 1);
     if (this.#entryAt(index)?.seq !== seq) return;

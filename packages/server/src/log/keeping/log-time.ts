@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../../clock.ts';
+import type { Since } from '../event-log.ts';
 
 /** From an event on, by how many milliseconds the log's own time is ahead of the system's clock. */
 interface Shift {
@@ -18,6 +19,9 @@ export interface LogTimeRecord {
 
 // The system's clock is slewed, and runs a little faster or slower than the one that never goes back. A greater step means that it was set.
 const TOLERANCE_MS = 1000;
+
+/** Events follow each other in time, but for this much: the clock may have been slewed back. In milliseconds. */
+export const DISORDER_MS: number = TOLERANCE_MS;
 
 // Guards against a clock that is set again and again. Beyond that the oldest events may be taken for newer than they are.
 const MAX_SHIFTS = 1000;
@@ -71,6 +75,12 @@ export class LogTime {
     this.#time = Math.max(this.#time, told + this.#ahead);
     this.#steady = steady;
     return this.#time;
+  }
+
+  /** A time as the log's own. */
+  since(since: Since): number {
+    const now = this.now();
+    return 'ago' in since ? now - since.ago : since.at + this.#ahead;
   }
 
   /** Takes note that events from a number on are appended now. */

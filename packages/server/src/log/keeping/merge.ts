@@ -29,20 +29,75 @@ export function* mergeBySeq<T>(
         given = front.rank;
         yield front.item;
       }
-      const next = front.source.next();
-      if (next.done === true) {
-        const last = heap.pop();
-        if (last && last !== front) heap[0] = last;
-      } else {
-        front.item = next.value;
-        front.rank = sign * seqOf(next.value);
-      }
-      siftDown(heap, 0);
+      advance(heap, front, seqOf, sign);
     }
   } finally {
     // If the reader stops early, the store gets its cursors back.
     for (const { source } of heap) source.return?.();
   }
+}
+
+/** A source that is opened when its first item may be the next one. */
+export interface LaterSource<T> {
+  /** No item of it has a higher sequence number. */
+  readonly last: number;
+  open(): Iterable<T>;
+}
+
+/**
+ * The same for sources that fall, which are sorted by the number that none of their items passes, the highest first. Of very many sources only those are
+ * opened that may have one of the items that are taken.
+ */
+export function* mergeFalling<T>(
+  sources: readonly LaterSource<T>[],
+  seqOf: (item: T) => number,
+): Generator<T, undefined, undefined> {
+  const heap: Front<T>[] = [];
+  let opened = 0;
+  try {
+    let given = Number.POSITIVE_INFINITY;
+    for (;;) {
+      for (let next = sources[opened]; next && next.last >= -(heap[0]?.rank ?? Infinity); next = sources[opened]) {
+        opened += 1;
+        const source = next.open()[Symbol.iterator]();
+        const first = source.next();
+        if (first.done !== true) push(heap, { source, item: first.value, rank: -seqOf(first.value) });
+      }
+      const [front] = heap;
+      if (!front) return;
+      if (-front.rank < given) {
+        given = -front.rank;
+        yield front.item;
+      }
+      advance(heap, front, seqOf, -1);
+    }
+  } finally {
+    for (const { source } of heap) source.return?.();
+  }
+}
+
+/** Takes the next item of the source in front, or drops the source. */
+function advance<T>(heap: Front<T>[], front: Front<T>, seqOf: (item: T) => number, sign: number): void {
+  const next = front.source.next();
+  if (next.done === true) {
+    const last = heap.pop();
+    if (last && last !== front) heap[0] = last;
+  } else {
+    front.item = next.value;
+    front.rank = sign * seqOf(next.value);
+  }
+  siftDown(heap, 0);
+}
+
+function push<T>(heap: Front<T>[], added: Front<T>): void {
+  let index = heap.length;
+  for (;;) {
+    const parent = heap[(index - 1) >> 1];
+    if (index === 0 || !parent || parent.rank <= added.rank) break;
+    heap[index] = parent;
+    index = (index - 1) >> 1;
+  }
+  heap[index] = added;
 }
 
 /** Moves an item down a binary heap until none below it comes first. */

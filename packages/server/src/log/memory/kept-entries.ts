@@ -1,9 +1,10 @@
-import { mergeBySeq } from '../keeping/merge.ts';
+import { mergeBySeq, mergeFalling } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
-import type { LogTime } from '../keeping/log-time.ts';
+import { DISORDER_MS, type LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import { PublicTopics, withEvent } from '../keeping/topic-summary.ts';
+import type { SearchedTopic, SelectedTopic } from '../keeping/topic-search.ts';
 import type { TopicFacts } from '../keeping/topic-rules.ts';
 import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
@@ -216,6 +217,15 @@ export class KeptEntries {
     }
   }
 
+  /**
+   * The entries among which the first one is that was appended since a time of the log's own, oldest first.
+   * @param after those up to this sequence number are known to be older
+   */
+  since(time: number, after: number): Iterable<LogEntry> {
+    const first = this.#entries.firstWith((entry) => this.#time.of(entry) >= time - DISORDER_MS);
+    return first ? this.#entries.rising(Math.max(after, first.seq - 1)) : [];
+  }
+
   /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
     const lists = this.#shorterOf(selector.topics, after);
@@ -223,6 +233,26 @@ export class KeptEntries {
     if (lists.length === 1) return this.#allVisible(first.rising(after));
     const sources = lists.map((list) => list.rising(after));
     return this.#allVisible(mergeBySeq(sources, seqOf, 'rising'));
+  }
+
+  /** How many events are kept. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** All topics, for a search. */
+  searched(): SearchedTopic[] {
+    return this.topics.newest(Infinity).map(({ topic, entries }) => {
+      return { topic, events: entries.length, lastSeq: entries.last?.seq ?? 0 };
+    });
+  }
+
+  /** Entries of these topics up to a sequence number, newest first. */
+  fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<LogEntry> {
+    const sources = topics.map(({ topic, last }) => {
+      return { last, open: () => this.topics.get(topic)?.entries.falling(through) ?? [] };
+    });
+    return this.#allVisible(mergeFalling(sources, seqOf));
   }
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */

@@ -3,6 +3,9 @@ import { copyOf } from '../keeping/frame.ts';
 import type { KeyedAppend } from '../keeping/keyed-append.ts';
 import { costOfKey } from './cost.ts';
 
+// A number in a list.
+const SEQ_BYTES = 8;
+
 /** The keys of appends that may be repeated, in the order of their age. */
 export class KnownKeys {
   readonly #bounds: CheckedBounds;
@@ -24,10 +27,10 @@ export class KnownKeys {
   }
 
   /** Remembers a key, and forgets those that are too old or too many. */
-  add(key: string, { seq, id, digest }: KeyedAppend, now: number): void {
+  add(key: string, { seq, seqs, id, digest }: KeyedAppend, now: number): void {
     this.#forget(key);
-    const bytes = costOfKey(key, id + (digest ?? ''));
-    const known = { seq, id, time: now, bytes };
+    const bytes = costOfKey(key, id + (digest ?? '')) + SEQ_BYTES * (seqs?.length ?? 0);
+    const known = { seq, seqs, id, time: now, bytes };
     this.#keys.set(copyOf(key), digest === undefined ? known : { ...known, digest: copyOf(digest) });
     this.#bytes += bytes;
     this.expire(now);

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../clock.ts';
 import { checkNames, ServerError } from '../../errors.ts';
-import { Epochs, newestFor } from '../epochs.ts';
+import { Epochs } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type {
   AppendOptions,
@@ -12,6 +12,7 @@ import type {
   LogPage,
   Place,
   ReadRequest,
+  Since,
   TopicDirectory,
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
@@ -24,7 +25,7 @@ import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import type { TopicStates } from '../topic-states.ts';
-import { isSelected, takePage } from '../keeping/scan.ts';
+import { takePage } from '../keeping/scan.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries } from './kept-entries.ts';
@@ -32,6 +33,7 @@ import { MemoryTopics } from './memory-topics.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
 import { topicListing } from './topic-listing.ts';
+import { type LogEnd, MemorySearch } from './memory-search.ts';
 import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
@@ -59,6 +61,7 @@ export class MemoryLog implements EventLog {
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
   readonly #topics: MemoryTopics;
+  readonly #search: MemorySearch;
   readonly #latest: LatestKeys | undefined;
   #seq: number;
   /** The sequence number of the newest public event; where the epoch began if there has been none. */
@@ -86,6 +89,7 @@ export class MemoryLog implements EventLog {
       tell: (topic, isPrivate, detach) => this.#tellDeletion(topic, isPrivate, detach),
       remove: (entries) => this.#remove(entries),
     });
+    this.#search = new MemorySearch({ kept: this.#kept, time: this.#time, turns: this.#turns, epochs: this.#epochs });
     this.#keys = new KnownKeys(this.#bounds);
     this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
     this.#seq = this.#epochs.start;
@@ -99,7 +103,7 @@ export class MemoryLog implements EventLog {
     const prepared = prepareBatch(events, options, this.#bounds);
     const known = prepared.key === undefined ? undefined : this.#keys.get(prepared.key, this.#time.now());
     if (known) {
-      const repeated = repeatOf(known, prepared);
+      const repeated = repeatOf(known, prepared, this.#epochs);
       if (repeated instanceof ServerError) throw repeated;
       return repeated;
     }
@@ -114,54 +118,19 @@ export class MemoryLog implements EventLog {
     return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
-  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
+  locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
     this.#trim();
-    const log = { head: this.#seq, trims: this.#ledger.changes };
-    const selector = selection && Selector.of(selection);
-    let after = 0;
-    // Many events may have one id, also those of topics that are not selected.
-    const look = (named: string, turn: Turn): { readonly seq: number | undefined } | undefined => {
-      for (const entry of this.#kept.withId(named, after)) {
-        if (entry.seq > log.head) break;
-        const selected = selector ? isSelected(selector, entry, turn) : true;
-        if (selected) return { seq: entry.seq };
-        if (selected === undefined) return undefined;
-        after = entry.seq;
-        if (turn.isOver) return undefined;
-      }
-      return { seq: undefined };
-    };
-    const seqOf = async (named: string): Promise<number | undefined> => {
-      const { seq } = await this.#turns.run((turn) => look(named, turn), { signal, isShort: true });
-      return seq;
-    };
-    const place = await this.#epochs.locate(id, log, seqOf, newestFor(selection, this.#seq, this.#publicSeq));
-    return { ...place, ...this.#topics.finalOf(selection) };
+    return this.#placed(selection, this.#search.locate(id, selection, this.#end, options));
   }
 
-  locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
+  locateLast(selection: Selection, count: number, options: AskOptions = {}): Promise<Place> {
     this.#trim();
-    const selector = Selector.of(selection);
-    const head = this.#seq;
-    const trims = this.#ledger.changes;
-    let after = newestFor(selection, head, this.#publicSeq);
-    let found = 0;
-    let through = after;
-    const look = (turn: Turn): Place | undefined => {
-      for (const entry of found < count ? this.#kept.falling(selector, through) : []) {
-        const selected = isSelected(selector, entry, turn);
-        if (selected === undefined) return undefined;
-        through = entry.seq - 1;
-        if (selected) {
-          found += 1;
-          after = through;
-        }
-        if (found === count) break;
-        if (turn.isOver) return undefined;
-      }
-      return { after, head, trims, ...this.#topics.finalOf(selection) };
-    };
-    return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
+    return this.#placed(selection, this.#search.locateLast(selection, count, this.#end, options));
+  }
+
+  locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
+    this.#trim();
+    return this.#placed(selection, this.#search.locateSince(selection, this.#time.since(since), this.#end, options));
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -184,6 +153,14 @@ export class MemoryLog implements EventLog {
     this.#topics.close();
     this.#followers.clear();
     return Promise.resolve();
+  }
+
+  async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
+    return { ...(await found), ...this.#topics.finalOf(selection) };
+  }
+
+  get #end(): LogEnd {
+    return { head: this.#seq, publicHead: this.#publicSeq, trims: this.#ledger.changes };
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
@@ -215,8 +192,12 @@ export class MemoryLog implements EventLog {
       this.#kept.add(entry, event.id !== undefined);
       if (isNoted) this.#topics.note(entry, now);
     });
-    const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
+    const ids = batch.map(({ id }) => id);
+    const receipt = { seq: this.#seq, id: ids.at(-1) ?? '', ids, repeated: false };
+    if (key !== undefined) {
+      const append = { seq: receipt.seq, seqs: withHoles(batch), id: receipt.id, digest };
+      this.#chargeFor(this.#keys, () => this.#keys.add(key, append, now));
+    }
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
     return receipt;
@@ -281,4 +262,10 @@ export class MemoryLog implements EventLog {
       Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
     );
   }
+}
+
+/** The sequence numbers of a batch, if there are holes between them. */
+function withHoles(batch: readonly LogEntry[]): readonly number[] | undefined {
+  const [first, last] = [batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0];
+  return last - first === batch.length - 1 ? undefined : batch.map(({ seq }) => seq);
 }

@@ -13,6 +13,7 @@ import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
 import { retentionCases } from './cases/retention-cases.ts';
 import { selectionCases } from './cases/selection-cases.ts';
+import { sinceCases } from './cases/since-cases.ts';
 import { stateCases } from './cases/state-cases.ts';
 import { topicCases } from './cases/topic-cases.ts';
 import { trimCases } from './cases/trim-cases.ts';
@@ -31,6 +32,7 @@ const ALL: readonly LogCase[] = [
   ...readCases,
   ...selectionCases,
   ...locateCases,
+  ...sinceCases,
   ...topicCases,
   ...retentionCases,
   ...trimCases,

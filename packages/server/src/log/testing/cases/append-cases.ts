@@ -73,11 +73,12 @@ export const appendCases: readonly LogCase[] = [
     const numbers = seqs(await probe.read(EVERYTHING));
     assert.equal(numbers.length, 4);
     assertRising(numbers);
-    for (const [receipt, seq] of [
-      [first, numbers[0]],
-      [second, numbers[3]],
+    const cursors = numbers.map((seq) => formatCursor({ epoch, seq }));
+    for (const [receipt, seq, ids] of [
+      [first, numbers[0], cursors.slice(0, 1)],
+      [second, numbers[3], cursors.slice(1)],
     ] as const) {
-      assert.deepEqual(receipt, { seq, id: formatCursor({ epoch, seq: receipt.seq }), repeated: false });
+      assert.deepEqual(receipt, { seq, id: ids.at(-1), ids, repeated: false });
     }
     assert.equal(await probe.head(), second.seq);
   }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NewEvent } from '../../entry.ts';
+import { formatCursor } from '../../position.ts';
 import { logCase, type LogCase } from '../log-case.ts';
 import { event, EVERYTHING, HOUR_MS, refused, seqs } from '../log-probe.ts';
 
@@ -9,7 +10,10 @@ export const keyCases: readonly LogCase[] = [
     const recorder = await probe.follow();
     const append = () => log.append([event('a'), event('a', { id: 'mine' })], { key: 'k' });
     const first = await append();
-    assert.deepEqual(first, { seq: first.seq, id: 'mine', repeated: false });
+    const [start = 0] = seqs(await probe.read(EVERYTHING));
+    const { epoch } = await probe.position();
+    const ids = [formatCursor({ epoch, seq: start }), 'mine'];
+    assert.deepEqual(first, { seq: first.seq, id: 'mine', ids, repeated: false });
     assert.deepEqual(await append(), { ...first, repeated: true });
     assert.deepEqual(await append(), { ...first, repeated: true });
     assert.equal(await probe.head(), first.seq);

@@ -197,6 +197,39 @@ export const locateCases: readonly LogCase[] = [
     { needs: ['local', 'time'] },
   ),
 
+  logCase(
+    'the last events of topics that patterns match are found in their indexes, too',
+    async (probe) => {
+      await probe.append(event('a/1', { data: '1' }), event('b', { data: 'b' }), event('a/2', { data: '2' }));
+      await probe.append({ topics: ['a/1', 'a/2'], fields: { data: '3' } }, event('a/1', { data: '4', event: 'odd' }));
+      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map((n) => event(`c/${n % 1000}`)));
+      await probe.append({ ...privately('a/1'), fields: { data: '5' } });
+      const order: string[] = [];
+      const data = async (count: number, more: Partial<Selection> = {}): Promise<string> => {
+        const selection: Selection = { topics: [pattern('a/:n')], ...more };
+        const found = probe.log.locateLast(selection, count).then(({ after }) => {
+          order.push('found');
+          return after;
+        });
+        await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
+        return (await probe.data(selection, await found)).join('');
+      };
+      assert.equal(await data(1), '4');
+      assert.equal(await data(2), '34');
+      assert.equal(await data(3), '234');
+      assert.equal(await data(10), '1234');
+      assert.equal(await data(2, { private: 'all' }), '45');
+      assert.equal(await data(1, { types: ['message'] }), '3');
+      assert.equal(await data(2, { topics: [pattern('a/:n'), 'b'] }), '34');
+      assert.equal(await data(1, { topics: [pattern('x/:n')] }), '');
+      assert.deepEqual(
+        order.filter((_, index) => index % 2 === 0),
+        Array.from({ length: 8 }, () => 'found'),
+      );
+    },
+    { needs: ['local', 'time'] },
+  ),
+
   logCase('a listener that has left is not answered, and the others are', async (probe) => {
     for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
     const head = await probe.head();

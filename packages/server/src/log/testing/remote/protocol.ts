@@ -1,5 +1,5 @@
 import type { LogEntry, NewEvent } from '../../entry.ts';
-import type { AppendOptions, FollowStart, ReadRequest, TopicPageRequest } from '../../event-log.ts';
+import type { AppendOptions, FollowStart, ReadRequest, Since, TopicPageRequest } from '../../event-log.ts';
 import type { Selection } from '../../selection.ts';
 import type { CreateOptions, StatusOptions, TopicOptions } from '../../topic-states.ts';
 
@@ -11,6 +11,7 @@ export type Question =
   | ({ readonly op: 'read' } & ReadRequest)
   | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
   | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
+  | { readonly op: 'locateSince'; readonly selection: Selection; readonly since: Since }
   /** The answer to a question is no longer wanted. The number is the question's. */
   | { readonly op: 'leave'; readonly asked: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }

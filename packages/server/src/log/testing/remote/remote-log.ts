@@ -12,6 +12,7 @@ import type {
   LogPage,
   Place,
   ReadRequest,
+  Since,
   TopicDirectory,
   TopicPage,
 } from '../../event-log.ts';
@@ -85,6 +86,10 @@ export class RemoteLog implements EventLog {
 
   async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
     return (await this.#connection.ask({ op: 'locateLast', selection, count }, { signal })) as Place;
+  }
+
+  async locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
+    return (await this.#connection.ask({ op: 'locateSince', selection, since }, { signal })) as Place;
   }
 
   follow(follower: LogFollower): LogFollowing {

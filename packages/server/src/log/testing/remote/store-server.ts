@@ -193,6 +193,8 @@ export class StoreServer {
         return await log.locate(question.id, question.selection, { signal });
       case 'locateLast':
         return await log.locateLast(question.selection, question.count, { signal });
+      case 'locateSince':
+        return await log.locateSince(question.selection, question.since, { signal });
       case 'leave':
         return this.#asking.get(`${client} ${question.asked}`)?.abort();
       case 'list':

@@ -1,0 +1,145 @@
+import { suggestion, type NewEvent } from '@tidings/server/log';
+import { Problem } from '../../../http/problem.ts';
+import type { HubLimits } from '../../../limits.ts';
+import type { BatchEvent } from './batch.ts';
+import { checkData, checkRetry, checkTopic, checkType } from './checks.ts';
+import { JsonTextError, kindOf, membersOf, shown, twice, valueOf, type JsonKind } from './json-text.ts';
+
+const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'private'] as const;
+type Member = (typeof MEMBERS)[number];
+
+const KINDS: Readonly<Record<Exclude<Member, 'data'>, JsonKind>> = {
+  topic: 'a string',
+  type: 'a string',
+  id: 'a string',
+  retry: 'a number',
+  key: 'a string',
+  private: 'a boolean',
+};
+
+// A character takes at most this many in a string of JSON.
+const ESCAPED = 6;
+
+// The other members of a line: names of 1,024 bytes, escaped.
+const OTHERS_BYTES = 64 * 1024;
+
+const LF = 0x0a;
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads lines of JSON, an event each (PROTOCOL §4.11). Lines with nothing but white space are left out.
+ * @throws {Problem} `invalid-event`, `invalid-topic`, `too-large`, with the number of the line
+ */
+export function* readLines(bytes: Uint8Array, limits: HubLimits): Generator<BatchEvent, undefined, undefined> {
+  const maxBytes = ESCAPED * limits.maxEventBytes + OTHERS_BYTES;
+  let number = 0;
+  for (let start = 0; start < bytes.length;) {
+    const found = bytes.indexOf(LF, start);
+    const end = found === -1 ? bytes.length : found;
+    number += 1;
+    const place = `Line ${number}`;
+    if (end - start > maxBytes) {
+      throw new Problem('too-large', `${place}: it is ${end - start} bytes; at most ${maxBytes} are allowed`);
+    }
+    const text = textOf(bytes.subarray(start, end), place);
+    const isBlank = !/[^ \t\r]/.test(text);
+    yield { event: isBlank ? undefined : () => eventOf(text, limits), place, bytes: end - start };
+    start = end + 1;
+  }
+}
+
+function textOf(line: Uint8Array, place: string): string {
+  try {
+    return decoder.decode(line);
+  } catch (error) {
+    throw new Problem('invalid-event', `${place}: it is not valid UTF-8`, { cause: error });
+  }
+}
+
+function eventOf(line: string, limits: HubLimits): NewEvent {
+  const members = readMembers(line);
+  const topic = checkTopic(required(members.topic, 'topic'));
+  const { type, id, retry, key } = members;
+  const data = dataOf(required(members.dataText, 'data'), limits.maxEventBytes);
+  if (type !== undefined) checkType(type);
+  if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
+    throw invalid(`its retry is ${retry}, but must be a whole number of milliseconds from 0`);
+  }
+  checkRetry(retry, limits.maxRetryMs);
+  return {
+    topics: [topic],
+    fields: {
+      data,
+      ...(type === undefined || type === '' ? {} : { event: type }),
+      ...(id === undefined ? {} : { id }),
+      ...(retry === undefined ? {} : { retry }),
+    },
+    private: members.private ?? false,
+    ...(key === undefined ? {} : { latestKey: key }),
+  };
+}
+
+interface Members {
+  readonly topic?: string;
+  /** The text of the JSON value. */
+  readonly dataText?: string;
+  readonly type?: string;
+  readonly id?: string;
+  readonly retry?: number;
+  readonly key?: string;
+  readonly private?: boolean;
+}
+
+function readMembers(line: string): Members {
+  const read: Record<string, unknown> = {};
+  for (const [name, text] of membersOf(line)) {
+    if (!isMember(name)) {
+      const nearest = name.length > 64 ? '' : suggestion(name, MEMBERS);
+      throw invalid(`it has the member ${shown(name)}; allowed are ${MEMBERS.join(', ')}${nearest}`);
+    }
+    const as = name === 'data' ? 'dataText' : name;
+    if (Object.hasOwn(read, as)) throw twice(name);
+    if (name === 'data') {
+      read[as] = text;
+      continue;
+    }
+    const [kind, allowed] = [kindOf(text), KINDS[name]];
+    if (kind !== allowed) throw invalid(`its ${name} is ${kind}, but must be ${allowed}`);
+    const value = valueOf(text);
+    if (typeof value === 'string' && !value.isWellFormed()) throw loneSurrogate(name);
+    read[as] = value;
+  }
+  return read;
+}
+
+/** The data of an event: a string, or the text of any other JSON value. */
+function dataOf(text: string, maxBytes: number): string {
+  if (kindOf(text) !== 'a string') {
+    // Before it is parsed: it could become many times as large in memory.
+    checkData(text, maxBytes);
+    valueOf(text);
+    return text;
+  }
+  const data = valueOf(text) as string;
+  if (!data.isWellFormed()) throw loneSurrogate('data');
+  checkData(data, maxBytes);
+  return data;
+}
+
+function isMember(name: string): name is Member {
+  return (MEMBERS as readonly string[]).includes(name);
+}
+
+function required<T>(value: T | undefined, name: Member): T {
+  if (value !== undefined) return value;
+  throw invalid(`it has no ${name}; an event needs topic and data`);
+}
+
+function loneSurrogate(name: string): JsonTextError {
+  return invalid(`its ${name} has a lone surrogate, which cannot be written in UTF-8`);
+}
+
+function invalid(message: string): JsonTextError {
+  return new JsonTextError(message);
+}

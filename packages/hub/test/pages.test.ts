@@ -1,0 +1,326 @@
+import { Hub, MemoryLog } from '@tidings/hub';
+import { describe, expect, test } from 'vitest';
+import { Listener } from './listener.ts';
+import { ask, problemOf, serve, startHub, type Reply, type TestHub } from './test-hub.ts';
+
+interface Page {
+  readonly events: readonly {
+    readonly id: string;
+    readonly topic: string;
+    readonly type: string;
+    readonly data: string;
+    readonly time: string;
+  }[];
+  readonly gap?: { readonly after: string; readonly resumedAt: string; readonly reason: string };
+  readonly next: string;
+}
+
+const JSON_ONLY = { accept: 'application/json' };
+
+async function get(hub: { readonly port: number }, path: string, headers = {}): Promise<Reply> {
+  const reply = await ask(hub.port, 'GET', path, { headers: { ...JSON_ONLY, ...headers } });
+  if (reply.status !== 200) throw new Error(`${path} was answered ${reply.status}: ${reply.text}`);
+  return reply;
+}
+
+async function page(hub: { readonly port: number }, path: string, headers = {}): Promise<Page> {
+  return JSON.parse((await get(hub, path, headers)).text) as Page;
+}
+
+function dataOf({ events }: Page): string {
+  return events.map(({ data }) => data).join(' ');
+}
+
+async function publish(hub: TestHub, topic: string, count: number): Promise<void> {
+  for (let n = 1; n <= count; n += 1) await hub.publish(topic, String(n));
+}
+
+describe('a page', () => {
+  test('has the events of a topic from the earliest on, and where the next one begins', async () => {
+    const now = Date.UTC(2026, 10, 28, 10);
+    const hub = await startHub({ now: () => now });
+    await hub.publish('a?type=added&id=mine', 'one\ntwo');
+    await hub.publish('b', 'other');
+    await hub.publish('a', '{"n":1}');
+    const reply = await get(hub, '/topics/a');
+    expect(reply.headers).toMatchObject({
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      vary: 'Accept',
+    });
+    const time = '2026-11-28T10:00:00.000Z';
+    expect(JSON.parse(reply.text)).toEqual({
+      events: [
+        { id: 'mine', topic: 'a', type: 'added', data: 'one\ntwo', time },
+        { id: hub.cursor(3), topic: 'a', type: 'message', data: '{"n":1}', time },
+      ],
+      next: hub.cursor(3),
+    });
+  });
+
+  test.each<[accept: string | undefined, isPage: boolean]>([
+    [undefined, false],
+    ['*/*', false],
+    ['text/event-stream', false],
+    ['text/html,application/xhtml+xml,*/*;q=0.8', false],
+    ['application/json, text/event-stream', false],
+    ['application/json;q=0.5, text/event-stream', false],
+    ['application/json', true],
+    ['application/*', true],
+    ['application/json, text/plain, */*', true],
+    ['application/json, text/event-stream;q=0.5', true],
+    ['*/*, text/event-stream;q=0', true],
+  ])('is the answer to Accept: %s? %s', async (accept, isPage) => {
+    const hub = await startHub();
+    for (const path of ['/topics/a', '/topics?match=a']) {
+      const listener = await Listener.open(hub.port, path, accept === undefined ? {} : { accept });
+      expect(listener.response.headers['content-type']).toBe(isPage ? 'application/json' : 'text/event-stream');
+    }
+  });
+
+  test('is asked for with the cursors and parameters of a stream, and a stream goes on after it', async () => {
+    const hub = await startHub();
+    await publish(hub, 'a', 5);
+    await hub.publish('b?type=x', 'b');
+    const all = '/topics?match=a&match=b';
+    expect(dataOf(await page(hub, `/topics/a?lastEventId=${hub.cursor(2)}`))).toBe('3 4 5');
+    expect(dataOf(await page(hub, '/topics/a', { 'last-event-id': hub.cursor(3) }))).toBe('4 5');
+    expect(dataOf(await page(hub, '/topics/a?last=2'))).toBe('4 5');
+    expect(dataOf(await page(hub, `${all}&type=x`))).toBe('b');
+    expect(dataOf(await page(hub, `${all}&since=1h`))).toBe('1 2 3 4 5 b');
+    expect(dataOf(await page(hub, `/topics?match_urlpattern=:any&limit=2`))).toBe('1 2');
+    const { next } = await page(hub, `${all}&limit=4`);
+    const listener = await Listener.open(hub.port, `${all}&lastEventId=${next}`);
+    expect(await listener.take(2)).toEqual(['5', 'b']);
+    const now = await page(hub, '/topics/a?last=0');
+    expect(now).toEqual({ events: [], next: hub.cursor(6) });
+  });
+
+  test('leads to the next one until all events have been read, each once', async () => {
+    const hub = await startHub();
+    await publish(hub, 'a', 10);
+    const read: string[] = [];
+    let next = 'earliest';
+    for (;;) {
+      const found: Page = await page(hub, `/topics/a?limit=3&lastEventId=${next}`);
+      if (found.events.length === 0) break;
+      read.push(dataOf(found));
+      ({ next } = found);
+    }
+    expect(read).toEqual(['1 2 3', '4 5 6', '7 8 9', '10']);
+    expect(next).toBe(hub.cursor(10));
+  });
+
+  test('ends before its limit if its events are large, and has at least one', async () => {
+    const hub = await startHub();
+    for (let n = 0; n < 3; n += 1) await hub.publish('a', 'x'.repeat(500_000));
+    await hub.publish('a', 'y'.repeat(1024 * 1024));
+    const lengths: number[][] = [];
+    for (let next = 'earliest'; ;) {
+      const found = await page(hub, `/topics/a?lastEventId=${next}`);
+      if (found.events.length === 0) break;
+      lengths.push(found.events.map(({ data }) => data.length));
+      ({ next } = found);
+    }
+    expect(lengths).toEqual([[500_000, 500_000], [500_000], [1024 * 1024]]);
+  });
+
+  test('of an unknown topic is empty', async () => {
+    const hub = await startHub();
+    expect(await page(hub, '/topics/nobody')).toEqual({ events: [], next: hub.cursor(0) });
+  });
+
+  test('is answered to HEAD without a body', async () => {
+    const hub = await startHub();
+    await hub.publish('a', 'x');
+    const reply = await hub.ask('HEAD', '/topics/a', { headers: JSON_ONLY });
+    expect([reply.status, reply.headers['content-type'], reply.text]).toEqual([200, 'application/json', '']);
+  });
+
+  test.each([
+    ['limit=0', 'limit is 0; allowed is a whole number from 1 to 1000'],
+    ['limit=1001', 'limit is 1001; allowed is a whole number from 1 to 1000'],
+    ['wait=30', 'wait is "30"; allowed is a duration of at most 60s, such as 500ms or 30s'],
+    ['wait=61s', 'wait is "61s"'],
+    ['limt=1', 'There is no query parameter "limt"; allowed are'],
+  ])('with %s is refused', async (query, detail) => {
+    const hub = await startHub();
+    const reply = await hub.ask('GET', `/topics/a?${query}`, { headers: JSON_ONLY });
+    expect([problemOf(reply), reply.text]).toEqual([
+      'invalid-parameter',
+      expect.stringContaining(JSON.stringify(detail).slice(1, -1)),
+    ]);
+  });
+
+  test('is not what a request with a parameter of streams asks for, and a stream has no parameters of pages', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics/a?heartbeat=comment', JSON_ONLY);
+    expect(listener.response.headers['content-type']).toBe('text/event-stream');
+    for (const [path, headers] of [
+      ['/topics/a?limit=5', {}],
+      ['/topics/a?wait=5s&envelope=json', JSON_ONLY],
+    ] as const) {
+      const reply = await hub.ask('GET', path, { headers });
+      expect([problemOf(reply), reply.text]).toEqual([
+        'invalid-parameter',
+        expect.stringContaining('is for a page: ask for it with Accept: application/json'),
+      ]);
+    }
+  });
+});
+
+describe('a gap in pages', () => {
+  test('is at the beginning of the page whose events are missing', async () => {
+    const hub = await startHub({ retention: { perTopic: [{ topics: ['a'], maxEvents: 2 }] } });
+    await publish(hub, 'a', 5);
+    await hub.log.trim();
+    expect(await page(hub, `/topics/a?lastEventId=${hub.cursor(1)}`)).toMatchObject({
+      events: [{ data: '4' }, { data: '5' }],
+      gap: { after: hub.cursor(1), resumedAt: hub.cursor(3), reason: 'trimmed' },
+      next: hub.cursor(5),
+    });
+    expect(await page(hub, '/topics/a')).not.toHaveProperty('gap');
+    expect(await page(hub, `/topics/a?lastEventId=${hub.cursor(3)}`)).not.toHaveProperty('gap');
+  });
+
+  test.each([
+    ['nobody', 'unknown'],
+    ['other1.4', 'foreign'],
+    ['$.9', 'ahead'],
+  ])('tells why the place of %s is not known', async (id, reason) => {
+    const hub = await startHub();
+    await publish(hub, 'a', 2);
+    const sent = id.replace('$', hub.epoch);
+    const found = await page(hub, `/topics/a?lastEventId=${sent}`);
+    expect(found.gap).toEqual({ after: sent, resumedAt: hub.cursor(0), reason });
+    expect(dataOf(found)).toBe('1 2');
+  });
+});
+
+describe('private events', () => {
+  test('are in no page of others, which is told no position past the newest public event', async () => {
+    const hub = await startHub({ key: 'a-key-of-the-hub', anonymous: 'listen' });
+    const headers = { authorization: 'Bearer a-key-of-the-hub' };
+    await hub.publish('a', 'open', headers);
+    await hub.publish('a?private', 'secret', headers);
+    expect(await page(hub, '/topics/a')).toMatchObject({ events: [{ data: 'open' }], next: hub.cursor(1) });
+    expect(await page(hub, `/topics/a?lastEventId=${hub.cursor(1)}`)).toEqual({ events: [], next: hub.cursor(1) });
+    expect(dataOf(await page(hub, '/topics/a', headers))).toBe('open secret');
+  });
+
+  test('and events that a filter leaves out are passed over', async () => {
+    const hub = await startHub({
+      authenticate: () => ({ allow: true, publish: 'all', filter: ({ data }) => data !== '2' }),
+    });
+    await publish(hub, 'a', 3);
+    expect(dataOf(await page(hub, '/topics/a'))).toBe('1 3');
+    const { next } = await page(hub, '/topics/a?limit=1');
+    expect(dataOf(await page(hub, `/topics/a?lastEventId=${next}`))).toBe('3');
+  });
+
+  test('rights have to cover what is asked for', async () => {
+    const hub = await startHub({ authenticate: () => ({ allow: true, subject: 'ann', listen: ['b'] }) });
+    const reply = await hub.ask('GET', '/topics/a', { headers: JSON_ONLY });
+    expect([reply.status, problemOf(reply)]).toEqual([403, 'forbidden']);
+  });
+});
+
+describe('?wait=', () => {
+  test('keeps the request until there is an event', async () => {
+    const hub = await startHub();
+    await hub.publish('b', 'elsewhere');
+    const waiting = page(hub, `/topics/a?wait=60s&lastEventId=${hub.cursor(1)}`);
+    await expect.poll(() => hub.hub.stats().listeners).toBe(1);
+    await hub.publish('b', 'elsewhere');
+    await hub.publish('a', 'x');
+    expect(await waiting).toMatchObject({ events: [{ data: 'x', id: hub.cursor(3) }], next: hub.cursor(3) });
+    await expect.poll(() => hub.hub.stats().listeners).toBe(0);
+  });
+
+  test('answers at once with events that are there, and with none when the time is over', async () => {
+    const hub = await startHub();
+    await hub.publish('a', 'x');
+    expect(dataOf(await page(hub, '/topics/a?wait=60s'))).toBe('x');
+    await hub.publish('b', 'elsewhere');
+    expect(await page(hub, `/topics/a?wait=1ms&lastEventId=${hub.cursor(1)}`)).toEqual({
+      events: [],
+      next: hub.cursor(2),
+    });
+  });
+
+  test('counts as a listener, which is gone when its client is', async () => {
+    const hub = await startHub({ limits: { maxListeners: 1 } });
+    const abort = new AbortController();
+    const waiting = fetch(`${hub.url}/topics/a?wait=60s`, { headers: JSON_ONLY, signal: abort.signal }).catch(
+      () => 'left',
+    );
+    await expect.poll(() => hub.hub.stats().listeners).toBe(1);
+    expect(problemOf(await hub.ask('GET', '/topics/a', { headers: JSON_ONLY }))).toBe('too-many-listeners');
+    abort.abort();
+    expect(await waiting).toBe('left');
+    await expect.poll(async () => (await hub.ask('GET', '/topics/a', { headers: JSON_ONLY })).status).toBe(200);
+  });
+
+  test('wakes many that wait for the same', async () => {
+    const hub = await startHub();
+    const waiting = Array.from({ length: 50 }, () => page(hub, '/topics?match_urlpattern=a/:n&last=0&wait=60s'));
+    await expect.poll(() => hub.hub.stats().listeners).toBe(50);
+    await hub.publish('a/1', 'x');
+    expect(new Set((await Promise.all(waiting)).map(dataOf))).toEqual(new Set(['x']));
+  });
+
+  test('is answered when the hub shuts down', async () => {
+    const hub = await startHub();
+    const waiting = page(hub, '/topics/a?wait=60s');
+    await expect.poll(() => hub.hub.stats().listeners).toBe(1);
+    await hub.hub.close({ finishMs: 10_000 });
+    expect(await waiting).toEqual({ events: [], next: hub.cursor(0) });
+  });
+
+  test('ends when its rights expire', async () => {
+    const hub = await startHub({
+      authenticate: () => ({ allow: true, expiresAt: Date.now() + 300 }),
+    });
+    const reply = await hub.ask('GET', '/topics/a?wait=60s', { headers: JSON_ONLY });
+    expect([reply.status, problemOf(reply), reply.headers['retry-after']]).toEqual([503, 'broken-off', '1']);
+  });
+});
+
+describe('a page that is full', () => {
+  test('has a tag, and is not sent again to who has it', async () => {
+    const hub = await startHub();
+    await publish(hub, 'a', 3);
+    const path = `/topics/a?limit=2&lastEventId=${hub.cursor(0)}`;
+    const first = await get(hub, path);
+    const { etag = '' } = first.headers;
+    expect(etag).toMatch(/^"[\w-]{43}"$/);
+    expect(first.headers['cache-control']).toBe('private, no-cache');
+    await hub.publish('a', '4');
+    const again = await hub.ask('GET', path, { headers: { ...JSON_ONLY, 'if-none-match': `"x", ${etag}` } });
+    expect([again.status, again.text, again.headers.etag]).toEqual([304, '', etag]);
+    const other = await get(hub, path, { 'if-none-match': '"x"' });
+    expect(other.text).toBe(first.text);
+  });
+
+  test.each([
+    'limit=2',
+    'limit=2&lastEventId=earliest',
+    'limit=4&lastEventId=$.0',
+    'limit=2&last=3',
+    'limit=2&lastEventId=unknown',
+  ])('is not what %s asks for', async (query) => {
+    const hub = await startHub();
+    await publish(hub, 'a', 3);
+    const { headers } = await get(hub, `/topics/a?${query.replace('$', hub.epoch)}`);
+    expect([headers.etag, headers['cache-control']]).toEqual([undefined, 'no-store']);
+  });
+});
+
+describe('a page of a log in memory', () => {
+  test('is the same', async () => {
+    const log = new MemoryLog({ epoch: 'e' });
+    await log.append([{ topics: ['a'], fields: { data: 'x' } }]);
+    const port = await serve(new Hub({ log }));
+    expect(await page({ port }, '/topics/a')).toMatchObject({ events: [{ id: 'e.1', data: 'x' }], next: 'e.1' });
+  });
+});
