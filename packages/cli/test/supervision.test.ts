@@ -71,6 +71,19 @@ test('a restart that is asked for before the first hub serves follows, too', () 
   expect(script.take({ type: 'serving', id: 1, now: 0 })).toEqual([{ type: 'tellPid' }, { type: 'spawn', id: 2 }]);
 });
 
+test('a first hub that a signal ends before it serves is followed by another one after a wait, or at once after a restart', () => {
+  for (const restarts of [false, true]) {
+    const script = new Script();
+    script.take({ type: 'start' });
+    script.take({ type: 'prepared', id: 1 });
+    if (restarts) script.take({ type: 'restart' });
+    expect(script.take(killed(1, 0))).toEqual([{ type: 'wait', ms: 250 }]);
+    const next = script.take(restarts ? { type: 'restart' } : { type: 'due' });
+    expect(next).toEqual([{ type: 'spawn', id: 2 }]);
+    expect(script.take({ type: 'prepared', id: 2 })).toEqual([{ type: 'open', id: 2, isFirst: true }]);
+  }
+});
+
 test('a hub that dies after a while is followed at once, and those that die at once are waited for longer and longer', () => {
   const script = Script.serving(0);
   expect(script.take(killed(1, 10_000))).toEqual([{ type: 'spawn', id: 2 }]);

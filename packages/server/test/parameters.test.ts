@@ -23,6 +23,7 @@ describe('what a listener asks for', () => {
     ['/?last_event_id=a&Last-Event-ID=b', { lastEventId: 'b' }],
     ['/?lastEventId=a%2Fb+c', { lastEventId: 'a/b c' }],
     ['/?lastEventId=', {}],
+    ['/?lastEventId=&lastEventID=a', { lastEventId: 'a' }],
     ['/?last=0', { last: 0 }],
     ['/?last=10000', { last: 10_000 }],
     ['/?heartbeat=event', { heartbeat: 'event' }],

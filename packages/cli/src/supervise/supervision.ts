@@ -20,7 +20,7 @@ interface SupervisedHub {
 export interface Supervision {
   readonly hubs: readonly SupervisedHub[];
   readonly nextId: number;
-  /** Whether any hub has served. Until then a failure of the hub ends the command. */
+  /** Whether any hub has served. Until then a hub that ends by itself ends the command. */
   readonly hasServed: boolean;
   /** How many hubs in a row have ended soon after they were started. */
   readonly failures: number;
@@ -144,8 +144,8 @@ function exited(before: Supervision, id: number, code: number | null, now: numbe
   if (!hub || hub.phase === 'released') return { supervision: without, actions: [] };
   if (before.ending !== undefined) return { supervision: { ...without, ending: code ?? 1 }, actions: [] };
   if (hub.phase === 'leaving') return { supervision: without, actions: [] };
-  // The hub itself has reported what is wrong with the options, the data or the address.
-  if (!before.hasServed) return { supervision: { ...without, ending: code ?? 1 }, actions: [] };
+  // The hub itself has reported what is wrong with the options, the data or the address. One that was ended by a signal has reported nothing.
+  if (!before.hasServed && code !== null) return { supervision: { ...without, ending: code }, actions: [] };
   const how = code === null ? 'was ended by a signal' : `ended with ${code}`;
   if (holderOf(without)) {
     return { supervision: without, actions: [{ type: 'tell', text: `The next hub ${how}; the present one goes on` }] };

@@ -67,7 +67,7 @@ export function lastEventIdOf(head: RequestHead, query: URLSearchParams = queryO
   if (query.size === 0) return '';
   for (const name of LAST_EVENT_ID) {
     const value = query.get(name);
-    if (value !== null) return value;
+    if (value) return value;
   }
   return '';
 }
