@@ -77,7 +77,8 @@ export async function answerPage(
   try {
     const visited = await context.audience.visit({ request, rights, view }, async (visit) => {
       // Behind the last of them there is nothing: the log need not be read to its end.
-      const most = Math.min(limit, parameters.lastEventId === '' ? parameters.last || limit : limit);
+      const { lastEventId, last = 0 } = parameters;
+      const most = lastEventId === '' && last > 0 ? Math.min(limit, last) : limit;
       const document = await read(context, visit, {
         parameters,
         limit: most,
