@@ -143,7 +143,8 @@ async function documentOf(page: EventPage, selection: Selection, epoch: string):
   const events: string[] = [];
   for (const entry of entries) {
     events.push(describe(entry, asked));
-    await turnAfter(entry.frame.length);
+    const turn = turnAfter(entry.frame.length);
+    if (turn) await turn;
   }
   const missing = gap && {
     after: gap.after ?? cursor(gap.from),
