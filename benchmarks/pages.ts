@@ -50,7 +50,7 @@ class PageClient {
           const { statusCode: status = 0, headers: received } = response;
           const text = Buffer.concat(parts).toString();
           if (status !== 200 && status !== 304) reject(new Error(`${path} was answered ${status}: ${text}`));
-          resolve({ status, tag: received.etag, page: text === '' ? undefined : (JSON.parse(text) as Page) });
+          else resolve({ status, tag: received.etag, page: text === '' ? undefined : (JSON.parse(text) as Page) });
         });
       });
       sent.on('error', reject).end();

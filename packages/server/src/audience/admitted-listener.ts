@@ -49,7 +49,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
  * Takes a listener's place for as long as something is looked for. The signal is aborted when the sender of the request has left or is sent away. `end`
  * frees the place, unless it is promised by then.
  */
-export function search(
+export function startSearch(
   places: Places<AdmittedListener>,
   admitted: AdmittedListener,
   request: RequestHead,

@@ -19,7 +19,7 @@ import type {
   Visited,
   VisitRequest,
 } from './admission.ts';
-import { AdmittedListener, search } from './admitted-listener.ts';
+import { AdmittedListener, startSearch } from './admitted-listener.ts';
 import { Expiry } from './expiry.ts';
 import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
 import { checkAudienceOptions, type AudienceOptions } from './options.ts';
@@ -118,7 +118,7 @@ export class Audience {
       await this.#fanOut.ready();
       return { type: 'now' };
     }
-    const { signal, end } = search(this.#places, admitted, request);
+    const { signal, end } = startSearch(this.#places, admitted, request);
     try {
       await this.#fanOut.ready();
       const start = await findStart(this.#log, selection, parameters, { signal });
@@ -177,7 +177,7 @@ export class Audience {
     const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key, matchers);
-    const { signal, end } = search(this.#places, admitted, request);
+    const { signal, end } = startSearch(this.#places, admitted, request);
     const expiry = new Expiry(this.#clock, () => admitted.search?.abort());
     expiry.runUntil(rights.expiresAt ?? Number.POSITIVE_INFINITY);
     try {

@@ -77,7 +77,8 @@ export async function answerPage(
   try {
     const visited = await context.audience.visit({ request, rights, view }, async (visit) => {
       // Behind the last of them there is nothing: the log need not be read to its end.
-      const most = Math.min(limit, parameters.lastEventId === '' ? parameters.last || limit : limit);
+      const { lastEventId, last = 0 } = parameters;
+      const most = lastEventId === '' && last > 0 ? Math.min(limit, last) : limit;
       const document = await read(context, visit, {
         parameters,
         limit: most,
@@ -142,7 +143,8 @@ async function documentOf(page: EventPage, selection: Selection, epoch: string):
   const events: string[] = [];
   for (const entry of entries) {
     events.push(describe(entry, asked));
-    await turnAfter(entry.frame.length);
+    const turn = turnAfter(entry.frame.length);
+    if (turn) await turn;
   }
   const missing = gap && {
     after: gap.after ?? cursor(gap.from),

@@ -9,7 +9,7 @@ import { elementsOf, JsonTextError, kindOf, membersOf, shown, twice, valueOf } f
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
 /** The media types of the JSON format: of one CloudEvent, and of several. */
-export const CLOUD_EVENT_TYPES = {
+const CLOUD_EVENT_TYPES = {
   'application/cloudevents+json': 'structured',
   'application/cloudevents-batch+json': 'batch',
 } as const;
@@ -170,6 +170,6 @@ function topicOf(attributes: ReadonlyMap<string, unknown>): string {
       'it has no topic: name it in its attribute topic, or publish to /topics/{topic}',
     );
   }
-  if (typeof topic !== 'string') throw new JsonTextError(`its topic is ${String(topic)}, but must be a string`);
+  if (typeof topic !== 'string') throw new JsonTextError(`its topic is ${JSON.stringify(topic)}, but must be a string`);
   return checkTopic(topic);
 }
