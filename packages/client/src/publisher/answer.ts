@@ -20,6 +20,8 @@ export interface Unstored {
   readonly body?: string;
   /** The name of the hub's refusal (PROTOCOL §10). */
   readonly problem?: string | undefined;
+  /** Which event of the batch it names, from 1 (PROTOCOL §4.11). */
+  readonly line?: number | undefined;
   /** Whether this attempt may have stored the batch all the same, as far as can be known. */
   readonly maybe: boolean;
   /** Whether another attempt would end in the same way. */
@@ -54,7 +56,7 @@ const OF_TOPIC: ReadonlySet<string> = new Set(['topic-closed', 'leased', 'lease-
 /** Answers of a hub by which it says that nothing of the batch is published. */
 const NOT_STORED: ReadonlySet<string> = new Set(['too-slow', 'too-many-uploads', 'busy', 'not-stored', 'draining']);
 
-export function judge({ status, problem, lasting }: Unstored, around: Circumstances): Verdict {
+export function judge({ status, problem, line, lasting }: Unstored, around: Circumstances): Verdict {
   if (status === undefined) return lasting ? 'all' : 'retry';
   if (around.retryStatus(status)) return 'retry';
   if (status === 401 && around.canRefresh) return 'refresh';
@@ -64,7 +66,9 @@ export function judge({ status, problem, lasting }: Unstored, around: Circumstan
   if (OF_TOPIC.has(problem)) return 'topic';
   if (problem === 'key-reused') return 'unknown';
   // A hub looks at rights before it looks for the key, and they may be newer than an earlier attempt.
-  if (problem === 'forbidden') return around.maybe ? 'unknown' : 'topic';
+  if (problem === 'forbidden' || (problem === 'unauthorized' && line !== undefined)) {
+    return around.maybe ? 'unknown' : 'topic';
+  }
   return 'all';
 }
 
@@ -75,12 +79,14 @@ export function mayHaveStored(status: number, problem: string | undefined): bool
   return status < 300 || status >= 500;
 }
 
-/** The name of a hub's refusal, and its detail, if the body is such a document (PROTOCOL §10). */
-export function readProblem(body: string): { readonly problem?: string; readonly detail?: string } {
+/** What a hub's refusal says, if the body is such a document (PROTOCOL §10). */
+export function readProblem(body: string): Pick<Unstored, 'problem' | 'line'> & { readonly detail?: string } {
   try {
     const { type, detail } = JSON.parse(body) as { readonly type?: unknown; readonly detail?: unknown };
     const problem = /^\/PROTOCOL\.md#([a-z-]+)$/.exec(String(type))?.[1];
-    return { ...(problem && { problem }), ...(typeof detail === 'string' && { detail }) };
+    // The number is of use to the publisher alone, who has made the batch.
+    const [, line, text] = /^(?:Line (\d+): )?(.*)$/s.exec(typeof detail === 'string' ? detail : '') ?? [];
+    return { ...(problem && { problem, ...(line && { line: Number(line) }) }), ...(text && { detail: text }) };
   } catch {
     return {};
   }

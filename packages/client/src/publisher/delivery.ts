@@ -118,7 +118,7 @@ export class Delivery {
   /** The error of an attempt. */
   errorOf(answer: Unstored, attempt: number, willRetry: boolean): ConnectionError {
     const { url } = this.#settings;
-    const { type: _, maybe: _maybe, lasting: _lasting, problem: _problem, ...fields } = answer;
+    const { type: _, maybe: _maybe, lasting: _lasting, problem: _problem, line: _line, ...fields } = answer;
     const message = `could not publish to ${url}: ${answer.message}`;
     return new ConnectionError({ ...fields, message, url, attempt, willRetry });
   }
@@ -152,7 +152,7 @@ function readSuccess({ status, headers, redirected, url }: FetchResponse, body: 
 }
 
 function readRefusal({ status, headers }: FetchResponse, body: string): Answer {
-  const { problem, detail } = readProblem(body);
+  const { problem, line, detail } = readProblem(body);
   return {
     type: 'unstored',
     code: 'ERR_STATUS',
@@ -161,6 +161,7 @@ function readRefusal({ status, headers }: FetchResponse, body: string): Answer {
     headers,
     body,
     problem,
+    line,
     maybe: mayHaveStored(status, problem),
   };
 }

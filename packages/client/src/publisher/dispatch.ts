@@ -1,15 +1,17 @@
-import { messageOf, PublishError, type PublishErrorCode } from '../errors.ts';
+import { messageOf, type PublishErrorCode } from '../errors.ts';
 import { report } from '../platform/report.ts';
 import { isFunction } from '../subscription/option-checks.ts';
 import { judge, type Unstored } from './answer.ts';
 import { type BatchSize, grow, shrink } from './batch-size.ts';
 import { Delivery } from './delivery.ts';
 import { byteLength } from './event.ts';
+import { failed } from './failed.ts';
 import { Journal } from './journal.ts';
+import { callSafely, keptEntry } from './kept.ts';
 import type { PublisherSettings, PublisherState } from './options.ts';
 import type { OutboxContent } from './outbox.ts';
 import type { Pending } from './publication.ts';
-import { type Batch, type Entry, Queue } from './queue.ts';
+import { type Batch, createBatch, type Entry, Queue } from './queue.ts';
 import { Signal } from './signal.ts';
 
 /** What a publisher does: from the queue to the hub, one batch after the other, until everything is settled. */
@@ -107,10 +109,10 @@ export class Dispatch {
     // In the store is what was accepted, and will be sent again.
     const isSent = this.#batch?.sentAt !== undefined || this.#delivery.isSending;
     const sent = new Set(isSent && !this.#settings.store ? this.#batch?.entries : []);
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    this.#failure = { reason, firstSeq: this.queue.first?.seq ?? this.#lastSeq + 1 };
-    for (const add of early) add();
+    // Without its store, it is not known what there was to publish.
+    const firstSeq = this.#early ? 0 : (this.queue.first?.seq ?? this.#lastSeq + 1);
+    this.#failure = { reason, firstSeq };
+    for (const add of this.#takeEarly()) add();
     const entries = this.queue.takeAll();
     this.#delivery.stop();
     this.#report({ phase: 'closed', attempt: 1, error: reason });
@@ -130,7 +132,7 @@ export class Dispatch {
       if (hasStore) await this.#open();
       while (!this.#failure) {
         const entries = this.queue.oldest(this.#size.events, this.#size.bytes, this.#sendableSeq);
-        if (entries.length > 0) await this.#deliver({ entries, key: newKey(), sentAt: undefined });
+        if (entries.length > 0) await this.#deliver(createBatch(entries));
         else if (this.#isClosing && this.queue.size === 0) break;
         else await this.#idle();
       }
@@ -151,34 +153,24 @@ export class Dispatch {
   async #open(): Promise<void> {
     const content = await this.#journal.open();
     if (this.#failure) return;
-    const early = this.#early ?? [];
-    this.#early = undefined;
     const batch = content && this.#restore(content);
-    for (const add of early) add();
+    for (const add of this.#takeEarly()) add();
+    this.#progress.fire();
     if (batch) await this.#deliver(batch);
     else this.#report({ phase: 'idle', attempt: 1 });
   }
 
+  #takeEarly(): readonly (() => void)[] {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    return early;
+  }
+
   /** Takes over what an earlier run has left. Returns the batch that it may have sent. */
   #restore({ events, batch }: OutboxContent): Batch | undefined {
-    for (const { seq, line } of events) {
-      const { topic } = JSON.parse(line) as { topic: string };
-      const tell = (outcome: { id: string } | { error: PublishError }): void => {
-        const { onKept } = this.#settings;
-        if (onKept) callSafely(() => onKept({ topic, event: line, ...outcome }));
-        else if ('error' in outcome) report(outcome.error);
-      };
-      this.queue.addKept({
-        seq,
-        topic,
-        line,
-        bytes: byteLength(line),
-        isKept: true,
-        onAdmitted: () => {},
-        onStored: (id) => tell({ id }),
-        onFailed: (error) => tell({ error: error as PublishError }),
-      });
-      this.#lastSeq = this.#sendableSeq = Math.max(this.#lastSeq, seq);
+    for (const event of events) {
+      this.queue.addKept(keptEntry(event, this.#settings.onKept));
+      this.#lastSeq = this.#sendableSeq = event.seq;
     }
     if (!batch) return undefined;
     const entries = this.queue.oldest(Infinity, Infinity, batch.last);
@@ -248,26 +240,37 @@ export class Dispatch {
       // Everything else would be refused, too: in the store it is safe until that is mended.
       if (verdict === 'all' && (store || stopAtRefusal)) throw failure;
       if (verdict === 'unknown' || (verdict === 'all' && maybe)) {
-        return this.#reject(batch.entries, 'ERR_UNCONFIRMED', answer.message, answer);
-      }
-      const [first, ...others] = batch.entries;
-      const isMixed = verdict === 'event' ? others.length > 0 : others.some(({ topic }) => topic !== first?.topic);
-      if (isMixed && verdict !== 'all') {
-        if (verdict === 'topic') this.#doubtfulSeq = Math.max(this.#doubtfulSeq, batch.entries.at(-1)?.seq ?? 0);
-        this.#size = shrink(this.#size, batch.entries, answer.status === 413);
+        this.#reject(batch.entries, 'ERR_UNCONFIRMED', answer.message, answer);
+        if (stopAtRefusal) throw failure;
         return undefined;
       }
-      const doubtful = verdict === 'topic' ? this.queue.oldest(Infinity, Infinity, this.#doubtfulSeq) : [];
-      const behind = doubtful.slice(batch.entries.length).filter(({ topic }) => topic === first?.topic);
-      this.#reject(
-        stopAtRefusal ? batch.entries : [...batch.entries, ...behind],
-        'ERR_REFUSED',
-        answer.message,
-        answer,
-      );
-      if (stopAtRefusal) throw failure;
+      const refused = this.#refusedOf(batch.entries, verdict, answer);
+      // What comes before it is still to be published.
+      if (refused.length > 0 && (!stopAtRefusal || refused[0] === batch.entries[0])) {
+        this.#reject(refused, 'ERR_REFUSED', answer.message, answer);
+        if (stopAtRefusal) throw failure;
+      }
+      this.#batch = undefined;
+      const good = answer.line === undefined ? undefined : answer.line - 1;
+      if (refused.length < batch.entries.length)
+        this.#size = shrink(this.#size, batch.entries, answer.status === 413, good);
       return undefined;
     }
+  }
+
+  /** The events that a refusal is for, as far as it can be known: none if another batch, of fewer events, has to tell. */
+  #refusedOf(entries: readonly Entry[], verdict: 'event' | 'topic' | 'all', { line = 0 }: Unstored): readonly Entry[] {
+    if (verdict === 'all') return entries;
+    const named = entries[line - 1];
+    if (verdict === 'event') return named ? [named] : entries.length === 1 ? entries : [];
+    const topic = (named ?? entries[0])?.topic;
+    if (!named && entries.some((entry) => entry.topic !== topic)) {
+      this.#doubtfulSeq = Math.max(this.#doubtfulSeq, entries.at(-1)?.seq ?? 0);
+      return [];
+    }
+    // Those that were in the same refused batch at first are refused with it.
+    const last = Math.max(this.#doubtfulSeq, entries.at(-1)?.seq ?? 0);
+    return this.queue.oldest(Infinity, Infinity, last).filter((entry) => entry.topic === topic);
   }
 
   #reject(entries: readonly Entry[], code: PublishErrorCode, found: string, answer?: Unstored): void {
@@ -285,34 +288,5 @@ export class Dispatch {
   #report(state: PublisherState): void {
     this.#state = state;
     callSafely(() => this.#settings.onState?.(state));
-  }
-}
-
-/** The error for an event that is not published. */
-export function failed(
-  { topic, line }: Pick<Entry, 'topic' | 'line'>,
-  code: PublishErrorCode,
-  found: string,
-  why: Partial<Pick<Unstored, 'cause' | 'status' | 'headers' | 'body' | 'problem'>> = {},
-): PublishError {
-  const message = `could not publish an event to the topic ${JSON.stringify(topic)}: ${found}`;
-  const { cause, status, headers, body, problem } = why;
-  return new PublishError({ code, message, topic, event: line, cause, status, headers, body, problem });
-}
-
-/** A key that nobody else has. Pages without TLS lack `randomUUID`, and React Native has neither. */
-function newKey(): string {
-  const bytes = new Uint8Array(16);
-  const { crypto } = globalThis as Partial<typeof globalThis>;
-  if (crypto) crypto.getRandomValues(bytes);
-  else for (const at of bytes.keys()) bytes[at] = Math.random() * 256;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function callSafely(call: () => void): void {
-  try {
-    call();
-  } catch (exception) {
-    report(exception);
   }
 }

@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { allowListeners, reasonOf } from '#runtime';
 import type { UrlLike } from '../globals.ts';
-import { Dispatch, failed } from './dispatch.ts';
+import { Dispatch } from './dispatch.ts';
 import { encodeEvent, type NewEvent } from './event.ts';
+import { failed } from './failed.ts';
 import { type PublisherOptions, type PublisherSettings, type PublisherState, readPublisherOptions } from './options.ts';
 import { createPublication, type Publication } from './publication.ts';
 

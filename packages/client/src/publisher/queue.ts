@@ -140,3 +140,17 @@ export class Queue {
 export function recordOf({ entries, key }: Batch, sentAt: number): OutboxBatch {
   return { key, first: entries[0]?.seq ?? 0, last: entries.at(-1)?.seq ?? 0, sentAt };
 }
+
+/** A batch that was not sent yet. */
+export function createBatch(entries: readonly Entry[]): Batch {
+  return { entries, key: newKey(), sentAt: undefined };
+}
+
+/** A key that nobody else has. Pages without TLS lack `randomUUID`, and React Native has neither. */
+function newKey(): string {
+  const bytes = new Uint8Array(16);
+  const { crypto } = globalThis as Partial<typeof globalThis>;
+  if (crypto) crypto.getRandomValues(bytes);
+  else for (const at of bytes.keys()) bytes[at] = Math.random() * 256;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
