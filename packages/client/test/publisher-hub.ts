@@ -49,6 +49,8 @@ export class StandInHub {
   readonly requests: SentBatch[] = [];
   /** Called for each request with its number, from 1. */
   fault: (number: number, batch: SentBatch) => Fault | undefined = () => undefined;
+  /** What it answers at other paths: a page whose script this is, and the script. */
+  script = '';
   maxBodyBytes = 16 * 1024 * 1024;
   maxEventBytes = 1024 * 1024;
   readonly #answers = new Map<string, { body: string; ids: string[] }>();
@@ -78,6 +80,12 @@ export class StandInHub {
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    if (request.method === 'GET') {
+      const isScript = request.url === '/script.js';
+      response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' });
+      response.end(isScript ? this.script : '<!doctype html><script type="module" src="/script.js"></script>');
+      return;
+    }
     const body = await text(request).catch(() => undefined);
     if (body === undefined) return;
     if (request.method !== 'POST' || request.url !== '/topics' || !isNdjson(request)) {
