@@ -28,6 +28,9 @@ const REPORTED_FAILURES = 2;
 /** Reading pauses while this much is waiting, because an input may be faster than the hub and would fill the memory. */
 const QUEUE = { maxQueuedEvents: 4_000, maxQueuedBytes: 4 * 1024 * 1024 };
 
+/** The form of a cursor (PROTOCOL §1). */
+const CURSOR = /^[a-z0-9]{1,16}\.(?:0|[1-9]\d{0,14})$/;
+
 export interface EventPublish {
   readonly hub: HubAddress;
   readonly topic: string;
@@ -111,9 +114,11 @@ class Pipe {
   /** Takes events, in order. Resolves when there is room for more. @throws {CliError} what has ended the pipe */
   async add(events: readonly EventFields[]): Promise<void> {
     let last: Promise<void> | undefined;
-    for (const { event: type, data = '', id, retry } of events) {
+    for (const { event: type, data = '', id = '', retry } of events) {
       const number = ++this.#read;
-      const publication = this.#publisher.publish(this.#topic, { data, type, id, retry });
+      // In a copy of a stream, the ids that a hub gave are places in another log.
+      const own = id === '' || CURSOR.test(id) ? {} : { id };
+      const publication = this.#publisher.publish(this.#topic, { data, type, retry, ...own });
       publication.then(
         () => (this.#published += 1),
         (error: unknown) => this.#fail(number, error),
