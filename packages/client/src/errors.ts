@@ -134,6 +134,8 @@ export class PublishError extends ClientError {
   declare readonly status: number | undefined;
   /** The name of the hub's refusal, such as `too-large`; `undefined` where the answer was not one of a hub. */
   declare readonly problem: string | undefined;
+  /** The headers of the hub's answer. */
+  declare readonly headers: ResponseHeaders | undefined;
   /** The start of the body of the hub's answer: at most 4,096 bytes. */
   declare readonly body: string | undefined;
 }
