@@ -69,18 +69,18 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
       const page = await openPage(hub);
       hub.fault = () => 'lose-answer';
       await page.evaluate(async () => {
-        const page = globalThis as unknown as PageGlobals;
-        page.open();
-        await page.acceptAll(0, 50);
+        const globals = globalThis as unknown as PageGlobals;
+        globals.open();
+        await globals.acceptAll(0, 50);
       });
       while (hub.requests.length === 0) await new Promise(setImmediate);
       await page.reload();
       await ready(page);
       hub.fault = () => undefined;
       const ids = await page.evaluate(() => {
-        const page = globalThis as unknown as PageGlobals;
-        page.open();
-        return page.publishAll(50, 60);
+        const globals = globalThis as unknown as PageGlobals;
+        globals.open();
+        return globals.publishAll(50, 60);
       });
       expect(hub.data).toEqual(count(0, 60));
       expect(ids).toEqual(count(51, 61).map((n) => `e.${n}`));
@@ -100,7 +100,7 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
         page.open();
         return page.publisher.flush().then(
           () => 'open',
-          (error: Error) => error.message,
+          (error: unknown) => (error as Error).message,
         );
       };
       expect(await second.evaluate(flush)).toBe(

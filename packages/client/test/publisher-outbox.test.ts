@@ -113,14 +113,13 @@ test('two publishers cannot have one file, neither of this process nor of anothe
   const first = publisherFor(hub);
   await first.publish('a', { data: 1 });
   const second = publisherFor(hub);
-  const refused = expect(second.publish('a', { data: 2 })).rejects.toMatchObject({
+  await expect(second.publish('a', { data: 2 })).rejects.toMatchObject({
     code: 'ERR_CLOSED',
     cause: {
       code: 'ERR_STORE',
       message: `could not open the store: ${path} is in use by this process, only one publisher at a time may have it`,
     },
   });
-  await refused;
   await second.close();
   await first.close();
 

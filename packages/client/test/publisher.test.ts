@@ -14,7 +14,9 @@ const count = (length: number): number[] => Array.from({ length }, (_, index) =>
 
 /** What became of each: its id, or the code of its error. */
 function outcomes(publications: readonly Promise<string>[]): Promise<string[]> {
-  return Promise.all(publications.map((publication) => publication.catch((error: PublishError) => error.code)));
+  return Promise.all(
+    publications.map((publication) => publication.catch((error: unknown) => (error as PublishError).code)),
+  );
 }
 
 test('events are stored in the order of the calls, in few requests, and each has its id', async () => {

@@ -76,14 +76,17 @@ export class Journal {
   #write(changes: readonly OutboxChange[]): Promise<void> {
     for (const change of changes) this.#next.push(change);
     // Behind the write under way, and not before the end of this tick.
-    this.#nextWrite ??= this.#lastWrite.then(() => {
-      const next = this.#next;
-      this.#next = [];
-      this.#nextWrite = undefined;
-      return this.#try('write to', () => this.#store?.write(next));
-    });
+    this.#nextWrite ??= this.#writeNext(this.#lastWrite);
     this.#lastWrite = this.#nextWrite;
     return this.#lastWrite;
+  }
+
+  async #writeNext(last: Promise<void>): Promise<void> {
+    await last;
+    const next = this.#next;
+    this.#next = [];
+    this.#nextWrite = undefined;
+    await this.#try('write to', () => this.#store?.write(next));
   }
 
   async #try<T>(action: string, run: () => Promise<T> | undefined): Promise<T | undefined> {

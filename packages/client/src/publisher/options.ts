@@ -267,7 +267,6 @@ function readRecord(headers: Readonly<Record<string, unknown>>): Record<string, 
   const read: Record<string, string> = {};
   for (const [name, given] of Object.entries(headers)) {
     const value = String(given).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
-    // oxlint-disable-next-line no-control-regex -- these three are what no header may have
     const isValid = /^[\w!#-'*+.^`|~-]+$/.test(name) && !/[\0\n\r\u{100}-\u{10FFFF}]/u.test(value);
     check(isValid, 'headers', 'valid HTTP headers', `${name}: ${value}`);
     const key = name.toLowerCase();
