@@ -7,7 +7,11 @@ import { build } from 'esbuild';
 const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 await build({
-  entryPoints: { index: fromHere('dist/index.js'), polyfill: fromHere('dist/event-source/polyfill.js') },
+  entryPoints: {
+    index: fromHere('dist/index.js'),
+    polyfill: fromHere('dist/event-source/polyfill.js'),
+    publisher: fromHere('dist/publisher/index.js'),
+  },
   outdir: fromHere('dist/bundled'),
   bundle: true,
   // What tabs share a connection with stays a file of its own.

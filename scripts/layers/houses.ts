@@ -195,12 +195,17 @@ export const HOUSES: Houses = {
     ],
   },
   client: {
-    purpose: 'EventSource, subscribe()',
+    purpose: 'EventSource, subscribe(), Publisher',
     mayUse: ['wire'],
     thirdParty: false,
-    runsAnywhere: ['index.ts', 'event-source/polyfill.ts'],
+    runsAnywhere: ['index.ts', 'event-source/polyfill.ts', 'publisher/index.ts'],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
+      {
+        name: 'publisher',
+        purpose: 'Publisher: a queue to a hub, and outboxes',
+        uses: ['subscription', 'connection', 'transport', 'platform'],
+      },
       {
         name: 'event-source',
         purpose: 'EventSource of the standard',

@@ -1,4 +1,4 @@
-import { EventStreamDecoder } from '@tidings/wire';
+import { encodeEvent, EventStreamDecoder } from '@tidings/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LineInput } from '../src/publish/line-input.ts';
@@ -15,8 +15,8 @@ function read(chunks: readonly (string | Uint8Array)[], type?: string): Read {
   const result: Read = { blocks: [], notices: [], error: undefined };
   const input = new LineInput({ type, maxLineBytes: MAX_LINE_BYTES, onNotice: (text) => result.notices.push(text) });
   try {
-    for (const chunk of chunks) input.read(Buffer.from(chunk), ({ block }) => result.blocks.push(block));
-    input.end(({ block }) => result.blocks.push(block));
+    for (const chunk of chunks) input.read(Buffer.from(chunk), (fields) => result.blocks.push(encodeEvent(fields)));
+    input.end((fields) => result.blocks.push(encodeEvent(fields)));
   } catch (error) {
     result.error = error;
   }

@@ -1,11 +1,12 @@
+import { encodeEvent } from '@tidings/wire';
 import { expect, test } from 'vitest';
 import { StreamInput } from '../src/publish/stream-input.ts';
 
 function read(stream: string): string {
   const input = new StreamInput();
   let blocks = '';
-  input.read(Buffer.from(stream), ({ block }) => {
-    blocks += block;
+  input.read(Buffer.from(stream), (fields) => {
+    blocks += encodeEvent(fields);
   });
   input.end();
   return blocks;
@@ -33,7 +34,7 @@ test('an event that does not end is refused after the events before it, at the n
   const input = new StreamInput(1_000);
   const blocks: string[] = [];
   const stream = `data: a\n\ndata: ${'x'.repeat(1_000)}\n\ndata: b\n\n`;
-  expect(() => input.read(Buffer.from(stream), ({ block }) => blocks.push(block))).toThrow(
+  expect(() => input.read(Buffer.from(stream), (fields) => blocks.push(encodeEvent(fields)))).toThrow(
     expect.objectContaining({
       code: 'ERR_INPUT',
       message: 'event 2 of standard input does not end within 1 kB, which is the limit',

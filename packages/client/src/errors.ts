@@ -1,6 +1,7 @@
 /** Every code of a `ClientError`. A code never changes its meaning. */
 export const CLIENT_ERROR_CODES = [
   'ERR_ABORTED',
+  'ERR_CLOSED',
   'ERR_CONNECT_TIMEOUT',
   'ERR_CONTENT_CODING',
   'ERR_CONTENT_TYPE',
@@ -11,11 +12,14 @@ export const CLIENT_ERROR_CODES = [
   'ERR_INVALID_OPTION',
   'ERR_LAST_EVENT_ID',
   'ERR_NETWORK',
+  'ERR_QUEUE_FULL',
+  'ERR_REFUSED',
   'ERR_REQUEST',
   'ERR_STATUS',
   'ERR_STORE',
   'ERR_STREAM_ENDED',
   'ERR_SUSPENDED',
+  'ERR_UNCONFIRMED',
   'ERR_UNSUPPORTED',
   'ERR_URL_SCHEME',
 ] as const;
@@ -23,7 +27,13 @@ export const CLIENT_ERROR_CODES = [
 export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 
 /** The codes of a `ConnectionError`. */
-export type FailureCode = Exclude<ClientErrorCode, 'ERR_INVALID_EVENT' | 'ERR_INVALID_OPTION' | 'ERR_STORE'>;
+export type FailureCode = Exclude<
+  ClientErrorCode,
+  'ERR_INVALID_EVENT' | 'ERR_INVALID_OPTION' | 'ERR_STORE' | PublishErrorCode
+>;
+
+/** The codes of a `PublishError`. */
+export type PublishErrorCode = 'ERR_CLOSED' | 'ERR_QUEUE_FULL' | 'ERR_REFUSED' | 'ERR_UNCONFIRMED';
 
 /** One thing that a schema finds wrong with a value. */
 export interface SchemaIssue {
@@ -49,6 +59,9 @@ interface ErrorFields {
   readonly headers?: ResponseHeaders | undefined;
   readonly body?: string | undefined;
   readonly issues?: readonly SchemaIssue[];
+  readonly topic?: string;
+  readonly event?: string;
+  readonly problem?: string | undefined;
 }
 
 /** The base class of every error that this package throws. Its `code` is stable, its message is not. */
@@ -95,9 +108,36 @@ export class InvalidEventError extends ClientError {
   declare readonly issues: readonly SchemaIssue[];
 }
 
-/** The store of a subscription's position failed; `cause` says why. The code is `ERR_STORE`. */
+/** The store of a subscription or of a publisher failed; `cause` says why. The code is `ERR_STORE`. */
 export class StoreError extends ClientError {
   override readonly name: string = 'StoreError';
+}
+
+/**
+ * An event that was given to a `Publisher` was not published, or it is not known whether it was.
+ *
+ * - `ERR_REFUSED`: the hub has refused it, and would refuse it again. It is not stored.
+ * - `ERR_QUEUE_FULL`: there was no room for it. It was not sent.
+ * - `ERR_CLOSED`: the publisher was closed, or has ended for the reason in `cause`, before it sent it. With a store, what the store had
+ *   accepted is still there.
+ * - `ERR_UNCONFIRMED`: it was sent, and no answer came that says whether it is stored. With a store, the code is given only to an event that will
+ *   not be sent again.
+ */
+export class PublishError extends ClientError {
+  override readonly name: string = 'PublishError';
+  declare readonly code: PublishErrorCode;
+  /** The topic that the event was for. */
+  declare readonly topic: string;
+  /** The event as it was to be sent: a line of JSON with the members `topic`, `data` and those that were given. */
+  declare readonly event: string;
+  /** The status of the hub's answer; `undefined` if there was none. */
+  declare readonly status: number | undefined;
+  /** The name of the hub's refusal, such as `too-large`; `undefined` where the answer was not one of a hub. */
+  declare readonly problem: string | undefined;
+  /** The headers of the hub's answer. */
+  declare readonly headers: ResponseHeaders | undefined;
+  /** The start of the body of the hub's answer: at most 4,096 bytes. */
+  declare readonly body: string | undefined;
 }
 
 /** An error that would come again with each attempt, such as one for what the platform, or a `fetch` that was given, lacks. */

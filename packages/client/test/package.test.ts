@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as client from '@tidings/client';
+import * as fileOutbox from '@tidings/client/file-outbox';
+import * as publisher from '@tidings/client/publisher';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import { CLIENT_ERROR_CODES } from '../dist/errors.js';
@@ -19,6 +21,11 @@ test('the package exports exactly these names', () => {
       "subscribe",
     ]
   `);
+});
+
+test('the entries for publishing export exactly these names', () => {
+  expect(Object.keys(publisher).toSorted()).toEqual(['PublishError', 'Publisher', 'indexedDbOutbox']);
+  expect(Object.keys(fileOutbox)).toEqual(['fileOutbox']);
 });
 
 test('every error code is documented', () => {

@@ -129,9 +129,9 @@ describe('POST /topics with lines of JSON', () => {
     ['a lone surrogate', '{"topic":"a","data":"\\ud800"}', 'invalid-event', 'its data has a lone surrogate'],
     [
       'a type of the hub',
-      '{"topic":"a","data":1,"type":"tidings-gap"}',
+      '{"topic":"a","data":1,"type":"tidings-own"}',
       'invalid-event',
-      'Line 2: The type "tidings-gap"',
+      'Line 2: The type "tidings-own"',
     ],
     ['an id of a cursor’s form', '{"topic":"a","data":1,"id":"abc.1"}', 'invalid-event', 'Line 2: The id "abc.1"'],
     ['a key that is empty', '{"topic":"a","data":1,"key":""}', 'invalid-event', 'Line 2: The key is empty'],
@@ -224,6 +224,21 @@ describe('the rights of a sender of lines', () => {
     expect([reply.status, problemOf(reply)]).toEqual([403, 'forbidden']);
     expect(reply.text).toContain('Line 3: The rights of ann do not allow it to publish to \\"c\\"');
     expect(hub.position.seq).toBe(2);
+  });
+
+  test('have to be those of an administrator for a gap that a copy tells of', async () => {
+    const lines = [
+      { topic: 'a', data: 1 },
+      { topic: 'a', type: 'tidings-gap', data: '{}' },
+    ];
+    const hub = await startHub({ authenticate });
+    const reply = await send(hub, lines, { 'x-person': 'ann' });
+    expect([reply.status, problemOf(reply)]).toEqual([403, 'forbidden']);
+    expect(reply.text).toContain('Line 2: The rights of ann do not allow it to publish events of the type tidings-gap');
+    expect(hub.position.seq).toBe(0);
+    const own = await startHub();
+    expect((await send(own, lines)).status).toBe(200);
+    expect((await kept(own, 2, 'a')).published.at(-1)?.type).toBe('tidings-gap');
   });
 
   test('are looked at before the body', async () => {

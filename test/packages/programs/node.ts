@@ -3,7 +3,9 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { ReadableStream } from 'node:stream/web';
 import { EventSource, type EventSubscription, subscribe } from '@tidings/client';
+import { fileOutbox } from '@tidings/client/file-outbox';
 import { fileStore } from '@tidings/client/file-store';
+import { Publisher, type PublisherOptions } from '@tidings/client/publisher';
 import { createServer as createHubServer, Hub, MemoryLog } from '@tidings/hub';
 import { LmdbLog } from '@tidings/lmdb';
 import { Channel, type ChannelOptions, eventStream, fetchHead, ServerError } from '@tidings/server';
@@ -27,6 +29,14 @@ export const sources: readonly EventSource[] = [
     fetch: async (url, init) => undiciFetch(url, { ...init, dispatcher: new Agent() }),
   }),
 ];
+
+export const publisher: Publisher = new Publisher(new URL('https://example.org'), {
+  store: fileOutbox('outbox'),
+  headers: ({ unauthorized }) => new Headers({ a: String(unauthorized) }),
+  signal: AbortSignal.timeout(1000),
+  fetch: undiciFetch,
+  onKept: undefined,
+} satisfies PublisherOptions);
 
 export const subscription: EventSubscription = subscribe('https://example.org', {
   store: fileStore('position'),

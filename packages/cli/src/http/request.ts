@@ -5,64 +5,51 @@ import * as https from 'node:https';
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
 export interface HubRequest {
-  readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
   /** How long the whole exchange may take, in milliseconds. */
   readonly timeoutMs: number;
 }
 
+/** A hub's answer, its body cut after 64 KiB. */
 export interface HubResponse {
   readonly status: number;
-  readonly statusText: string;
-  readonly headers: http.IncomingHttpHeaders;
-  /** The body, cut after 64 KiB. */
+  readonly contentType: string | undefined;
+  readonly location: string | undefined;
   readonly text: string;
 }
 
-/**
- * Makes one request and reads the response. It does not use fetch, which refuses ports that a hub may well have. A server may
- * respond and close the connection before it has taken the whole body: then the response counts, not the broken connection.
- */
-export function send(url: URL, { method, headers, body, timeoutMs }: HubRequest): Promise<HubResponse> {
+/** Makes one GET request and reads the response. It does not use fetch, which refuses ports that a hub may well have. */
+export function send(url: URL, { headers, timeoutMs }: HubRequest): Promise<HubResponse> {
   return new Promise((resolve, reject) => {
     const { request: open } = url.protocol === 'https:' ? https : http;
-    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    const signal = AbortSignal.timeout(timeoutMs);
-    let responded = false;
-    const request = open(url, { method, headers: { ...headers, ...length }, signal }, (response) => {
-      responded = true;
-      readText(response).then((text) => {
-        const { statusCode: status = 0, statusMessage: statusText = '' } = response;
-        resolve({ status, statusText, headers: response.headers, text });
-      }, reject);
+    const request = open(url, { headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      const { statusCode: status = 0 } = response;
+      const { 'content-type': contentType, location } = response.headers;
+      readText(response).then((text) => resolve({ status, contentType, location, text }), reject);
     });
-    request.on('error', (error) => {
-      if (!responded) reject(error);
-    });
-    request.end(body);
+    request.on('error', reject);
+    request.end();
   });
 }
 
 /** Returns how a hub refused a request: the status, and the detail of its error document if there is one (PROTOCOL §10). */
-export function describeRefusal(response: HubResponse): string {
-  const { status, statusText, headers } = response;
-  const answered = `the hub answered ${status} ${statusText}`.trimEnd();
-  if (!/^application\/problem\+json\b/.test(headers['content-type'] ?? '')) {
-    return headers.location === undefined
-      ? `${answered}, is it a Tidings hub?`
-      : `${answered}, it has moved to ${headers.location}`;
+export function describeRefusal({ status, contentType, location, text }: HubResponse): string {
+  const answered = `the hub answered ${status} ${http.STATUS_CODES[status] ?? ''}`.trimEnd();
+  if (!/^application\/problem\+json\b/.test(contentType ?? '')) {
+    return location === undefined ? `${answered}, is it a Tidings hub?` : `${answered}, it has moved to ${location}`;
   }
-  const detail = detailOf(response);
+  const detail = detailOf(text);
   const advice = status === 401 ? ' (give the key with --key or TIDINGS_KEY)' : '';
   return `${answered}${detail === undefined ? '' : `: ${detail}`}${advice}`;
 }
 
 /** The text of a problem, or undefined if the body is not the JSON that its type promises. */
-function detailOf({ text }: HubResponse): string | undefined {
+function detailOf(text: string): string | undefined {
   try {
     const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };
-    return [detail, title].find((part): part is string => typeof part === 'string' && part !== '');
+    const found = [detail, title].find((part): part is string => typeof part === 'string' && part !== '');
+    // The number of an event in a request, which nobody but this command knows (PROTOCOL §4.11).
+    return found?.replace(/^Line \d+: /, '');
   } catch {
     return undefined;
   }

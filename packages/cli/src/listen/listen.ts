@@ -140,7 +140,6 @@ async function explain(error: ConnectionError, url: URL, headers: Record<string,
   if (error.status === undefined || error.status === 200) return error.message;
   try {
     const response = await send(url, {
-      method: 'GET',
       headers: { ...headers, accept: 'text/event-stream' },
       timeoutMs: EXPLAIN_TIMEOUT_MS,
     });

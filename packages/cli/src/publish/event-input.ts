@@ -1,4 +1,4 @@
-import { encodeEvent, type EventFields } from '@tidings/wire';
+import type { EventFields } from '@tidings/wire';
 
 /**
  * The most bytes of one event that this command holds, 64 MiB. It protects the memory of this process from an input that never
@@ -6,23 +6,10 @@ import { encodeEvent, type EventFields } from '@tidings/wire';
  */
 export const MAX_HELD_EVENT_BYTES: number = 64 * 1024 * 1024;
 
-/** An event as it is written in the body of a request. */
-export interface EncodedEvent {
-  readonly block: string;
-  /** The length of the block in bytes of UTF-8. */
-  readonly bytes: number;
-}
-
 /** Turns standard input into events, in order, as it is read. */
 export interface EventInput {
   /** @throws {CliError} `ERR_INPUT` after it has emitted everything before the mistake */
-  read(chunk: Uint8Array, emit: (event: EncodedEvent) => void): void;
+  read(chunk: Uint8Array, emit: (event: EventFields) => void): void;
   /** Takes the end of the input. */
-  end(emit: (event: EncodedEvent) => void): void;
-}
-
-/** @throws {EventStreamError} `ERR_INVALID_FIELD` */
-export function encode(fields: EventFields): EncodedEvent {
-  const block = encodeEvent(fields);
-  return { block, bytes: Buffer.byteLength(block) };
+  end(emit: (event: EventFields) => void): void;
 }

@@ -1,6 +1,7 @@
+import type { EventFields } from '@tidings/wire';
 import { CliError } from '../errors.ts';
 import { formatSize } from '../terminal/quantity.ts';
-import { encode, type EncodedEvent, type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
+import { type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
 
 export interface LineInputOptions {
   /** The event type of every event. @default 'message' */
@@ -31,7 +32,7 @@ export class LineInput implements EventInput {
     this.#onNotice = onNotice;
   }
 
-  read(chunk: Uint8Array, emit: (event: EncodedEvent) => void): void {
+  read(chunk: Uint8Array, emit: (event: EventFields) => void): void {
     const end = chunk.lastIndexOf(LF);
     if (end !== -1) {
       const lines = Buffer.concat([...this.#carry, chunk.subarray(0, end)]);
@@ -54,7 +55,7 @@ export class LineInput implements EventInput {
     this.#carry.push(Uint8Array.from(rest));
   }
 
-  end(emit: (event: EncodedEvent) => void): void {
+  end(emit: (event: EventFields) => void): void {
     if (this.#carriedBytes === 0) return;
     const line = this.#decode(Buffer.concat(this.#carry));
     this.#carry = [];
@@ -62,10 +63,10 @@ export class LineInput implements EventInput {
     this.#emit(line, emit);
   }
 
-  #emit(line: string, emit: (event: EncodedEvent) => void): void {
+  #emit(line: string, emit: (event: EventFields) => void): void {
     this.#lines++;
     const data = line.endsWith('\r') ? line.slice(0, -1) : line;
-    emit(encode(this.#type === undefined ? { data } : { event: this.#type, data }));
+    emit(this.#type === undefined ? { data } : { event: this.#type, data });
   }
 
   #decode(bytes: Buffer): string {

@@ -1,13 +1,13 @@
 import { type EventFields, EventFieldsDecoder, EventStreamError, HEARTBEAT_TYPE } from '@tidings/wire';
 import { CliError } from '../errors.ts';
 import { formatSize } from '../terminal/quantity.ts';
-import { encode, type EncodedEvent, type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
+import { type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
 
 /** Reads a whole event stream. It leaves heartbeats out, so that the stream of one hub can be published to another one. */
 export class StreamInput implements EventInput {
   readonly #decoder: EventFieldsDecoder;
   readonly #maxEventBytes: number;
-  #emit: (event: EncodedEvent) => void = () => {};
+  #emit: (event: EventFields) => void = () => {};
   #events = 0;
 
   /** @param maxEventBytes the most bytes that an event may have */
@@ -16,7 +16,7 @@ export class StreamInput implements EventInput {
     this.#decoder = new EventFieldsDecoder({ maxEventBytes, onFields: (fields) => this.#take(fields) });
   }
 
-  read(chunk: Uint8Array, emit: (event: EncodedEvent) => void): void {
+  read(chunk: Uint8Array, emit: (event: EventFields) => void): void {
     this.#emit = emit;
     try {
       this.#decoder.write(chunk);
@@ -40,6 +40,6 @@ export class StreamInput implements EventInput {
   #take(fields: EventFields): void {
     if (fields.event === HEARTBEAT_TYPE) return;
     this.#events++;
-    this.#emit(encode(fields));
+    this.#emit(fields);
   }
 }

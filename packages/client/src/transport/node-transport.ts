@@ -20,10 +20,7 @@ const MAX_INTERIM_RESPONSES = 100;
 export const defaultFetch: Fetch = followRedirects(request);
 
 async function request(target: URL, { method, headers, body, signal }: RequestParts): Promise<RawResponse> {
-  // A blob or form is read into memory.
-  const content = body === undefined ? undefined : new Response(body);
-  const type = content?.headers.get('content-type');
-  const bytes = content && new Uint8Array(await content.arrayBuffer());
+  const { type, bytes } = typeof body === 'string' ? { type: TEXT_TYPE, bytes: body } : await readContent(body);
   return new Promise((resolve, reject) => {
     const { request: open } = target.protocol === 'https:' ? https : http;
     const sent = { 'accept-encoding': ACCEPT_ENCODING, ...(type && { 'content-type': type }), ...headers };
@@ -46,6 +43,21 @@ async function request(target: URL, { method, headers, body, signal }: RequestPa
     outgoing.on('close', () => reject(new Error(NO_ANSWER)));
     outgoing.end(bytes);
   });
+}
+
+/** The content type that fetch gives a string. */
+const TEXT_TYPE = 'text/plain;charset=UTF-8';
+
+/**
+ * The bytes of a body, and the content type that fetch gives them. A blob or form is read into memory. Text does not come here: the first use of
+ * `Response` makes Node load all of its fetch.
+ */
+async function readContent(
+  body: Exclude<RequestParts['body'], string>,
+): Promise<{ readonly type?: string | null; readonly bytes?: Uint8Array }> {
+  if (body === undefined) return {};
+  const content = new Response(body);
+  return { type: content.headers.get('content-type'), bytes: new Uint8Array(await content.arrayBuffer()) };
 }
 
 function toResponse(message: http.IncomingMessage): RawResponse {

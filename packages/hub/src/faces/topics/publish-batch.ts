@@ -36,7 +36,10 @@ export async function publishToMany(context: FaceContext, exchange: Exchange): P
   try {
     const bytes = await body.whole(context.limits.maxBodyBytes);
     const options = appendOptions(key, exchange, bytes, 'lines');
-    return publishedAnswer(exchange, await appendBatch(context, exchange, readLines(bytes, context.limits), options));
+    return publishedAnswer(
+      exchange,
+      await appendBatch(context, exchange, readLines(bytes, context.limits, rights), options),
+    );
   } finally {
     body.close();
   }

@@ -1,4 +1,7 @@
+import type { Rights } from '@tidings/server';
 import { suggestion, type NewEvent } from '@tidings/server/log';
+import { GAP_TYPE } from '@tidings/wire';
+import { requireAdmin } from '../../../access/require.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { HubLimits } from '../../../limits.ts';
 import type { BatchEvent } from './batch.ts';
@@ -29,9 +32,13 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Reads lines of JSON, an event each (PROTOCOL §4.11). Lines with nothing but white space are left out.
- * @throws {Problem} `invalid-event`, `invalid-topic`, `too-large`, with the number of the line
+ * @throws {Problem} `invalid-event`, `invalid-topic`, `too-large`, with the number of the line. `unauthorized` or `forbidden` for events that only a sender that may administer can publish
  */
-export function* readLines(bytes: Uint8Array, limits: HubLimits): Generator<BatchEvent, undefined, undefined> {
+export function* readLines(
+  bytes: Uint8Array,
+  limits: HubLimits,
+  rights: Rights,
+): Generator<BatchEvent, undefined, undefined> {
   const maxBytes = ESCAPED * limits.maxEventBytes + OTHERS_BYTES;
   let number = 0;
   for (let start = 0; start < bytes.length;) {
@@ -44,7 +51,7 @@ export function* readLines(bytes: Uint8Array, limits: HubLimits): Generator<Batc
     }
     const text = textOf(bytes.subarray(start, end), place);
     const isBlank = !/[^ \t\r]/.test(text);
-    yield { event: isBlank ? undefined : () => eventOf(text, limits), place, bytes: end - start };
+    yield { event: isBlank ? undefined : () => eventOf(text, limits, rights), place, bytes: end - start };
     start = end + 1;
   }
 }
@@ -57,12 +64,13 @@ function textOf(line: Uint8Array, place: string): string {
   }
 }
 
-function eventOf(line: string, limits: HubLimits): NewEvent {
+function eventOf(line: string, limits: HubLimits, rights: Rights): NewEvent {
   const members = readMembers(line);
   const topic = checkTopic(required(members.topic, 'topic'));
   const { type, id, retry, key } = members;
   const data = dataOf(required(members.dataText, 'data'), limits.maxEventBytes);
-  if (type !== undefined) checkType(type);
+  if (type === GAP_TYPE) requireAdmin(rights, `publish events of the type ${GAP_TYPE}`);
+  else if (type !== undefined) checkType(type);
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
     throw invalid(`its retry is ${retry}, but must be a whole number of milliseconds from 0`);
   }

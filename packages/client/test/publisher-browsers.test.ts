@@ -1,0 +1,136 @@
+import type { Browser, Page } from 'puppeteer-core';
+import { beforeAll, describe, expect, test, afterAll } from 'vitest';
+import { BROWSERS, isMissing, startBrowser } from '../../../test/browser.ts';
+import { bundleScript } from './browser-bundle.ts';
+import { StandInHub } from './publisher-hub.ts';
+
+/** What a page or a worker can be told to do. */
+const SCRIPT = `
+  import { indexedDbOutbox, Publisher } from '@tidings/client/publisher';
+  globalThis.isPage = typeof document === 'object';
+  globalThis.open = () => (globalThis.publisher = new Publisher('/', { store: indexedDbOutbox('shop'), retry: { initialMs: 5, maxMs: 5 } }));
+  globalThis.publishAll = (from, to) =>
+    Promise.all(Array.from({ length: to - from }, (_, at) => publisher.publish('a', { data: from + at })));
+  globalThis.acceptAll = async (from, to) => {
+    for (let data = from; data < to; data++) {
+      const publication = publisher.publish('a', { data });
+      publication.catch(() => {});
+      await publication.accepted;
+    }
+  };
+  if (isPage) globalThis.isReady = true;
+  else {
+    open();
+    postMessage(await publishAll(100, 110));
+    await publisher.close();
+  }
+`;
+
+interface PageGlobals {
+  isReady?: boolean;
+  publisher: { flush(): Promise<void>; close(): Promise<void> };
+  open(): void;
+  publishAll(from: number, to: number): Promise<string[]>;
+  acceptAll(from: number, to: number): Promise<void>;
+}
+
+const count = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
+
+describe.each(BROWSERS)('a publisher in %s', (name) => {
+  let script: string;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    if (isMissing(name)) return;
+    script = await bundleScript(SCRIPT);
+    browser = await startBrowser(name);
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  async function openPage(hub: StandInHub): Promise<Page> {
+    hub.script = script;
+    const page = await browser.newPage();
+    await page.goto(hub.url);
+    await ready(page);
+    return page;
+  }
+
+  async function ready(page: Page): Promise<void> {
+    await page.waitForFunction(() => (globalThis as unknown as PageGlobals).isReady, { polling: 50 });
+  }
+
+  test.skipIf(isMissing(name))(
+    'publishes once and in order what was accepted before the page was left, and then what is new',
+    async () => {
+      const hub = await StandInHub.start();
+      const page = await openPage(hub);
+      hub.fault = () => 'lose-answer';
+      await page.evaluate(async () => {
+        const globals = globalThis as unknown as PageGlobals;
+        globals.open();
+        await globals.acceptAll(0, 50);
+      });
+      while (hub.requests.length === 0) await new Promise(setImmediate);
+      await page.reload();
+      await ready(page);
+      hub.fault = () => undefined;
+      const ids = await page.evaluate(() => {
+        const globals = globalThis as unknown as PageGlobals;
+        globals.open();
+        return globals.publishAll(50, 60);
+      });
+      expect(hub.data).toEqual(count(0, 60));
+      expect(ids).toEqual(count(51, 61).map((n) => `e.${n}`));
+      await page.close();
+    },
+    60_000,
+  );
+
+  test.skipIf(isMissing(name))(
+    'has its outbox alone among the tabs, until it is closed',
+    async () => {
+      const hub = await StandInHub.start();
+      const [first, second] = [await openPage(hub), await openPage(hub)];
+      await first.evaluate(() => (globalThis as unknown as PageGlobals).open());
+      const flush = (): Promise<string> => {
+        const page = globalThis as unknown as PageGlobals;
+        page.open();
+        return page.publisher.flush().then(
+          () => 'open',
+          (error: unknown) => (error as Error).message,
+        );
+      };
+      expect(await second.evaluate(flush)).toBe(
+        'could not open the store: tidings-outbox:shop is in use by another publisher of this origin, only one at a time may have it',
+      );
+      await first.evaluate(() => (globalThis as unknown as PageGlobals).publisher.close());
+      expect(await second.evaluate(flush)).toBe('open');
+      await first.close();
+      await second.close();
+    },
+    60_000,
+  );
+
+  test.skipIf(isMissing(name))(
+    'publishes from a worker',
+    async () => {
+      const hub = await StandInHub.start();
+      const page = await openPage(hub);
+      const ids = await page.evaluate(
+        () =>
+          new Promise((resolve, reject) => {
+            const worker = new Worker('/script.js', { type: 'module' });
+            worker.addEventListener('message', ({ data }) => resolve(data));
+            worker.addEventListener('error', ({ message }) => reject(new Error(message)));
+          }),
+      );
+      expect(ids).toEqual(count(1, 11).map((n) => `e.${n}`));
+      expect(hub.data).toEqual(count(100, 110));
+      await page.close();
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,409 @@
+import { Publisher, PublishError, type PublisherOptions, type PublisherState } from '@tidings/client/publisher';
+import { expect, onTestFinished, test } from 'vitest';
+import { problem, StandInHub } from './publisher-hub.ts';
+
+/** A publisher that does not wait between attempts, and is given up at the end of the test. */
+function publisherFor({ url }: { url: string }, options: PublisherOptions = {}): Publisher {
+  const controller = new AbortController();
+  const publisher = new Publisher(url, { signal: controller.signal, retry: { initialMs: 1, maxMs: 1 }, ...options });
+  onTestFinished(() => controller.abort());
+  return publisher;
+}
+
+const count = (length: number): number[] => Array.from({ length }, (_, index) => index);
+
+/** What became of each: its id, or the code of its error. */
+function outcomes(publications: readonly Promise<string>[]): Promise<string[]> {
+  return Promise.all(
+    publications.map((publication) => publication.catch((error: unknown) => (error as PublishError).code)),
+  );
+}
+
+test('events are stored in the order of the calls, in few requests, and each has its id', async () => {
+  const hub = await StandInHub.start();
+  const publisher = publisherFor(hub, { maxBatchEvents: 100 });
+  const ids = await Promise.all(
+    count(250).map((n) =>
+      publisher.publish(n % 2 ? 'odd' : 'even', { data: n, type: 'made', ...(n === 7 && { id: 'seven' }) }),
+    ),
+  );
+  expect(hub.events).toEqual(
+    count(250).map((n) => ({ topic: n % 2 ? 'odd' : 'even', data: n, type: 'made', ...(n === 7 && { id: 'seven' }) })),
+  );
+  expect(hub.sizes).toEqual([100, 100, 50]);
+  expect(ids).toEqual(count(250).map((n) => (n === 7 ? 'seven' : `e.${n + 1}`)));
+  expect(new Set(hub.requests.map(({ key }) => key)).size).toBe(3);
+  await publisher.close();
+  expect(publisher.state).toEqual({ phase: 'closed', attempt: 1 });
+});
+
+test('an event is what it was at the call', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const data = { cents: 1 };
+  const publication = publisher.publish('a', { data });
+  data.cents = 2;
+  await publication;
+  expect(hub.data).toEqual([{ cents: 1 }]);
+});
+
+test.each(['lose-answer', 'lose-request'] as const)(
+  'after %s a batch is sent again as it was, and stored once',
+  async (fault) => {
+    const hub = await StandInHub.start();
+    hub.fault = (number) => (number % 3 === 0 ? undefined : fault);
+    await using publisher = publisherFor(hub, { maxBatchEvents: 10 });
+    const published = count(30).map((data) => publisher.publish('a', { data }));
+    // They wait for their turn, and do not get into a batch that was sent.
+    await published[0];
+    published.push(publisher.publish('a', { data: 30 }));
+    expect(await Promise.all(published)).toEqual(count(31).map((n) => `e.${n + 1}`));
+    expect(hub.data).toEqual(count(31));
+    for (let batch = 0; batch < 4; batch++) {
+      const sent = hub.requests.slice(batch * 3, batch * 3 + 3);
+      expect(new Set(sent.map(({ key, body }) => key + body)).size).toBe(1);
+    }
+  },
+);
+
+test('refusals reject only what they concern, and everything else is stored once and in order', async () => {
+  const hub = await StandInHub.start();
+  hub.maxEventBytes = 100;
+  await using publisher = publisherFor(hub);
+  const events = [
+    ...count(20).map((data) => ['a', data] as const),
+    ['a', 'bad'] as const,
+    ['forbidden', 1] as const,
+    ['a', 20] as const,
+    ['forbidden', 2] as const,
+    ['b', 21] as const,
+    ['closed', 3] as const,
+    ['a', 'x'.repeat(101)] as const,
+    ...count(20).map((n) => ['a', n + 22] as const),
+    ['a', 'bad'] as const,
+  ];
+  const published = events.map(([topic, data]) => publisher.publish(topic, { data }));
+  const results = await outcomes(published);
+  const isRefused = ([topic, data]: readonly [string, unknown]): boolean =>
+    topic === 'forbidden' || topic === 'closed' || typeof data === 'string';
+  const stored = events.filter((event) => !isRefused(event)).map(([, data]) => data);
+  expect(hub.data).toEqual(stored);
+  expect(results).toEqual(
+    events.map((event) => (isRefused(event) ? 'ERR_REFUSED' : `e.${stored.indexOf(event[1]) + 1}`)),
+  );
+  expect(new Set(hub.requests.map(({ key }) => key)).size).toBe(hub.requests.length);
+  expect(hub.requests.length).toBeLessThan(60);
+});
+
+test('an error says which event was refused, and why', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const error = await publisher.publish('a', { data: 'bad', type: 'made' }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(PublishError);
+  expect(error).toMatchObject({
+    code: 'ERR_REFUSED',
+    message: 'could not publish an event to the topic "a": found 400 invalid-event: it is invalid-event',
+    topic: 'a',
+    event: '{"topic":"a","data":"bad","type":"made"}',
+    status: 400,
+    problem: 'invalid-event',
+  });
+});
+
+test('a topic that is refused costs few requests, however its events lie among others', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const published = count(512).map((data) => publisher.publish(data % 2 ? 'forbidden' : 'a', { data }));
+  const results = await outcomes(published);
+  expect(results.filter((result) => result === 'ERR_REFUSED')).toHaveLength(256);
+  expect(hub.data).toEqual(count(512).filter((n) => n % 2 === 0));
+  expect(hub.requests.length).toBeLessThan(30);
+});
+
+test('a proxy that takes only short bodies gets all in shorter ones', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = (_, { body }) => (body.length > 2_000 ? { status: 413, body: 'Request Entity Too Large' } : undefined);
+  await using publisher = publisherFor(hub);
+  await Promise.all(count(1_000).map((data) => publisher.publish('a', { data })));
+  expect(hub.data).toEqual(count(1_000));
+});
+
+test.each([
+  ['busy', { status: 503, headers: { 'retry-after': '0' } }],
+  ['too many', { status: 429 }],
+  ['slow', { status: 408 }],
+  ['a proxy without its hub', { status: 502, body: '<html>' }],
+])('%s: the batch is sent again', async (_, fault) => {
+  const hub = await StandInHub.start();
+  hub.fault = (number) => (number < 3 ? fault : undefined);
+  await using publisher = publisherFor(hub);
+  expect(await publisher.publish('a', { data: 1 })).toBe('e.1');
+  expect(new Set(hub.requests.map(({ key }) => key)).size).toBe(1);
+});
+
+test('Retry-After is waited for', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = (number) => (number < 2 ? { status: 503, headers: { 'retry-after': '7' } } : undefined);
+  const states: PublisherState[] = [];
+  const waits: number[] = [];
+  const clock = {
+    now: () => performance.now(),
+    time: () => 1_000_000,
+    random: () => 0.5,
+    setTimeout: (callback: () => void, ms: number) => {
+      if (states.at(-1)?.phase !== 'waiting') return setTimeout(callback, ms);
+      waits.push(ms);
+      return setTimeout(() => ((now += ms), callback()), 0);
+    },
+    clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+  };
+  let now = 0;
+  clock.now = () => now;
+  await using publisher = publisherFor(hub, {
+    clock,
+    onState: (state) => states.push(state),
+    retry: { initialMs: 200 },
+  });
+  await publisher.publish('a', { data: 1 });
+  expect(waits).toEqual([7_100]);
+  expect(states.map(({ phase }) => phase)).toEqual(['sending', 'waiting', 'sending']);
+  expect(states[1]).toMatchObject({
+    attempt: 2,
+    retryAt: 1_007_100,
+    error: { code: 'ERR_STATUS', status: 503, willRetry: true },
+  });
+});
+
+test('a 401 is answered with new headers, once in a row', async () => {
+  const hub = await StandInHub.start();
+  let token = 1;
+  hub.fault = (_, { headers }) => (headers.authorization === `Bearer ${token}` ? undefined : { status: 401 });
+  const asked: unknown[] = [];
+  let fresh = 1;
+  await using publisher = publisherFor(hub, {
+    headers: async (attempt) => {
+      asked.push(attempt);
+      if (attempt.unauthorized) fresh = token;
+      return { authorization: `Bearer ${fresh}` };
+    },
+  });
+  await publisher.publish('a', { data: 1 });
+  token = 2;
+  await publisher.publish('a', { data: 2 });
+  expect(hub.data).toEqual([1, 2]);
+  expect(asked).toEqual([
+    { attempt: 1, unauthorized: false },
+    { attempt: 1, unauthorized: false },
+    { attempt: 2, unauthorized: true },
+  ]);
+  token = -1;
+  hub.fault = () => ({ status: 401 });
+  expect(await outcomes([publisher.publish('a', { data: 3 })])).toEqual(['ERR_REFUSED']);
+  // The publisher goes on.
+  hub.fault = () => undefined;
+  await publisher.publish('a', { data: 4 });
+  expect(hub.data).toEqual([1, 2, 4]);
+});
+
+test('after an answer that was lost, a refusal by rights says nothing about what is stored', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = (number) =>
+    number === 1 ? 'lose-answer' : number === 2 ? { status: 403, body: problem('forbidden') } : undefined;
+  await using publisher = publisherFor(hub);
+  expect(await outcomes([publisher.publish('a', { data: 1 }), publisher.publish('b', { data: 2 })])).toEqual([
+    'ERR_UNCONFIRMED',
+    'ERR_UNCONFIRMED',
+  ]);
+  await publisher.publish('a', { data: 3 });
+  expect(hub.data).toEqual([1, 2, 3]);
+});
+
+test('a batch that may be stored is not sent again for longer than a hub knows its key', async () => {
+  const hub = await StandInHub.start();
+  let time = 1_000;
+  hub.fault = (number) => {
+    time += 60_000;
+    return number < 10 ? 'lose-answer' : undefined;
+  };
+  const clock = {
+    now: () => performance.now(),
+    time: () => time,
+    random: Math.random,
+    setTimeout: (callback: () => void, ms: number) => setTimeout(callback, ms),
+    clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+  };
+  await using publisher = publisherFor(hub, { clock, maxUnconfirmedMs: 150_000 });
+  expect(await outcomes([publisher.publish('a', { data: 1 })])).toEqual(['ERR_UNCONFIRMED']);
+  expect(hub.requests).toHaveLength(3);
+});
+
+test('a server that is no hub rejects what was sent to it, and says what was found', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor({ url: `${hub.url}below/it` });
+  const error = await publisher.publish('a', { data: 1 }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_REFUSED', status: 404, problem: undefined, body: 'no such page' });
+  hub.fault = () => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' });
+  await using other = publisherFor(hub);
+  await expect(other.publish('a', { data: 1 })).rejects.toMatchObject({
+    code: 'ERR_UNCONFIRMED',
+    message: 'could not publish an event to the topic "a": found 200 text/html, expected 200 and JSON with 1 ids',
+  });
+});
+
+test('an answer that does not come in time is asked for again', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = (number) => (number === 1 ? 'silence' : undefined);
+  await using publisher = publisherFor(hub, { requestTimeoutMs: 50 });
+  expect(await publisher.publish('a', { data: 1 })).toBe('e.1');
+  expect(hub.data).toEqual([1]);
+});
+
+test('a publisher gives up after so many attempts in a row, and tells which events may be stored', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = () => 'lose-answer';
+  const publisher = publisherFor(hub, { retry: { initialMs: 1, maxMs: 1, maxAttempts: 3 }, maxBatchEvents: 1 });
+  const results = outcomes([publisher.publish('a', { data: 1 }), publisher.publish('a', { data: 2 })]);
+  await expect(publisher.flush()).rejects.toMatchObject({ code: 'ERR_NETWORK', attempt: 3, willRetry: false });
+  expect(await results).toEqual(['ERR_UNCONFIRMED', 'ERR_CLOSED']);
+  expect(publisher.state).toMatchObject({ phase: 'closed', error: { code: 'ERR_NETWORK' } });
+  expect(await outcomes([publisher.publish('a', { data: 3 })])).toEqual(['ERR_CLOSED']);
+  await publisher.close();
+});
+
+test('a hub that nobody can have reached leaves no doubt', async () => {
+  const publisher = publisherFor({ url: 'http://127.0.0.1:9/' }, { retry: { initialMs: 1, maxMs: 1, maxAttempts: 2 } });
+  expect(await outcomes([publisher.publish('a', { data: 1 })])).toEqual(['ERR_CLOSED']);
+});
+
+test('publish waits while the queue is full, and accepted says when there was room', async () => {
+  const hub = await StandInHub.start();
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await using publisher = publisherFor(hub, {
+    maxQueuedEvents: 3,
+    headers: async () => {
+      await held;
+      return {};
+    },
+  });
+  const published = count(5).map((data) => publisher.publish('a', { data }));
+  await Promise.all(published.slice(0, 3).map(({ accepted }) => accepted));
+  let isAccepted = false;
+  void published[3]!.accepted.then(() => (isAccepted = true));
+  await new Promise(setImmediate);
+  expect(isAccepted).toBe(false);
+  expect(publisher.pendingEvents).toBe(5);
+  release();
+  await Promise.all(published);
+  expect(isAccepted).toBe(true);
+  expect(hub.sizes).toEqual([3, 2]);
+});
+
+test('a full queue rejects if it is to, by events and by bytes', async () => {
+  const hub = await StandInHub.start();
+  // It never gets to a request.
+  const headers = (): Promise<never> => new Promise(() => {});
+  for (const limit of [{ maxQueuedEvents: 2 }, { maxQueuedBytes: 40 }]) {
+    const publisher = publisherFor(hub, { ...limit, headers, whenFull: 'reject' });
+    const results = outcomes(count(3).map((data) => publisher.publish('a', { data })));
+    const done = publisher.close({ patienceMs: 1 });
+    expect(await results).toEqual(['ERR_CLOSED', 'ERR_CLOSED', 'ERR_QUEUE_FULL']);
+    await done;
+  }
+});
+
+test('flush resolves when everything before it is settled, and close when all is', async () => {
+  const hub = await StandInHub.start();
+  const publisher = publisherFor(hub, { maxBatchEvents: 2 });
+  const results = outcomes(['bad', 1, 2, 3].map((data) => publisher.publish('a', { data })));
+  await publisher.flush();
+  expect(hub.data).toEqual([1, 2, 3]);
+  results.then(
+    () => {},
+    () => {},
+  );
+  const last = publisher.publish('a', { data: 4 });
+  await publisher.close();
+  expect(hub.data).toEqual([1, 2, 3, 4]);
+  expect(await last).toBe('e.4');
+  expect(await outcomes([publisher.publish('a', { data: 5 })])).toEqual(['ERR_CLOSED']);
+  await publisher.flush();
+});
+
+test('a signal ends it at once, whatever it is waiting for', async () => {
+  const hub = await StandInHub.start();
+  const waiting = [
+    { headers: () => new Promise<Record<string, string>>(() => {}) },
+    { fetch: () => new Promise<never>(() => {}) },
+  ];
+  for (const [at, options] of waiting.entries()) {
+    const controller = new AbortController();
+    const publisher = publisherFor(hub, { ...options, signal: controller.signal });
+    const failed = publisher.publish('a', { data: 1 }).catch((reason: unknown) => reason);
+    await new Promise(setImmediate);
+    controller.abort(new Error('enough'));
+    expect(await failed).toMatchObject({
+      code: at === 0 ? 'ERR_CLOSED' : 'ERR_UNCONFIRMED',
+      message: expect.stringContaining('enough') as string,
+      cause: controller.signal.reason as unknown,
+    });
+    await publisher.close();
+  }
+  const publisher = publisherFor(hub, { signal: AbortSignal.abort() });
+  expect(await outcomes([publisher.publish('a', { data: 1 })])).toEqual(['ERR_CLOSED']);
+  expect(hub.requests).toEqual([]);
+});
+
+test('a refusal ends the publisher if it is to, with everything before it stored and nothing after it', async () => {
+  const hub = await StandInHub.start();
+  const publisher = publisherFor(hub, { stopAtRefusal: true });
+  const results = outcomes([1, 2, 3, 'bad', 4, 5].map((data) => publisher.publish('a', { data })));
+  expect(await results).toEqual(['e.1', 'e.2', 'e.3', 'ERR_REFUSED', 'ERR_CLOSED', 'ERR_CLOSED']);
+  expect(hub.data).toEqual([1, 2, 3]);
+  expect(publisher.state).toMatchObject({ phase: 'closed', error: { status: 400 } });
+});
+
+test('an event that is none is refused without a request', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const wrong: [unknown, unknown, string][] = [
+    [7, { data: '' }, 'topic has to be a string, found 7'],
+    ['a', 'text', 'event has to be an object with data, found "text"'],
+    ['a', { data: undefined }, 'event.data has to be a string or another value of JSON, found "undefined"'],
+    [
+      'a',
+      { data: 1n },
+      'event.data has to be a string or another value of JSON, found "Do not know how to serialize a BigInt"',
+    ],
+    ['a', { data: 1, typ: 'b' }, 'an event has no typ, only data, type, id, retry, key, private'],
+    ['a', { data: 1, retry: '5' }, 'event.retry has to be a number, found "5"'],
+  ];
+  for (const [topic, event, message] of wrong) {
+    await expect(publisher.publish(topic as string, event as { data: string })).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message,
+    });
+  }
+  expect(hub.requests).toEqual([]);
+});
+
+test.each([
+  [{ maxBatchEvents: 10_001 }, 'maxBatchEvents has to be a number from 1 to 10000, found 10001'],
+  [{ whenFull: 'drop' }, `whenFull has to be 'wait' or 'reject', found "drop"`],
+  [{ store: {} }, 'store has to be an object with open(), write() and close(), found [object Object]'],
+  [{ retry: { initialMs: 0 } }, 'retry.initialMs has to be a number from 1, found 0'],
+  [
+    { headers: { 'Idempotency-Key': 'k' } },
+    'headers has to be without idempotency-key, which the publisher sets, found "k"',
+  ],
+  [{ retries: 3 }, /^there is no option retries, only headers, store, /],
+])('the options %j are refused', (options, message) => {
+  expect(() => new Publisher('http://127.0.0.1:9/', options as PublisherOptions)).toThrow(message);
+});
+
+test.each([
+  ['ftp://127.0.0.1/', 'url has to be http: or https:, found "ftp://127.0.0.1/"'],
+  ['http://127.0.0.1/?a', 'hubUrl has to be without a query, found "http://127.0.0.1/?a"'],
+])('the URL %s is refused', (url, message) => {
+  expect(() => new Publisher(url)).toThrow(message);
+});
