@@ -1,6 +1,6 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import {
   checkBatch,
-  finalOf,
   Followers,
   prepareBatch,
   ServerError,
@@ -18,7 +18,6 @@ import {
   type LogPage,
   type NewEvent,
   type Place,
-  type PreparedEvent,
   type ReadRequest,
   type ScanOptions,
   type Selection,
@@ -26,21 +25,22 @@ import {
   Selector,
   type TopicDirectory,
   type TopicStates,
-  type Trimmed,
   type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './trimming/damage.ts';
 import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
-import { LmdbTopicLife, type TopicLifeHooks } from './life/topic-life.ts';
+import type { TopicLifeHooks } from './life/deletion.ts';
+import { LmdbTopicLife } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbReader } from './reading/reader.ts';
 import { LmdbSearch, type LogEnd } from './reading/search.ts';
-import { MAX_TOPICS } from './records/record.ts';
-import { openTime, recover } from './tables/recovery.ts';
+import { checkTopics } from './records/record.ts';
+import { openTime, recover, restoreLedger } from './tables/recovery.ts';
 import type { TrimStep } from './trimming/removal.ts';
 import { LmdbStore, type Incoming } from './tables/store.ts';
+import type { LmdbStates } from './tables/states.ts';
 import { LmdbTopics } from './tables/topics.ts';
 import { LmdbTrimmer } from './trimming/trim.ts';
 import { LmdbWriter } from './writing/writer.ts';
@@ -64,7 +64,7 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #life: LmdbTopicLife;
-  readonly #topics: LmdbTopics;
+  readonly #states: LmdbStates;
   readonly #turns: Turns;
   readonly #search: LmdbSearch;
   readonly #onError: (error: LmdbError) => void;
@@ -83,7 +83,7 @@ export class LmdbLog implements EventLog {
     const keys = new LmdbKeys(store, bounds);
     this.directory = { list: (request) => this.#look(topics.listing(request), { isShort: true }) };
     this.#store = store;
-    this.#topics = topics;
+    this.#states = topics.states;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#turns = Turns.of(options);
@@ -114,10 +114,7 @@ export class LmdbLog implements EventLog {
     };
     const parts = { store, topics, reader, writer: this.#writer, ledger: this.#ledger, bounds, clock, time };
     this.topics = this.#life = new LmdbTopicLife(parts, hooks);
-    const floor = store.meta.get('floor');
-    if (floor) this.#ledger.restoreFloor(floor as Trimmed);
-    const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
-    for (const { key, value } of trimmed) this.#ledger.restore(key, value);
+    restoreLedger(store, this.#ledger);
     this.#trimLater();
   }
 
@@ -203,15 +200,11 @@ export class LmdbLog implements EventLog {
     if (this.#store.damaged.size > 0) return 'damaged';
     if (!page) return undefined;
     const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
-    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#finalOf(request.selection) };
+    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#states.finalOf(request.selection) };
   }
 
   async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
-    return { ...(await found), ...this.#finalOf(selection) };
-  }
-
-  #finalOf(selection: Selection | undefined): Pick<Place, 'finalSeq'> {
-    return finalOf(this.#topics.states.book, selection);
+    return { ...(await found), ...this.#states.finalOf(selection) };
   }
 
   get #end(): LogEnd {
@@ -294,13 +287,4 @@ export class LmdbLog implements EventLog {
 
 function warn(error: LmdbError): void {
   process.emitWarning(error);
-}
-
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
-function checkTopics({ topics }: PreparedEvent): void {
-  if (topics.length <= MAX_TOPICS) return;
-  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }

@@ -1,4 +1,4 @@
-import { formatCursor, type Epochs, type LogEntry } from '@tidings/server/log';
+import { formatCursor, ServerError, type Epochs, type LogEntry } from '@tidings/server/log';
 import { CHECKSUM_BYTES, checksum, MIN_BYTES } from './checksum.ts';
 import { costOfRecord } from './cost.ts';
 
@@ -13,7 +13,7 @@ const FINAL = 4;
 const FIXED_BYTES = 10;
 
 /** The most topics of an event. Their count is one byte. */
-export const MAX_TOPICS = 255;
+const MAX_TOPICS = 255;
 
 /**
  * An entry whose frame shares a piece of memory with others, and is cut out of it when it is needed. While LMDB lends that memory,
@@ -166,6 +166,12 @@ export class RecordDecoder {
     this.#topicBytes = Uint8Array.prototype.slice.call(record, start, end);
     return topics;
   }
+}
+
+/** @throws {ServerError} `ERR_INVALID_EVENT` if an event has more topics than a record has room for */
+export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
+  if (topics.length <= MAX_TOPICS) return;
+  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }
 
 export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
