@@ -13,12 +13,12 @@ import {
   type CheckedBounds,
   type Clock,
   type EventLog,
+  type LogEntry,
   type LogFollower,
   type LogFollowing,
   type LogPage,
   type NewEvent,
   type Place,
-  type PreparedEvent,
   type ReadRequest,
   type ScanOptions,
   type Selection,
@@ -32,14 +32,19 @@ import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
+import { LmdbLatest } from './tables/latest-keys.ts';
 import { LmdbReader } from './reading/reader.ts';
-import { MAX_TOPICS } from './records/record.ts';
+import { checkTopics } from './records/record.ts';
 import { openTime, recover } from './tables/recovery.ts';
+import { Soon, turnOfTheLoop } from './trimming/soon.ts';
 import type { TrimStep } from './trimming/removal.ts';
 import { LmdbStore, type Incoming } from './tables/store.ts';
 import { LmdbTopics } from './tables/topics.ts';
 import { LmdbTrimmer } from './trimming/trim.ts';
 import { LmdbWriter } from './writing/writer.ts';
+
+// How long events that newer ones have replaced stay on disk, so that many of them are removed together.
+const COMPACT_AFTER_MS = 1000;
 
 /**
  * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
@@ -51,6 +56,8 @@ export class LmdbLog implements EventLog {
   readonly #store: LmdbStore;
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
+  readonly #latest: LmdbLatest;
+  readonly #compaction: Soon;
   readonly #trimmer: LmdbTrimmer;
   readonly #damage: DamageControl;
   readonly #bounds: CheckedBounds;
@@ -80,8 +87,12 @@ export class LmdbLog implements EventLog {
     this.#turns = Turns.of(options);
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
-    this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
-    this.#damage = new DamageControl(store, topics, this.#ledger, {
+    const latest = new LmdbLatest(store, topics);
+    const parts = { store, reader, topics, latest, ledger: this.#ledger, time };
+    this.#latest = latest;
+    this.#compaction = new Soon(clock, COMPACT_AFTER_MS, () => this.#compact());
+    this.#trimmer = new LmdbTrimmer(parts, retention);
+    this.#damage = new DamageControl(parts, {
       onDamage: options.onDamage ?? warn,
       onFailure: (cause) => this.#report(cause),
     });
@@ -90,7 +101,7 @@ export class LmdbLog implements EventLog {
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
         makeRoom: (incoming) => this.#trimOverdue(incoming),
-        onCommitted: (batch) => this.#followers.emit(batch),
+        onCommitted: (batch) => this.#onCommitted(batch),
         afterCommit: () => this.#trimOverdue(),
       },
     );
@@ -99,6 +110,7 @@ export class LmdbLog implements EventLog {
     const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
     for (const { key, value } of trimmed) this.#ledger.restore(key, value);
     this.#trimLater();
+    if (latest.isBehind) this.#compaction.ask();
   }
 
   /**
@@ -174,6 +186,7 @@ export class LmdbLog implements EventLog {
     if (this.#closed) return;
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
+    this.#compaction.stop();
     await this.#writer.finish();
     await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
     this.#followers.clear();
@@ -205,6 +218,22 @@ export class LmdbLog implements EventLog {
         .catch((error: unknown) => this.#report(error))
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
+  }
+
+  #onCommitted(batch: readonly LogEntry[]): void {
+    this.#latest.note(batch);
+    this.#followers.emit(batch);
+    if (this.#latest.isBehind) this.#compaction.ask();
+  }
+
+  /** Removes what has been replaced, in steps between which publishers have their turn. */
+  async #compact(): Promise<void> {
+    const some = async (): Promise<boolean> => this.#latest.isBehind && (await this.#trimSome());
+    try {
+      while (!this.#closed && (await this.#writer.inTurn(some))) await turnOfTheLoop();
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   /** Removes events until there is room for those that are about to be added. */
@@ -259,13 +288,4 @@ export class LmdbLog implements EventLog {
 
 function warn(error: LmdbError): void {
   process.emitWarning(error);
-}
-
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
-function checkTopics({ topics }: PreparedEvent): void {
-  if (topics.length <= MAX_TOPICS) return;
-  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }

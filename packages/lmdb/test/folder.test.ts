@@ -310,7 +310,7 @@ describe('the data folder', () => {
       for (let attempt = 0; attempt < 2; attempt += 1) {
         await expect(LmdbLog.open({ path })).rejects.toMatchObject({
           code: 'ERR_DATA_FORMAT',
-          message: `The data folder ${path} has the format ${other}, and this version reads 3. Open it with the version that wrote it, or move it away to begin without its events`,
+          message: `The data folder ${path} has the format ${other}, and this version reads 4. Open it with the version that wrote it, or move it away to begin without its events`,
         });
       }
       expect(await format()).toBe(other);

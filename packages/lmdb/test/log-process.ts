@@ -1,14 +1,14 @@
 // A log in a process of its own, for tests that kill it or open its folder elsewhere.
-// log-process.ts <data folder>: prints `open`, or the code of what stopped it; appends the event of each message over IPC. Of a message with events
+// log-process.ts <data folder> [<retention as JSON>]: prints `open`, or the code of what stopped it; appends the event of each message over IPC. Of a message with events
 // it appends them as one batch, and kills itself when the first of them is in the table.
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
-import type { NewEvent } from '@tidings/server/log';
+import type { LogRetention, NewEvent } from '@tidings/server/log';
 import { open } from 'lmdb';
 
-const [, , path = ''] = process.argv;
+const [, , path = '', retention = '{}'] = process.argv;
 
 function killWhenThereIs(seq: number): void {
-  const table = open({ path, maxDbs: 16 }).openDB({ name: 'events', encoding: 'binary' });
+  const table = open({ path, maxDbs: 32 }).openDB({ name: 'events', encoding: 'binary' });
   const look = (): void => {
     if (table.doesExist(seq)) process.kill(process.pid, 'SIGKILL');
     setImmediate(look);
@@ -17,7 +17,7 @@ function killWhenThereIs(seq: number): void {
 }
 
 try {
-  const log = await LmdbLog.open({ path });
+  const log = await LmdbLog.open({ path, retention: JSON.parse(retention) as LogRetention });
   process.on('message', (message: NewEvent | NewEvent[]) => {
     if (!Array.isArray(message)) {
       void log.append([message]).then((receipt) => process.send?.(receipt));

@@ -4,6 +4,14 @@ export type { EventStreamDecoderOptions, EventStreamOptions } from './decoder-op
 export { EventStreamDecoder } from './decoder.ts';
 export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';
-export { GAP_TYPE, HEARTBEAT_TYPE, isOwnType, OWN_TYPE_PREFIX, type EventFields, type EventMessage } from './event.ts';
+export {
+  FORGOTTEN_TYPE,
+  GAP_TYPE,
+  HEARTBEAT_TYPE,
+  isOwnType,
+  OWN_TYPE_PREFIX,
+  type EventFields,
+  type EventMessage,
+} from './event.ts';
 export { decodeEvent, EventFieldsDecoder, type EventFieldsDecoderOptions } from './fields-decoder.ts';
 export { DEFAULT_MAX_EVENT_BYTES } from './parser.ts';

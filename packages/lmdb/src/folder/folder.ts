@@ -17,7 +17,7 @@ export interface DataFolder {
 }
 
 /** How the tables are laid out. Any change that an earlier version would misread, or that misreads an earlier one, needs another number. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 // The folders that this thread has open, by device and inode. Other copies of this module share the set.
 const KEY = Symbol.for('@tidings/lmdb open folders');
@@ -114,7 +114,7 @@ function openFile(path: string, noSubdir: boolean): RootDatabase {
     // Without this the binding takes a folder with a dot in its name for a file.
     noSubdir,
     permissionsMode: 0o600,
-    maxDbs: 16,
+    maxDbs: 32,
     // A commit is on disk when its promise resolves, and the next one starts after that.
     overlappingSync: false,
     // LMDB makes a promise for the batches of a turn that nobody handles. If their commit failed, it would end the process.

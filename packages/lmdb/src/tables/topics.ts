@@ -1,5 +1,6 @@
 import {
   exceeds,
+  type Keep,
   PublicTopics,
   RecentTopics,
   TopicBounds,
@@ -14,6 +15,7 @@ import {
   type TopicSummary,
   type Turn,
 } from '@tidings/server/log';
+import { AgedTopics } from './aged-topics.ts';
 import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
 
@@ -26,6 +28,8 @@ export class LmdbTopics {
   readonly overfull: Set<string> = new Set();
   /** The topics that have more than they may have even for a moment. */
   readonly overdue: Set<string> = new Set();
+  /** The topics whose events are kept for a time of their own. */
+  readonly aged: AgedTopics;
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<KeptSummary>();
   readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
@@ -37,12 +41,17 @@ export class LmdbTopics {
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
+  /** Topics that keep the latest, or all, whatever their rule says. */
+  readonly #keeps = new Map<string, Keep>();
+  #hasLatest: boolean;
   /** For each rule, the bounds that hold at any moment. */
   readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
     this.#bounds = new TopicBounds(retention);
+    this.#hasLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
+    this.aged = new AgedTopics(retention);
     this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
@@ -57,6 +66,32 @@ export class LmdbTopics {
   /** The bounds of a topic that has any events. */
   boundsOf(topic: string): TopicRetention | undefined {
     return this.#bounded.get(topic);
+  }
+
+  /** Whether any topic may keep the latest by key. */
+  get hasLatest(): boolean {
+    return this.#hasLatest;
+  }
+
+  /** Whether a topic, which may have no events yet, keeps only the newest event of each key. */
+  keepsLatest(topic: string): boolean {
+    if (!this.#hasLatest) return false;
+    const own = this.#keeps.get(topic);
+    if (own !== undefined) return own === 'latest';
+    const bounds = this.#recent.get(topic) ? this.#bounded.get(topic) : this.#bounds.of(topic);
+    return bounds?.keep === 'latest';
+  }
+
+  /** Lets a topic keep the latest, or all, whatever its rule says. Undefined: as its rule says. */
+  setKeep(topic: string, keep: Keep | undefined): void {
+    if (keep === undefined) this.#keeps.delete(topic);
+    else this.#keeps.set(topic, keep);
+    if (keep === 'latest') this.#hasLatest = true;
+  }
+
+  /** The names of all topics that have events. */
+  names(): Iterable<string> {
+    return this.#recent.names();
   }
 
   change(): TopicChanges {
@@ -88,6 +123,7 @@ export class LmdbTopics {
         this.overfull.delete(topic);
         this.overdue.delete(topic);
         this.#bounded.delete(topic);
+        this.aged.delete(topic);
       } else {
         this.#recent.putBack(summary);
         this.#checkBounds(summary);
@@ -117,6 +153,8 @@ export class LmdbTopics {
     if (!this.#recent.get(topic)) {
       const bounds = this.#bounds.of(topic);
       if (bounds) this.#bounded.set(topic, bounds);
+      // The oldest of several is looked up when it may be too old.
+      if (bounds) this.aged.add(bounds, topic, summary.events === 1 ? summary.lastSeq : 0);
     }
     this.#recent.putFirst(summary);
     this.#checkBounds(summary);

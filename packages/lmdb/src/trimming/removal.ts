@@ -1,6 +1,8 @@
 import type { TrimLedger } from '@tidings/server/log';
+import { costOfLatest } from '../records/cost.ts';
 import type { KeptEntry } from '../records/record.ts';
-import type { HeadRecord, LmdbStore } from '../tables/store.ts';
+import { costOfPlace, type LatestPlace, type LmdbLatest, writeRow } from '../tables/latest-keys.ts';
+import type { HeadRecord, LmdbStore, Track } from '../tables/store.ts';
 import type { TopicChanges } from '../tables/topic-changes.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 
@@ -15,20 +17,39 @@ export interface TrimStep {
   note(): void;
 }
 
+export interface RemovalParts {
+  readonly store: LmdbStore;
+  readonly topics: LmdbTopics;
+  readonly latest: LmdbLatest;
+  readonly ledger: TrimLedger;
+}
+
 /** Events that go together, and what is left without them. */
 export class Removal {
   readonly topics: TopicChanges;
+  readonly #parts: RemovalParts;
   readonly #before: HeadRecord;
   readonly #entries = new Map<number, KeptEntry>();
+  /** Those of them that newer events have replaced: nobody is told that they are missing. */
+  readonly #replaced = new Set<number>();
+  /** Which event is the newest of a key with these changes; undefined if none is. */
+  readonly #rows = new Map<string, { readonly place: LatestPlace; readonly seq: number | undefined }>();
+  readonly #writes: ((track: Track) => void)[] = [];
   #bytes = 0;
 
-  constructor(topics: LmdbTopics, before: HeadRecord) {
-    this.topics = topics.change();
+  constructor(parts: RemovalParts, before: HeadRecord) {
+    this.topics = parts.topics.change();
+    this.#parts = parts;
     this.#before = before;
   }
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Whether there is nothing to be done. */
+  get isEmpty(): boolean {
+    return this.size + this.#rows.size + this.#writes.length === 0;
   }
 
   get isFull(): boolean {
@@ -45,26 +66,68 @@ export class Removal {
     return { ...this.#before, events: events - this.size, bytes: bytes - this.#bytes + this.topics.bytes };
   }
 
+  /** Adds an event that its listeners are told of. Its frame has to be valid. */
   add(entry: KeptEntry): void {
-    this.#entries.set(entry.seq, entry);
-    this.#bytes += entry.cost;
-    this.topics.remove(entry);
+    this.#add(entry, this.#parts.latest.placesOf(entry));
+  }
+
+  /** Adds an event that newer ones have replaced. @param places those of the event */
+  replace(entry: KeptEntry, places: readonly LatestPlace[]): void {
+    if (this.has(entry.seq)) return;
+    this.#replaced.add(entry.seq);
+    this.#add(entry, places);
+  }
+
+  /** The newest event of a key, as the rows will have it. */
+  rowOf(place: LatestPlace): number | undefined {
+    const changed = this.#rows.get(place.join('\n'));
+    return changed ? changed.seq : this.#parts.latest.rowOf(place);
+  }
+
+  setRow(place: LatestPlace, seq: number | undefined): void {
+    const before = this.rowOf(place);
+    if (before === seq) return;
+    if (before === undefined) this.#bytes -= costOfPlace(place);
+    else if (seq === undefined) this.#bytes += costOfPlace(place);
+    this.#rows.set(place.join('\n'), { place, seq });
+  }
+
+  /** Notes that a topic has rows for the keys of all of its events, or has none any more. */
+  setKeyed(topic: string, isKeyed: boolean): void {
+    const { keyed } = this.#parts.store;
+    this.#bytes += (isKeyed ? -1 : 1) * costOfLatest(topic);
+    this.also((track) => track(isKeyed ? keyed.put(topic, Buffer.alloc(0)) : keyed.remove(topic)));
+  }
+
+  /** Lets the commit write something else, too. */
+  also(write: (track: Track) => void): void {
+    this.#writes.push(write);
   }
 
   /** @param note runs with what the step notes */
-  step(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, note: () => void): TrimStep {
+  step(note: () => void = () => {}): TrimStep {
+    const { store, topics, latest, ledger } = this.#parts;
     const entries = [...this.#entries.values()];
+    const emptied = [...this.topics.changed.values()].flatMap(({ topic, events }) =>
+      events === 0 && latest.keyed.has(topic) ? [topic] : [],
+    );
+    for (const topic of emptied) this.setKeyed(topic, false);
     const head = this.rest;
-    const plan = ledger.plan(entries);
+    const plan = ledger.plan(entries.filter(({ seq }) => !this.#replaced.has(seq)));
     this.topics.settle((topic, publicOnly, known) =>
       store.newest(topic, Math.min(known, head.seq), publicOnly, (seq) => this.has(seq)),
     );
     return {
       head,
       commit: async () => {
-        if (entries.length === 0) return;
+        if (this.isEmpty) return;
         await store.commit((track) => {
-          for (const entry of entries) store.remove(entry, track);
+          for (const entry of entries) {
+            store.remove(entry, track);
+            if (entry.forgets === true) track(store.forgetting.remove(entry.seq));
+          }
+          for (const { place, seq } of this.#rows.values()) writeRow(store, place, seq, track);
+          for (const write of this.#writes) write(track);
           topics.write(this.topics, track);
           for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
           for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
@@ -74,9 +137,18 @@ export class Removal {
       },
       note: () => {
         note();
+        for (const { seq } of entries) store.replaced.delete(seq);
+        for (const topic of emptied) latest.emptied(topic);
         ledger.apply(plan);
         topics.removed(this.topics);
       },
     };
+  }
+
+  #add(entry: KeptEntry, places: readonly LatestPlace[]): void {
+    this.#entries.set(entry.seq, entry);
+    this.#bytes += entry.cost;
+    this.topics.remove(entry);
+    for (const place of places) if (this.rowOf(place) === entry.seq) this.setRow(place, undefined);
   }
 }

@@ -11,7 +11,7 @@ export interface AppendOptions {
   readonly key?: string | undefined;
   /**
    * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. 1 to 128 bytes of UTF-8.
-   * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
+   * @default a hash of the batch: the topics, fields, privacy, `latestKey` and `forget` of its events
    */
   readonly digest?: string | undefined;
 }
@@ -95,7 +95,10 @@ export interface LogFollower {
    * events between the two have to be read; with another epoch if a new one has begun.
    */
   onStart(start: FollowStart): void;
-  /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
+  /**
+   * The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. An event may be left out if a
+   * newer one of its key has replaced it.
+   */
   onBatch(batch: readonly LogEntry[]): void;
   /**
    * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. No batch follows until `onStart` is

@@ -25,6 +25,7 @@ export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
+export { FORGOTTEN_MS, latestNameOf } from './keeping/latest-name.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';
@@ -35,6 +36,7 @@ export { RecentTopics } from './keeping/recent-topics.ts';
 export {
   checkRetention,
   exceeds,
+  type Keep,
   type Kept,
   type LogRetention,
   type Retention,

@@ -19,8 +19,9 @@ const encoder = new TextEncoder();
 export function digestOf(prepared: readonly PreparedEvent[], events: readonly NewEvent[]): string {
   const hash = new Hash();
   prepared.forEach(({ topics, private: isPrivate, id = null, body }, index) => {
-    const latestKey = events[index]?.latestKey ?? null;
-    hash.add(encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey])));
+    const { latestKey = null, forget = false } = events[index] ?? {};
+    const about = [topics, isPrivate, id, latestKey];
+    hash.add(encoder.encode(JSON.stringify(forget ? [...about, 'forget'] : about)));
     hash.add(body);
   });
   return hash.end();

@@ -1,6 +1,7 @@
 import {
   DEFAULT_MAX_EVENT_BYTES,
   encodeEvent,
+  FORGOTTEN_TYPE,
   GAP_TYPE,
   isOwnType,
   OWN_TYPE_PREFIX,
@@ -25,6 +26,9 @@ const MAX_DIGEST_BYTES = 128;
 
 // What each line of data takes beside it at least: `data:`.
 const LINE_BYTES = 5;
+
+/** The types of a log's own that an event may have. */
+const APPENDED: readonly string[] = [GAP_TYPE, FORGOTTEN_TYPE];
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -59,13 +63,14 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   fields: true,
   private: true,
   latestKey: true,
+  forget: true,
 };
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof event !== 'object' || event === null) {
     throw invalid(`An event of the batch is ${nameOf(event)}, but must be an object with topics and fields`);
   }
-  const { topics, fields, private: isPrivate = false, latestKey } = event;
+  const { topics, fields, private: isPrivate = false, latestKey, forget = false } = event;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
   if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
@@ -75,6 +80,11 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
     throw invalid(`The member private of an event is ${nameOf(isPrivate)}, but must be true or false`);
   }
   if (latestKey !== undefined) checkName('key', latestKey);
+  if (typeof forget !== 'boolean') {
+    throw invalid(`The member forget of an event is ${nameOf(forget)}, but must be true or false`);
+  }
+  if (forget && latestKey === undefined)
+    throw invalid('An event that forgets a key needs a latestKey, and none was given');
   const { id, ...rest } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
@@ -84,7 +94,13 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
   checkSize(body.length, maxBytes);
-  return { topics: [...new Set(topics as readonly string[])], private: isPrivate, id: id && copyOf(id), body };
+  const prepared = {
+    topics: [...new Set(topics as readonly string[])],
+    private: isPrivate,
+    id: id && copyOf(id),
+    body,
+  };
+  return latestKey === undefined ? prepared : { ...prepared, latestKey: copyOf(latestKey), forget };
 }
 
 function encode(fields: EventFields): Uint8Array {
@@ -153,7 +169,10 @@ export function placeEvent(
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
-  return { seq, id, topics, time, private: event.private, frame };
+  const { latestKey, forget, private: isPrivate } = event;
+  const entry = { seq, id, topics, time, private: isPrivate, frame };
+  if (latestKey === undefined) return entry;
+  return forget === true ? { ...entry, latestKey, forgets: true } : { ...entry, latestKey };
 }
 
 /** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
@@ -177,9 +196,9 @@ function checkTopic(topic: string): void {
 /** A listener would take a heartbeat for the log's own, and skip it. */
 function checkType(type: string): void {
   checkName('event type', type);
-  if (!isOwnType(type) || type === GAP_TYPE) return;
+  if (!isOwnType(type) || APPENDED.includes(type)) return;
   throw invalid(
-    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${GAP_TYPE} can be appended`,
+    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${APPENDED.join(' and ')} can be appended`,
   );
 }
 

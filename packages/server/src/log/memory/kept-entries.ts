@@ -1,6 +1,7 @@
 import { mergeBySeq } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
+import { FORGOTTEN_MS } from '../keeping/latest-name.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import {
@@ -17,12 +18,17 @@ import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from '../keeping/entry-list.ts';
 import { SortedNames } from './sorted-names.ts';
 
+/** How long an entry that forgets a key is kept. */
+const FORGETTING: Retention = { maxAgeMs: FORGOTTEN_MS };
+
 /** The kept events of a topic. */
 export class KeptTopic {
   readonly topic: string;
   /** The topics of an event that has only this one: one list for all of them. */
   readonly only: readonly [string];
   readonly bounds: TopicRetention | undefined;
+  /** Whether only the newest entry of each key is kept. */
+  keepsLatest: boolean;
   readonly entries: EntryList = new EntryList();
   /** What the topic and its entries cost. */
   bytes: number;
@@ -33,6 +39,7 @@ export class KeptTopic {
     this.topic = topic;
     this.only = [topic];
     this.bounds = bounds;
+    this.keepsLatest = bounds?.keep === 'latest';
     this.bytes = bytes;
     this.hidden = undefined;
   }
@@ -75,6 +82,8 @@ export class KeptEntries {
   readonly #ids = new Map<string, EntryList>();
   // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
   readonly #ages = new Map<TopicRetention, EntryList>();
+  // The entries that forget a key.
+  readonly #forgetting = new EntryList();
   readonly #time: LogTime;
   readonly #framesOnly: boolean;
   /** What everything costs that is kept. */
@@ -121,6 +130,8 @@ export class KeptEntries {
       const aged = topic.bounds && this.#ages.get(topic.bounds);
       if (aged && aged.last !== entry) aged.push(entry);
     }
+    if (entry.forgets === true && this.latestTopicsOf(entry).length === entry.topics.length)
+      this.#forgetting.push(entry);
     if (isNamed) {
       const entries = this.#ids.get(entry.id) ?? new EntryList();
       entries.push(entry);
@@ -132,6 +143,7 @@ export class KeptEntries {
     const named = this.#ids.get(entry.id);
     const bytes = this.#costOf(entry, named !== undefined);
     this.#entries.remove(entry.seq);
+    if (entry.forgets === true) this.#forgetting.remove(entry.seq);
     this.#bytes -= bytes;
     for (const name of entry.topics) {
       const topic = this.topics.get(name);
@@ -156,6 +168,11 @@ export class KeptEntries {
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
   }
 
+  /** The topics of an entry that keep only the newest of each key. */
+  latestTopicsOf({ topics }: LogEntry): readonly string[] {
+    return topics.filter((name) => this.topics.get(name)?.keepsLatest);
+  }
+
   /** Notes what is public of a topic, if that is not all. */
   #note(topic: KeptTopic): void {
     if (topic.hidden || this.publicTopics.differ) this.publicTopics.note(topic.summary);
@@ -177,6 +194,7 @@ export class KeptEntries {
   get due(): number | undefined {
     let due = this.#dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));
+    due = Math.min(due, this.#dueOf(this.#forgetting, FORGETTING));
     return due === Infinity ? undefined : due;
   }
 
@@ -184,6 +202,10 @@ export class KeptEntries {
   *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
     for (const [bounds, entries] of this.#ages) {
       for (let { first } = entries; first && this.#dueOf(entries, bounds) <= now; { first } = entries) yield first;
+    }
+    const forgetting = this.#forgetting;
+    for (let { first } = forgetting; first && this.#dueOf(forgetting, FORGETTING) <= now; { first } = forgetting) {
+      yield first;
     }
     for (const name of topics) {
       const topic = this.topics.get(name);

@@ -54,6 +54,8 @@ export class MemoryLog implements EventLog {
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
   readonly #latest: LatestKeys | undefined;
+  /** Whether the newest of a key is that of all topics. */
+  readonly #isLatestOfLog: boolean;
   #seq: number;
   /** The sequence number of the newest public event; where the epoch began if there has been none. */
   #publicSeq: number;
@@ -72,7 +74,9 @@ export class MemoryLog implements EventLog {
     this.#time = new LogTime(this.#clock);
     this.#kept = new KeptEntries(retention, this.#time, options.framesOnly === true);
     this.#keys = new KnownKeys(this.#bounds);
-    this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
+    this.#isLatestOfLog = options.latestByKey === true;
+    const keepsLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
+    this.#latest = this.#isLatestOfLog || keepsLatest ? new LatestKeys(this.#isLatestOfLog) : undefined;
     this.#seq = this.#epochs.start;
     this.#publicSeq = this.#seq;
     this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
@@ -95,15 +99,15 @@ export class MemoryLog implements EventLog {
     const time = this.#clock.time();
     this.#time.append(this.#nextSeq(this.#seq));
     const batch: LogEntry[] = [];
-    prepared.events.forEach((event, index) => {
+    for (const event of prepared.events) {
       this.#seq = this.#nextSeq(this.#seq);
       const topics = this.#kept.topicsOf(event.topics);
       const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
       batch.push(entry);
       if (!entry.private) this.#publicSeq = entry.seq;
-      if (this.#latest) this.#replace(this.#latest, events[index], entry);
       this.#kept.add(entry, event.id !== undefined);
-    });
+      if (this.#latest) this.#replace(this.#latest, entry);
+    }
     const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
     if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
     this.#followers.emit(batch);
@@ -212,10 +216,16 @@ export class MemoryLog implements EventLog {
     return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
   }
 
-  #replace(latest: LatestKeys, event: NewEvent | undefined, entry: LogEntry): void {
+  /** Removes the entries that another one replaces. */
+  #replace(latest: LatestKeys, entry: LogEntry): void {
+    const topics = this.#isLatestOfLog ? entry.topics : this.#kept.latestTopicsOf(entry);
+    if (topics.length === 0) return;
     this.#chargeFor(latest, () => {
-      const replaced = latest.replace(event, entry);
-      if (replaced) this.#kept.remove(replaced);
+      for (const replaced of latest.replace(entry, topics)) {
+        // One of a topic that keeps all stays.
+        const isKept = !this.#isLatestOfLog && this.#kept.latestTopicsOf(replaced).length < replaced.topics.length;
+        if (!isKept) this.#kept.remove(replaced);
+      }
     });
   }
 

@@ -5,6 +5,7 @@ import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
 import { keyCases } from './cases/key-cases.ts';
+import { latestCases } from './cases/latest-cases.ts';
 import { locateCases } from './cases/locate-cases.ts';
 import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
@@ -29,6 +30,7 @@ const ALL: readonly LogCase[] = [
   ...locateCases,
   ...topicCases,
   ...retentionCases,
+  ...latestCases,
   ...trimCases,
   ...clockCases,
   ...epochCases,

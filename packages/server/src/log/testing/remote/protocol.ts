@@ -56,8 +56,7 @@ export class LineReader {
 }
 
 export function entryToJson(entry: LogEntry): unknown {
-  const { seq, id, topics, time, private: isPrivate, frame } = entry;
-  return { seq, id, topics, time, private: isPrivate, frame: Buffer.from(frame).toString('base64') };
+  return { ...entry, frame: Buffer.from(entry.frame).toString('base64') };
 }
 
 export function entryFromJson(json: LogEntry & { readonly frame: unknown }): LogEntry {
