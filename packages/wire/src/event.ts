@@ -31,7 +31,7 @@ export const HEARTBEAT_TYPE = 'tidings-heartbeat';
 /** The type of an event that says which events a listener missed, and why (PROTOCOL §6.1). */
 export const GAP_TYPE = 'tidings-gap';
 
-/** The type of an event that says that a key was forgotten, and nothing else. Its data is one line of JSON: `{"key": …}` (PROTOCOL §12). */
+/** The type of an event that says that a key was forgotten, and nothing else. Its data is one line of JSON: `{"key": …}` (PROTOCOL §13). */
 export const FORGOTTEN_TYPE = 'tidings-forgotten';
 
 /** Whether an event type is one of the hub's own, because it begins with {@link OWN_TYPE_PREFIX}. */

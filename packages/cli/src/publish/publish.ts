@@ -26,6 +26,10 @@ export interface EventPublish {
   readonly type?: string | undefined;
   /** @default the cursor that the hub gives it */
   readonly id?: string | undefined;
+  /** The key of the value that it updates (PROTOCOL §13). */
+  readonly latestKey?: string | undefined;
+  /** Whether that key is forgotten with it. @default false */
+  readonly forget?: boolean | undefined;
 }
 
 export interface InputPublish {
@@ -41,10 +45,13 @@ export interface InputPublish {
  *
  * @throws {CliError} `ERR_REFUSED`, `ERR_UNREACHABLE`
  */
-export async function publishEvent({ hub, topic, data, type, id }: EventPublish): Promise<void> {
+export async function publishEvent(event: EventPublish): Promise<void> {
+  const { hub, topic, data, type, id, latestKey, forget } = event;
   const url = topicUrl(hub.url, topic);
   if (type !== undefined) url.searchParams.set('type', type);
   if (id !== undefined) url.searchParams.set('id', id);
+  if (latestKey !== undefined) url.searchParams.set('key', latestKey);
+  if (forget === true) url.searchParams.set('forget', '');
   const headers = { ...authorization(hub), 'content-type': 'text/plain; charset=utf-8' };
   const batch: Batch = { body: data, idempotencyKey: newIdempotencyKey() };
   const deadline = performance.now() + SINGLE_PATIENCE_MS;

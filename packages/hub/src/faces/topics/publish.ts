@@ -1,6 +1,6 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
 import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
-import type { EventFields } from '@tidings/wire';
+import { FORGOTTEN_TYPE, type EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { textAnswer } from '../../http/answer.ts';
 import type { Body } from '../../http/bodies.ts';
@@ -27,7 +27,7 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
   const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
-  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
+  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
@@ -56,16 +56,31 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
     throw new Problem('invalid-event', 'The body is not valid UTF-8', { cause: error });
   }
   checkData(data, limits.maxEventBytes);
+  const latest = latestOf(query);
+  const forgotten = latest.forget && data === '' && !type;
   const fields = {
-    data,
-    ...(type ? { event: type } : {}),
+    data: forgotten ? JSON.stringify({ key: latest.latestKey }) : data,
+    ...(forgotten ? { event: FORGOTTEN_TYPE } : type ? { event: type } : {}),
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
   };
   const options = appendOptions(key, exchange, bytes, 'data');
-  const receipt = await append(context, [toEvent(exchange, topic, fields)], options);
+  const receipt = await append(context, [{ ...toEvent(exchange, topic, fields), ...latest }], options);
   context.reports.published(exchange.request, exchange.rights, 1);
   return receipt;
+}
+
+/** The key of the value that an event updates, and whether it is forgotten with it (PROTOCOL §13). @throws {Problem} `invalid-parameter` */
+function latestOf(query: URLSearchParams): Pick<NewEvent, 'latestKey' | 'forget'> {
+  const latestKey = parameter(query, 'key');
+  const forget = query.has('forget');
+  if (forget && latestKey === undefined) {
+    throw new Problem(
+      'invalid-parameter',
+      'The parameter forget needs the parameter key, which names the key to forget',
+    );
+  }
+  return latestKey === undefined ? {} : { latestKey, forget };
 }
 
 /** Publishes an event stream whole or not at all. */

@@ -3,6 +3,7 @@ import { parseCursor } from '@tidings/server/log';
 import {
   EventFieldsDecoder,
   EventStreamError,
+  FORGOTTEN_TYPE,
   GAP_TYPE,
   HEARTBEAT_TYPE,
   isOwnType,
@@ -66,7 +67,8 @@ export class Upload {
   #add(fields: EventFields): void {
     const { event = 'message', data = '', retry } = fields;
     if (event === HEARTBEAT_TYPE) return;
-    if (event === GAP_TYPE) requireAdmin(this.#rights, `publish events of the type ${GAP_TYPE}`);
+    if (event === GAP_TYPE || event === FORGOTTEN_TYPE)
+      requireAdmin(this.#rights, `publish events of the type ${event}`);
     else checkType(event);
     checkData(data, this.#limits.maxEventBytes);
     checkRetry(retry, this.#limits.maxRetryMs);
