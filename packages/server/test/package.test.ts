@@ -131,6 +131,7 @@ describe('the package', () => {
           "exceeds",
           "formatCursor",
           "hasNewest",
+          "isReplaceable",
           "isSelected",
           "latestNameOf",
           "mergeBySeq",

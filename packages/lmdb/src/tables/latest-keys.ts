@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { latestNameOf } from '@tidings/server/log';
+import { isReplaceable, latestNameOf, type NamedEntry } from '@tidings/server/log';
 import { costOfLatest } from '../records/cost.ts';
 import type { KeptEntry } from '../records/record.ts';
 import type { LmdbStore, Track } from './store.ts';
@@ -121,7 +121,7 @@ export class LmdbLatest {
     places: readonly LatestPlace[],
     newest: (place: LatestPlace) => number | undefined,
   ): boolean {
-    if (places.length < entry.topics.length) return false;
+    if (places.length < entry.topics.length || !isReplaceable(entry)) return false;
     return places.every((place) => this.#topics.keepsLatest(place[0]) && (newest(place) ?? 0) > entry.seq);
   }
 
@@ -160,7 +160,7 @@ export class LmdbLatest {
 }
 
 /** What is asked of an event to know its places. */
-type KeptLike = Pick<KeptEntry, 'seq' | 'topics' | 'frame' | 'latestKey'>;
+type KeptLike = Pick<KeptEntry, 'seq' | 'topics'> & NamedEntry;
 
 /** Writes the row of a place, or removes it. */
 export function writeRow(store: LmdbStore, [topic, name]: LatestPlace, seq: number | undefined, track: Track): void {

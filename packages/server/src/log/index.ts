@@ -25,7 +25,7 @@ export { Followers } from './keeping/followers.ts';
 export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
-export { FORGOTTEN_MS, latestNameOf } from './keeping/latest-name.ts';
+export { FORGOTTEN_MS, isReplaceable, latestNameOf, type NamedEntry } from './keeping/latest-name.ts';
 export { LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { mergeBySeq } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';

@@ -8,12 +8,24 @@ const COLON = 0x3a;
 const TYPE = new TextEncoder().encode('event: ');
 const decoder = new TextDecoder();
 
+/** What is asked of an entry to know its name. */
+export type NamedEntry = Pick<LogEntry, 'private' | 'latestKey' | 'frame'>;
+
 /**
  * Returns the name under which a topic that keeps the latest by key keeps an event: by its key, else by its type. A type is not the key of the same
- * name. Only its frame is read, and not all of it.
+ * name. The keys of private events are not those of public ones: who gets only public events would miss one that a private one has replaced.
  */
-export function latestNameOf({ latestKey, frame }: Pick<LogEntry, 'latestKey' | 'frame'>): string {
-  return latestKey === undefined ? `type ${typeOf(frame)}` : `key ${latestKey}`;
+export function latestNameOf({ private: isPrivate, latestKey, frame }: NamedEntry): string {
+  const name = latestKey === undefined ? `type ${typeOf(frame)}` : `key ${latestKey}`;
+  return isPrivate ? `private ${name}` : name;
+}
+
+/**
+ * Whether an event can be replaced, if all of its topics keep the latest. A private one of several topics cannot: some may see it by one topic who would not
+ * see the newer ones of the others.
+ */
+export function isReplaceable({ private: isPrivate, topics }: Pick<LogEntry, 'private' | 'topics'>): boolean {
+  return !isPrivate || topics.length === 1;
 }
 
 /** The type of an encoded event. It stands behind the id, and behind comments. */

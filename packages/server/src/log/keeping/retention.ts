@@ -22,7 +22,8 @@ export interface TopicRetention extends Retention {
   readonly topics: TopicSet;
   /**
    * `latest` keeps only the newest of the events with the same `latestKey`, or of the same type if they have none. Listeners are told of no gap for
-   * the ones that it replaces. An event of several topics is replaced when all of them keep the latest, and have a newer one.
+   * the ones that it replaces. An event of several topics is replaced when all of them keep the latest, and have a newer one. A private event replaces
+   * no public one, and if it has several topics it is not replaced.
    * @default 'all'
    */
   readonly keep?: Keep | undefined;

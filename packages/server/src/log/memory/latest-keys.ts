@@ -23,7 +23,7 @@ export class LatestKeys {
 
   /** Stores an entry as the newest of its key in some of its topics, and returns those that it replaces there, which are the newest nowhere now. */
   replace(entry: LogEntry, topics: readonly string[]): LogEntry[] {
-    const name = latestNameOf(entry);
+    const name = this.#nameOf(entry);
     const replaced: LogEntry[] = [];
     for (const topic of topics) {
       const place = this.#placeOf(topic, name);
@@ -56,7 +56,7 @@ export class LatestKeys {
   forgetTopic(topic: string, entries: Iterable<LogEntry>): void {
     for (const entry of entries) {
       const places = this.#places.get(entry);
-      const place = this.#placeOf(topic, latestNameOf(entry));
+      const place = this.#placeOf(topic, this.#nameOf(entry));
       if (places?.delete(place) !== true) continue;
       this.#leave(place);
       if (places.size === 0) this.#places.delete(entry);
@@ -66,6 +66,10 @@ export class LatestKeys {
   #leave(place: string): void {
     this.#newest.delete(place);
     this.#bytes -= costOfKey(place);
+  }
+
+  #nameOf(entry: LogEntry): string {
+    return latestNameOf(this.#isOfLog ? { ...entry, private: false } : entry);
   }
 
   /** Neither a topic nor a key has a line end. */

@@ -20,6 +20,7 @@ import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
 import { placeEvent, prepareBatch } from '../keeping/frame.ts';
 import { repeatOf } from '../keeping/keyed-append.ts';
+import { isReplaceable } from '../keeping/latest-name.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
@@ -223,8 +224,8 @@ export class MemoryLog implements EventLog {
     this.#chargeFor(latest, () => {
       for (const replaced of latest.replace(entry, topics)) {
         // One of a topic that keeps all stays.
-        const isKept = !this.#isLatestOfLog && this.#kept.latestTopicsOf(replaced).length < replaced.topics.length;
-        if (!isKept) this.#kept.remove(replaced);
+        const isGone = isReplaceable(replaced) && this.#kept.latestTopicsOf(replaced).length === replaced.topics.length;
+        if (this.#isLatestOfLog || isGone) this.#kept.remove(replaced);
       }
     });
   }
