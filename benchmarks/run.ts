@@ -11,6 +11,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   decoder: () => import('./decoder.ts'),
   client: () => import('./client.ts'),
   publish: () => import('./publish.ts'),
+  latest: () => import('./latest.ts'),
+  retention: () => import('./retention.ts'),
   patterns: () => import('./patterns.ts'),
   'fan-out': () => import('./fan-out.ts'),
   compressed: () => import('./compressed.ts'),

@@ -226,14 +226,16 @@ export class LmdbLog implements EventLog {
     if (this.#latest.isBehind) this.#compaction.ask();
   }
 
-  /** Removes what has been replaced, in steps between which publishers have their turn. */
+  /** Removes what has been replaced by now, in steps between which publishers have their turn. What is replaced meanwhile has to wait. */
   async #compact(): Promise<void> {
-    const some = async (): Promise<boolean> => this.#latest.isBehind && (await this.#trimSome());
+    const through = this.#writer.head.seq;
+    const some = async (): Promise<boolean> => this.#latest.isBehindOf(through) && (await this.#trimSome());
     try {
       while (!this.#closed && (await this.#writer.inTurn(some))) await turnOfTheLoop();
     } catch (error) {
       this.#report(error);
     }
+    if (this.#latest.isBehind) this.#compaction.ask();
   }
 
   /** Removes events until there is room for those that are about to be added. */

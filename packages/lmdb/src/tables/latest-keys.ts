@@ -80,6 +80,14 @@ export class LmdbLatest {
     return this.pending > 0 || this.converting.size > 0;
   }
 
+  /** Whether there is anything to be done for events up to a sequence number. */
+  isBehindOf(through: number): boolean {
+    if (this.converting.size > 0) return true;
+    if (this.pending === 0) return false;
+    for (const seq of this.#store.pending.getKeys({ limit: 1 })) return seq <= through;
+    return true;
+  }
+
   /** Notes events that have been committed. */
   note(entries: readonly KeptLike[]): void {
     if (!this.#topics.hasLatest) return;

@@ -4,10 +4,10 @@ import type { HeadRecord } from '../tables/store.ts';
 import { Removal, type RemovalParts, type TrimStep } from './removal.ts';
 
 // The most events that one step takes in, so that no publisher waits long for its commit.
-const MAX_EVENTS = 512;
+const MAX_EVENTS = 256;
 
 // So many events whose rows are not written yet are too many: then publishers wait for a step after each commit.
-const MAX_PENDING = 4096;
+const MAX_PENDING = 8192;
 
 /**
  * Writes which events are the newest of their keys, and removes those that they replace, in small steps. Each step leaves the tables as if the log
@@ -38,7 +38,7 @@ export class LmdbCompactor {
     const removal = new Removal(this.#parts, head);
     const seqs = [...store.pending.getKeys({ limit: MAX_EVENTS })];
     const through = seqs.at(-1) ?? Infinity;
-    const rows = new LatestChanges((place) => latest.rowOf(place));
+    const rows = new LatestChanges((place) => removal.rowOf(place));
     const written: (readonly [places: readonly LatestPlace[], seq: number])[] = [];
     for (const seq of seqs) {
       const entry = store.lendAny(seq);

@@ -34,6 +34,8 @@ export class Removal {
   readonly #replaced = new Set<number>();
   /** Which event is the newest of a key with these changes; undefined if none is. */
   readonly #rows = new Map<string, { readonly place: LatestPlace; readonly seq: number | undefined }>();
+  /** The rows that were read. */
+  readonly #known = new Map<string, number | undefined>();
   readonly #writes: ((track: Track) => void)[] = [];
   #bytes = 0;
 
@@ -80,8 +82,11 @@ export class Removal {
 
   /** The newest event of a key, as the rows will have it. */
   rowOf(place: LatestPlace): number | undefined {
-    const changed = this.#rows.get(place.join('\n'));
-    return changed ? changed.seq : this.#parts.latest.rowOf(place);
+    const text = place.join('\n');
+    const changed = this.#rows.get(text);
+    if (changed) return changed.seq;
+    if (!this.#known.has(text)) this.#known.set(text, this.#parts.latest.rowOf(place));
+    return this.#known.get(text);
   }
 
   setRow(place: LatestPlace, seq: number | undefined): void {

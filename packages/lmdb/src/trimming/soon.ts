@@ -6,6 +6,8 @@ export class Soon {
   readonly #afterMs: number;
   readonly #work: () => Promise<void>;
   #timer: unknown;
+  #isAsked = false;
+  #isRunning = false;
   #isStopped = false;
 
   /** @param work may not reject */
@@ -16,12 +18,21 @@ export class Soon {
   }
 
   ask(): void {
-    if (this.#timer !== undefined || this.#isStopped) return;
+    this.#isAsked = true;
+    if (this.#timer !== undefined || this.#isRunning || this.#isStopped) return;
     this.#timer = this.#clock.setTimeout(() => {
-      void this.#work().then(() => {
-        this.#timer = undefined;
-      });
+      this.#timer = undefined;
+      void this.#run();
     }, this.#afterMs);
+  }
+
+  /** The work may ask for more, which is not done at the same time. */
+  async #run(): Promise<void> {
+    this.#isAsked = false;
+    this.#isRunning = true;
+    await this.#work();
+    this.#isRunning = false;
+    if (this.#isAsked) this.ask();
   }
 
   stop(): void {
