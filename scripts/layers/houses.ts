@@ -104,6 +104,11 @@ export const HOUSES: Houses = {
       { name: 'log.ts', purpose: 'LmdbLog', uses: 'all' },
       { name: 'options.ts', purpose: 'what LmdbLog is opened with', uses: [] },
       {
+        name: 'life',
+        purpose: 'topics: created, leased, closed, deleted',
+        uses: ['trimming', 'writing', 'reading', 'tables', 'records'],
+      },
+      {
         name: 'trimming',
         purpose: 'what retention no longer keeps; damage',
         uses: ['reading', 'tables', 'records'],

@@ -1,5 +1,6 @@
 import {
   checkBatch,
+  finalOf,
   Followers,
   newestFor,
   prepareBatch,
@@ -24,12 +25,14 @@ import {
   type Selection,
   Selector,
   type TopicDirectory,
+  type TopicStates,
   type Trimmed,
   type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './trimming/damage.ts';
 import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
+import { LmdbTopicLife, type TopicLifeHooks } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbLatest } from './tables/latest-keys.ts';
@@ -53,6 +56,7 @@ const COMPACT_AFTER_MS = 1000;
 export class LmdbLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory;
+  readonly topics: TopicStates;
   readonly #store: LmdbStore;
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
@@ -65,6 +69,8 @@ export class LmdbLog implements EventLog {
   readonly #trimEveryMs: number;
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
+  readonly #life: LmdbTopicLife;
+  readonly #topics: LmdbTopics;
   readonly #turns: Turns;
   readonly #onError: (error: LmdbError) => void;
   /** The failure that was reported last, until trimming succeeds again. */
@@ -82,6 +88,7 @@ export class LmdbLog implements EventLog {
     const keys = new LmdbKeys(store, bounds);
     this.directory = { list: (request) => this.#look(topics.listing(request), { isShort: true }) };
     this.#store = store;
+    this.#topics = topics;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#turns = Turns.of(options);
@@ -100,11 +107,24 @@ export class LmdbLog implements EventLog {
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
+        settle: () => this.#life.settle(),
         makeRoom: (incoming) => this.#trimOverdue(incoming),
         onCommitted: (batch) => this.#onCommitted(batch),
         afterCommit: () => this.#trimOverdue(),
       },
     );
+    const hooks: TopicLifeHooks = {
+      isClosed: () => this.#closed,
+      look: (work) => this.#look(work, { isShort: true }),
+      carryOut: (step) => this.#carryOutWhole(step),
+      onChanged: (topic) => {
+        latest.changed(topic);
+        if (latest.isBehind) this.#compaction.ask();
+      },
+      emit: (batch) => this.#followers.emit(batch),
+      report: (cause) => this.#report(cause),
+    };
+    this.topics = this.#life = new LmdbTopicLife({ ...parts, writer: this.#writer, bounds, clock }, hooks);
     const floor = store.meta.get('floor');
     if (floor) this.#ledger.restoreFloor(floor as Trimmed);
     const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
@@ -123,7 +143,9 @@ export class LmdbLog implements EventLog {
     const store = await LmdbStore.open(options.path, now);
     try {
       await recover(store);
-      return new LmdbLog(store, options, checked);
+      const log = new LmdbLog(store, options, checked);
+      await log.#life.open();
+      return log;
     } catch (error) {
       await store.close();
       throw unusable(options.path, error);
@@ -156,7 +178,8 @@ export class LmdbLog implements EventLog {
       const { seq } = await this.#look((turn) => this.#reader.searchId(search, turn), { signal, isShort: true });
       return seq;
     };
-    return await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
+    const place = await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
+    return { ...place, ...this.#finalOf(selection) };
   }
 
   async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
@@ -166,7 +189,7 @@ export class LmdbLog implements EventLog {
     const search = { selection, count, found: 0, before: newest, through: newest };
     const isShort = Selector.of(selection).topics.isExact;
     await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
-    return { after: search.before, head, trims };
+    return { after: search.before, head, trims, ...this.#finalOf(selection) };
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -179,6 +202,7 @@ export class LmdbLog implements EventLog {
     // Reads that waited for it go on before the next one.
     while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome()))) await turnOfTheLoop();
     while (!this.#closed && (await this.#writer.expireKeys()));
+    if (!this.#closed) await this.#life.removeDeleted();
     if (!this.#closed) await this.#writer.saveTime();
   }
 
@@ -187,6 +211,7 @@ export class LmdbLog implements EventLog {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
     this.#compaction.stop();
+    this.#life.close();
     await this.#writer.finish();
     await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
     this.#followers.clear();
@@ -199,7 +224,13 @@ export class LmdbLog implements EventLog {
     const trimmed = this.#ledger.trimmed(request.selection, request.after, turn);
     const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
     if (this.#store.damaged.size > 0) return 'damaged';
-    return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
+    if (!page) return undefined;
+    const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
+    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#finalOf(request.selection) };
+  }
+
+  #finalOf(selection: Selection | undefined): Pick<Place, 'finalSeq'> {
+    return finalOf(this.#topics.states.book, selection);
   }
 
   /** Runs a search, in turns with all other searches. */
@@ -268,9 +299,15 @@ export class LmdbLog implements EventLog {
   async #trimSome(incoming?: Incoming): Promise<boolean> {
     const step = this.#trimmer.next(this.#writer.head, incoming);
     // Damaged events do not count among those that are kept.
-    if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
-    else if (step) await this.#carryOut(step);
+    if (step) await this.#carryOutWhole(step);
+    else if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
     return step !== undefined;
+  }
+
+  /** Damaged events that were found on the way go first, and then nothing else. */
+  async #carryOutWhole(step: TrimStep): Promise<void> {
+    if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
+    else await this.#carryOut(step);
   }
 
   async #carryOut(step: TrimStep): Promise<void> {

@@ -62,6 +62,8 @@ const NAMES: Readonly<Record<keyof LmdbLogOptions, true>> = {
   maxBatchEvents: true,
   maxEventBytes: true,
   maxKeys: true,
+  maxCreatedTopics: true,
+  maxLeases: true,
   maxWaitingBytes: true,
   scanMs: true,
   clock: true,

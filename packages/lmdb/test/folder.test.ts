@@ -317,6 +317,29 @@ describe('the data folder', () => {
     }
   });
 
+  test('of the format before topics had states is read, and becomes one of the present format', async () => {
+    const path = folder({});
+    const before = await LmdbLog.open({ path });
+    await before.append([event('a')]);
+    await before.close();
+    const format = async (write?: number): Promise<unknown> => {
+      const root = open({ path, maxDbs: 16 });
+      const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
+      if (write !== undefined) await meta.put('format', write);
+      const found = meta.get('format');
+      await root.close();
+      return found;
+    };
+    await format(3);
+    const log = await LmdbLog.open({ path });
+    expect(await seqs(log)).toEqual([1]);
+    await log.append([{ ...event('a'), final: true }]);
+    await log.close();
+    expect(await format()).toBe(4);
+    const again = await openLog({ path });
+    expect((await again.topics.status('a')).state).toBe('closed');
+  });
+
   test('with an empty file, as a full disk may leave it, is a new one', async () => {
     const path = folder({});
     writeFileSync(join(path, 'data.mdb'), '');

@@ -12,6 +12,18 @@ export type ServerErrorCode =
   | 'ERR_BATCH_TOO_LARGE'
   /** More events are waiting to be stored than a log has room for. Nothing was appended. It can be tried again soon. */
   | 'ERR_TOO_MUCH_WAITS'
+  /** A topic of the batch is closed. Nothing was appended. */
+  | 'ERR_TOPIC_CLOSED'
+  /** A topic has a lease, and its token was not given, or a token that was given is not, or no longer, that of the lease. Nothing was changed. */
+  | 'ERR_LEASE_LOST'
+  /** Another has the lease of the topic, until the error's `until`. */
+  | 'ERR_LEASED'
+  /** A condition of an append does not hold. Nothing was appended. */
+  | 'ERR_CONDITION'
+  /** The topic is known, and was only to be made if it was not. */
+  | 'ERR_TOPIC_EXISTS'
+  /** The log remembers as many created topics, or leases, as it takes. */
+  | 'ERR_TOO_MANY_TOPICS'
   /** A URL pattern is malformed, too large, or uses a feature that is not allowed for topics. */
   | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch. None of its events was published. */
@@ -29,10 +41,17 @@ export type ServerErrorCode =
 export class ServerError extends Error {
   override readonly name = 'ServerError';
   readonly code: ServerErrorCode;
+  /** With `ERR_LEASED`, when the lease ends, milliseconds since 1970. */
+  readonly until?: number | undefined;
 
-  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ServerErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly until?: number | undefined },
+  ) {
     super(message, options);
     this.code = code;
+    if (options?.until !== undefined) this.until = options.until;
   }
 }
 

@@ -14,7 +14,7 @@ import { EntryList } from '../dist/log/keeping/entry-list.js';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
 const ALL = { topics: ['a'], private: 'all' as const };
-const CAPABILITIES: LogCapability[] = ['local', 'time', 'trim', 'directory', 'exact', 'epochs'];
+const CAPABILITIES: LogCapability[] = ['local', 'time', 'trim', 'directory', 'states', 'exact', 'epochs'];
 
 describe('MemoryLog as an EventLog', () => {
   for (const { name, run } of eventLogCases(CAPABILITIES)) {

@@ -11,7 +11,7 @@ import {
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SEED } from '../../../test/seed.ts';
 
-const CAPABILITIES: LogCapability[] = ['time', 'trim', 'directory', 'exact', 'epochs', 'cut'];
+const CAPABILITIES: LogCapability[] = ['time', 'trim', 'directory', 'states', 'exact', 'epochs', 'cut'];
 const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
 const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });

@@ -34,6 +34,9 @@ export const GAP_TYPE = 'tidings-gap';
 /** The type of an event that says that a key was forgotten, and nothing else. Its data is one line of JSON: `{"key": …}` (PROTOCOL §13). */
 export const FORGOTTEN_TYPE = 'tidings-forgotten';
 
+/** The type of the event that closes a topic if the publisher gave none, or did not close it itself (PROTOCOL §4). Only a final event has it. */
+export const CLOSED_TYPE = 'tidings-closed';
+
 /** Whether an event type is one of the hub's own, because it begins with {@link OWN_TYPE_PREFIX}. */
 export function isOwnType(type: string): boolean {
   return type.startsWith(OWN_TYPE_PREFIX);

@@ -5,6 +5,7 @@ export { EventStreamDecoder } from './decoder.ts';
 export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';
 export {
+  CLOSED_TYPE,
   FORGOTTEN_TYPE,
   GAP_TYPE,
   HEARTBEAT_TYPE,

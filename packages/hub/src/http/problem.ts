@@ -100,6 +100,12 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_INVALID_PARAMETER':
     case 'ERR_INVALID_PATTERN':
       return new Problem('invalid-parameter', error.message, { cause: error });
+    case 'ERR_TOPIC_CLOSED':
+    case 'ERR_LEASE_LOST':
+    case 'ERR_LEASED':
+    case 'ERR_CONDITION':
+    case 'ERR_TOPIC_EXISTS':
+    case 'ERR_TOO_MANY_TOPICS':
     case 'ERR_INVALID_OPTION':
     case 'ERR_INVALID_RIGHTS':
     case 'ERR_BACKLOG_EXCEEDED':

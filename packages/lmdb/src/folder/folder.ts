@@ -19,6 +19,9 @@ export interface DataFolder {
 /** How the tables are laid out. Any change that an earlier version would misread, or that misreads an earlier one, needs another number. */
 const FORMAT = 4;
 
+/** An earlier format of which this one reads everything. Such a folder gets the number of this one. */
+const RAISED_FORMAT = 3;
+
 // The folders that this thread has open, by device and inode. Other copies of this module share the set.
 const KEY = Symbol.for('@tidings/lmdb open folders');
 const shared = globalThis as { [KEY]?: Set<string> };
@@ -126,7 +129,7 @@ function openFile(path: string, noSubdir: boolean): RootDatabase {
 function openMeta(path: string, root: RootDatabase): Database<unknown, string> {
   const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
   const format = meta.get('format');
-  if (format === undefined) meta.putSync('format', FORMAT);
+  if (format === undefined || format === RAISED_FORMAT) meta.putSync('format', FORMAT);
   else if (format !== FORMAT) {
     throw new LmdbError(
       'ERR_DATA_FORMAT',

@@ -1,15 +1,17 @@
 import {
+  ENTRY_STEPS,
   isSelected,
   MAX_NAME_BYTES,
   mergeBySeq,
   Selector,
+  type EventPlace,
   type LogEntry,
   type ReadRequest,
   type Selection,
   type Turn,
 } from '@tidings/server/log';
 import type { KeptEntry } from '../records/record.ts';
-import type { LmdbStore } from '../tables/store.ts';
+import type { DeletionRecord, LmdbStore } from '../tables/store.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 
 // Room for the frames of a page and one more event.
@@ -45,6 +47,16 @@ export interface IdSearch {
   readonly through: number;
 }
 
+/** The state of a search for the earliest event of a topic. */
+export interface FirstSearch {
+  readonly topic: string;
+  readonly publicOnly: boolean;
+  /** The search goes on after this sequence number. */
+  after: number;
+}
+
+const EVERYTHING: Selection = { topics: 'all', private: 'all' };
+
 /** Reads a store: by the index of topics if the selection names them, else by going through all events. */
 export class LmdbReader {
   readonly #store: LmdbStore;
@@ -68,7 +80,7 @@ export class LmdbReader {
     let bytes = 0;
     let reached = through;
     for (const entry of this.#rising(selector, after, through, kept)) {
-      const selected = isSelected(selector, entry, turn);
+      const selected = this.#isSelected(selector, entry, turn);
       if (selected) {
         const end = bytes + entry.frameBytes;
         if (end > room.length) room = copyOf(room, bytes, end >= maxBytes ? end : 2 * end);
@@ -93,7 +105,7 @@ export class LmdbReader {
     const selector = Selector.of(search.selection);
     if (search.found === search.count) return true;
     for (const entry of this.#falling(selector, search.through)) {
-      const selected = isSelected(selector, entry, turn);
+      const selected = this.#isSelected(selector, entry, turn);
       if (selected === undefined) return false;
       search.through = entry.seq - 1;
       if (selected) {
@@ -114,16 +126,43 @@ export class LmdbReader {
     const { id, selection, after, through } = search;
     // No event can have a longer id, and LMDB refuses to look for one.
     if (Buffer.byteLength(id) > MAX_NAME_BYTES) return { seq: undefined };
-    const selector = selection && Selector.of(selection);
+    const selector = Selector.of(selection ?? EVERYTHING);
     for (const [, seq] of this.#store.byId.getKeys({ start: [id, after + 1], end: [id, through + 1] })) {
       const entry = this.#store.lend(seq);
-      const selected = entry && (selector ? isSelected(selector, entry, turn) : true);
+      const selected = entry && this.#isSelected(selector, entry, turn);
       if (selected) return { seq };
       if (entry && selected === undefined) return undefined;
       search.after = seq;
       if (turn.isOver) return undefined;
     }
     return { seq: undefined };
+  }
+
+  /** The events of a topic that was deleted, oldest first. */
+  *deleted({ topic, through }: DeletionRecord): Iterable<KeptEntry> {
+    for (const [, seq] of this.#store.byTopic.getKeys({ start: [topic, 0], end: [topic, through + 1] })) {
+      // Also those that newer ones have replaced.
+      const entry = this.#store.lendAny(seq);
+      if (entry) yield entry;
+    }
+  }
+
+  /** Goes on with a search for the earliest event of a topic for as long as the turn allows; undefined if it is not done. */
+  searchFirst(search: FirstSearch, turn: Turn): { readonly place: EventPlace | undefined } | undefined {
+    const { topic, publicOnly } = search;
+    for (const { seq, id, private: isPrivate } of this.#records(this.#keysOf([topic], search.after + 1, Infinity))) {
+      turn.steps += ENTRY_STEPS;
+      if (!publicOnly || !isPrivate) return { place: { seq, id } };
+      search.after = seq;
+      if (turn.isOver) return undefined;
+    }
+    return { place: undefined };
+  }
+
+  /** The place of an event. */
+  placeOf(seq: number): EventPlace | undefined {
+    const entry = this.#store.lend(seq);
+    return entry && { seq, id: entry.id };
   }
 
   /** The oldest events after a sequence number, and up to another. */
@@ -136,6 +175,14 @@ export class LmdbReader {
     return this.#records(this.#keysOf([topic], 1, through + 1));
   }
 
+  /** The events of a topic that was deleted are no longer its events, also before they are removed. */
+  #isSelected(selector: Selector, entry: KeptEntry, turn: Turn): boolean | undefined {
+    if (!this.#store.deletion) return isSelected(selector, entry, turn);
+    const { seq, id, time, private: isPrivate, frame } = entry;
+    const topics = this.#store.topicsOf(entry);
+    return isSelected(selector, { seq, id, time, private: isPrivate, frame, topics }, turn);
+  }
+
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {
     if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: after + 1, end: through + 1 });
     return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
@@ -145,7 +192,11 @@ export class LmdbReader {
     // Not all events if only some topics are selected: very many others may come before theirs.
     if (!topics.isExact) return this.#store.lendRange({ start: through, end: 0, reverse: true });
     const sources = [...topics.exact].map((topic) =>
-      this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
+      this.#store.byTopic.getKeys({
+        start: [topic, through],
+        end: [topic, this.#store.deletedThrough(topic)],
+        reverse: true,
+      }),
     );
     return this.#records(mergeBySeq(sources, seqOf, 'falling'));
   }
@@ -167,9 +218,10 @@ export class LmdbReader {
 
   /** The keys of topics from one sequence number to before another, each number once. */
   #keysOf(topics: Iterable<string>, start: number, end: number): Iterable<TopicKey> {
-    const sources = [...topics].map((topic) =>
-      this.#store.byTopic.getKeys({ start: [topic, start], end: [topic, end] }),
-    );
+    const sources = [...topics].map((topic) => {
+      const first = Math.max(start, this.#store.deletedThrough(topic) + 1);
+      return this.#store.byTopic.getKeys({ start: [topic, first], end: [topic, Math.max(first, end)] });
+    });
     return mergeBySeq(sources, seqOf, 'rising');
   }
 }

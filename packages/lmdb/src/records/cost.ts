@@ -17,6 +17,10 @@ const TOPIC_VALUE = 60;
 const TOPIC_MEMORY = 500;
 const KEY_VALUE = 80;
 
+// The same for what is remembered of a topic beside its events.
+const STATE_VALUE = 200;
+const STATE_MEMORY = 700;
+
 // What a record has in front of names and frame, and a name in front of it.
 const RECORD_HEADER = 10;
 const NAME_HEADER = 2;
@@ -68,6 +72,12 @@ export function costOfLatest(topic: string, name: string = ''): number {
 export function costOfKey(key: string, about: string): number {
   const bytes = Buffer.byteLength(key);
   return Math.ceil(costOfRow(bytes + Buffer.byteLength(about) + KEY_VALUE) + costOfRow(bytes + SEQ));
+}
+
+/** What it costs to remember more of a topic than its events. */
+export function costOfState(topic: string): number {
+  const bytes = Buffer.byteLength(topic);
+  return Math.ceil(costOfRow(bytes + STATE_VALUE) + STATE_MEMORY + 2 * bytes);
 }
 
 /** What a row costs in a table whose rows come in any order, with its part of the pages that lead to it. */

@@ -9,6 +9,7 @@ import { costOfRecord } from './cost.ts';
 
 const PRIVATE = 1;
 const NAMED = 2;
+const FINAL = 4;
 const KEYED = 16;
 const FORGETS = 32;
 const FIXED_BYTES = 10;
@@ -31,6 +32,7 @@ export class KeptEntry implements LogEntry {
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
+  readonly final: boolean;
   declare readonly latestKey?: string;
   declare readonly forgets?: boolean;
   /** The id that the publisher gave, if any. */
@@ -46,6 +48,7 @@ export class KeptEntry implements LogEntry {
     this.topics = header.topics;
     this.time = header.time;
     this.private = header.private;
+    this.final = header.final;
     if (header.latestKey !== undefined) this.latestKey = header.latestKey;
     if (header.forgets === true) this.forgets = true;
     this.#ownId = header.ownId;
@@ -97,6 +100,7 @@ interface RecordHeader {
   readonly topics: readonly string[];
   readonly time: number;
   readonly private: boolean;
+  readonly final: boolean;
   readonly ownId: string | undefined;
   readonly latestKey?: string | undefined;
   readonly forgets?: boolean;
@@ -124,7 +128,12 @@ export function damagedEntry(
   const names = ownId === undefined ? topics : [ownId, ...topics];
   const header = FIXED_BYTES + names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), 0);
   const record = Buffer.alloc(Math.max(bytes, header + CHECKSUM_BYTES));
-  return new KeptEntry(seq, { topics, time: Infinity, private: false, ownId, bytes: header }, record, epochs);
+  return new KeptEntry(
+    seq,
+    { topics, time: Infinity, private: false, final: false, ownId, bytes: header },
+    record,
+    epochs,
+  );
 }
 
 /** Decodes records. It keeps the topics of the last one, since those of the next are nearly always the same. */
@@ -161,6 +170,7 @@ export class RecordDecoder {
       topics,
       time: record.readDoubleBE(1),
       private: (flags & PRIVATE) !== 0,
+      final: (flags & FINAL) !== 0,
       ownId,
       latestKey,
       forgets: (flags & FORGETS) !== 0,
@@ -195,7 +205,8 @@ export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
   const end = header + entry.frame.length;
   const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
   const keyed = (latestKey === undefined ? 0 : KEYED) | (entry.forgets === true ? FORGETS : 0);
-  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | keyed, 0);
+  const isFinal = entry.final === true ? FINAL : 0;
+  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | isFinal | keyed, 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
   let offset = FIXED_BYTES;

@@ -66,7 +66,9 @@ export class LmdbLatest {
     this.#store = store;
     this.#topics = topics;
     this.keyed = new Set(store.keyed.getKeys());
-    for (const topic of this.keyed) if (!topics.keepsLatest(topic)) this.converting.set(topic, 0);
+    for (const topic of this.keyed) {
+      if (!topics.keepsLatest(topic) || !topics.of(topic)) this.converting.set(topic, 0);
+    }
     if (topics.hasLatest) for (const topic of topics.names()) this.#check(topic);
     for (const seq of store.pending.getKeys()) {
       this.pending += 1;

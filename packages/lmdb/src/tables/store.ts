@@ -4,7 +4,10 @@ import {
   type EarlierEpoch,
   type KeptSummary,
   type KeyedAppend,
+  type LogEntry,
+  type TopicRecord,
   type Trimmed,
+  type TrimPlan,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
@@ -47,6 +50,12 @@ const LENDING = {
   },
 };
 
+/** A topic that was deleted, while its events up to a sequence number are being removed. There is one at a time. */
+export interface DeletionRecord {
+  readonly topic: string;
+  readonly through: number;
+}
+
 /** What the tables find an event by. */
 export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
 
@@ -73,6 +82,8 @@ export class LmdbStore {
   readonly byId: Database<Buffer, [id: string, seq: number]>;
   readonly topics: Database<Omit<KeptSummary, 'topic'>, string>;
   readonly trimmed: Database<Trimmed, string>;
+  /** What is remembered of topics beside their events. */
+  readonly states: Database<TopicRecord, string>;
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
@@ -88,6 +99,8 @@ export class LmdbStore {
   readonly damaged: Map<number, number> = new Map();
   /** The sequence numbers of damaged records that could not be removed. */
   readonly leftIn: Set<number> = new Set();
+  /** The deletion under way: nobody is given the events that it removes. */
+  deletion: DeletionRecord | undefined;
   readonly #folder: DataFolder;
   readonly #records: RecordDecoder;
 
@@ -101,6 +114,7 @@ export class LmdbStore {
     this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
     this.topics = root.openDB({ name: 'topics', encoding: 'json' });
     this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
+    this.states = root.openDB({ name: 'states', encoding: 'json' });
     this.keys = root.openDB({ name: 'keys', encoding: 'json' });
     this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
     this.latest = root.openDB({ name: 'latest', encoding: 'json' });
@@ -110,6 +124,7 @@ export class LmdbStore {
     checkHead(this.head, this.events, meta.get('staged') as StagedRecord | undefined);
     this.epochs = beginEpoch(folder, now);
     this.#records = new RecordDecoder(this.epochs);
+    this.deletion = meta.get('deletion') as DeletionRecord | undefined;
   }
 
   /** @throws {LmdbError} `ERR_DATA_FOLDER`, `ERR_DATA_DAMAGED`, `ERR_DATA_IN_USE`, `ERR_DATA_FORMAT` */
@@ -173,11 +188,25 @@ export class LmdbStore {
     publicOnly: boolean,
     isLeftOut: (seq: number) => boolean,
   ): KeptEntry | undefined {
-    for (const [, seq] of this.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true })) {
+    for (const [, seq] of this.byTopic.getKeys({
+      start: [topic, through],
+      end: [topic, this.deletedThrough(topic)],
+      reverse: true,
+    })) {
       const entry = isLeftOut(seq) ? undefined : this.lend(seq);
       if (entry && !(publicOnly && entry.private)) return entry;
     }
     return undefined;
+  }
+
+  /** The sequence number up to which nobody is given the events of a topic, because it was deleted; 0 if it was not, or they are removed. */
+  deletedThrough(topic: string): number {
+    return this.deletion?.topic === topic ? this.deletion.through : 0;
+  }
+
+  /** The topics of an event, without one that was deleted after it. */
+  topicsOf({ seq, topics }: Pick<LogEntry, 'seq' | 'topics'>): readonly string[] {
+    return this.deletion ? topics.filter((topic) => seq > this.deletedThrough(topic)) : topics;
   }
 
   /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
@@ -208,6 +237,13 @@ export class LmdbStore {
     if (isIntact(record, seq)) return this.#records.decode(record, seq);
     if (!this.leftIn.has(seq)) this.damaged.set(seq, record.length);
     return undefined;
+  }
+
+  /** Writes what has been trimmed of topics, as part of a commit. */
+  writeTrims({ topics, forgotten, floor }: TrimPlan, track: Track): void {
+    for (const [topic, trimmed] of topics) track(this.trimmed.put(topic, trimmed));
+    for (const topic of forgotten) track(this.trimmed.remove(topic));
+    if (forgotten.length > 0) track(this.meta.put('floor', floor));
   }
 
   close(): Promise<void> {

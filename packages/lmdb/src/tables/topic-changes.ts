@@ -13,14 +13,22 @@ import type { KeptEntry } from '../records/record.ts';
 /** The state of topics after events are added or removed, one by one. */
 export class TopicChanges {
   readonly changed: Map<string, KeptSummary> = new Map();
+  readonly #topicsOf: (entry: KeptEntry) => readonly string[];
   readonly #before: (topic: string) => KeptSummary | undefined;
   /** The topics whose newest event may be among those that are removed. */
   readonly #unsure = new Set<string>();
   #bytes = 0;
 
-  /** @param before what is kept of a topic without the changes */
-  constructor(before: (topic: string) => KeptSummary | undefined) {
+  /**
+   * @param before what is kept of a topic without the changes
+   * @param topicsOf the topics for which a removed event counts
+   */
+  constructor(
+    before: (topic: string) => KeptSummary | undefined,
+    topicsOf: (entry: KeptEntry) => readonly string[] = ({ topics }) => topics,
+  ) {
     this.#before = before;
+    this.#topicsOf = topicsOf;
   }
 
   /** What the topics cost more, or less, beside their events. */
@@ -45,7 +53,7 @@ export class TopicChanges {
   }
 
   remove(entry: KeptEntry): void {
-    for (const topic of entry.topics) {
+    for (const topic of this.#topicsOf(entry)) {
       const before = this.of(topic);
       if (!before) continue;
       if (hasNewest(before, entry)) this.#unsure.add(topic);
@@ -53,6 +61,11 @@ export class TopicChanges {
       if (after.events === 0) this.#bytes -= costOfTopic(topic);
       this.changed.set(topic, after);
     }
+  }
+
+  /** The topics that have no event any more. */
+  get emptied(): string[] {
+    return [...this.changed].flatMap(([topic, { events }]) => (events === 0 ? [topic] : []));
   }
 
   /** Asks for the newest event, and the newest public event, of those topics of which it may have been removed. */

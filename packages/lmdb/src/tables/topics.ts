@@ -1,6 +1,5 @@
 import {
   exceeds,
-  type Keep,
   PublicTopics,
   RecentTopics,
   TopicBounds,
@@ -8,6 +7,7 @@ import {
   type LogRetention,
   type PublicPage,
   type Retention,
+  type TopicFacts,
   type TopicNames,
   type TopicPage,
   type TopicPageRequest,
@@ -16,6 +16,7 @@ import {
   type Turn,
 } from '@tidings/server/log';
 import { AgedTopics } from './aged-topics.ts';
+import { LmdbStates } from './states.ts';
 import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
 
@@ -41,14 +42,17 @@ export class LmdbTopics {
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
-  /** Topics that keep the latest, or all, whatever their rule says. */
-  readonly #keeps = new Map<string, Keep>();
-  #hasLatest: boolean;
+  /** Whether a rule keeps the latest. */
+  readonly #hasLatest: boolean;
   /** For each rule, the bounds that hold at any moment. */
   readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
+  /** What is remembered of topics beside their events. */
+  readonly states: LmdbStates;
+
   constructor(store: LmdbStore, retention: LogRetention) {
     this.#store = store;
+    this.states = new LmdbStates(store);
     this.#bounds = new TopicBounds(retention);
     this.#hasLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
     this.aged = new AgedTopics(retention);
@@ -70,23 +74,16 @@ export class LmdbTopics {
 
   /** Whether any topic may keep the latest by key. */
   get hasLatest(): boolean {
-    return this.#hasLatest;
+    return this.#hasLatest || this.states.hasLatest;
   }
 
   /** Whether a topic, which may have no events yet, keeps only the newest event of each key. */
   keepsLatest(topic: string): boolean {
-    if (!this.#hasLatest) return false;
-    const own = this.#keeps.get(topic);
+    if (!this.hasLatest) return false;
+    const own = this.states.book.get(topic)?.options?.keep;
     if (own !== undefined) return own === 'latest';
     const bounds = this.#recent.get(topic) ? this.#bounded.get(topic) : this.#bounds.of(topic);
     return bounds?.keep === 'latest';
-  }
-
-  /** Lets a topic keep the latest, or all, whatever its rule says. Undefined: as its rule says. */
-  setKeep(topic: string, keep: Keep | undefined): void {
-    if (keep === undefined) this.#keeps.delete(topic);
-    else this.#keeps.set(topic, keep);
-    if (keep === 'latest') this.#hasLatest = true;
   }
 
   /** The names of all topics that have events. */
@@ -94,8 +91,17 @@ export class LmdbTopics {
     return this.#recent.names();
   }
 
+  /** What of a topic is kept. */
+  factsOf(topic: string): TopicFacts {
+    const { events = 0, lastSeq = 0, hidden } = this.of(topic) ?? {};
+    return { events, lastSeq, publicSeq: hidden ? hidden.publicSeq : lastSeq };
+  }
+
   change(): TopicChanges {
-    return new TopicChanges((topic) => this.of(topic));
+    return new TopicChanges(
+      (topic) => this.of(topic),
+      (entry) => this.#store.topicsOf(entry),
+    );
   }
 
   /** Writes the new states of topics, as part of a commit. */
@@ -114,16 +120,20 @@ export class LmdbTopics {
     }
   }
 
+  /** Takes a topic out that was deleted, once that is committed. */
+  deleted(topic: string): void {
+    const summary = this.of(topic);
+    if (!summary) return;
+    this.#drop(topic);
+    this.#public.note({ ...summary, events: 0 });
+  }
+
   /** Removes entries, once their removal is committed. */
   removed({ changed }: TopicChanges): void {
     for (const summary of changed.values()) {
       const { topic, events } = summary;
       if (events === 0) {
-        this.#recent.delete(topic);
-        this.overfull.delete(topic);
-        this.overdue.delete(topic);
-        this.#bounded.delete(topic);
-        this.aged.delete(topic);
+        this.#drop(topic);
       } else {
         this.#recent.putBack(summary);
         this.#checkBounds(summary);
@@ -146,6 +156,13 @@ export class LmdbTopics {
           : this.#names.page(after, limit).flatMap((topic) => this.of(topic) ?? []);
       return { topics: page.map(whole), total: this.#recent.size };
     };
+  }
+
+  #drop(topic: string): void {
+    this.#recent.delete(topic);
+    this.overfull.delete(topic);
+    this.overdue.delete(topic);
+    this.#bounded.delete(topic);
   }
 
   #keep(summary: KeptSummary): void {

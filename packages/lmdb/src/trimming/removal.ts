@@ -109,23 +109,33 @@ export class Removal {
     this.#writes.push(write);
   }
 
-  /** @param note runs with what the step notes */
-  step(note: () => void = () => {}): TrimStep {
+  /**
+   * @param note runs with what the step notes
+   * @param forgotten topics that are forgotten with it
+   */
+  step(note: () => void = () => {}, forgotten: readonly string[] = []): TrimStep {
     const { store, topics, latest, ledger } = this.#parts;
     const entries = [...this.#entries.values()];
     const emptied = [...this.topics.changed.values()].flatMap(({ topic, events }) =>
       events === 0 && latest.keyed.has(topic) ? [topic] : [],
     );
     for (const topic of emptied) this.setKeyed(topic, false);
-    const head = this.rest;
-    const plan = ledger.plan(entries.filter(({ seq }) => !this.#replaced.has(seq)));
+    const states = topics.states.without(this.topics.emptied, forgotten);
+    const head = { ...this.rest, bytes: this.rest.bytes + states.addedBytes };
+    const plan = ledger.plan(
+      entries.flatMap((entry) => {
+        const { seq, private: isPrivate } = entry;
+        const told = this.#replaced.has(seq) ? [] : store.topicsOf(entry);
+        return told.length === 0 ? [] : { seq, private: isPrivate, topics: told };
+      }),
+    );
     this.topics.settle((topic, publicOnly, known) =>
       store.newest(topic, Math.min(known, head.seq), publicOnly, (seq) => this.has(seq)),
     );
     return {
       head,
       commit: async () => {
-        if (this.isEmpty) return;
+        if (this.isEmpty && states.changes.size === 0) return;
         await store.commit((track) => {
           for (const entry of entries) {
             store.remove(entry, track);
@@ -134,9 +144,8 @@ export class Removal {
           for (const { place, seq } of this.#rows.values()) writeRow(store, place, seq, track);
           for (const write of this.#writes) write(track);
           topics.write(this.topics, track);
-          for (const [topic, trimmed] of plan.topics) track(store.trimmed.put(topic, trimmed));
-          for (const topic of plan.forgotten) track(store.trimmed.remove(topic));
-          if (plan.forgotten.length > 0) track(store.meta.put('floor', plan.floor));
+          topics.states.write(states, track);
+          store.writeTrims(plan, track);
           track(store.meta.put('head', head));
         });
       },
@@ -146,6 +155,7 @@ export class Removal {
         for (const topic of emptied) latest.emptied(topic);
         ledger.apply(plan);
         topics.removed(this.topics);
+        topics.states.book.apply(states);
       },
     };
   }

@@ -1,19 +1,25 @@
 import { statfs } from 'node:fs/promises';
 import {
+  concernsStates,
   formatCursor,
+  noteEvent,
+  refusalOf,
   repeatOf,
   ServerError,
   type AppendReceipt,
+  type FactsOf,
   type KeyedAppend,
   type LogEntry,
   type LogTime,
   type PreparedBatch,
   type PreparedEvent,
+  type TopicDraft,
 } from '@tidings/server/log';
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
 import { costsOfPrepared } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
-import type { HeadRecord, Incoming } from '../tables/store.ts';
+import { GroupFacts } from '../tables/states.ts';
+import type { HeadRecord, Incoming, Track } from '../tables/store.ts';
 
 /** A batch that is waiting to be stored. */
 interface Waiting {
@@ -33,6 +39,8 @@ export interface WriterParts extends AppenderParts {
 }
 
 export interface WriterHooks {
+  /** Runs before each commit: closes topics whose leases have ended. May not reject. */
+  readonly settle: () => Promise<void>;
   /** Makes room for the events that are about to be added. May not reject. */
   readonly makeRoom: (incoming: Incoming) => Promise<void>;
   /** Called with every batch that has been committed. */
@@ -49,6 +57,8 @@ interface Group {
   readonly keys: ReadonlyMap<string, KeyedAppend>;
   readonly now: number;
   readonly bytes: number;
+  /** What changes of the states of topics; undefined if nothing does. */
+  readonly states: TopicDraft | undefined;
 }
 
 /**
@@ -106,6 +116,28 @@ export class LmdbWriter {
     return await turn;
   }
 
+  /** Stores an event of the log's own, as part of a turn. @param states what else changes of the states of topics */
+  async appendOwn(events: readonly PreparedEvent[], states: TopicDraft): Promise<void> {
+    await this.#store({ events, outcomes: [], keys: new Map(), now: this.#parts.time.now(), bytes: 0, states });
+  }
+
+  /** Writes what is kept beside events, as part of a turn. */
+  async write(head: HeadRecord, write: (track: Track) => void): Promise<void> {
+    const { store, time } = this.#parts;
+    const { changes } = time;
+    try {
+      await store.commit((track) => {
+        write(track);
+        if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
+        track(store.meta.put('head', head));
+      });
+    } catch (error) {
+      throw await this.#notStored(error);
+    }
+    this.head = head;
+    this.#savedTime = changes;
+  }
+
   /** Forgets a small number of keys that are too old. Returns whether there were any. */
   async expireKeys(): Promise<boolean> {
     return await this.inTurn(async () => {
@@ -145,6 +177,7 @@ export class LmdbWriter {
     if (this.#committing) return;
     this.#committing = true;
     void this.inTurn(async () => {
+      await this.#hooks.settle();
       await this.#commitGroup(this.#takeGroup());
       await this.#hooks.afterCommit();
     }).finally(() => {
@@ -188,12 +221,16 @@ export class LmdbWriter {
 
   /** Finds the events of several batches that have to be stored, and the result of each batch. */
   #prepare(waiting: readonly Waiting[]): Group {
-    const { store, time, keys: known } = this.#parts;
+    const { store, time, keys: known, topics } = this.#parts;
     const now = time.now();
     const events: PreparedEvent[] = [];
     const outcomes: (AppendReceipt | ServerError)[] = [];
     const keys = new Map<string, KeyedAppend>();
     let bytes = 0;
+    const { book } = topics.states;
+    let states: TopicDraft | undefined;
+    const facts = new GroupFacts((topic) => topics.factsOf(topic), events, this.head.seq);
+    const factsOf: FactsOf = (topic) => facts.of(topic);
     for (const { batch, disk } of waiting) {
       const { key, digest } = batch;
       const first = key === undefined ? undefined : (keys.get(key) ?? known.get(key, now));
@@ -201,26 +238,40 @@ export class LmdbWriter {
         outcomes.push(repeatOf(first, batch));
         continue;
       }
+      const isNoted = concernsStates(states ?? book, batch);
+      if (isNoted) {
+        states ??= book.draft();
+        const refusal = refusalOf(states, batch, factsOf);
+        if (refusal) {
+          outcomes.push(refusal);
+          continue;
+        }
+      }
+      const before = this.head.seq + events.length;
       events.push(...batch.events);
+      if (isNoted && states) noteBatch(states, batch.events, before, now, factsOf);
       bytes += disk;
       const seq = this.head.seq + events.length;
       const id = batch.events.at(-1)?.id ?? formatCursor({ epoch: store.epochs.current, seq });
       outcomes.push({ seq, id, repeated: false });
       if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
-    return { events, outcomes, keys, now, bytes };
+    return { events, outcomes, keys, now, bytes, states };
   }
 
-  async #store({ events, keys, now }: Group): Promise<void> {
-    const { store, time, keys: known } = this.#parts;
+  async #store({ events, keys, now, states }: Group): Promise<void> {
+    const { store, time, keys: known, topics } = this.#parts;
     time.append(this.head.seq + 1);
     const changes = time.changes;
     const { entries, head } = await this.#appender.append(events, this.head, (reached, track) => {
       const change = known.add(keys, now, reached);
       change.write(track);
       if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
-      return { ...reached, ...change.counts };
+      if (!states) return { ...reached, ...change.counts };
+      topics.states.write(states, track);
+      return { ...reached, ...change.counts, bytes: change.counts.bytes + states.addedBytes };
     });
+    if (states) topics.states.book.apply(states);
     this.head = head;
     this.#savedTime = changes;
     this.#hooks.onCommitted(entries);
@@ -235,4 +286,14 @@ export class LmdbWriter {
     );
     return new ServerError('ERR_NOT_STORED', `Cannot store events in ${path}: ${found}${free}`, { cause });
   }
+}
+
+function noteBatch(
+  states: TopicDraft,
+  events: readonly PreparedEvent[],
+  before: number,
+  now: number,
+  factsOf: FactsOf,
+): void {
+  events.forEach((event, index) => noteEvent(states, event, before + index + 1, now, factsOf));
 }

@@ -20,6 +20,8 @@ export interface NewEvent {
    * @default false
    */
   readonly forget?: boolean | undefined;
+  /** Whether it is the last event of its topics, which it closes (PROTOCOL §4). @default false */
+  readonly final?: boolean | undefined;
 }
 
 /** An event as a log keeps it. */
@@ -37,4 +39,12 @@ export interface LogEntry {
   readonly forgets?: boolean;
   /** The encoded event with its `id:`. All listeners share it, so it must not be changed. */
   readonly frame: Uint8Array;
+  /** Whether it is the last event of its topics, which it closed. @default false */
+  readonly final?: boolean;
+  /**
+   * Whether it is no event: it tells followers that its topic was deleted, with every event before it. Its frame is empty, and no page has it. It is
+   * private if the topic had no public event.
+   * @default false
+   */
+  readonly deletes?: boolean;
 }

@@ -1,6 +1,7 @@
 import type { LogEntry, NewEvent } from './entry.ts';
 import type { Position } from './position.ts';
 import type { Selection } from './selection.ts';
+import type { TopicCondition, TopicStates } from './topic-states.ts';
 
 export interface AppendOptions {
   /**
@@ -14,6 +15,14 @@ export interface AppendOptions {
    * @default a hash of the batch: the topics, fields, privacy, `latestKey` and `forget` of its events
    */
   readonly digest?: string | undefined;
+  /**
+   * Tokens of leases: an event of a leased topic needs that topic's. The append renews them. A repeat of a known key is answered before leases, closed
+   * topics and conditions are looked at.
+   * @default none
+   */
+  readonly leases?: readonly string[] | undefined;
+  /** What must hold of topics in the commit that would store the batch. At most 1,000. @default nothing */
+  readonly conditions?: readonly TopicCondition[] | undefined;
 }
 
 export interface AppendReceipt {
@@ -60,10 +69,17 @@ export interface LogPage {
    * {@link EventLog.trimmedIsExact}.
    */
   readonly trims: number;
+  /** If the selection is one exact topic that is closed, the sequence number of its final event: see {@link Place.finalSeq}. */
+  readonly finalSeq?: number | undefined;
+  /**
+   * The highest sequence number at which a selected topic was deleted; 0 or undefined if none was. Events that are missing up to there were deleted. It
+   * is never higher than `trimmedThrough`.
+   */
+  readonly deletedThrough?: number | undefined;
 }
 
 /** Why the place of a cursor or id cannot be known, or why events after it are missing (PROTOCOL §6.2). */
-export type GapReason = 'trimmed' | 'unknown' | 'foreign' | 'ahead';
+export type GapReason = 'trimmed' | 'deleted' | 'unknown' | 'foreign' | 'ahead';
 
 /** The place of a cursor or id in a log. */
 export interface Place {
@@ -74,7 +90,13 @@ export interface Place {
   /** The count of this log's trims as of this answer: see {@link LogPage.trims}. */
   readonly trims: number;
   /** Why the place cannot be known; undefined if it is known. */
-  readonly misplaced?: Exclude<GapReason, 'trimmed'> | undefined;
+  readonly misplaced?: Exclude<GapReason, 'trimmed' | 'deleted'> | undefined;
+  /**
+   * If the selection is one exact topic that is closed, the sequence number of its final event, also if that has been trimmed: nothing is selected
+   * after it. If that event is private and the selection does not have the topic's private events, that of its newest public event then; undefined if
+   * the topic has had none.
+   */
+  readonly finalSeq?: number | undefined;
 }
 
 /** Where following begins. */
@@ -160,7 +182,9 @@ export interface EventLog {
    * Appends a batch after the head, whole or not at all. Calls that overlap are stored in the order in which they were made. Resolves when
    * the batch is as durable as this log makes it.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT` if an event cannot be published, `ERR_EVENT_TOO_LARGE` if listeners could not take
-   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used for another batch or with another digest, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
+   * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used for another batch or with another digest,
+   * `ERR_TOPIC_CLOSED` if a topic of the batch is closed, also by an earlier event of the batch, `ERR_LEASE_LOST` if a topic is leased and its token was
+   * not given, or a token is not that of a lease of any topic of the batch, `ERR_CONDITION` if a condition does not hold, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
    * the batch could not be stored, `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
@@ -195,6 +219,8 @@ export interface EventLog {
   readonly trimmedIsExact: boolean;
   /** Lists the topics. */
   readonly directory?: TopicDirectory | undefined;
+  /** Closes, creates, leases and deletes topics, and tells what they are. A log without it still may not ignore `final`, `leases` and `conditions`. */
+  readonly topics?: TopicStates | undefined;
   /** Applies the retention now. Logs also apply it by themselves. */
   trim?(): Promise<void>;
 }

@@ -19,10 +19,41 @@ export type {
   TopicPageRequest,
   TopicSummary,
 } from './event-log.ts';
+export type {
+  CreateOptions,
+  EventPlace,
+  StatusOptions,
+  TopicCondition,
+  TopicLease,
+  TopicOptions,
+  TopicPhase,
+  TopicStates,
+  TopicStatus,
+} from './topic-states.ts';
+export { TopicBook, type TopicDraft, type TopicRecord } from './keeping/topic-book.ts';
+export {
+  checkLease,
+  checkTopicOptions,
+  closingEvent,
+  concernsStates,
+  createTopic,
+  endLease,
+  type FactsOf,
+  finalOf,
+  isKnownPublicly,
+  leaseTopic,
+  newToken,
+  noteEmptied,
+  noteEvent,
+  refusalOf,
+  releaseTopic,
+  statusOf,
+  type TopicFacts,
+} from './keeping/topic-rules.ts';
 export { checkBatch, checkBounds, type CheckedBounds, KEY_LIFETIME_MS, type LogBounds } from './keeping/bounds.ts';
 export { compileInTurns } from './keeping/compile.ts';
 export { Followers } from './keeping/followers.ts';
-export { MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
+export { checkTopic, deletionOf, MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
 export { FORGOTTEN_MS, isReplaceable, latestNameOf, type NamedEntry } from './keeping/latest-name.ts';
@@ -57,5 +88,5 @@ export {
   withoutEvent,
   withTimes,
 } from './keeping/topic-summary.ts';
-export { DEFAULT_SCAN_MS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
+export { DEFAULT_SCAN_MS, ENTRY_STEPS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
 export { TrimLedger, type Trimmed, type TrimPlan } from './keeping/trim-ledger.ts';

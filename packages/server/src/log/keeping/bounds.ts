@@ -26,6 +26,14 @@ export interface LogBounds {
    * @default 100000
    */
   readonly maxKeys?: number | undefined;
+  /**
+   * Topics that were created and are remembered, with or without events: beyond that creating one is refused with `ERR_TOO_MANY_TOPICS`. What is
+   * remembered of topics takes at most a quarter of the bytes that retention allows. From 0.
+   * @default 100000
+   */
+  readonly maxCreatedTopics?: number | undefined;
+  /** Topics that are leased at the same time: beyond that a lease is refused with `ERR_TOO_MANY_TOPICS`. From 0. @default 10000 */
+  readonly maxLeases?: number | undefined;
 }
 
 export interface CheckedBounds {
@@ -34,6 +42,10 @@ export interface CheckedBounds {
   readonly maxKeys: number;
   /** Bytes that keys may take of those that are kept. */
   readonly maxKeyBytes: number;
+  readonly maxCreatedTopics: number;
+  readonly maxLeases: number;
+  /** Bytes that the states of topics may take of those that are kept. Closed topics go beyond that: they go with their events. */
+  readonly maxStateBytes: number;
 }
 
 // Beyond that an event would not fit into a text of JavaScript.
@@ -42,11 +54,15 @@ const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkBounds(bounds: LogBounds, { maxBytes = Infinity }: Retention): CheckedBounds {
   const { maxBatchEvents = 10_000, maxEventBytes = DEFAULT_MAX_EVENT_BYTES, maxKeys = 100_000 } = bounds;
+  const { maxCreatedTopics = 100_000, maxLeases = 10_000 } = bounds;
   return {
     maxBatchEvents: checkInteger('maxBatchEvents', maxBatchEvents, 1, Number.MAX_SAFE_INTEGER),
     maxEventBytes: checkInteger('maxEventBytes', maxEventBytes, 1, MAX_EVENT_BYTES),
     maxKeys: checkInteger('maxKeys', maxKeys, 0, Number.MAX_SAFE_INTEGER),
     maxKeyBytes: maxBytes / 4,
+    maxCreatedTopics: checkInteger('maxCreatedTopics', maxCreatedTopics, 0, Number.MAX_SAFE_INTEGER),
+    maxLeases: checkInteger('maxLeases', maxLeases, 0, Number.MAX_SAFE_INTEGER),
+    maxStateBytes: maxBytes / 4,
   };
 }
 

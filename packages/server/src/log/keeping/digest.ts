@@ -18,10 +18,10 @@ const encoder = new TextEncoder();
  */
 export function digestOf(prepared: readonly PreparedEvent[], events: readonly NewEvent[]): string {
   const hash = new Hash();
-  prepared.forEach(({ topics, private: isPrivate, id = null, body }, index) => {
+  prepared.forEach(({ topics, private: isPrivate, id = null, body, final: isFinal }, index) => {
     const { latestKey = null, forget = false } = events[index] ?? {};
-    const about = [topics, isPrivate, id, latestKey];
-    hash.add(encoder.encode(JSON.stringify(forget ? [...about, 'forget'] : about)));
+    const flags = [...(forget ? ['forget'] : []), ...(isFinal ? ['final'] : [])];
+    hash.add(encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey, ...flags])));
     hash.add(body);
   });
   return hash.end();

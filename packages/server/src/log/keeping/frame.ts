@@ -1,4 +1,5 @@
 import {
+  CLOSED_TYPE,
   DEFAULT_MAX_EVENT_BYTES,
   encodeEvent,
   FORGOTTEN_TYPE,
@@ -10,7 +11,8 @@ import {
 import { checkNames, ServerError, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
-import { EARLIEST, formatCursor, parseCursor } from '../position.ts';
+import { checkAsks } from './asks.ts';
+import { EARLIEST, formatCursor, parseCursor, type Position } from '../position.ts';
 import type { LogBounds } from './bounds.ts';
 import { digestOf } from './digest.ts';
 import type { PreparedBatch, PreparedEvent } from './prepared.ts';
@@ -49,14 +51,21 @@ export function prepareBatch(
 ): PreparedBatch {
   checkNames(options, OPTION_NAMES);
   const { key, digest } = options;
+  const { leases, conditions } = checkAsks(options);
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
   if (digest !== undefined) checkLength('digest', digest, MAX_DIGEST_BYTES);
   const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
-  return { events: prepared, key, digest: key === undefined ? undefined : (digest ?? digestOf(prepared, events)) };
+  const bound = key === undefined ? undefined : (digest ?? digestOf(prepared, events));
+  return { events: prepared, key, digest: bound, leases, conditions };
 }
 
-const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = { key: true, digest: true };
+const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = {
+  key: true,
+  digest: true,
+  leases: true,
+  conditions: true,
+};
 
 const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   topics: true,
@@ -64,13 +73,14 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   private: true,
   latestKey: true,
   forget: true,
+  final: true,
 };
 
 function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof event !== 'object' || event === null) {
     throw invalid(`An event of the batch is ${nameOf(event)}, but must be an object with topics and fields`);
   }
-  const { topics, fields, private: isPrivate = false, latestKey, forget = false } = event;
+  const { topics, fields, private: isPrivate = false, latestKey, forget = false, final = false } = event;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${nameOf(topics)}, but must be an array of strings`);
   if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
@@ -78,6 +88,9 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   // Who wrote 'no' or 0 and who wrote 'yes' or 1 meant different things.
   if (typeof isPrivate !== 'boolean') {
     throw invalid(`The member private of an event is ${nameOf(isPrivate)}, but must be true or false`);
+  }
+  if (typeof final !== 'boolean') {
+    throw invalid(`The member final of an event is ${nameOf(final)}, but must be true or false`);
   }
   if (latestKey !== undefined) checkName('key', latestKey);
   if (typeof forget !== 'boolean') {
@@ -89,7 +102,7 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
-  if (rest.event !== undefined && rest.event !== '') checkType(rest.event);
+  if (rest.event !== undefined && rest.event !== '') checkType(rest.event, final);
   // Before it is encoded: a text of line ends alone becomes six times as long.
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
@@ -99,6 +112,7 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
     private: isPrivate,
     id: id && copyOf(id),
     body,
+    final,
   };
   return latestKey === undefined ? prepared : { ...prepared, latestKey: copyOf(latestKey), forget };
 }
@@ -169,10 +183,28 @@ export function placeEvent(
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
-  const { latestKey, forget, private: isPrivate } = event;
-  const entry = { seq, id, topics, time, private: isPrivate, frame };
-  if (latestKey === undefined) return entry;
-  return forget === true ? { ...entry, latestKey, forgets: true } : { ...entry, latestKey };
+  const { latestKey, forget, final, private: isPrivate } = event;
+  if (latestKey === undefined && !final) return { seq, id, topics, time, private: isPrivate, frame };
+  return {
+    ...{ seq, id, topics, time, private: isPrivate, frame },
+    ...(latestKey === undefined ? {} : { latestKey }),
+    ...(forget === true ? { forgets: true } : {}),
+    ...(final ? { final } : {}),
+  };
+}
+
+/** The entry that tells followers that a topic was deleted. */
+export function deletionOf(topic: string, isPrivate: boolean, position: Position, time: number): LogEntry {
+  const { seq } = position;
+  return {
+    seq,
+    id: formatCursor(position),
+    topics: [topic],
+    time,
+    private: isPrivate,
+    frame: new Uint8Array(),
+    deletes: true,
+  };
 }
 
 /** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
@@ -186,7 +218,8 @@ function checkLength(what: string, text: string, max: number): void {
   throw invalid(`The ${what} of an append is ${bytes} bytes long; 1 to ${max} are allowed`);
 }
 
-function checkTopic(topic: string): void {
+/** @throws {ServerError} `ERR_INVALID_EVENT` if no topic may have the name */
+export function checkTopic(topic: string): void {
   checkName('topic', topic);
   if (topic === '.' || topic === '..') {
     throw invalid(`The topic ${JSON.stringify(topic)} is not allowed, because URLs drop it`);
@@ -194,11 +227,11 @@ function checkTopic(topic: string): void {
 }
 
 /** A listener would take a heartbeat for the log's own, and skip it. */
-function checkType(type: string): void {
+function checkType(type: string, isFinal: boolean): void {
   checkName('event type', type);
-  if (!isOwnType(type) || APPENDED.includes(type)) return;
+  if (!isOwnType(type) || APPENDED.includes(type) || (isFinal && type === CLOSED_TYPE)) return;
   throw invalid(
-    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${APPENDED.join(' and ')} can be appended`,
+    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${APPENDED.join(' and ')} can be appended, and ${CLOSED_TYPE} by a final event`,
   );
 }
 

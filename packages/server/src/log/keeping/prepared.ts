@@ -1,3 +1,5 @@
+import type { TopicCondition } from '../topic-states.ts';
+
 /** An event that has been checked and encoded, except for its place in the log. */
 export interface PreparedEvent {
   readonly topics: readonly string[];
@@ -10,6 +12,8 @@ export interface PreparedEvent {
   readonly forget?: boolean | undefined;
   /** The encoded event without its `id:` line. */
   readonly body: Uint8Array;
+  /** Whether it closes its topics. */
+  readonly final: boolean;
 }
 
 /** A batch that has been checked and encoded. */
@@ -19,4 +23,7 @@ export interface PreparedBatch {
   readonly key: string | undefined;
   /** Stands for what is appended with the key: the digest that was given, or one of the events. Undefined without a key. */
   readonly digest: string | undefined;
+  /** Tokens of leases, and what must hold of topics; undefined if there are none. */
+  readonly leases: readonly string[] | undefined;
+  readonly conditions: readonly TopicCondition[] | undefined;
 }

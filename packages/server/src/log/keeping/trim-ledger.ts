@@ -11,6 +11,10 @@ export interface Trimmed {
   readonly public: number;
   /** The highest one of its removed private events that had other topics, too, whose listeners might have had a right to it. @default 0 */
   readonly shared?: number;
+  /** The highest one at which it was deleted. @default 0 */
+  readonly deleted?: number;
+  /** The same of deletions of which those know who see only public events. @default 0 */
+  readonly publicDeleted?: number;
 }
 
 /** A change of the ledger, so that a store can write it together with the removal itself. */
@@ -41,6 +45,16 @@ interface Answer {
   readonly through: number;
   /** What was removed of the selection since the ledger was made. */
   readonly removals: Removals;
+  /** The highest sequence number at which a selected topic was deleted; 0 if none was. */
+  readonly deleted: number;
+}
+
+/** What has been trimmed of a selection: see {@link TrimLedger.trimmed}. */
+export interface SelectionTrimmed {
+  readonly through: number;
+  readonly trims: number;
+  /** The highest sequence number at which a selected topic was deleted; 0 if none was, or if that is no longer remembered. */
+  readonly deleted: number;
 }
 
 // Guards against a stream of one-event topics: a topic is remembered after its last event has been trimmed.
@@ -61,6 +75,7 @@ const TOPIC_STEPS = 64;
 interface Known extends Answer {
   through: number;
   removals: Removals;
+  deleted: number;
   /** The number of changes that it takes into account. It is not complete while there is a rest. */
   changes: number;
   /** The topics that are still to be examined, and their number. Topics that change meanwhile are among the changes. */
@@ -121,12 +136,14 @@ export class TrimLedger {
     return this.#topics.get(topic) ?? NONE;
   }
 
-  /** What removing these entries changes. Nothing is changed before {@link apply}. */
-  plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private'>[]): TrimPlan {
+  /** What removing these entries changes, or deleting topics, for which stand the entries that tell of it. Nothing is changed before {@link apply}. */
+  plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>[]): TrimPlan {
     const topics = new Map<string, Trimmed>();
     const removed = new Map<string, Trimmed>();
-    for (const { seq, topics: names, private: isPrivate } of entries) {
-      const one = { all: seq, public: isPrivate ? 0 : seq, shared: isPrivate && names.length > 1 ? seq : 0 };
+    for (const { seq, topics: names, private: isPrivate, deletes } of entries) {
+      const publicSeq = isPrivate ? 0 : seq;
+      const ofEvent = { all: seq, public: publicSeq, shared: isPrivate && names.length > 1 ? seq : 0 };
+      const one = deletes === true ? { ...ofEvent, deleted: seq, publicDeleted: publicSeq } : ofEvent;
       for (const topic of names) removed.set(topic, highest(removed.get(topic) ?? NONE, one));
     }
     for (const [topic, highestNow] of removed) topics.set(topic, highest(this.of(topic), highestNow));
@@ -181,20 +198,12 @@ export class TrimLedger {
    * the last one that removed a selected event after the sequence number `after`; 0 if none has. Both may be higher if the topic is under the
    * floor, if only some types are selected, or if a private event had several topics.
    */
-  trimmed(selection: Selection, after?: number): { readonly through: number; readonly trims: number };
+  trimmed(selection: Selection, after?: number): SelectionTrimmed;
   /** The same; undefined if the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
-  trimmed(
-    selection: Selection,
-    after: number,
-    turn: Turn,
-  ): { readonly through: number; readonly trims: number } | undefined;
-  trimmed(
-    selection: Selection,
-    after: number = 0,
-    turn: Turn = Turn.endless(),
-  ): { readonly through: number; readonly trims: number } | undefined {
+  trimmed(selection: Selection, after: number, turn: Turn): SelectionTrimmed | undefined;
+  trimmed(selection: Selection, after: number = 0, turn: Turn = Turn.endless()): SelectionTrimmed | undefined {
     const known = this.#ask(selection, turn);
-    return known && { through: known.through, trims: lastChange(known.removals, after) };
+    return known && { through: known.through, trims: lastChange(known.removals, after), deleted: known.deleted };
   }
 
   #ask(selection: Selection, turn: Turn): Answer | undefined {
@@ -204,28 +213,32 @@ export class TrimLedger {
     const selector = Selector.of(selection);
     if (!known || (known.changes < this.#dropped && !known.rest)) {
       // What has been trimmed only grows, so that an earlier answer still counts.
-      const { through, removals } = known ?? { through: 0, removals: NO_REMOVALS };
-      known = { through, removals, changes, rest: this.#topics.keys(), left: this.#topics.size };
+      const { through, removals, deleted } = known ?? { through: 0, removals: NO_REMOVALS, deleted: 0 };
+      known = { through, removals, deleted, changes, rest: this.#topics.keys(), left: this.#topics.size };
       this.#known.set(selection, known);
     }
     if (!this.#isFound(selector, known, turn)) return undefined;
     const floor = this.#floorOf(selector);
     known.through = Math.max(known.through, floor.through);
     known.removals = joined(known.removals, floor.removals);
+    known.deleted = Math.max(known.deleted, floor.deleted);
     return known;
   }
 
   /** What holds for a selection whatever its topics are. */
   #floorOf({ topics, private: seen }: Selector): Answer {
-    if (topics.isAll && seen.isAll) return { through: this.#top.all, removals: this.#removedOfAll.all };
+    if (topics.isAll && seen.isAll) {
+      return { through: this.#top.all, removals: this.#removedOfAll.all, deleted: this.#top.deleted ?? 0 };
+    }
     const kind = seen.isEmpty ? 'public' : 'all';
     const through = this.#floor[kind];
     const removals = this.#removedOfForgotten[kind];
-    if (!topics.isAll) return { through, removals };
+    if (!topics.isAll) return { through, removals, deleted: 0 };
     // Every public event is selected, and every private one of a topic whose private events are seen.
     return {
       through: Math.max(through, this.#top.public),
       removals: joined(removals, this.#removedOfAll.public),
+      deleted: this.#top.publicDeleted ?? 0,
     };
   }
 
@@ -262,8 +275,9 @@ export class TrimLedger {
   #take({ topics, private: seen }: Selector, known: Known, topic: string, isIn: (topic: string) => boolean): void {
     const trimmed = this.of(topic);
     const removed = this.#removed.get(topic) ?? NOTHING;
+    const { deleted = 0, publicDeleted = 0 } = trimmed;
     // The numbers are cheaper to compare than a pattern is to test.
-    if (trimmed.all <= known.through && covers(known.removals, removed.all)) return;
+    if (trimmed.all <= known.through && deleted <= known.deleted && covers(known.removals, removed.all)) return;
     if (!isIn(topic)) return;
     let through = trimmed.all;
     let removals = removed.all;
@@ -277,6 +291,7 @@ export class TrimLedger {
     }
     known.through = Math.max(known.through, through);
     known.removals = joined(known.removals, removals);
+    known.deleted = Math.max(known.deleted, topics.isAll || seen.has(topic) ? deleted : publicDeleted);
   }
 }
 
@@ -296,11 +311,14 @@ function removedBy(before: Removed, now: Trimmed, at: number): Removed {
 }
 
 function highest(one: Trimmed, other: Trimmed): Trimmed {
-  return {
+  const trimmed = {
     all: Math.max(one.all, other.all),
     public: Math.max(one.public, other.public),
     shared: Math.max(one.shared ?? 0, other.shared ?? 0),
   };
+  const deleted = Math.max(one.deleted ?? 0, other.deleted ?? 0);
+  if (deleted === 0) return trimmed;
+  return { ...trimmed, deleted, publicDeleted: Math.max(one.publicDeleted ?? 0, other.publicDeleted ?? 0) };
 }
 
 /** What it costs in memory to remember a topic, in bytes: its places in two maps, its numbers, and which of its events were removed. As measured. */

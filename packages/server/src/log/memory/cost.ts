@@ -8,6 +8,8 @@ const MEMBERSHIP = 32;
 // Its places among all topics and among those with public events, which there are once there are private ones.
 const TOPIC = 1300;
 const KEY = 500;
+// Its state, options and lease, and its places in a map and in the order of what is due.
+const STATE = 700;
 
 /** What an entry costs, beside its topics. */
 export function costOfEntry(entry: LogEntry, isNamed: boolean): number {
@@ -19,6 +21,11 @@ export function costOfEntry(entry: LogEntry, isNamed: boolean): number {
 /** What a topic costs for as long as any of its entries is kept. */
 export function costOfTopic(name: string): number {
   return TOPIC + costOfText(name);
+}
+
+/** What it costs to remember more of a topic than its entries. */
+export function costOfState(topic: string): number {
+  return STATE + costOfText(topic);
 }
 
 /** What it costs to remember a text, and something short about it. */

@@ -4,68 +4,33 @@ import { copyOf } from '../keeping/frame.ts';
 import { FORGOTTEN_MS } from '../keeping/latest-name.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
+import { PublicTopics, withEvent } from '../keeping/topic-summary.ts';
+import type { TopicFacts } from '../keeping/topic-rules.ts';
 import {
-  type KeptSummary,
-  PublicTopics,
-  withEvent,
-  withoutEvent,
-  withTimes,
-  hasNewest,
-} from '../keeping/topic-summary.ts';
-import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
+  exceeds,
+  type Keep,
+  TopicBounds,
+  type LogRetention,
+  type Retention,
+  type TopicRetention,
+} from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from '../keeping/entry-list.ts';
+import { KeptTopic } from './kept-topic.ts';
 import { SortedNames } from './sorted-names.ts';
 
 /** How long an entry that forgets a key is kept. */
 const FORGETTING: Retention = { maxAgeMs: FORGOTTEN_MS };
 
-/** The kept events of a topic. */
-export class KeptTopic {
-  readonly topic: string;
-  /** The topics of an event that has only this one: one list for all of them. */
-  readonly only: readonly [string];
-  readonly bounds: TopicRetention | undefined;
-  /** Whether only the newest entry of each key is kept. */
-  keepsLatest: boolean;
-  readonly entries: EntryList = new EntryList();
-  /** What the topic and its entries cost. */
-  bytes: number;
-  /** How much of it is private; undefined if nothing is. */
-  hidden: KeptSummary['hidden'];
+const NO_FACTS: TopicFacts = { events: 0, lastSeq: 0, publicSeq: 0 };
 
-  constructor(topic: string, bounds: TopicRetention | undefined, bytes: number) {
-    this.topic = topic;
-    this.only = [topic];
-    this.bounds = bounds;
-    this.keepsLatest = bounds?.keep === 'latest';
-    this.bytes = bytes;
-    this.hidden = undefined;
-  }
-
-  /** When its newest event was appended, milliseconds since 1970. */
-  get last(): number {
-    return this.entries.last?.time ?? 0;
-  }
-
-  get summary(): KeptSummary {
-    const { topic, entries, bytes, last, hidden } = this;
-    return {
-      topic,
-      events: entries.length,
-      bytes,
-      last,
-      lastSeq: entries.last?.seq ?? 0,
-      ...(hidden ? { hidden } : {}),
-    };
-  }
-
-  /** Its newest event, or its newest public one, up to a sequence number. */
-  newest(publicOnly: boolean, through: number): LogEntry | undefined {
-    for (const entry of this.entries.falling(through)) if (!publicOnly || !entry.private) return entry;
-    return undefined;
-  }
+/** What the entries of a log need of it. */
+export interface KeptHost {
+  /** The last entry of a topic has been removed. */
+  emptied(topic: string): void;
+  /** What of a topic is kept, if it was created with that. */
+  keepOf(topic: string): Keep | undefined;
 }
 
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
@@ -86,11 +51,15 @@ export class KeptEntries {
   readonly #forgetting = new EntryList();
   readonly #time: LogTime;
   readonly #framesOnly: boolean;
+  readonly #host: KeptHost;
+  /** A topic that was deleted, while its entries up to a sequence number are being removed. Nobody else is given them. */
+  #detached: { readonly topic: KeptTopic; readonly through: number } | undefined;
   /** What everything costs that is kept. */
   #bytes = 0;
 
   /** @param framesOnly whether only the bytes of frames count */
-  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean) {
+  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean, host: KeptHost) {
+    this.#host = host;
     this.#retention = retention;
     this.#time = time;
     this.#framesOnly = framesOnly;
@@ -100,8 +69,9 @@ export class KeptEntries {
     }
   }
 
-  get oldest(): LogEntry | undefined {
-    return this.#entries.first;
+  /** The oldest entries up to a sequence number. Each has to be removed before the next is requested. */
+  *upTo(through: number): Iterable<LogEntry> {
+    for (let { first } = this.#entries; first && first.seq <= through; { first } = this.#entries) yield first;
   }
 
   /** The same topics in texts that are kept anyway, so that an event keeps no memory of the request that it came with. */
@@ -146,19 +116,21 @@ export class KeptEntries {
     if (entry.forgets === true) this.#forgetting.remove(entry.seq);
     this.#bytes -= bytes;
     for (const name of entry.topics) {
+      if (this.#isDetached(name, entry)) {
+        this.#removeDetached(entry);
+        continue;
+      }
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
-      const before = topic.hidden && topic.summary;
-      topic.entries.remove(entry.seq);
-      topic.bytes -= bytes;
-      if (before) topic.hidden = hiddenWithout(topic, before, entry, bytes);
+      topic.remove(entry, bytes);
       this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
         this.topics.delete(name);
         this.names.delete(name);
         this.#bytes -= topic.bytes;
+        this.#host.emptied(name);
       } else if (wasNewest) {
         this.topics.putBack(topic);
       }
@@ -170,7 +142,65 @@ export class KeptEntries {
 
   /** The topics of an entry that keep only the newest of each key. */
   latestTopicsOf({ topics }: LogEntry): readonly string[] {
-    return topics.filter((name) => this.topics.get(name)?.keepsLatest);
+    return topics.filter((name) => this.keepsLatest(name));
+  }
+
+  /** Whether a topic keeps only the newest entry of each key: as it was created, else as its rule says. */
+  keepsLatest(name: string): boolean {
+    return (this.#host.keepOf(name) ?? this.topics.get(name)?.bounds?.keep) === 'latest';
+  }
+
+  /** What of a topic is kept. */
+  factsOf(name: string): TopicFacts {
+    return this.topics.get(name)?.facts ?? NO_FACTS;
+  }
+
+  /** The oldest entries of a topic, at most so many. */
+  oldestOf(name: string, count: number): readonly LogEntry[] {
+    return this.topics.get(name)?.oldest(count) ?? [];
+  }
+
+  /** Takes a topic out, at once, with all of its entries up to a sequence number. They have to be removed after that. */
+  detach(name: string, through: number): void {
+    const topic = this.topics.get(name);
+    if (!topic) return;
+    this.#detached = { topic, through };
+    this.topics.delete(name);
+    this.names.delete(name);
+    if (topic.hidden || this.publicTopics.differ) this.publicTopics.note({ ...topic.summary, events: 0 });
+    this.#bytes -= this.#framesOnly ? 0 : costOfTopic(name);
+  }
+
+  /** Entries of the topic that was taken out, at most so many. */
+  detached(count: number): readonly LogEntry[] {
+    return this.#detached?.topic.oldest(count) ?? [];
+  }
+
+  forgetDetached(): void {
+    this.#detached = undefined;
+  }
+
+  /** The same entry, or without the topic that was taken out; undefined if it has no other. */
+  visible(entry: LogEntry): LogEntry | undefined {
+    if (!this.#detached || !entry.topics.some((name) => this.#isDetached(name, entry))) return entry;
+    const topics = entry.topics.filter((name) => !this.#isDetached(name, entry));
+    return topics.length === 0 ? undefined : { ...entry, topics };
+  }
+
+  #isDetached(name: string, { seq }: LogEntry): boolean {
+    const detached = this.#detached;
+    return detached !== undefined && detached.topic.topic === name && seq <= detached.through;
+  }
+
+  #removeDetached({ seq }: LogEntry): void {
+    const { topic } = this.#detached ?? {};
+    topic?.entries.remove(seq);
+    if (topic?.bounds) this.#ages.get(topic.bounds)?.remove(seq);
+  }
+
+  /** Leaves out what nobody is given any more. */
+  #allVisible(entries: Iterable<LogEntry>): Iterable<LogEntry> {
+    return this.#detached ? visibleOf(entries, (entry) => this.visible(entry)) : entries;
   }
 
   /** Notes what is public of a topic, if that is not all. */
@@ -187,7 +217,7 @@ export class KeptEntries {
 
   /** The entries with a publisher's id after a sequence number, oldest first. */
   withId(id: string, after: number): Iterable<LogEntry> {
-    return this.#ids.get(id)?.rising(after) ?? [];
+    return this.#allVisible(this.#ids.get(id)?.rising(after) ?? []);
   }
 
   /** When the next event becomes too old, by the log's own time; undefined if none will. */
@@ -226,12 +256,9 @@ export class KeptEntries {
   rising(selector: Selector, after: number): Iterable<LogEntry> {
     const lists = this.#shorterOf(selector.topics, after);
     const [first = this.#entries] = lists;
-    if (lists.length === 1) return first.rising(after);
-    return mergeBySeq(
-      lists.map((list) => list.rising(after)),
-      seqOf,
-      'rising',
-    );
+    if (lists.length === 1) return this.#allVisible(first.rising(after));
+    const sources = lists.map((list) => list.rising(after));
+    return this.#allVisible(mergeBySeq(sources, seqOf, 'rising'));
   }
 
   /** Entries up to a sequence number, newest first, which include all selected ones. */
@@ -239,12 +266,9 @@ export class KeptEntries {
     // Not all entries if only some topics are selected: very many others may come before theirs.
     const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
     const [first = this.#entries] = lists;
-    if (lists.length === 1) return first.falling(through);
-    return mergeBySeq(
-      lists.map((list) => list.falling(through)),
-      seqOf,
-      'falling',
-    );
+    if (lists.length === 1) return this.#allVisible(first.falling(through));
+    const sources = lists.map((list) => list.falling(through));
+    return this.#allVisible(mergeBySeq(sources, seqOf, 'falling'));
   }
 
   /** The lists of some topics. */
@@ -275,11 +299,14 @@ export class KeptEntries {
   }
 }
 
-/** What of a topic is private without an entry that has been removed. */
-function hiddenWithout(topic: KeptTopic, before: KeptSummary, entry: LogEntry, bytes: number): KeptSummary['hidden'] {
-  const after = withoutEvent(before, entry, bytes);
-  if (!hasNewest(before, entry)) return after.hidden;
-  return withTimes(after, (publicOnly, through) => topic.newest(publicOnly, through)).hidden;
+function* visibleOf(
+  entries: Iterable<LogEntry>,
+  visible: (entry: LogEntry) => LogEntry | undefined,
+): Iterable<LogEntry> {
+  for (const entry of entries) {
+    const seen = visible(entry);
+    if (seen) yield seen;
+  }
 }
 
 function seqOf(entry: LogEntry): number {

@@ -44,5 +44,7 @@ export const MEMORY_LOG_OPTIONS: Readonly<Record<keyof MemoryLogOptions, true>> 
   maxBatchEvents: true,
   maxEventBytes: true,
   maxKeys: true,
+  maxCreatedTopics: true,
+  maxLeases: true,
   scanMs: true,
 };

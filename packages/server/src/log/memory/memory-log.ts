@@ -13,25 +13,26 @@ import type {
   Place,
   ReadRequest,
   TopicDirectory,
-  TopicPage,
-  TopicPageRequest,
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
-import { placeEvent, prepareBatch } from '../keeping/frame.ts';
+import { deletionOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
+import type { PreparedBatch } from '../keeping/prepared.ts';
 import { repeatOf } from '../keeping/keyed-append.ts';
 import { isReplaceable } from '../keeping/latest-name.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
+import type { TopicStates } from '../topic-states.ts';
 import { isSelected, takePage } from '../keeping/scan.ts';
-import type { PublicPage } from '../keeping/topic-summary.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
-import { KeptEntries, type KeptTopic } from './kept-entries.ts';
+import { KeptEntries } from './kept-entries.ts';
+import { MemoryTopics } from './memory-topics.ts';
 import { KnownKeys } from './known-keys.ts';
 import { LatestKeys } from './latest-keys.ts';
+import { topicListing } from './topic-listing.ts';
 import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
 
 // How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
@@ -41,8 +42,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
+  readonly topics: TopicStates;
   readonly directory: TopicDirectory = {
-    list: (request) => this.#turns.run(this.#listing(request), { isShort: true }),
+    list: (request) => {
+      const look = topicListing(this.#kept, request, () => void this.#trim());
+      return this.#turns.run(look, { isShort: true });
+    },
   };
   readonly #clock: Clock;
   readonly #time: LogTime;
@@ -54,7 +59,8 @@ export class MemoryLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #turns: Turns;
-  readonly #latest: LatestKeys | undefined;
+  readonly #topics: MemoryTopics;
+  #latest: LatestKeys | undefined;
   /** Whether the newest of a key is that of all topics. */
   readonly #isLatestOfLog: boolean;
   #seq: number;
@@ -73,7 +79,20 @@ export class MemoryLog implements EventLog {
     const retention = checkRetention(options.retention ?? {});
     this.#bounds = checkBounds(options, retention);
     this.#time = new LogTime(this.#clock);
-    this.#kept = new KeptEntries(retention, this.#time, options.framesOnly === true);
+    const framesOnly = options.framesOnly === true;
+    this.#kept = new KeptEntries(retention, this.#time, framesOnly, {
+      emptied: (topic) => this.#topics.emptied(topic),
+      keepOf: (topic) => this.#topics.keepOf(topic),
+    });
+    const parts = { kept: this.#kept, bounds: this.#bounds, clock: this.#clock, time: this.#time, turns: this.#turns };
+    this.topics = this.#topics = new MemoryTopics(parts, {
+      isClosed: () => this.#closed,
+      trim: () => void this.#trim(),
+      append: (event) => void this.#store(prepareBatch([event], {}, this.#bounds), this.#trim()),
+      tell: (topic, isPrivate, detach) => this.#tellDeletion(topic, isPrivate, detach),
+      remove: (entries) => this.#remove(entries),
+      changed: (topic) => this.#keepAnew(topic),
+    });
     this.#keys = new KnownKeys(this.#bounds);
     this.#isLatestOfLog = options.latestByKey === true;
     const keepsLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
@@ -87,37 +106,20 @@ export class MemoryLog implements EventLog {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
     const prepared = prepareBatch(events, options, this.#bounds);
-    const { key, digest } = prepared;
-    const known = key === undefined ? undefined : this.#keys.get(key, this.#time.now());
+    const known = prepared.key === undefined ? undefined : this.#keys.get(prepared.key, this.#time.now());
     if (known) {
       const repeated = repeatOf(known, prepared);
       if (repeated instanceof ServerError) throw repeated;
       return repeated;
     }
-
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     const now = this.#trim();
-    const time = this.#clock.time();
-    this.#time.append(this.#nextSeq(this.#seq));
-    const batch: LogEntry[] = [];
-    for (const event of prepared.events) {
-      this.#seq = this.#nextSeq(this.#seq);
-      const topics = this.#kept.topicsOf(event.topics);
-      const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
-      batch.push(entry);
-      if (!entry.private) this.#publicSeq = entry.seq;
-      this.#kept.add(entry, event.id !== undefined);
-      if (this.#latest) this.#replace(this.#latest, entry);
-    }
-    const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
-    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
-    this.#followers.emit(batch);
-    this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
-    return receipt;
+    this.#topics.settle(now);
+    return this.#store(prepared, now);
   }
 
   read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
-    const isShort = Selector.of(request.selection).topics.isExact;
+    const { isExact: isShort } = Selector.of(request.selection).topics;
     return this.#turns.run((turn) => this.#page(request, turn), { signal, isShort });
   }
 
@@ -142,7 +144,8 @@ export class MemoryLog implements EventLog {
       const { seq } = await this.#turns.run((turn) => look(named, turn), { signal, isShort: true });
       return seq;
     };
-    return await this.#epochs.locate(id, log, seqOf, newestFor(selection, this.#seq, this.#publicSeq));
+    const place = await this.#epochs.locate(id, log, seqOf, newestFor(selection, this.#seq, this.#publicSeq));
+    return { ...place, ...this.#topics.finalOf(selection) };
   }
 
   locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
@@ -165,7 +168,7 @@ export class MemoryLog implements EventLog {
         if (found === count) break;
         if (turn.isOver) return undefined;
       }
-      return { after, head, trims };
+      return { after, head, trims, ...this.#topics.finalOf(selection) };
     };
     return this.#turns.run(look, { signal, isShort: selector.topics.isExact });
   }
@@ -187,24 +190,9 @@ export class MemoryLog implements EventLog {
   close(): Promise<void> {
     this.#closed = true;
     this.#clock.clearTimeout(this.#sweep);
+    this.#topics.close();
     this.#followers.clear();
     return Promise.resolve();
-  }
-
-  /** Puts a page of topics together, in one go or in several. */
-  #listing({ order, after, limit, publicOnly = false }: TopicPageRequest): (turn: Turn) => TopicPage | undefined {
-    const { topics, names, publicTopics } = this.#kept;
-    const found: PublicPage = { topics: [], limit, after };
-    return (turn) => {
-      this.#trim();
-      if (publicOnly && publicTopics.differ) {
-        if (order === 'name' && !publicTopics.extend(found, names, turn)) return undefined;
-        return { topics: order === 'name' ? found.topics : publicTopics.newest(limit), total: publicTopics.total };
-      }
-      const page =
-        order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
-      return { topics: page.map(summary), total: topics.size };
-    };
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
@@ -214,7 +202,43 @@ export class MemoryLog implements EventLog {
     const trimmed = this.#ledger.trimmed(selection, after, turn);
     if (!trimmed) return undefined;
     const page = takePage(this.#kept.rising(Selector.of(selection), after), request, turn);
-    return page && { ...page, trimmedThrough: trimmed.through, trims: trimmed.trims };
+    if (!page) return undefined;
+    const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
+    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#topics.finalOf(selection) };
+  }
+
+  /** Appends a batch, unless the states of its topics refuse it. */
+  #store(prepared: PreparedBatch, now: number): AppendReceipt {
+    const isNoted = this.#topics.admit(prepared);
+    const { key, digest } = prepared;
+    const time = this.#clock.time();
+    this.#time.append(this.#nextSeq(this.#seq));
+    const batch: LogEntry[] = [];
+    for (const event of prepared.events) {
+      this.#seq = this.#nextSeq(this.#seq);
+      const topics = this.#kept.topicsOf(event.topics);
+      const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
+      batch.push(entry);
+      if (!entry.private) this.#publicSeq = entry.seq;
+      this.#kept.add(entry, event.id !== undefined);
+      if (this.#latest) this.#replace(this.#latest, entry);
+      if (isNoted) this.#topics.note(entry, now);
+    }
+    const receipt = { seq: this.#seq, id: batch.at(-1)?.id ?? '', repeated: false };
+    if (key !== undefined) this.#chargeFor(this.#keys, () => this.#keys.add(key, { ...receipt, digest }, now));
+    this.#followers.emit(batch);
+    this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
+    return receipt;
+  }
+
+  /** Gives the deletion of a topic its place in the log, and tells the followers. */
+  #tellDeletion(topic: string, isPrivate: boolean, detach: (seq: number) => void): void {
+    this.#seq = this.#nextSeq(this.#seq);
+    const entry = deletionOf(topic, isPrivate, { epoch: this.#epochs.current, seq: this.#seq }, this.#clock.time());
+    if (!isPrivate) this.#publicSeq = entry.seq;
+    detach(entry.seq);
+    this.#ledger.apply(this.#ledger.plan([entry]));
+    this.#followers.emit([entry]);
   }
 
   /** Removes the entries that another one replaces. */
@@ -230,6 +254,16 @@ export class MemoryLog implements EventLog {
     });
   }
 
+  /** A topic that was created may keep the latest from now on, or all. */
+  #keepAnew(topic: string): void {
+    const isLatest = this.#kept.keepsLatest(topic);
+    if (this.#isLatestOfLog || (!isLatest && !this.#latest)) return;
+    const latest = (this.#latest ??= new LatestKeys(false));
+    const entries = [...(this.#kept.topics.get(topic)?.entries.rising(0) ?? [])];
+    if (isLatest) for (const entry of entries) this.#replace(latest, entry);
+    else this.#chargeFor(latest, () => latest.forgetTopic(topic, entries));
+  }
+
   /** Counts the difference that a change makes to the cost of an index. */
   #chargeFor(index: { readonly bytes: number }, change: () => void): void {
     const before = index.bytes;
@@ -240,17 +274,22 @@ export class MemoryLog implements EventLog {
   /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. Returns the time. */
   #trim(topics: Iterable<string> = [], through = 0): number {
     const now = this.#time.now();
-    const removed: LogEntry[] = [];
-    const remove = (entry: LogEntry): void => {
-      this.#kept.remove(entry);
-      if (this.#latest) this.#chargeFor(this.#latest, () => this.#latest?.forget(entry));
-      removed.push(entry);
-    };
-    for (let { oldest } = this.#kept; oldest && oldest.seq <= through; { oldest } = this.#kept) remove(oldest);
-    for (const entry of this.#kept.excess(now, topics)) remove(entry);
-    if (removed.length > 0) this.#ledger.apply(this.#ledger.plan(removed));
+    this.#remove(this.#kept.upTo(through));
+    this.#remove(this.#kept.excess(now, topics));
     this.#sweepLater(now);
     return now;
+  }
+
+  /** Removes entries, one before the next is asked for. Those of a topic that was deleted are not told as trimmed. */
+  #remove(entries: Iterable<LogEntry>): void {
+    const removed: LogEntry[] = [];
+    for (const entry of entries) {
+      const seen = this.#kept.visible(entry);
+      this.#kept.remove(entry);
+      if (this.#latest) this.#chargeFor(this.#latest, () => this.#latest?.forget(entry));
+      if (seen) removed.push(seen);
+    }
+    if (removed.length > 0) this.#ledger.apply(this.#ledger.plan(removed));
   }
 
   /** Events that become too old do not stay in memory, even without appends and reads. */
@@ -267,8 +306,4 @@ export class MemoryLog implements EventLog {
       Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
     );
   }
-}
-
-function summary({ topic, entries, bytes, last }: KeptTopic): TopicPage['topics'][number] {
-  return { topic, events: entries.length, bytes, last };
 }

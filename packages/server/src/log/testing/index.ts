@@ -1,16 +1,20 @@
 import { checkChoice } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
 import { clockCases } from './cases/clock-cases.ts';
+import { conditionCases } from './cases/condition-cases.ts';
+import { deleteCases } from './cases/delete-cases.ts';
 import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
 import { keyCases } from './cases/key-cases.ts';
 import { latestCases } from './cases/latest-cases.ts';
+import { leaseCases } from './cases/lease-cases.ts';
 import { locateCases } from './cases/locate-cases.ts';
 import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
 import { retentionCases } from './cases/retention-cases.ts';
 import { selectionCases } from './cases/selection-cases.ts';
+import { stateCases } from './cases/state-cases.ts';
 import { topicCases } from './cases/topic-cases.ts';
 import { trimCases } from './cases/trim-cases.ts';
 
@@ -35,6 +39,10 @@ const ALL: readonly LogCase[] = [
   ...clockCases,
   ...epochCases,
   ...durabilityCases,
+  ...stateCases,
+  ...conditionCases,
+  ...leaseCases,
+  ...deleteCases,
 ];
 
 /**

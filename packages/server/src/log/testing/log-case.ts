@@ -13,6 +13,8 @@ export const CAPABILITIES = [
   'trim',
   /** It has a `directory`. */
   'directory',
+  /** It has states of topics: `topics`. */
+  'states',
   /** Its `trimmedIsExact` is true. */
   'exact',
   /** It can be opened again: the harness has `reopen`. */

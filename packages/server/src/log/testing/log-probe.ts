@@ -8,6 +8,7 @@ import type { TopicPattern } from '../pattern.ts';
 import { EARLIEST } from '../position.ts';
 import type { LogRetention } from '../keeping/retention.ts';
 import type { Selection } from '../selection.ts';
+import type { TopicStates } from '../topic-states.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Recorder } from './recorder.ts';
 
@@ -82,6 +83,13 @@ export class LogProbe {
 
   async reopen(): Promise<void> {
     this.log = needed(await this.#harness.reopen?.(), 'durable');
+  }
+
+  /** Lets time pass while the log is closed, and opens it again. */
+  async passWhileClosed(ms: number): Promise<void> {
+    await this.log.close();
+    await this.advance(ms);
+    await this.reopen();
   }
 
   async beginEpoch(): Promise<void> {
@@ -187,6 +195,16 @@ export function event(topic: string, fields: EventFields = { data: topic }): New
 
 export function privately(...topics: readonly string[]): NewEvent {
   return { topics, fields: { data: topics.join(' ') }, private: true };
+}
+
+/** A final event of topics. */
+export function closing(...topics: readonly string[]): NewEvent {
+  return { topics, fields: { data: 'the end' }, final: true };
+}
+
+/** The states of topics of a log that has them. */
+export function statesOf({ log }: LogProbe): TopicStates {
+  return needed(log.topics, 'states');
 }
 
 /** What a listener reads from an entry's frame, which must be one whole event. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LogEntry, NewEvent } from '../../entry.ts';
 import { logCase, type LogCase, type LogCaseOptions } from '../log-case.ts';
-import { EVERYTHING, HOUR_MS, pattern, range, select, type LogProbe } from '../log-probe.ts';
+import { EVERYTHING, HOUR_MS, pattern, range, select, statesOf, type LogProbe } from '../log-probe.ts';
 import { kept, trimmed } from './retention-cases.ts';
 
 /** How long a key that was forgotten is told to those who were away. */
@@ -234,6 +234,53 @@ export const latestCases: readonly LogCase[] = [
       assert.equal((await probe.read(EVERYTHING)).length, 2);
     },
     { needs: ['trim'], retention },
+  ),
+
+  logCase(
+    'a topic that is created to keep the latest does so, whatever its rule, also with the events that it has',
+    async (probe) => {
+      const topics = statesOf(probe);
+      await each(probe, keyed('made', 'a', 1), keyed('made', 'b', 1), keyed('made', 'a', 2));
+      await topics.create('made', { keep: 'latest' });
+      assert.equal(await kept(probe), 'b1 a2');
+      await topics.create('now', { keep: 'all' });
+      await each(probe, keyed('made', 'a', 3), keyed('now', 'a', 1), keyed('now', 'a', 2), keyed('made', 'a', 4));
+      assert.equal(await kept(probe), 'b1 a1 a2 a4');
+      await topics.create('made', { keep: 'all' });
+      await each(probe, keyed('made', 'a', 5), keyed('made', 'b', 2));
+      assert.equal(await kept(probe, select('made')), 'b1 a4 a5 b2');
+      await topics.create('made', { keep: 'latest' });
+      assert.equal(await kept(probe), 'a1 a2 a5 b2');
+      assert.equal(await probe.trimmedThrough(EVERYTHING), 0);
+    },
+    { needs: ['trim', 'states', 'exact'], retention },
+  ),
+
+  logCase(
+    'a topic that keeps the latest can be deleted, and its keys are new after that',
+    async (probe) => {
+      const topics = statesOf(probe);
+      await each(probe, keyed('now', 'a', 1), keyed('now', 'b', 1), keyed('now', 'a', 2), keyed('now other', 'c', 1));
+      await topics.delete('now');
+      assert.equal(await kept(probe), '');
+      await each(probe, keyed('now', 'b', 2), keyed('now', 'b', 3));
+      assert.equal(await kept(probe), 'b3');
+      const { events } = await topics.status('now');
+      assert.equal(events, 1);
+    },
+    { needs: ['trim', 'states'], retention },
+  ),
+
+  logCase(
+    'a log that is opened again knows which topics were created to keep the latest',
+    async (probe) => {
+      await statesOf(probe).create('made', { keep: 'latest' });
+      await each(probe, keyed('made', 'a', 1), keyed('made', 'a', 2));
+      await probe.reopen();
+      await each(probe, keyed('made', 'a', 3), keyed('made', 'b', 1));
+      assert.equal(await kept(probe), 'a3 b1');
+    },
+    { needs: ['durable', 'trim', 'states'] },
   ),
 
   logCase(

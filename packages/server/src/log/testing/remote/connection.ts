@@ -101,7 +101,7 @@ export class Connection {
     // It has been answered before: this is a copy.
     if (!asked) return;
     this.#settle(asked, () => {
-      if (error) asked.reject(new ServerError(error.code as ServerErrorCode, error.message));
+      if (error) asked.reject(new ServerError(error.code as ServerErrorCode, error.message, { until: error.until }));
       else asked.resolve(value);
     });
   }

@@ -1,6 +1,7 @@
 import type { LogEntry, NewEvent } from '../../entry.ts';
 import type { AppendOptions, FollowStart, ReadRequest, TopicPageRequest } from '../../event-log.ts';
 import type { Selection } from '../../selection.ts';
+import type { CreateOptions, StatusOptions, TopicOptions } from '../../topic-states.ts';
 
 // Each message is one line of JSON, frames in base64. Messages may be lost, doubled, delayed and out of order, in both directions.
 
@@ -14,6 +15,11 @@ export type Question =
   | { readonly op: 'leave'; readonly asked: number }
   | { readonly op: 'list'; readonly request: TopicPageRequest }
   | { readonly op: 'trim' }
+  | { readonly op: 'status'; readonly topic: string; readonly options: StatusOptions }
+  | { readonly op: 'create'; readonly topic: string; readonly options: TopicOptions; readonly how: CreateOptions }
+  | { readonly op: 'delete'; readonly topic: string }
+  | { readonly op: 'lease'; readonly topic: string; readonly ms: number; readonly token?: string }
+  | { readonly op: 'release'; readonly topic: string; readonly token: string }
   /** Begins to follow. The answer is a {@link Begun}. */
   | { readonly op: 'follow' }
   /** Asks for the batches after a sequence number, and is answered when there are any: with entries, or `lost`. */
@@ -31,7 +37,7 @@ export interface Request {
 export interface Answer {
   readonly id: number;
   readonly value?: unknown;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string; readonly until?: number | undefined };
 }
 
 export interface Begun {
@@ -56,7 +62,8 @@ export class LineReader {
 }
 
 export function entryToJson(entry: LogEntry): unknown {
-  return { ...entry, frame: Buffer.from(entry.frame).toString('base64') };
+  const { frame, ...rest } = entry;
+  return { ...rest, frame: Buffer.from(frame).toString('base64') };
 }
 
 export function entryFromJson(json: LogEntry & { readonly frame: unknown }): LogEntry {

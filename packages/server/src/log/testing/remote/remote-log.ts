@@ -17,8 +17,9 @@ import type {
 } from '../../event-log.ts';
 import { Followers } from '../../keeping/followers.ts';
 import type { Selection } from '../../selection.ts';
+import type { TopicLease, TopicStates, TopicStatus } from '../../topic-states.ts';
 import { Connection } from './connection.ts';
-import { entryFromJson, type Begun } from './protocol.ts';
+import { entryFromJson, type Begun, type Question } from './protocol.ts';
 
 export interface RemoteLogSettings {
   readonly port: number;
@@ -36,6 +37,17 @@ export class RemoteLog implements EventLog {
   readonly trimmedIsExact: boolean;
   readonly directory: TopicDirectory = {
     list: async (request) => (await this.#connection.ask({ op: 'list', request })) as TopicPage,
+  };
+  readonly topics: TopicStates = {
+    status: async (topic, options = {}) => (await this.#change({ op: 'status', topic, options })) as TopicStatus,
+    create: async (topic, options = {}, how = {}) =>
+      (await this.#change({ op: 'create', topic, options, how })) as { created: boolean },
+    delete: async (topic) => (await this.#change({ op: 'delete', topic })) as { existed: boolean },
+    lease: async (topic, ms, token) => {
+      const renewed = token === undefined ? {} : { token };
+      return (await this.#change({ op: 'lease', topic, ms, ...renewed })) as TopicLease;
+    },
+    release: async (topic, token) => void (await this.#change({ op: 'release', topic, token })),
   };
   readonly #connection: Connection;
   readonly #followers = new Followers();
@@ -90,6 +102,11 @@ export class RemoteLog implements EventLog {
     await this.#appending;
     this.#followers.clear();
     this.#connection.close();
+  }
+
+  #change(question: Question): Promise<unknown> {
+    if (this.#isClosed) throw new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
+    return this.#connection.ask(question);
   }
 
   /** Asks for batch after batch, and begins anew whenever the connection or the store has lost where it was. */

@@ -30,8 +30,8 @@ interface Client {
 
 interface Following {
   readonly client: string;
-  /** The ends of the batches that have not been handed over yet. */
-  readonly ends: number[];
+  /** What was handed over to the store's own follower and not yet to this one: the numbers, and the entries that tell of deletions. */
+  readonly handed: { readonly seq: number; readonly deletion?: LogEntry }[];
   /** Called when there are more, or when following ends. */
   wake: () => void;
   isLost: boolean;
@@ -162,7 +162,8 @@ export class StoreServer {
       return { id, value };
     } catch (error) {
       const code = error instanceof ServerError ? error.code : 'ERR_NOT_STORED';
-      return { id, error: { code, message: error instanceof Error ? error.message : String(error) } };
+      const until = error instanceof ServerError ? error.until : undefined;
+      return { id, error: { code, message: error instanceof Error ? error.message : String(error), until } };
     }
   }
 
@@ -198,6 +199,16 @@ export class StoreServer {
         return await log.directory.list(question.request);
       case 'trim':
         return await log.trim();
+      case 'status':
+        return await log.topics.status(question.topic, question.options);
+      case 'create':
+        return await log.topics.create(question.topic, question.options, question.how);
+      case 'delete':
+        return await log.topics.delete(question.topic);
+      case 'lease':
+        return await log.topics.lease(question.topic, question.ms, question.token);
+      case 'release':
+        return await log.topics.release(question.topic, question.token);
       case 'follow':
         return this.#follow(client);
       case 'next':
@@ -206,19 +217,21 @@ export class StoreServer {
   }
 
   #follow(client: string): Begun {
-    const ends: number[] = [];
+    const handed: Following['handed'] = [];
     let start = { epoch: '', seq: 0, publicSeq: 0 };
     const own = this.#log.follow({
       onStart: (begun) => {
         start = begun;
       },
       onBatch: (batch) => {
-        ends.push(batch.at(-1)?.seq ?? 0);
+        for (const entry of batch) {
+          handed.push(entry.deletes === true ? { seq: entry.seq, deletion: entry } : { seq: entry.seq });
+        }
         following.wake();
       },
       onLost: () => {},
     });
-    const following: Following = { client, ends, wake: () => {}, isLost: false, stop: () => own.stop() };
+    const following: Following = { client, handed, wake: () => {}, isLost: false, stop: () => own.stop() };
     this.#begun += 1;
     this.#followings.set(this.#begun, following);
     return { following: this.#begun, start };
@@ -228,21 +241,25 @@ export class StoreServer {
   async #next(number: number, after: number): Promise<unknown> {
     const following = this.#followings.get(number);
     if (!following) return { lost: true };
-    while (following.ends.length > 0 && (following.ends[0] ?? 0) <= after) following.ends.shift();
-    while (!following.isLost && (this.#held.has(following.client) || following.ends.length === 0)) {
+    const { handed } = following;
+    const known = handed.findIndex(({ seq }) => seq > after);
+    handed.splice(0, known === -1 ? handed.length : known);
+    while (!following.isLost && (this.#held.has(following.client) || handed.length === 0)) {
       await new Promise<void>((resolve) => {
         following.wake = resolve;
       });
     }
-    const entries: LogEntry[] = [];
-    const through = following.ends.at(-1) ?? after;
+    const expected = [...handed];
+    const entries = expected.flatMap(({ deletion }) => deletion ?? []);
+    const through = expected.at(-1)?.seq ?? after;
     for (let reached = after; !following.isLost && reached < through;) {
       const page = await this.#everything(reached, through);
-      // The batches are read when they are handed over: what has been trimmed before is lost to those who follow.
-      if (page.trimmedThrough > after) following.isLost = true;
       entries.push(...page.entries);
       reached = page.through;
     }
+    // The batches are read when they are handed over: what has been removed before is lost to those who follow.
+    if (entries.length < expected.length) following.isLost = true;
+    entries.sort((one, other) => one.seq - other.seq);
     if (!following.isLost) return { entries: entries.map(entryToJson) };
     following.stop();
     this.#followings.delete(number);

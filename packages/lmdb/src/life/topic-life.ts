@@ -1,0 +1,307 @@
+import {
+  checkLease,
+  checkTopic,
+  checkTopicOptions,
+  closingEvent,
+  createTopic,
+  deletionOf,
+  endLease,
+  isKnownPublicly,
+  leaseTopic,
+  newToken,
+  noteEvent,
+  prepareBatch,
+  releaseTopic,
+  ServerError,
+  statusOf,
+  type CheckedBounds,
+  type Clock,
+  type CreateOptions,
+  type LogEntry,
+  type LogTime,
+  type StatusOptions,
+  type TopicDraft,
+  type TopicFacts,
+  type TopicLease,
+  type TopicOptions,
+  type TopicStates,
+  type TopicStatus,
+  type Turn,
+} from '@tidings/server/log';
+import { costOfTopic } from '../records/cost.ts';
+import type { LmdbReader } from '../reading/reader.ts';
+import type { DeletionRecord } from '../tables/store.ts';
+import { Removal, type RemovalParts, type TrimStep } from '../trimming/removal.ts';
+import type { LmdbWriter } from '../writing/writer.ts';
+
+// Topics that one commit closes or forgets: few, so that a publisher never waits long for its own.
+const MAX_SETTLED = 1000;
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+// How long after a failure it is tried again, in milliseconds.
+const RETRY_MS = 1000;
+
+export interface TopicLifeParts extends RemovalParts {
+  readonly reader: LmdbReader;
+  readonly writer: LmdbWriter;
+  readonly bounds: CheckedBounds;
+  readonly clock: Clock;
+  readonly time: LogTime;
+}
+
+/** What the life of topics needs of its log. */
+export interface TopicLifeHooks {
+  readonly isClosed: () => boolean;
+  /** Runs a search, in turns with all other searches. */
+  readonly look: <T>(work: (turn: Turn) => T | undefined) => Promise<T>;
+  /** Commits the removal of events, as part of a turn of the writer. Damaged events that were found go first, and then nothing else. */
+  readonly carryOut: (step: TrimStep) => Promise<void>;
+  /** What is remembered of a topic has changed. */
+  readonly onChanged: (topic: string) => void;
+  readonly emit: (batch: readonly LogEntry[]) => void;
+  /** Reports a failure of which no caller learns. */
+  readonly report: (cause: unknown) => void;
+}
+
+/** Creates, leases, closes, forgets and deletes topics. Everything that it writes is part of a turn of the writer. */
+export class LmdbTopicLife implements TopicStates {
+  readonly #parts: TopicLifeParts;
+  readonly #hooks: TopicLifeHooks;
+  #timer: unknown;
+  #timerDue = Infinity;
+
+  constructor(parts: TopicLifeParts, hooks: TopicLifeHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+  }
+
+  /** Closes the topics whose leases have ended, forgets those whose time is over, and goes on with a deletion. */
+  async open(): Promise<void> {
+    await this.#parts.writer.inTurn(() => this.settle());
+    this.#wakeLater();
+    void this.removeDeleted().catch((error: unknown) => this.#hooks.report(error));
+  }
+
+  close(): void {
+    this.#parts.clock.clearTimeout(this.#timer);
+  }
+
+  async status(topic: string, { publicOnly = false }: StatusOptions = {}): Promise<TopicStatus> {
+    this.#check(topic);
+    const { topics, reader, time, clock, writer } = this.#parts;
+    if (this.#isDue) await writer.inTurn(() => this.settle());
+    const search = { topic, publicOnly, after: 0 };
+    const { place: earliest } = await this.#hooks.look((turn) => reader.searchFirst(search, turn));
+    // All the rest is of one moment.
+    const { events, hidden } = topics.of(topic) ?? { events: 0 };
+    const facts = topics.factsOf(topic);
+    const newest = reader.placeOf(publicOnly ? facts.publicSeq : facts.lastSeq);
+    const ahead = time.now() - clock.time();
+    const count = events - (publicOnly ? (hidden?.events ?? 0) : 0);
+    return {
+      ...statusOf(topic, topics.states.book.get(topic), facts, { publicOnly, ahead }),
+      events: count,
+      ...(count > 0 && earliest ? { earliest } : {}),
+      ...(count > 0 && newest ? { newest } : {}),
+    };
+  }
+
+  async create(topic: string, options: TopicOptions = {}, how: CreateOptions = {}): Promise<{ created: boolean }> {
+    this.#check(topic);
+    const checked = checkTopicOptions(options);
+    const { bounds } = this.#parts;
+    return await this.#change(topic, (draft, facts, now) =>
+      createTopic(draft, topic, checked, how, { facts, now, bounds }),
+    );
+  }
+
+  async lease(topic: string, ms: number, token?: string): Promise<TopicLease> {
+    this.#check(topic);
+    checkLease(ms, token);
+    const { bounds, clock } = this.#parts;
+    const lease = { ms, token, fresh: newToken() };
+    return await this.#change(topic, (draft, _, now) =>
+      leaseTopic(draft, topic, lease, { now, time: clock.time(), bounds }),
+    );
+  }
+
+  async release(topic: string, token: string): Promise<void> {
+    this.#check(topic);
+    await this.#change(topic, (draft) => releaseTopic(draft, topic, token));
+  }
+
+  async delete(topic: string): Promise<{ existed: boolean }> {
+    for (;;) {
+      this.#check(topic);
+      const existed = await this.#parts.writer.inTurn(() => this.#delete(topic));
+      if (existed === false) return { existed };
+      // Its own events, or those of a deletion that was under way.
+      await this.removeDeleted();
+      if (existed === true) return { existed };
+    }
+  }
+
+  /** Removes the events of the topic that was deleted, in small steps between which others go on. */
+  async removeDeleted(): Promise<void> {
+    while (this.#parts.store.deletion) {
+      if (this.#hooks.isClosed()) throw closed();
+      await this.#parts.writer.inTurn(() => this.#removeSome());
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+    }
+  }
+
+  /** Closes the topics whose leases have ended, and forgets some of those whose time is over, as part of a turn. Does not reject. */
+  async settle(): Promise<void> {
+    if (!this.#isDue) return;
+    try {
+      // All of them, because nothing may be appended to such a topic. Their number is bounded.
+      while (!this.#hooks.isClosed() && (await this.#closeEnded()));
+      if (!this.#hooks.isClosed()) await this.#forgetSome();
+    } catch (error) {
+      this.#hooks.report(error);
+      this.#wakeLater(RETRY_MS);
+    }
+    this.#wakeLater();
+  }
+
+  get #isDue(): boolean {
+    const { topics, time } = this.#parts;
+    const { due } = topics.states.book;
+    return due !== undefined && due <= time.now();
+  }
+
+  /** Closes some of the topics whose leases have ended. Returns whether there were any. */
+  async #closeEnded(): Promise<boolean> {
+    const { topics, writer, time } = this.#parts;
+    const now = time.now();
+    const ended = topics.states.book.ended(now, MAX_SETTLED);
+    if (ended.length === 0) return false;
+    const factsOf = (topic: string): TopicFacts => topics.factsOf(topic);
+    const { events } = prepareBatch(
+      ended.map((topic) => closingEvent(topic, factsOf(topic))),
+      {},
+    );
+    const draft = topics.states.book.draft();
+    events.forEach((event, index) => {
+      endLease(draft, ended[index] ?? '');
+      noteEvent(draft, event, writer.head.seq + index + 1, now, factsOf);
+    });
+    await writer.appendOwn(events, draft);
+    return true;
+  }
+
+  /** Forgets some topics whose time is over, with their events. */
+  async #forgetSome(): Promise<void> {
+    const { topics, reader, writer, time } = this.#parts;
+    const outlived = topics.states.book.outlived(time.now(), MAX_SETTLED);
+    if (outlived.length === 0) return;
+    const removal = new Removal(this.#parts, writer.head);
+    const forgotten: string[] = [];
+    for (const topic of outlived) {
+      for (const entry of reader.oldestOf(topic, writer.head.seq)) {
+        if (removal.isFull) break;
+        if (!removal.has(entry.seq)) removal.add(entry);
+      }
+      // It goes with its last event.
+      if (removal.isFull) break;
+      forgotten.push(topic);
+    }
+    await this.#hooks.carryOut(removal.step(() => {}, forgotten));
+  }
+
+  /** Changes what is remembered of a topic. */
+  async #change<T>(topic: string, change: (draft: TopicDraft, facts: TopicFacts, now: number) => T): Promise<T> {
+    const { topics, writer, time } = this.#parts;
+    return await writer.inTurn(async () => {
+      await this.settle();
+      if (this.#hooks.isClosed()) throw closed();
+      const draft = topics.states.book.draft();
+      const result = change(draft, topics.factsOf(topic), time.now());
+      const head = { ...writer.head, bytes: writer.head.bytes + draft.addedBytes };
+      await writer.write(head, (track) => topics.states.write(draft, track));
+      topics.states.book.apply(draft);
+      this.#hooks.onChanged(topic);
+      this.#wakeLater();
+      return result;
+    });
+  }
+
+  /** Deletes a topic, whose events are still to be removed. Returns whether there was one; undefined if another deletion is under way. */
+  async #delete(topic: string): Promise<boolean | undefined> {
+    const { store, topics, writer, ledger, clock } = this.#parts;
+    await this.settle();
+    if (this.#hooks.isClosed()) throw closed();
+    const { book } = topics.states;
+    const [record, summary, facts] = [book.get(topic), topics.of(topic), topics.factsOf(topic)];
+    if (!record && !summary) return false;
+    if (store.deletion) return undefined;
+    const seq = writer.head.seq + 1;
+    const isPrivate = !isKnownPublicly(record, facts);
+    const entry = deletionOf(topic, isPrivate, { epoch: store.epochs.current, seq }, clock.time());
+    const plan = ledger.plan([entry]);
+    const draft = topics.states.without([], [topic]);
+    const deletion: DeletionRecord | undefined = summary && { topic, through: seq };
+    const bytes = writer.head.bytes + draft.addedBytes - (summary ? costOfTopic(topic) : 0);
+    const head = { ...writer.head, seq, bytes, ...(isPrivate ? {} : { publicSeq: seq }) };
+    await writer.write(head, (track) => {
+      topics.states.write(draft, track);
+      if (deletion) {
+        track(store.topics.remove(topic));
+        track(store.meta.put('deletion', deletion));
+      }
+      store.writeTrims(plan, track);
+    });
+    store.deletion = deletion;
+    ledger.apply(plan);
+    topics.deleted(topic);
+    book.apply(draft);
+    this.#hooks.emit([entry]);
+    return true;
+  }
+
+  /** Removes a small number of events of the topic that was deleted, or ends the deletion. */
+  async #removeSome(): Promise<void> {
+    const { store, reader, writer } = this.#parts;
+    const { deletion } = store;
+    if (!deletion || this.#hooks.isClosed()) return;
+    const removal = new Removal(this.#parts, writer.head);
+    for (const entry of reader.deleted(deletion)) {
+      if (removal.isFull) break;
+      removal.add(entry);
+    }
+    const isLast = !removal.isFull && store.damaged.size === 0;
+    if (isLast) removal.also((track) => track(store.meta.remove('deletion')));
+    const step = removal.step(() => {
+      if (isLast) store.deletion = undefined;
+    });
+    await this.#hooks.carryOut(step);
+  }
+
+  /** @throws {ServerError} `ERR_CLOSED`, and `ERR_INVALID_EVENT` for a name that no topic may have */
+  #check(topic: string): void {
+    if (this.#hooks.isClosed()) throw closed();
+    checkTopic(topic);
+  }
+
+  /** A lease that ends closes its topic also if nobody asks. @param least waits so long at least, in milliseconds */
+  #wakeLater(least: number = 0): void {
+    const { clock, time, topics, writer } = this.#parts;
+    const { due = Infinity } = topics.states.book;
+    // What has become due later is found out when the timer fires.
+    if (due >= this.#timerDue || this.#hooks.isClosed()) return;
+    clock.clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timerDue = Infinity;
+        void writer.inTurn(() => this.settle()).then(() => this.#wakeLater());
+      },
+      Math.min(Math.max(least, due - time.now()), MAX_TIMER_MS),
+    );
+  }
+}
+
+function closed(): ServerError {
+  return new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
+}
