@@ -56,6 +56,8 @@ export class LmdbLatest {
   readonly keyed: Set<string>;
   /** The topics whose rows are still to be made, or to be removed, with the sequence number up to which that is done. */
   readonly converting: Map<string, number> = new Map();
+  /** The topics all of whose events are such that their rows are still to be written, or were since they were opened. They need nothing else. */
+  readonly fresh: Set<string> = new Set();
   /** How many events there are whose rows are still to be written. */
   pending = 0;
   readonly #store: LmdbStore;
@@ -102,6 +104,7 @@ export class LmdbLatest {
 
   /** Notes that a topic keeps the latest from now on, or all. */
   changed(topic: string): void {
+    this.fresh.delete(topic);
     if (this.#topics.keepsLatest(topic)) this.#check(topic);
     else if (this.keyed.has(topic)) this.converting.set(topic, 0);
   }
@@ -138,6 +141,7 @@ export class LmdbLatest {
   /** Notes that the rows of a topic are made, or removed. */
   converted(topic: string, isKeyed: boolean): void {
     this.converting.delete(topic);
+    this.fresh.delete(topic);
     if (isKeyed) this.keyed.add(topic);
     else this.keyed.delete(topic);
   }
@@ -153,12 +157,24 @@ export class LmdbLatest {
   }
 
   #check(topic: string): void {
-    if (!this.keyed.has(topic) && this.#topics.keepsLatest(topic)) this.converting.set(topic, 0);
+    if (this.keyed.has(topic) || this.fresh.has(topic) || !this.#topics.keepsLatest(topic)) return;
+    this.converting.set(topic, 0);
+  }
+
+  /** Whether an event is the oldest one of a topic. */
+  #isFirst(topic: string, seq: number): boolean {
+    for (const [, first] of this.#store.byTopic.getKeys({ start: [topic, 0], end: [topic, seq + 1], limit: 1 })) {
+      return first === seq;
+    }
+    return false;
   }
 
   #noteOne(entry: KeptLike): void {
     for (const place of this.placesOf(entry)) {
-      this.#check(place[0]);
+      const [topic] = place;
+      const isKnown = this.keyed.has(topic) || this.fresh.has(topic) || this.converting.has(topic);
+      if (!isKnown && this.#isFirst(topic, entry.seq)) this.fresh.add(topic);
+      this.#check(topic);
       const older = this.#recent.add(place, entry.seq);
       const replaced = older === undefined ? undefined : this.#store.lend(older);
       const places = replaced ? this.placesOf(replaced) : [];

@@ -39,12 +39,16 @@ export class LmdbCompactor {
     const seqs = [...store.pending.getKeys({ limit: MAX_EVENTS })];
     const through = seqs.at(-1) ?? Infinity;
     const rows = new LatestChanges((place) => removal.rowOf(place));
+    const fresh = new Set<string>();
     const written: (readonly [places: readonly LatestPlace[], seq: number])[] = [];
     for (const seq of seqs) {
       const entry = store.lendAny(seq);
       if (!entry) continue;
       const places = latest.placesOf(entry);
-      for (const place of places) rows.add(place, seq);
+      for (const place of places) {
+        rows.add(place, seq);
+        if (latest.fresh.has(place[0])) fresh.add(place[0]);
+      }
       written.push([places, seq]);
     }
     for (const { place, seq } of rows.values()) removal.setRow(place, seq);
@@ -52,10 +56,12 @@ export class LmdbCompactor {
       const entry = by <= through ? store.lendAny(seq) : undefined;
       if (entry) removal.replace(entry, latest.placesOf(entry));
     }
+    for (const topic of fresh) removal.setKeyed(topic, true);
     removal.also((track) => {
       for (const seq of seqs) track(store.pending.remove(seq));
     });
     return removal.step(() => {
+      for (const topic of fresh) latest.converted(topic, true);
       latest.pending = seqs.length === 0 ? 0 : latest.pending - seqs.length;
       for (const [places, seq] of written) latest.settled(places, seq);
     });
