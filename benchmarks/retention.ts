@@ -15,6 +15,7 @@ import { figure, printTable } from './parts/table.ts';
 export const title: string = 'Retention by topic';
 
 const TOPICS = 100_000;
+const STEP = 10_000;
 const FEW = 1_000;
 const RUN_MS = 1_000;
 const ROUNDS = { atLeast: 3, atMost: 3, milliseconds: Number.POSITIVE_INFINITY };
@@ -47,14 +48,14 @@ Trimming: ms.`,
     const rows: Row[] = [];
     const trims = new Map<string, string[]>();
     for (const { name, prefix, log } of logs) {
-      await log.ask(`topics ${prefix} ${TOPICS}`);
+      for (let from = 0; from < TOPICS; from += STEP) await log.ask(`topics ${prefix} ${STEP} ${from}`);
       await log.ask('trim');
       const idle = await trim(log);
       await log.ask('reopen');
       const opened = await trim(log);
       for (let round = 0; round < 10; round += 1) {
-        await log.ask(`topics few/${round} ${FEW / 10}`);
-        await log.ask(`topics other/${round} ${FEW}`);
+        await log.ask(`topics few/${round} ${FEW / 10} 0`);
+        await log.ask(`topics other/${round} ${FEW} 0`);
       }
       const few = await trim(log);
       trims.set(name, [

@@ -77,9 +77,9 @@ await obey({
     }
     return JSON.stringify({ events, ms: performance.now() - start });
   },
-  /** Appends an event to each of so many topics. */
-  async topics(prefix, count) {
-    await fill(Number(count), (n) => to(`${prefix}/${n}`));
+  /** Appends an event to each of so many topics, from a number on. */
+  async topics(prefix, count, from) {
+    await fill(Number(count), (n) => to(`${prefix}/${n + Number(from)}`));
     return 'done';
   },
   /** Appends to topics that are there, or each time to one that is not. */

@@ -9,6 +9,7 @@ const examples = Array.from(readme.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]
 test('the package exports these names', () => {
   expect(Object.keys(wire).toSorted()).toMatchInlineSnapshot(`
     [
+      "CLOSED_TYPE",
       "DEFAULT_MAX_EVENT_BYTES",
       "EventFieldsDecoder",
       "EventStreamDecoder",

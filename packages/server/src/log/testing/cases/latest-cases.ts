@@ -78,7 +78,10 @@ export const latestCases: readonly LogCase[] = [
       await recorder.reached(seq);
       assert.equal(await kept(probe), 'b1 a2');
       const numbers = (await probe.read(EVERYTHING)).map((entry) => entry.seq);
-      assert.deepEqual(recorder.seqs.slice(-2), numbers);
+      // If the connection was lost meanwhile, those before the new start have to be read.
+      const read = recorder.starts.at(-1)?.seq ?? 0;
+      const missing = numbers.filter((one) => one > read && !recorder.seqs.includes(one));
+      assert.deepEqual(missing, []);
     },
     { needs: ['trim'], retention },
   ),
