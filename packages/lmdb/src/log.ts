@@ -1,6 +1,6 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import {
   checkBatch,
-  finalOf,
   Followers,
   newestFor,
   prepareBatch,
@@ -26,22 +26,23 @@ import {
   Selector,
   type TopicDirectory,
   type TopicStates,
-  type Trimmed,
   type Turn,
 } from '@tidings/server/log';
 import { DamageControl } from './trimming/damage.ts';
 import { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
-import { LmdbTopicLife, type TopicLifeHooks } from './life/topic-life.ts';
+import type { TopicLifeHooks } from './life/deletion.ts';
+import { LmdbTopicLife } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbLatest } from './tables/latest-keys.ts';
 import { LmdbReader } from './reading/reader.ts';
 import { checkTopics } from './records/record.ts';
-import { openTime, recover } from './tables/recovery.ts';
-import { Soon, turnOfTheLoop } from './trimming/soon.ts';
+import { openTime, recover, restoreLedger } from './tables/recovery.ts';
+import { Soon } from './trimming/soon.ts';
 import type { TrimStep } from './trimming/removal.ts';
 import { LmdbStore, type Incoming } from './tables/store.ts';
+import type { LmdbStates } from './tables/states.ts';
 import { LmdbTopics } from './tables/topics.ts';
 import { LmdbTrimmer } from './trimming/trim.ts';
 import { LmdbWriter } from './writing/writer.ts';
@@ -70,7 +71,7 @@ export class LmdbLog implements EventLog {
   readonly #followers = new Followers();
   readonly #ledger = new TrimLedger();
   readonly #life: LmdbTopicLife;
-  readonly #topics: LmdbTopics;
+  readonly #states: LmdbStates;
   readonly #turns: Turns;
   readonly #onError: (error: LmdbError) => void;
   /** The failure that was reported last, until trimming succeeds again. */
@@ -88,7 +89,7 @@ export class LmdbLog implements EventLog {
     const keys = new LmdbKeys(store, bounds);
     this.directory = { list: (request) => this.#look(topics.listing(request), { isShort: true }) };
     this.#store = store;
-    this.#topics = topics;
+    this.#states = topics.states;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#turns = Turns.of(options);
@@ -125,10 +126,7 @@ export class LmdbLog implements EventLog {
       report: (cause) => this.#report(cause),
     };
     this.topics = this.#life = new LmdbTopicLife({ ...parts, writer: this.#writer, bounds, clock }, hooks);
-    const floor = store.meta.get('floor');
-    if (floor) this.#ledger.restoreFloor(floor as Trimmed);
-    const trimmed = [...store.trimmed.getRange()].toSorted((a, b) => a.value.all - b.value.all);
-    for (const { key, value } of trimmed) this.#ledger.restore(key, value);
+    restoreLedger(store, this.#ledger);
     this.#trimLater();
     if (latest.isBehind) this.#compaction.ask();
   }
@@ -179,7 +177,7 @@ export class LmdbLog implements EventLog {
       return seq;
     };
     const place = await this.#store.epochs.locate(id, log, seqOf, newestFor(selection, head, publicSeq));
-    return { ...place, ...this.#finalOf(selection) };
+    return { ...place, ...this.#states.finalOf(selection) };
   }
 
   async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
@@ -189,7 +187,7 @@ export class LmdbLog implements EventLog {
     const search = { selection, count, found: 0, before: newest, through: newest };
     const isShort = Selector.of(selection).topics.isExact;
     await this.#look((turn) => this.#reader.searchLast(search, turn) || undefined, { signal, isShort });
-    return { after: search.before, head, trims, ...this.#finalOf(selection) };
+    return { after: search.before, head, trims, ...this.#states.finalOf(selection) };
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -226,11 +224,7 @@ export class LmdbLog implements EventLog {
     if (this.#store.damaged.size > 0) return 'damaged';
     if (!page) return undefined;
     const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
-    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#finalOf(request.selection) };
-  }
-
-  #finalOf(selection: Selection | undefined): Pick<Place, 'finalSeq'> {
-    return finalOf(this.#topics.states.book, selection);
+    return { ...page, trimmedThrough, trims, deletedThrough, ...this.#states.finalOf(request.selection) };
   }
 
   /** Runs a search, in turns with all other searches. */

@@ -201,9 +201,11 @@ async function run(retention: LogRetention, script: readonly Step[]): Promise<vo
         await disk.log.close();
         disk.log = await open();
       } else {
-        expect(await outcome(disk.take(next)), JSON.stringify(next)).toEqual(await outcome(memory.take(next)));
+        const answer = await outcome(disk.take(next));
+        expect({ next, answer }).toEqual({ next, answer: await outcome(memory.take(next)) });
       }
-      expect(await disk.contents(), JSON.stringify(next)).toEqual(await memory.contents());
+      const contents = await disk.contents();
+      expect({ next, contents }).toEqual({ next, contents: await memory.contents() });
     }
   } finally {
     await disk.log.close();

@@ -4,21 +4,14 @@ import {
   checkTopicOptions,
   closingEvent,
   createTopic,
-  deletionOf,
   endLease,
-  isKnownPublicly,
   leaseTopic,
   newToken,
   noteEvent,
   prepareBatch,
   releaseTopic,
-  ServerError,
   statusOf,
-  type CheckedBounds,
-  type Clock,
   type CreateOptions,
-  type LogEntry,
-  type LogTime,
   type StatusOptions,
   type TopicDraft,
   type TopicFacts,
@@ -26,13 +19,9 @@ import {
   type TopicOptions,
   type TopicStates,
   type TopicStatus,
-  type Turn,
 } from '@tidings/server/log';
-import { costOfTopic } from '../records/cost.ts';
-import type { LmdbReader } from '../reading/reader.ts';
-import type { DeletionRecord } from '../tables/store.ts';
-import { Removal, type RemovalParts, type TrimStep } from '../trimming/removal.ts';
-import type { LmdbWriter } from '../writing/writer.ts';
+import { Removal } from '../trimming/removal.ts';
+import { closed, LmdbDeletion, type TopicLifeHooks, type TopicLifeParts } from './deletion.ts';
 
 // Topics that one commit closes or forgets: few, so that a publisher never waits long for its own.
 const MAX_SETTLED = 1000;
@@ -42,38 +31,18 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 // How long after a failure it is tried again, in milliseconds.
 const RETRY_MS = 1000;
 
-export interface TopicLifeParts extends RemovalParts {
-  readonly reader: LmdbReader;
-  readonly writer: LmdbWriter;
-  readonly bounds: CheckedBounds;
-  readonly clock: Clock;
-  readonly time: LogTime;
-}
-
-/** What the life of topics needs of its log. */
-export interface TopicLifeHooks {
-  readonly isClosed: () => boolean;
-  /** Runs a search, in turns with all other searches. */
-  readonly look: <T>(work: (turn: Turn) => T | undefined) => Promise<T>;
-  /** Commits the removal of events, as part of a turn of the writer. Damaged events that were found go first, and then nothing else. */
-  readonly carryOut: (step: TrimStep) => Promise<void>;
-  /** What is remembered of a topic has changed. */
-  readonly onChanged: (topic: string) => void;
-  readonly emit: (batch: readonly LogEntry[]) => void;
-  /** Reports a failure of which no caller learns. */
-  readonly report: (cause: unknown) => void;
-}
-
 /** Creates, leases, closes, forgets and deletes topics. Everything that it writes is part of a turn of the writer. */
 export class LmdbTopicLife implements TopicStates {
   readonly #parts: TopicLifeParts;
   readonly #hooks: TopicLifeHooks;
+  readonly #deletion: LmdbDeletion;
   #timer: unknown;
   #timerDue = Infinity;
 
   constructor(parts: TopicLifeParts, hooks: TopicLifeHooks) {
     this.#parts = parts;
     this.#hooks = hooks;
+    this.#deletion = new LmdbDeletion(parts, hooks);
   }
 
   /** Closes the topics whose leases have ended, forgets those whose time is over, and goes on with a deletion. */
@@ -132,23 +101,15 @@ export class LmdbTopicLife implements TopicStates {
   }
 
   async delete(topic: string): Promise<{ existed: boolean }> {
-    for (;;) {
+    return await this.#deletion.delete(topic, () => {
       this.#check(topic);
-      const existed = await this.#parts.writer.inTurn(() => this.#delete(topic));
-      if (existed === false) return { existed };
-      // Its own events, or those of a deletion that was under way.
-      await this.removeDeleted();
-      if (existed === true) return { existed };
-    }
+      return this.settle();
+    });
   }
 
   /** Removes the events of the topic that was deleted, in small steps between which others go on. */
   async removeDeleted(): Promise<void> {
-    while (this.#parts.store.deletion) {
-      if (this.#hooks.isClosed()) throw closed();
-      await this.#parts.writer.inTurn(() => this.#removeSome());
-      await new Promise<void>((resolve) => void setImmediate(resolve));
-    }
+    await this.#deletion.removeDeleted();
   }
 
   /** Closes the topics whose leases have ended, and forgets some of those whose time is over, as part of a turn. Does not reject. */
@@ -227,57 +188,6 @@ export class LmdbTopicLife implements TopicStates {
     });
   }
 
-  /** Deletes a topic, whose events are still to be removed. Returns whether there was one; undefined if another deletion is under way. */
-  async #delete(topic: string): Promise<boolean | undefined> {
-    const { store, topics, writer, ledger, clock } = this.#parts;
-    await this.settle();
-    if (this.#hooks.isClosed()) throw closed();
-    const { book } = topics.states;
-    const [record, summary, facts] = [book.get(topic), topics.of(topic), topics.factsOf(topic)];
-    if (!record && !summary) return false;
-    if (store.deletion) return undefined;
-    const seq = writer.head.seq + 1;
-    const isPrivate = !isKnownPublicly(record, facts);
-    const entry = deletionOf(topic, isPrivate, { epoch: store.epochs.current, seq }, clock.time());
-    const plan = ledger.plan([entry]);
-    const draft = topics.states.without([], [topic]);
-    const deletion: DeletionRecord | undefined = summary && { topic, through: seq };
-    const bytes = writer.head.bytes + draft.addedBytes - (summary ? costOfTopic(topic) : 0);
-    const head = { ...writer.head, seq, bytes, ...(isPrivate ? {} : { publicSeq: seq }) };
-    await writer.write(head, (track) => {
-      topics.states.write(draft, track);
-      if (deletion) {
-        track(store.topics.remove(topic));
-        track(store.meta.put('deletion', deletion));
-      }
-      store.writeTrims(plan, track);
-    });
-    store.deletion = deletion;
-    ledger.apply(plan);
-    topics.deleted(topic);
-    book.apply(draft);
-    this.#hooks.emit([entry]);
-    return true;
-  }
-
-  /** Removes a small number of events of the topic that was deleted, or ends the deletion. */
-  async #removeSome(): Promise<void> {
-    const { store, reader, writer } = this.#parts;
-    const { deletion } = store;
-    if (!deletion || this.#hooks.isClosed()) return;
-    const removal = new Removal(this.#parts, writer.head);
-    for (const entry of reader.deleted(deletion)) {
-      if (removal.isFull) break;
-      removal.add(entry);
-    }
-    const isLast = !removal.isFull && store.damaged.size === 0;
-    if (isLast) removal.also((track) => track(store.meta.remove('deletion')));
-    const step = removal.step(() => {
-      if (isLast) store.deletion = undefined;
-    });
-    await this.#hooks.carryOut(step);
-  }
-
   /** @throws {ServerError} `ERR_CLOSED`, and `ERR_INVALID_EVENT` for a name that no topic may have */
   #check(topic: string): void {
     if (this.#hooks.isClosed()) throw closed();
@@ -300,8 +210,4 @@ export class LmdbTopicLife implements TopicStates {
       Math.min(Math.max(least, due - time.now()), MAX_TIMER_MS),
     );
   }
-}
-
-function closed(): ServerError {
-  return new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
 }

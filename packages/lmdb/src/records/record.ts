@@ -17,12 +17,6 @@ const FIXED_BYTES = 10;
 /** The most topics of an event. Their count is one byte. */
 const MAX_TOPICS = 255;
 
-/** @throws {ServerError} `ERR_INVALID_EVENT` */
-export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
-  if (topics.length <= MAX_TOPICS) return;
-  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
-}
-
 /**
  * An entry whose frame shares a piece of memory with others, and is cut out of it when it is needed. While LMDB lends that memory,
  * the frame is valid only until the next read. Everything else stays valid.
@@ -194,6 +188,12 @@ export class RecordDecoder {
     this.#topicBytes = Uint8Array.prototype.slice.call(record, start, end);
     return topics;
   }
+}
+
+/** @throws {ServerError} `ERR_INVALID_EVENT` if an event has more topics than a record has room for */
+export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
+  if (topics.length <= MAX_TOPICS) return;
+  throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }
 
 export function encodeRecord(entry: LogEntry, named: boolean): Buffer {

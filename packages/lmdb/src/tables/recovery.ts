@@ -1,4 +1,4 @@
-import { LogTime, type Clock, type LogTimeRecord } from '@tidings/server/log';
+import { LogTime, type Clock, type LogTimeRecord, type Trimmed, type TrimLedger } from '@tidings/server/log';
 import type { LmdbStore } from './store.ts';
 
 // Rows that are changed in one transaction.
@@ -36,4 +36,12 @@ export async function recover(store: LmdbStore): Promise<void> {
 export function openTime(store: LmdbStore, clock: Clock): LogTime {
   const known = store.meta.get('time') as LogTimeRecord | undefined;
   return known ? new LogTime(clock, known, store.lend(store.head.seq)) : new LogTime(clock);
+}
+
+/** Restores how much of each topic was trimmed, what was trimmed longest ago first. */
+export function restoreLedger(store: LmdbStore, ledger: TrimLedger): void {
+  const floor = store.meta.get('floor') as Trimmed | undefined;
+  if (floor) ledger.restoreFloor(floor);
+  const trimmed = [...store.trimmed.getRange()].toSorted((one, other) => one.value.all - other.value.all);
+  for (const { key, value } of trimmed) ledger.restore(key, value);
 }

@@ -1,8 +1,12 @@
 import {
+  finalOf,
   noteEmptied,
+  noteEvent,
   TopicBook,
   type FactsOf,
+  type Place,
   type PreparedEvent,
+  type Selection,
   type TopicDraft,
   type TopicFacts,
 } from '@tidings/server/log';
@@ -24,6 +28,11 @@ export class LmdbStates {
       this.hasLatest ||= value.options?.keep === 'latest';
     }
     this.book.apply(draft);
+  }
+
+  /** The sequence number of the final event of the only topic of a selection, as part of an answer. */
+  finalOf(selection: Selection | undefined): Pick<Place, 'finalSeq'> {
+    return finalOf(this.book, selection);
   }
 
   /** What changes if these topics have no kept event any more, and others are forgotten. */
@@ -71,4 +80,15 @@ export class GroupFacts {
     }
     return this.#known.get(topic) ?? this.#before(topic);
   }
+}
+
+/** Takes note of a batch that is appended behind a sequence number. */
+export function noteBatch(
+  states: TopicDraft,
+  events: readonly PreparedEvent[],
+  before: number,
+  now: number,
+  factsOf: FactsOf,
+): void {
+  events.forEach((event, index) => noteEvent(states, event, before + index + 1, now, factsOf));
 }

@@ -40,8 +40,3 @@ export class Soon {
     this.#clock.clearTimeout(this.#timer);
   }
 }
-
-/** Resolves when others have had their turn. */
-export function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}

@@ -2,7 +2,6 @@ import { statfs } from 'node:fs/promises';
 import {
   concernsStates,
   formatCursor,
-  noteEvent,
   refusalOf,
   repeatOf,
   ServerError,
@@ -18,7 +17,7 @@ import {
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
 import { costsOfPrepared } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
-import { GroupFacts } from '../tables/states.ts';
+import { GroupFacts, noteBatch } from '../tables/states.ts';
 import type { HeadRecord, Incoming, Track } from '../tables/store.ts';
 
 /** A batch that is waiting to be stored. */
@@ -157,11 +156,11 @@ export class LmdbWriter {
   /** Stores the state of the log's own time, if the clock of the system has been set. */
   async saveTime(): Promise<void> {
     await this.inTurn(async () => {
-      const { store, time } = this.#parts;
+      const { store, time, topics } = this.#parts;
       time.now();
       const { changes } = time;
-      // A log that nothing has been appended to has no time of its own.
-      if (changes === this.#savedTime || this.head.seq === 0) return;
+      // A log that nothing has been appended to, and that knows of no topic, has no time of its own.
+      if (changes === this.#savedTime || (this.head.seq === 0 && topics.states.book.size === 0)) return;
       await store.commit((track) => track(store.meta.put('time', time.record())));
       this.#savedTime = changes;
     });
@@ -286,14 +285,4 @@ export class LmdbWriter {
     );
     return new ServerError('ERR_NOT_STORED', `Cannot store events in ${path}: ${found}${free}`, { cause });
   }
-}
-
-function noteBatch(
-  states: TopicDraft,
-  events: readonly PreparedEvent[],
-  before: number,
-  now: number,
-  factsOf: FactsOf,
-): void {
-  events.forEach((event, index) => noteEvent(states, event, before + index + 1, now, factsOf));
 }

@@ -8,7 +8,7 @@ import type { PreparedBatch, PreparedEvent } from './prepared.ts';
 import type { KnownTopics, TopicDraft, TopicRecord } from './topic-book.ts';
 
 /** The longest lease, in milliseconds. */
-export const MAX_LEASE_MS: number = 24 * 60 * 60 * 1000;
+const MAX_LEASE_MS = 24 * 60 * 60 * 1000;
 
 /** What of a topic is kept. */
 export interface TopicFacts {
@@ -170,7 +170,7 @@ function checkRoom(draft: TopicDraft, bounds: CheckedBounds, what: string): void
   }
 }
 
-export function phaseOf(record: TopicRecord | undefined, { events }: Pick<TopicFacts, 'events'>): TopicPhase {
+function phaseOf(record: TopicRecord | undefined, { events }: Pick<TopicFacts, 'events'>): TopicPhase {
   if (record?.final) return 'closed';
   return record || events > 0 ? 'open' : 'unknown';
 }

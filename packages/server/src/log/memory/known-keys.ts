@@ -1,6 +1,10 @@
+import { ServerError } from '../../errors.ts';
+import type { AppendReceipt } from '../event-log.ts';
 import { KEY_LIFETIME_MS, type CheckedBounds } from '../keeping/bounds.ts';
 import { copyOf } from '../keeping/frame.ts';
-import type { KeyedAppend } from '../keeping/keyed-append.ts';
+import { repeatOf, type KeyedAppend } from '../keeping/keyed-append.ts';
+import type { LogTime } from '../keeping/log-time.ts';
+import type { PreparedBatch } from '../keeping/prepared.ts';
 import { costOfKey } from './cost.ts';
 
 /** The keys of appends that may be repeated, in the order of their age. */
@@ -18,9 +22,13 @@ export class KnownKeys {
     return this.#bytes;
   }
 
-  get(key: string, now: number): KeyedAppend | undefined {
-    const known = this.#keys.get(key);
-    return known && now - known.time <= KEY_LIFETIME_MS ? known : undefined;
+  /** The receipt of the first append if its key is known. Throws if that was another append. */
+  repeated(batch: PreparedBatch, time: LogTime): AppendReceipt | undefined {
+    const known = batch.key === undefined ? undefined : this.#keys.get(batch.key);
+    if (!known || time.now() - known.time > KEY_LIFETIME_MS) return undefined;
+    const repeated = repeatOf(known, batch);
+    if (repeated instanceof ServerError) throw repeated;
+    return repeated;
   }
 
   /** Remembers a key, and forgets those that are too old or too many. */

@@ -18,7 +18,6 @@ import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
 import { deletionOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
 import type { PreparedBatch } from '../keeping/prepared.ts';
-import { repeatOf } from '../keeping/keyed-append.ts';
 import { isReplaceable } from '../keeping/latest-name.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
@@ -106,12 +105,8 @@ export class MemoryLog implements EventLog {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
     const prepared = prepareBatch(events, options, this.#bounds);
-    const known = prepared.key === undefined ? undefined : this.#keys.get(prepared.key, this.#time.now());
-    if (known) {
-      const repeated = repeatOf(known, prepared);
-      if (repeated instanceof ServerError) throw repeated;
-      return repeated;
-    }
+    const repeated = this.#keys.repeated(prepared, this.#time);
+    if (repeated) return repeated;
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     const now = this.#trim();
     this.#topics.settle(now);

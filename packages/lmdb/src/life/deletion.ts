@@ -1,0 +1,126 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import {
+  deletionOf,
+  isKnownPublicly,
+  ServerError,
+  type CheckedBounds,
+  type Clock,
+  type LogEntry,
+  type LogTime,
+  type Turn,
+} from '@tidings/server/log';
+import { costOfTopic } from '../records/cost.ts';
+import type { LmdbReader } from '../reading/reader.ts';
+import type { DeletionRecord } from '../tables/store.ts';
+import { Removal, type RemovalParts, type TrimStep } from '../trimming/removal.ts';
+import type { LmdbWriter } from '../writing/writer.ts';
+
+export interface TopicLifeParts extends RemovalParts {
+  readonly reader: LmdbReader;
+  readonly writer: LmdbWriter;
+  readonly bounds: CheckedBounds;
+  readonly clock: Clock;
+  readonly time: LogTime;
+}
+
+/** What the life of topics needs of its log. */
+export interface TopicLifeHooks {
+  readonly isClosed: () => boolean;
+  /** Runs a search, in turns with all other searches. */
+  readonly look: <T>(work: (turn: Turn) => T | undefined) => Promise<T>;
+  /** Commits the removal of events, as part of a turn of the writer. Damaged events that were found go first, and then nothing else. */
+  readonly carryOut: (step: TrimStep) => Promise<void>;
+  /** What is remembered of a topic has changed. */
+  readonly onChanged: (topic: string) => void;
+  readonly emit: (batch: readonly LogEntry[]) => void;
+  /** Reports a failure of which no caller learns. */
+  readonly report: (cause: unknown) => void;
+}
+
+/** Deletes topics, one at a time. Everything that it writes is part of a turn of the writer. */
+export class LmdbDeletion {
+  readonly #parts: TopicLifeParts;
+  readonly #hooks: TopicLifeHooks;
+
+  constructor(parts: TopicLifeParts, hooks: TopicLifeHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+  }
+
+  /** @param begin is called first, as part of a turn */
+  async delete(topic: string, begin: () => Promise<void>): Promise<{ existed: boolean }> {
+    for (;;) {
+      const existed = await this.#parts.writer.inTurn(async () => {
+        await begin();
+        if (this.#hooks.isClosed()) throw closed();
+        return await this.#delete(topic);
+      });
+      if (existed === false) return { existed };
+      // Its own events, or those of a deletion that was under way.
+      await this.removeDeleted();
+      if (existed === true) return { existed };
+    }
+  }
+
+  /** Removes the events of the topic that was deleted, in small steps between which others go on. */
+  async removeDeleted(): Promise<void> {
+    while (this.#parts.store.deletion) {
+      if (this.#hooks.isClosed()) throw closed();
+      await this.#parts.writer.inTurn(() => this.#removeSome());
+      await turnOfTheLoop();
+    }
+  }
+
+  /** Deletes a topic, whose events are still to be removed. Returns whether there was one; undefined if another deletion is under way. */
+  async #delete(topic: string): Promise<boolean | undefined> {
+    const { store, topics, writer, ledger, clock } = this.#parts;
+    const { book } = topics.states;
+    const [record, summary, facts] = [book.get(topic), topics.of(topic), topics.factsOf(topic)];
+    if (!record && !summary) return false;
+    if (store.deletion) return undefined;
+    const seq = writer.head.seq + 1;
+    const isPrivate = !isKnownPublicly(record, facts);
+    const entry = deletionOf(topic, isPrivate, { epoch: store.epochs.current, seq }, clock.time());
+    const plan = ledger.plan([entry]);
+    const draft = topics.states.without([], [topic]);
+    const deletion: DeletionRecord | undefined = summary && { topic, through: seq };
+    const bytes = writer.head.bytes + draft.addedBytes - (summary ? costOfTopic(topic) : 0);
+    const head = { ...writer.head, seq, bytes, ...(isPrivate ? {} : { publicSeq: seq }) };
+    await writer.write(head, (track) => {
+      topics.states.write(draft, track);
+      if (deletion) {
+        track(store.topics.remove(topic));
+        track(store.meta.put('deletion', deletion));
+      }
+      store.writeTrims(plan, track);
+    });
+    store.deletion = deletion;
+    ledger.apply(plan);
+    topics.deleted(topic);
+    book.apply(draft);
+    this.#hooks.emit([entry]);
+    return true;
+  }
+
+  /** Removes a small number of events of the topic that was deleted, or ends the deletion. */
+  async #removeSome(): Promise<void> {
+    const { store, reader, writer } = this.#parts;
+    const { deletion } = store;
+    if (!deletion || this.#hooks.isClosed()) return;
+    const removal = new Removal(this.#parts, writer.head);
+    for (const entry of reader.deleted(deletion)) {
+      if (removal.isFull) break;
+      removal.add(entry);
+    }
+    const isLast = !removal.isFull && store.damaged.size === 0;
+    if (isLast) removal.also((track) => track(store.meta.remove('deletion')));
+    const step = removal.step(() => {
+      if (isLast) store.deletion = undefined;
+    });
+    await this.#hooks.carryOut(step);
+  }
+}
+
+export function closed(): ServerError {
+  return new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
+}
