@@ -62,7 +62,7 @@ Trimming: ms.`,
         figure(idle['ms']),
         figure(opened['ms']),
         figure(few['removed']),
-        figure((few['cpu'] ?? Number.NaN) / (few['removed'] ?? 0) || Number.NaN),
+        figure(few['removed'] ? (few['cpu'] ?? Number.NaN) / few['removed'] : undefined),
         figure(few['longest']),
       ]);
       rows.push(told(`${name}, known`, log, `publish ${RUN_MS} 64 ${prefix} ${TOPICS}`));

@@ -184,9 +184,10 @@ export function placeEvent(
   frame.set(line);
   frame.set(event.body, line.length);
   const { latestKey, forget, final, private: isPrivate } = event;
-  if (latestKey === undefined && !final) return { seq, id, topics, time, private: isPrivate, frame };
+  const entry = { seq, id, topics, time, private: isPrivate, frame };
+  if (latestKey === undefined && !final) return entry;
   return {
-    ...{ seq, id, topics, time, private: isPrivate, frame },
+    ...entry,
     ...(latestKey === undefined ? {} : { latestKey }),
     ...(forget === true ? { forgets: true } : {}),
     ...(final ? { final } : {}),
