@@ -12,6 +12,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   client: () => import('./client.ts'),
   publish: () => import('./publish.ts'),
   publisher: () => import('./publisher.ts'),
+  latest: () => import('./latest.ts'),
+  retention: () => import('./retention.ts'),
   patterns: () => import('./patterns.ts'),
   'fan-out': () => import('./fan-out.ts'),
   compressed: () => import('./compressed.ts'),

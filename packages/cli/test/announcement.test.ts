@@ -34,6 +34,24 @@ test('another address goes into every line to paste', () => {
   expect(text).toContain('kept in memory, until the hub stops, for 7 days');
 });
 
+test('what is kept of some topics is on lines of its own', () => {
+  const rule = (pattern: string, bounds: object) => ({
+    topics: [{ pattern, base: 'http://localhost/topics/' }],
+    ...bounds,
+  });
+  const perTopic = [
+    rule('logs/*', { maxAgeMs: 86_400_000, maxBytes: 100 * 2 ** 20 }),
+    rule('prices/*', { keep: 'latest', maxEvents: 1000 }),
+    rule('all', {}),
+  ];
+  expect(announce({ ...base, retention: { perTopic } })).toContain(`
+  Events   kept in .tidings, without a limit
+           of each topic logs/*: for 1 day, up to 100 MiB
+           of each topic prices/*: the newest event of each key, at most 1,000 events
+           of each topic all: without a limit
+  Access   `);
+});
+
 test('with a key the lines to paste carry it, by the name of its variable', () => {
   const bearer = '-H "Authorization: Bearer $TIDINGS_KEY"';
   const closed = announce({ ...base, hasKey: true });

@@ -6,9 +6,24 @@ test.each([
   { args: [], parts: ['serve', 'publish', 'listen', 'Exit codes'] },
   {
     args: ['serve', '--help'],
-    parts: ['--port', '4000', '--data', '.tidings', '--memory', '--anonymous', '7d', '1GiB', 'TIDINGS_KEY'],
+    parts: [
+      '--port',
+      '4000',
+      '--data',
+      '.tidings',
+      '--memory',
+      '--anonymous',
+      '7d',
+      '1GiB',
+      'TIDINGS_KEY',
+      '--retain <pattern=bounds>',
+      'keep:latest',
+    ],
   },
-  { args: ['publish', '--help'], parts: ['--type', '--id', '--format', '--hub', 'TIDINGS_HUB', 'tail -F'] },
+  {
+    args: ['publish', '--help'],
+    parts: ['--type', '--id', '--latest-key', '--forget', '--format', '--hub', 'TIDINGS_HUB', 'tail -F'],
+  },
   { args: ['listen', '--help'], parts: ['--since', '--last', '--json', '--match-urlpattern', 'earliest'] },
 ])(
   'help of $args has options and examples, and only its examples are wider than 80 columns',

@@ -213,3 +213,21 @@ test.each([
   hub.process.kill('SIGTERM');
   expect(await hub.process.exit()).toBe(0);
 });
+
+test('it keeps of each topic what the first rule for it says, and the newest event of each key', async () => {
+  const { url } = await HubProcess.start('--retain', 'log/*=count:2', '--retain', '*=keep:latest');
+  for (const n of [1, 2, 3]) await run(['publish', 'log/a/b', `log ${n}`, '--hub', url]);
+  for (const n of [1, 2]) await run(['publish', 'prices', `EUR ${n}`, '--latest-key', 'EUR', '--hub', url]);
+  await run(['publish', 'prices', 'CHF', '--latest-key', 'CHF', '--hub', url]);
+  await run(['publish', 'prices', '--latest-key', 'CHF', '--forget', '--hub', url]);
+  for (const [topic, last, expected] of [
+    ['log/a/b', 'log 3', ['log 2', 'log 3']],
+    ['prices', 'CHF', ['EUR 2', '{"key":"CHF"}']],
+  ] as const) {
+    const listener = new CommandProcess(['listen', topic, '--since', 'earliest', '--json', '--hub', url]);
+    await listener.until(({ stdout }) => stdout.includes(last));
+    listener.kill('SIGINT');
+    const lines = (await listener.result()).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { data: string }).data)).toEqual(expected);
+  }
+});

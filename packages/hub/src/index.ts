@@ -1,4 +1,12 @@
-export { MemoryLog, type LogRetention, type MemoryLogOptions, type Retention } from '@tidings/server/log';
+export {
+  compilePattern,
+  type Keep,
+  type LogRetention,
+  MemoryLog,
+  type MemoryLogOptions,
+  type Retention,
+  type TopicRetention,
+} from '@tidings/server/log';
 export { isGap } from '@tidings/server';
 export type { Authenticate, Authentication, Gap, ItemIterator, PublishedEvent, Refusal, Rights } from '@tidings/server';
 export { checkBinding, isLoopback } from './access/binding.ts';

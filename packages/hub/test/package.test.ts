@@ -19,6 +19,7 @@ test('the package exports exactly these names', () => {
     'Problem',
     'authenticateByKey',
     'checkBinding',
+    'compilePattern',
     'createServer',
     'health',
     'isGap',

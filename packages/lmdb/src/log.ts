@@ -13,6 +13,7 @@ import {
   type CheckedBounds,
   type Clock,
   type EventLog,
+  type LogEntry,
   type LogFollower,
   type LogFollowing,
   type LogPage,
@@ -34,16 +35,21 @@ import type { TopicLifeHooks } from './life/deletion.ts';
 import { LmdbTopicLife } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
+import { LmdbLatest } from './tables/latest-keys.ts';
 import { LmdbReader } from './reading/reader.ts';
 import { LmdbSearch, type LogEnd } from './reading/search.ts';
 import { checkTopics } from './records/record.ts';
 import { openTime, recover, restoreLedger } from './tables/recovery.ts';
+import { Soon } from './trimming/soon.ts';
 import type { TrimStep } from './trimming/removal.ts';
 import { LmdbStore, type Incoming } from './tables/store.ts';
 import type { LmdbStates } from './tables/states.ts';
 import { LmdbTopics } from './tables/topics.ts';
 import { LmdbTrimmer } from './trimming/trim.ts';
 import { LmdbWriter } from './writing/writer.ts';
+
+// How long events that newer ones have replaced stay on disk, so that many of them are removed together.
+const COMPACT_AFTER_MS = 1000;
 
 /**
  * A log on disk. Appends that arrive while the disk is busy are committed together (group commit). Each is answered when the commit that
@@ -56,6 +62,8 @@ export class LmdbLog implements EventLog {
   readonly #store: LmdbStore;
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
+  readonly #latest: LmdbLatest;
+  readonly #compaction: Soon;
   readonly #trimmer: LmdbTrimmer;
   readonly #damage: DamageControl;
   readonly #bounds: CheckedBounds;
@@ -90,8 +98,12 @@ export class LmdbLog implements EventLog {
     this.#trimEveryMs = options.trimEveryMs ?? DEFAULT_TRIM_EVERY_MS;
     this.#reader = reader;
     this.#search = new LmdbSearch({ store, reader, topics, time, look: (work, asked) => this.#look(work, asked) });
-    this.#trimmer = new LmdbTrimmer({ store, reader, topics, ledger: this.#ledger, time }, retention);
-    this.#damage = new DamageControl(store, topics, this.#ledger, {
+    const latest = new LmdbLatest(store, topics);
+    const parts = { store, reader, topics, latest, ledger: this.#ledger, time };
+    this.#latest = latest;
+    this.#compaction = new Soon(clock, COMPACT_AFTER_MS, () => this.#compact());
+    this.#trimmer = new LmdbTrimmer(parts, retention);
+    this.#damage = new DamageControl(parts, {
       onDamage: options.onDamage ?? warn,
       onFailure: (cause) => this.#report(cause),
     });
@@ -101,7 +113,7 @@ export class LmdbLog implements EventLog {
       {
         settle: () => this.#life.settle(),
         makeRoom: (incoming) => this.#trimOverdue(incoming),
-        onCommitted: (batch) => this.#followers.emit(batch),
+        onCommitted: (batch) => this.#onCommitted(batch),
         afterCommit: () => this.#trimOverdue(),
       },
     );
@@ -109,13 +121,17 @@ export class LmdbLog implements EventLog {
       isClosed: () => this.#closed,
       look: (work) => this.#look(work, { isShort: true }),
       carryOut: (step) => this.#carryOutWhole(step),
+      onChanged: (topic) => {
+        latest.changed(topic);
+        if (latest.isBehind) this.#compaction.ask();
+      },
       emit: (batch) => this.#followers.emit(batch),
       report: (cause) => this.#report(cause),
     };
-    const parts = { store, topics, reader, writer: this.#writer, ledger: this.#ledger, bounds, clock, time };
-    this.topics = this.#life = new LmdbTopicLife(parts, hooks);
+    this.topics = this.#life = new LmdbTopicLife({ ...parts, writer: this.#writer, bounds, clock }, hooks);
     restoreLedger(store, this.#ledger);
     this.#trimLater();
+    if (latest.isBehind) this.#compaction.ask();
   }
 
   /**
@@ -185,6 +201,7 @@ export class LmdbLog implements EventLog {
     if (this.#closed) return;
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
+    this.#compaction.stop();
     this.#life.close();
     await this.#writer.finish();
     await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
@@ -227,6 +244,24 @@ export class LmdbLog implements EventLog {
         .catch((error: unknown) => this.#report(error))
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
+  }
+
+  #onCommitted(batch: readonly LogEntry[]): void {
+    this.#latest.note(batch);
+    this.#followers.emit(batch);
+    if (this.#latest.isBehind) this.#compaction.ask();
+  }
+
+  /** Removes what has been replaced by now, in steps between which publishers have their turn. What is replaced meanwhile has to wait. */
+  async #compact(): Promise<void> {
+    const through = this.#writer.head.seq;
+    const some = async (): Promise<boolean> => this.#latest.isBehindOf(through) && (await this.#trimSome());
+    try {
+      while (!this.#closed && (await this.#writer.inTurn(some))) await turnOfTheLoop();
+    } catch (error) {
+      this.#report(error);
+    }
+    if (this.#latest.isBehind) this.#compaction.ask();
   }
 
   /** Removes events until there is room for those that are about to be added. */

@@ -96,7 +96,7 @@ describe('a large batch', () => {
     await log.append(range(1, 3).map(() => event('a')));
     await log.close();
     const change = async (meta: Record<string, unknown>): Promise<void> => {
-      const root = open({ path, maxDbs: 16 });
+      const root = open({ path, maxDbs: 32 });
       const table = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
       const head = table.get('head') as object;
       await table.put('head', { ...head, ...meta });
@@ -113,7 +113,7 @@ describe('a large batch', () => {
 
   /** How many rows the tables of events have. */
   async function rows(path: string): Promise<number[]> {
-    const root = open({ path, maxDbs: 16 });
+    const root = open({ path, maxDbs: 32 });
     const count = (name: string): number => [...root.openDB({ name, encoding: 'binary' }).getKeys()].length;
     const counts = ['events', 'by-topic', 'by-id'].map(count);
     await root.close();
@@ -176,7 +176,7 @@ describe('what is kept', () => {
     for (let n = 0; n < 4000; n += 500) await log.append(range(n, n + 499).map(make));
     const grown = statSync(join(path, 'data.mdb')).size - before;
     await log.close();
-    const root = open({ path, maxDbs: 16 });
+    const root = open({ path, maxDbs: 32 });
     const { bytes } = root.openDB({ name: 'meta', encoding: 'json' }).get('head') as { bytes: number };
     await root.close();
     expect(bytes / grown).toBeGreaterThan(0.8);
@@ -229,7 +229,7 @@ describe('what is kept', () => {
     await again.trim();
     expect(await seqs(again)).toEqual([]);
     await again.close();
-    const reopened = open({ path, maxDbs: 16 });
+    const reopened = open({ path, maxDbs: 32 });
     const head = reopened.openDB({ name: 'meta', encoding: 'json' }).get('head') as Record<string, number>;
     await reopened.close();
     expect(head).toMatchObject({ seq: 3, events: 0, bytes: head['keyBytes'], keys: 1 });

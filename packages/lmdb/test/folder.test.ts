@@ -298,7 +298,7 @@ describe('the data folder', () => {
     const path = folder({});
     await (await LmdbLog.open({ path })).close();
     const format = async (write?: number): Promise<unknown> => {
-      const root = open({ path, maxDbs: 16 });
+      const root = open({ path, maxDbs: 32 });
       const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
       if (write !== undefined) await meta.put('format', write);
       const found = meta.get('format');
@@ -323,7 +323,7 @@ describe('the data folder', () => {
     await before.append([event('a')]);
     await before.close();
     const format = async (write?: number): Promise<unknown> => {
-      const root = open({ path, maxDbs: 16 });
+      const root = open({ path, maxDbs: 32 });
       const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
       if (write !== undefined) await meta.put('format', write);
       const found = meta.get('format');

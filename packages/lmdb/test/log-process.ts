@@ -1,15 +1,15 @@
 // A log in a process of its own, for tests that kill it or open its folder elsewhere.
-// log-process.ts <data folder>: prints `open`, or the code of what stopped it; appends the event of each message over IPC. Of a message with events
+// log-process.ts <data folder> [<retention as JSON>]: prints `open`, or the code of what stopped it; appends the event of each message over IPC. Of a message with events
 // it appends them as one batch, and kills itself when the first of them is in the table. Of a text it deletes the topic of that name, and kills itself
 // when the first event is gone.
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
-import type { NewEvent } from '@tidings/server/log';
+import type { LogRetention, NewEvent } from '@tidings/server/log';
 import { open } from 'lmdb';
 
-const [, , path = ''] = process.argv;
+const [, , path = '', retention = '{}'] = process.argv;
 
 function killWhen(seq: number, isThere: boolean): void {
-  const table = open({ path, maxDbs: 16 }).openDB({ name: 'events', encoding: 'binary' });
+  const table = open({ path, maxDbs: 32 }).openDB({ name: 'events', encoding: 'binary' });
   const look = (): void => {
     if (table.doesExist(seq) === isThere) process.kill(process.pid, 'SIGKILL');
     setImmediate(look);
@@ -18,7 +18,7 @@ function killWhen(seq: number, isThere: boolean): void {
 }
 
 try {
-  const log = await LmdbLog.open({ path });
+  const log = await LmdbLog.open({ path, retention: JSON.parse(retention) as LogRetention });
   process.on('message', (message: NewEvent | NewEvent[] | string) => {
     if (typeof message === 'string') {
       killWhen(1, false);

@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
-import { EARLIEST, type LogEntry, type NewEvent, type Position, type Selection } from '@tidings/server/log';
+import {
+  EARLIEST,
+  type LogEntry,
+  type LogRetention,
+  type NewEvent,
+  type Position,
+  type Selection,
+} from '@tidings/server/log';
 import { onTestFinished } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 
@@ -24,9 +31,10 @@ export const event = (topic: string, data = ''): NewEvent => ({ topics: [topic],
 export async function spawnLog(
   path: string,
   runner: readonly string[] = [],
+  retention: LogRetention = {},
 ): Promise<{ child: ChildProcess; first: string }> {
   const script = fileURLToPath(new URL('log-process.ts', import.meta.url));
-  const [command, ...args] = [...runner, process.execPath, script, path];
+  const [command, ...args] = [...runner, process.execPath, script, path, JSON.stringify(retention)];
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     timeout: MAX_LIFE_MS,

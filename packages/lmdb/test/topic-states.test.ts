@@ -10,7 +10,7 @@ import { event, EVERYTHING, follow, headOf, openLog, range, seqs, spawnLog } fro
 
 /** What the log counts as the cost of all that it keeps. */
 function bytesOf(path: string): unknown {
-  const root = open({ path, maxDbs: 16, readOnly: true });
+  const root = open({ path, maxDbs: 32, readOnly: true });
   try {
     return root.openDB<unknown, string>({ name: 'meta', encoding: 'json' }).get('head');
   } finally {
@@ -47,7 +47,7 @@ describe('a deletion', () => {
     await log.topics.delete('b');
     expect(await seqs(log)).toEqual([head + 1]);
     await log.close();
-    const table = open({ path, maxDbs: 16, readOnly: true }).openDB({ name: 'by-topic', encoding: 'binary' });
+    const table = open({ path, maxDbs: 32, readOnly: true }).openDB({ name: 'by-topic', encoding: 'binary' });
     expect(table.getCount()).toBe(1);
   }, 120_000);
 

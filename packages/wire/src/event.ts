@@ -31,6 +31,9 @@ export const HEARTBEAT_TYPE = 'tidings-heartbeat';
 /** The type of an event that says which events a listener missed, and why (PROTOCOL §6.1). */
 export const GAP_TYPE = 'tidings-gap';
 
+/** The type of an event that says that a key was forgotten, and nothing else. Its data is one line of JSON: `{"key": …}` (PROTOCOL §13). */
+export const FORGOTTEN_TYPE = 'tidings-forgotten';
+
 /** The type of the event that closes a topic if the publisher gave none, or did not close it itself (PROTOCOL §4). Only a final event has it. */
 export const CLOSED_TYPE = 'tidings-closed';
 

@@ -6,6 +6,7 @@ export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';
 export {
   CLOSED_TYPE,
+  FORGOTTEN_TYPE,
   GAP_TYPE,
   HEARTBEAT_TYPE,
   isOwnType,

@@ -15,6 +15,7 @@ test('the package exports these names', () => {
       "EventStreamDecoder",
       "EventStreamDecoderStream",
       "EventStreamError",
+      "FORGOTTEN_TYPE",
       "GAP_TYPE",
       "HEARTBEAT_TYPE",
       "OWN_TYPE_PREFIX",

@@ -77,7 +77,7 @@ function count(length: number): string {
 }
 
 /** Ends the sentence about an unknown word, with the most similar known word if there is one. */
-function suggest(found: string, known: readonly string[]): string {
+export function suggest(found: string, known: readonly string[]): string {
   const nearest = known
     .map((word) => ({ word, distance: editDistance(found, word) }))
     .filter(({ word, distance }) => distance <= MAX_DIFFERENCE * Math.max(word.length, found.length))

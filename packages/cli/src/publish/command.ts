@@ -10,11 +10,15 @@ Examples:
   tidings publish orders/42 '{"state":"paid"}' --type changed
   tail -F app.log | tidings publish logs
   curl -N https://example.com/events | tidings publish copy --format event-stream
+  tidings publish prices 1.08 --latest-key EUR
+  tidings publish prices --latest-key EUR --forget
   tidings publish greetings 'Hello' --hub http://127.0.0.1:5000`;
 
 interface PublishOptions extends HubOptions {
   readonly type?: string;
   readonly id?: string;
+  readonly latestKey?: string;
+  readonly forget?: true;
   readonly format: 'lines' | 'event-stream';
 }
 
@@ -30,21 +34,38 @@ export function publishCommand(): Command {
     .argument('[data]', 'data of the event')
     .addOption(option('--type <type>', 'type of the event, or of the events of all lines', LINE))
     .option('--id <id>', 'id of the event (only with DATA)')
+    .option(
+      '--latest-key <key>',
+      'key of the value that the event updates: topics that keep the latest by key keep no older event of it (only with DATA)',
+    )
+    .option('--forget', 'forget the value of --latest-key. Without DATA the event says only that')
     .addOption(
       choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),
     );
   return addHubOptions(command)
     .addHelpText('after', HELP)
     .action(async (topic: string, data: string | undefined, options: PublishOptions) => {
-      const { type, id, format } = options;
+      const { type, id, format, latestKey, forget } = options;
       const hub = hubAddress(options);
       checkOptions(data, options, command.getOptionValueSource('format') === 'cli');
-      if (data === undefined) await publishInput({ hub, topic, format, type });
-      else await publishEvent({ hub, topic, data, type, id });
+      const single = data ?? (forget === true ? '' : undefined);
+      if (single === undefined) await publishInput({ hub, topic, format, type });
+      else await publishEvent({ hub, topic, data: single, type, id, latestKey, forget });
     });
 }
 
-function checkOptions(data: string | undefined, { type, id, format }: PublishOptions, hasFormat: boolean): void {
+function checkOptions(data: string | undefined, options: PublishOptions, hasFormat: boolean): void {
+  const { type, id, format, latestKey, forget } = options;
+  if (forget === true && latestKey === undefined) {
+    throw new CliError('ERR_USAGE', '--forget needs --latest-key, which names the key to forget');
+  }
+  if (forget === true && data === undefined) {
+    if (!hasFormat) return;
+    throw new CliError('ERR_USAGE', '--format cannot be used with --forget, which publishes one event');
+  }
+  if (data === undefined && latestKey !== undefined) {
+    throw new CliError('ERR_USAGE', '--latest-key needs DATA, because it is the key of one event');
+  }
   if (data !== undefined && hasFormat) {
     throw new CliError('ERR_USAGE', '--format cannot be used with DATA, because it describes standard input');
   }

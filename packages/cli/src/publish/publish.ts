@@ -42,6 +42,10 @@ export interface EventPublish {
   readonly type?: string | undefined;
   /** @default the cursor that the hub gives it */
   readonly id?: string | undefined;
+  /** The key of the value that it updates (PROTOCOL §13). */
+  readonly latestKey?: string | undefined;
+  /** Whether that key is forgotten with it. @default false */
+  readonly forget?: boolean | undefined;
 }
 
 export interface InputPublish {
@@ -57,12 +61,13 @@ export interface InputPublish {
  *
  * @throws {CliError} `ERR_USAGE`, `ERR_REFUSED`, `ERR_UNREACHABLE`
  */
-export async function publishEvent({ hub, topic, data, type, id }: EventPublish): Promise<void> {
+export async function publishEvent(event: EventPublish): Promise<void> {
+  const { hub, topic, data, type, id, latestKey: key, forget } = event;
   // It refuses a topic that nobody could listen to.
   topicUrl(hub.url, topic);
   let lost: unknown;
   const publisher = publisherTo(hub, { onState: ({ error }) => (lost = error ?? lost) });
-  const publication = publisher.publish(topic, { data, type, id });
+  const publication = publisher.publish(topic, { data, type, id, key, forget });
   const closed = publisher.close({ patienceMs: SINGLE_PATIENCE_MS });
   try {
     process.stdout.write(`${await publication}\n`);

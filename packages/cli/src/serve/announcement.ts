@@ -1,4 +1,4 @@
-import type { AnonymousAccess, Retention } from '@tidings/hub';
+import type { AnonymousAccess, LogRetention, TopicRetention } from '@tidings/hub';
 import { formatCount, formatDuration, formatSize } from '../terminal/quantity.ts';
 
 export interface Announcement {
@@ -10,7 +10,7 @@ export interface Announcement {
   readonly publicUrl: string | undefined;
   /** The folder of the events, or undefined for memory. */
   readonly data: string | undefined;
-  readonly retention: Retention;
+  readonly retention: LogRetention;
   readonly hasKey: boolean;
   readonly anonymous: AnonymousAccess;
   /** Whether the hub listens on loopback addresses only, and is not meant to be reached through a proxy. */
@@ -39,6 +39,7 @@ export function announce(announcement: Announcement): string {
     ...(wildcard ? ['  Address  all addresses of this machine'] : []),
     ...(publicUrl === undefined ? [] : [`  Public   ${publicUrl}`]),
     `  Events   ${describeStorage(announcement)}`,
+    ...(announcement.retention.perTopic ?? []).map((rule) => `           ${describeRule(rule)}`),
     `  Access   ${describeAccess(hasKey, anonymous, loopback)}`,
     ...(hasPage ? [] : ['  Page     none, because the page has not been built']),
     '',
@@ -70,8 +71,16 @@ function describeStorage({ data, retention }: Announcement): string {
   return `kept ${place}, ${describeRetention(retention)}`;
 }
 
-function describeRetention({ maxAgeMs, maxBytes, maxEvents }: Retention): string {
+/** What is kept of each of some topics. */
+function describeRule(rule: TopicRetention): string {
+  const topics = rule.topics === 'all' ? ['all'] : rule.topics;
+  const names = topics.map((matcher) => (typeof matcher === 'string' ? matcher : matcher.pattern));
+  return `of each topic ${names.join(', ')}: ${describeRetention(rule)}`;
+}
+
+function describeRetention({ maxAgeMs, maxBytes, maxEvents, keep }: LogRetention & Partial<TopicRetention>): string {
   const limits = [
+    ...(keep === 'latest' ? ['the newest event of each key'] : []),
     ...(maxAgeMs === undefined ? [] : [`for ${formatDuration(maxAgeMs)}`]),
     ...(maxBytes === undefined ? [] : [`up to ${formatSize(maxBytes)}`]),
     ...(maxEvents === undefined ? [] : [`at most ${formatCount(maxEvents, 'event')}`]),

@@ -1,4 +1,4 @@
-import type { AnonymousAccess, ProxyHeader, Retention } from '@tidings/hub';
+import type { AnonymousAccess, LogRetention, ProxyHeader } from '@tidings/hub';
 import { Command } from 'commander';
 import { keyFromEnvironment } from '../command-line/hub-options.ts';
 import {
@@ -21,6 +21,7 @@ import type { Address, GivenSocket } from '../sockets/binding.ts';
 import { inheritedSockets } from '../sockets/inherited.ts';
 import { supervise } from '../supervise/supervisor.ts';
 import { supervisor } from '../supervise/supervised.ts';
+import { retainOption, type RetainRule } from './retain.ts';
 import { leaveOutput } from '../terminal/output.ts';
 
 const HELP = `
@@ -29,7 +30,10 @@ Examples:
   tidings serve --port 8080 --memory                   write nothing to disk
   TIDINGS_KEY=… tidings serve --host 0.0.0.0           serve everyone who has the key
   tidings serve --anonymous listen --key …             let everyone listen, require the key to publish
-  tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size`;
+  tidings serve --retain-age 30d --retain-bytes none   keep 30 days of events, whatever their size
+  tidings serve --retain 'logs/*=age:1d,bytes:100MiB' --retain 'prices/*=keep:latest'
+                                                       keep a day and 100 MiB of each topic that begins with logs/, and of those that
+                                                       begin with prices/ the newest event of each key`;
 
 const DEFAULT_FOLDER = '.tidings';
 const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded', 'forwarded'];
@@ -54,6 +58,7 @@ interface ServeOptions {
   readonly retainAge: number;
   readonly retainBytes?: number;
   readonly retainEvents: number;
+  readonly retain?: readonly RetainRule[];
   readonly verbose?: true;
 }
 
@@ -124,6 +129,7 @@ export function serveCommand(): Command {
         'none',
       ),
     )
+    .addOption(retainOption())
     .option(
       '--supervise',
       'hold the socket and run the hub in a process of its own. SIGHUP, or the end of that process, starts the next one, ' +
@@ -193,11 +199,12 @@ function placesOf({ port, host, supervise: isSupervised }: ServeOptions, command
   return sockets;
 }
 
-function retentionOf({ memory, retainAge, retainBytes, retainEvents }: ServeOptions): Retention {
+function retentionOf({ memory, retainAge, retainBytes, retainEvents, retain }: ServeOptions): LogRetention {
   const maxBytes = retainBytes ?? (memory === true ? MEMORY_BYTES : DISK_BYTES);
   return {
     ...(retainAge === Infinity ? {} : { maxAgeMs: retainAge }),
     ...(maxBytes === Infinity ? {} : { maxBytes }),
     ...(retainEvents === Infinity ? {} : { maxEvents: retainEvents }),
+    ...(retain === undefined ? {} : { perTopic: retain }),
   };
 }

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import {
   type AnonymousAccess,
   checkBinding,
+  compilePattern,
   createServer,
   health,
   Hub,
@@ -11,7 +12,7 @@ import {
   MemoryLog,
   page,
   type ProxyHeader,
-  type Retention,
+  type LogRetention,
   topics,
 } from '@tidings/hub';
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
@@ -30,7 +31,7 @@ const AWAY_MS = 5_000;
 export interface HubSettings {
   /** The folder of the events, or undefined for memory. */
   readonly data: string | undefined;
-  readonly retention: Retention;
+  readonly retention: LogRetention;
   readonly key: string | undefined;
   readonly anonymous: AnonymousAccess;
   /** The origins of pages that may use the hub. */
@@ -80,6 +81,7 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   const { data, retention, compression, verbose, publicUrl, trustedProxies, proxyHeader } = settings;
   const html = await readPage();
   const logger = makeLogger(verbose);
+  checkRetain(retention);
   let log: LmdbLog | MemoryLog | undefined;
   try {
     const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
@@ -107,11 +109,25 @@ export async function openHub(settings: HubSettings, isHeld: boolean): Promise<R
   }
 }
 
+/** @throws {CliError} `ERR_USAGE` for a pattern of `--retain` that is none */
+function checkRetain({ perTopic = [] }: LogRetention): void {
+  for (const { topics: matchers } of perTopic) {
+    for (const matcher of matchers) {
+      try {
+        if (typeof matcher !== 'string') compilePattern(matcher);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new CliError('ERR_USAGE', `--retain has a pattern that is not allowed: ${why}`, { cause: error });
+      }
+    }
+  }
+}
+
 /**
  * Opens a log in memory. Every trimmed event leaves garbage that has lived for long. By default V8 collects it only when the heap has grown to four times
  * its live objects. Here that is twice.
  */
-function openMemory(retention: Retention): MemoryLog {
+function openMemory(retention: LogRetention): MemoryLog {
   setFlagsFromString('--heap-growing-percent=100');
   return new MemoryLog({ retention });
 }

@@ -20,6 +20,11 @@ export interface NewEvent {
   /** Of the events with the same key a topic that keeps the latest only keeps the newest. */
   readonly key?: string | undefined;
   /**
+   * Whether such a topic forgets the value of the key with this event. It needs a `key`.
+   * @default false
+   */
+  readonly forget?: boolean | undefined;
+  /**
    * Whether only listeners get it whose rights name the topic for private events.
    * @default false
    */
@@ -31,6 +36,7 @@ const MEMBERS: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
   id: 'string',
   retry: 'number',
   key: 'string',
+  forget: 'boolean',
   private: 'boolean',
 };
 
@@ -48,7 +54,7 @@ export function encodeEvent(topic: string, event: NewEvent): string {
     if (!type) refuse(`an event has no ${name}, only data, ${Object.keys(MEMBERS).join(', ')}`);
     check(typeof value === type, `event.${name}`, `a ${type}`, value);
   }
-  const { data, type, id, retry, key, private: isPrivate } = event;
+  const { data, type, id, retry, key, forget, private: isPrivate } = event;
   let json: string | undefined;
   let cause: unknown;
   try {
@@ -58,7 +64,7 @@ export function encodeEvent(topic: string, event: NewEvent): string {
   }
   const found = cause === undefined ? typeof data : messageOf(cause);
   check(json !== undefined, 'event.data', 'a string or another value of JSON', found, { cause });
-  return JSON.stringify({ topic, data, type, id, retry, key, private: isPrivate });
+  return JSON.stringify({ topic, data, type, id, retry, key, forget, private: isPrivate });
 }
 
 /** How many bytes a text has in UTF-8. */

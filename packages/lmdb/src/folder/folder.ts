@@ -117,7 +117,7 @@ function openFile(path: string, noSubdir: boolean): RootDatabase {
     // Without this the binding takes a folder with a dot in its name for a file.
     noSubdir,
     permissionsMode: 0o600,
-    maxDbs: 16,
+    maxDbs: 32,
     // A commit is on disk when its promise resolves, and the next one starts after that.
     overlappingSync: false,
     // LMDB makes a promise for the batches of a turn that nobody handles. If their commit failed, it would end the process.

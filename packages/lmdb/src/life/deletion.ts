@@ -7,22 +7,17 @@ import {
   type Clock,
   type LogEntry,
   type LogTime,
-  type TrimLedger,
   type Turn,
 } from '@tidings/server/log';
 import { costOfTopic } from '../records/cost.ts';
 import type { LmdbReader } from '../reading/reader.ts';
-import type { DeletionRecord, LmdbStore } from '../tables/store.ts';
-import type { LmdbTopics } from '../tables/topics.ts';
-import { Removal, type TrimStep } from '../trimming/removal.ts';
+import type { DeletionRecord } from '../tables/store.ts';
+import { Removal, type RemovalParts, type TrimStep } from '../trimming/removal.ts';
 import type { LmdbWriter } from '../writing/writer.ts';
 
-export interface TopicLifeParts {
-  readonly store: LmdbStore;
-  readonly topics: LmdbTopics;
+export interface TopicLifeParts extends RemovalParts {
   readonly reader: LmdbReader;
   readonly writer: LmdbWriter;
-  readonly ledger: TrimLedger;
   readonly bounds: CheckedBounds;
   readonly clock: Clock;
   readonly time: LogTime;
@@ -35,6 +30,8 @@ export interface TopicLifeHooks {
   readonly look: <T>(work: (turn: Turn) => T | undefined) => Promise<T>;
   /** Commits the removal of events, as part of a turn of the writer. Damaged events that were found go first, and then nothing else. */
   readonly carryOut: (step: TrimStep) => Promise<void>;
+  /** What is remembered of a topic has changed. */
+  readonly onChanged: (topic: string) => void;
   readonly emit: (batch: readonly LogEntry[]) => void;
   /** Reports a failure of which no caller learns. */
   readonly report: (cause: unknown) => void;
@@ -107,24 +104,19 @@ export class LmdbDeletion {
 
   /** Removes a small number of events of the topic that was deleted, or ends the deletion. */
   async #removeSome(): Promise<void> {
-    const { store, topics, reader, writer, ledger } = this.#parts;
+    const { store, reader, writer } = this.#parts;
     const { deletion } = store;
     if (!deletion || this.#hooks.isClosed()) return;
-    const removal = new Removal(topics, writer.head);
+    const removal = new Removal(this.#parts, writer.head);
     for (const entry of reader.deleted(deletion)) {
       if (removal.isFull) break;
       removal.add(entry);
     }
     const isLast = !removal.isFull && store.damaged.size === 0;
-    const step = removal.step(
-      store,
-      topics,
-      ledger,
-      () => {
-        if (isLast) store.deletion = undefined;
-      },
-      isLast ? { write: (track) => track(store.meta.remove('deletion')) } : {},
-    );
+    if (isLast) removal.also((track) => track(store.meta.remove('deletion')));
+    const step = removal.step(() => {
+      if (isLast) store.deletion = undefined;
+    });
     await this.#hooks.carryOut(step);
   }
 }

@@ -154,10 +154,10 @@ export class LmdbTopicLife implements TopicStates {
 
   /** Forgets some topics whose time is over, with their events. */
   async #forgetSome(): Promise<void> {
-    const { store, topics, reader, writer, ledger, time } = this.#parts;
+    const { topics, reader, writer, time } = this.#parts;
     const outlived = topics.states.book.outlived(time.now(), MAX_SETTLED);
     if (outlived.length === 0) return;
-    const removal = new Removal(topics, writer.head);
+    const removal = new Removal(this.#parts, writer.head);
     const forgotten: string[] = [];
     for (const topic of outlived) {
       for (const entry of reader.oldestOf(topic, writer.head.seq)) {
@@ -168,7 +168,7 @@ export class LmdbTopicLife implements TopicStates {
       if (removal.isFull) break;
       forgotten.push(topic);
     }
-    await this.#hooks.carryOut(removal.step(store, topics, ledger, () => {}, { forgotten }));
+    await this.#hooks.carryOut(removal.step(() => {}, forgotten));
   }
 
   /** Changes what is remembered of a topic. */
@@ -182,6 +182,7 @@ export class LmdbTopicLife implements TopicStates {
       const head = { ...writer.head, bytes: writer.head.bytes + draft.addedBytes };
       await writer.write(head, (track) => topics.states.write(draft, track));
       topics.states.book.apply(draft);
+      this.#hooks.onChanged(topic);
       this.#wakeLater();
       return result;
     });

@@ -155,8 +155,12 @@ export class LmdbReader {
   }
 
   /** The events of a topic that was deleted, oldest first. */
-  deleted({ topic, through }: DeletionRecord): Iterable<KeptEntry> {
-    return this.#records(this.#store.byTopic.getKeys({ start: [topic, 0], end: [topic, through + 1] }));
+  *deleted({ topic, through }: DeletionRecord): Iterable<KeptEntry> {
+    for (const [, seq] of this.#store.byTopic.getKeys({ start: [topic, 0], end: [topic, through + 1] })) {
+      // Also those that newer ones have replaced.
+      const entry = this.#store.lendAny(seq);
+      if (entry) yield entry;
+    }
   }
 
   /** Goes on with a search for the earliest event of a topic for as long as the turn allows; undefined if it is not done. */

@@ -45,9 +45,11 @@ export function costOfRecord(headerBytes: number, frameBytes: number, names: num
 }
 
 /** What an event that waits will cost on disk, and what it costs in memory until then. */
-export function costsOfPrepared({ id, topics, body }: PreparedEvent): { disk: number; memory: number } {
+export function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
+  const { id, topics, body, latestKey } = event;
   const names = id === undefined ? topics : [...topics, id];
-  const header = names.reduce((sum, name) => sum + NAME_HEADER + Buffer.byteLength(name), RECORD_HEADER);
+  let header = names.reduce((sum, name) => sum + NAME_HEADER + Buffer.byteLength(name), RECORD_HEADER);
+  if (latestKey !== undefined) header += NAME_HEADER + Buffer.byteLength(latestKey);
   const idBytes = id === undefined ? ID_LINE : ID_LINE + Buffer.byteLength(id);
   return {
     disk: costOfRecord(header, body.length + idBytes, names.length),
@@ -59,6 +61,11 @@ export function costsOfPrepared({ id, topics, body }: PreparedEvent): { disk: nu
 export function costOfTopic(topic: string): number {
   const bytes = Buffer.byteLength(topic);
   return Math.ceil(costOfRow(bytes + TOPIC_VALUE) + TOPIC_MEMORY + 2 * bytes);
+}
+
+/** What it costs to remember which event is the newest of a key of a topic; without a key, that a topic has such keys. */
+export function costOfLatest(topic: string, name: string = ''): number {
+  return Math.ceil(costOfRow(Buffer.byteLength(topic) + Buffer.byteLength(name) + SEQ));
 }
 
 /** What a key of an append costs, with what is remembered of it. */

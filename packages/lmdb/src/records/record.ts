@@ -4,12 +4,14 @@ import { costOfRecord } from './cost.ts';
 
 // A record is the stored form of an event: a small header, then the frame as it is sent, then a checksum.
 //   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
-//   u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
+//   u16 length and bytes of its key, if it has one · u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
 // The checksum covers all bytes before it, and begins with the event's sequence number, so a record in the place of another is noticed, too.
 
 const PRIVATE = 1;
 const NAMED = 2;
 const FINAL = 4;
+const KEYED = 16;
+const FORGETS = 32;
 const FIXED_BYTES = 10;
 
 /** The most topics of an event. Their count is one byte. */
@@ -25,6 +27,8 @@ export class KeptEntry implements LogEntry {
   readonly time: number;
   readonly private: boolean;
   readonly final: boolean;
+  declare readonly latestKey?: string;
+  declare readonly forgets?: boolean;
   /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
@@ -39,6 +43,8 @@ export class KeptEntry implements LogEntry {
     this.time = header.time;
     this.private = header.private;
     this.final = header.final;
+    if (header.latestKey !== undefined) this.latestKey = header.latestKey;
+    if (header.forgets === true) this.forgets = true;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
     this.#headerBytes = header.bytes;
@@ -90,6 +96,8 @@ interface RecordHeader {
   readonly private: boolean;
   readonly final: boolean;
   readonly ownId: string | undefined;
+  readonly latestKey?: string | undefined;
+  readonly forgets?: boolean;
   /** The length of the frame in bytes. */
   readonly bytes: number;
 }
@@ -143,11 +151,25 @@ export class RecordDecoder {
       offset = start + record.readUInt16BE(offset);
       ownId = record.toString('utf8', start, offset);
     }
+    let latestKey: string | undefined;
+    if ((flags & KEYED) !== 0) {
+      const start = offset + 2;
+      offset = start + record.readUInt16BE(offset);
+      latestKey = record.toString('utf8', start, offset);
+    }
     const topicsAt = offset;
     for (let count = record.readUInt8(9); count > 0; count -= 1) offset += 2 + record.readUInt16BE(offset);
     const topics = this.#topicsOf(record, topicsAt, offset);
-    const [isPrivate, final] = [(flags & PRIVATE) !== 0, (flags & FINAL) !== 0];
-    const header = { topics, time: record.readDoubleBE(1), private: isPrivate, final, ownId, bytes: offset };
+    const header = {
+      topics,
+      time: record.readDoubleBE(1),
+      private: (flags & PRIVATE) !== 0,
+      final: (flags & FINAL) !== 0,
+      ownId,
+      latestKey,
+      forgets: (flags & FORGETS) !== 0,
+      bytes: offset,
+    };
     return new KeptEntry(seq, header, record, this.#epochs);
   }
 
@@ -175,12 +197,16 @@ export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
 }
 
 export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
-  const names = named ? [entry.id, ...entry.topics] : entry.topics;
+  const { latestKey } = entry;
+  const given = [...(named ? [entry.id] : []), ...(latestKey === undefined ? [] : [latestKey])];
+  const names = given.length > 0 ? [...given, ...entry.topics] : entry.topics;
   const texts = names.map((name) => Buffer.from(name, 'utf8'));
   const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
   const end = header + entry.frame.length;
   const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
-  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | (entry.final === true ? FINAL : 0), 0);
+  const keyed = (latestKey === undefined ? 0 : KEYED) | (entry.forgets === true ? FORGETS : 0);
+  const isFinal = entry.final === true ? FINAL : 0;
+  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | isFinal | keyed, 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
   let offset = FIXED_BYTES;

@@ -15,8 +15,10 @@ export async function recover(store: LmdbStore): Promise<void> {
     const damaged = seqs.filter((seq) => store.damaged.delete(seq));
     isDamaged ||= damaged.length > 0;
     await store.commit((track) => {
-      for (const entry of entries) store.remove(entry, track);
-      for (const seq of damaged) track(store.events.remove(seq));
+      for (const entry of entries) store.takeBack(entry, track);
+      for (const seq of damaged) {
+        for (const table of [store.events, store.pending, store.forgetting]) track(table.remove(seq));
+      }
     });
   }
   // Only the indexes have the topics and ids of damaged events.

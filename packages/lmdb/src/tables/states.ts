@@ -16,12 +16,17 @@ import type { LmdbStore, Track } from './store.ts';
 /** What is remembered of topics beside their events: in a table, and in memory. */
 export class LmdbStates {
   readonly book: TopicBook = new TopicBook(costOfState);
+  /** Whether a topic that was created may keep the latest by key. */
+  hasLatest = false;
   readonly #store: LmdbStore;
 
   constructor(store: LmdbStore) {
     this.#store = store;
     const draft = this.book.draft();
-    for (const { key, value } of store.states.getRange()) draft.set(key, value);
+    for (const { key, value } of store.states.getRange()) {
+      draft.set(key, value);
+      this.hasLatest ||= value.options?.keep === 'latest';
+    }
     this.book.apply(draft);
   }
 
@@ -41,7 +46,10 @@ export class LmdbStates {
   /** Writes a change, as part of a commit. */
   write({ changes }: TopicDraft, track: Track): void {
     const { states } = this.#store;
-    for (const [topic, record] of changes) track(record ? states.put(topic, record) : states.remove(topic));
+    for (const [topic, record] of changes) {
+      track(record ? states.put(topic, record) : states.remove(topic));
+      this.hasLatest ||= record?.options?.keep === 'latest';
+    }
   }
 }
 

@@ -59,6 +59,14 @@ export interface DeletionRecord {
 /** What the tables find an event by. */
 export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
 
+/** What is put beside an event of topics that keep the latest by key. */
+export interface KeyedRow {
+  /** Whether the rows of its keys are still to be written. */
+  readonly pending: boolean;
+  /** Whether it forgets its key. */
+  readonly forgetting: boolean;
+}
+
 /** Takes note of a write that LMDB is to make. */
 export type Track = (write: Promise<boolean>) => void;
 
@@ -79,6 +87,14 @@ export class LmdbStore {
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
+  /** Which event is the newest of a key, of topics that keep the latest by key; and the topics that have such rows for all of their events. */
+  readonly latest: Database<number, [topic: string, name: string]>;
+  readonly keyed: Database<Buffer, string>;
+  /** The sequence numbers of the events for which such rows are still to be written, and of those that forget a key. */
+  readonly pending: Database<Buffer, number>;
+  readonly forgetting: Database<Buffer, number>;
+  /** Events that newer ones of their keys have replaced, each with the number of that which did. They are removed soon, and reads pass over them. */
+  readonly replaced: Map<number, number> = new Map();
   /** The sequence numbers of records that were changed on disk and have to be removed, each with its length. Reads pass over them. */
   readonly damaged: Map<number, number> = new Map();
   /** The sequence numbers of damaged records that could not be removed. */
@@ -101,6 +117,10 @@ export class LmdbStore {
     this.states = root.openDB({ name: 'states', encoding: 'json' });
     this.keys = root.openDB({ name: 'keys', encoding: 'json' });
     this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
+    this.latest = root.openDB({ name: 'latest', encoding: 'json' });
+    this.keyed = root.openDB({ name: 'keyed', encoding: 'binary' });
+    this.pending = root.openDB({ name: 'pending', encoding: 'binary' });
+    this.forgetting = root.openDB({ name: 'forgetting', encoding: 'binary' });
     checkHead(this.head, this.events, meta.get('staged') as StagedRecord | undefined);
     this.epochs = beginEpoch(folder, now);
     this.#records = new RecordDecoder(this.epochs);
@@ -139,8 +159,10 @@ export class LmdbStore {
   }
 
   /** Puts an event into the tables, as part of a commit. */
-  put({ seq, id, topics, named }: EventRow, record: Buffer, track: Track): void {
+  put({ seq, id, topics, named }: EventRow, record: Buffer, keyed: KeyedRow | undefined, track: Track): void {
     track(this.events.put(seq, record));
+    if (keyed?.pending) track(this.pending.put(seq, NOTHING));
+    if (keyed?.forgetting) track(this.forgetting.put(seq, NOTHING));
     for (const topic of topics) track(this.byTopic.put([topic, seq], NOTHING));
     if (named) track(this.byId.put([id, seq], NOTHING));
   }
@@ -150,6 +172,13 @@ export class LmdbStore {
     track(this.events.remove(seq));
     for (const topic of topics) track(this.byTopic.remove([topic, seq]));
     if (named) track(this.byId.remove([id, seq]));
+  }
+
+  /** Takes an event out again that does not count yet, as part of a commit. */
+  takeBack(row: EventRow, track: Track): void {
+    this.remove(row, track);
+    track(this.pending.remove(row.seq));
+    track(this.forgetting.remove(row.seq));
   }
 
   /** The newest event, or public event, of a topic, up to a sequence number and without those that are left out. */
@@ -182,6 +211,11 @@ export class LmdbStore {
 
   /** The record of an event, as LMDB lends it: its bytes are valid until the next read. */
   lend(seq: number): KeptEntry | undefined {
+    return this.#isReplaced(seq) ? undefined : this.lendAny(seq);
+  }
+
+  /** The same, also for an event that a newer one has replaced. */
+  lendAny(seq: number): KeptEntry | undefined {
     const record = this.events.get(seq);
     return record && this.#decode(record, seq);
   }
@@ -189,9 +223,14 @@ export class LmdbStore {
   /** The records of a range, as LMDB lends them: the bytes of each are valid until the next one, or any other read. */
   *lendRange(range: RangeOptions): Iterable<KeptEntry> {
     for (const { key, value } of this.events.getRange(range)) {
+      if (this.#isReplaced(key)) continue;
       const entry = this.#decode(value, key);
       if (entry) yield entry;
     }
+  }
+
+  #isReplaced(seq: number): boolean {
+    return this.replaced.size > 0 && this.replaced.has(seq);
   }
 
   #decode(record: Buffer, seq: number): KeptEntry | undefined {

@@ -16,6 +16,7 @@ import {
   type TopicSummary,
   type Turn,
 } from '@tidings/server/log';
+import { AgedTopics } from './aged-topics.ts';
 import { LmdbStates } from './states.ts';
 import { TopicChanges } from './topic-changes.ts';
 import type { LmdbStore, Track } from './store.ts';
@@ -29,6 +30,8 @@ export class LmdbTopics {
   readonly overfull: Set<string> = new Set();
   /** The topics that have more than they may have even for a moment. */
   readonly overdue: Set<string> = new Set();
+  /** The topics whose events are kept for a time of their own. */
+  readonly aged: AgedTopics;
   readonly #store: LmdbStore;
   readonly #recent = new RecentTopics<KeptSummary>();
   readonly #public = new PublicTopics(() => this.#recent.newest(Infinity));
@@ -40,6 +43,8 @@ export class LmdbTopics {
   readonly #bounds: TopicBounds;
   /** The bounds of those topics that have some, so that a topic is matched against the rules once. */
   readonly #bounded = new Map<string, TopicRetention>();
+  /** Whether a rule keeps the latest. */
+  readonly #hasLatest: boolean;
   /** For each rule, the bounds that hold at any moment. */
   readonly #loose: ReadonlyMap<TopicRetention, Retention>;
 
@@ -50,6 +55,8 @@ export class LmdbTopics {
     this.#store = store;
     this.states = new LmdbStates(store);
     this.#bounds = new TopicBounds(retention);
+    this.#hasLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
+    this.aged = new AgedTopics(retention);
     this.#loose = new Map((retention.perTopic ?? []).map((bounds) => [bounds, loosen(bounds)]));
     const all = [...store.topics.getRange()].map(({ key, value }) => ({ topic: key, ...value }));
     for (const summary of all.toSorted((one, other) => one.last - other.last)) this.#keep(summary);
@@ -69,6 +76,25 @@ export class LmdbTopics {
   /** The bounds of a topic that has any events. */
   boundsOf(topic: string): TopicRetention | undefined {
     return this.#bounded.get(topic);
+  }
+
+  /** Whether any topic may keep the latest by key. */
+  get hasLatest(): boolean {
+    return this.#hasLatest || this.states.hasLatest;
+  }
+
+  /** Whether a topic, which may have no events yet, keeps only the newest event of each key. */
+  keepsLatest(topic: string): boolean {
+    if (!this.hasLatest) return false;
+    const own = this.states.book.get(topic)?.options?.keep;
+    if (own !== undefined) return own === 'latest';
+    const bounds = this.#recent.get(topic) ? this.#bounded.get(topic) : this.#bounds.of(topic);
+    return bounds?.keep === 'latest';
+  }
+
+  /** The names of all topics that have events. */
+  names(): Iterable<string> {
+    return this.#recent.names();
   }
 
   /** What of a topic is kept. */
@@ -150,6 +176,8 @@ export class LmdbTopics {
     if (!this.#recent.get(topic)) {
       const bounds = this.#bounds.of(topic);
       if (bounds) this.#bounded.set(topic, bounds);
+      // The oldest of several is looked up when it may be too old.
+      if (bounds) this.aged.add(bounds, topic, summary.events === 1 ? summary.lastSeq : 0);
     }
     this.#recent.putFirst(summary);
     this.#checkBounds(summary);

@@ -1,9 +1,8 @@
 import type { TrimLedger } from '@tidings/server/log';
 import { LmdbError } from '../errors.ts';
 import { damagedEntry, type KeptEntry } from '../records/record.ts';
-import { Removal, type TrimStep } from './removal.ts';
+import { Removal, type RemovalParts, type TrimStep } from './removal.ts';
 import type { HeadRecord, LmdbStore } from '../tables/store.ts';
-import type { LmdbTopics } from '../tables/topics.ts';
 
 // How many keys of an index are examined at once. It bounds how long others wait, to milliseconds.
 const MAX_SCANNED = 4096;
@@ -20,15 +19,15 @@ export interface DamageHooks {
  * gap, and no others.
  */
 export class DamageControl {
+  readonly #parts: RemovalParts;
   readonly #store: LmdbStore;
-  readonly #topics: LmdbTopics;
   readonly #ledger: TrimLedger;
   readonly #hooks: DamageHooks;
 
-  constructor(store: LmdbStore, topics: LmdbTopics, ledger: TrimLedger, hooks: DamageHooks) {
-    this.#store = store;
-    this.#topics = topics;
-    this.#ledger = ledger;
+  constructor(parts: RemovalParts, hooks: DamageHooks) {
+    this.#parts = parts;
+    this.#store = parts.store;
+    this.#ledger = parts.ledger;
     this.#hooks = hooks;
   }
 
@@ -42,9 +41,9 @@ export class DamageControl {
     const removed = await this.#entriesOf(found);
     for (const [seq, entry] of removed) this.#tell(seq, entry);
     try {
-      const removal = new Removal(this.#topics, head);
+      const removal = new Removal(this.#parts, head);
       for (const entry of removed.values()) removal.add(entry);
-      await commit(removal.step(this.#store, this.#topics, this.#ledger, () => {}));
+      await commit(removal.step());
     } catch (error) {
       this.#hooks.onFailure(error);
       // They stay where they are, and the next process finds them again.

@@ -1,19 +1,18 @@
-import { exceeds, type LogRetention, type LogTime, type TopicRetention, type TrimLedger } from '@tidings/server/log';
+import { exceeds, FORGOTTEN_MS, type LogRetention, type LogTime } from '@tidings/server/log';
 import type { LmdbReader } from '../reading/reader.ts';
-import { Removal, type TrimStep } from './removal.ts';
-import type { HeadRecord, Incoming, LmdbStore } from '../tables/store.ts';
-import { loosen, type LmdbTopics } from '../tables/topics.ts';
+import type { AgedTopic } from '../tables/aged-topics.ts';
+import type { HeadRecord, Incoming } from '../tables/store.ts';
+import { loosen } from '../tables/topics.ts';
+import { LmdbCompactor } from './compaction.ts';
+import { Removal, type RemovalParts, type TrimStep } from './removal.ts';
 
-// The most events that one step examines. A small number, so that no publisher waits long for its commit.
-const MAX_SCANNED = 4096;
+// The most topics that one step looks at for events that are too old. A small number, so that no publisher waits long for its commit.
+const MAX_LOOKED = 1024;
 
 const NOTHING: Incoming = { events: 0, bytes: 0 };
 
-export interface TrimmerParts {
-  readonly store: LmdbStore;
+export interface TrimmerParts extends RemovalParts {
   readonly reader: LmdbReader;
-  readonly topics: LmdbTopics;
-  readonly ledger: TrimLedger;
   readonly time: LogTime;
 }
 
@@ -22,35 +21,37 @@ export class LmdbTrimmer {
   readonly #parts: TrimmerParts;
   readonly #retention: LogRetention;
   readonly #loose: LogRetention;
-  // For each rule that bounds the age of topics: the sequence number up to which all events that are too old have been removed.
-  readonly #aged: Map<TopicRetention, number>;
+  readonly #compactor: LmdbCompactor;
+  /** The topics of which the last step has removed events, and where their oldest event was before. */
+  readonly #unsure: AgedTopic[] = [];
 
   constructor(parts: TrimmerParts, retention: LogRetention) {
     this.#parts = parts;
     this.#retention = retention;
     this.#loose = loosen(retention);
-    const aged = (retention.perTopic ?? []).filter(({ maxAgeMs }) => maxAgeMs !== undefined);
-    this.#aged = new Map(aged.map((bounds) => [bounds, 0]));
+    this.#compactor = new LmdbCompactor(parts);
   }
 
   /** Whether more is kept than is allowed even for a moment: in the whole log with what is about to be added, or else in a topic. */
   isOverdue({ events, bytes }: HeadRecord, incoming?: Incoming): boolean {
-    if (!incoming && this.#parts.topics.overdue.size > 0) return true;
+    if (!incoming && (this.#parts.topics.overdue.size > 0 || this.#compactor.isOverdue)) return true;
     const { events: moreEvents, bytes: moreBytes } = incoming ?? NOTHING;
     return exceeds({ events: events + moreEvents, bytes: bytes + moreBytes, oldest: Infinity }, this.#loose, 0);
   }
 
   /** Returns the next step, which makes room for what is about to be added, or undefined if retention keeps everything that there is. */
   next(head: HeadRecord, incoming: Incoming = NOTHING): TrimStep | undefined {
-    const { store, topics, ledger, time } = this.#parts;
-    const removal = new Removal(topics, head);
-    const now = time.now();
+    // What has been replaced does not count, so it goes first.
+    const compaction = this.#compactor.next(head);
+    if (compaction) return compaction;
+    const removal = new Removal(this.#parts, head);
+    const now = this.#parts.time.now();
     this.#findExcess(removal, incoming, now);
     if (removal.size === 0) this.#findInTopics(removal);
-    const aged = removal.size === 0 ? this.#findAged(removal, now) : undefined;
-    if (removal.size === 0 && !aged) return undefined;
-    return removal.step(store, topics, ledger, () => {
-      for (const [bounds, reached] of aged ?? []) this.#aged.set(bounds, reached);
+    if (removal.size === 0) this.#findForgotten(removal, now);
+    if (removal.isEmpty && !this.#findAged(removal, now)) return undefined;
+    return removal.step(() => {
+      this.#unsure.length = 0;
     });
   }
 
@@ -81,25 +82,43 @@ export class LmdbTrimmer {
     }
   }
 
-  /**
-   * Finds the events that are too old for their topic, in the order of the log.
-   * @returns the sequence number up to which it has looked for each rule, or undefined if no event that is too old is left
-   */
-  #findAged(removal: Removal, now: number): ReadonlyMap<TopicRetention, number> | undefined {
+  /** Finds the events that are too old for their topic: of each rule the topic with the oldest event first. Returns whether there may be more. */
+  #findAged(removal: Removal, now: number): boolean {
     const { topics, reader, time } = this.#parts;
-    const aged = new Map<TopicRetention, number>();
-    let scanned = 0;
-    for (const [bounds, reached] of this.#aged) {
-      const { maxAgeMs = Infinity } = bounds;
-      for (const entry of reader.oldest(reached, removal.rest.seq)) {
-        if (scanned === MAX_SCANNED || removal.isFull || now - time.of(entry) <= maxAgeMs) break;
-        scanned += 1;
-        if (!removal.has(entry.seq) && entry.topics.some((topic) => topics.boundsOf(topic) === bounds)) {
-          removal.add(entry);
+    const { aged } = topics;
+    let looked = 0;
+    for (const { topic, seq } of this.#unsure.splice(0)) if (topics.of(topic)) aged.move(topic, seq);
+    for (const rule of aged.rules) {
+      const { maxAgeMs = Infinity } = rule;
+      for (let first = aged.first(rule); first && !removal.isFull; first = aged.first(rule)) {
+        if (looked === MAX_LOOKED) return true;
+        looked += 1;
+        const { topic, seq } = first;
+        let [oldest, isDue] = [Infinity, false];
+        for (const entry of reader.oldestOf(topic, removal.rest.seq)) {
+          oldest = entry.seq;
+          if (now - time.of(entry) <= maxAgeMs || removal.isFull) break;
+          oldest = Infinity;
+          isDue = true;
+          if (!removal.has(entry.seq)) removal.add(entry);
         }
-        aged.set(bounds, entry.seq);
+        // Until the events are removed, the topic is where it is found again if that fails.
+        if (isDue) this.#unsure.push({ topic, seq });
+        if (!isDue && oldest === seq) break;
+        aged.move(topic, oldest);
       }
     }
-    return scanned === 0 ? undefined : aged;
+    return removal.size > 0;
+  }
+
+  /** Finds events that forget a key and have been kept for long enough. */
+  #findForgotten(removal: Removal, now: number): void {
+    const { store, topics, time } = this.#parts;
+    for (const seq of store.forgetting.getKeys()) {
+      const entry = store.lend(seq);
+      if (removal.isFull || (entry && now - time.of(entry) <= FORGOTTEN_MS)) break;
+      if (entry?.topics.every((topic) => topics.keepsLatest(topic)) && !removal.has(seq)) removal.add(entry);
+      else removal.also((track) => track(store.forgetting.remove(seq)));
+    }
   }
 }

@@ -2,7 +2,7 @@ import { placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidi
 import { CHECKSUM_BYTES } from '../records/checksum.ts';
 import { costOfRecord } from '../records/cost.ts';
 import { encodeRecord } from '../records/record.ts';
-import type { EventRow, HeadRecord, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
+import type { EventRow, HeadRecord, KeyedRow, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 
 // What a transaction holds at most, a large event aside: bounds its memory, and for how long it holds up the event loop.
@@ -53,7 +53,7 @@ export class LmdbAppender {
         const names = entry.topics.length + (named ? 1 : 0);
         const header = record.length - entry.frame.length - CHECKSUM_BYTES;
         const cost = costOfRecord(header, entry.frame.length, names);
-        store.put({ seq, id: entry.id, topics: entry.topics, named }, record, track);
+        store.put({ seq, id: entry.id, topics: entry.topics, named }, record, keyedRow(entry, table), track);
         topics.add(entry, cost);
         entries.push(entry);
         bytes += cost;
@@ -99,10 +99,16 @@ export class LmdbAppender {
     while (this.#staged.length > 0) {
       const some = this.#staged.slice(-MAX_COMMIT_EVENTS);
       await this.#parts.store.commit((track) => {
-        for (const row of some) this.#parts.store.remove(row, track);
+        for (const row of some) this.#parts.store.takeBack(row, track);
         if (some.length === this.#staged.length) track(this.#parts.store.meta.remove('staged'));
       });
       this.#staged.splice(-some.length);
     }
   }
+}
+
+/** What is put beside an event: nothing unless one of its topics keeps the latest by key. */
+function keyedRow({ topics, forgets }: LogEntry, table: LmdbTopics): KeyedRow | undefined {
+  if (!table.hasLatest || !topics.some((topic) => table.keepsLatest(topic))) return undefined;
+  return { pending: true, forgetting: forgets === true && topics.every((topic) => table.keepsLatest(topic)) };
 }

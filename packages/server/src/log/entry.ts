@@ -9,11 +9,17 @@ export interface NewEvent {
   /** Whether only listeners with a right to one of its topics get it. @default false */
   readonly private?: boolean | undefined;
   /**
-   * The name of the value that the event updates. A log that keeps the latest by key keeps no older event with the same name. Other logs
-   * keep all events.
-   * @default the event's type
+   * The key of the value that the event updates: 1 to 1,024 bytes of UTF-8 without control characters. A topic that keeps the latest by key keeps no
+   * older event with the same key. Other topics keep all events.
+   * @default the event's type, which is never the same as a key that was given
    */
   readonly latestKey?: string | undefined;
+  /**
+   * Whether the key is forgotten with this event, on a topic that keeps the latest by key: the event is kept for listeners that are away, for 24 hours at
+   * most. It needs a `latestKey`. On other topics it is an event like others.
+   * @default false
+   */
+  readonly forget?: boolean | undefined;
   /** Whether it is the last event of its topics, which it closes (PROTOCOL §4). @default false */
   readonly final?: boolean | undefined;
 }
@@ -27,6 +33,10 @@ export interface LogEntry {
   /** When it was appended, milliseconds since 1970. */
   readonly time: number;
   readonly private: boolean;
+  /** The key that the publisher gave, if any. */
+  readonly latestKey?: string;
+  /** Whether the publisher forgot that key with this event. @default false */
+  readonly forgets?: boolean;
   /** The encoded event with its `id:`. All listeners share it, so it must not be changed. */
   readonly frame: Uint8Array;
   /** Whether it is the last event of its topics, which it closed. @default false */

@@ -13,7 +13,7 @@ export interface AppendOptions {
   /**
    * Stands for what is appended with the key, such as a hash of it: the same key with another digest is refused. Batches with the same digest must have
    * as many events, with the same ids. 1 to 128 bytes of UTF-8. It needs a `key`.
-   * @default a hash of the batch: the topics, fields, privacy and `latestKey` of its events
+   * @default a hash of the batch: the topics, fields, privacy, `latestKey` and `forget` of its events
    */
   readonly digest?: string | undefined;
   /**
@@ -125,7 +125,10 @@ export interface LogFollower {
    * events between the two have to be read; with another epoch if a new one has begun.
    */
   onStart(start: FollowStart): void;
-  /** The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. */
+  /**
+   * The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. An event may be left out if a
+   * newer one of its key has replaced it.
+   */
   onBatch(batch: readonly LogEntry[]): void;
   /**
    * The connection to the store was lost, or a batch could not be handed over because it had been trimmed before. No batch follows until `onStart` is

@@ -57,6 +57,7 @@ export { Followers } from './keeping/followers.ts';
 export { checkTopic, deletionOf, MAX_NAME_BYTES, placeEvent, prepareBatch } from './keeping/frame.ts';
 export type { PreparedBatch, PreparedEvent } from './keeping/prepared.ts';
 export { type BatchPlace, idsOf, repeatOf, type KeyedAppend } from './keeping/keyed-append.ts';
+export { FORGOTTEN_MS, isReplaceable, latestNameOf, type NamedEntry } from './keeping/latest-name.ts';
 export { DISORDER_MS, LogTime, type LogTimeRecord } from './keeping/log-time.ts';
 export { type LaterSource, mergeBySeq, mergeFalling } from './keeping/merge.ts';
 export { MemoryLog } from './memory/memory-log.ts';
@@ -72,6 +73,7 @@ export { RecentTopics } from './keeping/recent-topics.ts';
 export {
   checkRetention,
   exceeds,
+  type Keep,
   type Kept,
   type LogRetention,
   type Retention,

@@ -22,9 +22,16 @@ export function envelopesOf(selection: Selection): (entry: LogEntry) => Uint8Arr
   };
 }
 
-function wrap({ time, frame }: LogEntry, topic: string): Uint8Array {
+function wrap({ time, frame, latestKey, forgets }: LogEntry, topic: string): Uint8Array {
   const fields = decodeEvent(frame);
   if (!fields || isOwnType(fields.event ?? 'message')) return frame;
-  const data = JSON.stringify({ topic, time: new Date(time).toISOString(), data: fields.data });
+  const data = JSON.stringify({
+    topic,
+    time: new Date(time).toISOString(),
+    data: fields.data,
+    // Left out unless it was given.
+    key: latestKey,
+    forget: forgets,
+  });
   return Buffer.from(encodeEvent({ ...fields, data }));
 }

@@ -32,6 +32,7 @@ export function appendOptions(
   if (key === undefined) return {};
   const { searchParams: query } = url;
   const parameters = [query.get('type'), query.get('id'), query.get('retry'), query.has('private')];
+  if (query.has('key')) parameters.push(query.get('key'), query.has('forget'));
   return { key, digest: hash(JSON.stringify([type, ...parameters]), body) };
 }
 

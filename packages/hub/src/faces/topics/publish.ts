@@ -8,6 +8,7 @@ import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { checkData, checkType } from './bodies/checks.ts';
 import { cloudEventMode } from './bodies/cloud-events.ts';
+import { withForgotten } from './bodies/forgotten.ts';
 import { Upload } from './bodies/upload.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { publishCloudEvents } from './publish-batch.ts';
@@ -33,7 +34,7 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const mode = cloudEventMode(request, mediaType);
   if (mode) return await publishCloudEvents(context, exchange, mode, topic);
   const isStream = mediaType === 'text/event-stream';
-  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
+  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
@@ -68,9 +69,23 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
     ...(retry === undefined ? {} : { retry }),
   };
   const options = appendOptions(key, exchange, bytes, 'data');
-  const receipt = await append(context, [toEvent(exchange, topic, fields)], options);
+  const event = withForgotten({ ...toEvent(exchange, topic, fields), ...latestOf(query) });
+  const receipt = await append(context, [event], options);
   context.reports.published(exchange.request, exchange.rights, 1);
   return receipt;
+}
+
+/** The key of the value that an event updates, and whether it is forgotten with it (PROTOCOL §13). @throws {Problem} `invalid-parameter` */
+function latestOf(query: URLSearchParams): Pick<NewEvent, 'latestKey' | 'forget'> {
+  const latestKey = parameter(query, 'key');
+  const forget = query.has('forget');
+  if (forget && latestKey === undefined) {
+    throw new Problem(
+      'invalid-parameter',
+      'The parameter forget needs the parameter key, which names the key to forget',
+    );
+  }
+  return latestKey === undefined ? {} : { latestKey, forget };
 }
 
 /** Publishes an event stream whole or not at all. */

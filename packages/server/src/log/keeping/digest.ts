@@ -19,9 +19,9 @@ const encoder = new TextEncoder();
 export function digestOf(prepared: readonly PreparedEvent[], events: readonly NewEvent[]): string {
   const hash = new Hash();
   prepared.forEach(({ topics, private: isPrivate, id = null, body, final: isFinal }, index) => {
-    const latestKey = events[index]?.latestKey ?? null;
-    const head = [topics, isPrivate, id, latestKey];
-    hash.add(encoder.encode(JSON.stringify(isFinal ? [...head, 'final'] : head)));
+    const { latestKey = null, forget = false } = events[index] ?? {};
+    const flags = [...(forget ? ['forget'] : []), ...(isFinal ? ['final'] : [])];
+    hash.add(encoder.encode(JSON.stringify([topics, isPrivate, id, latestKey, ...flags])));
     hash.add(body);
   });
   return hash.end();

@@ -2,6 +2,7 @@ import {
   CLOSED_TYPE,
   DEFAULT_MAX_EVENT_BYTES,
   encodeEvent,
+  FORGOTTEN_TYPE,
   GAP_TYPE,
   isOwnType,
   OWN_TYPE_PREFIX,
@@ -28,6 +29,9 @@ const MAX_DIGEST_BYTES = 128;
 
 // What each line of data takes beside it at least: `data:`.
 const LINE_BYTES = 5;
+
+/** The types of a log's own that an event may have. */
+const APPENDED: readonly string[] = [GAP_TYPE, FORGOTTEN_TYPE];
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -82,6 +86,7 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   fields: true,
   private: true,
   latestKey: true,
+  forget: true,
   final: true,
 };
 
@@ -89,7 +94,7 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof event !== 'object' || event === null) {
     throw invalid(`An event of the batch is ${shown(event)}, but must be an object with topics and fields`);
   }
-  const { topics, fields, private: isPrivate = false, latestKey, final = false } = event;
+  const { topics, fields, private: isPrivate = false, latestKey, forget = false, final = false } = event;
   if (!Array.isArray(topics))
     throw invalid(`The topics of an event are ${shown(topics)}, but must be an array of strings`);
   if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
@@ -102,6 +107,11 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
     throw invalid(`The member final of an event is ${shown(final)}, but must be true or false`);
   }
   if (latestKey !== undefined) checkName('latestKey', latestKey);
+  if (typeof forget !== 'boolean') {
+    throw invalid(`The member forget of an event is ${shown(forget)}, but must be true or false`);
+  }
+  if (forget && latestKey === undefined)
+    throw invalid('An event that forgets a key needs a latestKey, and none was given');
   const { id, ...rest } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
@@ -112,7 +122,14 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   checkSize(leastBytes(rest, maxBytes), maxBytes);
   const body = encode(rest);
   checkSize(body.length, maxBytes);
-  return { topics: [...new Set(topics as readonly string[])], private: isPrivate, id: id && copyOf(id), body, final };
+  const prepared = {
+    topics: [...new Set(topics as readonly string[])],
+    private: isPrivate,
+    id: id && copyOf(id),
+    body,
+    final,
+  };
+  return latestKey === undefined ? prepared : { ...prepared, latestKey: copyOf(latestKey), forget };
 }
 
 function encode(fields: EventFields): Uint8Array {
@@ -181,8 +198,15 @@ export function placeEvent(
   const frame = new Uint8Array(line.length + event.body.length);
   frame.set(line);
   frame.set(event.body, line.length);
-  if (event.final) return { seq, id, topics, time, private: event.private, frame, final: true };
-  return { seq, id, topics, time, private: event.private, frame };
+  const { latestKey, forget, final, private: isPrivate } = event;
+  const entry = { seq, id, topics, time, private: isPrivate, frame };
+  if (latestKey === undefined && !final) return entry;
+  return {
+    ...entry,
+    ...(latestKey === undefined ? {} : { latestKey }),
+    ...(forget === true ? { forgets: true } : {}),
+    ...(final ? { final } : {}),
+  };
 }
 
 /** The entry that tells followers that a topic was deleted. */
@@ -225,9 +249,9 @@ export function checkTopic(topic: string): void {
 /** A listener would take a heartbeat for the log's own, and skip it. */
 function checkType(type: string, isFinal: boolean): void {
   checkName('event type', type);
-  if (!isOwnType(type) || type === GAP_TYPE || (isFinal && type === CLOSED_TYPE)) return;
+  if (!isOwnType(type) || APPENDED.includes(type) || (isFinal && type === CLOSED_TYPE)) return;
   throw invalid(
-    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${GAP_TYPE} can be appended, and ${CLOSED_TYPE} by a final event`,
+    `The type ${JSON.stringify(type)} is reserved: of those that begin with ${OWN_TYPE_PREFIX}, only ${APPENDED.join(' and ')} can be appended, and ${CLOSED_TYPE} by a final event`,
   );
 }
 

@@ -6,6 +6,10 @@ export interface PreparedEvent {
   readonly private: boolean;
   /** The id that the publisher gave, if any. */
   readonly id: string | undefined;
+  /** The key of the value that it updates, if the publisher gave one. */
+  readonly latestKey?: string | undefined;
+  /** Whether that key is forgotten with it. */
+  readonly forget?: boolean | undefined;
   /** The encoded event without its `id:` line. */
   readonly body: Uint8Array;
   /** Whether it closes its topics. */

@@ -1,4 +1,4 @@
-import { checkInteger, checkNames, ServerError } from '../../errors.ts';
+import { checkChoice, checkInteger, checkNames, ServerError } from '../../errors.ts';
 import { TopicTest, type TopicSet } from '../selection.ts';
 
 /** How much is kept. When a bound is exceeded, the oldest events are trimmed. A bound that is left out does not apply. */
@@ -14,9 +14,19 @@ export interface Retention {
   readonly maxBytes?: number | undefined;
 }
 
+/** Which events of a topic are kept, within its bounds: all, or the newest of each key. */
+export type Keep = 'all' | 'latest';
+
 /** Bounds that apply to each of some topics separately. An event of several topics is trimmed with the first of them that exceeds its bounds. */
 export interface TopicRetention extends Retention {
   readonly topics: TopicSet;
+  /**
+   * `latest` keeps only the newest of the events with the same `latestKey`, or of the same type if they have none. Listeners are told of no gap for
+   * the ones that it replaces. An event of several topics is replaced when all of them keep the latest, and have a newer one. A private event replaces
+   * no public one, and if it has several topics it is not replaced.
+   * @default 'all'
+   */
+  readonly keep?: Keep | undefined;
 }
 
 /** Bounds for the whole log, and tighter ones for topics. */
@@ -35,9 +45,13 @@ export class TopicBounds {
   }
 
   of(topic: string): TopicRetention | undefined {
-    return this.#rules.find(({ test }) => test.has(topic))?.bounds;
+    for (const { test, bounds } of this.#rules) if (test.has(topic)) return bounds;
+    return undefined;
   }
 }
+
+/** What {@link TopicRetention.keep} can be. */
+const KEEPS: readonly Keep[] = ['all', 'latest'];
 
 const BOUNDS = { maxAgeMs: true, maxEvents: true, maxBytes: true } as const;
 
@@ -53,7 +67,8 @@ export function checkRetention<R extends LogRetention>(retention: R, option = 'r
     throw new ServerError('ERR_INVALID_OPTION', message);
   }
   for (const bounds of perTopic as readonly TopicRetention[]) {
-    checkNames(bounds, { ...BOUNDS, topics: true }, `${option}.perTopic.`);
+    checkNames(bounds, { ...BOUNDS, topics: true, keep: true }, `${option}.perTopic.`);
+    if (bounds.keep !== undefined) checkChoice(`${option}.perTopic.keep`, bounds.keep, KEEPS);
     checkTopics(bounds.topics, `${option}.perTopic.topics`);
   }
   for (const bounds of [retention, ...(perTopic as readonly TopicRetention[])]) {

@@ -13,8 +13,9 @@ const STATE = 700;
 
 /** What an entry costs, beside its topics. */
 export function costOfEntry(entry: LogEntry, isNamed: boolean): number {
-  const { id, topics, frame } = entry;
-  return ENTRY + frame.length + topics.length * MEMBERSHIP + (isNamed ? OWN_ID + costOfText(id) : 0);
+  const { id, topics, frame, latestKey } = entry;
+  const names = (isNamed ? OWN_ID + costOfText(id) : 0) + (latestKey === undefined ? 0 : costOfText(latestKey));
+  return ENTRY + frame.length + topics.length * MEMBERSHIP + names;
 }
 
 /** What a topic costs for as long as any of its entries is kept. */

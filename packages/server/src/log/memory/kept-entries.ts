@@ -1,19 +1,38 @@
 import { mergeBySeq, mergeFalling } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
 import { copyOf } from '../keeping/frame.ts';
+import { FORGOTTEN_MS } from '../keeping/latest-name.ts';
 import { DISORDER_MS, type LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import { PublicTopics, withEvent } from '../keeping/topic-summary.ts';
 import type { SearchedTopic, SelectedTopic } from '../keeping/topic-search.ts';
 import type { TopicFacts } from '../keeping/topic-rules.ts';
-import { exceeds, TopicBounds, type LogRetention, type Retention, type TopicRetention } from '../keeping/retention.ts';
+import {
+  exceeds,
+  type Keep,
+  TopicBounds,
+  type LogRetention,
+  type Retention,
+  type TopicRetention,
+} from '../keeping/retention.ts';
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from '../keeping/entry-list.ts';
 import { KeptTopic } from './kept-topic.ts';
 import { SortedNames } from './sorted-names.ts';
 
+/** How long an entry that forgets a key is kept. */
+const FORGETTING: Retention = { maxAgeMs: FORGOTTEN_MS };
+
 const NO_FACTS: TopicFacts = { events: 0, lastSeq: 0, publicSeq: 0 };
+
+/** What the entries of a log need of it. */
+export interface KeptHost {
+  /** The last entry of a topic has been removed. */
+  emptied(topic: string): void;
+  /** What of a topic is kept, if it was created with that. */
+  keepOf(topic: string): Keep | undefined;
+}
 
 /** The entries of a log in memory with their indexes: by topic, by publisher's id, by age. */
 export class KeptEntries {
@@ -29,20 +48,19 @@ export class KeptEntries {
   readonly #ids = new Map<string, EntryList>();
   // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
   readonly #ages = new Map<TopicRetention, EntryList>();
+  // The entries that forget a key.
+  readonly #forgetting = new EntryList();
   readonly #time: LogTime;
   readonly #framesOnly: boolean;
-  readonly #onEmptied: (topic: string) => void;
+  readonly #host: KeptHost;
   /** A topic that was deleted, while its entries up to a sequence number are being removed. Nobody else is given them. */
   #detached: { readonly topic: KeptTopic; readonly through: number } | undefined;
   /** What everything costs that is kept. */
   #bytes = 0;
 
-  /**
-   * @param framesOnly whether only the bytes of frames count
-   * @param onEmptied is called when the last entry of a topic has been removed
-   */
-  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean, onEmptied: (topic: string) => void) {
-    this.#onEmptied = onEmptied;
+  /** @param framesOnly whether only the bytes of frames count */
+  constructor(retention: LogRetention, time: LogTime, framesOnly: boolean, host: KeptHost) {
+    this.#host = host;
     this.#retention = retention;
     this.#time = time;
     this.#framesOnly = framesOnly;
@@ -83,6 +101,8 @@ export class KeptEntries {
       const aged = topic.bounds && this.#ages.get(topic.bounds);
       if (aged && aged.last !== entry) aged.push(entry);
     }
+    if (entry.forgets === true && this.latestTopicsOf(entry).length === entry.topics.length)
+      this.#forgetting.push(entry);
     if (isNamed) {
       const entries = this.#ids.get(entry.id) ?? new EntryList();
       entries.push(entry);
@@ -94,6 +114,7 @@ export class KeptEntries {
     const named = this.#ids.get(entry.id);
     const bytes = this.#costOf(entry, named !== undefined);
     this.#entries.remove(entry.seq);
+    if (entry.forgets === true) this.#forgetting.remove(entry.seq);
     this.#bytes -= bytes;
     for (const name of entry.topics) {
       if (this.#isDetached(name, entry)) {
@@ -110,7 +131,7 @@ export class KeptEntries {
         this.topics.delete(name);
         this.names.delete(name);
         this.#bytes -= topic.bytes;
-        this.#onEmptied(name);
+        this.#host.emptied(name);
       } else if (wasNewest) {
         this.topics.putBack(topic);
       }
@@ -118,6 +139,16 @@ export class KeptEntries {
     named?.remove(entry.seq);
     if (named?.length === 0) this.#ids.delete(entry.id);
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
+  }
+
+  /** The topics of an entry that keep only the newest of each key. */
+  latestTopicsOf({ topics }: LogEntry): readonly string[] {
+    return topics.filter((name) => this.keepsLatest(name));
+  }
+
+  /** Whether a topic keeps only the newest entry of each key: as it was created, else as its rule says. */
+  keepsLatest(name: string): boolean {
+    return (this.#host.keepOf(name) ?? this.topics.get(name)?.bounds?.keep) === 'latest';
   }
 
   /** What of a topic is kept. */
@@ -194,6 +225,7 @@ export class KeptEntries {
   get due(): number | undefined {
     let due = this.#dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));
+    due = Math.min(due, this.#dueOf(this.#forgetting, FORGETTING));
     return due === Infinity ? undefined : due;
   }
 
@@ -201,6 +233,10 @@ export class KeptEntries {
   *excess(now: number, topics: Iterable<string>): Iterable<LogEntry> {
     for (const [bounds, entries] of this.#ages) {
       for (let { first } = entries; first && this.#dueOf(entries, bounds) <= now; { first } = entries) yield first;
+    }
+    const forgetting = this.#forgetting;
+    for (let { first } = forgetting; first && this.#dueOf(forgetting, FORGETTING) <= now; { first } = forgetting) {
+      yield first;
     }
     for (const name of topics) {
       const topic = this.topics.get(name);

@@ -1,40 +1,79 @@
-import type { LogEntry, NewEvent } from '../entry.ts';
-import { costOfKey } from './cost.ts';
+import type { LogEntry } from '../entry.ts';
+import { latestNameOf } from '../keeping/latest-name.ts';
 import { copyOf } from '../keeping/frame.ts';
+import { costOfKey } from './cost.ts';
 
-/** Which entry is the newest of its key, for a log that keeps no older ones. */
+/** Which entry is the newest of each key, of topics that keep no older ones. */
 export class LatestKeys {
-  readonly #entries = new Map<string, LogEntry>();
-  readonly #keys = new Map<LogEntry, string>();
+  readonly #isOfLog: boolean;
+  readonly #newest = new Map<string, LogEntry>();
+  /** The places in which an entry is the newest: one for each of its topics. */
+  readonly #places = new Map<LogEntry, Set<string>>();
   #bytes = 0;
+
+  /** @param isOfLog whether a key is that of the whole log, not one of each topic */
+  constructor(isOfLog: boolean) {
+    this.#isOfLog = isOfLog;
+  }
 
   /** What they cost in memory. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Stores the newest entry of a key, and returns the one that it replaces. */
-  replace(event: NewEvent | undefined, entry: LogEntry): LogEntry | undefined {
-    const key = keyOf(event);
-    const replaced = this.#entries.get(key);
-    if (replaced) this.#keys.delete(replaced);
-    else this.#bytes += costOfKey(key);
-    this.#entries.set(key, entry);
-    this.#keys.set(entry, key);
+  /** Stores an entry as the newest of its key in some of its topics, and returns those that it replaces there, which are the newest nowhere now. */
+  replace(entry: LogEntry, topics: readonly string[]): LogEntry[] {
+    const name = this.#nameOf(entry);
+    const replaced: LogEntry[] = [];
+    for (const topic of topics) {
+      const place = this.#placeOf(topic, name);
+      const before = this.#newest.get(place);
+      if (before === entry) continue;
+      if (before) {
+        const places = this.#places.get(before);
+        places?.delete(place);
+        if (places?.size === 0) {
+          this.#places.delete(before);
+          replaced.push(before);
+        }
+      } else {
+        this.#bytes += costOfKey(place);
+      }
+      this.#newest.set(place, entry);
+      const places = this.#places.get(entry) ?? new Set();
+      this.#places.set(entry, places.add(place));
+    }
     return replaced;
   }
 
   /** Forgets an entry that is no longer kept. */
   forget(entry: LogEntry): void {
-    const key = this.#keys.get(entry);
-    if (key === undefined) return;
-    this.#keys.delete(entry);
-    this.#entries.delete(key);
-    this.#bytes -= costOfKey(key);
+    for (const place of this.#places.get(entry) ?? []) this.#leave(place);
+    this.#places.delete(entry);
   }
-}
 
-function keyOf(event: NewEvent | undefined): string {
-  // A type is not the key of the same name.
-  return copyOf(event?.latestKey === undefined ? `type ${event?.fields.event || 'message'}` : `key ${event.latestKey}`);
+  /** Forgets what is the newest of the keys of a topic, which keeps all from now on. @param entries those of the topic */
+  forgetTopic(topic: string, entries: Iterable<LogEntry>): void {
+    for (const entry of entries) {
+      const places = this.#places.get(entry);
+      const place = this.#placeOf(topic, this.#nameOf(entry));
+      if (places?.delete(place) !== true) continue;
+      this.#leave(place);
+      if (places.size === 0) this.#places.delete(entry);
+    }
+  }
+
+  #leave(place: string): void {
+    this.#newest.delete(place);
+    this.#bytes -= costOfKey(place);
+  }
+
+  #nameOf(entry: LogEntry): string {
+    return latestNameOf(this.#isOfLog ? { ...entry, private: false } : entry);
+  }
+
+  /** Neither a topic nor a key has a line end. */
+  #placeOf(topic: string, name: string): string {
+    return copyOf(this.#isOfLog ? name : `${topic}\n${name}`);
+  }
 }

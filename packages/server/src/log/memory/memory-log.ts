@@ -19,6 +19,7 @@ import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
 import { deletionOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
 import type { PreparedBatch } from '../keeping/prepared.ts';
+import { isReplaceable } from '../keeping/latest-name.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
@@ -61,7 +62,9 @@ export class MemoryLog implements EventLog {
   readonly #turns: Turns;
   readonly #topics: MemoryTopics;
   readonly #search: MemorySearch;
-  readonly #latest: LatestKeys | undefined;
+  #latest: LatestKeys | undefined;
+  /** Whether the newest of a key is that of all topics. */
+  readonly #isLatestOfLog: boolean;
   #seq: number;
   /** The sequence number of the newest public event; where the epoch began if there has been none. */
   #publicSeq: number;
@@ -79,18 +82,24 @@ export class MemoryLog implements EventLog {
     this.#bounds = checkBounds(options, retention);
     this.#time = new LogTime(this.#clock);
     const framesOnly = options.framesOnly === true;
-    this.#kept = new KeptEntries(retention, this.#time, framesOnly, (topic) => this.#topics.emptied(topic));
+    this.#kept = new KeptEntries(retention, this.#time, framesOnly, {
+      emptied: (topic) => this.#topics.emptied(topic),
+      keepOf: (topic) => this.#topics.keepOf(topic),
+    });
     const parts = { kept: this.#kept, bounds: this.#bounds, clock: this.#clock, time: this.#time, turns: this.#turns };
     this.topics = this.#topics = new MemoryTopics(parts, {
       isClosed: () => this.#closed,
       trim: () => void this.#trim(),
-      append: (event) => void this.#store([event], prepareBatch([event], {}, this.#bounds), this.#trim()),
+      append: (event) => void this.#store(prepareBatch([event], {}, this.#bounds), this.#trim()),
       tell: (topic, isPrivate, detach) => this.#tellDeletion(topic, isPrivate, detach),
       remove: (entries) => this.#remove(entries),
+      changed: (topic) => this.#keepAnew(topic),
     });
     this.#search = new MemorySearch({ kept: this.#kept, time: this.#time, turns: this.#turns, epochs: this.#epochs });
     this.#keys = new KnownKeys(this.#bounds);
-    this.#latest = options.latestByKey === true ? new LatestKeys() : undefined;
+    this.#isLatestOfLog = options.latestByKey === true;
+    const keepsLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
+    this.#latest = this.#isLatestOfLog || keepsLatest ? new LatestKeys(this.#isLatestOfLog) : undefined;
     this.#seq = this.#epochs.start;
     this.#publicSeq = this.#seq;
     this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
@@ -105,7 +114,7 @@ export class MemoryLog implements EventLog {
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.
     const now = this.#trim();
     this.#topics.settle(now);
-    return this.#store(events, prepared, now);
+    return this.#store(prepared, now);
   }
 
   read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
@@ -171,22 +180,22 @@ export class MemoryLog implements EventLog {
   }
 
   /** Appends a batch, unless the states of its topics refuse it. */
-  #store(events: readonly NewEvent[], prepared: PreparedBatch, now: number): AppendReceipt {
+  #store(prepared: PreparedBatch, now: number): AppendReceipt {
     const isNoted = this.#topics.admit(prepared);
     const { key, digest } = prepared;
     const time = this.#clock.time();
     this.#time.append(this.#nextSeq(this.#seq));
     const batch: LogEntry[] = [];
-    prepared.events.forEach((event, index) => {
+    for (const event of prepared.events) {
       this.#seq = this.#nextSeq(this.#seq);
       const topics = this.#kept.topicsOf(event.topics);
       const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
       batch.push(entry);
       if (!entry.private) this.#publicSeq = entry.seq;
-      if (this.#latest) this.#replace(this.#latest, events[index], entry);
       this.#kept.add(entry, event.id !== undefined);
+      if (this.#latest) this.#replace(this.#latest, entry);
       if (isNoted) this.#topics.note(entry, now);
-    });
+    }
     const ids = batch.map(({ id }) => id);
     const receipt = { seq: this.#seq, id: ids.at(-1) ?? '', ids, repeated: false };
     if (key !== undefined) {
@@ -208,11 +217,27 @@ export class MemoryLog implements EventLog {
     this.#followers.emit([entry]);
   }
 
-  #replace(latest: LatestKeys, event: NewEvent | undefined, entry: LogEntry): void {
+  /** Removes the entries that another one replaces. */
+  #replace(latest: LatestKeys, entry: LogEntry): void {
+    const topics = this.#isLatestOfLog ? entry.topics : this.#kept.latestTopicsOf(entry);
+    if (topics.length === 0) return;
     this.#chargeFor(latest, () => {
-      const replaced = latest.replace(event, entry);
-      if (replaced) this.#kept.remove(replaced);
+      for (const replaced of latest.replace(entry, topics)) {
+        // One of a topic that keeps all stays.
+        const isGone = isReplaceable(replaced) && this.#kept.latestTopicsOf(replaced).length === replaced.topics.length;
+        if (this.#isLatestOfLog || isGone) this.#kept.remove(replaced);
+      }
     });
+  }
+
+  /** A topic that was created may keep the latest from now on, or all. */
+  #keepAnew(topic: string): void {
+    const isLatest = this.#kept.keepsLatest(topic);
+    if (this.#isLatestOfLog || (!isLatest && !this.#latest)) return;
+    const latest = (this.#latest ??= new LatestKeys(false));
+    const entries = [...(this.#kept.topics.get(topic)?.entries.rising(0) ?? [])];
+    if (isLatest) for (const entry of entries) this.#replace(latest, entry);
+    else this.#chargeFor(latest, () => latest.forgetTopic(topic, entries));
   }
 
   /** Counts the difference that a change makes to the cost of an index. */

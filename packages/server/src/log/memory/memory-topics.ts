@@ -63,6 +63,8 @@ export interface MemoryTopicsHost {
   tell(topic: string, isPrivate: boolean, detach: (seq: number) => void): void;
   /** Removes entries, and takes note of it as of trimming. */
   remove(entries: readonly LogEntry[]): void;
+  /** A topic was created, or its options were set. */
+  changed(topic: string): void;
 }
 
 /** The states of topics of a log in memory. */
@@ -93,6 +95,11 @@ export class MemoryTopics implements TopicStates {
   /** Takes note of an event of such a batch, which is kept now. */
   note(entry: LogEntry, now: number): void {
     this.#change((draft) => noteEvent(draft, { ...entry, final: entry.final === true }, entry.seq, now, this.#factsOf));
+  }
+
+  /** What of a topic is kept, if it was created with that. */
+  keepOf(topic: string): TopicOptions['keep'] {
+    return this.#book.size === 0 ? undefined : this.#book.get(topic)?.options?.keep;
   }
 
   /** Takes note that the last kept event of a topic has been removed. */
@@ -136,7 +143,9 @@ export class MemoryTopics implements TopicStates {
     const checked = checkTopicOptions(options);
     const { bounds } = this.#parts;
     const facts = this.#factsOf(topic);
-    return this.#change((draft) => createTopic(draft, copyOf(topic), checked, how, { facts, now, bounds }));
+    const created = this.#change((draft) => createTopic(draft, copyOf(topic), checked, how, { facts, now, bounds }));
+    this.#host.changed(topic);
+    return created;
   }
 
   async lease(topic: string, ms: number, token?: string): Promise<TopicLease> {

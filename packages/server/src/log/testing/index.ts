@@ -7,6 +7,7 @@ import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
 import { keyCases } from './cases/key-cases.ts';
+import { latestCases } from './cases/latest-cases.ts';
 import { leaseCases } from './cases/lease-cases.ts';
 import { locateCases } from './cases/locate-cases.ts';
 import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
@@ -35,6 +36,7 @@ const ALL: readonly LogCase[] = [
   ...sinceCases,
   ...topicCases,
   ...retentionCases,
+  ...latestCases,
   ...trimCases,
   ...clockCases,
   ...epochCases,

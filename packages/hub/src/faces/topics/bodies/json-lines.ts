@@ -1,14 +1,15 @@
 import type { Rights } from '@tidings/server';
 import { suggestion, type NewEvent } from '@tidings/server/log';
-import { GAP_TYPE } from '@tidings/wire';
+import { FORGOTTEN_TYPE, GAP_TYPE } from '@tidings/wire';
 import { requireAdmin } from '../../../access/require.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { HubLimits } from '../../../limits.ts';
 import type { BatchEvent } from './batch.ts';
 import { checkData, checkRetry, checkTopic, checkType } from './checks.ts';
+import { withForgotten } from './forgotten.ts';
 import { JsonTextError, kindOf, membersOf, shown, twice, valueOf, type JsonKind } from './json-text.ts';
 
-const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'private'] as const;
+const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'forget', 'private'] as const;
 type Member = (typeof MEMBERS)[number];
 
 const KINDS: Readonly<Record<Exclude<Member, 'data'>, JsonKind>> = {
@@ -17,6 +18,7 @@ const KINDS: Readonly<Record<Exclude<Member, 'data'>, JsonKind>> = {
   id: 'a string',
   retry: 'a number',
   key: 'a string',
+  forget: 'a boolean',
   private: 'a boolean',
 };
 
@@ -67,15 +69,16 @@ function textOf(line: Uint8Array, place: string): string {
 function eventOf(line: string, limits: HubLimits, rights: Rights): NewEvent {
   const members = readMembers(line);
   const topic = checkTopic(required(members.topic, 'topic'));
-  const { type, id, retry, key } = members;
+  const { type, id, retry, key, forget = false } = members;
   const data = dataOf(required(members.dataText, 'data'), limits.maxEventBytes);
-  if (type === GAP_TYPE) requireAdmin(rights, `publish events of the type ${GAP_TYPE}`);
+  if (type === GAP_TYPE || type === FORGOTTEN_TYPE) requireAdmin(rights, `publish events of the type ${type}`);
   else if (type !== undefined) checkType(type);
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
     throw invalid(`its retry is ${retry}, but must be a whole number of milliseconds from 0`);
   }
   checkRetry(retry, limits.maxRetryMs);
-  return {
+  if (forget && key === undefined) throw invalid('its forget needs key, which names the key to forget');
+  return withForgotten({
     topics: [topic],
     fields: {
       data,
@@ -84,8 +87,8 @@ function eventOf(line: string, limits: HubLimits, rights: Rights): NewEvent {
       ...(retry === undefined ? {} : { retry }),
     },
     private: members.private ?? false,
-    ...(key === undefined ? {} : { latestKey: key }),
-  };
+    ...(key === undefined ? {} : { latestKey: key, forget }),
+  });
 }
 
 interface Members {
@@ -96,6 +99,7 @@ interface Members {
   readonly id?: string;
   readonly retry?: number;
   readonly key?: string;
+  readonly forget?: boolean;
   readonly private?: boolean;
 }
 

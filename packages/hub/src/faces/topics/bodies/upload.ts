@@ -1,6 +1,13 @@
 import type { Rights } from '@tidings/server';
 import { parseCursor } from '@tidings/server/log';
-import { EventFieldsDecoder, EventStreamError, GAP_TYPE, HEARTBEAT_TYPE, type EventFields } from '@tidings/wire';
+import {
+  EventFieldsDecoder,
+  EventStreamError,
+  FORGOTTEN_TYPE,
+  GAP_TYPE,
+  HEARTBEAT_TYPE,
+  type EventFields,
+} from '@tidings/wire';
 import { requireAdmin } from '../../../access/require.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { HubLimits } from '../../../limits.ts';
@@ -50,7 +57,8 @@ export class Upload {
   #add(fields: EventFields): void {
     const { event = 'message', data = '', retry } = fields;
     if (event === HEARTBEAT_TYPE) return;
-    if (event === GAP_TYPE) requireAdmin(this.#rights, `publish events of the type ${GAP_TYPE}`);
+    if (event === GAP_TYPE || event === FORGOTTEN_TYPE)
+      requireAdmin(this.#rights, `publish events of the type ${event}`);
     else checkType(event);
     checkData(data, this.#limits.maxEventBytes);
     checkRetry(retry, this.#limits.maxRetryMs);

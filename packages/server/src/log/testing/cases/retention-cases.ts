@@ -195,6 +195,50 @@ export const retentionCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'events that are too old for their topic are found among many others, also after their topic was empty',
+    async (probe) => {
+      const others = range(1, 50).map((n) => event(`other/${n}`));
+      for (const name of ['x', 'y']) {
+        await probe.append(...others, event('short/1', { data: `${name}1` }), ...others);
+        await probe.advance(600);
+        await probe.append(event('short/2', { data: `${name}2` }), event('shorter', { data: `${name}3` }), ...others);
+        await probe.advance(401);
+        assert.equal(await kept(probe, select('short/1', 'short/2', 'shorter')), `${name}2`);
+        await probe.advance(600);
+        assert.equal(await kept(probe, select('short/1', 'short/2', 'shorter')), '');
+      }
+      assert.equal((await probe.read(EVERYTHING)).length, 300);
+    },
+    {
+      needs: ['trim', 'time'],
+      retention: {
+        perTopic: [
+          { topics: ['none'], maxAgeMs: 1 },
+          { topics: [pattern('short/*')], maxAgeMs: 1000 },
+          { topics: ['shorter'], maxAgeMs: 400 },
+        ],
+      },
+    },
+  ),
+
+  logCase(
+    'a rule may have no bound, so that those after it are not for its topics',
+    async (probe) => {
+      await probe.publishTo('a/1', 'a/2', 'a/1', 'a/2', 'b', 'b');
+      assert.equal(await kept(probe), '1 3 4 6');
+    },
+    {
+      needs: ['trim'],
+      retention: {
+        perTopic: [
+          { topics: ['a/1'], keep: 'all' },
+          { topics: [pattern('*')], maxEvents: 1 },
+        ],
+      },
+    },
+  ),
+
+  logCase(
     'an event that is too old for one of its topics goes, whatever the others allow',
     async (probe) => {
       await probe.publishTo('hour day', 'day', 'hour', 'none');

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import { Listener } from './listener.ts';
+import { problemOf, startHub, type TestHub } from './test-hub.ts';
+
+const retention = { perTopic: [{ topics: ['now'], keep: 'latest' as const }] };
+
+/** A listener to the topic that keeps the latest by key. */
+function listen(hub: TestHub, query = ''): Promise<Listener> {
+  return Listener.open(hub.port, `/topics/now${query}`);
+}
+
+test('a topic that keeps the latest by key gives a snapshot, and goes on live', async () => {
+  const hub = await startHub({ retention });
+  await hub.publish('now?key=EUR', '1.08');
+  await hub.publish('now?key=CHF', '0.95');
+  await hub.publish('now?key=EUR', '1.09');
+  await hub.publish('now', 'open', {});
+  await hub.publish('now', 'closed');
+  const listener = await listen(hub, '?lastEventId=earliest');
+  expect(await listener.take(3)).toEqual(['0.95', '1.09', 'closed']);
+  await hub.publish('now?key=CHF', '0.96');
+  expect(await listener.take(4)).toEqual(['0.95', '1.09', 'closed', '0.96']);
+});
+
+test('a listener that was away gets the newest of each key that has changed, without a gap', async () => {
+  const hub = await startHub({ retention });
+  await hub.publish('now?key=a', 'a1');
+  const seen = await hub.publish('now?key=b', 'b1');
+  for (const n of [2, 3, 4]) await hub.publish('now?key=a', `a${n}`);
+  await hub.publish('now?key=c', 'c1');
+  await hub.log.trim();
+  const listener = await listen(hub, `?lastEventId=${seen}`);
+  expect(await listener.take(2)).toEqual(['a4', 'c1']);
+  expect(listener.published.map(({ type }) => type)).toEqual(['message', 'message']);
+});
+
+test('a key is forgotten: who listens is told, and so is who was away', async () => {
+  const hub = await startHub({ retention });
+  const first = await hub.publish('now?key=a', 'a1');
+  await hub.publish('now?key=b', 'b1');
+  const live = await listen(hub);
+  await hub.publish('now?key=a&forget', '');
+  await hub.publish('now?key=b&forget&type=gone', '');
+  await live.until(() => live.published.length === 2);
+  const forgotten = [
+    { type: 'tidings-forgotten', data: '{"key":"a"}' },
+    { type: 'gone', data: '' },
+  ];
+  expect(live.published).toMatchObject(forgotten);
+  await hub.log.trim();
+  const away = await listen(hub, `?lastEventId=${first}`);
+  await away.until(() => away.published.length === 2);
+  expect(away.published).toMatchObject(forgotten);
+});
+
+test('an envelope names the key, and says whether it was forgotten', async () => {
+  const hub = await startHub({ retention });
+  const listener = await listen(hub, '?envelope=json');
+  await hub.publish('now?key=a%20b', 'x');
+  await hub.publish('now?key=a%20b&forget', 'y');
+  await hub.publish('now', 'z');
+  const envelopes = (await listener.take(3)).map((data) => JSON.parse(data) as object);
+  expect(envelopes).toEqual([
+    { topic: 'now', time: expect.any(String), data: 'x', key: 'a b' },
+    { topic: 'now', time: expect.any(String), data: 'y', key: 'a b', forget: true },
+    { topic: 'now', time: expect.any(String), data: 'z' },
+  ]);
+});
+
+test('on a topic that keeps all, keys and what forgets them are events like others', async () => {
+  const hub = await startHub({ retention });
+  for (const [query, body] of [
+    ['?key=a', '1'],
+    ['?key=a', '2'],
+    ['?key=a&forget', '3'],
+  ]) {
+    await hub.publish(`all${query}`, body!);
+  }
+  const listener = await Listener.open(hub.port, '/topics/all?lastEventId=earliest');
+  expect(await listener.take(3)).toEqual(['1', '2', '3']);
+});
+
+test('what is wrong with a key is said', async () => {
+  const hub = await startHub({ retention });
+  const refusal = async (query: string, type?: string): Promise<[string | undefined, string]> => {
+    const headers = type === undefined ? {} : { 'content-type': type };
+    const reply = await hub.ask('POST', `/topics/now?${query}`, { body: 'data: x\n\n', headers });
+    return [problemOf(reply), (JSON.parse(reply.text) as { detail: string }).detail];
+  };
+  expect(await refusal('forget')).toEqual([
+    'invalid-parameter',
+    'The parameter forget needs the parameter key, which names the key to forget',
+  ]);
+  expect(await refusal('key=')).toEqual(['invalid-event', 'The key is empty; it must be 1 to 1024 bytes long']);
+  expect(await refusal(`key=${'k'.repeat(1025)}`)).toEqual([
+    'invalid-event',
+    'The key is 1025 bytes long; at most 1024 are allowed',
+  ]);
+  expect((await refusal('key=a&key=b'))[0]).toBe('invalid-parameter');
+  expect((await refusal('key=a', 'text/event-stream'))[0]).toBe('invalid-parameter');
+  expect((await refusal('key=a&type=tidings-forgotten'))[0]).toBe('invalid-event');
+});
+
+test('an idempotency key is bound to the key of the value, and to whether it is forgotten', async () => {
+  const hub = await startHub({ retention });
+  const send = async (query: string): Promise<number> =>
+    (await hub.ask('POST', `/topics/now${query}`, { headers: { 'idempotency-key': 'i' }, body: 'x' })).status;
+  expect(await send('?key=a')).toBe(200);
+  expect(await send('?key=a')).toBe(200);
+  expect([await send(''), await send('?key=b'), await send('?key=a&forget')]).toEqual([422, 422, 422]);
+});
