@@ -437,7 +437,7 @@ describe('a response that others have their hands on', () => {
 
 describe('the door of eventStream', () => {
   test.each<[string, Record<string, unknown>, string]>([
-    ['a source that is none', { source: [1] }, 'The source of an event stream is object'],
+    ['a source that is none', { source: [1] }, 'The source of an event stream is an array'],
     ['a header of the connection', { headers: { Connection: 'keep-alive' } }, '"Connection" of the option headers'],
     ['another content type', { headers: { 'content-type': 'text/plain' } }, '"content-type" of the option headers'],
     ['a header value that would forge', { headers: { 'X-A': 'a\r\nX-B: b' } }, '"X-A" of the option headers'],

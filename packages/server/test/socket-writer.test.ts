@@ -193,7 +193,7 @@ test('eventStream and respond pass the option on, and refuse a value that is no 
   await until(() => sockets.every(({ bytesWritten }, index) => bytesWritten > before[index]!));
 
   const bad = { directWrites: 'no' as unknown as boolean };
-  const refused = { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('directWrites is no') as string };
+  const refused = { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('directWrites is "no"') as string };
   await expect(respond(channel, {} as never, {} as never, bad)).rejects.toMatchObject(refused);
   await expect(eventStream({} as never, {} as never, () => {}, bad)).rejects.toMatchObject(refused);
   expect(() => createStreamServer(() => {}, bad)).toThrow(expect.objectContaining(refused));
