@@ -109,7 +109,7 @@ describe('POST /topics with lines of JSON', () => {
       'an unknown member',
       '{"topic":"a","dat":"x"}',
       'invalid-event',
-      'Line 2: it has the member "dat"; allowed are topic, data, type, id, retry, key, private; did you mean data?',
+      'Line 2: it has the member "dat"; allowed are topic, data, type, id, retry, key, forget, private; did you mean data?',
     ],
     ['a member given twice', '{"topic":"a","topic":"b","data":1}', 'invalid-event', 'the member "topic" twice'],
     ['no topic', '{"data":"x"}', 'invalid-event', 'Line 2: it has no topic; an event needs topic and data'],
@@ -134,7 +134,7 @@ describe('POST /topics with lines of JSON', () => {
       'Line 2: The type "tidings-own"',
     ],
     ['an id of a cursor’s form', '{"topic":"a","data":1,"id":"abc.1"}', 'invalid-event', 'Line 2: The id "abc.1"'],
-    ['a key that is empty', '{"topic":"a","data":1,"key":""}', 'invalid-event', 'Line 2: The key is empty'],
+    ['a key that is empty', '{"topic":"a","data":1,"key":""}', 'invalid-event', "Line 2: The event's key is empty"],
     [
       'data that is too large',
       `{"topic":"a","data":"${'x'.repeat(1001)}"}`,
@@ -229,7 +229,7 @@ describe('the rights of a sender of lines', () => {
   test('have to be those of an administrator for a gap that a copy tells of', async () => {
     const lines = [
       { topic: 'a', data: 1 },
-      { topic: 'a', type: 'tidings-gap', data: '{}' },
+      { topic: 'a', type: 'tidings-gap', data: { after: 'e.1', resumedAt: 'e.2', reason: 'trimmed' } },
     ];
     const hub = await startHub({ authenticate });
     const reply = await send(hub, lines, { 'x-person': 'ann' });

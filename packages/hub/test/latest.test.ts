@@ -91,10 +91,10 @@ test('what is wrong with a key is said', async () => {
     'invalid-parameter',
     'The parameter forget needs the parameter key, which names the key to forget',
   ]);
-  expect(await refusal('key=')).toEqual(['invalid-event', 'The key is empty; it must be 1 to 1024 bytes long']);
+  expect(await refusal('key=')).toEqual(['invalid-event', "The event's key is empty; 1 to 1024 bytes are allowed"]);
   expect(await refusal(`key=${'k'.repeat(1025)}`)).toEqual([
     'invalid-event',
-    'The key is 1025 bytes long; at most 1024 are allowed',
+    "The event's key is 1025 bytes long; at most 1024 are allowed",
   ]);
   expect((await refusal('key=a&key=b'))[0]).toBe('invalid-parameter');
   expect((await refusal('key=a', 'text/event-stream'))[0]).toBe('invalid-parameter');

@@ -132,9 +132,9 @@ describe('hub.publish()', () => {
       'invalid-topic: The topic is empty; it must be 1 to 1024 bytes of UTF-8',
       'invalid-topic: The topic "a\\n" has a control character',
       'invalid-topic: The topic is number, but must be a string',
-      "too-large: The event's data is 11 bytes; at most 10 are allowed",
+      "too-large: The event's data is 11 bytes; the limit is 10",
       'invalid-event: The type "tidings-heartbeat" is the hub\'s own: types that begin with tidings- cannot be published',
-      "invalid-event: The event's retry is 1001 milliseconds; at most 1000 are allowed",
+      "invalid-event: The event's retry is 1001 milliseconds; the limit is 1000",
       'invalid-event: The id "earliest" is reserved: an id may not be "earliest" and may not begin with "#"',
       'invalid-event: The event type "a\\nb" has a control character, which is not allowed',
       'invalid-event: There is nothing to publish: an event needs data, event, id or retry, and has none',
@@ -157,7 +157,8 @@ describe('hub.publish()', () => {
     expect(await refusalOf(() => hub.publish('mine', { data: 'x' }, { rights: false }))).toBe(
       'forbidden: The rights are a refusal, or have expired',
     );
-    expect((await hub.publish('mine', { event: 'tidings-gap' })).repeated).toBe(false);
+    const gap = JSON.stringify({ after: 'e.1', resumedAt: 'e.2', reason: 'trimmed' });
+    expect((await hub.publish('mine', { event: 'tidings-gap', data: gap })).repeated).toBe(false);
   });
 
   test('reports what is refused and nobody waits for', async () => {
@@ -232,7 +233,7 @@ describe('hub.events()', () => {
       expect.stringMatching(/^invalid-parameter: The URL pattern "\(a\|b\)" is not allowed/),
       'invalid-topic: The topic "." is not allowed, because URLs drop it',
       'ERR_INVALID_OPTION: The option last is 1.5, but must be an integer from 0 to 9007199254740991',
-      'ERR_INVALID_OPTION: The options are undefined, but must be an object of topics, patterns, lastEventId, last, rights, signal',
+      'ERR_INVALID_OPTION: The options are undefined, but must be an object with any of topics, patterns, lastEventId, last, rights, signal',
     ]);
   });
 });

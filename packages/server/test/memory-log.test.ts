@@ -91,7 +91,7 @@ describe('MemoryLog', () => {
     [{ fields: { data: 'hello' } }, 'The topics of an event are undefined, but'],
     [{ topics: [7], fields: { data: 'x' } }, 'The topic is 7, but must be a string'],
     [{ topics: ['t'], fields: { data: 'x', id: 7 } }, 'The id is 7, but must be a string'],
-    [{ topics: ['t'], fields: { data: 'x' }, latestKey: 7 }, 'The latestKey is 7, but must be a string'],
+    [{ topics: ['t'], fields: { data: 'x' }, latestKey: 7 }, "The event's key is 7, but must be a string"],
     [
       { topics: ['t'], fields: { event: 'tidings-gap', data: 'x' } },
       'The data of the event of type tidings-gap is "x", but must be JSON with the texts after, resumedAt, reason',

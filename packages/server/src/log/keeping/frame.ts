@@ -106,7 +106,7 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   if (typeof final !== 'boolean') {
     throw invalid(`The member final of an event is ${shown(final)}, but must be true or false`);
   }
-  if (latestKey !== undefined) checkName('latestKey', latestKey);
+  if (latestKey !== undefined) checkName("event's key", latestKey);
   if (typeof forget !== 'boolean') {
     throw invalid(`The member forget of an event is ${shown(forget)}, but must be true or false`);
   }
