@@ -49,7 +49,7 @@ export { FanOut } from './live/fan-out.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';
-export { findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
+export { findStart, isComplete, type Start, type StartAfter, type StartRequest } from './log/start.ts';
 export type { EventStreamHandle } from './response/open-stream.ts';
 export { pump, type PumpOptions, type PumpSource } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';

@@ -27,7 +27,7 @@ export interface AdmissionRequest {
    * filter of the rights and the heartbeat of the parameters are added to the view.
    */
   readonly view: (rights: Rights) => View | undefined;
-  /** Whether no event follows this start, now or later. @default it is never so */
+  /** Whether no event follows this start, now or later. It need not know that the log has closed the topic. @default it is never so */
   readonly isOver?: ((start: Start) => boolean) | undefined;
 }
 

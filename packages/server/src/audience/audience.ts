@@ -5,7 +5,7 @@ import type { EndReason } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { type Selection, Selector } from '../log/selection.ts';
-import { findStart, type Start } from '../log/start.ts';
+import { canEnd, findStart, isComplete, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
   Admission,
@@ -93,7 +93,7 @@ export class Audience {
     const admitted = this.#promise(request, rights, key, matchers);
     const start = await this.#findStart(admitted, view.selection, admission);
     if (!start) return GONE;
-    if (isOver?.(start)) {
+    if (isComplete(start) || isOver?.(start)) {
       this.#places.abandon(admitted);
       return { refused: 'complete' };
     }
@@ -109,7 +109,7 @@ export class Audience {
     selection: Selection,
     { request, parameters }: AdmissionRequest,
   ): Promise<Start | undefined> {
-    if (parameters.lastEventId === '' && parameters.last === undefined) {
+    if (parameters.lastEventId === '' && parameters.last === undefined && !canEnd(this.#log, selection)) {
       await this.#fanOut.ready();
       return { type: 'now' };
     }

@@ -21,6 +21,7 @@ interface CatchingUp {
  * - `waiting`: it was given, or the log has trimmed, events that this process has not come to yet;
  * - `held`: given nothing until its rights are known again;
  * - `live`: in its cohort, written to in lockstep, its position is the cohort's;
+ * - `ending`: given all that it is to be given, its transport still has some of it;
  * - `ended`: gone.
  */
 export type ListenerState =
@@ -33,6 +34,7 @@ export type ListenerState =
     })
   | (CatchingUp & { readonly phase: 'held' })
   | { readonly phase: 'live' }
+  | { readonly phase: 'ending' }
   | { readonly phase: 'ended' };
 
 export type ListenerInput =
@@ -52,6 +54,9 @@ export type ListenerInput =
   | { readonly type: 'hold'; readonly flushed: number }
   /** Its rights are known again; the cohorts have been written to up to `flushed`. */
   | { readonly type: 'release'; readonly flushed: number; readonly needsDrain: boolean }
+  /** Its stream is over: nothing more is written to it. */
+  | { readonly type: 'finish' }
+  /** It has gone. */
   | { readonly type: 'end' };
 
 export type ListenerAction =
@@ -124,6 +129,7 @@ export function isAhead(page: LogPage, flushed: number): boolean {
 /** The gap to report before the entries of a page. */
 export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefined {
   if (state.phase !== 'reading') return undefined;
+  const { deletedThrough = 0 } = page;
   // Events before those that it knows of may have been trimmed since it was told.
   const missing =
     page.trimmedThrough > state.position && (page.trimmedThrough > state.told || page.trims > state.trims);
@@ -132,7 +138,7 @@ export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefi
   // cursor may not pass them.
   const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
   return {
-    reason: state.misplaced ?? 'trimmed',
+    reason: state.misplaced ?? (deletedThrough > Math.max(state.position, state.told) ? 'deleted' : 'trimmed'),
     after: state.sent,
     from: state.position,
     resumedAt: Math.max(state.position, Math.min(page.trimmedThrough, kept)),
@@ -149,7 +155,7 @@ function knownAfter({ told, trims, misplaced }: CatchingUp, page: LogPage): Pick
 /** The one place where a listener's phase changes. Pure. */
 export function transition(state: ListenerState, input: ListenerInput): ListenerStep {
   const unchanged = { state, actions: [] };
-  if (state.phase === 'ended') return unchanged;
+  if (state.phase === 'ended' || (state.phase === 'ending' && input.type !== 'end')) return unchanged;
   switch (input.type) {
     case 'page': {
       if (state.phase !== 'reading') return unchanged;
@@ -183,11 +189,13 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
         return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
       }
       // A page that is on its way is for rights that may be gone.
-      return { state: { phase: 'held', ...whereIs(state) }, actions: [] };
+      return 'position' in state ? { state: { phase: 'held', ...whereIs(state) }, actions: [] } : unchanged;
     }
     case 'release':
       if (state.phase !== 'held') return unchanged;
       return goOn(whereIs(state), input.flushed, input.needsDrain);
+    case 'finish':
+      return { state: { phase: 'ending' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
   }

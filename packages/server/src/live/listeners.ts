@@ -7,6 +7,7 @@ import type { SharedChunk } from '../sink/shared-chunk.ts';
 import { CatchUp, type CatchUpHost } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
 import { gap, heartbeat } from './control-events.ts';
+import { Endings } from './endings.ts';
 import { gapBefore, transition, type ListenerInput, type ListenerStep } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import type { CohortPage } from './page-cache.ts';
@@ -42,6 +43,7 @@ export class Listeners implements Iterable<Listener> {
   /** The same for what was just handed over and is too much to be given out at once. */
   readonly #inSteps: CatchUp;
   readonly #recent: RecentEvents;
+  readonly #endings: Endings;
   readonly #options: ListenersOptions;
   readonly #all = new Set<Listener>();
   /** The listeners in the phase `waiting`. */
@@ -61,6 +63,12 @@ export class Listeners implements Iterable<Listener> {
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
         onBehind: (cohorts) => this.#leaveBehind(cohorts),
+        onFinal: (entry) => this.#endings.close(entry),
+        onDelete: (entry) => {
+          // What was read has events that are gone.
+          this.catchUp.forget();
+          this.#endings.delete(entry);
+        },
       },
       { ...options, recent: this.#recent },
     );
@@ -71,6 +79,13 @@ export class Listeners implements Iterable<Listener> {
       onReadError: (listeners, error) => this.#fail(listeners, error),
     };
     this.catchUp = new CatchUp(host, log, options);
+    this.#endings = new Endings(this.ticker.cohorts, {
+      of: (cohort) => this.#of(cohort),
+      readers: () => this.#recent.readers,
+      finish: (listener, finalSeq) => this.#finishTopic(listener, finalSeq),
+      sendBack: (listener) => this.end(listener, 'deleted'),
+      ask: (listener) => this.#skip(listener),
+    });
     this.#inSteps = new CatchUp(host, this.#recent, options);
   }
 
@@ -122,6 +137,7 @@ export class Listeners implements Iterable<Listener> {
   /** Ends a listener's stream: it looks finished. */
   end(listener: Listener, reason: EndReason): void {
     listener.reason = reason;
+    this.input(listener, { type: 'finish' });
     listener.sink.end();
   }
 
@@ -155,7 +171,7 @@ export class Listeners implements Iterable<Listener> {
     for (const [listener, since] of this.#apart) {
       const { state, cohort } = listener;
       // Bytes that wait for a listener keep it alive as soon as it reads.
-      if (listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
+      if (listener.sink.needsDrain || !('position' in state)) continue;
       if (since > before) {
         oldest = Math.min(oldest, since);
         continue;
@@ -250,9 +266,24 @@ export class Listeners implements Iterable<Listener> {
       if (listener.owed !== undefined) listener.owed -= seen.events;
       this.write(listener, seen.chunk);
     }
+    const { finalSeq } = page;
+    if (finalSeq !== undefined && page.through >= finalSeq) {
+      this.#finishTopic(listener, finalSeq);
+      return;
+    }
     if (missing || seen.chunk) listener.isUnplaced = false;
     else if (listener.isUnplaced) this.#place(listener, page);
     this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
+  }
+
+  /** Ends the stream of a listener that has got everything up to the final event of its only topic. */
+  #finishTopic(listener: Listener, finalSeq: number): void {
+    const { cohort, index, told } = listener;
+    // It may not be given that event. It comes back with the last id that it has, and would come back for ever with an older one.
+    if ((index === -1 ? told : cohort.toldTo(listener)) < this.ticker.knownTo(cohort.view, finalSeq)) {
+      this.tell(listener, finalSeq);
+    }
+    this.end(listener, 'finished');
   }
 
   /**
@@ -277,12 +308,13 @@ export class Listeners implements Iterable<Listener> {
     const before = from.phase;
     listener.state = state;
     // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
-    if (from.phase === 'reading' && (state.phase === 'ended' || state.phase === 'held')) {
+    const isUnwanted = state.phase === 'ending' || state.phase === 'ended' || state.phase === 'held';
+    if (from.phase === 'reading' && isUnwanted) {
       for (const source of [this.#inSteps, this.catchUp]) source.leave(listener, from.position);
     }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
-    if (state.phase === 'live' || state.phase === 'ended') {
+    if (!('position' in state)) {
       this.#apart.delete(listener);
       this.#recent.leave(listener);
     } else this.#apart.set(listener, this.#options.clock.now());
@@ -306,5 +338,9 @@ export class Listeners implements Iterable<Listener> {
       listener.owed = undefined;
     }
     if (this.ticker.flushed >= this.#finalSeq) this.end(listener, 'finished');
+    else if (listener.mustAsk) {
+      listener.mustAsk = false;
+      this.#skip(listener);
+    }
   }
 }
