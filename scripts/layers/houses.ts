@@ -84,6 +84,11 @@ export const HOUSES: Houses = {
       {
         name: 'faces/topics',
         purpose: 'topics: listen, publish, the directory',
+        uses: ['faces/topics/life', 'faces', 'access', 'http'],
+      },
+      {
+        name: 'faces/topics/life',
+        purpose: 'topics: close, create, lease, delete',
         uses: ['faces', 'access', 'http'],
       },
       { name: 'faces', purpose: 'what a face is; health, the page', uses: ['http'] },

@@ -145,7 +145,7 @@ export class Hub {
     }
     const { status, headers } = answer;
     if (status >= 400) this.#reports.refused(visit.request, status, visit.reason, visit.subject);
-    return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request)) };
+    return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request, headers)) };
   }
 
   /** Breaks off the listeners that `which` chooses, so that they come back and their rights are checked anew. Returns how many there were. */

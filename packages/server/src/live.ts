@@ -12,6 +12,7 @@ export { Audience } from './audience/audience.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
+  allowedBy,
   EXPIRED,
   may,
   type Action,

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts';
 import type { EventLog, FollowStart, LogPage } from '../log/event-log.ts';
 import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
-import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
+import { ApartListeners } from './apart.ts';
 import { CatchUp, type CatchUpHost } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
 import { gap, heartbeat } from './control-events.ts';
@@ -48,8 +48,8 @@ export class Listeners implements Iterable<Listener> {
   readonly #all = new Set<Listener>();
   /** The listeners in the phase `waiting`. */
   readonly #waiting = new Set<Listener>();
-  /** Those that are not live, and when each was last given something or moved on. */
-  readonly #apart = new Map<Listener, number>();
+  /** Those that are not live. */
+  readonly apart: ApartListeners = new ApartListeners(this);
   /** Listeners that have got everything up to here are done. */
   #finalSeq = Number.POSITIVE_INFINITY;
 
@@ -79,11 +79,9 @@ export class Listeners implements Iterable<Listener> {
       onReadError: (listeners, error) => this.#fail(listeners, error),
     };
     this.catchUp = new CatchUp(host, log, options);
-    this.#endings = new Endings(this.ticker.cohorts, {
+    this.#endings = new Endings(this.ticker, this, {
       of: (cohort) => this.#of(cohort),
       readers: () => this.#recent.readers,
-      finish: (listener, finalSeq) => this.#finishTopic(listener, finalSeq),
-      sendBack: (listener) => this.end(listener, 'deleted'),
       ask: (listener) => this.#skip(listener),
     });
     this.#inSteps = new CatchUp(host, this.#recent, options);
@@ -159,29 +157,6 @@ export class Listeners implements Iterable<Listener> {
     const { view } = listener.cohort;
     listener.told = this.ticker.knownTo(view, seq);
     this.write(listener, heartbeat(this.#options.position(listener.told), view.heartbeat));
-  }
-
-  /**
-   * Sends a keep-alive to the listeners that are not live and were given nothing since a time: the keep-alives of cohorts do not reach them.
-   * Returns since when the one has been given nothing that is due next.
-   * @param before that time, by the clock's `now`
-   */
-  keepApartAlive(before: number, now: number): number {
-    let oldest = now;
-    for (const [listener, since] of this.#apart) {
-      const { state, cohort } = listener;
-      // Bytes that wait for a listener keep it alive as soon as it reads.
-      if (listener.sink.needsDrain || !('position' in state)) continue;
-      if (since > before) {
-        oldest = Math.min(oldest, since);
-        continue;
-      }
-      this.#apart.set(listener, now);
-      // If it must still be told of a gap, its id has to stay the one that it came with.
-      if (cohort.view.heartbeat === 'event' && state.misplaced === undefined) this.tell(listener, state.position);
-      else this.write(listener, COMMENT);
-    }
-    return oldest;
   }
 
   /** All listeners of a cohort, those that catch up too: they would join behind what the live ones were not given. */
@@ -268,22 +243,12 @@ export class Listeners implements Iterable<Listener> {
     }
     const { finalSeq } = page;
     if (finalSeq !== undefined && page.through >= finalSeq) {
-      this.#finishTopic(listener, finalSeq);
+      this.#endings.finish(listener, finalSeq);
       return;
     }
     if (missing || seen.chunk) listener.isUnplaced = false;
     else if (listener.isUnplaced) this.#place(listener, page);
     this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
-  }
-
-  /** Ends the stream of a listener that has got everything up to the final event of its only topic. */
-  #finishTopic(listener: Listener, finalSeq: number): void {
-    const { cohort, index, told } = listener;
-    // It may not be given that event. It comes back with the last id that it has, and would come back for ever with an older one.
-    if ((index === -1 ? told : cohort.toldTo(listener)) < this.ticker.knownTo(cohort.view, finalSeq)) {
-      this.tell(listener, finalSeq);
-    }
-    this.end(listener, 'finished');
   }
 
   /**
@@ -314,10 +279,8 @@ export class Listeners implements Iterable<Listener> {
     }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
-    if (!('position' in state)) {
-      this.#apart.delete(listener);
-      this.#recent.leave(listener);
-    } else this.#apart.set(listener, this.#options.clock.now());
+    this.apart.note(listener, this.#options.clock.now());
+    if (!('position' in state)) this.#recent.leave(listener);
     for (const action of actions) {
       if (action.type === 'read') {
         (this.#recent.has(listener) ? this.#inSteps : this.catchUp).want(listener);

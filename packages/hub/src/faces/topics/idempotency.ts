@@ -31,6 +31,7 @@ export function appendOptions(
   if (key === undefined) return {};
   const { searchParams: query } = url;
   const parameters = [query.get('type'), query.get('id'), query.get('retry'), query.has('private')];
+  if (query.has('close')) parameters.push('close');
   return { key, digest: hash(JSON.stringify([type, ...parameters]), body) };
 }
 

@@ -1,28 +1,34 @@
-import type { MakeFace } from '../face.ts';
+import { type Answer, checkParameters } from '@tidings/server/live';
+import type { Exchange } from '../../http/request.ts';
+import type { FaceContext, MakeFace } from '../face.ts';
 import { TopicDocuments } from './directory.ts';
-import { hasMatchers, listenToMatches, listenToTopic } from './listen.ts';
+import { hasMatchers, listenToMatches, listenToTopic, PARAMETERS } from './listen.ts';
 import { publish } from './publish.ts';
 import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
-import { topicOfPath, topicOfQuery } from './topic.ts';
+import { headOfTopic } from './life/head.ts';
+import { putTopic, deleteTopic } from './life/routes.ts';
+import { isTopicInQuery, topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
 
-/** Makes the face for publishing, listening and the list of topics, at `/topics` (PROTOCOL §3 to §7). */
+const WRITES: readonly string[] = ['POST', 'PUT', 'DELETE'];
+
+/** Makes the face for publishing, listening, the life of topics and their list, at `/topics` (PROTOCOL §3 to §7, §12). */
 export function topics(): MakeFace {
   return (context) => {
     const documents = new TopicDocuments(context);
     return {
       name: 'topics',
       match({ pathname }) {
-        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY', 'POST'];
-        return pathname.startsWith(`${ROOT}/`) ? ['GET', 'POST'] : undefined;
+        if (pathname === ROOT || pathname === `${ROOT}/`) return ['GET', 'QUERY', 'POST', 'PUT', 'DELETE'];
+        return pathname.startsWith(`${ROOT}/`) ? ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] : undefined;
       },
       async handle(exchange) {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
-          if (request.method === 'POST') return await publish(context, exchange, topicOfQuery(url.searchParams));
+          if (WRITES.includes(request.method)) return await write(context, exchange, topicOfQuery(url.searchParams));
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
           if (isSearch(asked.url)) return await searchTopics(context, asked);
@@ -30,8 +36,23 @@ export function topics(): MakeFace {
         }
         const topic = topicOfPath(rest);
         if (request.method === 'GET') return await listenToTopic(context, exchange, topic);
-        return await publish(context, exchange, topic);
+        if (request.method === 'HEAD') return await headOfTopic(context, exchange, topic, PARAMETERS);
+        return await write(context, exchange, topic);
       },
     };
   };
+}
+
+async function write(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  const { request, url } = exchange;
+  if (request.method !== 'POST')
+    checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', 'lease'] : ['lease']);
+  switch (request.method) {
+    case 'PUT':
+      return putTopic(context, exchange, topic);
+    case 'DELETE':
+      return deleteTopic(context, exchange, topic);
+    default:
+      return publish(context, exchange, topic);
+  }
 }

@@ -21,7 +21,8 @@ import { MATCHERS, matchersOf } from './matchers.ts';
 // A key that is longer than this is hashed, in characters.
 const MAX_KEY = 64;
 
-const PARAMETERS = [...LISTEN_PARAMETERS, 'envelope'];
+/** The names of the query parameters of a listener. */
+export const PARAMETERS: readonly string[] = [...LISTEN_PARAMETERS, 'envelope'];
 
 /** Whether a request for `/topics` is one to listen. */
 export function hasMatchers({ searchParams }: URL): boolean {
@@ -66,6 +67,7 @@ async function listen(context: FaceContext, exchange: Exchange, asked: readonly 
     parameters,
     view: (granted) => (matchers.every((matcher) => may(granted, 'listen', matcher)) ? view(granted) : undefined),
   });
+  if ('refused' in admission && admission.refused === 'complete') context.audience.countRefusal('complete');
   return streamAnswer(headers, admission);
 }
 

@@ -1,6 +1,6 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
 import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
-import type { EventFields } from '@tidings/wire';
+import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { textAnswer } from '../../http/answer.ts';
 import type { Body } from '../../http/bodies.ts';
@@ -8,6 +8,7 @@ import { Problem, problemOf } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
 import { isTopicInQuery } from './topic.ts';
 import { checkData, checkType, Upload } from './upload.ts';
 
@@ -19,6 +20,10 @@ interface Publish {
   /** The log's key of a publish that may be sent again. */
   readonly key: string | undefined;
   readonly body: Body;
+  /** Whether the last event closes the topic. */
+  readonly isClosing: boolean;
+  /** The tokens of leases that came with it. */
+  readonly leases: readonly string[];
 }
 
 /** Publishes the body of a request (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
@@ -27,13 +32,16 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'publish here');
   const isStream = /^text\/event-stream\s*(;|$)/i.test(request.header('content-type') ?? '');
-  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private'];
+  const names = isStream ? ['close', 'private'] : ['close', 'type', 'id', 'retry', 'private'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
+  const isClosing = asksToClose(context, exchange);
+  const leases = leasesOf(context, exchange);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
-  const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
+  // A topic is closed by a batch that is known to its end.
+  const work = isStream ? (key === undefined && !isClosing ? publishParts : publishBatch) : publishEvent;
   try {
-    const receipt = await work({ context, exchange, topic, key, body });
+    const receipt = await work({ context, exchange, topic, key, body, isClosing, leases });
     return textAnswer(200, receipt?.id ?? '');
   } finally {
     body.close();
@@ -41,7 +49,15 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
 }
 
 /** Publishes one event, whose data is the body. */
-async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt> {
+async function publishEvent({
+  context,
+  exchange,
+  topic,
+  key,
+  body,
+  isClosing,
+  leases,
+}: Publish): Promise<AppendReceipt> {
   const { limits } = context;
   const { searchParams: query } = exchange.url;
   const type = parameter(query, 'type');
@@ -57,19 +73,28 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
   }
   checkData(data, limits.maxEventBytes);
   const fields = {
-    data,
+    ...(isClosing && data === '' && !type ? CLOSED : { data }),
     ...(type ? { event: type } : {}),
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
   };
-  const options = appendOptions(key, exchange, bytes, 'data');
-  const receipt = await append(context, [toEvent(exchange, topic, fields)], options);
+  const options = { ...appendOptions(key, exchange, bytes, 'data'), leases };
+  const event = toEvent(exchange, topic, fields);
+  const receipt = await append(context, [isClosing ? { ...event, final: true } : event], options);
   context.reports.published(exchange.request, exchange.rights, 1);
   return receipt;
 }
 
 /** Publishes an event stream whole or not at all. */
-async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishBatch({
+  context,
+  exchange,
+  topic,
+  key,
+  body,
+  isClosing,
+  leases,
+}: Publish): Promise<AppendReceipt | undefined> {
   const { limits } = context;
   const bytes = await body.whole(limits.maxBodyBytes);
   const upload = new Upload(limits, exchange.rights);
@@ -81,14 +106,18 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
     if (events.length <= limits.maxBatchEvents) continue;
     throw new Problem('too-large', `The batch has more than the ${limits.maxBatchEvents} events that are allowed`);
   }
+  if (isClosing) {
+    const last = events.pop() ?? toEvent(exchange, topic, CLOSED);
+    events.push({ ...last, final: true });
+  }
   if (events.length === 0) return undefined;
-  const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
+  const receipt = await append(context, events, { ...appendOptions(key, exchange, bytes, 'stream'), leases });
   context.reports.published(exchange.request, exchange.rights, events.length);
   return receipt;
 }
 
 /** Publishes an event stream as it arrives, a batch for each part. */
-async function publishParts({ context, exchange, topic, body }: Publish): Promise<AppendReceipt | undefined> {
+async function publishParts({ context, exchange, topic, body, leases }: Publish): Promise<AppendReceipt | undefined> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
   const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
@@ -103,7 +132,7 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
           const batch = events.slice(from, from + size);
-          receipt = await append(context, batch);
+          receipt = await append(context, batch, { leases });
           count += batch.length;
         }
         body.holds(upload.pendingBytes);
@@ -140,7 +169,9 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 }
 
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
-  return { topics: [topic], fields, private: url.searchParams.has('private') };
+  // In a copy of a stream the event with which a hub closes a topic closes the copy.
+  const final = fields.event === CLOSED_TYPE;
+  return { topics: [topic], fields, private: url.searchParams.has('private'), ...(final ? { final } : {}) };
 }
 
 async function append(

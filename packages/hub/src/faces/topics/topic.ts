@@ -46,7 +46,7 @@ export function topicOfPath(rest: string): string {
 export function topicOfQuery(query: URLSearchParams): string {
   const topic = parameter(query, 'topic');
   if (topic !== undefined) return checkTopic(topic);
-  throw new Problem('invalid-topic', 'No topic is named; publish to /topics/{topic} or to /topics?topic={topic}');
+  throw new Problem('invalid-topic', 'No topic is named; name one as /topics/{topic} or as /topics?topic={topic}');
 }
 
 /** Whether a URL has its topic in the query: its path names none. */

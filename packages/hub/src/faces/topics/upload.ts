@@ -1,6 +1,7 @@
 import type { Rights } from '@tidings/server';
 import { parseCursor } from '@tidings/server/log';
 import {
+  CLOSED_TYPE,
   EventFieldsDecoder,
   EventStreamError,
   GAP_TYPE,
@@ -66,7 +67,7 @@ export class Upload {
   #add(fields: EventFields): void {
     const { event = 'message', data = '', retry } = fields;
     if (event === HEARTBEAT_TYPE) return;
-    if (event === GAP_TYPE) requireAdmin(this.#rights, `publish events of the type ${GAP_TYPE}`);
+    if (event === GAP_TYPE || event === CLOSED_TYPE) requireAdmin(this.#rights, `publish events of the type ${event}`);
     else checkType(event);
     checkData(data, this.#limits.maxEventBytes);
     checkRetry(retry, this.#limits.maxRetryMs);
