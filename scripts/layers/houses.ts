@@ -34,7 +34,7 @@ export type Houses = Readonly<Record<string, House>>;
 
 export const HOUSES: Houses = {
   cli: {
-    purpose: 'the command: serve, publish, listen',
+    purpose: 'the command: serve, publish, listen, topics',
     mayUse: ['hub', 'client', 'lmdb', 'server', 'wire'],
     thirdParty: true,
     runsAnywhere: [],
@@ -43,11 +43,12 @@ export const HOUSES: Houses = {
       {
         name: 'program.ts',
         purpose: 'puts the commands together',
-        uses: ['serve', 'publish', 'listen', 'command-line'],
+        uses: ['serve', 'publish', 'listen', 'topics', 'command-line'],
       },
       { name: 'serve', purpose: 'tidings serve', uses: ['supervise', 'sockets', 'command-line', 'terminal'] },
       { name: 'publish', purpose: 'tidings publish', uses: ['command-line', 'http', 'terminal'] },
       { name: 'listen', purpose: 'tidings listen', uses: ['command-line', 'http', 'terminal'] },
+      { name: 'topics', purpose: 'tidings topics', uses: ['command-line', 'http', 'terminal'] },
       {
         name: 'supervise',
         purpose: 'holds the socket, runs one hub after the other',

@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import { run } from './command.ts';
 
 test.each([
-  { args: [], parts: ['serve', 'publish', 'listen', 'Exit codes'] },
+  { args: [], parts: ['serve', 'publish', 'listen', 'topics', 'Exit codes'] },
+  { args: ['topics', '--help'], parts: ['list', 'create', 'delete', '--ttl 24h'] },
   {
     args: ['serve', '--help'],
     parts: ['--port', '4000', '--data', '.tidings', '--memory', '--anonymous', '7d', '1GiB', 'TIDINGS_KEY'],
   },
-  { args: ['publish', '--help'], parts: ['--type', '--id', '--format', '--hub', 'TIDINGS_HUB', 'tail -F'] },
+  { args: ['publish', '--help'], parts: ['--type', '--id', '--format', '--close', '--hub', 'TIDINGS_HUB', 'tail -F'] },
   { args: ['listen', '--help'], parts: ['--since', '--last', '--json', '--match-urlpattern', 'earliest'] },
 ])(
   'help of $args has options and examples, and only its examples are wider than 80 columns',

@@ -5,18 +5,20 @@ import * as https from 'node:https';
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
 export interface HubRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** How long the whole exchange may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** The most bytes of the body that are read. @default 65536 */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface HubResponse {
   readonly status: number;
   readonly statusText: string;
   readonly headers: http.IncomingHttpHeaders;
-  /** The body, cut after 64 KiB. */
+  /** The body, cut after as many bytes as are read. */
   readonly text: string;
 }
 
@@ -24,7 +26,10 @@ export interface HubResponse {
  * Makes one request and reads the response. It does not use fetch, which refuses ports that a hub may well have. A server may
  * respond and close the connection before it has taken the whole body: then the response counts, not the broken connection.
  */
-export function send(url: URL, { method, headers, body, timeoutMs }: HubRequest): Promise<HubResponse> {
+export function send(
+  url: URL,
+  { method, headers, body, timeoutMs, maxBytes = MAX_RESPONSE_BYTES }: HubRequest,
+): Promise<HubResponse> {
   return new Promise((resolve, reject) => {
     const { request: open } = url.protocol === 'https:' ? https : http;
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
@@ -32,7 +37,7 @@ export function send(url: URL, { method, headers, body, timeoutMs }: HubRequest)
     let responded = false;
     const request = open(url, { method, headers: { ...headers, ...length }, signal }, (response) => {
       responded = true;
-      readText(response).then((text) => {
+      readText(response, maxBytes).then((text) => {
         const { statusCode: status = 0, statusMessage: statusText = '' } = response;
         resolve({ status, statusText, headers: response.headers, text });
       }, reject);
@@ -68,13 +73,13 @@ function detailOf({ text }: HubResponse): string | undefined {
   }
 }
 
-async function readText(response: http.IncomingMessage): Promise<string> {
+async function readText(response: http.IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > MAX_RESPONSE_BYTES) break;
+    if (bytes > maxBytes) break;
   }
   return Buffer.concat(chunks).toString();
 }
