@@ -34,7 +34,7 @@ export type Houses = Readonly<Record<string, House>>;
 
 export const HOUSES: Houses = {
   cli: {
-    purpose: 'the command: serve, publish, listen',
+    purpose: 'the command: serve, publish, listen, topics',
     mayUse: ['hub', 'client', 'lmdb', 'server', 'wire'],
     thirdParty: true,
     runsAnywhere: [],
@@ -43,11 +43,12 @@ export const HOUSES: Houses = {
       {
         name: 'program.ts',
         purpose: 'puts the commands together',
-        uses: ['serve', 'publish', 'listen', 'command-line'],
+        uses: ['serve', 'publish', 'listen', 'topics', 'command-line'],
       },
       { name: 'serve', purpose: 'tidings serve', uses: ['supervise', 'sockets', 'command-line', 'terminal'] },
       { name: 'publish', purpose: 'tidings publish', uses: ['command-line', 'http', 'terminal'] },
       { name: 'listen', purpose: 'tidings listen', uses: ['command-line', 'http', 'terminal'] },
+      { name: 'topics', purpose: 'tidings topics', uses: ['command-line', 'http', 'terminal'] },
       {
         name: 'supervise',
         purpose: 'holds the socket, runs one hub after the other',
@@ -89,7 +90,12 @@ export const HOUSES: Houses = {
       {
         name: 'faces/topics',
         purpose: 'topics: listen, publish, the directory',
-        uses: ['faces/topics/bodies', 'faces', 'access', 'http'],
+        uses: ['faces/topics/life', 'faces/topics/bodies', 'faces', 'access', 'http'],
+      },
+      {
+        name: 'faces/topics/life',
+        purpose: 'topics: close, create, lease, delete',
+        uses: ['faces', 'access', 'http'],
       },
       { name: 'faces/topics/bodies', purpose: 'the events in a body', uses: ['access', 'http'] },
       { name: 'faces', purpose: 'what a face is; health, the page', uses: ['http'] },

@@ -4,6 +4,7 @@ import { explainUsage, unknownCommand } from './command-line/usage-error.ts';
 import { listenCommand } from './listen/command.ts';
 import { publishCommand } from './publish/command.ts';
 import { serveCommand } from './serve/command.ts';
+import { topicsCommand } from './topics/command.ts';
 
 const HELP = `
 Examples:
@@ -24,10 +25,11 @@ export function makeProgram(): Command {
     // The code that catches the errors prints them.
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP);
-  for (const command of [serveCommand(), publishCommand(), listenCommand(), helpCommand(program)]) {
+  for (const command of [serveCommand(), publishCommand(), listenCommand(), topicsCommand(), helpCommand(program)]) {
     program.addCommand(command.copyInheritedSettings(program));
+    for (const each of command.commands) each.copyInheritedSettings(program);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command.exitOverride((error) => {
       throw explainUsage(error, command);
     });

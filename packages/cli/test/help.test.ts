@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { run } from './command.ts';
 
 test.each([
-  { args: [], parts: ['serve', 'publish', 'listen', 'Exit codes'] },
+  { args: [], parts: ['serve', 'publish', 'listen', 'topics', 'Exit codes'] },
+  { args: ['topics', '--help'], parts: ['list', 'create', 'delete', '--ttl 24h'] },
   {
     args: ['serve', '--help'],
     parts: [
@@ -22,7 +23,7 @@ test.each([
   },
   {
     args: ['publish', '--help'],
-    parts: ['--type', '--id', '--latest-key', '--forget', '--format', '--hub', 'TIDINGS_HUB', 'tail -F'],
+    parts: ['--type', '--id', '--latest-key', '--forget', '--format', '--close', '--hub', 'TIDINGS_HUB', 'tail -F'],
   },
   { args: ['listen', '--help'], parts: ['--since', '--last', '--json', '--match-urlpattern', 'earliest'] },
 ])(

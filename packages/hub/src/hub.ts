@@ -154,7 +154,7 @@ export class Hub {
     }
     const { status, headers } = answer;
     if (status >= 400) this.#reports.refused(visit.request, status, visit.reason, visit.subject);
-    return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request)) };
+    return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request, headers)) };
   }
 
   /**

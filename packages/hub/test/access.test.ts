@@ -182,7 +182,7 @@ describe('cross-origin requests', () => {
     expect(reply.headers).toMatchObject({
       'access-control-allow-origin': ORIGIN,
       'access-control-allow-credentials': 'true',
-      'access-control-allow-methods': 'GET, HEAD, POST',
+      'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
       'access-control-allow-headers': fields,
       'access-control-max-age': '600',
       vary: 'Origin',
@@ -212,7 +212,11 @@ describe('cross-origin requests', () => {
       { origin: hub.url, 'access-control-request-method': 'POST' },
     ]) {
       const reply = await hub.ask('OPTIONS', '/topics/a', { headers });
-      expect([reply.status, reply.text, reply.headers['allow']]).toEqual([204, '', 'GET, HEAD, POST, OPTIONS']);
+      expect([reply.status, reply.text, reply.headers['allow']]).toEqual([
+        204,
+        '',
+        'GET, HEAD, POST, PUT, DELETE, OPTIONS',
+      ]);
       expect(reply.headers['access-control-allow-methods']).toBeUndefined();
     }
   });

@@ -75,7 +75,10 @@ describe('the path of a request', () => {
   test('may be * for OPTIONS', async () => {
     const hub = await startHub();
     const answer = await raw(hub.port, 'OPTIONS * HTTP/1.1\r\nHost: localhost');
-    expect([statusOf(answer), /Allow: (.*)\r/.exec(answer)?.[1]]).toEqual([204, 'GET, HEAD, QUERY, POST, OPTIONS']);
+    expect([statusOf(answer), /Allow: (.*)\r/.exec(answer)?.[1]]).toEqual([
+      204,
+      'GET, HEAD, QUERY, POST, PUT, DELETE, OPTIONS',
+    ]);
   });
 });
 

@@ -52,7 +52,7 @@ describe('a face of one’s own', () => {
     const method = await hub.ask('DELETE', '/bulletin');
     expect([method.status, method.text]).toEqual([405, 'method-not-allowed!']);
     expect(hub.hub.stats().refused.method).toBe(1);
-    expect(problemOf(await hub.ask('DELETE', '/topics/a'))).toBe('method-not-allowed');
+    expect(problemOf(await hub.ask('PATCH', '/topics/a'))).toBe('method-not-allowed');
   });
 
   test('that answers no error of its own has ours, and its defects are written down', async () => {

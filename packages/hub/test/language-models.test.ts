@@ -121,7 +121,7 @@ describe.each<[string, () => Promise<Source>]>([
   ['a channel', () => channelSource({})],
   ['a channel with heartbeat: comment', () => channelSource({ heartbeat: 'comment' })],
   ['a channel with heartbeat: event', () => channelSource({ heartbeat: 'event' })],
-  // It asks for JSON, which is a page. The parameter says that it wants a stream (PROTOCOL §12.1).
+  // It asks for JSON, which is a page. The parameter says that it wants a stream (PROTOCOL §14.1).
   ['a topic of a hub with heartbeat=comment', () => hubSource('?heartbeat=comment')],
 ])('openai reads %s', (_, open) => {
   test('with silences, from now on and from a place', async () => {

@@ -54,7 +54,31 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     return hub.ask('GET', '/topics/a');
   },
   'not-found': async () => (await startHub()).ask('GET', '/nothing'),
-  'method-not-allowed': async () => (await startHub()).ask('DELETE', '/topics/a'),
+  'method-not-allowed': async () => (await startHub()).ask('PATCH', '/topics/a'),
+  'topic-closed': async () => {
+    const hub = await startHub();
+    await hub.publish('a?close', '');
+    return hub.ask('POST', '/topics/a', { body: 'more' });
+  },
+  leased: async () => {
+    const hub = await startHub();
+    await hub.ask('PUT', '/topics/a?lease=30s');
+    return hub.ask('PUT', '/topics/a?lease=30s');
+  },
+  'lease-lost': async () => {
+    const hub = await startHub();
+    await hub.ask('PUT', '/topics/a?lease=30s');
+    return hub.ask('POST', '/topics/a', { body: 'x' });
+  },
+  'topic-exists': async () => {
+    const hub = await startHub();
+    await hub.publish('a', '1');
+    return hub.ask('PUT', '/topics/a', { headers: { 'if-none-match': '*' } });
+  },
+  'too-many-topics': async () => {
+    const port = await serve(new Hub({ log: new MemoryLog({ maxCreatedTopics: 0 }) }));
+    return ask(port, 'PUT', '/topics/a');
+  },
   'key-reused': async () => {
     const hub = await startHub();
     const headers = { 'idempotency-key': 'k' };

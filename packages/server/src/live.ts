@@ -15,6 +15,7 @@ export { Audience } from './audience/audience.ts';
 export { readEvent, type ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
 export {
+  allowedBy,
   checkRights,
   EXPIRED,
   may,
@@ -60,7 +61,7 @@ export { type EventPage, type PageMemory, type PageRequest, readPage } from './l
 export type { EndReason, Listener } from './live/listener.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';
-export { findStart, type Start, type StartAfter, type StartRequest } from './log/start.ts';
+export { findStart, isComplete, type Start, type StartAfter, type StartRequest } from './log/start.ts';
 export type { EventStreamHandle } from './response/open-stream.ts';
 export { pump, type PumpOptions, type PumpSource } from './response/pump.ts';
 export { bodySink, type BodySink } from './sink/body-sink.ts';

@@ -62,7 +62,7 @@ class Rig {
     cohort.listeners += 1;
     const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
     const sink = new FakeSink(1);
-    const told = { told: 0, tellings: 0, isUnplaced: false };
+    const told = { told: 0, tellings: 0, isUnplaced: false, mustAsk: false };
     return { sink, onEnd: undefined, cohort, state, index: -1, ...told, reason: 'left', owed: undefined };
   }
 

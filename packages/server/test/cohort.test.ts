@@ -20,6 +20,7 @@ function listener(cohort: Cohort<Listener>): Listener {
     isUnplaced: false,
     told: 0,
     tellings: 0,
+    mustAsk: false,
     reason: 'left',
     owed: undefined,
   };

@@ -1,4 +1,4 @@
-import { findStart, type Start, type StartRequest } from '@tidings/server/live';
+import { findStart, isComplete, type Start, type StartRequest } from '@tidings/server/live';
 import { EARLIEST, formatCursor, MemoryLog, newEpoch, parseCursor } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 
@@ -34,8 +34,8 @@ describe('findStart', () => {
   });
   const named = (after: number, sent: string): Start => ({ ...(at(after) as Start & { type: 'after' }), sent });
   const rows: [string, StartRequest, Start][] = [
-    ['from now on without anything', {}, { type: 'now' }],
-    ['from now on with an empty id', { lastEventId: '' }, { type: 'now' }],
+    ['from now on without anything', {}, { type: 'now', openAt: 5 }],
+    ['from now on with an empty id', { lastEventId: '' }, { type: 'now', openAt: 5 }],
     ['at the beginning', { lastEventId: EARLIEST }, at(0, 5)],
     ['behind a cursor', { lastEventId: 'e.3' }, named(3, 'e.3')],
     ['behind the place before the first event', { lastEventId: 'e.0' }, named(0, 'e.0')],
@@ -56,6 +56,32 @@ describe('findStart', () => {
   ];
   test.each(rows)('a stream begins %s', async (_name, request, expected) => {
     expect(await start(request)).toEqual(expected);
+  });
+});
+
+describe('the start of a stream of a closed topic', () => {
+  const rows: [string, StartRequest, boolean][] = [
+    ['without a cursor', {}, true],
+    ['with the id of its last event', { lastEventId: 'e.2' }, true],
+    ['with a later cursor', { lastEventId: 'e.3' }, true],
+    ['with none of the last events', { last: 0 }, true],
+    ['with an earlier cursor', { lastEventId: 'e.1' }, false],
+    ['with the earliest event', { lastEventId: EARLIEST }, false],
+    ['with the last event', { last: 1 }, false],
+    ['with a place that is not known', { lastEventId: 'z' }, false],
+  ];
+  const log = new MemoryLog({ epoch: 'e' });
+
+  test.each(rows)('%s is its end: %s', async (_name, request, complete) => {
+    if ((await log.topics.status('a')).state === 'unknown') {
+      await log.append([
+        { topics: ['a'], fields: { data: '' } },
+        { topics: ['a'], fields: { data: '' }, final: true },
+        { topics: ['b'], fields: { data: '' } },
+      ]);
+    }
+    expect(isComplete(await findStart(log, SELECTION, request))).toBe(complete);
+    expect(isComplete(await findStart(log, { topics: ['a', 'b'] }, request))).toBe(false);
   });
 });
 

@@ -30,6 +30,11 @@ export const AGE: OptionFormat<number> = {
   allowed: 'a number with the unit ms, s, m, h, d or w, such as 12h, or "none"',
 };
 
+export const TTL: OptionFormat<number> = {
+  parse: parseDuration,
+  allowed: 'a number with the unit ms, s, m, h, d or w, such as 24h',
+};
+
 export const SIZE: OptionFormat<number> = {
   parse: (text) => (text === NONE ? Infinity : parseSize(text)),
   allowed: 'a number with the unit B, kB, MB, GB, KiB, MiB or GiB, such as 500MB, or "none"',

@@ -5,38 +5,56 @@ import * as https from 'node:https';
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
 export interface HubRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
   /** How long the whole exchange may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** The most bytes of the body that are read. @default 65536 */
+  readonly maxBytes?: number | undefined;
 }
 
-/** A hub's answer, its body cut after 64 KiB. */
 export interface HubResponse {
   readonly status: number;
-  readonly contentType: string | undefined;
-  readonly location: string | undefined;
+  readonly headers: http.IncomingHttpHeaders;
+  /** The body, cut after as many bytes as are read. */
   readonly text: string;
 }
 
-/** Makes one GET request and reads the response. It does not use fetch, which refuses ports that a hub may well have. */
-export function send(url: URL, { headers, timeoutMs }: HubRequest): Promise<HubResponse> {
+/**
+ * Makes one request and reads the response. It does not use fetch, which refuses ports that a hub may well have. A server may
+ * respond and close the connection before it has taken the whole body: then the response counts, not the broken connection.
+ */
+export function send(
+  url: URL,
+  { method, headers, body, timeoutMs, maxBytes = MAX_RESPONSE_BYTES }: HubRequest,
+): Promise<HubResponse> {
   return new Promise((resolve, reject) => {
     const { request: open } = url.protocol === 'https:' ? https : http;
-    const request = open(url, { headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      const { statusCode: status = 0 } = response;
-      const { 'content-type': contentType, location } = response.headers;
-      readText(response).then((text) => resolve({ status, contentType, location, text }), reject);
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    const signal = AbortSignal.timeout(timeoutMs);
+    let responded = false;
+    const request = open(url, { method, headers: { ...headers, ...length }, signal }, (response) => {
+      responded = true;
+      readText(response, maxBytes).then((text) => {
+        const { statusCode: status = 0, headers: fields } = response;
+        resolve({ status, headers: fields, text });
+      }, reject);
     });
-    request.on('error', reject);
-    request.end();
+    request.on('error', (error) => {
+      if (!responded) reject(error);
+    });
+    request.end(body);
   });
 }
 
 /** Returns how a hub refused a request: the status, and the detail of its error document if there is one (PROTOCOL §10). */
-export function describeRefusal({ status, contentType, location, text }: HubResponse): string {
+export function describeRefusal({ status, headers, text }: Pick<HubResponse, 'status' | 'headers' | 'text'>): string {
   const answered = `the hub answered ${status} ${http.STATUS_CODES[status] ?? ''}`.trimEnd();
-  if (!/^application\/problem\+json\b/.test(contentType ?? '')) {
-    return location === undefined ? `${answered}, is it a Tidings hub?` : `${answered}, it has moved to ${location}`;
+  if (!/^application\/problem\+json\b/.test(headers['content-type'] ?? '')) {
+    return headers.location === undefined
+      ? `${answered}, is it a Tidings hub?`
+      : `${answered}, it has moved to ${headers.location}`;
   }
   const detail = detailOf(text);
   const advice = status === 401 ? ' (give the key with --key or TIDINGS_KEY)' : '';
@@ -55,13 +73,13 @@ function detailOf(text: string): string | undefined {
   }
 }
 
-async function readText(response: http.IncomingMessage): Promise<string> {
+async function readText(response: http.IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > MAX_RESPONSE_BYTES) break;
+    if (bytes > maxBytes) break;
   }
   return Buffer.concat(chunks).toString();
 }

@@ -26,7 +26,7 @@ export function listenCommand(): Command {
   const command = new Command('listen')
     .summary('print events as they arrive')
     .description(
-      'Prints the events of topics as they arrive, until Ctrl-C. After a lost connection it continues where it ' +
+      'Prints the events of topics as they arrive, until Ctrl-C, or until the only topic is closed. After a lost connection it continues where it ' +
         'stopped. If the hub no longer has some of the missed events, it reports a gap.',
     )
     .argument('[topics...]', 'topics to listen to')

@@ -23,6 +23,7 @@ export interface FormatOptions {
 
 const GAP_REASONS: Readonly<Record<string, string>> = {
   trimmed: 'the hub no longer keeps them',
+  deleted: 'the topic was deleted',
   unknown: 'the hub does not know the event to continue after',
   foreign: 'the cursor belongs to another log',
   ahead: 'the cursor is past the end of the log',
@@ -67,7 +68,7 @@ export function describeGap({ after, reason }: Gap): string {
   const events = after === '' ? 'events' : `events after ${visible(after)}`;
   if (reason === '') return `Gap: ${events} are missing`;
   const why = GAP_REASONS[reason] ?? `the hub gives the reason "${visible(reason)}"`;
-  if (reason === 'trimmed') return `Gap: ${events} are missing, because ${why}`;
+  if (reason === 'trimmed' || reason === 'deleted') return `Gap: ${events} are missing, because ${why}`;
   return `Gap: ${events} may be missing, because ${why}; continuing with the earliest event that is kept`;
 }
 

@@ -13,7 +13,7 @@ import { describeFailure, unreachable } from '../http/failure.ts';
 import { authorization, type HubAddress, listenUrl, type Matchers } from '../http/hub-address.ts';
 import { describeRefusal, send } from '../http/request.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
-import { hasColours, notice, print } from '../terminal/output.ts';
+import { hasColours, notice, print, visible } from '../terminal/output.ts';
 import { describeGap, formatEvent, formatJson, type FormatOptions, openEnvelope } from './event-format.ts';
 
 /** A connection that is silent for longer is dead, in milliseconds. A hub sends four keep-alives in this time (PROTOCOL §5.5). */
@@ -42,7 +42,7 @@ export interface Listen {
 }
 
 /**
- * Prints events as they come, until Ctrl-C or until the hub ends the stream.
+ * Prints events as they come, until Ctrl-C or until the topic is closed (PROTOCOL §12.3).
  *
  * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub, `ERR_REFUSED`
  */
@@ -68,7 +68,10 @@ export async function listen({ hub, matchers, types, since = '', last, json }: L
     // The cursor is the only option whose text comes from the command line.
     throw new CliError('ERR_USAGE', `the value of --since cannot be sent: ${error.message}`, { cause: error });
   }
-  const release = onInterrupt(() => events.close());
+  const release = onInterrupt(() => {
+    monitor.isStopped = true;
+    events.close();
+  });
   const options: FormatOptions = {
     showTopic: matchers.topics.length > 1 || matchers.patterns.length > 0,
     colours: hasColours(),
@@ -83,12 +86,15 @@ export async function listen({ hub, matchers, types, since = '', last, json }: L
     release();
   }
   if (monitor.failure !== undefined) throw monitor.failure;
+  if (!monitor.isStopped) notice(`${visible(matchers.topics.join(', '))} is closed: no more events will come`);
 }
 
 /** Reports each change of the connection once. */
 class Monitor {
   readonly #hub: HubAddress;
   readonly #what: string;
+  /** Whether the person has ended it, and not the hub. */
+  isStopped = false;
   #connected = false;
   #lost = false;
   #failure: CliError | undefined;
@@ -115,6 +121,8 @@ class Monitor {
       this.#connected = true;
       this.#lost = false;
     } else if (state.phase === 'waiting' && this.#connected) {
+      // A stream that ends whole may have come to its end: then the next attempt is answered that no more will come.
+      if (!this.#lost && state.error?.code === 'ERR_STREAM_ENDED') return;
       if (!this.#lost) notice('Lost the connection to the hub, trying again…');
       this.#lost = true;
     } else if (state.phase === 'waiting') {
@@ -140,6 +148,7 @@ async function explain(error: ConnectionError, url: URL, headers: Record<string,
   if (error.status === undefined || error.status === 200) return error.message;
   try {
     const response = await send(url, {
+      method: 'GET',
       headers: { ...headers, accept: 'text/event-stream' },
       timeoutMs: EXPLAIN_TIMEOUT_MS,
     });

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
 import { choiceOption, LINE, option } from '../command-line/option.ts';
 import { CliError } from '../errors.ts';
+import { closeTopic } from './close.ts';
 import { publishEvent, publishInput } from './publish.ts';
 
 const HELP = `
@@ -9,6 +10,7 @@ Examples:
   tidings publish greetings 'Hello'
   tidings publish orders/42 '{"state":"paid"}' --type changed
   tail -F app.log | tidings publish logs
+  build.sh | tidings publish jobs/7 --close
   curl -N https://example.com/events | tidings publish copy --format event-stream
   tidings publish prices 1.08 --latest-key EUR
   tidings publish prices --latest-key EUR --forget
@@ -20,6 +22,7 @@ interface PublishOptions extends HubOptions {
   readonly latestKey?: string;
   readonly forget?: true;
   readonly format: 'lines' | 'event-stream';
+  readonly close?: true;
 }
 
 export function publishCommand(): Command {
@@ -41,7 +44,8 @@ export function publishCommand(): Command {
     .option('--forget', 'forget the value of --latest-key. Without DATA the event says only that')
     .addOption(
       choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),
-    );
+    )
+    .option('--close', 'close the topic: with DATA, after all of standard input, or at once on a terminal');
   return addHubOptions(command)
     .addHelpText('after', HELP)
     .action(async (topic: string, data: string | undefined, options: PublishOptions) => {
@@ -49,7 +53,11 @@ export function publishCommand(): Command {
       const hub = hubAddress(options);
       checkOptions(data, options, command.getOptionValueSource('format') === 'cli');
       const single = data ?? (forget === true ? '' : undefined);
-      if (single === undefined) await publishInput({ hub, topic, format, type });
+      if (options.close) {
+        // At a terminal nobody thinks of input when a topic is only to be closed.
+        if (data === undefined && !process.stdin.isTTY) await publishInput({ hub, topic, format, type });
+        await closeTopic(data === undefined ? { hub, topic } : { hub, topic, data, type, id });
+      } else if (single === undefined) await publishInput({ hub, topic, format, type });
       else await publishEvent({ hub, topic, data: single, type, id, latestKey, forget });
     });
 }

@@ -19,11 +19,9 @@ export function describeReason(error: unknown): Reason {
     if (error instanceof PublishError && cause !== undefined) return describeReason(cause);
     return { text: describeFailure(error), status };
   }
-  const refusal = {
-    status,
-    contentType: headers?.get('content-type') ?? undefined,
+  const fields = {
+    'content-type': headers?.get('content-type') ?? undefined,
     location: headers?.get('location') ?? undefined,
-    text: body,
   };
-  return { text: describeRefusal(refusal), status };
+  return { text: describeRefusal({ status, headers: fields, text: body }), status };
 }

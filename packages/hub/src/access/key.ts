@@ -18,7 +18,15 @@ export interface KeyOptions {
 
 const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];
 
-const ALL: Rights = { allow: true, subject: 'key', listen: 'all', publish: 'all', private: 'all', admin: true };
+const ALL: Rights = {
+  allow: true,
+  subject: 'key',
+  listen: 'all',
+  publish: 'all',
+  manage: 'all',
+  private: 'all',
+  admin: true,
+};
 
 /**
  * Decides rights by one key (PROTOCOL §9): a request with the key may do everything, any other what `anonymous` says. Without a key and anonymous

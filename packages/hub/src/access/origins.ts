@@ -7,6 +7,8 @@ import { requireThisMachine } from './key.ts';
 /** Header fields that keep pages of other sites from embedding an answer, and browsers from guessing its type. */
 const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
 
+const EXPOSED = 'Access-Control-Expose-Headers';
+
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
 
 /** Which pages may use the hub (PROTOCOL §9.1, §9.10). */
@@ -33,9 +35,16 @@ export class Origins {
     }
   }
 
-  /** The header fields of every answer: they let a page of an allowed origin read it, and keep it from all others. */
-  headers(request: RequestHead): Record<string, string> {
-    return { ...CLOSED, ...this.#cors?.headers(request) };
+  /**
+   * The header fields of every answer: they let a page of an allowed origin read it, and keep it from all others.
+   * @param own those that the answer has. A page may read the hub's own among them
+   */
+  headers(request: RequestHead, own: Readonly<Record<string, string>> = {}): Record<string, string> {
+    const headers: Record<string, string> = { ...CLOSED, ...this.#cors?.headers(request) };
+    const exposed = headers[EXPOSED];
+    const names = Object.keys(own).filter((name) => name.startsWith('Tidings-'));
+    if (exposed !== undefined && names.length > 0) headers[EXPOSED] = [exposed, ...names].join(', ');
+    return headers;
   }
 
   /**

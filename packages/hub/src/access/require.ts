@@ -1,10 +1,12 @@
 import type { Rights } from '@tidings/server';
-import { type Action, may } from '@tidings/server/live';
+import { type Action, allowedBy, may } from '@tidings/server/live';
 import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 import { unauthorized } from './key.ts';
 
 const SEND_CREDENTIALS = 'send credentials with the request, such as Authorization: Bearer <key>';
+
+const VERBS: Readonly<Record<Action, string>> = { listen: 'listen to', publish: 'publish to', manage: 'manage' };
 
 /**
  * Refuses a request that its rights do not cover (PROTOCOL §9.5).
@@ -17,9 +19,9 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
   const name =
     typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${shown(denied.pattern)}`;
   if (rights.subject === undefined) {
-    throw unauthorized(`Not everyone may ${action} to ${name}: ${SEND_CREDENTIALS}`);
+    throw unauthorized(`Not everyone may ${VERBS[action]} ${name}: ${SEND_CREDENTIALS}`);
   }
-  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to ${name}`);
+  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} ${name}`);
 }
 
 /** A pattern that is refused for its text may be of any length. */
@@ -32,10 +34,10 @@ function shown(pattern: string): string {
  * @throws {Problem} `unauthorized`, `forbidden`, as for {@link requireRight}
  */
 export function requireSomeRight(rights: Rights, action: Action): void {
-  const topics = rights[action] ?? (action === 'listen' ? 'all' : []);
+  const topics = allowedBy(rights, action);
   if (topics.length > 0) return;
-  if (rights.subject === undefined) throw unauthorized(`Not everyone may ${action} to topics: ${SEND_CREDENTIALS}`);
-  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${action} to any topic`);
+  if (rights.subject === undefined) throw unauthorized(`Not everyone may ${VERBS[action]} topics: ${SEND_CREDENTIALS}`);
+  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} any topic`);
 }
 
 /**

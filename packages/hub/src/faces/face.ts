@@ -13,7 +13,7 @@ export interface Face {
   readonly name: string;
   /**
    * Returns the methods that are allowed at a URL, such as `GET`, or undefined if the face does not answer the URL. Wherever `GET` is allowed `HEAD` is,
-   * too: the face gets the request as one with `GET`, and only the head of its answer is sent.
+   * too: only the head of its answer is sent, and the face gets the request as one with `GET`, unless it names `HEAD` itself.
    */
   match(url: URL): readonly string[] | undefined;
   /** Answers a request whose URL and method have matched. If it throws, {@link problem} makes the answer. */

@@ -6,7 +6,7 @@ import { asGet, type Exchange } from '../http/request.ts';
 import type { Face, FaceContext, MakeFace } from './face.ts';
 
 /** The methods of all faces of a hub, for a request that is for the hub as a whole (RFC 9110, 9.3.7). */
-const ALL_METHODS = ['GET', 'HEAD', 'QUERY', 'POST'];
+const ALL_METHODS = ['GET', 'HEAD', 'QUERY', 'POST', 'PUT', 'DELETE'];
 
 /** The faces of a hub. The first face that matches a URL answers. */
 export class Routes {
@@ -37,7 +37,8 @@ export class Routes {
       if (!methods.includes(request.method) && !(request.method === 'HEAD' && methods.includes('GET'))) {
         throw notAllowed(request.method, withHead(methods));
       }
-      const asked = request.method === 'HEAD' ? { ...exchange, request: asGet(request) } : exchange;
+      const isAsGet = request.method === 'HEAD' && !methods.includes('HEAD');
+      const asked = isAsGet ? { ...exchange, request: asGet(request) } : exchange;
       const answer: Answer | undefined = await face.handle(asked);
       if (typeof answer?.status === 'number' && answer.headers) return answer;
       throw new TypeError(

@@ -73,11 +73,17 @@ export function pageMovedAnswer(url: string): Answer {
   return { ...textAnswer(308, ''), headers: { Location: url, 'Cache-Control': 'no-store' } };
 }
 
+/** The answer to a listener that has all of a closed topic. An `EventSource` comes back no more (PROTOCOL §12.3). */
+export const COMPLETE: Answer = { status: 204, headers: { 'Cache-Control': 'no-store' } };
+
 /**
  * The answer to a listener.
  * @throws {Problem} if the listener was not let in
  */
 export function streamAnswer(headers: Readonly<Record<string, string>>, admission: Admission): Answer {
-  if ('refused' in admission) throw problemOfRefusal(admission.refused);
+  if ('refused' in admission) {
+    if (admission.refused === 'complete') return COMPLETE;
+    throw problemOfRefusal(admission.refused);
+  }
   return { status: 200, headers, start: (sink) => admission.start(sink), abandon: () => admission.abandon() };
 }

@@ -14,6 +14,11 @@ export const PROBLEMS = {
   'host-not-allowed': { status: 403, title: 'The hub has no key and the request is not of its machine' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'topic-closed': { status: 409, title: 'The topic is closed' },
+  leased: { status: 409, title: 'Another has the lease of the topic' },
+  'lease-lost': { status: 409, title: 'The lease of the topic is not, or no longer, that of the request' },
+  'topic-exists': { status: 412, title: 'The topic is known' },
+  'too-many-topics': { status: 507, title: 'The log remembers as many topics and leases as it may' },
   'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
   'too-slow': { status: 408, title: 'The body came too slowly' },
   'too-large': { status: 413, title: 'The event or body is too large' },
@@ -104,11 +109,16 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_INVALID_PATTERN':
       return new Problem('invalid-parameter', error.message, { cause: error });
     case 'ERR_TOPIC_CLOSED':
+      return new Problem('topic-closed', error.message, { cause: error });
     case 'ERR_LEASE_LOST':
+      return new Problem('lease-lost', error.message, { cause: error });
     case 'ERR_LEASED':
-    case 'ERR_CONDITION':
+      return new Problem('leased', error.message, { cause: error });
     case 'ERR_TOPIC_EXISTS':
+      return new Problem('topic-exists', error.message, { cause: error });
     case 'ERR_TOO_MANY_TOPICS':
+      return new Problem('too-many-topics', error.message, { cause: error });
+    case 'ERR_CONDITION':
     case 'ERR_INVALID_OPTION':
     case 'ERR_INVALID_RIGHTS':
     case 'ERR_BACKLOG_EXCEEDED':
@@ -134,7 +144,7 @@ export function refuseReasonOf({ problem }: Problem): RefuseReason | undefined {
   return REFUSE_REASONS[problem];
 }
 
-type Refused = Extract<Admission, { readonly refused: unknown }>['refused'];
+type Refused = Exclude<Extract<Admission, { readonly refused: unknown }>['refused'], 'complete'>;
 
 /** Returns the problem for a listener that was not let in. */
 export function problemOfRefusal(reason: Refused): Problem {
@@ -154,7 +164,5 @@ export function problemOfRefusal(reason: Refused): Problem {
       });
     case 'forbidden':
       return new Problem('forbidden', 'The rights of this request do not allow it');
-    case 'complete':
-      throw new Error('A listener was refused because its stream is complete, but topics have no end');
   }
 }

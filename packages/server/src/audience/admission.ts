@@ -27,7 +27,7 @@ export interface AdmissionRequest {
    * filter of the rights and the heartbeat of the parameters are added to the view.
    */
   readonly view: (rights: Rights) => View | undefined;
-  /** Whether no event follows this start, now or later. @default it is never so */
+  /** Whether no event follows this start, now or later. It need not know that the log has closed the topic. @default it is never so */
   readonly isOver?: ((start: Start) => boolean) | undefined;
 }
 
@@ -55,7 +55,9 @@ export interface Visit {
 }
 
 /** The answer to a request, or why it was not let in. */
-export type Visited<T> = { readonly answer: T } | Extract<Admission, { readonly refused: unknown }>;
+export type Visited<T> =
+  | { readonly answer: T }
+  | { readonly refused: Exclude<RefuseReason, 'method' | 'parameter' | 'complete'> };
 
 /** Counts of what a fan-out has done and of its present state, and of refused requests. */
 export interface AudienceStats extends FanOutStats {

@@ -6,7 +6,7 @@ import type { EndReason } from '../live/listener.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { type Selection, Selector } from '../log/selection.ts';
-import { findStart, type Start } from '../log/start.ts';
+import { canEnd, findStart, isComplete, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
   Admission,
@@ -97,7 +97,7 @@ export class Audience {
     const admitted = this.#promise(request, rights, key, matchers);
     const start = await this.#findStart(admitted, view.selection, admission);
     if (!start) return GONE;
-    if (isOver?.(start)) {
+    if (isComplete(start) || isOver?.(start)) {
       this.#places.abandon(admitted);
       return { refused: 'complete' };
     }
@@ -114,7 +114,8 @@ export class Audience {
     { request, parameters }: AdmissionRequest,
   ): Promise<Start | undefined> {
     const { lastEventId, last, since } = parameters;
-    if (lastEventId === '' && last === undefined && since === undefined) {
+    const isPlaced = lastEventId !== '' || last !== undefined || since !== undefined;
+    if (!isPlaced && !canEnd(this.#log, selection)) {
       await this.#fanOut.ready();
       return { type: 'now' };
     }

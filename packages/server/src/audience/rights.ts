@@ -12,6 +12,11 @@ export interface Rights {
   readonly listen?: TopicSet | undefined;
   /** The topics that the sender may publish to. @default none */
   readonly publish?: TopicSet | undefined;
+  /**
+   * The topics that the sender may create with options and delete, and those whose options it may change. It is told whether such a topic is known.
+   * @default all topics if it may administer a hub, or none
+   */
+  readonly manage?: TopicSet | undefined;
   /** The topics whose private events the listener gets, too. @default none */
   readonly private?: TopicSet | undefined;
   /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
@@ -58,7 +63,7 @@ export type Authenticate = (request: RequestHead) => Authentication | Promise<Au
 export type Authentication = boolean | Rights | Refusal;
 
 /** An action, by its name in {@link Rights}. */
-export type Action = 'listen' | 'publish';
+export type Action = 'listen' | 'publish' | 'manage';
 
 const ALLOWED: Rights = { allow: true };
 const REFUSED: Refusal = { allow: false };
@@ -98,6 +103,7 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   subject: true,
   listen: true,
   publish: true,
+  manage: true,
   private: true,
   admin: true,
   expiresAt: true,
@@ -123,7 +129,7 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
     const value: unknown = rights[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, shown(value), 'a string');
   }
-  for (const name of ['listen', 'publish', 'private'] as const) checkTopics(name, rights[name]);
+  for (const name of ['listen', 'publish', 'manage', 'private'] as const) checkTopics(name, rights[name]);
   const { admin, expiresAt, filter } = rights;
   if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', shown(admin), 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
@@ -157,12 +163,18 @@ function checkTopics(name: string, topics: TopicSet | undefined): void {
  * rights have the very same pattern.
  */
 export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
-  const allowed = rights[action] ?? (action === 'listen' ? 'all' : []);
+  const allowed = allowedBy(rights, action);
   if (allowed === 'all') return true;
   if (typeof matcher === 'string') return testOf(allowed).has(matcher);
   return allowed.some(
     (each) => typeof each !== 'string' && each.pattern === matcher.pattern && each.base === matcher.base,
   );
+}
+
+/** The topics for which rights allow an action. */
+export function allowedBy(rights: Rights, action: Action): TopicSet {
+  const isUsual = action === 'listen' || (action === 'manage' && rights.admin === true);
+  return rights[action] ?? (isUsual ? 'all' : []);
 }
 
 /** Rights are often one object for many requests, and compiling patterns is expensive. */

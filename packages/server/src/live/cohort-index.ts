@@ -126,6 +126,16 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
     return known?.changes === this.#changes ? { cohorts: known.cohorts, rest: [] } : this.#find(topic, known, turn);
   }
 
+  /** Those whose listeners listen to this topic and no other. */
+  onlyOf(topic: string): readonly Cohort<M>[] {
+    return [...(this.#byTopic.get(topic) ?? [])].filter((cohort) => cohort.topic === topic);
+  }
+
+  /** Those that select the topic, and others too if it would take long to find them out. */
+  near(topic: string): Iterable<Cohort<M>> {
+    return this.isCostly ? this : this.of(topic);
+  }
+
   /** Those that are known to select the topic, without matching it against any pattern. */
   knownOf(topic: string): readonly Cohort<M>[] {
     return this.#known.get(topic)?.cohorts ?? [...(this.#byTopic.get(topic) ?? []), ...this.#all];

@@ -119,6 +119,21 @@ export class Cohort<M extends Member = Member> {
     this.#tellings += 1;
   }
 
+  /** The topic that its members listen to, if it is only one. */
+  get topic(): string | undefined {
+    return this.#selector.topics.only;
+  }
+
+  /** Whether its members may know that there is such an entry. */
+  mayKnow(entry: LogEntry): boolean {
+    return this.#selector.mayKnow(entry);
+  }
+
+  /** An entry of one of its topics, which was not offered to it, says something that those who begin before it have to ask the log for. */
+  note(seq: number): void {
+    if (seq > this.#newest) this.#newest = seq;
+  }
+
   /** Whether all entries that it selects are at or before this sequence number, as far as the log has been handed over. */
   isQuietSince(seq: number): boolean {
     return seq >= this.#newest;

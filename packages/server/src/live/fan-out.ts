@@ -195,6 +195,8 @@ export class FanOut {
       isUnplaced: isUnplaced && !beginsHere,
       told: 0,
       tellings: 0,
+      // Otherwise a final event that comes later is handed over while it is live, or read.
+      mustAsk: isNew && start.openAt !== undefined && start.openAt < flushed,
       reason: 'left',
       owed: undefined,
     };

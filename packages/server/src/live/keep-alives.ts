@@ -68,7 +68,7 @@ export class KeepAlives {
       }
       oldest = Math.min(oldest, cohort.lastWrite);
     }
-    oldest = Math.min(oldest, this.#listeners.keepApartAlive(before, now));
+    oldest = Math.min(oldest, this.#listeners.apart.keepAlive(before, now));
     if (isAnybodyThere) this.#sweepAfter(oldest + this.#keepAliveMs - now);
   }
 

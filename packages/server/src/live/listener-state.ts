@@ -9,6 +9,7 @@ import type { Start, StartAfter } from '../log/start.ts';
  * - `waiting`: it was given, or the log has trimmed, events that this process has not come to yet;
  * - `held`: given nothing until its rights are known again;
  * - `live`: in its cohort, written to in lockstep, its position is the cohort's;
+ * - `ending`: given all that it is to be given, its transport still has some of it;
  * - `ended`: gone.
  */
 export type ListenerState =
@@ -21,6 +22,7 @@ export type ListenerState =
     })
   | (ReadingPlace & { readonly phase: 'held' })
   | { readonly phase: 'live' }
+  | { readonly phase: 'ending' }
   | { readonly phase: 'ended' };
 
 export type ListenerInput =
@@ -40,6 +42,9 @@ export type ListenerInput =
   | { readonly type: 'hold'; readonly flushed: number }
   /** Its rights are known again; the cohorts have been written to up to `flushed`. */
   | { readonly type: 'release'; readonly flushed: number; readonly needsDrain: boolean }
+  /** Its stream is over: nothing more is written to it. */
+  | { readonly type: 'finish' }
+  /** It has gone. */
   | { readonly type: 'end' };
 
 export type ListenerAction =
@@ -107,7 +112,7 @@ export function gapBefore(state: ListenerState, page: LogPage): PageGap | undefi
 /** The one place where a listener's phase changes. Pure. */
 export function transition(state: ListenerState, input: ListenerInput): ListenerStep {
   const unchanged = { state, actions: [] };
-  if (state.phase === 'ended') return unchanged;
+  if (state.phase === 'ended' || (state.phase === 'ending' && input.type !== 'end')) return unchanged;
   switch (input.type) {
     case 'page': {
       if (state.phase !== 'reading') return unchanged;
@@ -141,11 +146,13 @@ export function transition(state: ListenerState, input: ListenerInput): Listener
         return { state: { phase: 'held', ...next }, actions: [{ type: 'leave' }] };
       }
       // A page that is on its way is for rights that may be gone.
-      return { state: { phase: 'held', ...whereIs(state) }, actions: [] };
+      return 'position' in state ? { state: { phase: 'held', ...whereIs(state) }, actions: [] } : unchanged;
     }
     case 'release':
       if (state.phase !== 'held') return unchanged;
       return goOn(whereIs(state), input.flushed, input.needsDrain);
+    case 'finish':
+      return { state: { phase: 'ending' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
     case 'end':
       return { state: { phase: 'ended' }, actions: state.phase === 'live' ? [{ type: 'leave' }] : [] };
   }

@@ -6,6 +6,7 @@ import type { ListenerState } from './listener-state.ts';
  * Why a listener's stream ended:
  * - `left`: the listener went, or its connection broke;
  * - `finished`: it has got all events, and no more will come;
+ * - `deleted`: the only topic that it listened to was deleted;
  * - `evicted`: it read too slowly, and there is no log to catch it up from;
  * - `expired`: its rights ended;
  * - `kicked`: the program called `kick`;
@@ -13,7 +14,16 @@ import type { ListenerState } from './listener-state.ts';
  * - `renumbered`: the log's numbering began anew, so it has to come back with its cursor;
  * - `failed`: the log could not be read, or its filter threw.
  */
-export type EndReason = 'left' | 'finished' | 'evicted' | 'expired' | 'kicked' | 'drained' | 'renumbered' | 'failed';
+export type EndReason =
+  | 'left'
+  | 'finished'
+  | 'deleted'
+  | 'evicted'
+  | 'expired'
+  | 'kicked'
+  | 'drained'
+  | 'renumbered'
+  | 'failed';
 
 /** One listener: its state, its cohort and where its bytes go. */
 export interface Listener {
@@ -30,6 +40,11 @@ export interface Listener {
   told: number;
   /** The cohort's count of tellings when it became a member. */
   tellings: number;
+  /**
+   * Whether its only topic may have been closed before it was live, so that the log has to be asked once it is: the final event may be one that it
+   * does not get.
+   */
+  mustAsk: boolean;
   /** Why its stream ends, once that is known. */
   reason: EndReason;
   /**

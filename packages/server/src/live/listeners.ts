@@ -2,11 +2,12 @@ import type { Clock } from '../clock.ts';
 import type { EventLog, FollowStart, LogPage } from '../log/event-log.ts';
 import type { Turns } from '../log/keeping/turns.ts';
 import { formatCursor, type Position } from '../log/position.ts';
-import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
+import { ApartListeners } from './apart.ts';
 import { CatchUp, type CatchUpHost } from './catch-up.ts';
 import type { Cohort } from './cohort.ts';
 import { gap, heartbeat } from './control-events.ts';
+import { Endings } from './endings.ts';
 import { gapBefore, transition, type ListenerInput, type ListenerStep } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import type { CohortPage } from './page-cache.ts';
@@ -42,12 +43,13 @@ export class Listeners implements Iterable<Listener> {
   /** The same for what was just handed over and is too much to be given out at once. */
   readonly #inSteps: CatchUp;
   readonly #recent: RecentEvents;
+  readonly #endings: Endings;
   readonly #options: ListenersOptions;
   readonly #all = new Set<Listener>();
   /** The listeners in the phase `waiting`. */
   readonly #waiting = new Set<Listener>();
-  /** Those that are not live, and when each was last given something or moved on. */
-  readonly #apart = new Map<Listener, number>();
+  /** Those that are not live. */
+  readonly apart: ApartListeners = new ApartListeners(this);
   /** Listeners that have got everything up to here are done. */
   #finalSeq = Number.POSITIVE_INFINITY;
 
@@ -61,6 +63,12 @@ export class Listeners implements Iterable<Listener> {
         onFilterError: (cohort, error) => this.#fail(this.#of(cohort), error),
         onTick: () => this.#afterTick(),
         onBehind: (cohorts) => this.#leaveBehind(cohorts),
+        onFinal: (entry) => this.#endings.close(entry),
+        onDelete: (entry) => {
+          // What was read has events that are gone.
+          this.catchUp.forget();
+          this.#endings.delete(entry);
+        },
       },
       { ...options, recent: this.#recent },
     );
@@ -71,6 +79,11 @@ export class Listeners implements Iterable<Listener> {
       onReadError: (listeners, error) => this.#fail(listeners, error),
     };
     this.catchUp = new CatchUp(host, log, options);
+    this.#endings = new Endings(this.ticker, this, {
+      of: (cohort) => this.#of(cohort),
+      readers: () => this.#recent.readers,
+      ask: (listener) => this.#skip(listener),
+    });
     this.#inSteps = new CatchUp(host, this.#recent, options);
   }
 
@@ -122,6 +135,7 @@ export class Listeners implements Iterable<Listener> {
   /** Ends a listener's stream: it looks finished. */
   end(listener: Listener, reason: EndReason): void {
     listener.reason = reason;
+    this.input(listener, { type: 'finish' });
     listener.sink.end();
   }
 
@@ -143,29 +157,6 @@ export class Listeners implements Iterable<Listener> {
     const { view } = listener.cohort;
     listener.told = this.ticker.knownTo(view, seq);
     this.write(listener, heartbeat(this.#options.position(listener.told), view.heartbeat));
-  }
-
-  /**
-   * Sends a keep-alive to the listeners that are not live and were given nothing since a time: the keep-alives of cohorts do not reach them.
-   * Returns since when the one has been given nothing that is due next.
-   * @param before that time, by the clock's `now`
-   */
-  keepApartAlive(before: number, now: number): number {
-    let oldest = now;
-    for (const [listener, since] of this.#apart) {
-      const { state, cohort } = listener;
-      // Bytes that wait for a listener keep it alive as soon as it reads.
-      if (listener.sink.needsDrain || state.phase === 'live' || state.phase === 'ended') continue;
-      if (since > before) {
-        oldest = Math.min(oldest, since);
-        continue;
-      }
-      this.#apart.set(listener, now);
-      // If it must still be told of a gap, its id has to stay the one that it came with.
-      if (cohort.view.heartbeat === 'event' && state.misplaced === undefined) this.tell(listener, state.position);
-      else this.write(listener, COMMENT);
-    }
-    return oldest;
   }
 
   /** All listeners of a cohort, those that catch up too: they would join behind what the live ones were not given. */
@@ -250,6 +241,11 @@ export class Listeners implements Iterable<Listener> {
       if (listener.owed !== undefined) listener.owed -= seen.events;
       this.write(listener, seen.chunk);
     }
+    const { finalSeq } = page;
+    if (finalSeq !== undefined && page.through >= finalSeq) {
+      this.#endings.finish(listener, finalSeq);
+      return;
+    }
     if (missing || seen.chunk) listener.isUnplaced = false;
     else if (listener.isUnplaced) this.#place(listener, page);
     this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
@@ -277,15 +273,14 @@ export class Listeners implements Iterable<Listener> {
     const before = from.phase;
     listener.state = state;
     // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
-    if (from.phase === 'reading' && (state.phase === 'ended' || state.phase === 'held')) {
+    const isUnwanted = state.phase === 'ending' || state.phase === 'ended' || state.phase === 'held';
+    if (from.phase === 'reading' && isUnwanted) {
       for (const source of [this.#inSteps, this.catchUp]) source.leave(listener, from.position);
     }
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
-    if (state.phase === 'live' || state.phase === 'ended') {
-      this.#apart.delete(listener);
-      this.#recent.leave(listener);
-    } else this.#apart.set(listener, this.#options.clock.now());
+    this.apart.note(listener, this.#options.clock.now());
+    if (!('position' in state)) this.#recent.leave(listener);
     for (const action of actions) {
       if (action.type === 'read') {
         (this.#recent.has(listener) ? this.#inSteps : this.catchUp).want(listener);
@@ -306,5 +301,9 @@ export class Listeners implements Iterable<Listener> {
       listener.owed = undefined;
     }
     if (this.ticker.flushed >= this.#finalSeq) this.end(listener, 'finished');
+    else if (listener.mustAsk) {
+      listener.mustAsk = false;
+      this.#skip(listener);
+    }
   }
 }

@@ -42,6 +42,11 @@ export class RecentEvents implements Pick<EventLog, 'read'> {
     return this.#readers.has(listener);
   }
 
+  /** The listeners that still read here. */
+  get readers(): Iterable<Listener> {
+    return this.#readers;
+  }
+
   /** Keeps events for a listener until it leaves. */
   join(listener: Listener): void {
     this.#readers.add(listener);

@@ -22,6 +22,10 @@ export interface TickerHost {
   onTick(): void;
   /** There is no time to find out whether these cohorts select the next events: their live listeners have to read it. */
   onBehind(cohorts: Iterable<Cohort<Listener>>): void;
+  /** This entry, which has been written, has closed its topics. */
+  onFinal(entry: LogEntry): void;
+  /** A topic was deleted. Everything before that has been written. */
+  onDelete(entry: LogEntry): void;
 }
 
 export interface TickerOptions {
@@ -55,6 +59,8 @@ export class Ticker {
   #dirty: Cohort<Listener>[] = [];
   /** All entries that the tick holds, in whatever cohorts. */
   #entries: LogEntry[] = [];
+  /** Those of them that close their topics. */
+  #finals: LogEntry[] = [];
   readonly #recent: RecentEvents;
   readonly #turns: Turns;
   #received = 0;
@@ -122,6 +128,9 @@ export class Ticker {
   }
 
   receive(batch: readonly LogEntry[]): void {
+    const [first] = batch;
+    // It is a batch of its own.
+    if (first?.deletes === true) return this.#passDeletion(first);
     this.#counts.published += batch.length;
     if (this.cohorts.isCostly) this.#turns.go((turn) => this.#takeInTime(batch, turn));
     else {
@@ -153,10 +162,24 @@ export class Ticker {
     if (isAnyBehind) this.flush();
   }
 
+  /** Passes an entry on that is no event. What lies before it is written first. */
+  #passDeletion(entry: LogEntry): void {
+    this.flush();
+    this.#reach(entry);
+    this.#flushed = this.#received;
+    this.#publicFlushed = this.#publicReceived;
+    this.#host.onDelete(entry);
+    this.soon();
+  }
+
   /** Notes that an entry was handed over. */
   #hand(entry: LogEntry): void {
-    const { seq, id, private: isPrivate } = entry;
     this.#entries.push(entry);
+    if (entry.final === true) this.#finals.push(entry);
+    this.#reach(entry);
+  }
+
+  #reach({ seq, id, private: isPrivate }: LogEntry): void {
     this.#received = seq;
     this.#newestId = id;
     if (!isPrivate) this.#publicReceived = seq;
@@ -197,6 +220,7 @@ export class Ticker {
     if (this.#recent.isRead) this.#recent.add(entries, this.#flushed);
     this.#flushed = this.#received;
     this.#publicFlushed = this.#publicReceived;
+    if (this.#finals.length > 0) for (const entry of this.#finals.splice(0)) this.#host.onFinal(entry);
   }
 
   /** Gives the same bytes to every member. */

@@ -26,6 +26,7 @@ export interface PageGap {
 
 /** The gap to report before the entries of a page that was read from a place. */
 export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefined {
+  const { deletedThrough = 0 } = page;
   // Events before those that it knows of may have been trimmed since it was told.
   const missing =
     page.trimmedThrough > place.position && (page.trimmedThrough > place.told || page.trims > place.trims);
@@ -34,7 +35,7 @@ export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefin
   // cursor may not pass them.
   const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
   return {
-    reason: place.misplaced ?? 'trimmed',
+    reason: place.misplaced ?? (deletedThrough > Math.max(place.position, place.told) ? 'deleted' : 'trimmed'),
     after: place.sent,
     from: place.position,
     resumedAt: Math.max(place.position, Math.min(page.trimmedThrough, kept)),

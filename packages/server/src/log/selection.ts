@@ -63,6 +63,13 @@ export class TopicTest {
     return !this.isAll && !this.#patterns;
   }
 
+  /** The topic that is the whole set; undefined if the set is another one. */
+  get only(): string | undefined {
+    if (!this.isExact || this.exact.size !== 1) return undefined;
+    const [topic] = this.exact;
+    return topic;
+  }
+
   get isEmpty(): boolean {
     return this.isExact && this.exact.size === 0;
   }
@@ -127,8 +134,13 @@ export class Selector {
 
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
-    if (entry.private && !entry.topics.some((topic) => this.private.has(topic))) return false;
+    if (!this.mayKnow(entry)) return false;
     return this.#types === undefined || this.#types.has(typeOf(entry));
+  }
+
+  /** The same by its privacy alone. */
+  mayKnow(entry: LogEntry): boolean {
+    return !entry.private || entry.topics.some((topic) => this.private.has(topic));
   }
 }
 

@@ -1,9 +1,17 @@
 import type { AskOptions, EventLog, GapReason, Place, Since } from './event-log.ts';
 import { EARLIEST } from './position.ts';
-import type { Selection } from './selection.ts';
+import { type Selection, Selector } from './selection.ts';
 
 /** Where a listener's stream begins: with events that are published from now on, or after a sequence number. */
-export type Start = { readonly type: 'now' } | StartAfter;
+export type Start = StartNow | StartAfter;
+
+export interface StartNow {
+  readonly type: 'now';
+  /** The sequence number of the log's newest event when the topic was open. A final event behind it may have passed before the stream begins. */
+  readonly openAt?: number | undefined;
+  /** The sequence number of the final event of the only topic, if that is closed. */
+  readonly finalSeq?: number | undefined;
+}
 
 export interface StartAfter {
   readonly type: 'after';
@@ -18,6 +26,8 @@ export interface StartAfter {
   readonly sent?: string;
   /** Why the place of that ID cannot be known. */
   readonly misplaced?: GapReason;
+  /** The sequence number of the final event of the only topic, if that is closed. */
+  readonly finalSeq?: number | undefined;
 }
 
 export interface StartRequest {
@@ -42,22 +52,42 @@ export async function findStart(
   const { lastEventId = '', last, since } = request;
   if (lastEventId === '') {
     if (since !== undefined) {
-      const { after, trims } = await log.locateSince(selection, since, options);
+      const { after, trims, finalSeq } = await log.locateSince(selection, since, options);
       // What was removed behind that place was as new, and is a gap. It is not told the place: it could lie between two private events.
-      return { type: 'after', after, told: after, trims, announce: false };
+      return { type: 'after', after, told: after, trims, announce: false, finalSeq };
     }
-    if (last === undefined) return { type: 'now' };
-    const { after, head, trims } = await log.locateLast(selection, last, options);
-    return { type: 'after', after, told: head, trims, announce: true };
+    if (last === undefined) return await startNow(log, selection, options);
+    const { after, head, trims, finalSeq } = await log.locateLast(selection, last, options);
+    return { type: 'after', after, told: head, trims, announce: true, finalSeq };
   }
   const place = await log.locate(lastEventId, selection, options);
-  if (lastEventId === EARLIEST)
-    return { type: 'after', after: 0, told: place.head, trims: place.trims, announce: false };
+  if (lastEventId === EARLIEST) {
+    const { head, trims, finalSeq } = place;
+    return { type: 'after', after: 0, told: head, trims, announce: false, finalSeq };
+  }
   return startBehind(lastEventId, place);
 }
 
-function startBehind(sent: string, { after, head, trims, misplaced }: Place): Start {
+/** Whether a stream that begins there has nothing to send, now or later: its only topic is closed, and its events lie before the start. */
+export function isComplete(start: Start): boolean {
+  const { finalSeq } = start;
+  if (finalSeq === undefined) return false;
+  return start.type === 'now' || (start.misplaced === undefined && start.after >= finalSeq);
+}
+
+/** Whether the streams of a selection end by themselves: only those of one topic do, if the log knows which topics are closed. */
+export function canEnd(log: EventLog, selection: Selection): boolean {
+  return log.topics !== undefined && Selector.of(selection).topics.only !== undefined;
+}
+
+async function startNow(log: EventLog, selection: Selection, options: AskOptions | undefined): Promise<Start> {
+  if (!canEnd(log, selection)) return { type: 'now' };
+  const { head, finalSeq } = await log.locateLast(selection, 0, options);
+  return finalSeq === undefined ? { type: 'now', openAt: head } : { type: 'now', finalSeq };
+}
+
+function startBehind(sent: string, { after, head, trims, misplaced, finalSeq }: Place): Start {
   // A listener whose place is not known can only be given all kept events. The gap is reported once.
-  if (misplaced) return { type: 'after', after: 0, told: head, trims, announce: false, sent, misplaced };
-  return { type: 'after', after, told: after, trims, announce: false, sent };
+  if (misplaced) return { type: 'after', after: 0, told: head, trims, announce: false, sent, misplaced, finalSeq };
+  return { type: 'after', after, told: after, trims, announce: false, sent, finalSeq };
 }

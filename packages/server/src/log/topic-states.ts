@@ -50,8 +50,8 @@ export interface TopicCondition {
 
 export interface StatusOptions {
   /**
-   * Whether only public events count: then a topic without any is unknown, unless its final event was public, and nothing shows that there are private
-   * events. @default false
+   * Whether only public events count: then a topic without any is unknown, or open if it was created, unless its final event was public, and nothing
+   * shows that there are private events. @default false
    */
   readonly publicOnly?: boolean | undefined;
 }

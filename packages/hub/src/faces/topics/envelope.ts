@@ -1,5 +1,5 @@
 import { type LogEntry, type Selection, Selector } from '@tidings/server/log';
-import { decodeEvent, encodeEvent, isOwnType } from '@tidings/wire';
+import { CLOSED_TYPE, decodeEvent, encodeEvent, isOwnType } from '@tidings/wire';
 
 // The envelopes of an entry, by topic, are made once for all cohorts of the tick.
 const rendered = new WeakMap<LogEntry, Map<string, Uint8Array>>();
@@ -24,7 +24,8 @@ export function envelopesOf(selection: Selection): (entry: LogEntry) => Uint8Arr
 
 function wrap({ time, frame, latestKey, forgets }: LogEntry, topic: string): Uint8Array {
   const fields = decodeEvent(frame);
-  if (!fields || isOwnType(fields.event ?? 'message')) return frame;
+  const type = fields?.event ?? 'message';
+  if (!fields || (isOwnType(type) && type !== CLOSED_TYPE)) return frame;
   const data = JSON.stringify({
     topic,
     time: new Date(time).toISOString(),

@@ -19,11 +19,13 @@ import {
 import type { Rights } from '@tidings/server';
 import {
   EARLIEST,
+  type EventLog,
   formatCursor,
   type LogEntry,
   parseCursor,
   type Selection,
   Selector,
+  type TopicPhase,
   type TopicTest,
 } from '@tidings/server/log';
 import { jsonAnswer } from '../../http/answer.ts';
@@ -55,7 +57,7 @@ export interface Listening {
   readonly view: (granted: Rights) => View | undefined;
 }
 
-/** Answers with a page of events (PROTOCOL §12). @throws {Problem} @throws {ServerError} */
+/** Answers with a page of events (PROTOCOL §14). @throws {Problem} @throws {ServerError} */
 export async function answerPage(
   context: FaceContext,
   exchange: Exchange,
@@ -120,10 +122,15 @@ async function read(context: FaceContext, visit: Visit, { parameters, limit, dea
     let start: Start = await findStart(log, view.selection, request, { signal });
     for (;;) {
       const asked = { view, start, limit, maxBytes: MAX_PAGE_BYTES, memory, signal };
+      // Before the page: if the topic is closed by then, nothing follows the page that has its last event.
+      const state = await stateOf(log, view.selection);
       const page = await readPage(log, asked, async (found) => {
-        const isNews = found.entries.length > 0 || found.gap !== undefined;
+        const isNews = found.entries.length > 0 || found.gap !== undefined || state === 'closed';
         const isDue = isNews || !deadline || deadline.aborted;
-        return { next: found.next, document: isDue ? await documentOf(found, view.selection, epoch) : undefined };
+        return {
+          next: found.next,
+          document: isDue ? await documentOf(found, view.selection, epoch, state) : undefined,
+        };
       });
       // A new numbering has begun meanwhile: where its events are, the log has to be asked again.
       if (hasBegunAnew(epoch)) break;
@@ -135,8 +142,20 @@ async function read(context: FaceContext, visit: Visit, { parameters, limit, dea
   }
 }
 
+/** The state of the only topic that is selected, as who selects it may know it; undefined if there are others or the log keeps no states. */
+async function stateOf(log: EventLog, selection: Selection): Promise<TopicPhase | undefined> {
+  const { topics, private: seen } = Selector.of(selection);
+  if (topics.only === undefined) return undefined;
+  return (await log.topics?.status(topics.only, { publicOnly: !seen.has(topics.only) }))?.state;
+}
+
 /** A page in JSON. Other work goes between its events. */
-async function documentOf(page: EventPage, selection: Selection, epoch: string): Promise<PageDocument> {
+async function documentOf(
+  page: EventPage,
+  selection: Selection,
+  epoch: string,
+  state: TopicPhase | undefined,
+): Promise<PageDocument> {
   const { gap, next, isFull, entries } = page;
   const cursor = (seq: number): string => formatCursor({ epoch, seq });
   const { topics: asked } = Selector.of(selection);
@@ -152,7 +171,8 @@ async function documentOf(page: EventPage, selection: Selection, epoch: string):
     reason: gap.reason,
   };
   const told = missing ? `"gap":${JSON.stringify(missing)},` : '';
-  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(cursor(next.after))}}`;
+  const known = state === undefined ? '' : `,"state":"${state}"`;
+  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(cursor(next.after))}${known}}`;
   return { text, isFinal: isFull && !gap };
 }
 

@@ -33,6 +33,7 @@ export function appendOptions(
   const { searchParams: query } = url;
   const parameters = [query.get('type'), query.get('id'), query.get('retry'), query.has('private')];
   if (query.has('key')) parameters.push(query.get('key'), query.has('forget'));
+  if (query.has('close')) parameters.push('close');
   return { key, digest: hash(JSON.stringify([type, ...parameters]), body) };
 }
 

@@ -28,7 +28,8 @@ const MAX_KEY = 64;
 // Query parameters that pages do not have.
 const STREAM_ONLY: readonly string[] = ['heartbeat', 'envelope'];
 
-const OF_STREAMS = [...LISTEN_PARAMETERS, ...HISTORY_PARAMETERS, 'envelope'];
+/** The names of the query parameters of a listener. */
+export const OF_STREAMS: readonly string[] = [...LISTEN_PARAMETERS, ...HISTORY_PARAMETERS, 'envelope'];
 const OF_PAGES = [...OF_STREAMS.filter((name) => !STREAM_ONLY.includes(name)), ...PAGE_PARAMETERS];
 
 /** Whether a request for `/topics` is one to listen. */
@@ -90,6 +91,7 @@ async function listen(
       return seen && { ...seen, coding };
     },
   });
+  if ('refused' in admission && admission.refused === 'complete') context.audience.countRefusal('complete');
   return streamAnswer(headers, admission);
 }
 
@@ -98,7 +100,7 @@ async function listen(
  * parameter that only streams have.
  * @throws {Problem} `invalid-parameter` for a parameter that only pages have, in a request for a stream
  */
-function asksForPage({ request, url: { searchParams } }: Exchange): boolean {
+export function asksForPage({ request, url: { searchParams } }: Exchange): boolean {
   const isOfStream = STREAM_ONLY.some((name) => searchParams.has(name));
   if (!isOfStream && preferred(request, ['text/event-stream', 'application/json']) === 'application/json') return true;
   const wrong = PAGE_PARAMETERS.find((name) => searchParams.has(name));

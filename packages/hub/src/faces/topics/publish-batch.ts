@@ -15,6 +15,7 @@ import {
 } from './bodies/cloud-events.ts';
 import { readLines } from './bodies/json-lines.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { leasesOf } from './life/final.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
@@ -32,10 +33,11 @@ export async function publishToMany(context: FaceContext, exchange: Exchange): P
   if (mode) return await publishCloudEvents(context, exchange, mode, undefined);
   checkParameters(url.searchParams, []);
   const key = idempotencyKey(exchange);
+  const leases = leasesOf(context, exchange);
   const body = context.bodies.open(request);
   try {
     const bytes = await body.whole(context.limits.maxBodyBytes);
-    const options = appendOptions(key, exchange, bytes, 'lines');
+    const options = { ...appendOptions(key, exchange, bytes, 'lines'), leases };
     return publishedAnswer(
       exchange,
       await appendBatch(context, exchange, readLines(bytes, context.limits, rights), options),
@@ -60,6 +62,7 @@ export async function publishCloudEvents(
   const { limits } = context;
   checkParameters(url.searchParams, topic !== undefined && isTopicInQuery(url) ? ['topic', 'private'] : ['private']);
   const key = idempotencyKey(exchange, topic);
+  const leases = leasesOf(context, exchange);
   const body = context.bodies.open(request);
   try {
     const bytes = await body.whole(mode === 'batch' ? limits.maxBodyBytes : limits.maxEventBytes);
@@ -68,7 +71,7 @@ export async function publishCloudEvents(
     const found = mode === 'batch' ? readCloudEvents(text, target) : readCloudEvent(text, target);
     // Of a CloudEvent in header fields, its JSON stands for all that was sent.
     const sent = mode === 'binary' ? Buffer.from(text) : bytes;
-    const options = appendOptions(key, exchange, sent, `cloud events, ${mode}`);
+    const options = { ...appendOptions(key, exchange, sent, `cloud events, ${mode}`), leases };
     return publishedAnswer(exchange, await appendBatch(context, exchange, found, options));
   } finally {
     body.close();

@@ -1,6 +1,6 @@
 import { checkParameters, parameter, wholeNumber, type Answer } from '@tidings/server/live';
 import { counted, type NewEvent } from '@tidings/server/log';
-import type { EventFields } from '@tidings/wire';
+import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import type { Body } from '../../http/bodies.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
@@ -11,6 +11,7 @@ import { cloudEventMode } from './bodies/cloud-events.ts';
 import { withForgotten } from './bodies/forgotten.ts';
 import { Upload } from './bodies/upload.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
+import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
 import { publishCloudEvents } from './publish-batch.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
@@ -23,6 +24,10 @@ interface Publish {
   /** The log's key of a publish that may be sent again. */
   readonly key: string | undefined;
   readonly body: Body;
+  /** Whether the last event closes the topic. */
+  readonly isClosing: boolean;
+  /** The tokens of leases that came with it. */
+  readonly leases: readonly string[];
 }
 
 /** Publishes the body of a request to a topic (PROTOCOL §4). @throws {Problem} @throws {ServerError} */
@@ -34,20 +39,23 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const mode = cloudEventMode(request, mediaType);
   if (mode) return await publishCloudEvents(context, exchange, mode, topic);
   const isStream = mediaType === 'text/event-stream';
-  const names = isStream ? ['private'] : ['type', 'id', 'retry', 'private', 'key', 'forget'];
+  const names = isStream ? ['close', 'private'] : ['close', 'type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
+  const isClosing = asksToClose(context, exchange);
+  const leases = leasesOf(context, exchange);
   const key = idempotencyKey(exchange, topic);
   const body = context.bodies.open(request);
-  const work = isStream ? (key === undefined ? publishParts : publishBatch) : publishEvent;
+  // A topic is closed by a batch that is known to its end.
+  const work = isStream ? (key === undefined && !isClosing ? publishParts : publishBatch) : publishEvent;
   try {
-    return publishedAnswer(exchange, await work({ context, exchange, topic, key, body }));
+    return publishedAnswer(exchange, await work({ context, exchange, topic, key, body, isClosing, leases }));
   } finally {
     body.close();
   }
 }
 
 /** Publishes one event, whose data is the body. */
-async function publishEvent({ context, exchange, topic, key, body }: Publish): Promise<Published> {
+async function publishEvent({ context, exchange, topic, key, body, isClosing, leases }: Publish): Promise<Published> {
   const { limits } = context;
   const { searchParams: query } = exchange.url;
   const type = parameter(query, 'type');
@@ -63,14 +71,14 @@ async function publishEvent({ context, exchange, topic, key, body }: Publish): P
   }
   checkData(data, limits.maxEventBytes);
   const fields = {
-    data,
+    ...(isClosing && data === '' && !type ? CLOSED : { data }),
     ...(type ? { event: type } : {}),
     ...(id === undefined ? {} : { id }),
     ...(retry === undefined ? {} : { retry }),
   };
-  const options = appendOptions(key, exchange, bytes, 'data');
+  const options = { ...appendOptions(key, exchange, bytes, 'data'), leases };
   const event = withForgotten({ ...toEvent(exchange, topic, fields), ...latestOf(query) });
-  const receipt = await append(context, [event], options);
+  const receipt = await append(context, [isClosing ? { ...event, final: true } : event], options);
   context.reports.published(exchange.request, exchange.rights, 1);
   return receipt;
 }
@@ -89,7 +97,7 @@ function latestOf(query: URLSearchParams): Pick<NewEvent, 'latestKey' | 'forget'
 }
 
 /** Publishes an event stream whole or not at all. */
-async function publishBatch({ context, exchange, topic, key, body }: Publish): Promise<Published> {
+async function publishBatch({ context, exchange, topic, key, body, isClosing, leases }: Publish): Promise<Published> {
   const { limits } = context;
   const bytes = await body.whole(limits.maxBodyBytes);
   const upload = new Upload(limits, exchange.rights);
@@ -104,14 +112,18 @@ async function publishBatch({ context, exchange, topic, key, body }: Publish): P
       `The batch has more than ${counted(limits.maxBatchEvents, 'event')}, which is the most`,
     );
   }
+  if (isClosing) {
+    const last = events.pop() ?? toEvent(exchange, topic, CLOSED);
+    events.push({ ...last, final: true });
+  }
   if (events.length === 0) return { ids: [] };
-  const receipt = await append(context, events, appendOptions(key, exchange, bytes, 'stream'));
+  const receipt = await append(context, events, { ...appendOptions(key, exchange, bytes, 'stream'), leases });
   context.reports.published(exchange.request, exchange.rights, events.length);
   return receipt;
 }
 
 /** Publishes an event stream as it arrives, a batch for each part. */
-async function publishParts({ context, exchange, topic, body }: Publish): Promise<Published> {
+async function publishParts({ context, exchange, topic, body, leases }: Publish): Promise<Published> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
   const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
@@ -126,7 +138,7 @@ async function publishParts({ context, exchange, topic, body }: Publish): Promis
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
           const batch = events.slice(from, from + size);
-          const receipt = await append(context, batch);
+          const receipt = await append(context, batch, { leases });
           count += batch.length;
           // Not all ids: an upload may go on for ever.
           ids = [receipt.id];
@@ -165,5 +177,7 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 }
 
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
-  return { topics: [topic], fields, private: url.searchParams.has('private') };
+  // In a copy of a stream the event with which a hub closes a topic closes the copy.
+  const final = fields.event === CLOSED_TYPE;
+  return { topics: [topic], fields, private: url.searchParams.has('private'), ...(final ? { final } : {}) };
 }

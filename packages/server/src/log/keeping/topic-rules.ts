@@ -45,7 +45,10 @@ export function refusalOf(draft: TopicDraft, batch: Admission, factsOf: FactsOf)
       const { final: before, lease } = draft.get(topic) ?? NOTHING;
       if (before || closed.has(topic)) return closedError('append', topic);
       if (!lease) continue;
-      if (!given.has(lease.token)) return lostError(`${shown(topic)} is leased, and its lease was not given`);
+      if (!given.has(lease.token)) {
+        const found = given.size === 0 ? 'its lease was not given' : 'what was given is not, or no longer, its lease';
+        return lostError(`${shown(topic)} is leased, and ${found}`);
+      }
       needed.add(lease.token);
     }
     if (final) for (const topic of topics) closed.add(topic);
@@ -204,9 +207,12 @@ export function statusOf(
   facts: TopicFacts,
   { publicOnly = false, ahead }: { readonly publicOnly?: boolean | undefined; readonly ahead: number },
 ): Pick<TopicStatus, 'topic' | 'state' | 'finalSeq' | 'options' | 'leasedUntil'> {
-  if (publicOnly && !isKnownPublicly(record, facts)) return { topic, state: 'unknown' };
-  const finalSeq = record && finalSeqOf(record, !publicOnly);
   const { options, lease } = record ?? NOTHING;
+  if (publicOnly && !isKnownPublicly(record, facts)) {
+    // That it was created shows no event.
+    return options ? { topic, state: 'open', options } : { topic, state: 'unknown' };
+  }
+  const finalSeq = record && finalSeqOf(record, !publicOnly);
   return {
     topic,
     state: phaseOf(record, facts),

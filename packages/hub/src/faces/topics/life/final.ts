@@ -1,0 +1,34 @@
+import type { TopicStates } from '@tidings/server/log';
+import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
+import { Problem } from '../../../http/problem.ts';
+import type { Exchange } from '../../../http/request.ts';
+import type { FaceContext } from '../../face.ts';
+
+/** The fields of the event that closes a topic if the publisher gives none (PROTOCOL §12.1). */
+export const CLOSED: EventFields = { event: CLOSED_TYPE, data: '{"reason":"closed"}' };
+
+/** Whether a request to publish closes its topic. @throws {Problem} `unsupported` */
+export function asksToClose(context: FaceContext, { url }: Exchange): boolean {
+  if (!url.searchParams.has('close')) return false;
+  statesOf(context);
+  return true;
+}
+
+/** The tokens of leases that a request names (PROTOCOL §12.6). @throws {Problem} `invalid-parameter`, `unsupported` */
+export function leasesOf(context: FaceContext, { request }: Exchange): readonly string[] {
+  const given = request.header('tidings-lease');
+  if (given === undefined) return [];
+  statesOf(context);
+  const tokens = given.split(',').map((token) => token.trim());
+  if (tokens.every((token) => /^[\x21-\x7e]{1,256}$/.test(token))) return tokens;
+  throw new Problem(
+    'invalid-parameter',
+    'The Tidings-Lease header field must be the token that PUT ?lease was answered, or several with commas between them',
+  );
+}
+
+/** The states of topics of a hub's log. @throws {Problem} `unsupported` */
+export function statesOf({ log }: FaceContext): TopicStates {
+  if (log.topics) return log.topics;
+  throw new Problem('unsupported', 'The log of this hub cannot close, create, lease or delete topics');
+}

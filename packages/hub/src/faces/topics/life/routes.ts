@@ -1,0 +1,102 @@
+import { type Answer, parameter } from '@tidings/server/live';
+import { ServerError } from '@tidings/server/log';
+import { requireRight } from '../../../access/require.ts';
+import { jsonAnswer, textAnswer } from '../../../http/answer.ts';
+import { Problem } from '../../../http/problem.ts';
+import type { Exchange } from '../../../http/request.ts';
+import type { FaceContext } from '../../face.ts';
+import { DURATION_EXAMPLES, durationOf } from './duration.ts';
+import { leasesOf, statesOf } from './final.ts';
+import { MAX_OPTIONS_BYTES, readTopicOptions, showTopicOptions } from './options.ts';
+
+const MIN_LEASE_MS = 1000;
+const MAX_LEASE_MS = 24 * 60 * 60 * 1000;
+
+/** Answers `PUT` of a topic: creates it, or leases it (PROTOCOL §12.4, §12.5). @throws {Problem} @throws {ServerError} */
+export async function putTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  return asksForLease(exchange)
+    ? await leaseTopic(context, exchange, topic)
+    : await createTopic(context, exchange, topic);
+}
+
+/** Answers `DELETE` of a topic: deletes it, or gives its lease back (PROTOCOL §12.7, §12.8). @throws {Problem} @throws {ServerError} */
+export async function deleteTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  if (asksForLease(exchange)) return await releaseTopic(context, exchange, topic);
+  requireRight(exchange.rights, 'manage', [topic]);
+  context.requireOrigin(exchange, 'delete topics here');
+  const { existed } = await context.writes.watch(statesOf(context).delete(topic));
+  return jsonAnswer(200, JSON.stringify({ topic, existed }));
+}
+
+async function createTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  const { request, rights } = exchange;
+  requireRight(rights, 'manage', [topic]);
+  context.requireOrigin(exchange, 'create topics here');
+  const states = statesOf(context);
+  const onlyUnknown = isOnlyUnknown(request.header('if-none-match'));
+  const body = context.bodies.open(request);
+  try {
+    const options = readTopicOptions(await body.whole(MAX_OPTIONS_BYTES));
+    const { created } = await context.writes.watch(states.create(topic, options, { onlyUnknown }));
+    return jsonAnswer(created ? 201 : 200, JSON.stringify({ topic, created, ...showTopicOptions(options) }));
+  } finally {
+    body.close();
+  }
+}
+
+async function leaseTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  const { url, rights } = exchange;
+  requireRight(rights, 'publish', [topic]);
+  context.requireOrigin(exchange, 'lease topics here');
+  const given = parameter(url.searchParams, 'lease') ?? '';
+  const ms = durationOf(given);
+  if (ms === undefined || ms < MIN_LEASE_MS || ms > MAX_LEASE_MS) {
+    const found = `The query parameter lease is ${JSON.stringify(given)}`;
+    throw new Problem('invalid-parameter', `${found}; allowed is ${DURATION_EXAMPLES}, from 1s to 24h`);
+  }
+  const states = statesOf(context);
+  const token = tokenOf(context, exchange);
+  try {
+    const lease = await context.writes.watch(states.lease(topic, ms, token));
+    const until = new Date(lease.until).toISOString();
+    return jsonAnswer(200, JSON.stringify({ topic, lease: lease.token, until, ms }));
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.code !== 'ERR_LEASED') throw error;
+    const waitMs = (error.until ?? 0) - context.clock.time();
+    const headers = { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1000))) };
+    throw new Problem('leased', error.message, { cause: error, headers });
+  }
+}
+
+async function releaseTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
+  requireRight(exchange.rights, 'publish', [topic]);
+  context.requireOrigin(exchange, 'give leases back here');
+  const states = statesOf(context);
+  const token = tokenOf(context, exchange);
+  if (token === undefined) {
+    throw new Problem('invalid-parameter', 'The lease to give back is not named: send its token as Tidings-Lease');
+  }
+  await context.writes.watch(states.release(topic, token));
+  return textAnswer(204, '');
+}
+
+function asksForLease({ url }: Exchange): boolean {
+  return url.searchParams.has('lease');
+}
+
+/** The token of the one lease that a request names. @throws {Problem} `invalid-parameter` */
+function tokenOf(context: FaceContext, exchange: Exchange): string | undefined {
+  const [token, ...others] = leasesOf(context, exchange);
+  if (others.length === 0) return token;
+  throw new Problem(
+    'invalid-parameter',
+    `The Tidings-Lease header field has ${others.length + 1} tokens; allowed is one`,
+  );
+}
+
+/** Whether a topic is to be made only if it is unknown. @throws {Problem} `invalid-parameter` */
+function isOnlyUnknown(condition: string | undefined): boolean {
+  if (condition === undefined) return false;
+  if (condition.trim() === '*') return true;
+  throw new Problem('invalid-parameter', `If-None-Match is ${JSON.stringify(condition)}; allowed is *`);
+}

@@ -1,0 +1,413 @@
+import { Hub, MemoryLog } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
+import type { Rights } from '@tidings/server';
+import { describe, expect, test } from 'vitest';
+import { Listener } from './listener.ts';
+import { ask, problemOf, serve, startHub, temporaryFolder, type Reply, type TestHub } from './test-hub.ts';
+
+const KEY = 'a-key-of-this-hub';
+const AUTHORIZED = { authorization: `Bearer ${KEY}` };
+
+const detailOf = (reply: Reply): string => (JSON.parse(reply.text) as { detail: string }).detail;
+
+async function lease(hub: TestHub, topic: string, ttl = '30s'): Promise<string> {
+  const reply = await hub.ask('PUT', `/topics/${topic}?lease=${ttl}`);
+  expect(reply.status).toBe(200);
+  return (JSON.parse(reply.text) as { lease: string }).lease;
+}
+
+describe('a topic is closed', () => {
+  test('with the body as its last event; listeners get it and their streams end; later ones are answered 204', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics/a');
+    await hub.publish('a', '1');
+    const id = await hub.publish('a?close&type=done&id=x', 'bye');
+    expect([id, await listener.end()]).toEqual(['x', 'complete']);
+    expect(listener.published.map(({ type, data, lastEventId }) => [type, data, lastEventId])).toEqual([
+      ['message', '1', hub.cursor(1)],
+      ['done', 'bye', 'x'],
+    ]);
+    const none = await hub.ask('GET', '/topics/a');
+    expect([none.status, none.text, none.headers['cache-control']]).toEqual([204, '', 'no-store']);
+    expect(none.headers['content-length']).toBeUndefined();
+    for (const cursor of ['x', hub.cursor(2)]) {
+      expect((await hub.ask('GET', '/topics/a', { headers: { 'last-event-id': cursor } })).status).toBe(204);
+    }
+    const rest = await Listener.open(hub.port, '/topics/a', { 'last-event-id': hub.cursor(1) });
+    expect([await rest.end(), rest.data]).toEqual(['complete', ['bye']]);
+    const last = await Listener.open(hub.port, '/topics/a?last=1');
+    expect([await last.end(), last.data]).toEqual(['complete', ['bye']]);
+    expect(hub.hub.stats()).toMatchObject({ refused: { complete: 3 } });
+  });
+
+  test('with an event of its own if the body is empty, and stays closed', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics/a');
+    await hub.publish('a?close', '');
+    await listener.end();
+    expect(listener.published.map(({ type, data }) => [type, data])).toEqual([
+      ['tidings-closed', '{"reason":"closed"}'],
+    ]);
+    const again = await hub.ask('POST', '/topics/a', { body: '2' });
+    expect([again.status, problemOf(again), detailOf(again)]).toEqual([
+      409,
+      'topic-closed',
+      'Cannot append: the topic "a" is closed',
+    ]);
+    expect(problemOf(await hub.ask('POST', '/topics/a?close'))).toBe('topic-closed');
+    expect(problemOf(await hub.ask('PUT', '/topics/a?lease=5s'))).toBe('topic-closed');
+  });
+
+  test('by the last event of a batch, stored whole, or by one of its own if the batch is empty', async () => {
+    const hub = await startHub();
+    const headers = { 'content-type': 'text/event-stream' };
+    await hub.publish('a?close', 'data: 1\n\ndata: 2\n\ndata: unfinished', headers);
+    await hub.publish('b?close', ': nothing\n\n', headers);
+    for (const [topic, data] of [
+      ['a', ['1', '2']],
+      ['b', ['{"reason":"closed"}']],
+    ] as const) {
+      const listener = await Listener.open(hub.port, `/topics/${topic}?lastEventId=earliest`);
+      expect([await listener.end(), listener.data]).toEqual(['complete', data]);
+    }
+  });
+
+  test('once, also if the request is sent again with its idempotency key', async () => {
+    const hub = await startHub();
+    const headers = { 'idempotency-key': 'k' };
+    const first = await hub.publish('a?close', 'bye', headers);
+    expect(await hub.publish('a?close', 'bye', headers)).toBe(first);
+    expect(problemOf(await hub.ask('POST', '/topics/a', { headers, body: 'bye' }))).toBe('key-reused');
+  });
+
+  test('in a copy of its stream, too', async () => {
+    const hub = await startHub();
+    const headers = { 'content-type': 'text/event-stream' };
+    const body = 'event: tidings-closed\ndata: {"reason":"closed"}\n\n';
+    await hub.publish('copy', body, headers);
+    expect((await hub.ask('GET', '/topics/copy')).status).toBe(204);
+    const open = await startHub({ key: KEY, anonymous: 'all' });
+    expect(problemOf(await open.ask('POST', '/topics/copy', { headers, body }))).toBe('unauthorized');
+  });
+
+  test('and a listener to it and others goes on', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics?match=a&match=b');
+    await hub.publish('a?close', 'bye');
+    await hub.publish('b', 'more');
+    expect(await listener.take(2)).toEqual(['bye', 'more']);
+    const again = await Listener.open(hub.port, '/topics?match=a&match=b&lastEventId=earliest');
+    expect(await again.take(2)).toEqual(['bye', 'more']);
+  });
+
+  test('and is closed after a restart of the hub', async () => {
+    const path = temporaryFolder();
+    const before = await LmdbLog.open({ path });
+    await before.append([{ topics: ['a'], fields: { data: 'bye' }, final: true }]);
+    await before.close();
+    const port = await serve(new Hub({ log: await LmdbLog.open({ path }) }));
+    expect((await ask(port, 'GET', '/topics/a')).status).toBe(204);
+    expect(problemOf(await ask(port, 'POST', '/topics/a'))).toBe('topic-closed');
+  });
+});
+
+describe('a topic is created', () => {
+  test('with 201, or with 200 if it is known, and 412 if it was not to be', async () => {
+    const hub = await startHub();
+    const put = (body: string, headers = {}): Promise<Reply> => hub.ask('PUT', '/topics/a', { headers, body });
+    const made = await put('{"ttl":"24h"}');
+    expect([made.status, JSON.parse(made.text)]).toEqual([201, { topic: 'a', created: true, ttl: '1d', keep: 'all' }]);
+    const again = await put('{"ttl":"90s","keep":"latest"}');
+    expect([again.status, JSON.parse(again.text)]).toEqual([
+      200,
+      { topic: 'a', created: false, ttl: '90s', keep: 'latest' },
+    ]);
+    const refused = await put('', { 'if-none-match': '*' });
+    expect([refused.status, problemOf(refused), detailOf(refused)]).toEqual([
+      412,
+      'topic-exists',
+      'Cannot create the topic "a": it is open, and was to be unknown',
+    ]);
+    expect((await hub.ask('PUT', '/topics?topic=b', { headers: { 'if-none-match': '*' } })).status).toBe(201);
+    expect((await hub.ask('HEAD', '/topics/b')).headers).toMatchObject({
+      'tidings-state': 'open',
+      'tidings-events': '0',
+    });
+  });
+
+  test.each([
+    ['{', 'The options of the topic are not JSON in UTF-8'],
+    ['[]', 'The options of the topic are []; allowed is a JSON object of ttl and keep'],
+    ['{"tll":"1h"}', 'The options of the topic have no "tll"; allowed are ttl, keep; did you mean ttl?'],
+    [
+      '{"ttl":5}',
+      'The options of the topic have 5 as ttl; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 36500d',
+    ],
+    ['{"keep":"some"}', 'The options of the topic have "some" as keep; allowed are "all", "latest"'],
+  ])('but not with %s', async (body, detail) => {
+    const hub = await startHub();
+    const reply = await hub.ask('PUT', '/topics/a', { body });
+    expect([problemOf(reply), detailOf(reply)]).toEqual(['invalid-parameter', detail]);
+    expect((await hub.ask('HEAD', '/topics/a')).headers['tidings-state']).toBe('unknown');
+  });
+
+  test('but not with another condition, nor with too much, nor with an unknown parameter', async () => {
+    const hub = await startHub();
+    const other = await hub.ask('PUT', '/topics/a', { headers: { 'if-none-match': '"x"' } });
+    expect(detailOf(other)).toBe('If-None-Match is "\\"x\\""; allowed is *');
+    expect(problemOf(await hub.ask('PUT', '/topics/a', { body: ' '.repeat(5000) }))).toBe('too-large');
+    expect(problemOf(await hub.ask('PUT', '/topics/a?ttl=1h'))).toBe('invalid-parameter');
+  });
+});
+
+describe('a lease', () => {
+  test('makes its holder the one producer, until it is given back', async () => {
+    const hub = await startHub();
+    const reply = await hub.ask('PUT', '/topics/a?lease=30s');
+    const { lease: token, until, ...rest } = JSON.parse(reply.text) as { lease: string; until: string };
+    expect(rest).toEqual({ topic: 'a', ms: 30_000 });
+    expect(new Date(until).toISOString()).toBe(until);
+    const taken = await hub.ask('PUT', '/topics/a?lease=5s');
+    expect([taken.status, problemOf(taken)]).toEqual([409, 'leased']);
+    expect(Number(taken.headers['retry-after'])).toBeGreaterThan(0);
+    const without = await hub.ask('POST', '/topics/a', { body: 'x' });
+    expect([without.status, problemOf(without)]).toEqual([409, 'lease-lost']);
+    const wrong = await hub.ask('POST', '/topics/a', { headers: { 'tidings-lease': 'f'.repeat(32) }, body: 'x' });
+    expect(problemOf(wrong)).toBe('lease-lost');
+    expect(detailOf(wrong)).not.toBe(detailOf(without));
+    await hub.publish('a', 'mine', { 'tidings-lease': token });
+    await hub.publish('a', 'data: stream\n\n', { 'tidings-lease': token, 'content-type': 'text/event-stream' });
+    const renewed = await hub.ask('PUT', '/topics/a?lease=60s', { headers: { 'tidings-lease': token } });
+    expect(JSON.parse(renewed.text)).toMatchObject({ lease: token, ms: 60_000 });
+    const back = await hub.ask('DELETE', '/topics/a?lease', { headers: { 'tidings-lease': token } });
+    expect([back.status, back.text]).toEqual([204, '']);
+    await hub.publish('a', 'everyone');
+    expect(problemOf(await hub.ask('DELETE', '/topics/a?lease', { headers: { 'tidings-lease': token } }))).toBe(
+      'lease-lost',
+    );
+    const listener = await Listener.open(hub.port, '/topics/a?lastEventId=earliest');
+    expect(await listener.take(3)).toEqual(['mine', 'stream', 'everyone']);
+  });
+
+  test('that ends while the topic is open closes the topic', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics/a');
+    await lease(hub, 'a', '1s');
+    await listener.end();
+    expect(listener.published.map(({ type, data }) => [type, data])).toEqual([
+      ['tidings-closed', '{"reason":"lease-expired"}'],
+    ]);
+  });
+
+  test('is given back by a close', async () => {
+    const hub = await startHub();
+    const token = await lease(hub, 'a');
+    await hub.publish('a?close', 'bye', { 'tidings-lease': token });
+    expect((await hub.ask('GET', '/topics/a')).status).toBe(204);
+  });
+
+  test.each([
+    [
+      'PUT',
+      '/topics/a?lease',
+      {},
+      'The query parameter lease is ""; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 24h',
+    ],
+    [
+      'PUT',
+      '/topics/a?lease=25h',
+      {},
+      'The query parameter lease is "25h"; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 24h',
+    ],
+    [
+      'PUT',
+      '/topics/a?lease=5s',
+      { 'tidings-lease': 'a, b' },
+      'The Tidings-Lease header field has 2 tokens; allowed is one',
+    ],
+    ['DELETE', '/topics/a?lease', {}, 'The lease to give back is not named: send its token as Tidings-Lease'],
+    [
+      'POST',
+      '/topics/a',
+      { 'tidings-lease': 'a b' },
+      'The Tidings-Lease header field must be the token that PUT ?lease was answered, or several with commas between them',
+    ],
+  ])('is not taken by %s %s with %o', async (method, path, headers, detail) => {
+    const reply = await (await startHub()).ask(method, path, { headers });
+    expect([problemOf(reply), detailOf(reply)]).toEqual(['invalid-parameter', detail]);
+  });
+});
+
+describe('a topic is deleted', () => {
+  test('with its events; listeners are ended, come back and are told', async () => {
+    const hub = await startHub();
+    const listener = await Listener.open(hub.port, '/topics/a');
+    const other = await Listener.open(hub.port, '/topics?match=a&match=b');
+    const id = await hub.publish('a', '1');
+    await listener.take(1);
+    const reply = await hub.ask('DELETE', '/topics/a');
+    expect([reply.status, JSON.parse(reply.text)]).toEqual([200, { topic: 'a', existed: true }]);
+    expect(await listener.end()).toBe('complete');
+    expect((await hub.ask('HEAD', '/topics/a')).headers['tidings-state']).toBe('unknown');
+    const back = await Listener.open(hub.port, '/topics/a', { 'last-event-id': id });
+    await hub.publish('a', 'new');
+    await back.take(2);
+    expect(back.published.map(({ type }) => type)).toEqual(['tidings-gap', 'message']);
+    expect(JSON.parse(back.data[0]!)).toMatchObject({ after: id, reason: 'deleted' });
+    expect(await other.take(2)).toEqual(['1', 'new']);
+    expect(JSON.parse((await hub.ask('DELETE', '/topics/none')).text)).toEqual({ topic: 'none', existed: false });
+  });
+
+  test('after it was closed, and can begin again', async () => {
+    const hub = await startHub();
+    await hub.publish('a?close', 'bye');
+    await hub.ask('DELETE', '/topics?topic=a');
+    await hub.publish('a', 'again');
+    const listener = await Listener.open(hub.port, '/topics/a?lastEventId=earliest');
+    expect(await listener.take(1)).toEqual(['again']);
+  });
+});
+
+describe('HEAD of a topic', () => {
+  test('tells its state, its events and their cursors, and takes no place', async () => {
+    const hub = await startHub({ limits: { maxListeners: 1 } });
+    await Listener.open(hub.port, '/topics/x');
+    const fields = async (path = '/topics/a'): Promise<unknown[]> => {
+      const { status, headers } = await hub.ask('HEAD', path);
+      const names = ['state', 'events', 'earliest', 'newest'];
+      return [status, ...names.map((name) => headers[`tidings-${name}`])];
+    };
+    expect(await fields()).toEqual([200, 'unknown', '0', undefined, undefined]);
+    await hub.publish('a?id=own', '1');
+    await hub.publish('a', '2');
+    expect(await fields()).toEqual([200, 'open', '2', hub.cursor(1), hub.cursor(2)]);
+    await hub.publish('a?close', '3');
+    expect(await fields()).toEqual([204, 'closed', '3', hub.cursor(1), hub.cursor(3)]);
+    expect(await fields('/topics/a?lastEventId=own')).toEqual([200, 'closed', '3', hub.cursor(1), hub.cursor(3)]);
+    expect(await fields('/topics/a?x')).toEqual([400, undefined, undefined, undefined, undefined]);
+  });
+
+  test('tells a page of an allowed origin, too', async () => {
+    const origin = 'https://app.example';
+    const hub = await startHub({ anonymous: 'all', allowedOrigins: [origin] });
+    await hub.publish('a?close', 'bye');
+    const { headers } = await hub.ask('HEAD', '/topics/a', { headers: { origin } });
+    expect(headers['access-control-expose-headers']).toBe(
+      'Retry-After, Tidings-State, Tidings-Events, Tidings-Earliest, Tidings-Newest',
+    );
+    const none = await hub.ask('GET', '/topics/a', { headers: { origin } });
+    expect([none.status, none.headers['access-control-allow-origin']]).toEqual([204, origin]);
+    const asked = {
+      origin,
+      'access-control-request-method': 'DELETE',
+      'access-control-request-headers': 'tidings-lease',
+    };
+    const preflight = await hub.ask('OPTIONS', '/topics/a', { headers: asked });
+    expect(preflight.headers['access-control-allow-methods']).toBe('GET, HEAD, POST, PUT, DELETE');
+    expect(preflight.headers['access-control-allow-headers']).toBe('tidings-lease');
+  });
+
+  test('shows nothing of private events to who may not get them', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'listen' });
+    const strangers = async (path = '/topics/a'): Promise<unknown> => {
+      const { status, headers } = await hub.ask('HEAD', path);
+      return [status, Object.entries(headers).filter(([name]) => name.startsWith('tidings-'))];
+    };
+    const unknown = await strangers('/topics/never');
+    await hub.publish('a?private', '1', AUTHORIZED);
+    expect(await strangers()).toEqual(unknown);
+    await hub.publish('a?private&close', '2', AUTHORIZED);
+    expect(await strangers()).toEqual(unknown);
+    const listener = await Listener.open(hub.port, '/topics/a');
+    expect(listener.response.statusCode).toBe(200);
+    await hub.ask('DELETE', '/topics/a', { headers: AUTHORIZED });
+    await hub.publish('b', 'public', AUTHORIZED);
+    expect(await strangers()).toEqual(unknown);
+    expect(listener.ended).toBe('no');
+  });
+
+  test('tells everyone of a topic that was created, until there is a private event and after it', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'listen' });
+    const state = async (): Promise<unknown> => (await hub.ask('HEAD', '/topics/a')).headers['tidings-state'];
+    await hub.ask('PUT', '/topics/a', { headers: AUTHORIZED });
+    expect(await state()).toBe('open');
+    await hub.publish('a?private&close', '1', AUTHORIZED);
+    expect(await state()).toBe('open');
+  });
+
+  test('tells only the state to who has a filter', async () => {
+    const rights: Rights = { allow: true, publish: 'all', filter: () => false };
+    const hub = await startHub({ authenticate: () => rights });
+    await hub.publish('a', '1');
+    const { headers } = await hub.ask('HEAD', '/topics/a');
+    expect(Object.keys(headers).filter((name) => name.startsWith('tidings-'))).toEqual(['tidings-state']);
+  });
+});
+
+describe('the right to manage', () => {
+  const refusal = async (hub: TestHub, method: string, path: string): Promise<unknown> => {
+    const reply = await hub.ask(method, path);
+    return [problemOf(reply), problemOf(reply) && detailOf(reply)];
+  };
+
+  test('is needed to create and delete, and publishing is enough to close and lease', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'all' });
+    const detail =
+      'Not everyone may manage "a": send credentials with the request, such as Authorization: Bearer <key>';
+    expect(await refusal(hub, 'PUT', '/topics/a')).toEqual(['unauthorized', detail]);
+    expect(await refusal(hub, 'DELETE', '/topics/a')).toEqual(['unauthorized', detail]);
+    expect((await hub.ask('PUT', '/topics/a', { headers: AUTHORIZED })).status).toBe(201);
+    const token = await lease(hub, 'a');
+    await hub.publish('a?close', 'bye', { 'tidings-lease': token });
+    expect((await hub.ask('DELETE', '/topics/a', { headers: AUTHORIZED })).status).toBe(200);
+  });
+
+  test('is of the topics that rights name', async () => {
+    const rights: Rights = { allow: true, subject: 'jobs', publish: ['a', 'b'], manage: ['a'] };
+    const hub = await startHub({ authenticate: () => rights });
+    expect((await hub.ask('PUT', '/topics/a')).status).toBe(201);
+    expect(await refusal(hub, 'DELETE', '/topics/b')).toEqual([
+      'forbidden',
+      'The rights of jobs do not allow it to manage "b"',
+    ]);
+    expect(await refusal(hub, 'PUT', '/topics/c?lease=5s')).toEqual([
+      'forbidden',
+      'The rights of jobs do not allow it to publish to "c"',
+    ]);
+  });
+
+  test('is not that of a page of another origin', async () => {
+    const hub = await startHub({ anonymous: 'all', authenticate: undefined });
+    for (const [method, path] of [
+      ['PUT', '/topics/a'],
+      ['PUT', '/topics/a?lease=5s'],
+      ['DELETE', '/topics/a'],
+      ['DELETE', '/topics/a?lease'],
+    ] as const) {
+      const reply = await hub.ask(method, path, { headers: { origin: 'https://evil.example' } });
+      expect(['origin-not-allowed', 'unauthorized']).toContain(problemOf(reply));
+    }
+  });
+});
+
+test('a hub whose log keeps no states of topics says so', async () => {
+  const memory = new MemoryLog();
+  const log = new Proxy(memory, {
+    get(target, name) {
+      const value: unknown = name === 'topics' ? undefined : Reflect.get(target, name);
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+    },
+  });
+  const port = await serve(new Hub({ log }));
+  for (const [method, path] of [
+    ['PUT', '/topics/a'],
+    ['PUT', '/topics/a?lease=5s'],
+    ['DELETE', '/topics/a'],
+    ['POST', '/topics/a?close'],
+  ] as const) {
+    const reply = await ask(port, method, path);
+    expect([reply.status, problemOf(reply)]).toEqual([501, 'unsupported']);
+  }
+  const head = await ask(port, 'HEAD', '/topics/a');
+  expect([head.status, head.headers['tidings-state']]).toEqual([200, undefined]);
+});
