@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { allowListeners, reasonOf } from '#runtime';
+import { encodeLastEventId } from '../connection/request.ts';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
-import { ConnectionError } from '../errors.ts';
+import { ConnectionError, storeError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
 import { report } from '../platform/report.ts';
-import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
+import type { PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
 import { type AnyItem, type EventItem, type EventSchemas, isWanted, readItem } from './event-item.ts';
 import { createQueue, type EventQueue } from './event-queue.ts';
@@ -58,7 +59,7 @@ const DONE = { done: true, value: undefined } as const;
 class Subscription implements EventSubscription<AnyItem> {
   readonly #settings: SubscriptionSettings;
   readonly #queue: EventQueue;
-  readonly #keeper: PositionKeeper | undefined;
+  #keeper: PositionKeeper | undefined;
   readonly #isRepeated: (id: string) => boolean;
   readonly #abort = (): void => this.#stop(reasonOf(this.#settings.signal));
   /** `undefined` until it is known where to begin and how. */
@@ -82,11 +83,16 @@ class Subscription implements EventSubscription<AnyItem> {
     }
     if (store) {
       const stop = (error: unknown): void => this.#stop(error);
-      this.#keeper = keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
-      this.#keeper
-        .read()
-        .then((stored) => {
-          const id = readLastEventId('the position in the store', stored) || settings.lastEventId;
+      import('../position/position-keeper.ts')
+        .then(
+          ({ keepPosition }) => keepPosition({ ...settings, store, encodeLastEventId, storeError, onError: stop }),
+          (cause: unknown) => {
+            throw storeError('keep', cause);
+          },
+        )
+        .then((keeper) => {
+          this.#keeper = keeper;
+          const id = readLastEventId('the position in the store', keeper.stored) || settings.lastEventId;
           if (!this.#isClosed) this.#listen(id);
         })
         .catch(stop);
