@@ -119,7 +119,7 @@ export class EventStreamParser {
   #readLine(text: string, start: number, end: number): void {
     const first = text.charCodeAt(start);
     const name = FIELDS[first];
-    if (name === undefined) return;
+    if (!name) return;
     const colon = start + name.length;
     if (colon < end && text.charCodeAt(colon) !== COLON) return;
     // No name has a line end in it, so a match ends within the line.
