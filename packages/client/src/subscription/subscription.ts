@@ -3,12 +3,12 @@ import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { allowListeners, reasonOf } from '#runtime';
 import { encodeLastEventId } from '../connection/request.ts';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
-import { ConnectionError, storeError } from '../errors.ts';
+import { ConnectionError, InvalidEventError, messageOf, storeError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
 import { report } from '../platform/report.ts';
 import type { PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
-import { type AnyItem, type EventItem, type EventSchemas, isWanted, readItem } from './event-item.ts';
+import { type AnyItem, type EventItem, type EventSchemas, isWanted } from './event-item.ts';
 import { createQueue, type EventQueue } from './event-queue.ts';
 import { readGap } from './gap.ts';
 import { readLastEventId } from './option-checks.ts';
@@ -66,6 +66,8 @@ class Subscription implements EventSubscription<AnyItem> {
   #feed: Feed | undefined;
   #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
   #takenId: string;
+  /** Makes an event what the loop gets. */
+  #read: (event: EventMessage) => AnyItem | Promise<AnyItem> = (event) => event;
   /** Whether the queued events were forgotten, so that what was received does not count as taken. */
   #isStopped = false;
 
@@ -81,8 +83,15 @@ class Subscription implements EventSubscription<AnyItem> {
       allowListeners(signal as AbortSignal);
       signal.addEventListener('abort', this.#abort, { once: true });
     }
+    const stop = (error: unknown): void => this.#stop(error);
+    if (settings.schemas || settings.json) {
+      const loaded = import('./data-reader.ts').then(
+        ({ createDataReader }) => (this.#read = createDataReader({ ...settings, InvalidEventError, messageOf })),
+      );
+      this.#read = async (event) => (await loaded)(event);
+      loaded.catch(stop);
+    }
     if (store) {
-      const stop = (error: unknown): void => this.#stop(error);
       import('../position/position-keeper.ts')
         .then(
           ({ keepPosition }) => keepPosition({ ...settings, store, encodeLastEventId, storeError, onError: stop }),
@@ -193,7 +202,7 @@ class Subscription implements EventSubscription<AnyItem> {
       return DONE;
     }
     this.#takenId = event.lastEventId;
-    const item = readItem(event, this.#settings);
+    const item = this.#read(event);
     return { done: false, value: item instanceof Promise ? await item : item };
   }
 
