@@ -67,7 +67,7 @@ export class EventStreamParser {
    */
   readLines(text: string, start: number): number {
     const carried = this.#rest.length;
-    if (carried > 0) {
+    if (carried) {
       if (!/[\n\r]/.test(text)) return 0;
       text = this.#rest.take() + text;
     }
@@ -156,7 +156,7 @@ export class EventStreamParser {
     const data = this.#data;
     if (data !== undefined) {
       this.#data = undefined;
-      this.emit(this.#moreData.length > 0 ? data + this.#moreData.take() : data);
+      this.emit(this.#moreData.length ? data + this.#moreData.take() : data);
     }
     this.#type = '';
     this.#blockLength = 0;

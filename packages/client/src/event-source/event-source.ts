@@ -83,8 +83,10 @@ export class EventSource extends TypedTarget {
         if (!hasRequestableScheme(target)) {
           return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
         }
-        const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
-        return [bareUrl(target), { method: 'GET', headers }];
+        return [
+          bareUrl(target),
+          { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} },
+        ];
       },
       onResponse({ redirected, url: final }) {
         if (redirected) target = new URL(final);
