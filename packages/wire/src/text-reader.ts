@@ -8,29 +8,26 @@ const WINDOW = 600;
 
 const BOM = 0xfeff;
 
-/** Turns the bytes of one stream into text for a parser. It is little code, because browsers download it. */
-export class TextReader {
-  readonly #parser: EventStreamParser;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+/**
+ * Returns a function that turns the bytes of one stream into text for a parser, chunk by chunk, and throws what the parser throws. It is
+ * little code, because browsers download it.
+ */
+export function createTextReader(parser: EventStreamParser): (bytes: Uint8Array) => void {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   /** How many characters of a byte order mark may come next: one until something has arrived. */
-  #mark = 1;
+  let mark = 1;
 
-  constructor(parser: EventStreamParser) {
-    this.#parser = parser;
-  }
-
-  /** @throws what the parser throws */
-  read(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
+  return (bytes) => {
+    const text = decoder.decode(bytes, { stream: true });
     // If one character is not ASCII, V8 may store all of them in two bytes each.
     const size = text.length < bytes.length ? WINDOW / 2 : WINDOW;
-    let from = text.charCodeAt(0) === BOM ? this.#mark : 0;
-    if (text) this.#mark = 0;
+    let from = text.charCodeAt(0) === BOM ? mark : 0;
+    if (text) mark = 0;
     for (; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);
-      const rest = window.slice(this.#parser.readLines(window, 0));
-      if (rest !== '') this.#parser.keep(rest);
+      const rest = window.slice(parser.readLines(window, 0));
+      if (rest) parser.keep(rest);
     }
-  }
+  };
 }

@@ -1,6 +1,6 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
-import { EventStreamParser, TextReader } from '@tidings/wire/internal';
+import { createTextReader, EventStreamParser } from '@tidings/wire/internal';
 import { ClientError, ConnectionError, type FailureCode, lasting, messageOf, type ResponseHeaders } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -211,7 +211,7 @@ export class Connection {
           throw lasting('ERR_EVENT_TOO_LARGE', `an event of more than ${limit} bytes`);
         },
       );
-      const text = new TextReader(lines);
+      const readText = createTextReader(lines);
       let turnAt = clock.now();
       for (;;) {
         await this.#handlers.beforeRead?.();
@@ -226,7 +226,7 @@ export class Connection {
         if (chunk.BYTES_PER_ELEMENT !== 1) {
           throw lasting('ERR_UNSUPPORTED', `a body of ${typeof chunk}s, expected Uint8Arrays`);
         }
-        text.read(chunk);
+        readText(chunk);
       }
     } catch (cause) {
       if (signal.aborted) return;

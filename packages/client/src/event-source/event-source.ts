@@ -87,8 +87,7 @@ export class EventSource extends TypedTarget {
         if (!hasRequestableScheme(target)) {
           return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
         }
-        const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
-        return { method: 'GET', headers };
+        return { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} };
       },
       onResponse({ redirected, url: final }) {
         if (redirected) target = new URL(final);
