@@ -6,24 +6,18 @@ import type { EventStreamParser } from './parser.ts';
  */
 const WINDOW = 600;
 
-const BOM = 0xfeff;
-
 /**
  * Returns a function that turns the bytes of one stream into text for a parser, chunk by chunk, and throws what the parser throws. It is
- * little code, because browsers download it.
+ * little code, because browsers download it. A byte order mark in front of the text is left out by the platform's decoder.
  */
 export function createTextReader(parser: EventStreamParser): (bytes: Uint8Array) => void {
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** How many characters of a byte order mark may come next: one until something has arrived. */
-  let mark = 1;
+  const decoder = new TextDecoder();
 
   return (bytes) => {
     const text = decoder.decode(bytes, { stream: true });
     // If one character is not ASCII, V8 may store all of them in two bytes each.
     const size = text.length < bytes.length ? WINDOW / 2 : WINDOW;
-    let from = text.charCodeAt(0) === BOM ? mark : 0;
-    if (text) mark = 0;
-    for (; from < text.length; from += size) {
+    for (let from = 0; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);
       const rest = window.slice(parser.readLines(window, 0));
