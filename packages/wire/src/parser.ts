@@ -125,26 +125,19 @@ export class EventStreamParser {
     // No name has a line end in it, so a match ends within the line.
     for (let at = start; ++at < colon;) if (text.charCodeAt(at) !== name[at - start]) return;
     const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
-    switch (first) {
-      case DATA:
-        this.#blockLength += value.length + 1;
-        if (this.#data === undefined) this.#data = value;
-        else this.#moreData.add(`\n${value}`);
-        break;
-      case EVENT:
-        this.#blockLength += value.length;
-        this.#type = value;
-        break;
-      case ID:
-        this.#blockLength += value.length;
-        if (!value.includes('\0')) this.#id = value;
-        break;
-      case RETRY:
-        if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
-        break;
-      default:
-        this.#handlers.onComment?.(value);
-    }
+    if (first === DATA) {
+      this.#blockLength += value.length + 1;
+      if (this.#data === undefined) this.#data = value;
+      else this.#moreData.add(`\n${value}`);
+    } else if (first === EVENT) {
+      this.#blockLength += value.length;
+      this.#type = value;
+    } else if (first === ID) {
+      this.#blockLength += value.length;
+      if (!value.includes('\0')) this.#id = value;
+    } else if (first === RETRY) {
+      if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
+    } else this.#handlers.onComment?.(value);
   }
 
   #dispatch(): void {

@@ -139,11 +139,10 @@ export class Connection {
       });
       if (signal.aborted || !parts) return;
       if ('code' in parts) return this.fail(parts);
-      const url = this.#url;
       const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
-      const response = await fetch(url, {
+      const response = await fetch(this.#url, {
         ...parts,
         headers: {
           accept: 'text/event-stream',
@@ -157,7 +156,7 @@ export class Connection {
       // A `fetch` that was given may be anything.
       const { status, headers } = Object(response) as FetchResponse;
       if (!(headers as Partial<ResponseHeaders> | undefined)?.get) {
-        throw lasting('ERR_UNSUPPORTED', `${typeof response} from fetch, expected a Response`);
+        throw lasting('ERR_UNSUPPORTED', `${typeof response}, expected a Response`);
       }
       const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
@@ -184,7 +183,7 @@ export class Connection {
       if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'no stream');
       this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
-      const { origin } = new URL(response.url || url, url);
+      const { origin } = new URL(response.url || this.#url, this.#url);
       let stayedUp = false;
       // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
       const lines = new EventStreamParser(

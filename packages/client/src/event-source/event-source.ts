@@ -85,7 +85,7 @@ export class EventSource extends TypedTarget {
       prepare(_signal, setUrl) {
         setUrl(target);
         if (!hasRequestableScheme(target)) {
-          return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
+          return { code: 'ERR_URL_SCHEME', message: 'expected http or https', retry: 'never' };
         }
         return { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} };
       },
@@ -113,16 +113,15 @@ export class EventSource extends TypedTarget {
     // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
     const handlerAttribute = (type: string): PropertyDescriptorMap =>
       // [Web IDL] 3.7.6: the functions are named `get on…` and `set on…`, as those of an object are.
-      Object.getOwnPropertyDescriptors({
+      Object.getOwnPropertyDescriptors<ThisType<EventSource>>({
         get [`on${type}`](): unknown {
-          return (this as unknown as EventSource).#handlers[type] || null;
+          return this.#handlers[type] || null;
         },
         set [`on${type}`](handler: unknown) {
-          const source = this as unknown as EventSource;
           const isObject = Object(handler) === handler;
-          source.#handlers[type] = isObject && handler;
+          this.#handlers[type] = isObject && handler;
           // Adding the same listener again changes nothing.
-          source[isObject ? 'addEventListener' : 'removeEventListener'](type, source.#handle);
+          this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
         },
       });
     const listed = { enumerable: true };
