@@ -22,8 +22,7 @@ export function createTextReader(parser: EventStreamParser): (bytes: Uint8Array)
     for (let from = 0; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);
-      const rest = window.slice(parser.readLines(window, 0));
-      if (rest) parser.keep(rest);
+      parser.keep(window.slice(parser.readLines(window, 0)));
     }
   };
 }

@@ -110,7 +110,7 @@ export class Connection {
       });
     let error = errorFor(reason);
     if (willRetry && encodeLastEventId(this.lastEventId) === undefined) {
-      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
+      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'invalid last event ID', cause: error });
     }
     this.#enter(next, error);
   }
@@ -164,7 +164,7 @@ export class Connection {
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const type = headers.get('content-type');
+      const type = headers.get('content-type') ?? 'no type';
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       if (status !== 200 || !isEventStream(type)) {
@@ -172,7 +172,7 @@ export class Connection {
         if (signal.aborted) return;
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : 'ERR_CONTENT_TYPE',
-          message: `found ${status} ${type ?? 'no type'}, expected 200 text/event-stream`,
+          message: `found ${status} ${type}, expected 200 text/event-stream`,
           status,
           headers,
           body,
@@ -207,7 +207,7 @@ export class Connection {
           },
         },
         (limit) => {
-          throw lasting('ERR_EVENT_TOO_LARGE', `an event of more than ${limit} bytes`);
+          throw lasting('ERR_EVENT_TOO_LARGE', `an event over ${limit} bytes`);
         },
       );
       const readText = createTextReader(lines);
@@ -223,13 +223,13 @@ export class Connection {
         if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
         // Not instanceof: a chunk may come from another realm.
         if (chunk.BYTES_PER_ELEMENT !== 1) {
-          throw lasting('ERR_UNSUPPORTED', `a body of ${typeof chunk}s, expected Uint8Arrays`);
+          throw lasting('ERR_UNSUPPORTED', `${typeof chunk}, expected a Uint8Array`);
         }
         readText(chunk);
       }
     } catch (cause) {
       if (signal.aborted) return;
-      const { name } = Object(cause) as { readonly name?: unknown };
+      const name = (cause as { readonly name?: unknown } | undefined)?.name;
       // The code of an error that would come again with each attempt.
       let code: FailureCode | undefined;
       if (cause instanceof ClientError) code = cause.code as FailureCode;

@@ -89,8 +89,8 @@ export class EventSource extends TypedTarget {
         }
         return { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} };
       },
-      onResponse({ redirected, url: final }) {
-        if (redirected) target = new URL(final);
+      onResponse(response) {
+        if (response.redirected) target = new URL(response.url);
         // [spec] 9.2.3: a response that is not an event stream fails the connection.
         return 'never';
       },
@@ -108,12 +108,11 @@ export class EventSource extends TypedTarget {
 
   static {
     const configurable = true;
-    const value = 'EventSource';
     // [spec] 8.1.8.1: the value is null or an object. The handler takes its place among the listeners when the attribute is set
     // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
     const handlerAttribute = (type: string): PropertyDescriptorMap =>
       // [Web IDL] 3.7.6: the functions are named `get on…` and `set on…`, as those of an object are.
-      Object.getOwnPropertyDescriptors<ThisType<EventSource>>({
+      Object.getOwnPropertyDescriptors<object & ThisType<EventSource>>({
         get [`on${type}`](): unknown {
           return this.#handlers[type] || null;
         },
@@ -131,7 +130,7 @@ export class EventSource extends TypedTarget {
       CLOSED: { value: CLOSED, ...listed },
     };
     // A bundler may have given the class another name.
-    Object.defineProperties(this, { ...constants, name: { value } });
+    Object.defineProperties(this, { ...constants, name: { value: 'EventSource' } });
     Object.defineProperties(this.prototype, {
       ...constants,
       // Members of an interface are enumerable, those of a class are not.
@@ -142,7 +141,7 @@ export class EventSource extends TypedTarget {
       ...handlerAttribute('open'),
       ...handlerAttribute('message'),
       ...handlerAttribute('error'),
-      [Symbol.toStringTag]: { value, configurable },
+      [Symbol.toStringTag]: { value: 'EventSource', configurable },
     });
     hideHandlers(this, ['onopen', 'onmessage', 'onerror']);
   }

@@ -122,8 +122,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isLocal = isLoopback(url);
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const message = `${method} is not sent again`;
-          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
+          const failure = { message: `${method} is not sent again`, cause: error, retry: 'never' as const };
+          return Object.assign({}, error, failure);
         }
         this.#isSpent = true;
       }
@@ -155,7 +155,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
     } catch (cause) {
       // It would throw again at each attempt.
-      throw new ClientError({ code: 'ERR_REQUEST', message: `retryStatus threw: ${messageOf(cause)}`, cause });
+      throw new ClientError({ code: 'ERR_REQUEST', message: messageOf(cause), cause });
     }
     return Math.min(readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()), maxMs);
   }
@@ -214,7 +214,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     if (phase === State.CONNECTING) this.#limitSilence('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
     if (phase === State.OPEN) {
       this.#lastError = undefined;
-    if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
+      if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
       else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
     }
     if (error) this.#lastError = error;

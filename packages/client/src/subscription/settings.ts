@@ -62,45 +62,45 @@ export interface SubscriptionSettings
 }
 
 /**
- * The default of an option, and what its values have to be: a number is the least of them, a text is their type, and a list is the
- * members that they need. What else is demanded of an option is checked after these.
+ * What the values of an option have to be, and its default. A number is the least of the values, a text is their type, and a list is
+ * the members that they need. What else is demanded of an option is checked after these.
  */
-type Rule = readonly [fallback?: unknown, allowed?: number | string | readonly string[]];
+type Rule = readonly [allowed?: number | string | readonly string[] | undefined, fallback?: unknown];
 
 const RULES: Record<keyof FlatOptions, Rule> = {
-  method: ['GET'],
-  headers: [{}],
+  method: [undefined, 'GET'],
+  headers: [undefined, {}],
   body: [],
-  signal: [, ['addEventListener', 'removeEventListener']],
-  lastEventId: [''],
-  store: [, ['get', 'set']],
-  storeIntervalMs: [250, 0],
+  signal: [['addEventListener', 'removeEventListener']],
+  lastEventId: [undefined, ''],
+  store: [['get', 'set']],
+  storeIntervalMs: [0, 250],
   dedupe: [0, 0],
   schemas: [],
-  json: [, 'boolean'],
-  until: [, 'function'],
-  fetch: [defaultFetch, 'function'],
-  withCredentials: [, 'boolean'],
+  json: ['boolean'],
+  until: ['function'],
+  fetch: ['function', defaultFetch],
+  withCredentials: ['boolean'],
   retry: [],
-  'retry.initialMs': [1_000, 1],
-  'retry.maxMs': [MAX_BACKOFF_MS, 1],
-  'retry.maxRetryAfterMs': [600_000, 0],
-  'retry.maxAttempts': [Infinity, 1],
-  'retry.retryStatus': [(status: number) => status === 429 || (status >= 500 && status <= 599), 'function'],
-  shared: [false],
-  connectTimeoutMs: [60_000, 1],
-  firstByteTimeoutMs: [Infinity, 1],
-  idleTimeoutMs: [Infinity, 1],
-  maxQueuedEvents: [1_000, 1],
-  maxQueuedBytes: [1_048_576, 1],
-  maxEventBytes: [DEFAULT_MAX_EVENT_BYTES, 1],
-  onState: [, 'function'],
-  clock: [systemClock, Object.keys(systemClock)],
-  network: [systemNetwork, Object.keys(systemNetwork)],
+  'retry.initialMs': [1, 1_000],
+  'retry.maxMs': [1, MAX_BACKOFF_MS],
+  'retry.maxRetryAfterMs': [0, 600_000],
+  'retry.maxAttempts': [1, Infinity],
+  'retry.retryStatus': ['function', (status: number) => status === 429 || (status >= 500 && status <= 599)],
+  shared: [undefined, false],
+  connectTimeoutMs: [1, 60_000],
+  firstByteTimeoutMs: [1, Infinity],
+  idleTimeoutMs: [1, Infinity],
+  maxQueuedEvents: [1, 1_000],
+  maxQueuedBytes: [1, 1_048_576],
+  maxEventBytes: [1, DEFAULT_MAX_EVENT_BYTES],
+  onState: ['function'],
+  clock: [Object.keys(systemClock), systemClock],
+  network: [Object.keys(systemNetwork), systemNetwork],
 };
 
 /** @throws InvalidOptionError */
-function checkRule(name: string, value: unknown, allowed: Exclude<Rule[1], undefined>): void {
+function checkRule(name: string, value: unknown, allowed: NonNullable<Rule[0]>): void {
   if (typeof allowed === 'number') {
     check(typeof value === 'number' && value >= allowed, name, `a number from ${allowed}`, value);
   } else if (typeof allowed === 'string') check(typeof value === allowed, name, `a ${allowed}`, value);
@@ -124,7 +124,7 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
     refuse(`there is no option ${name}${nearest ? `, did you mean ${nearest}?` : ''}`);
   }
   const repeats = given['retry.maxAttempts'] !== undefined;
-  for (const [name, [fallback, allowed]] of Object.entries(RULES)) {
+  for (const [name, [allowed, fallback]] of Object.entries(RULES)) {
     const value = (given[name] ??= fallback);
     if (value !== undefined && allowed !== undefined) checkRule(name, value, allowed);
   }
@@ -140,7 +140,7 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
   for (const [type, schema] of Object.entries(readObject('schemas', schemas ?? {}))) {
     check(schema?.['~standard']?.version === 1, `schemas.${type}`, 'a Standard Schema of version 1', schema);
   }
-  check(shared !== '' && /string|boolean/.test(typeof shared), 'shared', 'a name or a boolean', shared);
+  check(typeof shared === 'string' ? shared : typeof shared === 'boolean', 'shared', 'a name or a boolean', shared);
   if (shared) {
     check(shared !== true || !isFunction(url), 'shared', 'a name if url is a function', shared);
     check(/^get$/i.test(method as string), 'method', 'GET if shared is set', method);
