@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 
 /** What a browser downloads for an import, minified and compressed: how many bytes that may be, and is meant to become. */
 const BUDGETS = [
-  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 1_750, aim: 1_500 },
-  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_880, aim: 3_750 },
-  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_900, aim: 3_765 },
-  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_760, aim: 7_450 },
-  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_640, aim: 8_200 },
+  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 1_680, aim: 1_500 },
+  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_750, aim: 3_750 },
+  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_765, aim: 3_765 },
+  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_535, aim: 7_450 },
+  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_400, aim: 8_200 },
 ] as const;
 
 /** What is downloaded later, and only where an option asks for it: the module that is imported then, and its bytes. */

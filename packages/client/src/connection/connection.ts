@@ -1,12 +1,12 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
 import { createTextReader, EventStreamParser } from '@tidings/wire/internal';
+import { isEventStream } from './response.ts';
 import { ClientError, ConnectionError, type FailureCode, lasting, messageOf, type ResponseHeaders } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
-import { isEventStream } from './response.ts';
 import { bareUrl, encodeLastEventId } from './request.ts';
 
 /** The caller's part of a request. */

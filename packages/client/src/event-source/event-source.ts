@@ -1,9 +1,9 @@
 import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
-import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import type { UrlLike } from '../globals.ts';
+import { defaultFetch } from '#transport';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
 

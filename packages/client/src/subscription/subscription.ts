@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { readOptions, type SubscriptionSettings } from './settings.ts';
 import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { allowListeners, reasonOf } from '#runtime';
 import { encodeLastEventId } from '../connection/request.ts';
@@ -9,11 +10,10 @@ import { report } from '../platform/report.ts';
 import type { PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
 import { type AnyItem, type EventItem, type EventSchemas, isWanted } from './event-item.ts';
-import { createQueue, type EventQueue } from './event-queue.ts';
 import { readGap } from './gap.ts';
+import { createQueue, type EventQueue } from './event-queue.ts';
 import { readLastEventId } from './option-checks.ts';
 import type { PerAttempt, SubscribeOptions } from './options.ts';
-import { readOptions, type SubscriptionSettings } from './settings.ts';
 
 /**
  * The events of a stream, for one consumer: several loops over it share the events. Events come in the order of the stream, over
