@@ -10,7 +10,7 @@ await build({
   entryPoints: { index: fromHere('dist/index.js'), polyfill: fromHere('dist/event-source/polyfill.js') },
   outdir: fromHere('dist/bundled'),
   bundle: true,
-  // What tabs share a connection with stays a file of its own.
+  // What only some options need stays in files of its own.
   splitting: true,
   format: 'esm',
   // Not the one of browsers alone: such a tool may be one of React Native, which lacks something.
