@@ -26,6 +26,7 @@ export default defineConfig({
           name: 'as in a browser',
           include: ['packages/wire/test/**/*.test.ts'],
           execArgv: ['--conditions=browser'],
+          setupFiles: ['test/text-decoder.ts'],
         },
       },
     ],

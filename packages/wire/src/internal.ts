@@ -1,3 +1,3 @@
 // The two parts of the decoder without its checks, for a package that passes nothing wrong and has errors of its own.
-export { TextReader } from '#text-reader';
+export { createTextReader } from '#text-reader';
 export { EventStreamParser } from './parser.ts';

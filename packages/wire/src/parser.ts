@@ -10,9 +10,6 @@ const EVENT = 0x65;
 const ID = 0x69;
 const RETRY = 0x72;
 
-/** The index of a character that is not in the text: a billion, which no text reaches that fits into a string of V8. */
-const NOWHERE = 1e9;
-
 /**
  * The characters that are joined lazily before they are copied into one flat string. A lazily joined piece takes up to 50 times the memory
  * of its characters.
@@ -70,33 +67,31 @@ export class EventStreamParser {
    */
   readLines(text: string, start: number): number {
     const carried = this.#rest.length;
-    if (carried > 0) {
+    if (carried) {
       if (!/[\n\r]/.test(text)) return 0;
       text = this.#rest.take() + text;
     }
     const { length } = text;
-    if (this.#isAfterCr && text.charCodeAt(start) === LF) start++;
     let cr = -1;
     while (start < length) {
       const first = text.charCodeAt(start);
       let end = start;
       if (first === LF || first === CR) {
-        this.#dispatch();
+        // An LF after a CR belongs to the same line end.
+        if (first === CR || !this.#isAfterCr) this.#dispatch();
       } else {
         // The kept text has no line end, so the search begins after it.
         const from = start < carried ? carried : start;
-        if (cr < start && (cr = text.indexOf('\r', from)) < 0) cr = NOWHERE;
+        if (cr < start && (cr = text.indexOf('\r', from)) < 0) cr = length;
         end = text.indexOf('\n', from);
         if (end < 0 || cr < end) end = cr;
-        if (end === NOWHERE) break;
+        if (end === length) break;
         this.#refuseLonger(end - start);
         this.#readLine(text, start, end);
       }
+      this.#isAfterCr = end === cr || first === CR;
       start = end + 1;
-      // An LF after a CR belongs to the same line end.
-      if ((end === cr || first === CR) && text.charCodeAt(start) === LF) start++;
     }
-    if (length > 0) this.#isAfterCr = text.charCodeAt(length - 1) === CR;
     return start - carried;
   }
 
@@ -124,32 +119,25 @@ export class EventStreamParser {
   #readLine(text: string, start: number, end: number): void {
     const first = text.charCodeAt(start);
     const name = FIELDS[first];
-    if (name === undefined) return;
+    if (!name) return;
     const colon = start + name.length;
     if (colon < end && text.charCodeAt(colon) !== COLON) return;
     // No name has a line end in it, so a match ends within the line.
     for (let at = start; ++at < colon;) if (text.charCodeAt(at) !== name[at - start]) return;
     const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
-    switch (first) {
-      case DATA:
-        this.#blockLength += value.length + 1;
-        if (this.#data === undefined) this.#data = value;
-        else this.#moreData.add(`\n${value}`);
-        break;
-      case EVENT:
-        this.#blockLength += value.length;
-        this.#type = value;
-        break;
-      case ID:
-        this.#blockLength += value.length;
-        if (!value.includes('\0')) this.#id = value;
-        break;
-      case RETRY:
-        if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
-        break;
-      default:
-        this.#handlers.onComment?.(value);
-    }
+    if (first === DATA) {
+      this.#blockLength += value.length + 1;
+      if (this.#data === undefined) this.#data = value;
+      else this.#moreData.add(`\n${value}`);
+    } else if (first === EVENT) {
+      this.#blockLength += value.length;
+      this.#type = value;
+    } else if (first === ID) {
+      this.#blockLength += value.length;
+      if (!value.includes('\0')) this.#id = value;
+    } else if (first === RETRY) {
+      if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
+    } else this.#handlers.onComment?.(value);
   }
 
   #dispatch(): void {
@@ -158,11 +146,10 @@ export class EventStreamParser {
       this.#id = undefined;
       this.#handlers.onId?.(this.lastEventId);
     }
-    let data = this.#data;
+    const data = this.#data;
     if (data !== undefined) {
       this.#data = undefined;
-      if (this.#moreData.length > 0) data += this.#moreData.take();
-      this.emit(data);
+      this.emit(this.#moreData.length ? data + this.#moreData.take() : data);
     }
     this.#type = '';
     this.#blockLength = 0;
@@ -184,10 +171,11 @@ class Rope {
 
   add(piece: string): void {
     const newest = this.#newest + piece;
-    const isLong = newest.length > LAZY_CHARACTERS;
-    // V8 makes a flat string of a joined one when it is cut.
-    if (isLong) this.#whole += this.#newest === '' ? piece : ` ${newest}`.slice(1);
-    this.#newest = isLong ? '' : newest;
+    if (newest.length > LAZY_CHARACTERS) {
+      // V8 makes a flat string of a joined one when it is cut.
+      this.#whole += newest === piece ? piece : ` ${newest}`.slice(1);
+      this.#newest = '';
+    } else this.#newest = newest;
   }
 
   /** Returns the text and forgets it. */

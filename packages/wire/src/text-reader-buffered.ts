@@ -40,8 +40,16 @@ const buffer = (
 const utf8Slice = buffer?.utf8Slice;
 const searching = buffer ?? Uint8Array.prototype;
 
-/** Turns the bytes of one stream into text for a parser. It is made to be fast where there is Node's Buffer. */
-export class TextReader {
+/**
+ * Returns a function that turns the bytes of one stream into text for a parser, chunk by chunk, and throws what the parser throws. It is made
+ * to be fast where there is Node's Buffer.
+ */
+export function createTextReader(parser: EventStreamParser): (bytes: Uint8Array) => void {
+  const reader = new TextReader(parser);
+  return (bytes) => reader.read(bytes);
+}
+
+class TextReader {
   readonly #parser: EventStreamParser;
   /** The bytes of the unfinished line that have not become text yet. */
   #carry: Uint8Array = new Uint8Array(WINDOW);

@@ -5,32 +5,24 @@ import type { EventStreamParser } from './parser.ts';
  * make sure that 1,000 small events that are kept hold less than 1 MB, even if they came out of 60 MB.
  */
 const WINDOW = 600;
+/** The same where each character may take two bytes. */
+const WIDE_WINDOW = 300;
 
-const BOM = 0xfeff;
+/**
+ * Returns a function that turns the bytes of one stream into text for a parser, chunk by chunk, and throws what the parser throws. It is
+ * little code, because browsers download it. A byte order mark in front of the text is left out by the platform's decoder.
+ */
+export function createTextReader(parser: EventStreamParser): (bytes: Uint8Array) => void {
+  const decoder = new TextDecoder();
 
-/** Turns the bytes of one stream into text for a parser. It is little code, because browsers download it. */
-export class TextReader {
-  readonly #parser: EventStreamParser;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** How many characters of a byte order mark may come next: one until something has arrived. */
-  #mark = 1;
-
-  constructor(parser: EventStreamParser) {
-    this.#parser = parser;
-  }
-
-  /** @throws what the parser throws */
-  read(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
+  return (bytes) => {
+    const text = decoder.decode(bytes, { stream: true });
     // If one character is not ASCII, V8 may store all of them in two bytes each.
-    const size = text.length < bytes.length ? WINDOW / 2 : WINDOW;
-    let from = text.charCodeAt(0) === BOM ? this.#mark : 0;
-    if (text) this.#mark = 0;
-    for (; from < text.length; from += size) {
+    const size = text.length < bytes.length ? WIDE_WINDOW : WINDOW;
+    for (let from = 0; from < text.length; from += size) {
       // V8 copies a joined string when it is cut, so the window does not keep the whole text alive.
       const window = ` ${text.slice(from, from + size)}`.slice(1);
-      const rest = window.slice(this.#parser.readLines(window, 0));
-      if (rest !== '') this.#parser.keep(rest);
+      parser.keep(window.slice(parser.readLines(window, 0)));
     }
-  }
+  };
 }

@@ -75,14 +75,14 @@ export function fullJitter(initialMs: number, maxMs: number, maxAttempts: number
     if (retry === 'at-once') return 0;
     if (retry === 'never' || failures >= maxAttempts) return Infinity;
     const firstMs = reconnectionMs || initialMs;
-    const longestMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1)));
-    return Math.max(reconnectionMs + random * (longestMs - reconnectionMs), retry + random * firstMs);
+    const spanMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1))) - reconnectionMs;
+    return Math.max(reconnectionMs + random * spanMs, retry + random * firstMs);
   };
 }
 
-/** The first attempt. */
+/** The first attempt. The times are set before anyone reads them. */
 export function begin(reconnectionMs: number): ConnectionState {
-  return { phase: CONNECTING, attempt: 1, reconnectionMs, openedAt: 0, waitMs: 0 };
+  return { phase: CONNECTING, attempt: 1, reconnectionMs } as ConnectionState;
 }
 
 /** The next attempt. One that replaces an open connection begins a new row. */

@@ -1,12 +1,12 @@
 import type { EventMessage } from '@tidings/wire';
 import { nextTask, readBody } from '#runtime';
-import { EventStreamParser, TextReader } from '@tidings/wire/internal';
+import { createTextReader, EventStreamParser } from '@tidings/wire/internal';
+import { isEventStream } from './response.ts';
 import { ClientError, ConnectionError, type FailureCode, lasting, messageOf, type ResponseHeaders } from '../errors.ts';
 import type { BodyReader } from '../platform/body.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fetch, FetchInit, FetchResponse } from '../transport/fetch.ts';
 import * as State from './connection-state.ts';
-import { isEventStream } from './response.ts';
 import { bareUrl, encodeLastEventId } from './request.ts';
 
 /** The caller's part of a request. */
@@ -110,7 +110,7 @@ export class Connection {
       });
     let error = errorFor(reason);
     if (willRetry && encodeLastEventId(this.lastEventId) === undefined) {
-      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'no header can carry the last event ID', cause: error });
+      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'invalid last event ID', cause: error });
     }
     this.#enter(next, error);
   }
@@ -139,11 +139,10 @@ export class Connection {
       });
       if (signal.aborted || !parts) return;
       if ('code' in parts) return this.fail(parts);
-      const url = this.#url;
       const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
-      const response = await fetch(url, {
+      const response = await fetch(this.#url, {
         ...parts,
         headers: {
           accept: 'text/event-stream',
@@ -157,7 +156,7 @@ export class Connection {
       // A `fetch` that was given may be anything.
       const { status, headers } = Object(response) as FetchResponse;
       if (!(headers as Partial<ResponseHeaders> | undefined)?.get) {
-        throw lasting('ERR_UNSUPPORTED', `${typeof response} from fetch, expected a Response`);
+        throw lasting('ERR_UNSUPPORTED', `${typeof response}, expected a Response`);
       }
       const reader = readBody(response.body);
       // Some runtimes free a compressed body only when it is cancelled. It may be broken already.
@@ -165,7 +164,7 @@ export class Connection {
       if (signal.aborted) return letGo();
       signal.addEventListener('abort', letGo);
 
-      const type = headers.get('content-type');
+      const type = headers.get('content-type') ?? 'no type';
       const retry = this.#handlers.onResponse(response);
       // [spec] 9.2.3: status 200 and the type text/event-stream announce a stream. Any other response fails the connection.
       if (status !== 200 || !isEventStream(type)) {
@@ -173,7 +172,7 @@ export class Connection {
         if (signal.aborted) return;
         return this.fail({
           code: status !== 200 ? 'ERR_STATUS' : 'ERR_CONTENT_TYPE',
-          message: `found ${status} ${type ?? 'no type'}, expected 200 text/event-stream`,
+          message: `found ${status} ${type}, expected 200 text/event-stream`,
           status,
           headers,
           body,
@@ -184,7 +183,7 @@ export class Connection {
       if (!reader && response.body !== null) throw lasting('ERR_UNSUPPORTED', 'no stream');
       this.#state = State.open(this.#state, clock.now());
       this.#handlers.onState(this.#state);
-      const { origin } = new URL(response.url || url, url);
+      const { origin } = new URL(response.url || this.#url, this.#url);
       let stayedUp = false;
       // [spec] 9.2.6: what the last connection left unfinished is discarded, so each connection has a decoder of its own.
       const lines = new EventStreamParser(
@@ -208,10 +207,10 @@ export class Connection {
           },
         },
         (limit) => {
-          throw lasting('ERR_EVENT_TOO_LARGE', `an event of more than ${limit} bytes`);
+          throw lasting('ERR_EVENT_TOO_LARGE', `an event over ${limit} bytes`);
         },
       );
-      const text = new TextReader(lines);
+      const readText = createTextReader(lines);
       let turnAt = clock.now();
       for (;;) {
         await this.#handlers.beforeRead?.();
@@ -224,13 +223,13 @@ export class Connection {
         if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
         // Not instanceof: a chunk may come from another realm.
         if (chunk.BYTES_PER_ELEMENT !== 1) {
-          throw lasting('ERR_UNSUPPORTED', `a body of ${typeof chunk}s, expected Uint8Arrays`);
+          throw lasting('ERR_UNSUPPORTED', `${typeof chunk}, expected a Uint8Array`);
         }
-        text.read(chunk);
+        readText(chunk);
       }
     } catch (cause) {
       if (signal.aborted) return;
-      const { name } = Object(cause) as { readonly name?: unknown };
+      const name = (cause as { readonly name?: unknown } | undefined)?.name;
       // The code of an error that would come again with each attempt.
       let code: FailureCode | undefined;
       if (cause instanceof ClientError) code = cause.code as FailureCode;

@@ -1,8 +1,8 @@
 /** [spec] The MIME essence has to be exactly text/event-stream, in any case. Parameters are allowed. */
-export function isEventStream(contentType: string | null): boolean {
+export function isEventStream(contentType: string): boolean {
   // The essence of the last MIME type that can be parsed ([fetch] "extract a MIME type").
-  const essence = contentType?.replace(/^(?:.*,)?[\t ]*([\w!#-'*+.^`|~-]+\/[\w!#-'*+.^`|~-]+)[\t ]*(?:[;,].*)?$/, '$1');
-  return essence?.toLowerCase() === 'text/event-stream';
+  const essence = contentType.replace(/^(?:.*,)?[\t ]*([\w!#-'*+.^`|~-]+\/[\w!#-'*+.^`|~-]+)[\t ]*(?:[;,].*)?$/, '$1');
+  return essence.toLowerCase() === 'text/event-stream';
 }
 
 /**

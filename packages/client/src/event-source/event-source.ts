@@ -1,9 +1,9 @@
 import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
-import { defaultFetch } from '#transport';
 import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import type { UrlLike } from '../globals.ts';
+import { defaultFetch } from '#transport';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
 
@@ -85,13 +85,12 @@ export class EventSource extends TypedTarget {
       prepare(_signal, setUrl) {
         setUrl(target);
         if (!hasRequestableScheme(target)) {
-          return { code: 'ERR_URL_SCHEME', message: 'the scheme is not http or https', retry: 'never' };
+          return { code: 'ERR_URL_SCHEME', message: 'expected http or https', retry: 'never' };
         }
-        const headers = target.origin === asked.origin ? basicAuthorization(asked) : {};
-        return { method: 'GET', headers };
+        return { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} };
       },
-      onResponse({ redirected, url: final }) {
-        if (redirected) target = new URL(final);
+      onResponse(response) {
+        if (response.redirected) target = new URL(response.url);
         // [spec] 9.2.3: a response that is not an event stream fails the connection.
         return 'never';
       },
@@ -109,21 +108,19 @@ export class EventSource extends TypedTarget {
 
   static {
     const configurable = true;
-    const value = 'EventSource';
     // [spec] 8.1.8.1: the value is null or an object. The handler takes its place among the listeners when the attribute is set
     // from null, and another handler takes over that place. A value that cannot be called is kept and never called.
     const handlerAttribute = (type: string): PropertyDescriptorMap =>
       // [Web IDL] 3.7.6: the functions are named `get on…` and `set on…`, as those of an object are.
-      Object.getOwnPropertyDescriptors({
+      Object.getOwnPropertyDescriptors<object & ThisType<EventSource>>({
         get [`on${type}`](): unknown {
-          return (this as unknown as EventSource).#handlers[type] || null;
+          return this.#handlers[type] || null;
         },
         set [`on${type}`](handler: unknown) {
-          const source = this as unknown as EventSource;
           const isObject = Object(handler) === handler;
-          source.#handlers[type] = isObject && handler;
+          this.#handlers[type] = isObject && handler;
           // Adding the same listener again changes nothing.
-          source[isObject ? 'addEventListener' : 'removeEventListener'](type, source.#handle);
+          this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
         },
       });
     const listed = { enumerable: true };
@@ -133,7 +130,7 @@ export class EventSource extends TypedTarget {
       CLOSED: { value: CLOSED, ...listed },
     };
     // A bundler may have given the class another name.
-    Object.defineProperties(this, { ...constants, name: { value } });
+    Object.defineProperties(this, { ...constants, name: { value: 'EventSource' } });
     Object.defineProperties(this.prototype, {
       ...constants,
       // Members of an interface are enumerable, those of a class are not.
@@ -144,7 +141,7 @@ export class EventSource extends TypedTarget {
       ...handlerAttribute('open'),
       ...handlerAttribute('message'),
       ...handlerAttribute('error'),
-      [Symbol.toStringTag]: { value, configurable },
+      [Symbol.toStringTag]: { value: 'EventSource', configurable },
     });
     hideHandlers(this, ['onopen', 'onmessage', 'onerror']);
   }

@@ -17,8 +17,7 @@ export const systemNetwork: Network = {
     return (globalThis as NetworkGlobals).navigator?.onLine !== false;
   },
   onOnline: (callback) => {
-    const globals = globalThis as NetworkGlobals;
-    globals.addEventListener?.('online', callback);
-    return () => globals.removeEventListener?.('online', callback);
+    (globalThis as NetworkGlobals).addEventListener?.('online', callback);
+    return () => (globalThis as NetworkGlobals).removeEventListener?.('online', callback);
   },
 };

@@ -12,14 +12,16 @@ export function readBody(body: Body | null): BodyReader | undefined {
   return (body as ReadableStream<Uint8Array> | null)?.getReader?.();
 }
 
-// They are kept from the start, because a test may put fake ones in their place.
-const { scheduler, setTimeout: later } = globalThis as typeof globalThis & {
+// It is kept from the start, because a test may put a fake one in its place.
+const later = setTimeout;
+
+interface SchedulerGlobals {
   readonly scheduler?: { postTask(run: () => void): Promise<void> };
-};
+}
 
 /** Waits for a task of its own, so that the page gets its turns. A timer, which is late in the background, is the second choice. */
 export function nextTask(): Promise<unknown> {
-  return scheduler?.postTask(() => {}) ?? new Promise((resolve) => later(resolve));
+  return (globalThis as SchedulerGlobals).scheduler?.postTask(() => {}) ?? new Promise((resolve) => later(resolve));
 }
 
 export function allowListeners(_target: EventTarget): void {}

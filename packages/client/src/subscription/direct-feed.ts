@@ -122,8 +122,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isLocal = isLoopback(url);
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const message = `${method} is not sent again`;
-          return Object.assign({}, error, { message, cause: error, retry: 'never' as const });
+          const failure = { message: `${method} is not sent again`, cause: error, retry: 'never' as const };
+          return Object.assign({}, error, failure);
         }
         this.#isSpent = true;
       }
@@ -151,15 +151,13 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isSpent = false;
       if (refreshes && this.#lastError?.status !== 401) return 'at-once';
     }
-    if (status === 200 || status === 204) return 'never';
     try {
-      if (!retryStatus(status)) return 'never';
+      if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
     } catch (cause) {
       // It would throw again at each attempt.
-      throw new ClientError({ code: 'ERR_REQUEST', message: `retryStatus threw: ${messageOf(cause)}`, cause });
+      throw new ClientError({ code: 'ERR_REQUEST', message: messageOf(cause), cause });
     }
-    const afterMs = readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time());
-    return Math.min(afterMs, maxMs);
+    return Math.min(readRetryAfter(headers.get('retry-after'), headers.get('date'), clock.time()), maxMs);
   }
 
   async readRefusal(body: BodyReader, cancel: () => void): Promise<string> {
@@ -216,8 +214,8 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     if (phase === State.CONNECTING) this.#limitSilence('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
     if (phase === State.OPEN) {
       this.#lastError = undefined;
-      const code = firstByteTimeoutMs > idleTimeoutMs ? 'ERR_IDLE_TIMEOUT' : 'ERR_FIRST_BYTE_TIMEOUT';
-      this.#limitSilence(code, Math.min(firstByteTimeoutMs, idleTimeoutMs));
+      if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
+      else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
     }
     if (error) this.#lastError = error;
     if (phase === State.CLOSED) {

@@ -1,7 +1,7 @@
 import { type EventMessage, GAP_TYPE } from '@tidings/wire';
-import { InvalidEventError, messageOf, type SchemaIssue } from '../errors.ts';
-import { type GapMessage, isGap } from './gap.ts';
-import type { SchemaOutput, SchemaResult, StandardSchema } from './schema.ts';
+import type { InvalidEventError } from '../errors.ts';
+import type { GapMessage } from './gap.ts';
+import type { SchemaOutput, StandardSchema } from './schema.ts';
 
 /** A schema for each event type that is wanted. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
@@ -56,35 +56,4 @@ export function isInvalid(event: { readonly type: string }): event is InvalidEve
  */
 export function isWanted({ type, data }: EventMessage, { schemas, json }: ItemOptions): boolean {
   return (!schemas || type === GAP_TYPE || Object.hasOwn(schemas, type)) && !(json && !data && type === 'message');
-}
-
-/** Reads the data of an event as the options say. Data that cannot be read becomes an `InvalidEvent`; this never throws. */
-export function readItem(event: EventMessage, { schemas, json }: ItemOptions): AnyItem | Promise<AnyItem> {
-  if ((!schemas && !json) || isGap(event)) return event;
-  const { type, data, lastEventId } = event;
-
-  const invalid = (reason: string, more: { issues?: readonly SchemaIssue[]; cause?: unknown } = {}): InvalidEvent => {
-    const message = `could not read event "${type}": ${reason}`;
-    const error = new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues: [], ...more });
-    return { type: 'tidings-invalid', eventType: type, data, lastEventId, error };
-  };
-  const failed = (cause: unknown): AnyItem => invalid(messageOf(cause), { cause });
-  const validated = (result: SchemaResult<unknown> | undefined): AnyItem => {
-    const { issues, value } = Object(result) as { issues?: readonly SchemaIssue[]; value?: unknown };
-    if (issues) return invalid(issues.map(({ message }) => message).join('; '), { issues });
-    if (!('value' in Object(result))) return invalid('its schema gave no result');
-    return { type, data: value, lastEventId };
-  };
-
-  // A gap whose data is not a gap: what was missed is unknown, which still has to be reported.
-  if (type === GAP_TYPE) return invalid('it is not a gap');
-  try {
-    // The name alone of an event can be all that it says.
-    const value: unknown = json ? (data ? JSON.parse(data) : undefined) : data;
-    const schema = schemas?.[type]?.['~standard'];
-    const result = schema ? schema.validate(value) : { value };
-    return result instanceof Promise ? result.then(validated).catch(failed) : validated(result);
-  } catch (cause) {
-    return failed(cause);
-  }
 }

@@ -42,10 +42,12 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
     onRoom = undefined;
   }
 
-  function tellEnd([resolve, reject]: (typeof takers)[number]): void {
-    if (failure) reject(failure.reason);
-    else resolve();
-    failure = undefined;
+  function tellEnd(): void {
+    for (const [resolve, reject] of takers.splice(0)) {
+      if (failure) reject(failure.reason);
+      else resolve();
+      failure = undefined;
+    }
   }
 
   return {
@@ -79,16 +81,16 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
       return event;
     },
     next() {
-      return new Promise((resolve, reject) => {
-        if (hasEnded) tellEnd([resolve, reject]);
-        else takers.push([resolve, reject]);
+      return new Promise((...taker) => {
+        takers.push(taker);
+        if (hasEnded) tellEnd();
       });
     },
     end(error) {
       if (hasEnded) return;
       hasEnded = true;
       failure = error;
-      for (const taker of takers.splice(0)) tellEnd(taker);
+      tellEnd();
       giveRoom();
     },
     clear() {

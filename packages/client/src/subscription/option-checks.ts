@@ -66,7 +66,7 @@ export function readHeaders(headers: RequestHeaders): Headers {
     refuse(`headers has to be valid HTTP headers, found ${found}`, cause);
   }
   const id = read.get('last-event-id');
-  check(id === null, 'headers', 'without Last-Event-ID (lastEventId sets it)', id);
+  check(id === null, 'headers', 'without Last-Event-ID, see lastEventId', id);
   return read;
 }
 
@@ -76,7 +76,7 @@ export function checkBody(body: unknown, method: unknown): void {
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
   check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
-  check(!/^(?:GET|HEAD)$/i.test(method as string), 'method', 'one that takes a body if body is set', method);
+  check(!/^(?:GET|HEAD)$/i.test(method as string), 'method', 'one with a body if body is set', method);
 }
 
 /** @throws InvalidOptionError */
@@ -104,5 +104,5 @@ export function isFunction(value: unknown): value is (...parameters: never[]) =>
 
 /** The kind of a value, whatever it is, such as `[object Array]`. */
 function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value);
+  return {}.toString.call(value);
 }

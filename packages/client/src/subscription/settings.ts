@@ -61,52 +61,54 @@ export interface SubscriptionSettings
   readonly network: Network;
 }
 
-/** The default of an option, and what its values have to be. What depends on several options is checked later. */
-type Rule = readonly [fallback?: unknown, allowed?: string, isAllowed?: (value: never) => boolean];
-
-const aNumber = (fallback: number, min: number): Rule => [
-  fallback,
-  `a number from ${min}`,
-  (value) => typeof value === 'number' && value >= min,
-];
-const a = (kind: string, fallback?: unknown): Rule => [fallback, `a ${kind}`, (value) => typeof value === kind];
-const anObjectWith = (members: readonly string[], fallback?: unknown): Rule => [
-  fallback,
-  `an object with ${members.join(', ')}`,
-  (value: Record<string, unknown>) => members.every((name) => value[name] !== undefined),
-];
+/**
+ * What the values of an option have to be, and its default. A number is the least of the values, a text is their type, and a list is
+ * the members that they need. What else is demanded of an option is checked after these.
+ */
+type Rule = readonly [allowed?: number | string | readonly string[] | undefined, fallback?: unknown];
 
 const RULES: Record<keyof FlatOptions, Rule> = {
-  method: ['GET'],
-  headers: [{}],
+  method: [undefined, 'GET'],
+  headers: [undefined, {}],
   body: [],
-  signal: anObjectWith(['addEventListener', 'removeEventListener']),
-  lastEventId: [''],
-  store: anObjectWith(['get', 'set']),
-  storeIntervalMs: aNumber(250, 0),
-  dedupe: aNumber(0, 0),
+  signal: [['addEventListener', 'removeEventListener']],
+  lastEventId: [undefined, ''],
+  store: [['get', 'set']],
+  storeIntervalMs: [0, 250],
+  dedupe: [0, 0],
   schemas: [],
-  json: a('boolean'),
-  until: a('function'),
-  fetch: a('function', defaultFetch),
-  withCredentials: a('boolean'),
+  json: ['boolean'],
+  until: ['function'],
+  fetch: ['function', defaultFetch],
+  withCredentials: ['boolean'],
   retry: [],
-  'retry.initialMs': aNumber(1_000, 1),
-  'retry.maxMs': aNumber(MAX_BACKOFF_MS, 1),
-  'retry.maxRetryAfterMs': aNumber(600_000, 0),
-  'retry.maxAttempts': aNumber(Infinity, 1),
-  'retry.retryStatus': a('function', (status: number) => status === 429 || (status >= 500 && status <= 599)),
-  shared: [false, 'a name or a boolean', (shared) => shared !== '' && /string|boolean/.test(typeof shared)],
-  connectTimeoutMs: aNumber(60_000, 1),
-  firstByteTimeoutMs: aNumber(Infinity, 1),
-  idleTimeoutMs: aNumber(Infinity, 1),
-  maxQueuedEvents: aNumber(1_000, 1),
-  maxQueuedBytes: aNumber(1_048_576, 1),
-  maxEventBytes: aNumber(DEFAULT_MAX_EVENT_BYTES, 1),
-  onState: a('function'),
-  clock: anObjectWith(Object.keys(systemClock), systemClock),
-  network: anObjectWith(Object.keys(systemNetwork), systemNetwork),
+  'retry.initialMs': [1, 1_000],
+  'retry.maxMs': [1, MAX_BACKOFF_MS],
+  'retry.maxRetryAfterMs': [0, 600_000],
+  'retry.maxAttempts': [1, Infinity],
+  'retry.retryStatus': ['function', (status: number) => status === 429 || (status >= 500 && status <= 599)],
+  shared: [undefined, false],
+  connectTimeoutMs: [1, 60_000],
+  firstByteTimeoutMs: [1, Infinity],
+  idleTimeoutMs: [1, Infinity],
+  maxQueuedEvents: [1, 1_000],
+  maxQueuedBytes: [1, 1_048_576],
+  maxEventBytes: [1, DEFAULT_MAX_EVENT_BYTES],
+  onState: ['function'],
+  clock: [Object.keys(systemClock), systemClock],
+  network: [Object.keys(systemNetwork), systemNetwork],
 };
+
+/** @throws InvalidOptionError */
+function checkRule(name: string, value: unknown, allowed: NonNullable<Rule[0]>): void {
+  if (typeof allowed === 'number') {
+    check(typeof value === 'number' && value >= allowed, name, `a number from ${allowed}`, value);
+  } else if (typeof allowed === 'string') check(typeof value === allowed, name, `a ${allowed}`, value);
+  else {
+    const hasAll = allowed.every((member) => (value as Record<string, unknown>)[member] !== undefined);
+    check(hasAll, name, `an object with ${allowed.join(', ')}`, value);
+  }
+}
 
 /** @throws InvalidOptionError */
 export function readOptions(url: PerAttempt<string | UrlLike>, options: Options): SubscriptionSettings {
@@ -115,15 +117,16 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || Object.hasOwn(RULES, name)) continue;
     // A name that was meant mostly begins and ends like the one that was given.
-    const [, start, end] = /(\w\w)\w*(\w{3})$/.exec(name) ?? [];
-    const isNear = new RegExp(`\\b${start}\\w*${end}`, 'i');
-    const nearest = Object.keys(RULES).find((known) => isNear.test(known));
+    const own = name.toLowerCase().replace('retry.', '');
+    const nearest = Object.keys(RULES).find((known) =>
+      [own.slice(0, 2), own.slice(-3)].every((part) => known.toLowerCase().includes(part)),
+    );
     refuse(`there is no option ${name}${nearest ? `, did you mean ${nearest}?` : ''}`);
   }
   const repeats = given['retry.maxAttempts'] !== undefined;
-  for (const [name, [fallback, allowed = '', isAllowed]] of Object.entries(RULES)) {
+  for (const [name, [allowed, fallback]] of Object.entries(RULES)) {
     const value = (given[name] ??= fallback);
-    check(value === undefined || !isAllowed || isAllowed(value as never), name, allowed, value);
+    if (value !== undefined && allowed !== undefined) checkRule(name, value, allowed);
   }
   const settings = given as unknown as SubscriptionSettings & Pick<Options, 'shared'>;
   const { 'retry.initialMs': initialMs, 'retry.maxMs': maxMs } = settings;
@@ -137,6 +140,7 @@ export function readOptions(url: PerAttempt<string | UrlLike>, options: Options)
   for (const [type, schema] of Object.entries(readObject('schemas', schemas ?? {}))) {
     check(schema?.['~standard']?.version === 1, `schemas.${type}`, 'a Standard Schema of version 1', schema);
   }
+  check(typeof shared === 'string' ? shared : typeof shared === 'boolean', 'shared', 'a name or a boolean', shared);
   if (shared) {
     check(shared !== true || !isFunction(url), 'shared', 'a name if url is a function', shared);
     check(/^get$/i.test(method as string), 'method', 'GET if shared is set', method);

@@ -1,18 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { readOptions, type SubscriptionSettings } from './settings.ts';
 import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { allowListeners, reasonOf } from '#runtime';
+import { encodeLastEventId } from '../connection/request.ts';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
-import { ConnectionError } from '../errors.ts';
+import { ConnectionError, InvalidEventError, messageOf, storeError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
 import { report } from '../platform/report.ts';
-import { keepPosition, type PositionKeeper } from '../position/position-keeper.ts';
+import type { PositionKeeper } from '../position/position-keeper.ts';
 import { DirectFeed } from './direct-feed.ts';
-import { type AnyItem, type EventItem, type EventSchemas, isWanted, readItem } from './event-item.ts';
-import { createQueue, type EventQueue } from './event-queue.ts';
+import { type AnyItem, type EventItem, type EventSchemas, isWanted } from './event-item.ts';
 import { readGap } from './gap.ts';
+import { createQueue, type EventQueue } from './event-queue.ts';
 import { readLastEventId } from './option-checks.ts';
 import type { PerAttempt, SubscribeOptions } from './options.ts';
-import { readOptions, type SubscriptionSettings } from './settings.ts';
 
 /**
  * The events of a stream, for one consumer: several loops over it share the events. Events come in the order of the stream, over
@@ -58,13 +59,15 @@ const DONE = { done: true, value: undefined } as const;
 class Subscription implements EventSubscription<AnyItem> {
   readonly #settings: SubscriptionSettings;
   readonly #queue: EventQueue;
-  readonly #keeper: PositionKeeper | undefined;
+  #keeper: PositionKeeper | undefined;
   readonly #isRepeated: (id: string) => boolean;
   readonly #abort = (): void => this.#stop(reasonOf(this.#settings.signal));
   /** `undefined` until it is known where to begin and how. */
   #feed: Feed | undefined;
   #state: SubscriptionState = { phase: 'connecting', attempt: 1 };
   #takenId: string;
+  /** Makes an event what the loop gets. */
+  #read: (event: EventMessage) => AnyItem | Promise<AnyItem> = (event) => event;
   /** Whether the queued events were forgotten, so that what was received does not count as taken. */
   #isStopped = false;
 
@@ -80,13 +83,25 @@ class Subscription implements EventSubscription<AnyItem> {
       allowListeners(signal as AbortSignal);
       signal.addEventListener('abort', this.#abort, { once: true });
     }
+    const stop = (error: unknown): void => this.#stop(error);
+    if (settings.schemas || settings.json) {
+      const loaded = import('./data-reader.ts').then(
+        ({ createDataReader }) => (this.#read = createDataReader({ ...settings, InvalidEventError, messageOf })),
+      );
+      this.#read = async (event) => (await loaded)(event);
+      loaded.catch(stop);
+    }
     if (store) {
-      const stop = (error: unknown): void => this.#stop(error);
-      this.#keeper = keepPosition(store, settings.clock, settings.storeIntervalMs, stop);
-      this.#keeper
-        .read()
-        .then((stored) => {
-          const id = readLastEventId('the position in the store', stored) || settings.lastEventId;
+      import('../position/position-keeper.ts')
+        .then(
+          ({ keepPosition }) => keepPosition({ ...settings, store, encodeLastEventId, storeError, onError: stop }),
+          (cause: unknown) => {
+            throw storeError('keep', cause);
+          },
+        )
+        .then((keeper) => {
+          this.#keeper = keeper;
+          const id = readLastEventId('the position in the store', keeper.stored) || settings.lastEventId;
           if (!this.#isClosed) this.#listen(id);
         })
         .catch(stop);
@@ -187,7 +202,7 @@ class Subscription implements EventSubscription<AnyItem> {
       return DONE;
     }
     this.#takenId = event.lastEventId;
-    const item = readItem(event, this.#settings);
+    const item = this.#read(event);
     return { done: false, value: item instanceof Promise ? await item : item };
   }
 
