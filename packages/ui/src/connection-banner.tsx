@@ -1,6 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
-import { describeConnection } from './connection.ts';
+import { describeConnection, isComplete } from './connection.ts';
 import type { ConnectionText } from './connection.ts';
 import { connection, retryNow } from './page.ts';
 import { isPaused } from './places.ts';
@@ -33,7 +33,8 @@ export function ConnectionBanner(): JSX.Element {
         {text}
         {seconds !== undefined && <span aria-hidden="true">{` in ${seconds} s…`}</span>}
       </p>
-      {(phase === 'waiting' || (phase === 'closed' && connection.value.status !== 401)) && (
+      {(phase === 'waiting' ||
+        (phase === 'closed' && connection.value.status !== 401 && !isComplete(connection.value))) && (
         <button type="button" id="try-now" onClick={retryNow}>
           Try now
         </button>

@@ -7,7 +7,9 @@ export interface Connection {
   readonly retryAt: number | undefined;
   /** The status of the hub's last refusal, if it answered at all. */
   readonly status: number | undefined;
-  /** Why the stream was closed for good. */
+  /** Whether the hub ended the last stream as a whole one. */
+  readonly ended: boolean;
+  /** Why the stream was closed for good; undefined if it has come to its end. */
   readonly reason: string | undefined;
   /** When it came back, milliseconds since 1970; undefined once the note about it was shown long enough. */
   readonly returnedAt: number | undefined;
@@ -18,7 +20,12 @@ export interface Connection {
 export type ConnectionInput =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'open'; readonly now: number }
-  | { readonly kind: 'waiting'; readonly retryAt: number | undefined; readonly status: number | undefined }
+  | {
+      readonly kind: 'waiting';
+      readonly retryAt: number | undefined;
+      readonly status: number | undefined;
+      readonly ended?: boolean;
+    }
   | { readonly kind: 'closed'; readonly status: number | undefined; readonly reason: string | undefined }
   | { readonly kind: 'caught-up'; readonly events: number }
   | { readonly kind: 'note-shown' };
@@ -31,6 +38,7 @@ export const FIRST_CONNECTION: Connection = {
   lost: false,
   retryAt: undefined,
   status: undefined,
+  ended: false,
   reason: undefined,
   returnedAt: undefined,
   caughtUp: 0,
@@ -50,6 +58,7 @@ export function nextConnection(connection: Connection, input: ConnectionInput): 
         lost: isLost(connection),
         retryAt: input.retryAt,
         status: input.status,
+        ended: input.ended === true,
       };
     case 'closed':
       return { ...FIRST_CONNECTION, phase: 'closed', status: input.status, reason: input.reason };
@@ -78,15 +87,27 @@ export function describeConnection(connection: Connection, now: number): Connect
     return { tone: 'good', text: `Reconnected${caughtUpText(connection.caughtUp)}`, seconds: undefined };
   }
   if (phase === 'closed') {
+    if (isComplete(connection)) return { tone: 'calm', text: 'This topic is closed', seconds: undefined };
     return { tone: status === 401 ? 'busy' : 'bad', text: closedText(connection), seconds: undefined };
   }
   if (phase === 'connecting' && !connection.lost) return { tone: 'busy', text: 'Connecting…', seconds: undefined };
-  const trouble = status === undefined ? 'The hub cannot be reached.' : `The hub answered ${status}.`;
+  const trouble = troubleText(connection);
+  const tone = connection.ended ? 'busy' : 'bad';
   if (phase === 'connecting' || connection.retryAt === undefined) {
-    return { tone: 'bad', text: `${trouble} Trying again…`, seconds: undefined };
+    return { tone, text: `${trouble} Trying again…`, seconds: undefined };
   }
   const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
-  return { tone: 'bad', text: `${trouble} Trying again`, seconds };
+  return { tone, text: `${trouble} Trying again`, seconds };
+}
+
+/** Whether the stream has come to its end: its topic is closed. */
+export function isComplete({ phase, status, reason }: Connection): boolean {
+  return phase === 'closed' && status === undefined && reason === undefined;
+}
+
+function troubleText({ ended, status }: Connection): string {
+  if (ended) return 'The hub has ended this stream.';
+  return status === undefined ? 'The hub cannot be reached.' : `The hub answered ${status}.`;
 }
 
 function isLost(connection: Connection): boolean {
@@ -100,6 +121,5 @@ function caughtUpText(events: number): string {
 
 function closedText({ status, reason }: Connection): string {
   if (status === 401) return 'This hub asks for a key.';
-  if (reason !== undefined) return `The hub refused this: ${reason}`;
-  return 'The hub has ended this stream.';
+  return `The hub refused this: ${reason ?? `it answered ${status}`}`;
 }

@@ -41,6 +41,7 @@ function Event({ row }: { row: EventRow }): JSX.Element {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  deleted: 'The topic was deleted.',
   trimmed: 'The hub keeps events for a limited time or up to a limited size.',
   unknown: 'The hub does not hold the event this page had reached, so how many are missing cannot be known.',
   foreign: 'The hub has begun a new log since.',

@@ -156,7 +156,7 @@ function readState(state: SubscriptionState): ConnectionInput {
     case 'open':
       return { kind: 'open', now: Date.now() };
     case 'waiting':
-      return { kind: 'waiting', retryAt: state.retryAt, status };
+      return { kind: 'waiting', retryAt: state.retryAt, status, ended: state.error?.code === 'ERR_STREAM_ENDED' };
     case 'closed':
       return { kind: 'closed', status, reason: state.error?.message };
   }

@@ -1,7 +1,9 @@
 import type { JSX } from 'preact';
 import { CopySnippet } from './copy-snippet.tsx';
+import { isComplete } from './connection.ts';
 import { EventList } from './event-list.tsx';
 import { MAX_ROWS } from './feed.ts';
+import { ManageTopic } from './manage-topic.tsx';
 import { base, directory, snippetAccess } from './page.ts';
 import { PublishForm } from './publish-form.tsx';
 import { topicSnippets } from './snippet.ts';
@@ -11,6 +13,7 @@ import type { TopicFeed } from './topic-feed.ts';
 /** One topic: what was published, what arrives, and a form to publish more. */
 export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element {
   const { topic } = topicFeed;
+  const isClosed = isComplete(topicFeed.connection.value);
   return (
     <div class="topic-view">
       <header class="topic-head">
@@ -19,6 +22,7 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
         </a>
         <h1 id="topic-name">{topic}</h1>
         <Kept topicFeed={topicFeed} />
+        <ManageTopic topic={topic} isClosed={isClosed} />
         <details class="connect">
           <summary>How to connect</summary>
           <div class="connect-panel">
@@ -29,7 +33,11 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
         </details>
       </header>
       <EventList topicFeed={topicFeed} />
-      <PublishForm topic={topic} />
+      {isClosed ? (
+        <p id="closed">This topic is closed. Nothing can be published to it.</p>
+      ) : (
+        <PublishForm topic={topic} />
+      )}
     </div>
   );
 }

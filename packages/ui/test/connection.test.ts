@@ -48,7 +48,12 @@ test.each<[string, ConnectionInput[], string]>([
   ],
   ['asks for a key', [closed(401, 'status 401')], 'This hub asks for a key.'],
   ['says why the hub refused', [closed(400, 'status 400')], 'The hub refused this: status 400'],
-  ['says that the stream has ended', [OPEN, closed(undefined, undefined)], 'The hub has ended this stream.'],
+  ['says that the topic is closed', [OPEN, closed(undefined, undefined)], 'This topic is closed'],
+  [
+    'says that the stream has ended',
+    [OPEN, { kind: 'waiting', retryAt: undefined, status: undefined, ended: true }],
+    'The hub has ended this stream. Trying again…',
+  ],
 ])('the connection %s', (_, inputs, expected) => {
   expect(said(after(...inputs))).toBe(expected);
 });

@@ -23,10 +23,11 @@ export function topicsCommand(): Command {
     .summary('list, create and delete topics')
     .description('Lists, creates and deletes topics. Nobody has to create one: its first event does.')
     .helpCommand(false)
-    .argument('[command]')
-    .allowExcessArguments()
+    // What is none of its commands.
+    .argument('[words...]')
+    .usage('<command>')
     .addHelpText('after', HELP)
-    .action((name: string | undefined) => {
+    .action(([name]: readonly string[]) => {
       if (name !== undefined) throw unknownCommand(name, command);
       command.outputHelp();
     });
