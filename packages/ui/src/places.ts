@@ -162,7 +162,8 @@ async function fetchHead(url: string | URL, init: RequestInit): Promise<Response
 
 /** The same response, which gives a place back when its body has ended, however it ends. */
 function releaseAtEnd(response: Response, release: () => void): Response {
-  if (response.body === null) {
+  // Browsers give a response without content a body all the same, with which no other can be made.
+  if (response.body === null || response.status === 204) {
     release();
     return response;
   }
