@@ -167,7 +167,7 @@ describe('a topic that is closed', () => {
     await rig.tick();
     expect(sink.state).toBe('ending');
     expect(rig.fanOut.stats()).toMatchObject({ listeners: 1, live: 0 });
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     await rig.publish('a', '3');
     await rig.settle();
     rig.clock.advance(5000);
@@ -183,7 +183,7 @@ describe('a topic that is deleted', () => {
     const sink = await rig.listen();
     const other = await rig.listen({}, OTHERS);
     await rig.publish('a', '1');
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     await rig.settle();
     expect([stateOf(sink), sink.text]).toEqual(['ended', FROM_NOW + frame(1, '1')]);
     await rig.publish('a', '3');
@@ -199,7 +199,7 @@ describe('a topic that is deleted', () => {
     await rig.listen({}, OTHERS);
     await rig.publish('a', '1');
     await rig.settle();
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     await rig.settle();
     const back = await rig.listen({ lastEventId: 'e.1' }, OTHERS);
     await rig.settle();
@@ -211,7 +211,7 @@ describe('a topic that is deleted', () => {
     const sink = await rig.listen();
     const seeing = await rig.listen({}, { key: 'p', selection: { topics: ['a'], private: 'all' } });
     await append(rig, 'a', { private: true });
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     await rig.settle();
     expect([stateOf(sink), sink.text, stateOf(seeing)]).toEqual(['open', FROM_NOW, 'ended']);
     const back = await rig.listen({ lastEventId: 'e.0' });
@@ -224,7 +224,7 @@ describe('a topic that is deleted', () => {
     const slow = await rig.listen({}, VIEW, 1);
     await rig.publish('a', '1', '2', '3');
     await rig.tick();
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     await rig.settle();
     expect(stateOf(slow)).toBe('ended');
     const back = await rig.listen({ lastEventId: 'e.1' });
@@ -235,7 +235,7 @@ describe('a topic that is deleted', () => {
   test('is told as trimmed where retention has removed what followed the deletion', async () => {
     const rig = new Rig({ retention: { maxEvents: 1 } });
     await rig.publish('a', '1');
-    await rig.log.topics!.delete('a');
+    await rig.log.topics.delete('a');
     const sink = await rig.listen({ lastEventId: 'earliest' });
     await rig.publish('a', '3', '4', '5');
     await rig.settle();
