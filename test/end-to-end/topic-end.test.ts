@@ -15,11 +15,11 @@ type Globals = typeof globalThis & { listening: Listening };
 async function listen(page: Page, path: string): Promise<void> {
   await page.evaluate(async (where) => {
     const source = new EventSource(where);
-    const got: Listening['got'] = [];
+    const received: Listening['got'] = [];
     for (const type of ['message', 'tidings-gap', 'tidings-closed']) {
-      source.addEventListener(type, ({ data }) => got.push([type, String(data)]));
+      source.addEventListener(type, ({ data }) => received.push([type, String(data)]));
     }
-    (globalThis as Globals).listening = { source, got };
+    (globalThis as Globals).listening = { source, got: received };
     await new Promise((resolve) => source.addEventListener('open', resolve, { once: true }));
   }, path);
 }

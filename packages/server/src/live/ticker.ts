@@ -60,7 +60,7 @@ export class Ticker {
   /** All entries that the tick holds, in whatever cohorts. */
   #entries: LogEntry[] = [];
   /** Those of them that close their topics. */
-  #finals: LogEntry[] = [];
+  readonly #finals: LogEntry[] = [];
   readonly #recent: RecentEvents;
   readonly #turns: Turns;
   #received = 0;

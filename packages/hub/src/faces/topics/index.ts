@@ -14,7 +14,7 @@ import { isTopicInQuery, topicOfPath, topicOfQuery } from './topic.ts';
 
 const ROOT = '/topics';
 
-const WRITES: readonly string[] = ['POST', 'PUT', 'DELETE'];
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'DELETE']);
 
 /** Makes the face for publishing, listening, the life of topics and their list, at `/topics` (PROTOCOL §3 to §7, §12). */
 export function topics(): MakeFace {
@@ -30,11 +30,15 @@ export function topics(): MakeFace {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
+<<<<<<< HEAD
           if (WRITES.includes(request.method)) {
             const named = topicOfQuery(url.searchParams);
             if (named === undefined && request.method === 'POST') return await publishToMany(context, exchange);
             return await write(context, exchange, named ?? unnamed());
           }
+=======
+          if (WRITES.has(request.method)) return await write(context, exchange, topicOfQuery(url.searchParams));
+>>>>>>> 30c6553 (Lint: constants of the life of topics)
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
           if (isSearch(asked.url)) return await searchTopics(context, asked);
