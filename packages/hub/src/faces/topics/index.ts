@@ -30,15 +30,11 @@ export function topics(): MakeFace {
         const { request, url } = exchange;
         const rest = url.pathname.slice(ROOT.length + 1);
         if (rest === '') {
-<<<<<<< HEAD
-          if (WRITES.includes(request.method)) {
+          if (WRITES.has(request.method)) {
             const named = topicOfQuery(url.searchParams);
             if (named === undefined && request.method === 'POST') return await publishToMany(context, exchange);
             return await write(context, exchange, named ?? unnamed());
           }
-=======
-          if (WRITES.has(request.method)) return await write(context, exchange, topicOfQuery(url.searchParams));
->>>>>>> 30c6553 (Lint: constants of the life of topics)
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
           if (hasMatchers(asked.url)) return await listenToMatches(context, asked);
           if (isSearch(asked.url)) return await searchTopics(context, asked);
