@@ -55,6 +55,7 @@ describe('a page', () => {
         { id: hub.cursor(3), topic: 'a', type: 'message', data: '{"n":1}', time },
       ],
       next: hub.cursor(3),
+      state: 'open',
     });
   });
 
@@ -93,7 +94,7 @@ describe('a page', () => {
     const listener = await Listener.open(hub.port, `${all}&lastEventId=${next}`);
     expect(await listener.take(2)).toEqual(['5', 'b']);
     const now = await page(hub, '/topics/a?last=0');
-    expect(now).toEqual({ events: [], next: hub.cursor(6) });
+    expect(now).toEqual({ events: [], next: hub.cursor(6), state: 'open' });
   });
 
   test('leads to the next one until all events have been read, each once', async () => {
@@ -127,7 +128,7 @@ describe('a page', () => {
 
   test('of an unknown topic is empty', async () => {
     const hub = await startHub();
-    expect(await page(hub, '/topics/nobody')).toEqual({ events: [], next: hub.cursor(0) });
+    expect(await page(hub, '/topics/nobody')).toEqual({ events: [], next: hub.cursor(0), state: 'unknown' });
   });
 
   test('is answered to HEAD without a body', async () => {
@@ -204,7 +205,11 @@ describe('private events', () => {
     await hub.publish('a', 'open', headers);
     await hub.publish('a?private', 'secret', headers);
     expect(await page(hub, '/topics/a')).toMatchObject({ events: [{ data: 'open' }], next: hub.cursor(1) });
-    expect(await page(hub, `/topics/a?lastEventId=${hub.cursor(1)}`)).toEqual({ events: [], next: hub.cursor(1) });
+    expect(await page(hub, `/topics/a?lastEventId=${hub.cursor(1)}`)).toEqual({
+      events: [],
+      next: hub.cursor(1),
+      state: 'open',
+    });
     expect(dataOf(await page(hub, '/topics/a', headers))).toBe('open secret');
   });
 
@@ -245,6 +250,7 @@ describe('?wait=', () => {
     expect(await page(hub, `/topics/a?wait=1ms&lastEventId=${hub.cursor(1)}`)).toEqual({
       events: [],
       next: hub.cursor(2),
+      state: 'open',
     });
   });
 
@@ -274,7 +280,7 @@ describe('?wait=', () => {
     const waiting = page(hub, '/topics/a?wait=60s');
     await expect.poll(() => hub.hub.stats().listeners).toBe(1);
     await hub.hub.close({ finishMs: 10_000 });
-    expect(await waiting).toEqual({ events: [], next: hub.cursor(0) });
+    expect(await waiting).toEqual({ events: [], next: hub.cursor(0), state: 'unknown' });
   });
 
   test('ends when its rights expire', async () => {
