@@ -10,11 +10,15 @@ const EVENT_BYTES = 16 * 1024;
 const EVENTS_PER_BATCH = 16;
 const BATCHES = 120;
 
-/** What the hub's process holds after a garbage collection, in bytes. */
+/** What the hub's process holds after a garbage collection, in bytes: the least of three times, because what has just been written may still be on its way. */
 async function memoryOf(child: ChildProcess): Promise<number> {
-  child.send('memory');
-  const [{ heapUsed, external }] = (await once(child, 'message')) as [{ heapUsed: number; external: number }];
-  return heapUsed + external;
+  let least = Infinity;
+  for (let time = 0; time < 3; time += 1) {
+    child.send('memory');
+    const [{ heapUsed, external }] = (await once(child, 'message')) as [{ heapUsed: number; external: number }];
+    least = Math.min(least, heapUsed + external);
+  }
+  return least;
 }
 
 /** The n-th event of the two topics together: a tick after each batch. */
