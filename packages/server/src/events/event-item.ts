@@ -21,7 +21,7 @@ export interface Gap {
   readonly type: typeof GAP_TYPE;
   /** What to go on after: the same as `resumedAt`, unless the gap was published. */
   readonly id: string;
-  /** The members `after`, `resumedAt` and `reason` as JSON, as a listener gets them. */
+  /** The members `after`, `resumedAt`, `reason` and perhaps `through` as JSON, as a listener gets them. */
   readonly data: string;
   /** The last event ID with which the iteration began, or after which it had come. */
   readonly after: string;
@@ -29,6 +29,8 @@ export interface Gap {
   readonly resumedAt: string;
   /** Why the events are missing: `trimmed`, `unknown`, `foreign`, `ahead`, or a reason that was added later. */
   readonly reason: string;
+  /** The cursor up to which events are missing, if kept ones lie between them, so that it is past `resumedAt`. */
+  readonly through?: string | undefined;
   /** The topic, if the gap was published, by a program that copies a stream. */
   readonly topic?: string | undefined;
   /** When it was published, if it was. */
@@ -41,9 +43,8 @@ export function isGap(item: PublishedEvent | Gap): item is Gap {
 }
 
 /** A gap of this iteration. */
-export function gapItem({ gap: { after, resumedAt, reason } }: EntryGap): Gap {
-  const data = JSON.stringify({ after, resumedAt, reason });
-  return { type: GAP_TYPE, id: resumedAt, data, after, resumedAt, reason };
+export function gapItem({ gap }: EntryGap): Gap {
+  return { type: GAP_TYPE, id: gap.resumedAt, data: JSON.stringify(gap), ...gap };
 }
 
 /** An entry as a program gets it. A gap that was published is one here, too. */

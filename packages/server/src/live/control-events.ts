@@ -11,12 +11,18 @@ export function heartbeat(position: Position, form: Heartbeat = 'auto'): SharedC
   return SharedChunk.fromText(encodeEvent(form === 'comment' ? { id } : { event: HEARTBEAT_TYPE, id, data: '' }));
 }
 
-/** The event that tells a listener which events are missing, and where the stream goes on (PROTOCOL §6.1). */
-export function gap(after: string, resumedAt: Position, reason: GapReason): SharedChunk {
-  const id = formatCursor(resumedAt);
-  return SharedChunk.fromText(
-    encodeEvent({ event: GAP_TYPE, id, data: JSON.stringify({ after, resumedAt: id, reason }) }),
-  );
+/** What a listener is told of a gap (PROTOCOL §6.1). */
+export interface ToldGap {
+  readonly after: string;
+  readonly resumedAt: string;
+  readonly reason: GapReason;
+  /** The cursor up to which events are missing, if that is past `resumedAt`. */
+  readonly through?: string | undefined;
+}
+
+/** The event that tells a listener which events are missing, and where the stream goes on. */
+export function gap(told: ToldGap): SharedChunk {
+  return SharedChunk.fromText(encodeEvent({ event: GAP_TYPE, id: told.resumedAt, data: JSON.stringify(told) }));
 }
 
 /** The block that tells a listener when to come back, in milliseconds. */

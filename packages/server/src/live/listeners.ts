@@ -229,10 +229,12 @@ export class Listeners implements Iterable<Listener> {
     const missing = gapBefore(listener.state, page);
     if (missing) {
       const after = missing.after ?? formatCursor(position(missing.from));
-      const resumedAt = position(missing.resumedAt);
+      const cursorOf = (seq: number): string => formatCursor(position(seq));
+      const { reason, through } = missing;
+      const told = { after, resumedAt: cursorOf(missing.resumedAt), reason };
       counts.gaps += 1;
-      observer.onGap?.({ after, resumedAt: formatCursor(resumedAt), reason: missing.reason });
-      this.write(listener, gap(after, resumedAt, missing.reason));
+      observer.onGap?.(told);
+      this.write(listener, gap(through === undefined ? told : { ...told, through: cursorOf(through) }));
       listener.told = missing.resumedAt;
     }
     if (seen.chunk) {

@@ -22,6 +22,8 @@ export interface PageGap {
   readonly from: number;
   /** The sequence number after which the events go on. */
   readonly resumedAt: number;
+  /** The sequence number up to which events are missing, if events that are kept lie between them; undefined if nothing is missing after `resumedAt`. */
+  readonly through: number | undefined;
 }
 
 /** The gap to report before the entries of a page that was read from a place. */
@@ -34,11 +36,13 @@ export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefin
   // Kept events can lie before trimmed ones where topics are kept for different times. They follow, so the
   // cursor may not pass them.
   const kept = page.entries[0] ? page.entries[0].seq - 1 : page.through;
+  const resumedAt = Math.max(place.position, Math.min(page.trimmedThrough, kept));
   return {
     reason: place.misplaced ?? (deletedThrough > Math.max(place.position, place.told) ? 'deleted' : 'trimmed'),
     after: place.sent,
     from: place.position,
-    resumedAt: Math.max(place.position, Math.min(page.trimmedThrough, kept)),
+    resumedAt,
+    through: !place.misplaced && page.trimmedThrough > resumedAt ? page.trimmedThrough : undefined,
   };
 }
 

@@ -169,6 +169,7 @@ async function documentOf(
     after: gap.after ?? cursor(gap.from),
     resumedAt: cursor(gap.resumedAt),
     reason: gap.reason,
+    ...(gap.through === undefined ? {} : { through: cursor(gap.through) }),
   };
   const told = missing ? `"gap":${JSON.stringify(missing)},` : '';
   const known = state === undefined ? '' : `,"state":"${state}"`;

@@ -14,6 +14,8 @@ export interface EntryGap {
     readonly resumedAt: string;
     /** Why they are missing, or why it cannot be known what is. */
     readonly reason: GapReason;
+    /** The cursor up to which entries are missing, if kept ones lie between them, so that it is past `resumedAt`. */
+    readonly through?: string;
   };
 }
 
@@ -199,7 +201,9 @@ export class EntryReader implements TailReader {
     if (missing) {
       const after = missing.after ?? this.#tail.cursorOf(missing.from);
       const resumedAt = this.#tail.cursorOf(missing.resumedAt);
-      this.#held.push({ gap: { after, resumedAt, reason: missing.reason } });
+      const { reason, through } = missing;
+      const gap = { after, resumedAt, reason };
+      this.#held.push({ gap: through === undefined ? gap : { ...gap, through: this.#tail.cursorOf(through) } });
     }
     for (const entry of page.entries) this.#hold(entry);
     this.#goOn({ position: page.through, ...knownAfter(place, page) });
