@@ -244,11 +244,12 @@ describe('gapBefore', () => {
     sent: 'x',
     misplaced: 'unknown',
   };
-  const trimmed = (from: number, resumedAt: number): unknown => ({
+  const trimmed = (from: number, resumedAt: number, through?: number): unknown => ({
     reason: 'trimmed',
     after: undefined,
     from,
     resumedAt,
+    through,
   });
   const rows: [string, ListenerState, LogPage, unknown][] = [
     ['tells nothing where nothing was trimmed', READING, page(9), undefined],
@@ -262,14 +263,14 @@ describe('gapBefore', () => {
       page(9, { trimmedThrough: 8, trims: 1 }),
       trimmed(5, 8),
     ],
-    ['resumes before the first kept event', READING, page(9, { trimmedThrough: 8, seqs: [7, 9] }), trimmed(5, 6)],
+    ['resumes before the first kept event', READING, page(9, { trimmedThrough: 8, seqs: [7, 9] }), trimmed(5, 6, 8)],
     [
       'resumes where it was if the next event is kept',
       READING,
       page(9, { trimmedThrough: 8, seqs: [6] }),
-      trimmed(5, 5),
+      trimmed(5, 5, 8),
     ],
-    ['resumes within the page', READING, page(7, { trimmedThrough: 8 }), trimmed(5, 7)],
+    ['resumes within the page', READING, page(7, { trimmedThrough: 8 }), trimmed(5, 7, 8)],
     [
       'always tells of a misplaced cursor',
       misplaced,
