@@ -66,7 +66,11 @@ export async function publishEvent(event: EventPublish): Promise<void> {
   // It refuses a topic that nobody could listen to.
   topicUrl(hub.url, topic);
   let lost: unknown;
-  const publisher = publisherTo(hub, { onState: ({ error }) => (lost = error ?? lost) });
+  const onState = ({ phase, error }: PublisherState): void => {
+    // The last state says only that the time was over, and not why no attempt has succeeded.
+    if (phase !== 'closed') lost = error ?? lost;
+  };
+  const publisher = publisherTo(hub, { onState });
   const publication = publisher.publish(topic, { data, type, id, key, forget });
   const closed = publisher.close({ patienceMs: SINGLE_PATIENCE_MS });
   try {
