@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authenticate, Rights } from '@tidings/server';
 import type { RequestHead } from '@tidings/server/live';
-import { counted } from '@tidings/server/log';
+import { counted, shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { isLoopback } from './binding.ts';
@@ -33,7 +33,16 @@ const ALL: Rights = {
  * access, every request to a loopback name may do everything.
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
-export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Authenticate {
+export function authenticateByKey(options: KeyOptions): Authenticate {
+  if (typeof options !== 'object' || options === null) {
+    // Not what it is: it may be the key itself.
+    const found = typeof options === 'string' ? 'a text' : shown(options);
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `The options of authenticateByKey are ${found}, but must be an object with any of key, anonymous`,
+    );
+  }
+  const { key, anonymous = 'none' } = options;
   if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{16,}$/.test(key))) {
     // Not what it is: it may be a secret that was mistyped.
     const found =
