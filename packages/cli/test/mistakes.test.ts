@@ -207,7 +207,8 @@ test('the answer of a server that is not a hub is shown', async () => {
 test('a refusal of the hub is shown with its reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
   const unauthorized = ['the hub answered 401 Unauthorized: ', '--key or TIDINGS_KEY'];
-  expectMistake(await run(['publish', 't', 'x', '--hub', url]), 1, ...unauthorized);
+  const keyless = await run(['publish', 't', 'x', '--hub', url]);
+  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish to topics (give the key with');
   expectMistake(await run(['listen', 't', '--hub', url, '--key', 'wrong']), 1, ...unauthorized);
   const refused = await run(['publish', 't', 'x', '--hub', url, '--key', KEY, '--type', 'tidings-x']);
   expectMistake(refused, 1, 'the hub answered 400 Bad Request: ', 'tidings-x');

@@ -28,6 +28,14 @@ const ALL: Rights = {
   admin: true,
 };
 
+/** The rights of requests that have not the key of their hub. */
+const withoutKey = new WeakSet<Rights>();
+
+/** Whether the key of the hub is what a request with these rights lacks. */
+export function lacksKey(rights: Rights): boolean {
+  return withoutKey.has(rights);
+}
+
 /**
  * Decides rights by one key (PROTOCOL §9): a request with the key may do everything, any other what `anonymous` says. Without a key and anonymous
  * access, every request to a loopback name may do everything.
@@ -65,6 +73,7 @@ export function authenticateByKey(options: KeyOptions): Authenticate {
     listen: anonymous === 'all' || anonymous === 'listen' ? 'all' : [],
     publish: anonymous === 'all' || anonymous === 'publish' ? 'all' : [],
   };
+  if (expected) withoutKey.add(everyone);
   return (request) => {
     const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
     if (!expected || given === undefined) return everyone;
