@@ -348,7 +348,7 @@ describe('a hub', () => {
     for (const [method, path] of [
       ['GET', '/topics/a'],
       ['POST', '/topics/a'],
-      ['DELETE', '/topics/a'],
+      ['PATCH', '/topics/a'],
       ['DELETE', '/healthz'],
       ['GET', '/topics/a?last=x'],
       ['GET', '/topics?match='],
