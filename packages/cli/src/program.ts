@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { explainUsage, unknownCommand } from './command-line/usage-error.ts';
+import { checkHelp, explainUsage, unknownCommand } from './command-line/usage-error.ts';
 import { listenCommand } from './listen/command.ts';
 import { publishCommand } from './publish/command.ts';
 import { serveCommand } from './serve/command.ts';
@@ -30,6 +30,10 @@ export function makeProgram(): Command {
     for (const each of command.commands) each.copyInheritedSettings(program);
   }
   for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+    command.addHelpText('before', () => {
+      checkHelp(command);
+      return '';
+    });
     command.exitOverride((error) => {
       throw explainUsage(error, command);
     });

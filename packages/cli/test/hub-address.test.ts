@@ -21,6 +21,35 @@ test.each(['', '.', '..'])('the topic "%s" has no URL and is refused', (topic) =
   expect(() => topicUrl(hub, topic)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
 });
 
+test.each([
+  'http://hub.test/topics',
+  'http://hub.test/topics/',
+  'https://hub.test/under/topics/a',
+  'http://h.test/topics?x',
+])('"%s" is not a hub but its topics', (text) => {
+  expect(() => parseHubUrl(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
+  expect(() => parseHubUrl(text)).toThrow('but must end before "topics"');
+});
+
+test.each(['http://hub.test/topics-of-us/', 'http://hub.test/my-topics'])('"%s" may be a hub', (text) => {
+  expect(parseHubUrl(text).href).toBe(text.replace(/[^/]$/, '$&/'));
+});
+
+test('a URL of the hub is no topic, and any other URL is', () => {
+  expect(() => topicUrl(hub, 'http://hub.test:4000/under/topics/a%20b/c?x')).toThrow('the topic\'s name is "a b/c"');
+  const local = parseHubUrl('http://127.0.0.1:4000');
+  expect(() => topicUrl(local, 'http://[::1]:4000/topics/a')).toThrow('the topic\'s name is "a"');
+  expect(() => listenUrl(local, { topics: ['b', 'http://localhost:4000/topics/a'], patterns: [] })).toThrow('"a"');
+  for (const topic of [
+    'http://hub.test/topics/a',
+    'http://hub.test:4000/topics/a',
+    'https://books.test/topics/1',
+    'http:x',
+  ]) {
+    expect(topicUrl(hub, topic).pathname).toMatch(/^\/under\/topics\/http/);
+  }
+});
+
 test.each(['ftp://hub.test', 'hub.test:4000', '/x', '', 'http://user:secret@hub.test/'])('"%s" is no hub', (text) => {
   expect(() => parseHubUrl(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
 });

@@ -29,6 +29,26 @@ test('events are printed as they come, until Ctrl-C, which is no failure', async
   expect(code).toBe(0);
 });
 
+test('a topic that looks like a pattern or a URL is listened to, and that is said', async () => {
+  const hub = await HubProcess.start();
+  for (const [topic, hint] of [
+    ['jobs/*', 'With --match-urlpattern before it, it is a pattern'],
+    ['jobs/:id', 'With --match-urlpattern before it, it is a pattern'],
+    ['http://127.0.0.1:1/topics/jobs', '--hub gives the URL of another hub'],
+  ] as const) {
+    const listener = await listening(hub, topic);
+    expect(listener.stderr).toContain(`"${topic}" is the name of `);
+    expect(listener.stderr).toContain(hint);
+    listener.kill('SIGINT');
+    expect((await listener.result()).code).toBe(0);
+  }
+  const listener = await listening(hub, 'a:b/c', 'https://books.test/1');
+  expect(listener.stderr).not.toContain('is the name of');
+  const published = await run(['publish', 'http://127.0.0.1:1/topics/jobs', 'x', '--hub', hub.url]);
+  expect(published.stderr).toContain(`is the name of a topic at ${hub.url} here. --hub gives the URL of another hub\n`);
+  expect(published.code).toBe(0);
+});
+
 test('several topics and patterns are listened to on one connection, with the topic named', async () => {
   const hub = await HubProcess.start();
   const listener = await listening(hub, 'logs', '--match-urlpattern', 'sensors/:room');

@@ -45,6 +45,13 @@ test.each([
   { args: ['serv'], parts: ['no command "serv"', 'did you mean serve?', '"tidings --help"'] },
   { args: ['forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },
   { args: ['help', 'forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },
+  { args: ['subscribe', '--help'], parts: ['no command "subscribe"', '"tidings --help" lists all commands'] },
+  { args: ['topics', 'delte', '-h'], parts: ['no command "delte"', 'did you mean delete?', '"tidings topics --help"'] },
+  { args: ['serve', '--compress=yes'], parts: ['the option --compress takes no value, found "yes"'] },
+  { args: ['publish', 't', '-5', '--close='], parts: ['the option --close takes no value, found ""'] },
+  { args: ['topics', 'delete', 't', '--yes=no'], parts: ['the option --yes takes no value, found "no"'] },
+  { args: ['listen', 't', '--json=true'], parts: ['the option --json takes no value, found "true"'] },
+  { args: ['--version=1'], parts: ['the option --version takes no value, found "1"'] },
   { args: ['serve', '--prot', '1'], parts: ['no option --prot', 'did you mean --port?', '"tidings serve --help"'] },
   { args: ['serve', '--vebrose=1'], parts: ['no option --vebrose', 'did you mean --verbose?'] },
   { args: ['listen', 't', '--from', '1'], parts: ['no option --from', '"tidings listen --help" lists all options'] },
@@ -54,6 +61,7 @@ test.each([
   { args: ['serve', '--port', 'x'], parts: ['--port', 'from 0 to 65535'] },
   { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age is "7x"', 'such as 12h'] },
   { args: ['serve', '--retain-bytes', '1G'], parts: ['--retain-bytes is "1G"', 'such as 500MB'] },
+  { args: ['serve', '--retain-bytes', '10'], parts: ['--retain-bytes is "10"', 'a number with the unit B, kB'] },
   { args: ['serve', '--retain-events', '0'], parts: ['--retain-events is "0"', 'from 1'] },
   { args: ['serve', '--retain', 'logs'], parts: ['--retain "logs" must be a pattern of topics', "'logs/*=age:1d"] },
   { args: ['serve', '--port', '0', '--memory', '--retain', '(a)=age:1d'], parts: ['--retain has a pattern', '"(a)"'] },
@@ -84,6 +92,16 @@ test.each([
   { args: ['publish', 'a', 'b', 'c'], parts: ['takes at most 2 arguments, found "a", "b", "c"'] },
   { args: ['publish', '', 'x'], parts: ['the topic is empty'] },
   { args: ['publish', 't', 'x', '--hub', 'ftp://x'], parts: ['http://', 'ftp://x'] },
+  {
+    args: ['publish', 'x', '--hub', 'http://127.0.0.1:1/topics/jobs/7'],
+    parts: ['must end before "topics": "http://127.0.0.1:1/" is that of the hub, and "jobs/7" is a topic'],
+  },
+  {
+    args: ['publish', 'http://127.0.0.1:4000/topics/jobs', 'x'],
+    parts: ['which is a URL of the hub: the topic\'s name is "jobs"'],
+  },
+  { args: ['listen', 'a', 'http://localhost:4000/topics/jobs'], parts: ['the topic\'s name is "jobs"'] },
+  { args: ['topics', 'create', 'http://127.0.0.1:4000/topics/jobs'], parts: ['the topic\'s name is "jobs"'] },
   { args: ['publish', 't', 'x', '--format', 'lines'], parts: ['--format cannot be used with DATA'] },
   { args: ['publish', 't', '--format', 'xml'], parts: ['--format is "xml"', 'one of lines, event-stream'] },
   { args: ['publish', 't', '--type', 'a\nb'], parts: ['--type is "a\\nb"', 'without line ends'] },
@@ -207,7 +225,8 @@ test('the answer of a server that is not a hub is shown', async () => {
 test('a refusal of the hub is shown with its reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
   const unauthorized = ['the hub answered 401 Unauthorized: ', '--key or TIDINGS_KEY'];
-  expectMistake(await run(['publish', 't', 'x', '--hub', url]), 1, ...unauthorized);
+  const keyless = await run(['publish', 't', 'x', '--hub', url]);
+  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish to topics (give the key with');
   expectMistake(await run(['listen', 't', '--hub', url, '--key', 'wrong']), 1, ...unauthorized);
   const refused = await run(['publish', 't', 'x', '--hub', url, '--key', KEY, '--type', 'tidings-x']);
   expectMistake(refused, 1, 'the hub answered 400 Bad Request: ', 'tidings-x');

@@ -58,14 +58,14 @@ test('a line of a pipe is published while the pipe is open', async () => {
 
 test('an event stream is published with its types, ids and without its heartbeats', async () => {
   const hub = await HubProcess.start();
-  const input =
-    ':\n\nevent: tidings-heartbeat\nid: other.7\ndata:\n\nevent: made\nid: mine\nretry: 900\ndata: a\ndata: b\n\nid: other.8\ndata: c\n\nevent: tidings-gap\ndata: {}\n\ndata: unfinished';
+  const gap = { after: 'other.8', resumedAt: 'other.9', reason: 'trimmed' };
+  const input = `:\n\nevent: tidings-heartbeat\nid: other.7\ndata:\n\nevent: made\nid: mine\nretry: 900\ndata: a\ndata: b\n\nid: other.8\ndata: c\n\nevent: tidings-gap\ndata: ${JSON.stringify(gap)}\n\ndata: unfinished`;
   const result = await run(['publish', 'copy', '--format', 'event-stream', '--hub', hub.url], { input });
   expect(result).toEqual({ code: 0, stdout: '', stderr: 'Published 3 events to copy\n' });
   expect(await eventsOf(hub, 'copy', 3)).toMatchObject([
     { id: 'mine', type: 'made', data: 'a\nb' },
     { id: expect.stringMatching(/\.2$/) as string, type: 'message', data: 'c' },
-    { type: 'tidings-gap', data: '{}' },
+    { gap },
   ]);
 });
 

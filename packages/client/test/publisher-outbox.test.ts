@@ -217,7 +217,7 @@ test('a file that is damaged before its end, or none of an outbox, is refused an
   await expect(contentOf()).rejects.toThrow('it is damaged at byte 17, although what follows is whole');
   expect(readFileSync(path)).toEqual(bytes);
   writeFileSync(path, 'my diary\n');
-  await expect(contentOf()).rejects.toThrow('it is no outbox: its first line is not "tidings-outbox 1"');
+  await expect(contentOf()).rejects.toThrow(`${path}: it is no outbox: its first line is not "tidings-outbox 1"`);
   expect(readFileSync(path, 'utf8')).toBe('my diary\n');
 });
 
@@ -258,6 +258,12 @@ test('a store that fails ends the publisher, and says why', async () => {
   });
   await publisher.close();
   expect(hub.requests).toEqual([]);
+});
+
+test.each([undefined, '', 5])('an outbox needs a path, and %j is refused at once', (given) => {
+  const make = (): unknown => fileOutbox(given as string);
+  expect(make).toThrow(expect.objectContaining({ name: 'InvalidOptionError', code: 'ERR_INVALID_OPTION' }));
+  expect(make).toThrow(/^path has to be the path of a file, found /);
 });
 
 /** Another process that has an outbox open. */

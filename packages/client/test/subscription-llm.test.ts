@@ -1,5 +1,6 @@
 import { subscribe } from '@tidings/client';
 import { describe, expect, test } from 'vitest';
+import { program, RunningProgram } from '../../../test/program.ts';
 import { ScriptedServer, STREAM_HEAD } from './scripted-server.ts';
 import { settle } from './scripted-fetch.ts';
 import { failureOf, start } from './subscription-harness.ts';
@@ -33,6 +34,19 @@ describe('the answer of a language model', () => {
       { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer key' } },
     ]);
     expect(JSON.parse(server.requests[0]!.body)).toMatchObject({ stream: true });
+  });
+
+  test('is read by the example for workers, also among events of other types without data', async () => {
+    await using server = await ScriptedServer.listen([
+      [STREAM_HEAD, delta('Hel'), 'event: ping\ndata:\n\n', delta('lo'), 'data: [DONE]\n\n'],
+    ]);
+    const worker = program('docs/workers-and-edge.md', 'js', 'MODEL_URL').replace('export default', 'const worker =');
+    const use = `
+      const request = new Request('http://localhost/', { method: 'POST', body: '{}' });
+      const response = await worker.fetch(request, { MODEL_URL: '${server.origin}', MODEL_KEY: 'key' });
+      console.log(await response.text());`;
+    const { code, output } = await RunningProgram.node(worker + use).ended();
+    expect({ code, output }).toEqual({ code: 0, output: 'Hello\n' });
   });
 
   test('is read to an event type that ends it', async () => {

@@ -253,8 +253,30 @@ describe('a file', () => {
   test('that holds something else is not read', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'tidings-store-')), 'position');
     writeFileSync(path, 'x'.repeat(100_000));
-    await expect(fileStore(path).get()).rejects.toThrow('found more than 65536 bytes');
+    await expect(fileStore(path).get()).rejects.toThrow(`${path}: found more than 65536 bytes, which is no position`);
     rmSync(join(path, '..'), { recursive: true });
+  });
+
+  test.each(['e.7\n', 'e.7\r\n', 'e.7'])('that holds %j has the position e.7', async (text) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'tidings-store-')), 'position');
+    writeFileSync(path, text);
+    expect(await fileStore(path).get()).toBe('e.7');
+    rmSync(join(path, '..'), { recursive: true });
+  });
+
+  test('that is a folder is named', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'tidings-store-'));
+    const expected = { message: expect.stringMatching(`${path}: EISDIR`) as string, code: 'EISDIR' };
+    await expect(fileStore(path).get()).rejects.toMatchObject(expected);
+    await expect(fileStore(path).set('1')).rejects.toThrow(path);
+    rmSync(path, { recursive: true });
+    rmSync(`${path}.new`);
+  });
+
+  test.each([undefined, '', 5])('needs a path, and %j is refused at once', (path) => {
+    const make = (): unknown => fileStore(path as string);
+    expect(make).toThrow(expect.objectContaining({ name: 'InvalidOptionError', code: 'ERR_INVALID_OPTION' }));
+    expect(make).toThrow(/^path has to be the path of a file, found /);
   });
 
   test('in a folder that there is not cannot be written', async () => {

@@ -61,6 +61,9 @@ describe('a hub with a key', () => {
     expect(await statuses(hub, { ...bearer(KEY), host: 'example.com' })).toEqual([200, 200, 200, 200]);
     const reply = await hub.ask('GET', '/topics/a');
     expect([problemOf(reply), reply.headers['www-authenticate']]).toEqual(['unauthorized', 'Bearer']);
+    expect(JSON.parse(reply.text)).toMatchObject({
+      detail: 'The request has no key, and needs it to listen to "a": send Authorization: Bearer <key>',
+    });
   });
 
   test.each([`${KEY}x`, KEY.slice(1), 'x', KEY.toUpperCase()])('does not take %s for it', async (key) => {
@@ -220,4 +223,15 @@ describe('cross-origin requests', () => {
       expect(reply.headers['access-control-allow-methods']).toBeUndefined();
     }
   });
+});
+
+test.each([
+  ['https://other.example', 'A page of https://other.example may not publish here: allow its origin, with the option'],
+  ['null', 'A page without an origin may not publish here: load it from a server, and allow the origin of that, with'],
+])('a page of the origin %s is told what would allow it', async (origin, said) => {
+  const hub = await startHub({ key: KEY });
+  const reply = await hub.ask('POST', '/topics/a', { headers: { ...bearer(KEY), origin }, body: 'x' });
+  const { detail } = JSON.parse(reply.text) as { readonly detail: string };
+  expect(detail).toContain(said);
+  expect(detail).toMatch(/with the option allowedOrigins of the hub, or --cors-origin of tidings serve$/);
 });

@@ -1,5 +1,5 @@
 import { decodeEventStream, type EventMessage } from '@tidings/wire';
-import { createServer, Hub, type HubOptions, MemoryLog, topics } from '@tidings/hub';
+import { authenticateByKey, createServer, Hub, type HubOptions, MemoryLog, page, topics } from '@tidings/hub';
 import type { Rights } from '@tidings/server';
 import { ManualClock } from '@tidings/server/log/testing';
 import { once } from 'node:events';
@@ -296,4 +296,35 @@ describe('options of a hub are checked at the door', () => {
     expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
     expect(make).toThrow(`The options are ${JSON.stringify(options)}, but must be an object with any of log, faces,`);
   });
+});
+
+const NO_HUBS: readonly [given: unknown, found: string][] = [
+  [undefined, 'is undefined, but must be a Hub: new Hub({ log })'],
+  [{ log: new MemoryLog() }, 'is an object, but must be a Hub: new Hub({ log })'],
+  [() => {}, 'is a function, but must be a Hub: new Hub({ log })'],
+  [Hub, 'is a function, but must be a Hub: new Hub({ log })'],
+  [Promise.resolve(), 'is a promise, but must be a Hub: await it first'],
+];
+
+test.each(NO_HUBS)('createServer refuses %o at once, and not at the first request', (given, found) => {
+  const make = (): unknown => createServer(given as Hub);
+  expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
+  expect(make).toThrow(`The hub of createServer ${found}`);
+});
+
+test('a page that is no text is refused', () => {
+  const make = (): unknown => page(undefined as unknown as string);
+  expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
+  expect(make).toThrow('The page is undefined, but must be the text of an HTML document');
+});
+
+test.each([
+  ['a-key-of-the-hub-itself', 'a text'],
+  [undefined, 'undefined'],
+])('authenticateByKey refuses %o, which gives no key', (options, found) => {
+  const make = (): unknown => authenticateByKey(options as unknown as object);
+  expect(make).toThrow(expect.objectContaining({ name: 'HubError', code: 'ERR_INVALID_OPTION' }));
+  expect(make).toThrow(
+    `The options of authenticateByKey are ${found}, but must be an object with any of key, anonymous`,
+  );
 });

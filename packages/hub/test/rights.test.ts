@@ -120,7 +120,7 @@ describe('rights name topics', () => {
       expect(JSON.parse(nobody.text)).toMatchObject({
         title: 'The request has no valid credentials',
         detail: expect.stringMatching(
-          /^Not everyone may (listen|publish) to .*: send credentials with the request, such/,
+          /^The request has no credentials that allow it to (listen|publish) to .*: send some, such as Authorization: Bearer <key>$/,
         ),
       });
       const ann = await hub.ask(method, path, { headers: as('ann') });

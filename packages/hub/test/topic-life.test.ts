@@ -352,8 +352,7 @@ describe('the right to manage', () => {
 
   test('is needed to create and delete, and publishing is enough to close and lease', async () => {
     const hub = await startHub({ key: KEY, anonymous: 'all' });
-    const detail =
-      'Not everyone may manage "a": send credentials with the request, such as Authorization: Bearer <key>';
+    const detail = 'The request has no key, and needs it to manage "a": send Authorization: Bearer <key>';
     expect(await refusal(hub, 'PUT', '/topics/a')).toEqual(['unauthorized', detail]);
     expect(await refusal(hub, 'DELETE', '/topics/a')).toEqual(['unauthorized', detail]);
     expect((await hub.ask('PUT', '/topics/a', { headers: AUTHORIZED })).status).toBe(201);

@@ -17,7 +17,7 @@ export function explainUsage(error: CommanderError, command: Command): Error {
     case 'commander.unknownCommand':
       return unknownCommand(args[0] ?? '', command);
     case 'commander.unknownOption':
-      return unknownOption(args.find((arg) => arg.length > 1 && arg.startsWith('-')) ?? '', command);
+      return unknownOption(args.find((arg) => /^-[^\d.]/.test(arg)) ?? '', command);
     case 'commander.optionMissingArgument':
       return missingValue(command);
     case 'commander.missingArgument': {
@@ -40,12 +40,23 @@ export function unknownCommand(found: string, program: Command): CliError {
   return usageError(`there is no command "${found}"${suggest(found, known)} ${help(program)} lists all commands`);
 }
 
+/** @throws {CliError} `ERR_USAGE` where help is asked for, of a command that does not exist: commander would print that of the command above it */
+export function checkHelp(command: Command): void {
+  const [name] = command.args;
+  if (name === undefined || name.startsWith('-') || command.commands.length === 0) return;
+  if (!command.commands.some((known) => known.name() === name)) throw unknownCommand(name, command);
+}
+
 function unknownOption(flag: string, command: Command): CliError {
   const [found = flag] = flag.split('=');
+  // Commander does not know a flag that is given a value.
   const known = command
     .createHelp()
     .visibleOptions(command)
     .flatMap(({ long }) => (typeof long === 'string' ? [long] : []));
+  if (flag !== found && known.includes(found)) {
+    return usageError(`the option ${found} takes no value, found ${JSON.stringify(flag.slice(found.length + 1))}`);
+  }
   return usageError(
     `"${nameOf(command)}" has no option ${found}${suggest(found, known)} ${help(command)} lists all options`,
   );

@@ -66,8 +66,13 @@ function detailOf(text: string): string | undefined {
   try {
     const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };
     const found = [detail, title].find((part): part is string => typeof part === 'string' && part !== '');
-    // The number of an event in a request, which nobody but this command knows (PROTOCOL §4.11).
-    return found?.replace(/^Line \d+: /, '');
+    return (
+      found
+        // The number of an event in a request, which nobody but this command knows (PROTOCOL §4.11).
+        ?.replace(/^Line \d+: /, '')
+        // Who uses the command gives the key to the command.
+        .replace(/: send (?:some, such as )?Authorization: Bearer <key>$/, '')
+    );
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@ import {
   subscribe,
   type SubscriptionState,
 } from '@tidings/client';
+import { noticePattern, noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
 import { describeFailure, unreachable } from '../http/failure.ts';
 import { authorization, type HubAddress, listenUrl, type Matchers } from '../http/hub-address.ts';
@@ -48,6 +49,10 @@ export interface Listen {
  */
 export async function listen({ hub, matchers, types, since = '', last, json }: Listen): Promise<void> {
   const url = listenUrl(hub.url, matchers);
+  for (const topic of matchers.topics) {
+    noticeUrl(topic, hub);
+    noticePattern(topic);
+  }
   if (last !== undefined) url.searchParams.set('last', String(last));
   for (const type of types) url.searchParams.append('type', type);
   const isTime = TIME.test(since);

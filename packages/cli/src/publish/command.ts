@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
 import { choiceOption, LINE, option } from '../command-line/option.ts';
+import { noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
+import { topicUrl } from '../http/hub-address.ts';
 import { closeTopic } from './close.ts';
 import { publishEvent, publishInput } from './publish.ts';
 
@@ -52,6 +54,9 @@ export function publishCommand(): Command {
       const { type, id, format, latestKey, forget } = options;
       const hub = hubAddress(options);
       checkOptions(data, options, command.getOptionValueSource('format') === 'cli');
+      // It refuses a topic that nobody could listen to.
+      topicUrl(hub.url, topic);
+      noticeUrl(topic, hub);
       const single = data ?? (forget === true ? '' : undefined);
       if (options.close) {
         // At a terminal nobody thinks of input when a topic is only to be closed.

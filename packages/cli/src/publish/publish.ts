@@ -3,7 +3,7 @@ import { Publisher, type PublisherOptions, type PublisherState } from '@tidings/
 import type { EventFields } from '@tidings/wire';
 import { CliError } from '../errors.ts';
 import { unreachable } from '../http/failure.ts';
-import { authorization, type HubAddress, topicUrl } from '../http/hub-address.ts';
+import { authorization, type HubAddress } from '../http/hub-address.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { notice } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
@@ -59,14 +59,16 @@ export interface InputPublish {
 /**
  * Publishes one event and prints its id.
  *
- * @throws {CliError} `ERR_USAGE`, `ERR_REFUSED`, `ERR_UNREACHABLE`
+ * @throws {CliError} `ERR_REFUSED`, `ERR_UNREACHABLE`
  */
 export async function publishEvent(event: EventPublish): Promise<void> {
   const { hub, topic, data, type, id, latestKey: key, forget } = event;
-  // It refuses a topic that nobody could listen to.
-  topicUrl(hub.url, topic);
   let lost: unknown;
-  const publisher = publisherTo(hub, { onState: ({ error }) => (lost = error ?? lost) });
+  const onState = ({ phase, error }: PublisherState): void => {
+    // The last state says only that the time was over, and not why no attempt has succeeded.
+    if (phase !== 'closed') lost = error ?? lost;
+  };
+  const publisher = publisherTo(hub, { onState });
   const publication = publisher.publish(topic, { data, type, id, key, forget });
   const closed = publisher.close({ patienceMs: SINGLE_PATIENCE_MS });
   try {
@@ -81,11 +83,9 @@ export async function publishEvent(event: EventPublish): Promise<void> {
 /**
  * Publishes standard input as it comes, until it ends.
  *
- * @throws {CliError} `ERR_USAGE`, `ERR_REFUSED`, `ERR_INPUT`, and after Ctrl-C `ERR_UNREACHABLE`
+ * @throws {CliError} `ERR_REFUSED`, `ERR_INPUT`, and after Ctrl-C `ERR_UNREACHABLE`
  */
 export async function publishInput({ hub, topic, format, type }: InputPublish): Promise<void> {
-  // It refuses a topic that nobody could listen to.
-  topicUrl(hub.url, topic);
   const pipe = new Pipe(hub, topic, format === 'lines' ? 'line' : 'event');
   const input = format === 'lines' ? new LineInput({ type, onNotice: notice }) : new StreamInput();
   if (process.stdin.isTTY) notice('Each line is published as one event (Ctrl-D ends)');

@@ -34,9 +34,9 @@ export function parseDuration(text: string): number | undefined {
   return parseQuantity(text, MILLISECONDS);
 }
 
-/** Reads a size such as `500MB` or `1GiB` in bytes. A bare number is bytes. Returns undefined for any other text and for 0. */
+/** Reads a size such as `500MB` or `1GiB` in bytes. Returns undefined for any other text, also for a number without a unit, and for 0. */
 export function parseSize(text: string): number | undefined {
-  return parseQuantity(/^\d+$/.test(text) ? `${text}B` : text, BYTES);
+  return parseQuantity(text, BYTES);
 }
 
 /** Reads an integer written in digits. Returns undefined for any other text and for a number outside of the range. */

@@ -1,4 +1,5 @@
 import { open, rename } from 'node:fs/promises';
+import { checkPath, namingFile } from '../platform/file.ts';
 import type { PositionStore } from './position-store.ts';
 
 export type { PositionStore } from './position-store.ts';
@@ -8,31 +9,38 @@ const MAX_FILE_BYTES = 64 * 1024;
 
 /**
  * Keeps the last event ID in a file, on Node and on runtimes that have its modules. The file is replaced as a whole, and it is on
- * disk when the promise of `set` is resolved. Only one process at a time may use it.
+ * disk when the promise of `set` is resolved. Only one process at a time may use it. A file that somebody has written by hand may end with the end of a line.
  * @param path - the file, in a folder that exists. On the way a file with the same name and `.new` appended is written
+ * @throws InvalidOptionError
  */
 export function fileStore(path: string): PositionStore {
+  checkPath(path);
   return {
-    async get() {
-      try {
-        await using file = await open(path);
-        const { buffer, bytesRead } = await file.read(new Uint8Array(MAX_FILE_BYTES + 1), { position: 0 });
-        if (bytesRead <= MAX_FILE_BYTES) return new TextDecoder().decode(buffer.subarray(0, bytesRead));
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-        throw error;
-      }
-      throw new RangeError(`could not read a position from ${path}: found more than ${MAX_FILE_BYTES} bytes`);
-    },
-    async set(id) {
-      const written = `${path}.new`;
-      {
-        await using file = await open(written, 'w');
-        await file.writeFile(id);
-        // A file that is renamed before its content is on disk can be empty after a power cut.
-        await file.datasync();
-      }
-      await rename(written, path);
-    },
+    get: () => namingFile(path, () => read(path)),
+    set: (id) => namingFile(path, () => write(path, id)),
   };
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(MAX_FILE_BYTES + 1), { position: 0 });
+    if (bytesRead > MAX_FILE_BYTES)
+      throw new RangeError(`found more than ${MAX_FILE_BYTES} bytes, which is no position`);
+    return new TextDecoder().decode(buffer.subarray(0, bytesRead)).replace(/\r?\n$/, '');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function write(path: string, id: string): Promise<void> {
+  const written = `${path}.new`;
+  {
+    await using file = await open(written, 'w');
+    await file.writeFile(id);
+    // A file that is renamed before its content is on disk can be empty after a power cut.
+    await file.datasync();
+  }
+  await rename(written, path);
 }

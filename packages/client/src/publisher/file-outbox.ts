@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { checkPath, namingFile } from '../platform/file.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { encodeBlock, HEADER, readOutboxFile } from './outbox-file.ts';
 import { type Outbox, type OutboxChange, OutboxState } from './outbox.ts';
@@ -17,11 +18,18 @@ const MAX_FILE_BYTES = 1024 ** 3;
  * file is written anew now and then, so that it is not much longer than twice what is in the queue. One publisher at a time may use it. A lock beside
  * it, `PATH.lock.N`, says which process has it, and one that a process has left behind is taken over.
  * @param path - the file, in a folder that exists
+ * @throws InvalidOptionError
  * @example
  * const publisher = new Publisher(hubUrl, { store: fileOutbox('/var/lib/shop/outbox') });
  */
 export function fileOutbox(path: string): Outbox {
-  return new FileOutbox(path);
+  checkPath(path);
+  const outbox = new FileOutbox(path);
+  return {
+    open: () => namingFile(path, () => outbox.open()),
+    write: (changes) => namingFile(path, () => outbox.write(changes)),
+    close: () => namingFile(path, () => outbox.close()),
+  };
 }
 
 class FileOutbox implements Outbox {

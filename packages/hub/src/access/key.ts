@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authenticate, Rights } from '@tidings/server';
 import type { RequestHead } from '@tidings/server/live';
-import { counted } from '@tidings/server/log';
+import { counted, shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { isLoopback } from './binding.ts';
@@ -28,12 +28,29 @@ const ALL: Rights = {
   admin: true,
 };
 
+/** The rights of requests that have not the key of their hub. */
+const withoutKey = new WeakSet<Rights>();
+
+/** Whether the key of the hub is what a request with these rights lacks. */
+export function lacksKey(rights: Rights): boolean {
+  return withoutKey.has(rights);
+}
+
 /**
  * Decides rights by one key (PROTOCOL §9): a request with the key may do everything, any other what `anonymous` says. Without a key and anonymous
  * access, every request to a loopback name may do everything.
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
-export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Authenticate {
+export function authenticateByKey(options: KeyOptions): Authenticate {
+  if (typeof options !== 'object' || options === null) {
+    // Not what it is: it may be the key itself.
+    const found = typeof options === 'string' ? 'a text' : shown(options);
+    throw new HubError(
+      'ERR_INVALID_OPTION',
+      `The options of authenticateByKey are ${found}, but must be an object with any of key, anonymous`,
+    );
+  }
+  const { key, anonymous = 'none' } = options;
   if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{16,}$/.test(key))) {
     // Not what it is: it may be a secret that was mistyped.
     const found =
@@ -56,6 +73,7 @@ export function authenticateByKey({ key, anonymous = 'none' }: KeyOptions): Auth
     listen: anonymous === 'all' || anonymous === 'listen' ? 'all' : [],
     publish: anonymous === 'all' || anonymous === 'publish' ? 'all' : [],
   };
+  if (expected) withoutKey.add(everyone);
   return (request) => {
     const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
     if (!expected || given === undefined) return everyone;

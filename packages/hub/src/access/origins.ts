@@ -81,16 +81,16 @@ export class Origins {
     const site = request.header('sec-fetch-site');
     if (origin !== undefined) {
       if (this.#allowed.has(origin) || this.#isOwn(origin, request, site)) return;
-      throw new Problem('origin-not-allowed', `A page of ${origin === '' ? 'no origin' : origin} may not ${what}`);
+      throw notAllowed(origin, what);
     }
     if (site === 'cross-site' || site === 'same-site') {
-      throw new Problem('origin-not-allowed', `A page of another origin may not ${what}`);
+      throw notAllowed('another origin', what);
     }
     const referer = request.header('referer');
     if (site !== undefined || referer === undefined || SAFE.has(request.method)) return;
     const from = URL.canParse(referer) ? new URL(referer).origin : referer;
     if (this.#allowed.has(from) || this.#isOwn(from, request, site)) return;
-    throw new Problem('origin-not-allowed', `A page of ${from} may not ${what}`);
+    throw notAllowed(from, what);
   }
 
   #isOwn(origin: string, request: RequestHead, site: string | undefined): boolean {
@@ -108,6 +108,19 @@ export class Origins {
     // A proxy may leave the port out of the Host that it passes on.
     return site === undefined && asked.port === '' && page.hostname === asked.hostname;
   }
+}
+
+/** @param from the origin of the page, as the request gives it */
+function notAllowed(from: string, what: string): Problem {
+  const [page, advice] =
+    from === '' || from === 'null'
+      ? // As a browser calls that of a file.
+        ['A page without an origin', 'load it from a server, and allow the origin of that']
+      : [`A page of ${from}`, 'allow its origin'];
+  return new Problem(
+    'origin-not-allowed',
+    `${page} may not ${what}: ${advice}, with the option allowedOrigins of the hub, or --cors-origin of tidings serve`,
+  );
 }
 
 /** Whether a link opens the page at `/`. Another site may have such a link. */

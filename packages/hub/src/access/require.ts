@@ -2,9 +2,7 @@ import type { Rights } from '@tidings/server';
 import { type Action, allowedBy, may } from '@tidings/server/live';
 import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
-import { unauthorized } from './key.ts';
-
-const SEND_CREDENTIALS = 'send credentials with the request, such as Authorization: Bearer <key>';
+import { lacksKey, unauthorized } from './key.ts';
 
 const VERBS: Readonly<Record<Action, string>> = { listen: 'listen to', publish: 'publish to', manage: 'manage' };
 
@@ -18,10 +16,17 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
   if (denied === undefined) return;
   const name =
     typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${shown(denied.pattern)}`;
-  if (rights.subject === undefined) {
-    throw unauthorized(`Not everyone may ${VERBS[action]} ${name}: ${SEND_CREDENTIALS}`);
-  }
+  if (rights.subject === undefined) throw needsCredentials(rights, `${VERBS[action]} ${name}`);
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} ${name}`);
+}
+
+/** @param what completes the sentence "the request needs a key to …" */
+function needsCredentials(rights: Rights, what: string): Problem {
+  return unauthorized(
+    lacksKey(rights)
+      ? `The request has no key, and needs it to ${what}: send Authorization: Bearer <key>`
+      : `The request has no credentials that allow it to ${what}: send some, such as Authorization: Bearer <key>`,
+  );
 }
 
 /** A pattern that is refused for its text may be of any length. */
@@ -36,7 +41,7 @@ function shown(pattern: string): string {
 export function requireSomeRight(rights: Rights, action: Action): void {
   const topics = allowedBy(rights, action);
   if (topics.length > 0) return;
-  if (rights.subject === undefined) throw unauthorized(`Not everyone may ${VERBS[action]} topics: ${SEND_CREDENTIALS}`);
+  if (rights.subject === undefined) throw needsCredentials(rights, `${VERBS[action]} topics`);
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} any topic`);
 }
 
@@ -45,10 +50,10 @@ export function requireSomeRight(rights: Rights, action: Action): void {
  * @param what what the sender wants to do
  * @throws {Problem} `unauthorized`, `forbidden`, as for {@link requireRight}
  */
-export function requireAdmin({ admin = false, subject }: Rights, what: string): void {
+export function requireAdmin(rights: Rights, what: string): void {
+  const { admin = false, subject } = rights;
   if (admin) return;
-  if (subject === undefined)
-    throw unauthorized(`This hub does not let everyone ${what}: only senders that may administer it can do that`);
+  if (subject === undefined) throw needsCredentials(rights, what);
   throw new Problem(
     'forbidden',
     `The rights of ${subject} do not allow it to ${what}: only senders that may administer the hub can do that`,

@@ -2,6 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
 import type { Answer } from '@tidings/server/live';
+import { shown } from '@tidings/server/log';
+import { HubError } from '../errors.ts';
 import type { Hub } from '../hub.ts';
 import { problemAnswer } from '../http/answer.ts';
 import { Problem } from '../http/problem.ts';
@@ -23,6 +25,7 @@ const REQUEST_LINE_BYTES = 1024;
 
 /** A server for the hub, not listening yet. @throws {HubError} `ERR_INVALID_OPTION` */
 export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
+  checkHub(hub);
   const settings = checkServerOptions(options);
   const { idleConnectionMs, maxHeadMs, maxLargeHeads, maxUrlBytes, maxFieldBytes } = settings;
   const door = new Door(hub, settings);
@@ -39,6 +42,18 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   });
   door.descriptors.guard(server);
   return server;
+}
+
+/**
+ * What is no hub would fail at the first request, outside of every `try` of the caller. A hub may be of another copy of this package, so its class does
+ * not matter.
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+function checkHub(hub: unknown): void {
+  const { handle, reports } = (hub ?? {}) as Partial<Hub>;
+  if (typeof handle === 'function' && typeof reports?.refused === 'function') return;
+  const [found, advice] = hub instanceof Promise ? ['a promise', 'await it first'] : [shown(hub), 'new Hub({ log })'];
+  throw new HubError('ERR_INVALID_OPTION', `The hub of createServer is ${found}, but must be a Hub: ${advice}`);
 }
 
 /** Carries requests of Node to the hub, and its answers back. */
