@@ -85,7 +85,7 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
     // Not the whole answer, which may hold a token.
-    const names = Object.keys((answer as object | undefined) ?? {});
+    const names = Object.keys(answer ?? {});
     const nearest = names.find((name) => name !== 'allow' && suggestion(name, ['allow']) !== '');
     const hint = nearest === undefined ? '' : `, and ${shown(nearest)} is not known; did you mean allow?`;
     throw invalid('', foundInstead(answer), `a boolean or an object whose \`allow\` is one${hint}`);
