@@ -1,4 +1,4 @@
-import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
+import type { EventFields } from '@tidings/wire';
 import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
 import { Audience } from '../audience/audience.ts';
 import { EXPIRED, may, type Refusal, type Rights } from '../audience/rights.ts';
@@ -25,6 +25,7 @@ import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import { EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';
+import { checkType } from './own-types.ts';
 import { reported } from './reported.ts';
 
 export interface PublishOptions {
@@ -335,16 +336,6 @@ export class Channel {
       console.error(failure);
     }
   }
-}
-
-/** @throws {ServerError} `ERR_INVALID_EVENT` for a type that only the channel itself may send */
-function checkType(fields: EventFields): void {
-  if (typeof fields?.event !== 'string' || !isOwnType(fields.event)) return;
-  const found = `found the type ${JSON.stringify(fields.event)}`;
-  throw new ServerError(
-    'ERR_INVALID_EVENT',
-    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPE_PREFIX}, which are the channel's own`,
-  );
 }
 
 /** The parameters of a listener, or the error in them. */
