@@ -1,6 +1,6 @@
 import type { Authenticate } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
-import { type EventLog, shown } from '@tidings/server/log';
+import { type EventLog, logProblem, shown } from '@tidings/server/log';
 import type { Logger } from 'pino';
 import type { KeyOptions } from './access/key.ts';
 import type { ProxyOptions } from './access/proxies.ts';
@@ -78,7 +78,8 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
 export function checkOptions(options: HubOptions): void {
   checkNames('', options, NAMES);
   const { log, faces, authenticate, key, anonymous, allowedOrigins } = options;
-  if (typeof (log as EventLog | undefined)?.append !== 'function') throw invalid('log', log, 'an event log');
+  const problem = logProblem(log);
+  if (problem !== undefined) throw new HubError('ERR_INVALID_OPTION', `The option log ${problem}`);
   if (faces !== undefined) {
     if (!Array.isArray(faces)) throw invalid('faces', faces, 'an array of functions, such as topics()');
     const strange = faces.findIndex((make) => typeof make !== 'function');

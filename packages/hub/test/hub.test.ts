@@ -254,6 +254,11 @@ describe('closing a hub', () => {
 describe('options of a hub are checked at the door', () => {
   const BAD: readonly [options: object, message: string][] = [
     [{ log: undefined }, 'The option log is undefined, but must be an event log'],
+    [{ log: Promise.resolve({}) }, 'The option log is a promise, but must be an event log; await it first'],
+    [
+      { log: { append() {} } },
+      'The option log is an object without read, locate, locateLast, locateSince, follow, close, but must be an event log with',
+    ],
     [{ alowedOrigins: [] }, 'There is no option alowedOrigins; allowed are log, faces, authenticate, key,'],
     [{ limits: { maxMatcher: 1 } }, 'There is no option limits.maxMatcher; allowed are limits.maxEventBytes,'],
     [{ faces: [{}] }, 'The option faces[0] is an object, but must be a function that makes a face, such as topics()'],

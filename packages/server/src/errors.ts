@@ -1,6 +1,6 @@
 /** The codes of {@link ServerError}. */
 export type ServerErrorCode =
-  /** An option is missing, of the wrong type or out of range. */
+  /** An option is missing, unknown, of the wrong type or out of range, or an argument is not what the function takes. */
   | 'ERR_INVALID_OPTION'
   /** An event cannot be published as it is: a field, topic or batch is not allowed. */
   | 'ERR_INVALID_EVENT'
@@ -73,7 +73,8 @@ export function shown(value: unknown): string {
     }
     case 'object':
       if (value === null) return 'null';
-      return Array.isArray(value) ? 'an array' : 'an object';
+      if (Array.isArray(value)) return 'an array';
+      return 'then' in value && typeof value.then === 'function' ? 'a promise' : 'an object';
     case 'number':
     case 'boolean':
     case 'undefined':

@@ -12,7 +12,12 @@ function countingRig(options: RigOptions = {}): { rig: Rig; reads: () => number 
   const count = (log: MemoryLog): EventLog =>
     new Proxy(log, {
       get: (target, name: keyof MemoryLog) => {
-        if (name === 'read') reads += 1;
+        if (name === 'read') {
+          return (...asked: Parameters<MemoryLog['read']>) => {
+            reads += 1;
+            return target.read(...asked);
+          };
+        }
         const value = target[name];
         return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
       },

@@ -167,6 +167,7 @@ describe('the package', () => {
           "isSelected",
           "latestNameOf",
           "leaseTopic",
+          "logProblem",
           "mergeBySeq",
           "mergeFalling",
           "newEpoch",

@@ -194,8 +194,9 @@ test('eventStream and respond pass the option on, and refuse a value that is no 
 
   const bad = { directWrites: 'no' as unknown as boolean };
   const refused = { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('directWrites is "no"') as string };
-  await expect(respond(channel, {} as never, {} as never, bad)).rejects.toMatchObject(refused);
-  await expect(eventStream({} as never, {} as never, () => {}, bad)).rejects.toMatchObject(refused);
+  const pair = [{ headers: {} } as never, { writeHead() {} } as never] as const;
+  await expect(respond(channel, ...pair, bad)).rejects.toMatchObject(refused);
+  await expect(eventStream(...pair, () => {}, bad)).rejects.toMatchObject(refused);
   expect(() => createStreamServer(() => {}, bad)).toThrow(expect.objectContaining(refused));
 });
 

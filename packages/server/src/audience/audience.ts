@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { ServerError, shown } from '../errors.ts';
 import type { ListenParameters } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
@@ -199,8 +200,12 @@ export class Audience {
     this.#refused[reason] += 1;
   }
 
-  /** Breaks off the streams of the listeners that `which` chooses. Their rights are decided anew when they come back. Returns how many there were. */
+  /**
+   * Breaks off the streams of the listeners that `which` chooses. Their rights are decided anew when they come back. Returns how many there were.
+   * @throws {ServerError} `ERR_INVALID_OPTION`
+   */
   kick(which: (listener: KnownListener) => boolean): number {
+    checkWhich(which);
     const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
     this.#breakOff(chosen, 'kicked');
     return chosen.length;
@@ -298,4 +303,13 @@ export class Audience {
       this.#fanOut.breakOff(listener, 'failed');
     }
   }
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkWhich(which: unknown): void {
+  if (typeof which === 'function') return;
+  throw new ServerError(
+    'ERR_INVALID_OPTION',
+    `The argument of kick() is ${shown(which)}, but must be a function that chooses listeners, such as ({ subject }) => subject === 'ada'`,
+  );
 }

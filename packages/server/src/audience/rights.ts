@@ -85,9 +85,10 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
   if (answer === false) return REFUSED;
   if (typeof answer !== 'object' || answer === null || typeof answer.allow !== 'boolean') {
     // Not the whole answer, which may hold a token.
-    const { allow } = (answer ?? {}) as { readonly allow?: unknown };
-    const found = typeof answer === 'object' ? { allow } : `of the type ${typeof answer}`;
-    throw invalid('', found, 'a boolean or an object whose `allow` is one');
+    const names = Object.keys(answer ?? {});
+    const nearest = names.find((name) => name !== 'allow' && suggestion(name, ['allow']) !== '');
+    const hint = nearest === undefined ? '' : `, and ${shown(nearest)} is not known; did you mean allow?`;
+    throw invalid('', foundInstead(answer), `a boolean or an object whose \`allow\` is one${hint}`);
   }
   if (answer.allow) return checkAllowed(answer, time);
   checkMembers(answer, REFUSAL_NAMES);
@@ -96,6 +97,16 @@ export function checkRights(answer: Authentication, time: number): Rights | Refu
     throw invalid('status ', shown(status), 'an integer from 400 to 599');
   }
   return answer;
+}
+
+/** What was found in the place of a boolean or an object with one, in words that hold no value. */
+function foundInstead(answer: unknown): string {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return shownType(answer);
+  return 'allow' in answer ? `an object whose \`allow\` is ${shownType(answer.allow)}` : 'an object without `allow`';
+}
+
+function shownType(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : shown(value);
 }
 
 const NAMES: Readonly<Record<keyof Rights, true>> = {

@@ -5,6 +5,8 @@ import { checkCors, type Cors } from '../http/cors.ts';
 import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type HeadOptions } from '../http/head.ts';
 import type { FanOutOptions } from '../live/options.ts';
 import type { EventLog } from '../log/event-log.ts';
+import { checkTopic } from '../log/keeping/frame.ts';
+import { checkLog } from '../log/log-check.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
 import { type Heartbeat, HEARTBEATS } from '../sink/keep-alive.ts';
 import { checkRetention, type Retention } from '../log/keeping/retention.ts';
@@ -117,9 +119,12 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   // Before a fan-out follows the log, because the fan-out of a failed constructor would never stop following it.
   checkAudienceOptions(audience);
   return {
-    log: options.log ?? memoryLog(history, { overflow, maxBacklogBytes, clock }),
+    log:
+      options.log === undefined
+        ? memoryLog(history, { overflow, maxBacklogBytes, clock })
+        : checkLog('log', options.log),
     ownsLog: options.log === undefined,
-    topic: checkTopic(options.topic ?? 'channel'),
+    topic: checkChannelTopic(options.topic ?? 'channel'),
     fanOut: {
       ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
       maxBacklogBytes,
@@ -138,9 +143,14 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
   };
 }
 
-function checkTopic(topic: unknown): string {
-  if (typeof topic === 'string' && topic !== '') return topic;
-  throw invalid('topic', `is ${shown(topic)}, but must be a string that is not empty`);
+function checkChannelTopic(topic: string): string {
+  try {
+    checkTopic(topic);
+    return topic;
+  } catch (cause) {
+    if (!(cause instanceof ServerError)) throw cause;
+    throw new ServerError('ERR_INVALID_OPTION', `The option topic cannot be used: ${cause.message}`, { cause });
+  }
 }
 
 function checkOverflow({ history, log, overflow }: ChannelOptions): Overflow | undefined {

@@ -1,4 +1,4 @@
-import { isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
+import type { EventFields } from '@tidings/wire';
 import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
 import { Audience } from '../audience/audience.ts';
 import { EXPIRED, may, type Refusal, type Rights } from '../audience/rights.ts';
@@ -12,6 +12,7 @@ import { toResponse, type Answer } from '../http/answer.ts';
 import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
 import { listenParameters, type ListenParameters } from '../http/parameters.ts';
+import { checkHead } from '../http/request-check.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import { FanOut } from '../live/fan-out.ts';
@@ -24,6 +25,7 @@ import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import { EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';
+import { checkType } from './own-types.ts';
 import { reported } from './reported.ts';
 
 export interface PublishOptions {
@@ -114,7 +116,8 @@ export class Channel {
    * Sends an event to every listener that may see it. Resolves to its id when it has been stored. Types that begin with `tidings-` belong to
    * the channel's own events, and are refused. A rejection that nobody waits for is given to `onError`. A program that publishes in a loop, and waits for
    * each event, leaves other work its turns.
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_INVALID_OPTION`, `ERR_NOT_STORED`, `ERR_CLOSED`
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_EVENT`, `ERR_EVENT_TOO_LARGE`, `ERR_INVALID_OPTION`, `ERR_TOPIC_CLOSED`, `ERR_LEASE_LOST`,
+   * `ERR_TOO_MUCH_WAITS`, `ERR_NOT_STORED`, `ERR_CLOSED`
    */
   publish(fields: EventFields, options: PublishOptions = {}): Promise<string> {
     return reported(this.#publish(fields, options), (error) => this.#onError(error));
@@ -158,8 +161,10 @@ export class Channel {
   /**
    * Decides the answer to a request. An adapter sends the head, and then the body or the stream that {@link Answer.start} begins. Rejects with what
    * `authenticate` or `key` throws.
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` if the request is no head of one
    */
   async answer(request: RequestHead): Promise<Answer> {
+    checkHead(request);
     const { cors } = this.#options;
     try {
       if (request.method === 'OPTIONS') return answerOptions(request, METHODS, cors);
@@ -174,6 +179,8 @@ export class Channel {
   /**
    * Answers a request: with a stream of the events after its `Last-Event-ID`, else of those from now on, or with a refusal.
    * @param address the network address of the client, if your server knows it. A `Request` does not have it
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` if the request is not one of the Fetch API. Requests of Node are answered by `respond` of
+   * `@tidings/server/node`
    */
   async respond(request: Request, address?: string): Promise<Response> {
     const answer = await this.answer(fetchHead(request, address));
@@ -183,6 +190,7 @@ export class Channel {
   /**
    * Breaks off the streams of the listeners that `which` chooses, by the subject or key of their rights or by their address. Each comes back, and is
    * refused if `authenticate` refuses it by then. Returns how many there were.
+   * @throws {ServerError} `ERR_INVALID_OPTION` if `which` is no function
    */
   kick(which: (listener: KnownListener) => boolean): number {
     return this.#audience.kick(which);
@@ -222,7 +230,7 @@ export class Channel {
    * `ERR_CLOSED`. Resolves when everything that was
    * published has been stored and all listeners have gone. A listener that does not read is broken off after `windowMs`. A log that the channel has
    * made is then closed. Every call returns the promise of the first.
-   * @param windowMs milliseconds, 0 to 86,400,000
+   * @param windowMs milliseconds, 0 to 86,400,000 @default 5000
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
    */
   drain(windowMs = 5000): Promise<void> {
@@ -328,16 +336,6 @@ export class Channel {
       console.error(failure);
     }
   }
-}
-
-/** @throws {ServerError} `ERR_INVALID_EVENT` for a type that only the channel itself may send */
-function checkType(fields: EventFields): void {
-  if (typeof fields?.event !== 'string' || !isOwnType(fields.event)) return;
-  const found = `found the type ${JSON.stringify(fields.event)}`;
-  throw new ServerError(
-    'ERR_INVALID_EVENT',
-    `Cannot publish: ${found}, allowed are types that do not begin with ${OWN_TYPE_PREFIX}, which are the channel's own`,
-  );
 }
 
 /** The parameters of a listener, or the error in them. */

@@ -1,4 +1,5 @@
 import type { Channel } from '../channel/channel.ts';
+import { checkChannel, checkGiven } from '../node/call-check.ts';
 import {
   eventStream as nodeEventStream,
   respond as nodeRespond,
@@ -33,22 +34,34 @@ export async function eventStream(
   source: EventStreamSource,
   options: NodeEventStreamOptions = {},
 ): Promise<void> {
+  checkPair(request, reply);
   passHeaders(reply);
   const over = nodeEventStream(request.raw, reply.raw, source, options);
   hijackAnswered(reply);
   await over;
 }
 
-/** Lets a listener into a channel, or refuses it. Return its promise from the handler. */
+/**
+ * Lets a listener into a channel, or refuses it. Return its promise from the handler.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
+ */
 export async function respond(
   channel: Channel,
   request: FastifyRequestLike,
   reply: FastifyReplyLike,
   options: NodeOptions = {},
 ): Promise<void> {
+  checkChannel(channel);
+  checkPair(request, reply);
   passHeaders(reply);
   await nodeRespond(channel, request.raw, reply.raw, options);
   hijackAnswered(reply);
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkPair(request: FastifyRequestLike, reply: FastifyReplyLike): void {
+  checkGiven('request', request, ['raw', 'raw.headers'], "Fastify's request");
+  checkGiven('reply', reply, ['raw', 'getHeaders', 'hijack'], "Fastify's reply");
 }
 
 /** Copies the header fields, which Fastify keeps in the reply until it answers. */

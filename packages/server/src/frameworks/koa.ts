@@ -1,4 +1,5 @@
 import type { Channel } from '../channel/channel.ts';
+import { checkChannel, checkGiven } from '../node/call-check.ts';
 import {
   eventStream as nodeEventStream,
   respond as nodeRespond,
@@ -27,15 +28,26 @@ export async function eventStream(
   source: EventStreamSource,
   options: NodeEventStreamOptions = {},
 ): Promise<void> {
+  checkContext(context);
   const over = nodeEventStream(context.req, context.res, source, options);
   takeAnswered(context);
   await over;
 }
 
-/** Lets a listener into a channel, or refuses it. Await it in the middleware. */
+/**
+ * Lets a listener into a channel, or refuses it. Await it in the middleware.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
+ */
 export async function respond(channel: Channel, context: KoaContextLike, options: NodeOptions = {}): Promise<void> {
+  checkChannel(channel);
+  checkContext(context);
   await nodeRespond(channel, context.req, context.res, options);
   takeAnswered(context);
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkContext(context: KoaContextLike): void {
+  checkGiven('context', context, ['req.headers', 'res.writeHead'], "Koa's context");
 }
 
 /** Takes over only a response that has been answered. Koa answers what failed before that. */

@@ -33,17 +33,24 @@ export async function eventStream(
   source: EventStreamSource,
   options: NodeEventStreamOptions = {},
 ): Promise<void> {
-  if ('hijack' in response) await fastifyEventStream(request as FastifyRequestLike, response, source, options);
+  if (isReply(response)) await fastifyEventStream(request as FastifyRequestLike, response, source, options);
   else await nodeEventStream(request as NodeRequest, response, source, options);
 }
 
-/** Lets a listener into a channel, or refuses it. Return its promise from the controller's method. */
+/**
+ * Lets a listener into a channel, or refuses it. Return its promise from the controller's method.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
+ */
 export async function respond(
   channel: Channel,
   request: NestRequest,
   response: NestResponse,
   options: NodeOptions = {},
 ): Promise<void> {
-  if ('hijack' in response) await fastifyRespond(channel, request as FastifyRequestLike, response, options);
+  if (isReply(response)) await fastifyRespond(channel, request as FastifyRequestLike, response, options);
   else await nodeRespond(channel, request as NodeRequest, response, options);
+}
+
+function isReply(response: NestResponse | undefined): response is FastifyReplyLike {
+  return typeof response === 'object' && 'hijack' in response;
 }

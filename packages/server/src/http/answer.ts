@@ -1,3 +1,4 @@
+import { ServerError, shown } from '../errors.ts';
 import { bodySink } from '../sink/body-sink.ts';
 import type { Sink } from '../sink/sink.ts';
 
@@ -21,8 +22,10 @@ export interface Answer {
  * Returns the answer as a `Response`. If the request was aborted before there was an answer, the place of its listener is freed at once.
  * @param signal the signal of the request
  * @param isHead whether the request's method is `HEAD`, so that the response has no body
+ * @throws {ServerError} `ERR_INVALID_OPTION` if it is no answer, such as a promise of one
  */
 export function toResponse(answer: Answer, signal: AbortSignal, isHead: boolean = false): Response {
+  checkAnswer(answer);
   const { status, headers, body, start, abandon } = answer;
   if (!start || isHead || signal.aborted) {
     abandon?.();
@@ -38,4 +41,14 @@ export function toResponse(answer: Answer, signal: AbortSignal, isHead: boolean 
     abandon?.();
     throw error;
   }
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` unless the value has a status and header fields */
+export function checkAnswer(answer: Answer): void {
+  const { status, headers } = (answer ?? {}) as Partial<Answer>;
+  if (Number.isInteger(status) && typeof headers === 'object') return;
+  throw new ServerError(
+    'ERR_INVALID_OPTION',
+    `The answer is ${shown(answer)}, but must be an Answer with status and headers, as \`await channel.answer(head)\` gives it`,
+  );
 }

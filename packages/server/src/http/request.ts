@@ -1,3 +1,5 @@
+import { checkAddress, checkRequest } from './request-check.ts';
+
 /** The head of a request, from any server or framework. */
 export interface RequestHead {
   /** The method in capitals, such as `GET`. */
@@ -30,8 +32,11 @@ const requests = new WeakMap<AbortSignal, Request>();
 /**
  * The head of a Fetch request.
  * @param address the network address of the client, if your server knows it. A `Request` does not have it
+ * @throws {ServerError} `ERR_INVALID_OPTION` if the request is not one of the Fetch API, or the address is not a string
  */
 export function fetchHead(request: Request, address?: string): RequestHead {
+  checkRequest(request);
+  checkAddress(address);
   const { signal } = request;
   requests.set(signal, request);
   return {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, FollowStart, LogFollowing } from '../log/event-log.ts';
 import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
+import { checkLog } from '../log/log-check.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Start, StartAfter } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
@@ -45,6 +46,7 @@ export class FanOut {
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(log: EventLog, options: FanOutOptions = {}, observer: FanOutObserver = {}) {
+    checkLog('log', log);
     const { overflow, keepAliveMs, maxTickBytes, ...checked } = checkFanOutOptions(options);
     const { clock } = checked;
     this.#clock = clock;

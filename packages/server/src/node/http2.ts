@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Channel } from '../channel/channel.ts';
 import { fieldOf, onClosed } from './node-head.ts';
 import { Http2Sink } from '../sink/http2-sink.ts';
-import { contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
-import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
+import { checkChannel, checkGiven } from './call-check.ts';
+import { checkStreamNames, contentLength, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
+import { STREAM_OPTIONS, type EventStreamOptions, type EventStreamSource } from '../response/pump.ts';
 
 export type { EventStreamHandle } from '../response/open-stream.ts';
 export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from '../response/pump.ts';
@@ -13,24 +14,33 @@ export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from 
  * listener has left; rejects with what the source threw, after the stream was reset. `HEAD` and `OPTIONS` are answered without the source.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, with the request unanswered
  */
-export function eventStream(
+export async function eventStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   source: EventStreamSource,
   options: EventStreamOptions = {},
 ): Promise<void> {
+  checkStreamNames(options, STREAM_OPTIONS);
   return sendEventStream(streamOutlet(stream, headers), source, options);
 }
 
 /**
  * Lets a listener into a channel, or refuses it. Fulfils when the request has been answered, and rejects with what a hook of the channel threw, with
  * the request unanswered.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`
  */
-export function respond(channel: Channel, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+export async function respond(
+  channel: Channel,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): Promise<void> {
+  checkChannel(channel);
   return sendChannel(streamOutlet(stream, headers), channel);
 }
 
 function streamOutlet(stream: ServerHttp2Stream, requestHeaders: IncomingHttpHeaders): Outlet {
+  checkGiven('stream', stream, ['respond', 'end'], 'a stream of node:http2, as the event stream of a server gives it');
+  checkGiven('argument headers', requestHeaders, [], 'the header fields that come with the stream');
   return {
     head: {
       method: requestHeaders[':method'] ?? 'GET',

@@ -4,12 +4,20 @@ import type { Channel } from '../channel/channel.ts';
 import { checkChoice, checkNames } from '../errors.ts';
 import type { Answer } from '../http/answer.ts';
 import { joinHeaders } from '../http/head.ts';
-import type { EventStreamOptions, EventStreamSource } from '../response/pump.ts';
+import { STREAM_OPTIONS, type EventStreamOptions, type EventStreamSource } from '../response/pump.ts';
 import { nodeSink } from '../sink/node-sink.ts';
 import type { Sink } from '../sink/sink.ts';
+import { checkChannel, checkNodeRequest, checkNodeResponse } from './call-check.ts';
 import { Connection } from './connection.ts';
 import { nodeHead, type NodeRequest } from './node-head.ts';
-import { contentLength, sendAnswer as sendTo, sendChannel, sendEventStream, type Outlet } from './outlet.ts';
+import {
+  checkStreamNames,
+  contentLength,
+  sendAnswer as sendTo,
+  sendChannel,
+  sendEventStream,
+  type Outlet,
+} from './outlet.ts';
 
 export type { EventStreamHandle } from '../response/open-stream.ts';
 export type { EventSourceFunction, EventStreamOptions, EventStreamSource } from '../response/pump.ts';
@@ -38,9 +46,11 @@ export async function eventStream(
   request: NodeRequest,
   response: NodeResponse,
   source: EventStreamSource,
-  { directWrites = true, ...options }: NodeEventStreamOptions = {},
+  options: NodeEventStreamOptions = {},
 ): Promise<void> {
-  return sendEventStream(nodeOutlet(request, response, { directWrites }), source, options);
+  checkStreamNames(options, STREAM_NAMES);
+  const { directWrites, ...others } = options;
+  return sendEventStream(nodeOutlet(request, response, { directWrites }), source, others);
 }
 
 /**
@@ -54,6 +64,7 @@ export async function respond(
   response: NodeResponse,
   options: NodeOptions = {},
 ): Promise<void> {
+  checkChannel(channel);
   return sendChannel(nodeOutlet(request, response, options), channel);
 }
 
@@ -71,8 +82,11 @@ export function sendAnswer(
 }
 
 const NAMES: Readonly<Record<keyof NodeOptions, true>> = { directWrites: true };
+const STREAM_NAMES: Readonly<Record<keyof NodeEventStreamOptions, true>> = { ...STREAM_OPTIONS, ...NAMES };
 
 function nodeOutlet(request: NodeRequest, response: NodeResponse, options: NodeOptions): Outlet {
+  checkNodeRequest(request);
+  checkNodeResponse(response);
   checkNames(options, NAMES);
   checkChoice('directWrites', options.directWrites ?? true, [true, false]);
   return {

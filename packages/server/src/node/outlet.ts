@@ -1,6 +1,7 @@
 import type { Channel } from '../channel/channel.ts';
 import { codedStream } from '../coding/coded-sink.ts';
-import type { Answer } from '../http/answer.ts';
+import { checkNames, ServerError } from '../errors.ts';
+import { checkAnswer, type Answer } from '../http/answer.ts';
 import { streamHead } from '../http/head.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
@@ -14,6 +15,21 @@ export interface Outlet {
   send(status: number, headers: Readonly<Record<string, string>>, body?: string): void;
   /** Sends the head of a stream and returns the sink for its body. */
   open(status: number, headers: Readonly<Record<string, string>>): Sink;
+}
+
+/**
+ * Checks the names of the options of an event stream on Node.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function checkStreamNames(options: object, names: Readonly<Record<string, true>>): void {
+  // Who comes from a `Response` may look for it here.
+  if (Object.hasOwn(options ?? {}, 'onError')) {
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      'The option onError is only for streams that are a Response; here the promise of eventStream() rejects with the error',
+    );
+  }
+  checkNames(options, names);
 }
 
 /**
@@ -43,7 +59,9 @@ export async function sendChannel(outlet: Outlet, channel: Channel): Promise<voi
 }
 
 /** Sends an answer, and starts its stream if it has one. */
-export function sendAnswer(outlet: Outlet, { status, headers, body, start, abandon }: Answer): void {
+export function sendAnswer(outlet: Outlet, answer: Answer): void {
+  checkAnswer(answer);
+  const { status, headers, body, start, abandon } = answer;
   const isHead = outlet.head.method === 'HEAD';
   if (!start || isHead) {
     abandon?.();

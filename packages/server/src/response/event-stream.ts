@@ -1,7 +1,8 @@
+import { checkFunction, checkNames } from '../errors.ts';
 import { bodySink } from '../sink/body-sink.ts';
 import { codedStream } from '../coding/coded-sink.ts';
 import { streamHead } from '../http/head.ts';
-import { checkStream, pump, type EventStreamOptions, type EventStreamSource } from './pump.ts';
+import { checkStream, pump, STREAM_OPTIONS, type EventStreamOptions, type EventStreamSource } from './pump.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
 import { fetchHead } from '../http/request.ts';
 
@@ -9,6 +10,8 @@ export interface FetchEventStreamOptions extends EventStreamOptions {
   /** Called with the error that broke the response off, because no caller can get it once the response has been returned. @default console.error */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
+
+const NAMES: Readonly<Record<keyof FetchEventStreamOptions, true>> = { ...STREAM_OPTIONS, onError: true };
 
 /**
  * Returns a response whose body is the events of the source.
@@ -23,7 +26,9 @@ export function eventStream(
   source: EventStreamSource,
   options: FetchEventStreamOptions = {},
 ): Response {
+  checkNames(options, NAMES);
   checkStream(source, options);
+  checkFunction('onError', options.onError);
   const requestHead = fetchHead(request);
   const { status, headers, open, coding } = streamHead(requestHead, options);
   if (!open) return new Response(null, { status, headers });

@@ -1,6 +1,6 @@
 import type { EventFields } from '@tidings/wire';
 import { type Clock, systemClock } from '../clock.ts';
-import { checkInteger, checkNames, ServerError, shown } from '../errors.ts';
+import { checkInteger, ServerError, shown } from '../errors.ts';
 import type { HeadOptions } from '../http/head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
 import { OpenStream, type EventStreamHandle } from './open-stream.ts';
@@ -39,26 +39,25 @@ export interface PumpOptions {
 
 export interface EventStreamOptions extends HeadOptions, PumpOptions {}
 
-/** The names of all options. `onError` is only for a `Response`, and is not used if a promise rejects. */
-const NAMES: Readonly<Record<keyof EventStreamOptions | 'onError', true>> = {
+/** The names of the options that every event stream has. */
+export const STREAM_OPTIONS: Readonly<Record<keyof EventStreamOptions, true>> = {
   headers: true,
   cors: true,
   compression: true,
   keepAliveMs: true,
   maxBacklogBytes: true,
   clock: true,
-  onError: true,
 };
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkStream(source: EventStreamSource, options: EventStreamOptions): void {
-  checkNames(options, NAMES);
   if (typeof source !== 'function' && !isAsyncIterable(source)) {
     throw new ServerError(
       'ERR_INVALID_OPTION',
       `The source of an event stream is ${shown(source)}, but must be an async iterable or a function`,
     );
   }
+  if (isGeneratorFunction(source)) throw notAsync('is a function* that is not async');
   if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);
   if (options.maxBacklogBytes !== undefined) checkInteger('maxBacklogBytes', options.maxBacklogBytes, 0, 2 ** 31);
 }
@@ -98,8 +97,12 @@ class Reading {
   /** Rejects with what the source throws. May never settle where the source does not, once it has been stopped. */
   async start(source: PumpSource): Promise<void> {
     const made = typeof source === 'function' ? await source(this.#stream) : source;
-    // A function that returns no iterable ends the stream itself.
-    if (!isAsyncIterable(made)) return;
+    if (!isAsyncIterable(made)) {
+      if (isIterator(made)) throw notAsync('returned an iterator that is not async');
+      if (isListOfEvents(made)) throw notAsync('returned an array of events');
+      // The function ends the stream itself.
+      return;
+    }
     const iterator = made[Symbol.asyncIterator]();
     this.#iterator = iterator;
     while (!this.#stopped) {
@@ -142,4 +145,31 @@ class Reading {
 
 function isAsyncIterable(value: unknown): value is PumpedEvents {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** A mistake that can be told before the function is called, and before a head is sent. */
+function isGeneratorFunction(source: unknown): boolean {
+  return Object.prototype.toString.call(source) === '[object GeneratorFunction]';
+}
+
+/** A generator is one. Callbacks may return whatever else they like, also iterables such as the set to which they have added a stream. */
+function isIterator(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) return false;
+  return 'next' in value && typeof value.next === 'function';
+}
+
+function isListOfEvents(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isEvent);
+}
+
+function isEvent(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['data', 'event', 'comment', 'retry'].some((name) => Object.hasOwn(value, name));
+}
+
+function notAsync(found: string): ServerError {
+  return new ServerError(
+    'ERR_INVALID_OPTION',
+    `The source of an event stream ${found}, but must be an async iterable or a function; write async function*`,
+  );
 }

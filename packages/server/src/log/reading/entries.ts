@@ -1,6 +1,7 @@
 import { checkNames } from '../../errors.ts';
 import type { LogEntry } from '../entry.ts';
 import type { EventLog } from '../event-log.ts';
+import { checkLog } from '../log-check.ts';
 import { EVERYTHING, type Selection } from '../selection.ts';
 import { type EntryGap, EntryReader } from './entry-reader.ts';
 import { type ItemIterator, iteratorOf } from './iterator.ts';
@@ -35,6 +36,7 @@ const NAMES: Readonly<Record<keyof EntriesOptions, true>> = { selection: true, a
  * }
  */
 export function entries(log: EventLog, options: EntriesOptions = {}): ItemIterator<LogEntry | EntryGap> {
+  checkLog('log', log);
   checkNames(options, NAMES);
   const { selection = EVERYTHING, after, last, signal } = options;
   const reader = new EntryReader(log, selection, { lastEventId: after, last });

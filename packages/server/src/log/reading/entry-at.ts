@@ -1,5 +1,6 @@
 import type { LogEntry } from '../entry.ts';
 import type { AskOptions, EventLog } from '../event-log.ts';
+import { checkLog } from '../log-check.ts';
 import { EARLIEST } from '../position.ts';
 import { EVERYTHING, type Selection } from '../selection.ts';
 
@@ -11,12 +12,14 @@ export interface EntryAtOptions extends AskOptions {
 /**
  * Returns the entry with an id: the one to which the publisher gave it, or the one at the position of a cursor. Returns undefined if the log has none, because
  * it never had, has trimmed it or has not selected it, and for `earliest`, which is no event's.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` if `log` is no log
  */
 export async function entryAt(
   log: EventLog,
   id: string,
   { selection = EVERYTHING, signal }: EntryAtOptions = {},
 ): Promise<LogEntry | undefined> {
+  checkLog('log', log);
   if (id === EARLIEST || id === '') return undefined;
   const { after: seq, misplaced } = await log.locate(id, selection, { signal });
   if (misplaced !== undefined || seq === 0) return undefined;

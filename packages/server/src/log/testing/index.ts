@@ -1,4 +1,4 @@
-import { checkChoice } from '../../errors.ts';
+import { checkChoice, ServerError, shown } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
 import { clockCases } from './cases/clock-cases.ts';
 import { conditionCases } from './cases/condition-cases.ts';
@@ -49,9 +49,15 @@ const ALL: readonly LogCase[] = [
 
 /**
  * Returns the cases that an `EventLog` with these capabilities must pass, for any test framework. Run each case with a factory that opens an empty log.
- * @throws {ServerError} `ERR_INVALID_OPTION` for an unknown capability, whose cases would otherwise be left out silently
+ * @throws {ServerError} `ERR_INVALID_OPTION` for an unknown capability, whose cases would otherwise be left out silently, and if they
+ * are not an array
  */
 export function eventLogCases(capabilities: readonly LogCapability[]): readonly LogCase[] {
+  if (!Array.isArray(capabilities)) {
+    const found = `The capabilities of the log are ${shown(capabilities)}`;
+    const allowed = CAPABILITIES.join(', ');
+    throw new ServerError('ERR_INVALID_OPTION', `${found}, but must be an array with any of ${allowed}`);
+  }
   for (const capability of capabilities) checkChoice('capabilities', capability, CAPABILITIES);
   return ALL.filter(({ needs }) => needs.every((capability) => capabilities.includes(capability)));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventStreamDecoder, type EventFields, type EventMessage } from '@tidings/wire';
 import type { Clock } from '../../clock.ts';
-import { ServerError, type ServerErrorCode } from '../../errors.ts';
+import { ServerError, type ServerErrorCode, shown } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendReceipt, EventLog, FollowStart, Place } from '../event-log.ts';
 import type { TopicPattern } from '../pattern.ts';
@@ -39,6 +39,26 @@ export type LogFactory = (options: LogHarnessOptions) => Promise<LogHarness>;
 export const HOUR_MS: number = 60 * 60 * 1000;
 const START_MS = 1_700_000_000_000;
 
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkFactory(make: LogFactory): LogFactory {
+  if (typeof make === 'function') return make;
+  throw new ServerError(
+    'ERR_INVALID_OPTION',
+    `The factory of logs is ${shown(make)}, but must be a function that returns { log, dispose }`,
+  );
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkHarness(harness: LogHarness): LogHarness {
+  const { log, dispose, append } = (harness ?? {}) as Partial<LogHarness & EventLog>;
+  if (typeof log === 'object' && typeof dispose === 'function') return harness;
+  const found = typeof append === 'function' ? 'a log' : shown(harness);
+  throw new ServerError(
+    'ERR_INVALID_OPTION',
+    `The factory of logs returned ${found}, but must return { log, dispose }, such as { log, dispose: () => log.close() }`,
+  );
+}
+
 /** A log in a case's hands, with a clock that only the case moves. */
 export class LogProbe {
   log: EventLog;
@@ -58,7 +78,7 @@ export class LogProbe {
     run: (probe: LogProbe) => Promise<void>,
   ): Promise<void> {
     const clock = new ManualClock(START_MS);
-    const harness = await make(retention ? { retention, clock } : { clock });
+    const harness = checkHarness(await checkFactory(make)(retention ? { retention, clock } : { clock }));
     try {
       await run(new LogProbe(harness, clock));
     } finally {
