@@ -160,7 +160,7 @@ test('entries() gives every entry once and in order, or tells exactly what is mi
       async ({ maxEvents, ...options }, steps) => {
         const clock = new FakeClock(1_000_000);
         const base = new MemoryLog({ retention: { maxEvents }, clock, epoch: EPOCH });
-        const published = new Published(EPOCH, {}, false);
+        const published = new Published({ epoch: EPOCH, retention: {}, latestByKey: false });
         const log = new ScriptedLog({ log: base, published, time: () => clock.time(), ...options });
         const all: LogEntry[] = [];
         let trimmed = 0;

@@ -1,127 +1,18 @@
 import { FanOut, type StartRequest } from '@tidings/server/live';
-import { MemoryLog, type LogRetention, type NewEvent } from '@tidings/server/log';
+import { type LogEntry, MemoryLog } from '@tidings/server/log';
 import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import type { DrainMode } from './model/fake-sink.ts';
 import { Listener, VIEWS, type World } from './model/listener.ts';
 import { FakeClock } from './fake-clock.ts';
 import { Published } from './model/published.ts';
-import { ScriptedLog, type ReadMode } from './model/scripted-log.ts';
+import { LEASE_MS, LISTENERS, type Setting, setting, type Step, step, TOPICS } from './model/script.ts';
+import { ScriptedLog } from './model/scripted-log.ts';
+import { TopicScript } from './model/topic-script.ts';
 
 const EPOCH = 'model';
-const TOPICS = ['a', 'b', 'c'];
-const LISTENERS = 5;
 // A heartbeat is written at the beginning, and a gap before its page, whatever waits.
 const CONTROL_BYTES = 200;
-
-interface Setting {
-  readonly retention: LogRetention;
-  readonly reads: ReadMode;
-  readonly isLagging: boolean;
-  readonly pageBytes: number;
-  readonly maxBacklogBytes: number;
-  readonly maxTickBytes: number;
-  readonly highWaterMark: number;
-  readonly drainMode: DrainMode;
-  readonly overflow: 'catch-up' | 'evict';
-  readonly latestByKey: boolean;
-}
-
-interface NewModelEvent {
-  readonly topics: readonly string[];
-  readonly private: boolean;
-  readonly id: string | undefined;
-  readonly size: number;
-  readonly key: string;
-}
-
-type Step =
-  | { readonly type: 'publish'; readonly events: readonly NewModelEvent[] }
-  | {
-      readonly type: 'connect';
-      readonly who: number;
-      readonly view: number;
-      readonly start: number;
-      readonly choice: number;
-    }
-  | { readonly type: 'take'; readonly who: number; readonly count: number }
-  | { readonly type: 'leave' | 'come back' | 'take all' | 'hold' | 'release'; readonly who: number }
-  | { readonly type: 'tick' | 'microtasks' | 'hand over' | 'lose' | 'sweep' | 'trim' }
-  | { readonly type: 'answer'; readonly which: number }
-  | { readonly type: 'wait'; readonly ms: number };
-
-const setting: fc.Arbitrary<Setting> = fc.record({
-  retention: fc.record({
-    maxEvents: fc.oneof(fc.integer({ min: 0, max: 8 }), fc.constant(1000)),
-    maxAgeMs: fc.constantFrom(1000, 1_000_000),
-    perTopic: fc.constantFrom([], [{ topics: ['b'], maxEvents: 1 }]),
-  }),
-  reads: fc.constantFrom<ReadMode[]>('at once', 'early', 'late'),
-  isLagging: fc.boolean(),
-  pageBytes: fc.constantFrom(1, 100, 300, 65_536),
-  maxBacklogBytes: fc.constantFrom(0, 50, 200, 1000),
-  maxTickBytes: fc.constantFrom(0, 100, 500, 1_000_000),
-  highWaterMark: fc.constantFrom(1, 60, 200, 1000),
-  drainMode: fc.constantFrom<DrainMode[]>('empty', 'room'),
-  overflow: fc.constantFrom('catch-up', 'catch-up', 'evict'),
-  latestByKey: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-});
-
-const newEvent: fc.Arbitrary<NewModelEvent> = fc.record({
-  topics: fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom(...TOPICS).map((topic) => [topic]) },
-    { weight: 1, arbitrary: fc.constantFrom(['a', 'b'], ['c', 'a'], ['b', 'c']) },
-  ),
-  private: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-  id: fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom('x', 'y') }),
-  size: fc.constantFrom(0, 0, 20, 400),
-  key: fc.constantFrom('k', 'l', 'm', 'n'),
-});
-
-const who = fc.nat({ max: LISTENERS - 1 });
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      type: fc.constant('publish' as const),
-      events: fc.array(newEvent, { minLength: 1, maxLength: 3 }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('connect' as const),
-      who,
-      view: fc.nat({ max: VIEWS.length - 1 }),
-      start: fc.nat({ max: 6 }),
-      choice: fc.nat({ max: 30 }),
-    }),
-  },
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('take' as const), who, count: fc.nat({ max: 200 }) }) },
-  { weight: 5, arbitrary: fc.record({ type: fc.constantFrom('leave', 'come back', 'come back', 'take all'), who }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('hold', 'release', 'release'), who }) },
-  {
-    weight: 13,
-    arbitrary: fc.record({
-      type: fc.constantFrom(
-        'tick',
-        'tick',
-        'tick',
-        'microtasks',
-        'microtasks',
-        'hand over',
-        'hand over',
-        'lose',
-        'sweep',
-        'trim',
-      ),
-    }),
-  },
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('answer' as const), which: fc.nat({ max: 10 }) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.constantFrom(100, 500, 2000) }) },
-);
 
 /** A log, a fan-out and its listeners, with time, chance and every wait in the script's hands. */
 class Model {
@@ -129,26 +20,34 @@ class Model {
   readonly #listeners: (Listener | undefined)[] = Array.from({ length: LISTENERS }, () => undefined);
   readonly #setting: Setting;
   readonly #base: MemoryLog;
+  readonly #topics: TopicScript;
   readonly #clock = new FakeClock(1_000_000);
   #scheduled: (() => void)[] = [];
 
   constructor(options: Setting) {
     this.#setting = options;
     const clock = this.#clock;
-    const published = new Published(EPOCH, options.retention, options.latestByKey);
-    const { retention, latestByKey } = options;
+    const { retention, latestByKey, keepAliveMs } = options;
+    const published = new Published({ epoch: EPOCH, retention, latestByKey });
     this.#base = new MemoryLog({ retention, clock, epoch: EPOCH, latestByKey });
+    // Before everyone else.
+    this.#base.follow({
+      onStart: () => {},
+      onBatch: (batch) => this.#observe(batch),
+      onLost: () => {},
+    });
     const log = new ScriptedLog({ ...options, log: this.#base, published, time: () => clock.time() });
     const fanOut = new FanOut(log, {
       maxBacklogBytes: options.maxBacklogBytes,
       maxTickBytes: options.maxTickBytes,
       overflow: options.overflow,
-      keepAliveMs: 1000,
+      keepAliveMs,
       clock,
       schedule: (run) => this.#scheduled.push(run),
     });
     const { highWaterMark, drainMode } = options;
     this.world = { published, time: () => clock.time(), log, fanOut, highWaterMark, drainMode, failures: [] };
+    this.#topics = new TopicScript(this.#base, this.world);
   }
 
   async run(script: readonly Step[]): Promise<void> {
@@ -157,6 +56,9 @@ class Model {
       await this.#step(next);
       this.#check();
     }
+    await this.#settle();
+    // Leases end and close their topics.
+    this.#advance(LEASE_MS);
     await this.#settle();
     // Who is held is given nothing, and who was evicted has to come back.
     for (const listener of this.#listeners) {
@@ -172,7 +74,12 @@ class Model {
     const { log, published } = this.world;
     switch (next.type) {
       case 'publish':
-        return this.#publish(next.events);
+        return this.#topics.publish(next.events, next.leases);
+      case 'create':
+      case 'lease':
+      case 'give back':
+      case 'delete':
+        return await this.#topics.take(next);
       case 'connect': {
         this.#listeners[next.who]?.leave();
         const listener = new Listener(this.world, VIEWS[next.view]!, this.#request(next.start, next.choice));
@@ -202,24 +109,13 @@ class Model {
       case 'lose':
         return log.lose();
       case 'sweep':
-        return this.#clock.advance(1000);
+        return this.#advance(1000);
       case 'wait':
-        return this.#clock.advance(next.ms);
+        return this.#advance(Math.min(next.ms, 3 * this.#setting.keepAliveMs));
       case 'trim':
         published.trim(this.#clock.time());
         void this.#base.trim();
     }
-  }
-
-  #publish(events: readonly NewModelEvent[]): void {
-    const { published, failures } = this.world;
-    const batch = events.map(({ topics, id, size, key, private: isPrivate }, index): NewEvent => {
-      const data = `${published.head + 1 + index}${' '.repeat(size)}`;
-      return { topics, private: isPrivate, latestKey: key, fields: id === undefined ? { data } : { data, id } };
-    });
-    // First the list: with a log that answers at once, listeners may be written to while it is being appended to.
-    published.append(batch, this.#clock.time());
-    this.#base.append(batch).catch((error: unknown) => failures.push(error as Error));
   }
 
   #request(start: number, choice: number): StartRequest {
@@ -236,6 +132,20 @@ class Model {
     return requests[start]!;
   }
 
+  #observe(batch: readonly LogEntry[]): void {
+    const { published, failures } = this.world;
+    try {
+      published.observe(batch, this.#clock.time());
+    } catch (error) {
+      failures.push(error as Error);
+    }
+  }
+
+  #advance(ms: number): void {
+    this.#clock.advance(ms);
+    this.world.published.settle(this.#clock.time());
+  }
+
   #tick(): void {
     const scheduled = this.#scheduled;
     this.#scheduled = [];
@@ -243,8 +153,11 @@ class Model {
   }
 
   #check(): void {
-    const [failure] = this.world.failures;
+    const { failures, published } = this.world;
+    const [failure] = failures;
     if (failure !== undefined) throw failure;
+    const overdue = published.topics.overdue(this.#clock.time());
+    assert.deepEqual(overdue, [], 'a lease has ended, and its topic was not closed');
     const { maxBacklogBytes, highWaterMark } = this.#setting;
     const bound = Math.max(maxBacklogBytes, highWaterMark) + CONTROL_BYTES;
     for (const listener of this.#listeners) {
@@ -273,13 +186,14 @@ class Model {
 
   /** A keep-alive moves the cursor of each listener to the head, as far as it may know of that, so that nobody is lost to retention. */
   async #checkAllMoved(): Promise<void> {
-    this.#clock.advance(1250);
+    this.#advance(1.25 * this.#setting.keepAliveMs);
     await this.#settle();
     for (const listener of this.#listeners) {
       if (!listener?.check) continue;
       const { head, events } = this.world.published;
       const getsPrivate = listener.view.selection.private !== undefined;
       const known = getsPrivate ? head : (events.findLast((event) => !event.private)?.seq ?? 0);
+      if (listener.check.hasEnded) continue;
       assert.ok(listener.check.position >= known, 'a cursor was not moved');
     }
   }
@@ -288,15 +202,15 @@ class Model {
   async #checkAllLive(): Promise<void> {
     const { log } = this.world;
     const { length } = log.reads;
-    const last = TOPICS.map((topic) => ({ topics: [topic], private: false, id: undefined, size: 0, key: topic }));
-    for (const events of [[], last]) {
-      if (events.length > 0) this.#publish(events);
+    const open = TOPICS.filter((topic) => !this.world.published.topics.get(topic)?.closing);
+    for (const topics of [[], open]) {
+      if (topics.length > 0) this.#topics.publishTo(topics);
       await this.#settle();
       for (const listener of this.#listeners) listener?.check?.finish();
     }
     assert.equal(log.reads.length, length, 'a listener was not live though it had everything');
     for (const listener of this.#listeners) {
-      if (listener?.sink) assert.equal(listener.sink.state, 'open');
+      if (listener?.check?.hasEnded === false) assert.equal(listener.sink?.state, 'open');
     }
   }
 }

@@ -7,6 +7,8 @@ export type DrainMode = 'empty' | 'room';
 export class FakeSink implements Sink {
   onDrain: () => void = () => {};
   onClose: () => void = () => {};
+  /** Called when the response is ended as a whole one. */
+  onEnd: () => void = () => {};
   needsDrain = false;
   /** How the response ended, if it has: `left` is the listener's doing. */
   state: 'open' | 'ending' | 'ended' | 'destroyed' | 'left' = 'open';
@@ -45,6 +47,7 @@ export class FakeSink implements Sink {
   end(): void {
     if (this.state !== 'open') return;
     this.state = 'ending';
+    this.onEnd();
     this.take(0);
   }
 

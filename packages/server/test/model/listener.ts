@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import {
   findStart,
+  isComplete,
   type FanOut,
   type StartRequest,
   type Listener as ServedListener,
+  type Start,
   type View,
 } from '@tidings/server/live';
 import { EARLIEST, parseCursor, type TopicPattern } from '@tidings/server/log';
@@ -12,6 +14,7 @@ import { FakeSink, type DrainMode } from './fake-sink.ts';
 import type { Published } from './published.ts';
 import type { ScriptedLog } from './scripted-log.ts';
 import { StreamCheck, type ExpectedStart } from './stream-check.ts';
+import { finalSeqOf, onlyOf } from './topic-records.ts';
 
 export interface World {
   readonly published: Published;
@@ -32,6 +35,8 @@ export class Listener {
   check: StreamCheck | undefined;
   /** A connection has been asked for and not begun. */
   connecting = false;
+  /** It was told that its topic is closed, and that it has everything. */
+  isComplete = false;
   readonly #world: World;
   readonly #request: StartRequest;
   #listener: ServedListener | undefined;
@@ -47,6 +52,7 @@ export class Listener {
   }
 
   connect(): void {
+    if (this.sink && isOver(this.sink)) this.leave();
     if (this.connecting || this.sink) return;
     this.connecting = true;
     const { log, fanOut, failures } = this.#world;
@@ -54,16 +60,21 @@ export class Listener {
     const request = { ...this.#request, lastEventId };
     const expected = this.#expect(request);
     const left = this.#left;
+    const asked = this.#world.published.step;
     findStart(log, this.view.selection, request).then(
       (start) => {
         if (this.#left !== left) return;
         this.connecting = false;
+        this.isComplete = isComplete(start);
+        this.#checkComplete(start, expected, asked);
+        if (this.isComplete) return;
         this.#decoder = new EventStreamDecoder({ lastEventId: this.#lastEventId, onEvent: () => {} });
         const check = new StreamCheck(this.#world.published, log, this.view, expected);
         this.check = check;
         this.sink = new FakeSink(this.#world.highWaterMark, this.#world.drainMode, (bytes) =>
           this.#written(check, bytes),
         );
+        this.sink.onEnd = () => this.#checked(() => check.end());
         // Each listener comes with a view of its own, as requests do; the key makes them one cohort.
         this.#listener = fanOut.listen(this.sink, this.#ownView(), start);
       },
@@ -72,7 +83,7 @@ export class Listener {
   }
 
   take(count: number): void {
-    if (this.sink?.state === 'destroyed') this.leave();
+    if (this.sink && isOver(this.sink)) this.leave();
     if (!this.sink) return;
     // A copy: what is taken next may be written into the same memory.
     this.#decoder.write(Uint8Array.from(this.sink.take(count)));
@@ -105,15 +116,38 @@ export class Listener {
     return { ...this.view, selection: { ...this.view.selection } };
   }
 
-  // An assertion that fails inside the code under test must not be swallowed by it.
   #written(check: StreamCheck, bytes: Uint8Array): void {
-    try {
+    this.#checked(() => {
       assert.equal(check, this.check, 'a listener that had gone was written to');
       assert.ok(!this.#held || isKeepAlive(bytes), 'a listener that was held was given something');
       check.write(bytes);
+    });
+  }
+
+  // An assertion that fails inside the code under test must not be swallowed by it.
+  #checked(check: () => void): void {
+    try {
+      check();
     } catch (error) {
       this.#world.failures.push(error as Error);
     }
+  }
+
+  /** Whoever has everything of a closed topic, or asks for nothing of it, is not let in. */
+  #checkComplete(start: Start, { after, misplaced }: ExpectedStart, asked: number): void {
+    const { selection } = this.view;
+    const { closings } = this.#world.published.topics;
+    const has = (final: number | undefined): boolean =>
+      final !== undefined && misplaced === undefined && (after === undefined || after >= final);
+    const justified = closings.filter((closing) => {
+      const isMeanwhile = closing.topic === onlyOf(selection) && closing.reopenedAt >= asked;
+      return isMeanwhile && has(finalSeqOf(closing, selection));
+    });
+    const wasClosed = justified.some(({ closedAt, reopenedAt }) => closedAt < asked && reopenedAt === Infinity);
+    if (this.isComplete) {
+      const isJust = justified.some((closing) => finalSeqOf(closing, selection) === start.finalSeq);
+      this.#checked(() => assert.ok(isJust, 'a listener was not let in, and has not everything'));
+    } else this.#checked(() => assert.ok(!wasClosed, 'a listener was let in to a closed topic, and has everything'));
   }
 
   #expect({ lastEventId = '', last }: StartRequest): ExpectedStart {
@@ -154,6 +188,11 @@ export const VIEWS: readonly View[] = [
   { key: 'patterns', selection: { topics: [pattern('a'), pattern('c')] } },
   { key: 'all', selection: { topics: 'all', private: ['a', 'b', 'c'] } },
 ];
+
+/** Whether a connection has ended, and everything of it has been taken. */
+function isOver({ state }: FakeSink): boolean {
+  return state === 'destroyed' || state === 'ended';
+}
 
 function isKeepAlive(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes).toString();

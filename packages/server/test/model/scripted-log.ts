@@ -12,6 +12,7 @@ import type {
   ReadRequest,
   Selection,
   Since,
+  TopicStates,
 } from '@tidings/server/log';
 import type { Published } from './published.ts';
 
@@ -65,6 +66,10 @@ export class ScriptedLog implements EventLog {
       },
       onLost: () => {},
     });
+  }
+
+  get topics(): TopicStates {
+    return this.#options.log.topics;
   }
 
   get pending(): number {

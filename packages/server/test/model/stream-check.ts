@@ -4,6 +4,7 @@ import { parseCursor, type LogEntry, type Selection } from '@tidings/server/log'
 import { EventStreamDecoder, GAP_TYPE, HEARTBEAT_TYPE, type EventMessage } from '@tidings/wire';
 import type { Published, PublishedEvent } from './published.ts';
 import type { ScriptedLog } from './scripted-log.ts';
+import { finalSeqOf, onlyOf } from './topic-records.ts';
 
 /** Where the model says that a connection begins. */
 export interface ExpectedStart {
@@ -34,18 +35,25 @@ export class StreamCheck {
   #blocks = 0;
   /** For each gap the events that justify it. */
   readonly #gaps: Set<number>[] = [];
+  /** How far the log had been handed over when it began. */
+  readonly #begun: number;
+  /** Whether the response has been ended as a whole one. */
+  hasEnded = false;
+
   constructor(published: Published, log: ScriptedLog, view: View, start: ExpectedStart) {
     this.#published = published;
     this.#log = log;
     this.#selection = view.selection;
     this.#accepts = ({ seq }) => view.accepts?.({ seq } as LogEntry) ?? true;
     this.#start = start;
+    this.#begun = log.handed;
     this.#position = start.after ?? log.handed;
     for (const event of start.excused) this.#known.add(event);
     this.#decoder = new EventStreamDecoder({ onEvent: (message) => this.#event(message) });
   }
 
   write(bytes: Uint8Array): void {
+    assert.ok(!this.hasEnded, 'something was written behind the end of a stream');
     this.#decoder.write(bytes);
   }
 
@@ -54,8 +62,28 @@ export class StreamCheck {
     return this.#position;
   }
 
+  /** The response is ended, and looks whole: the only topic has been closed, and everything written, or it has been deleted. */
+  end(): void {
+    this.hasEnded = true;
+    assert.ok(onlyOf(this.#selection) !== undefined, 'a stream of more than one topic was ended');
+    const isClosed = this.#published.topics.closings.some((closing) => {
+      const final = finalSeqOf(closing, this.#selection);
+      if (final === undefined || closing.topic !== onlyOf(this.#selection)) return false;
+      const hasMore = this.#between(final, this.#position + 1).some((event) => !event.deletes);
+      return closing.seq <= this.#log.handed && this.#position >= final && !hasMore;
+    });
+    const isDeleted = this.#between(this.#begun, this.#log.handed + 1).some((event) => event.deletes);
+    assert.ok(
+      isClosed || isDeleted,
+      `a stream was ended at ${this.#position}, and its topic neither closed nor deleted`,
+    );
+  }
+
   /** Everything has been written: nothing may be left out. */
   finish(): void {
+    if (this.hasEnded) return;
+    const final = this.#published.topics.finalFor(this.#selection);
+    assert.equal(final, undefined, 'the stream of a closed topic was not ended');
     this.#passed(this.#published.head + 1, 'the end');
     if (this.#start.misplaced) assert.ok(this.#blocks > 0, 'a misplaced cursor was never told of');
   }
@@ -90,7 +118,6 @@ export class StreamCheck {
     if (misplaced && this.#isFirst()) {
       assert.deepEqual([after, reason], [this.#start.sent, misplaced]);
     } else {
-      assert.equal(reason, 'trimmed');
       // In the first page the place where a gap begins is named as it was sent, in later ones by its cursor.
       const { sent, after: begun } = this.#start;
       const asSent = after === sent && page.request.after === begun;
@@ -100,6 +127,8 @@ export class StreamCheck {
       const justified = missing.filter(
         (event) => event.trimmedAt <= page.lookedAt && !event.replaced && !this.#known.has(event),
       );
+      const wasDeleted = justified.some((event) => event.deletes);
+      assert.equal(reason, wasDeleted ? 'deleted' : 'trimmed');
       assert.ok(justified.length > 0, `a gap is told at ${this.#position}, but nothing is missing`);
       this.#gaps.push(new Set(justified.map((event) => event.seq)));
     }
@@ -115,11 +144,14 @@ export class StreamCheck {
   }
 
   #delivered({ data, type, lastEventId }: EventMessage): void {
-    const seq = Number.parseInt(data, 10);
-    const event = this.#published.events[seq - 1];
-    assert.ok(event, `the event ${data} was never published`);
+    const isMessage = type === 'message';
+    const event = isMessage
+      ? this.#published.events[Number.parseInt(data, 10) - 1]
+      : this.#published.events.find(({ id }) => id === lastEventId);
+    assert.ok(event, `the event ${lastEventId} ${data} was never published`);
+    const { seq } = event;
     assert.equal(lastEventId, event.id);
-    assert.equal(type, 'message');
+    assert.equal(type, event.type);
     assert.ok(this.#published.matching(this.#selection).includes(event), `the event ${seq} was not asked for`);
     assert.ok(this.#accepts(event), `the event ${seq} is not for this listener`);
     assert.ok(seq > this.#position, `the event ${seq} comes at ${this.#position}: out of order or twice`);
@@ -137,13 +169,18 @@ export class StreamCheck {
   /** Whatever lies between the position and a place that is passed must be trimmed, and told to be missing. */
   #passed(seq: number, what: string): void {
     for (const event of this.#between(this.#position, seq)) {
-      if (!this.#accepts(event) || event.replaced) continue;
+      if (event.deletes ? !this.#mustTell(event) : !this.#accepts(event) || event.replaced) continue;
       assert.ok(
         event.trimmedAt < Infinity,
         `${what} passes the event ${event.seq}, which is kept and was not delivered`,
       );
       assert.ok(this.#known.has(event), `${what} passes the event ${event.seq}, which is missing without a word`);
     }
+  }
+
+  /** Whoever comes with a cursor from before is told that the topic was deleted. Who is there when that is handed over may have had everything. */
+  #mustTell({ seq }: PublishedEvent): boolean {
+    return this.#start.sent !== undefined && seq <= this.#begun;
   }
 
   #between(after: number, before: number): PublishedEvent[] {

@@ -21,14 +21,18 @@ export class LatestKeys {
     return this.#bytes;
   }
 
-  /** Stores an entry as the newest of its key in some of its topics, and returns those that it replaces there, which are the newest nowhere now. */
+  /**
+   * Stores an entry as the newest of its key in some of its topics, unless there is a newer one, and returns those that it replaces there, which are the
+   * newest nowhere now.
+   */
   replace(entry: LogEntry, topics: readonly string[]): LogEntry[] {
     const name = this.#nameOf(entry);
     const replaced: LogEntry[] = [];
     for (const topic of topics) {
       const place = this.#placeOf(topic, name);
       const before = this.#newest.get(place);
-      if (before === entry) continue;
+      // A topic that keeps the latest anew offers what it has, also what is not the newest any more.
+      if (before && before.seq >= entry.seq) continue;
       if (before) {
         const places = this.#places.get(before);
         places?.delete(place);

@@ -260,6 +260,21 @@ export const latestCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'a topic that is created again to keep the latest still has the newest event of each key',
+    async (probe) => {
+      const topics = statesOf(probe);
+      await topics.create('made', { keep: 'latest' });
+      // The first one stays, because its other topic keeps all.
+      await each(probe, keyed('made other', 'a', 1), keyed('made', 'a', 2));
+      await topics.create('made', { keep: 'latest' });
+      assert.equal(await kept(probe), 'a1 a2');
+      await each(probe, keyed('made', 'a', 3));
+      assert.equal(await kept(probe), 'a1 a3');
+    },
+    { needs: ['trim', 'states'], retention },
+  ),
+
+  logCase(
     'a topic that keeps the latest can be deleted, and its keys are new after that',
     async (probe) => {
       const topics = statesOf(probe);
