@@ -201,9 +201,9 @@ export class EntryReader implements TailReader {
     if (missing) {
       const after = missing.after ?? this.#tail.cursorOf(missing.from);
       const resumedAt = this.#tail.cursorOf(missing.resumedAt);
-      const { reason, through } = missing;
-      const gap = { after, resumedAt, reason };
-      this.#held.push({ gap: through === undefined ? gap : { ...gap, through: this.#tail.cursorOf(through) } });
+      const gap = { after, resumedAt, reason: missing.reason };
+      const reaches = missing.through === undefined ? {} : { through: this.#tail.cursorOf(missing.through) };
+      this.#held.push({ gap: { ...gap, ...reaches } });
     }
     for (const entry of page.entries) this.#hold(entry);
     this.#goOn({ position: page.through, ...knownAfter(place, page) });

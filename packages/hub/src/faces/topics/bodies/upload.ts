@@ -15,7 +15,7 @@ import type { HubLimits } from '../../../limits.ts';
 import { checkData, checkRetry, checkType, OTHER_BYTES } from './checks.ts';
 
 // The types of the hub's own that a copy of another hub's stream may have.
-const COPIED_TYPES: readonly string[] = [GAP_TYPE, FORGOTTEN_TYPE, CLOSED_TYPE];
+const COPIED_TYPES: ReadonlySet<string> = new Set([GAP_TYPE, FORGOTTEN_TYPE, CLOSED_TYPE]);
 
 /** Turns an event stream that is being uploaded into events to publish (PROTOCOL §4.2). */
 export class Upload {
@@ -61,7 +61,7 @@ export class Upload {
   #add(fields: EventFields): void {
     const { event = 'message', data = '', retry } = fields;
     if (event === HEARTBEAT_TYPE) return;
-    if (COPIED_TYPES.includes(event)) requireAdmin(this.#rights, `publish events of the type ${event}`);
+    if (COPIED_TYPES.has(event)) requireAdmin(this.#rights, `publish events of the type ${event}`);
     else checkType(event);
     checkData(data, this.#limits.maxEventBytes);
     checkRetry(retry, this.#limits.maxRetryMs);
