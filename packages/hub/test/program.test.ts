@@ -131,6 +131,8 @@ describe('hub.publish()', () => {
       () => hub.publish('a', {}),
       () => hub.publish('a', undefined as unknown as object),
       () => hub.publish('a', { data: 'x' }, { idempotencyKey: '' }),
+      () => hub.publish('a', { data: 'x' }, { forget: true }),
+      () => hub.publish('a', { data: 'x' }, { leases: 'token' as unknown as string[] }),
       () => hub.publish('a', { data: 'x' }, { privat: true } as object),
     ];
     const texts: string[] = [];
@@ -147,8 +149,33 @@ describe('hub.publish()', () => {
       'invalid-event: There is nothing to publish: an event needs data, event, id or retry, and has none',
       "invalid-event: The fields of an event are undefined, but must be an object such as { data: 'hello' }",
       'invalid-parameter: The idempotencyKey must be a string of 1 to 255 characters',
-      'ERR_INVALID_OPTION: There is no option privat; allowed are private, key, idempotencyKey, rights; did you mean private?',
+      'invalid-parameter: The option forget needs the option key, which names the key to forget',
+      'ERR_INVALID_OPTION: The option leases is a string, but must be an array of tokens',
+      'ERR_INVALID_OPTION: There is no option privat; allowed are private, key, forget, final, leases, idempotencyKey, rights; did you mean private?',
     ]);
+  });
+
+  test('forgets keys, closes topics and has leases, as requests do', async () => {
+    const log = new MemoryLog();
+    const hub = hubOf(log);
+    const events = hub.events({ topics: ['prices'] });
+    await hub.publish('prices', {}, { key: 'gold', forget: true });
+    await hub.publish('prices', { event: 'gone' }, { key: 'gold', forget: true });
+    const { token } = await log.topics.lease('prices', 60_000);
+    expect(await refusalOf(() => hub.publish('prices', { data: '1' }))).toMatch('lease-lost: ');
+    await hub.publish('prices', { data: '1' }, { leases: [token] });
+    await hub.publish('prices', {}, { leases: [token], final: true });
+    const seen: object[] = [];
+    for await (const { id: _, topic: _topic, time: _time, ...item } of events) seen.push(item);
+    expect(seen).toEqual([
+      { type: 'tidings-forgotten', data: '{"key":"gold"}', key: 'gold', forget: true },
+      { type: 'gone', data: '', key: 'gold', forget: true },
+      { type: 'message', data: '1' },
+      { type: 'tidings-closed', data: '{"reason":"closed"}' },
+    ]);
+    expect(await refusalOf(() => hub.publish('prices', { data: '2' }))).toMatch('topic-closed: ');
+    await hub.publish('news', { data: 'last' }, { final: true });
+    expect(await rest(hub.events({ topics: ['news'], last: 1 }))).toEqual(['news last']);
   });
 
   test('takes the rights of a sender', async () => {
