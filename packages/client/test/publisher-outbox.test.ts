@@ -94,6 +94,25 @@ test('an event of an earlier run that is refused is told, and reported like an e
   ]);
 });
 
+test('an answer with another number of ids is a failure, and the store keeps the events', async () => {
+  const hub = await StandInHub.start();
+  hub.fault = () => ({
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: '{"id":"e.1","ids":["e.1"]}',
+  });
+  const publisher = publisherFor(hub);
+  const results = Promise.allSettled(count(3).map((data) => publisher.publish('a', { data })));
+  // The first one may have been sent alone, and its answer is whole.
+  expect((await results).slice(1)).toMatchObject(count(2).map(() => ({ status: 'rejected' })));
+  expect(publisher.state).toMatchObject({ phase: 'closed', error: { code: 'ERR_CONTENT_TYPE' } });
+  await publisher.close();
+  hub.fault = () => undefined;
+  await using next = publisherFor(hub);
+  await next.flush();
+  expect(hub.data.slice(-2)).toEqual([1, 2]);
+});
+
 test('a hub that takes nothing of the publisher ends it, and the store keeps everything', async () => {
   const hub = await StandInHub.start();
   hub.fault = () => ({ status: 401, body: problem('unauthorized') });

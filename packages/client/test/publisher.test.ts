@@ -375,7 +375,7 @@ test('an event that is none is refused without a request', async () => {
       { data: 1n },
       'event.data has to be a string or another value of JSON, found "Do not know how to serialize a BigInt"',
     ],
-    ['a', { data: 1, typ: 'b' }, 'an event has no typ, only data, type, id, retry, key, private'],
+    ['a', { data: 1, typ: 'b' }, 'an event has no typ, only data, type, id, retry, key, forget, private'],
     ['a', { data: 1, retry: '5' }, 'event.retry has to be a number, found "5"'],
   ];
   for (const [topic, event, message] of wrong) {
@@ -402,8 +402,11 @@ test.each([
 });
 
 test.each([
-  ['ftp://127.0.0.1/', 'url has to be http: or https:, found "ftp://127.0.0.1/"'],
+  ['ftp://127.0.0.1/', 'url has to be a URL with http: or https:, found "ftp://127.0.0.1/"'],
   ['http://127.0.0.1/?a', 'hubUrl has to be without a query, found "http://127.0.0.1/?a"'],
+  ['http://127.0.0.1/topics', 'hubUrl has to be the URL of the hub, above topics, found "http://127.0.0.1/topics"'],
+  ['http://127.0.0.1/topics/', 'hubUrl has to be the URL of the hub, above topics'],
+  ['http://127.0.0.1/live/topics/a', 'hubUrl has to be the URL of the hub, above topics'],
 ])('the URL %s is refused', (url, message) => {
   expect(() => new Publisher(url)).toThrow(message);
 });

@@ -180,6 +180,7 @@ export class Hub {
    * once and in order. A {@link Gap} comes in the place of events that are no longer kept. A consumer that is slow costs at most 64 KiB of memory, or one event, and is
    * given the rest from the log. It is not counted as a listener.
    *
+   * An iteration over one topic and nothing else ends after the final event of the topic, and when the topic is deleted, as a stream does.
    * It ends with `return()`, which leaving the loop calls, with its signal, and when the hub is closed: with a `ServerError` of the code `ERR_CLOSED` then, if it has not
    * got everything.
    * @throws {HubError} `ERR_INVALID_OPTION` @throws {Problem} `invalid-topic`, `invalid-parameter` for a pattern, `forbidden`, `draining` @throws {ServerError}

@@ -25,6 +25,13 @@ async function take(events: Events, count: number): Promise<string[]> {
   return taken;
 }
 
+/** Everything up to the end. */
+async function rest(events: Events): Promise<string[]> {
+  const all: string[] = [];
+  for await (const event of events) all.push(isGap(event) ? `gap ${event.reason}` : `${event.topic} ${event.data}`);
+  return all;
+}
+
 async function pendingNow<T>(promise: Promise<T>): Promise<T | typeof NOT_YET> {
   return Promise.race([promise, new Promise<typeof NOT_YET>((resolve) => setTimeout(() => resolve(NOT_YET), 0))]);
 }
@@ -124,6 +131,8 @@ describe('hub.publish()', () => {
       () => hub.publish('a', {}),
       () => hub.publish('a', undefined as unknown as object),
       () => hub.publish('a', { data: 'x' }, { idempotencyKey: '' }),
+      () => hub.publish('a', { data: 'x' }, { forget: true }),
+      () => hub.publish('a', { data: 'x' }, { leases: 'token' as unknown as string[] }),
       () => hub.publish('a', { data: 'x' }, { privat: true } as object),
     ];
     const texts: string[] = [];
@@ -140,8 +149,33 @@ describe('hub.publish()', () => {
       'invalid-event: There is nothing to publish: an event needs data, event, id or retry, and has none',
       "invalid-event: The fields of an event are undefined, but must be an object such as { data: 'hello' }",
       'invalid-parameter: The idempotencyKey must be a string of 1 to 255 characters',
-      'ERR_INVALID_OPTION: There is no option privat; allowed are private, key, idempotencyKey, rights; did you mean private?',
+      'invalid-parameter: The option forget needs the option key, which names the key to forget',
+      'ERR_INVALID_OPTION: The option leases is a string, but must be an array of tokens',
+      'ERR_INVALID_OPTION: There is no option privat; allowed are private, key, forget, final, leases, idempotencyKey, rights; did you mean private?',
     ]);
+  });
+
+  test('forgets keys, closes topics and has leases, as requests do', async () => {
+    const log = new MemoryLog();
+    const hub = hubOf(log);
+    const events = hub.events({ topics: ['prices'] });
+    await hub.publish('prices', {}, { key: 'gold', forget: true });
+    await hub.publish('prices', { event: 'gone' }, { key: 'gold', forget: true });
+    const { token } = await log.topics.lease('prices', 60_000);
+    expect(await refusalOf(() => hub.publish('prices', { data: '1' }))).toMatch('lease-lost: ');
+    await hub.publish('prices', { data: '1' }, { leases: [token] });
+    await hub.publish('prices', {}, { leases: [token], final: true });
+    const seen: object[] = [];
+    for await (const { id: _, topic: _topic, time: _time, ...item } of events) seen.push(item);
+    expect(seen).toEqual([
+      { type: 'tidings-forgotten', data: '{"key":"gold"}', key: 'gold', forget: true },
+      { type: 'gone', data: '', key: 'gold', forget: true },
+      { type: 'message', data: '1' },
+      { type: 'tidings-closed', data: '{"reason":"closed"}' },
+    ]);
+    expect(await refusalOf(() => hub.publish('prices', { data: '2' }))).toMatch('topic-closed: ');
+    await hub.publish('news', { data: 'last' }, { final: true });
+    expect(await rest(hub.events({ topics: ['news'], last: 1 }))).toEqual(['news last']);
   });
 
   test('takes the rights of a sender', async () => {
@@ -176,6 +210,63 @@ describe('hub.publish()', () => {
     };
     void hub.publish('', { data: 'x' });
     expect(await promise).toEqual(['invalid-topic', 'The program could not publish an event']);
+  });
+});
+
+describe.each(Object.entries(logs))('hub.events() of one topic on a log %s', (_, open) => {
+  test('ends after the final event, and also where the topic was closed before', async () => {
+    const log = await open();
+    const hub = hubOf(log);
+    await hub.publish('a', { data: '1' });
+    const live = hub.events({ topics: ['a'] });
+    const several = hub.events({ topics: ['a', 'b'] });
+    const waiting = live.next();
+    await log.append([{ topics: ['a'], fields: { data: '2' }, final: true }]);
+    await hub.publish('b', { data: '3' });
+    expect((await waiting).value).toMatchObject({ data: '2' });
+    expect(await rest(live)).toEqual([]);
+    expect(await take(several, 2)).toEqual(['a 2', 'b 3']);
+    const again = (options: HubEventsOptions): Promise<string[]> => rest(hub.events({ topics: ['a'], ...options }));
+    expect(await again({})).toEqual([]);
+    expect(await again({ last: 1 })).toEqual(['a 2']);
+    expect(await again({ lastEventId: 'earliest' })).toEqual(['a 1', 'a 2']);
+    expect(await again({ lastEventId: 'nobody knows it' })).toEqual(['gap unknown', 'a 1', 'a 2']);
+  });
+
+  test('a private final event ends it for who has seen something of the topic', async () => {
+    const log = await open();
+    const hub = hubOf(log);
+    await hub.publish('a', { data: '1' });
+    const seen = hub.events({ topics: ['a'], rights: true });
+    const nothing = hub.events({ topics: ['hidden'], rights: true });
+    await log.append([{ topics: ['a'], fields: { data: '2' }, private: true, final: true }]);
+    await log.append([{ topics: ['hidden'], fields: { data: '3' }, private: true, final: true }]);
+    expect(await rest(seen)).toEqual([]);
+    expect(await pendingNow(nothing.next())).toBe(NOT_YET);
+  });
+
+  test('ends when the topic is deleted; what was not taken by then is a gap', async () => {
+    const log = await open();
+    const hub = hubOf(log);
+    // More than is held for a reader.
+    const large = 'x'.repeat(70_000);
+    const first = await hub.publish('a', { data: '1' });
+    await hub.publish('a', { data: large });
+    await hub.publish('a', { data: large });
+    const live = hub.events({ topics: ['a'], last: 1 });
+    const all = hub.events({ topics: 'all' });
+    const behind = hub.events({ topics: ['a'], lastEventId: 'earliest' });
+    const later = hub.events({ topics: ['a'], lastEventId: first.id });
+    expect(await take(behind, 1)).toEqual(['a 1']);
+    expect(await take(live, 1)).toEqual([`a ${large}`]);
+    await log.topics.delete('a');
+    await hub.publish('a', { data: '2' });
+    expect(await rest(live)).toEqual([]);
+    expect(await rest(behind)).toEqual([`a ${large}`, 'gap deleted']);
+    // It begins behind the deletion.
+    expect(await take(later, 2)).toEqual(['gap deleted', 'a 2']);
+    expect(await take(all, 1)).toEqual(['a 2']);
+    expect(await take(hub.events({ topics: ['a'], last: 1 }), 1)).toEqual(['a 2']);
   });
 });
 

@@ -52,6 +52,26 @@ describe('channel.events()', () => {
     expect((await take(channel.events({ last: 2 }), 2)).map(({ id }) => id)).toEqual(['own', 'e.3']);
   });
 
+  test('gives the key of an event, and whether that is forgotten', async () => {
+    const log = new MemoryLog();
+    const channel = channelOf({ log, topic: 'prices' });
+    const events = channel.events();
+    await channel.publish({ data: '1' }, { key: 'gold' });
+    await log.append([{ topics: ['prices'], fields: { data: '' }, latestKey: 'gold', forget: true }]);
+    await channel.publish({ data: '2' });
+    const shown = (await take(events, 3)).map(({ id: _, ...item }) => item);
+    const item = { topic: 'prices', type: 'message', time: expect.any(Number) as number };
+    expect(shown).toEqual([
+      { ...item, data: '1', key: 'gold' },
+      { ...item, data: '', key: 'gold', forget: true },
+      { ...item, data: '2' },
+    ]);
+    for (const [at, names] of [['key'], ['key', 'forget'], []].entries()) {
+      const given = ['key', 'forget'].filter((name) => Object.hasOwn(shown[at]!, name));
+      expect(given).toEqual(names);
+    }
+  });
+
   test('gives what is published between the call and the first next()', async () => {
     const channel = channelOf();
     const events = channel.events();

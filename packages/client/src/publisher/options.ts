@@ -218,6 +218,8 @@ export function readPublisherOptions(hubUrl: string | UrlLike, options: Publishe
   const hub = readUrl(hubUrl);
   check(/^https?:$/.test(hub.protocol), 'hubUrl', 'http: or https:', hubUrl);
   check(!hub.search, 'hubUrl', 'without a query', hubUrl);
+  // A hub would take a batch that is posted below for one event to the topic of that name.
+  check(!/\/topics(?:\/|$)/.test(hub.pathname), 'hubUrl', 'the URL of the hub, above topics', hubUrl);
   if (!isFunction(headers)) readRequestHeaders(headers);
   const { initialMs = 200, maxMs = 30_000, maxAttempts = Infinity } = retry;
   return {

@@ -20,7 +20,7 @@ export class Publisher implements AsyncDisposable {
   #isClosing = false;
 
   /**
-   * @param hubUrl - the URL of the hub, above `topics`. In a browser it may be relative to the page
+   * @param hubUrl - the URL of the hub, above `topics`, which its path may not contain. In a browser it may be relative to the page
    * @throws InvalidOptionError
    */
   constructor(hubUrl: string | UrlLike, options: PublisherOptions = {}) {

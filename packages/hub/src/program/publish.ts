@@ -7,6 +7,8 @@ import { requireAdmin, requireRight } from '../access/require.ts';
 import { checkNames } from '../errors.ts';
 import type { FaceContext } from '../faces/face.ts';
 import { checkData, checkRetry, checkTopic, checkType } from '../faces/topics/bodies/checks.ts';
+import { withForgotten } from '../faces/topics/bodies/forgotten.ts';
+import { CLOSED } from '../faces/topics/life/final.ts';
 import { Problem } from '../http/problem.ts';
 
 export interface HubPublishOptions {
@@ -17,6 +19,15 @@ export interface HubPublishOptions {
    * @default the event's type
    */
   readonly key?: string | undefined;
+  /**
+   * Whether there is no value of the `key` any more, which has to be given. An event without type and data is then `tidings-forgotten` (PROTOCOL §13.5).
+   * @default false
+   */
+  readonly forget?: boolean | undefined;
+  /** Whether the event closes the topic. One without type and data is then `tidings-closed` (PROTOCOL §12.1). @default false */
+  readonly final?: boolean | undefined;
+  /** The tokens of leases: a publish to a leased topic needs the token of its lease. @default none */
+  readonly leases?: readonly string[] | undefined;
   /**
    * Makes the publish safe to repeat: for 24 hours one to the same topic with the same key and event stores nothing. Keys of requests are others, whatever their
    * name. 1 to 255 characters.
@@ -37,6 +48,9 @@ export interface PublishReceipt {
 const NAMES: Readonly<Record<keyof HubPublishOptions, true>> = {
   private: true,
   key: true,
+  forget: true,
+  final: true,
+  leases: true,
   idempotencyKey: true,
   rights: true,
 };
@@ -66,17 +80,32 @@ export async function publishHere(
   }
   if (typeof data === 'string') checkData(data, limits.maxEventBytes);
   if (typeof retry === 'number') checkRetry(retry, limits.maxRetryMs);
-  const { idempotencyKey, key: latestKey, private: isPrivate } = options;
-  const newEvent: NewEvent = {
-    topics: [topic],
-    fields,
-    ...(isPrivate === undefined ? {} : { private: isPrivate }),
-    ...(latestKey === undefined ? {} : { latestKey }),
+  const { idempotencyKey, leases } = options;
+  const appendOptions = {
+    ...(leases === undefined ? {} : { leases }),
+    ...(idempotencyKey === undefined ? {} : { key: keyOf(idempotencyKey, topic, given?.subject) }),
   };
-  const key = idempotencyKey === undefined ? {} : { key: keyOf(idempotencyKey, topic, given?.subject) };
-  const { id, repeated } = await writes.watch(log.append([newEvent], key));
+  const { id, repeated } = await writes.watch(log.append([eventOf(topic, fields, options)], appendOptions));
   reports.publishedHere(topic, given?.subject);
   return { id, repeated };
+}
+
+function eventOf(topic: string, fields: EventFields, options: HubPublishOptions): NewEvent {
+  const { key: latestKey, forget, final, private: isPrivate } = options;
+  if (forget && latestKey === undefined) {
+    throw new Problem('invalid-parameter', 'The option forget needs the option key, which names the key to forget');
+  }
+  const saysNothing = fields?.event === undefined && (fields?.data ?? '') === '';
+  const own = saysNothing && final ? CLOSED : saysNothing && forget ? { data: '' } : {};
+  return withForgotten({
+    topics: [topic],
+    // What is no object the log refuses.
+    fields: typeof fields === 'object' && fields !== null ? { ...fields, ...own } : fields,
+    ...(isPrivate === undefined ? {} : { private: isPrivate }),
+    ...(latestKey === undefined ? {} : { latestKey }),
+    ...(forget === undefined ? {} : { forget }),
+    ...(final === undefined ? {} : { final }),
+  });
 }
 
 /** The log's key. Keys of requests have three parts, so that no sender finds or takes the program's. */

@@ -14,6 +14,10 @@ export interface PublishedEvent {
   readonly data: string;
   /** When it was published, in milliseconds since 1970. */
   readonly time: number;
+  /** The key that the publisher gave, if any (PROTOCOL §13). */
+  readonly key?: string;
+  /** Whether the event forgets that key. Left out if it does not. */
+  readonly forget?: true;
 }
 
 /** Events that should have come here, and that the log no longer holds (PROTOCOL §6). It is told apart by {@link isGap}. */
@@ -50,7 +54,16 @@ export function gapItem({ gap }: EntryGap): Gap {
 /** An entry as a program gets it. A gap that was published is one here, too. */
 export function eventItem(entry: LogEntry, topic: string, reader: EventReader): PublishedEvent | Gap {
   const { type, data, id } = reader.read(entry);
-  const item = { id, topic, type, data, time: entry.time };
+  const { time, latestKey: key, forgets } = entry;
+  const item: PublishedEvent = {
+    id,
+    topic,
+    type,
+    data,
+    time,
+    ...(key === undefined ? {} : { key }),
+    ...(forgets === true ? { forget: true } : {}),
+  };
   const gap = type === GAP_TYPE ? readGap(data) : undefined;
   return gap ? { ...item, ...gap, type: GAP_TYPE } : item;
 }

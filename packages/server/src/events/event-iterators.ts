@@ -37,7 +37,7 @@ export class EventIterators {
     if (this.#isClosed)
       throw new ServerError('ERR_CLOSED', `Cannot listen: the ${this.#of} has been closed or drained`);
     const { lastEventId, last, signal } = options;
-    const reader = new EntryReader(this.#log, selection, { lastEventId, last });
+    const reader = new EntryReader(this.#log, selection, { lastEventId, last }, true);
     this.#open.add(reader);
     if (this.#finalSeq !== undefined) reader.finish(this.#finalSeq);
     const expiry = rights?.expiresAt === undefined ? undefined : this.#expire(reader, rights.expiresAt);

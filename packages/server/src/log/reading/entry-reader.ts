@@ -2,7 +2,7 @@ import type { LogEntry } from '../entry.ts';
 import type { EventLog, GapReason } from '../event-log.ts';
 import { gapInPage, knownAfter, type ReadingPlace } from '../page-gap.ts';
 import { type Selection, Selector } from '../selection.ts';
-import { findStart, type Start, type StartRequest } from '../start.ts';
+import { canEnd, findStart, type Start, type StartRequest } from '../start.ts';
 import { Tail, type TailReader } from './tail.ts';
 
 /** Entries that should have come here, and that the log no longer holds. */
@@ -40,6 +40,10 @@ export class EntryReader implements TailReader {
   readonly #log: EventLog;
   readonly #selection: Selection;
   readonly #tail: Tail;
+  /** Whether it ends when its only topic is closed or deleted. */
+  readonly #endsWithTopic: boolean;
+  /** How far the log had been handed over when its place was found. A deletion behind that ends it. */
+  #begunAt: number | undefined;
   /** Aborted at the end: what is being read is no longer wanted. */
   readonly #gone = new AbortController();
   #phase: Phase = 'starting';
@@ -55,17 +59,23 @@ export class EntryReader implements TailReader {
   /** Called when something has changed. */
   #wake: (() => void) | undefined;
 
-  /** @throws {ServerError} `ERR_INVALID_PATTERN` */
-  constructor(log: EventLog, selection: Selection, request: StartRequest) {
+  /**
+   * @param endsWithTopic whether it ends as a stream does when the only topic that it selects is closed or deleted
+   * @throws {ServerError} `ERR_INVALID_PATTERN`
+   */
+  constructor(log: EventLog, selection: Selection, request: StartRequest, endsWithTopic = false) {
     this.selector = Selector.of(selection);
     this.#log = log;
     this.#selection = selection;
     this.#request = request;
+    this.#endsWithTopic = endsWithTopic && canEnd(log, selection);
     this.#tail = Tail.of(log);
     this.#tail.open(this);
     // What is published from here on is wanted, whenever the consumer comes for it.
-    if (this.#tail.isReady) this.advance();
-    else if (isNow(request)) this.#askForEnd();
+    if (this.#tail.isReady) {
+      this.advance();
+      if (this.#endsWithTopic && isNow(request)) this.#askWhetherClosed();
+    } else if (isNow(request)) this.#askForEnd();
   }
 
   /** Returns the next entry or gap, or undefined at the end. It may not be called again before it has answered. */
@@ -107,7 +117,7 @@ export class EntryReader implements TailReader {
 
   /** Ends after the entry of this sequence number. */
   finish(seq: number): void {
-    this.#finalSeq = seq;
+    this.#finalSeq = Math.min(this.#finalSeq, seq);
     this.#notify();
   }
 
@@ -122,7 +132,9 @@ export class EntryReader implements TailReader {
   }
 
   offer(entry: LogEntry): void {
-    if (entry.seq <= this.#place.position || !this.selector.sees(entry)) return;
+    if (entry.seq <= this.#place.position) return;
+    if (entry.final === true || entry.deletes === true) this.#passEnding(entry);
+    if (entry.deletes === true || !this.selector.sees(entry)) return;
     if (this.#held.length > 0 && this.#heldBytes + entry.frame.length > MAX_HELD_BYTES) {
       this.skip(entry.seq - 1);
       return;
@@ -173,6 +185,30 @@ export class EntryReader implements TailReader {
     this.#asked.catch(() => {});
   }
 
+  /** A topic was closed or deleted by an entry that comes next. */
+  #passEnding(entry: LogEntry): void {
+    if (!this.#endsWithTopic) return;
+    // A private event may be the first of its topic: then nothing has been closed for who does not see it.
+    if (!this.selector.mayKnow(entry)) this.#askWhetherClosed();
+    else if (entry.final === true) this.finish(entry.seq);
+    else this.#stop();
+  }
+
+  #askWhetherClosed(): void {
+    const { signal } = this.#gone;
+    this.#log.locateLast(this.#selection, 0, { signal }).then(
+      ({ finalSeq }) => this.#finishAt(finalSeq),
+      (reason: unknown) => {
+        if (!signal.aborted) this.fail(reason);
+      },
+    );
+  }
+
+  /** The only topic is closed, if this is the sequence number of its final event. */
+  #finishAt(finalSeq: number | undefined): void {
+    if (this.#endsWithTopic && finalSeq !== undefined) this.finish(finalSeq);
+  }
+
   #findStart(): Promise<Start> {
     return findStart(this.#log, this.#selection, this.#request, { signal: this.#gone.signal });
   }
@@ -182,7 +218,8 @@ export class EntryReader implements TailReader {
     const start = await (this.#asked ?? this.#findStart());
     // The numbering may have begun anew meanwhile.
     if (this.#phase !== 'starting' || this.#request !== request || start.type !== 'after') return;
-    const { after: position, told, trims, sent, misplaced } = start;
+    const { after: position, told, trims, sent, misplaced, finalSeq } = start;
+    this.#finishAt(finalSeq);
     this.#goOn({ position, told, trims, sent, misplaced });
   }
 
@@ -201,10 +238,16 @@ export class EntryReader implements TailReader {
     if (missing) {
       const after = missing.after ?? this.#tail.cursorOf(missing.from);
       const resumedAt = this.#tail.cursorOf(missing.resumedAt);
-      const gap = { after, resumedAt, reason: missing.reason };
-      const reaches = missing.through === undefined ? {} : { through: this.#tail.cursorOf(missing.through) };
-      this.#held.push({ gap: { ...gap, ...reaches } });
+      const { reason, through: last } = missing;
+      const gap = { after, resumedAt, reason };
+      this.#held.push({ gap: last === undefined ? gap : { ...gap, through: this.#tail.cursorOf(last) } });
     }
+    const { deletedThrough = 0, finalSeq } = page;
+    if (this.#endsWithTopic && deletedThrough > Math.max(this.#begunAt ?? 0, place.position)) {
+      this.#stop();
+      return;
+    }
+    this.#finishAt(finalSeq);
     for (const entry of page.entries) this.#hold(entry);
     this.#goOn({ position: page.through, ...knownAfter(place, page) });
   }
@@ -212,6 +255,7 @@ export class EntryReader implements TailReader {
   /** Goes on from a place: live, if nothing lies between it and what comes next. */
   #goOn(place: ReadingPlace): void {
     this.#place = place;
+    this.#begunAt ??= this.#tail.received;
     // Another process was ahead of this one when it gave the cursor. What is on its way here is not offered again.
     const isLive = place.misplaced === undefined && place.position >= this.#tail.received;
     this.#phase = isLive ? 'live' : 'reading';
