@@ -411,3 +411,30 @@ test('a hub whose log keeps no states of topics says so', async () => {
   const head = await ask(port, 'HEAD', '/topics/a');
   expect([head.status, head.headers['tidings-state']]).toEqual([200, undefined]);
 });
+
+test('a parameter without a value is refused with one, and so nothing is closed, made private, forgotten or given back by mistake', async () => {
+  const hub = await startHub();
+  const stream = { 'content-type': 'text/event-stream' };
+  for (const query of [
+    'close=false',
+    'private=0',
+    'key=a&forget=false',
+    'close=',
+    'private=true',
+    'key=a&forget=true',
+  ]) {
+    const reply = await hub.ask('POST', `/topics/${query.replace(/[^a-z]/g, '')}?${query}`, { body: 'x' });
+    const isRefused = /false|0/.test(query);
+    expect([query, reply.status]).toEqual([query, isRefused ? 400 : 200]);
+    if (isRefused) expect(problemOf(reply)).toBe('invalid-parameter');
+  }
+  const parts = await hub.ask('POST', '/topics/a?private=no', { headers: stream, body: '' });
+  expect([problemOf(parts), detailOf(parts)]).toEqual([
+    'invalid-parameter',
+    'The query parameter private is "no"; allowed is private without a value, or private=true. Leave it out otherwise',
+  ]);
+  const token = await lease(hub, 'a');
+  const headers = { 'tidings-lease': token };
+  expect(problemOf(await hub.ask('DELETE', '/topics/a?lease=30s', { headers }))).toBe('invalid-parameter');
+  expect((await hub.ask('DELETE', '/topics/a?lease', { headers })).status).toBe(204);
+});

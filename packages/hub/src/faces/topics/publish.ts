@@ -10,6 +10,7 @@ import { checkData, checkType } from './bodies/checks.ts';
 import { cloudEventMode } from './bodies/cloud-events.ts';
 import { withForgotten } from './bodies/forgotten.ts';
 import { Upload } from './bodies/upload.ts';
+import { flag } from './flag.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
 import { publishCloudEvents } from './publish-batch.ts';
@@ -41,6 +42,8 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const isStream = mediaType === 'text/event-stream';
   const names = isStream ? ['close', 'private'] : ['close', 'type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
+  // Before the body, of which parts may be published at once.
+  flag(url.searchParams, 'private');
   const isClosing = asksToClose(context, exchange);
   const leases = leasesOf(context, exchange);
   const key = idempotencyKey(exchange, topic);
@@ -86,7 +89,7 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
 /** The key of the value that an event updates, and whether it is forgotten with it (PROTOCOL §13). @throws {Problem} `invalid-parameter` */
 function latestOf(query: URLSearchParams): Pick<NewEvent, 'latestKey' | 'forget'> {
   const latestKey = parameter(query, 'key');
-  const forget = query.has('forget');
+  const forget = flag(query, 'forget');
   if (forget && latestKey === undefined) {
     throw new Problem(
       'invalid-parameter',
@@ -179,5 +182,5 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
   // In a copy of a stream the event with which a hub closes a topic closes the copy.
   const final = fields.event === CLOSED_TYPE;
-  return { topics: [topic], fields, private: url.searchParams.has('private'), ...(final ? { final } : {}) };
+  return { topics: [topic], fields, private: flag(url.searchParams, 'private'), ...(final ? { final } : {}) };
 }

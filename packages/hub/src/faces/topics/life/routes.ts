@@ -5,6 +5,7 @@ import { jsonAnswer, textAnswer } from '../../../http/answer.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { Exchange } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
+import { flag } from '../flag.ts';
 import { DURATION_EXAMPLES, durationOf } from './duration.ts';
 import { leasesOf, statesOf } from './final.ts';
 import { MAX_OPTIONS_BYTES, readTopicOptions, showTopicOptions } from './options.ts';
@@ -71,6 +72,7 @@ async function leaseTopic(context: FaceContext, exchange: Exchange, topic: strin
 async function releaseTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
   requireRight(exchange.rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'give leases back here');
+  flag(exchange.url.searchParams, 'lease');
   const states = statesOf(context);
   const token = tokenOf(context, exchange);
   if (token === undefined) {
