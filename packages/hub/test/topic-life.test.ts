@@ -438,3 +438,44 @@ test('a parameter without a value is refused with one, and so nothing is closed,
   expect(problemOf(await hub.ask('DELETE', '/topics/a?lease=30s', { headers }))).toBe('invalid-parameter');
   expect((await hub.ask('DELETE', '/topics/a?lease', { headers })).status).toBe(204);
 });
+
+test('the cursors of HEAD, and where a page ends, are those of the events, also after a restart', async () => {
+  const path = temporaryFolder();
+  const before = await LmdbLog.open({ path });
+  const receipts = [
+    await before.append([{ topics: ['a'], fields: { data: '1' } }]),
+    await before.append([{ topics: ['a'], fields: { data: '2' } }]),
+  ];
+  await before.close();
+  const port = await serve(new Hub({ log: await LmdbLog.open({ path }) }));
+  const [first, second] = receipts.map(({ id }) => id);
+  const head = async (): Promise<unknown[]> => {
+    const { headers } = await ask(port, 'HEAD', '/topics/a');
+    return [headers['tidings-earliest'], headers['tidings-newest']];
+  };
+  expect(await head()).toEqual([first, second]);
+  const headers = { accept: 'application/json' };
+  const page = async (query: string): Promise<unknown> => {
+    return (JSON.parse((await ask(port, 'GET', `/topics/a?${query}`, { headers })).text) as { next: unknown }).next;
+  };
+  expect(await page('limit=1')).toBe(first);
+  expect(await page(`lastEventId=${second}`)).not.toBe(second);
+  const third = (await ask(port, 'POST', '/topics/a', { body: '3' })).text;
+  expect(await head()).toEqual([first, third]);
+  await ask(port, 'POST', '/topics/a?id=mine', { body: '4' });
+  expect((await head())[1]).toBe(third.replace(/\d+$/, (seq) => String(Number(seq) + 1)));
+});
+
+test('a request for a lease has nothing that creates a topic', async () => {
+  const hub = await startHub();
+  const put = (options: object): Promise<Reply> => hub.ask('PUT', '/topics/a?lease=30s', options);
+  for (const [options, found] of [
+    [{ body: '{"ttl":"24h"}' }, 'a body'],
+    [{ headers: { 'if-none-match': '*' } }, 'the header field If-None-Match'],
+  ] as const) {
+    const reply = await put(options);
+    expect(problemOf(reply)).toBe('invalid-parameter');
+    expect(detailOf(reply)).toContain(`has ${found}, which is only for creating a topic`);
+  }
+  expect((await put({})).status).toBe(200);
+});

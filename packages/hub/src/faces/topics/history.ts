@@ -171,9 +171,12 @@ async function documentOf(
     reason: gap.reason,
     ...(gap.through === undefined ? {} : { through: cursor(gap.through) }),
   };
+  // An event's own cursor, also if it was published in an earlier epoch: then the page stays as it is.
+  const last = entries.at(-1);
+  const end = last?.seq === next.after && parseCursor(last.id) ? last.id : cursor(next.after);
   const told = missing ? `"gap":${JSON.stringify(missing)},` : '';
   const known = state === undefined ? '' : `,"state":"${state}"`;
-  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(cursor(next.after))}${known}}`;
+  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(end)}${known}}`;
   return { text, isFinal: isFull && !gap };
 }
 
