@@ -183,9 +183,10 @@ async function documentOf(
 /** An event in JSON. Nobody is told its other topics: there may be no right to know them. */
 function describe(entry: LogEntry, asked: TopicTest): string {
   const { type, data } = readEvent(entry);
-  const { id, topics, time } = entry;
+  const { id, topics, time, latestKey: key, forgets } = entry;
   const topic = topics.length === 1 ? topics[0] : topics.find((name) => asked.has(name));
-  return JSON.stringify({ id, topic, type, data, time: new Date(time).toISOString() });
+  // The key is left out unless it was given.
+  return JSON.stringify({ id, topic, type, data, time: new Date(time).toISOString(), key, forget: forgets });
 }
 
 /** Whether a request says where its page begins. */
