@@ -479,3 +479,26 @@ test('a request for a lease has nothing that creates a topic', async () => {
   }
   expect((await put({})).status).toBe(200);
 });
+
+test('a lease that is not needed is refused with what is wrong with it', async () => {
+  const hub = await startHub();
+  const token = await lease(hub, 'b');
+  const send = async (path: string, body: string, headers: object): Promise<unknown[]> => {
+    const reply = await hub.ask('POST', path, { headers: { 'tidings-lease': token, ...headers }, body });
+    return [problemOf(reply), detailOf(reply)];
+  };
+  const lines = { 'content-type': 'application/x-ndjson' };
+  const line = (topic: string): string => `${JSON.stringify({ topic, data: '' })}\n`;
+  expect(await send('/topics/a', 'x', {})).toEqual([
+    'lease-lost',
+    'Cannot append: the topic "a" is not leased, or no longer, but a lease was given',
+  ]);
+  expect(await send('/topics', line('a') + line('c'), lines)).toEqual([
+    'lease-lost',
+    'Cannot append: none of its topics is leased, or no longer, but a lease was given',
+  ]);
+  expect(await send('/topics/b', 'x', { 'tidings-lease': `${token}, other` })).toEqual([
+    'lease-lost',
+    'Cannot append: one of the leases that were given belongs to none of its topics, or no longer',
+  ]);
+});

@@ -54,6 +54,8 @@ export interface InputPublish {
   readonly format: 'lines' | 'event-stream';
   /** The type of each line. @default 'message' */
   readonly type?: string | undefined;
+  /** Whether the topic is closed behind the input, so that an empty one is no news. @default false */
+  readonly isClosed?: boolean;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function publishEvent(event: EventPublish): Promise<void> {
  *
  * @throws {CliError} `ERR_USAGE`, `ERR_REFUSED`, `ERR_INPUT`, and after Ctrl-C `ERR_UNREACHABLE`
  */
-export async function publishInput({ hub, topic, format, type }: InputPublish): Promise<void> {
+export async function publishInput({ hub, topic, format, type, isClosed = false }: InputPublish): Promise<void> {
   // It refuses a topic that nobody could listen to.
   topicUrl(hub.url, topic);
   const pipe = new Pipe(hub, topic, format === 'lines' ? 'line' : 'event');
@@ -95,7 +97,7 @@ export async function publishInput({ hub, topic, format, type }: InputPublish): 
     await pipe.finish();
   } finally {
     release();
-    notice(pipe.summary);
+    if (!isClosed || !pipe.isEmpty) notice(pipe.summary);
   }
 }
 
@@ -149,6 +151,10 @@ class Pipe {
     this.#isInterrupted = true;
     process.stdin.destroy();
     void this.#publisher.close({ patienceMs: INTERRUPTED_PATIENCE_MS });
+  }
+
+  get isEmpty(): boolean {
+    return this.#read === 0;
   }
 
   get summary(): string {

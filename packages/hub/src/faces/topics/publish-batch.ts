@@ -20,7 +20,8 @@ import { leasesOf } from './life/final.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
-const LINES = 'application/x-ndjson';
+/** The media type of lines that are events and name their topics. */
+export const LINES = 'application/x-ndjson';
 
 /** Publishes a body whose events name their topics, as one batch (PROTOCOL §4.11, §4.13). @throws {Problem} @throws {ServerError} */
 export async function publishToMany(context: FaceContext, exchange: Exchange): Promise<Answer> {

@@ -13,7 +13,7 @@ import { Upload } from './bodies/upload.ts';
 import { flag } from './flag.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
-import { publishCloudEvents } from './publish-batch.ts';
+import { LINES, publishCloudEvents } from './publish-batch.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
@@ -39,6 +39,7 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const mediaType = contentType(request);
   const mode = cloudEventMode(request, mediaType);
   if (mode) return await publishCloudEvents(context, exchange, mode, topic);
+  if (mediaType === LINES) throw linesAtTopic();
   const isStream = mediaType === 'text/event-stream';
   const names = isStream ? ['close', 'private'] : ['close', 'type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
@@ -55,6 +56,14 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   } finally {
     body.close();
   }
+}
+
+/** A batch that was sent one URL too low would be one event with all of its lines as data. */
+function linesAtTopic(): Problem {
+  return new Problem(
+    'unsupported-type',
+    `The lines of ${LINES} name their topics themselves: POST them to /topics, without a topic. To publish them as the data of one event, give the body another type, such as text/plain`,
+  );
 }
 
 /** Publishes one event, whose data is the body. */
