@@ -145,3 +145,24 @@ test('a time that the hub cannot read is refused with its reason', async () => {
   expect(code).not.toBe(0);
   expect(stderr).toContain('since is "2026-01-01T10:00"; allowed is a time such as');
 });
+
+test('--json names the topic and the key of a value, and says that it was forgotten', async () => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, '--match-urlpattern', 'prices/*', '--json');
+  const send = async (...args: string[]): Promise<void> => {
+    expect((await run(['publish', 'prices/EUR', ...args, '--hub', hub.url])).code).toBe(0);
+  };
+  await send('1.08', '--latest-key', 'CHF');
+  await send('--latest-key', 'CHF', '--forget');
+  await listener.until(lines(2));
+  const place = { topic: 'prices/EUR', time: expect.stringMatching(/Z$/), id: expect.any(String) };
+  expect(
+    listener.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { ...place, type: 'message', data: '1.08', key: 'CHF' },
+    { ...place, type: 'tidings-forgotten', data: '{"key":"CHF"}', key: 'CHF', forget: true },
+  ]);
+});

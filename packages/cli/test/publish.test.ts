@@ -184,3 +184,12 @@ test('Ctrl-C publishes what was read, and reports what it could not', async () =
   expect(stderr).toContain('Published 0 events to logs, 1 event read but not confirmed\ntidings: interrupted');
   expect(code).toBe(1);
 });
+
+test.each([
+  ['', 'Closed logs\n'],
+  ['one\ntwo\n', 'Published 2 events to logs\nClosed logs\n'],
+])('--close behind the input %j says what was done', async (input, said) => {
+  const hub = await HubProcess.start();
+  const result = await run(['publish', 'logs', '--close', '--hub', hub.url], { input });
+  expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\w+\.\d+\n$/), stderr: said });
+});

@@ -206,6 +206,18 @@ describe('POST /topics with lines of JSON', () => {
   });
 });
 
+test('lines at the URL of a topic are refused, because they name their topics', async () => {
+  const hub = await startHub();
+  for (const url of ['/topics/a', '/topics/topics', '/topics?topic=a']) {
+    const reply = await hub.ask('POST', url, { headers: LINES, body: '{"topic":"a","data":"x"}' });
+    expect([reply.status, problemOf(reply), reply.text]).toEqual([
+      415,
+      'unsupported-type',
+      expect.stringContaining('POST them to /topics, without a topic'),
+    ]);
+  }
+});
+
 describe('the rights of a sender of lines', () => {
   const authenticate = (request: { header(name: string): string | undefined }): Rights => ({
     allow: true,

@@ -67,6 +67,33 @@ test('an envelope names the key, and says whether it was forgotten', async () =>
   ]);
 });
 
+test('an envelope of a forgotten key names its topic, for a listener to several', async () => {
+  const hub = await startHub({ retention });
+  const listener = await Listener.open(hub.port, '/topics?match_urlpattern=*&envelope=json');
+  await hub.publish('now?key=a&forget', '');
+  await listener.take(1);
+  expect(listener.published.map(({ type, data }) => [type, JSON.parse(data)])).toEqual([
+    ['tidings-forgotten', { topic: 'now', time: expect.any(String), data: '{"key":"a"}', key: 'a', forget: true }],
+  ]);
+});
+
+test('a page names the keys that were given, and says which were forgotten', async () => {
+  const hub = await startHub();
+  await hub.publish('all?key=a', 'x');
+  await hub.publish('all?key=a&forget', '');
+  await hub.publish('all', 'z');
+  const { text } = await hub.ask('GET', '/topics/all', { headers: { accept: 'application/json' } });
+  const place = { id: expect.any(String), topic: 'all', time: expect.any(String) };
+  expect(JSON.parse(text)).toMatchObject({
+    events: [
+      { ...place, type: 'message', data: 'x', key: 'a' },
+      { ...place, type: 'tidings-forgotten', data: '{"key":"a"}', key: 'a', forget: true },
+      { ...place, type: 'message', data: 'z' },
+    ],
+  });
+  expect(text.match(/"(key|forget)":/g)).toEqual(['"key":', '"key":', '"forget":']);
+});
+
 test('on a topic that keeps all, keys and what forgets them are events like others', async () => {
   const hub = await startHub({ retention });
   for (const [query, body] of [

@@ -410,3 +410,94 @@ test('a hub whose log keeps no states of topics says so', async () => {
   const head = await ask(port, 'HEAD', '/topics/a');
   expect([head.status, head.headers['tidings-state']]).toEqual([200, undefined]);
 });
+
+test('a parameter without a value is refused with one, and so nothing is closed, made private, forgotten or given back by mistake', async () => {
+  const hub = await startHub();
+  const stream = { 'content-type': 'text/event-stream' };
+  for (const query of [
+    'close=false',
+    'private=0',
+    'key=a&forget=false',
+    'close=',
+    'private=true',
+    'key=a&forget=true',
+  ]) {
+    const reply = await hub.ask('POST', `/topics/${query.replace(/[^a-z]/g, '')}?${query}`, { body: 'x' });
+    const isRefused = /false|0/.test(query);
+    expect([query, reply.status]).toEqual([query, isRefused ? 400 : 200]);
+    if (isRefused) expect(problemOf(reply)).toBe('invalid-parameter');
+  }
+  const parts = await hub.ask('POST', '/topics/a?private=no', { headers: stream, body: '' });
+  expect([problemOf(parts), detailOf(parts)]).toEqual([
+    'invalid-parameter',
+    'The query parameter private is "no"; allowed is private without a value, or private=true. Leave it out otherwise',
+  ]);
+  const token = await lease(hub, 'a');
+  const headers = { 'tidings-lease': token };
+  expect(problemOf(await hub.ask('DELETE', '/topics/a?lease=30s', { headers }))).toBe('invalid-parameter');
+  expect((await hub.ask('DELETE', '/topics/a?lease', { headers })).status).toBe(204);
+});
+
+test('the cursors of HEAD, and where a page ends, are those of the events, also after a restart', async () => {
+  const path = temporaryFolder();
+  const before = await LmdbLog.open({ path });
+  const receipts = [
+    await before.append([{ topics: ['a'], fields: { data: '1' } }]),
+    await before.append([{ topics: ['a'], fields: { data: '2' } }]),
+  ];
+  await before.close();
+  const port = await serve(new Hub({ log: await LmdbLog.open({ path }) }));
+  const [first, second] = receipts.map(({ id }) => id);
+  const head = async (): Promise<unknown[]> => {
+    const { headers } = await ask(port, 'HEAD', '/topics/a');
+    return [headers['tidings-earliest'], headers['tidings-newest']];
+  };
+  expect(await head()).toEqual([first, second]);
+  const headers = { accept: 'application/json' };
+  const page = async (query: string): Promise<unknown> => {
+    return (JSON.parse((await ask(port, 'GET', `/topics/a?${query}`, { headers })).text) as { next: unknown }).next;
+  };
+  expect(await page('limit=1')).toBe(first);
+  expect(await page(`lastEventId=${second}`)).not.toBe(second);
+  const third = (await ask(port, 'POST', '/topics/a', { body: '3' })).text;
+  expect(await head()).toEqual([first, third]);
+  await ask(port, 'POST', '/topics/a?id=mine', { body: '4' });
+  expect((await head())[1]).toBe(third.replace(/\d+$/, (seq) => String(Number(seq) + 1)));
+});
+
+test('a request for a lease has nothing that creates a topic', async () => {
+  const hub = await startHub();
+  const put = (options: object): Promise<Reply> => hub.ask('PUT', '/topics/a?lease=30s', options);
+  for (const [options, found] of [
+    [{ body: '{"ttl":"24h"}' }, 'a body'],
+    [{ headers: { 'if-none-match': '*' } }, 'the header field If-None-Match'],
+  ] as const) {
+    const reply = await put(options);
+    expect(problemOf(reply)).toBe('invalid-parameter');
+    expect(detailOf(reply)).toContain(`has ${found}, which is only for creating a topic`);
+  }
+  expect((await put({})).status).toBe(200);
+});
+
+test('a lease that is not needed is refused with what is wrong with it', async () => {
+  const hub = await startHub();
+  const token = await lease(hub, 'b');
+  const send = async (path: string, body: string, headers: object): Promise<unknown[]> => {
+    const reply = await hub.ask('POST', path, { headers: { 'tidings-lease': token, ...headers }, body });
+    return [problemOf(reply), detailOf(reply)];
+  };
+  const lines = { 'content-type': 'application/x-ndjson' };
+  const line = (topic: string): string => `${JSON.stringify({ topic, data: '' })}\n`;
+  expect(await send('/topics/a', 'x', {})).toEqual([
+    'lease-lost',
+    'Cannot append: the topic "a" is not leased, or no longer, but a lease was given',
+  ]);
+  expect(await send('/topics', line('a') + line('c'), lines)).toEqual([
+    'lease-lost',
+    'Cannot append: none of its topics is leased, or no longer, but a lease was given',
+  ]);
+  expect(await send('/topics/b', 'x', { 'tidings-lease': `${token}, other` })).toEqual([
+    'lease-lost',
+    'Cannot append: one of the leases that were given belongs to none of its topics, or no longer',
+  ]);
+});

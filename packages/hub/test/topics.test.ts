@@ -311,3 +311,19 @@ describe('what topics there are', () => {
     expect(problemOf(await hub.ask('GET', `/topics?prefix=${'a'.repeat(1025)}`))).toBe('invalid-topic');
   });
 });
+
+test('a misspelled parameter of the list is refused with those that there are', async () => {
+  const hub = await startHub();
+  const reply = await hub.ask('GET', '/topics?prefx=a');
+  expect([problemOf(reply), (JSON.parse(reply.text) as { detail: string }).detail]).toEqual([
+    'invalid-parameter',
+    'There is no query parameter "prefx"; allowed are match, match_urlpattern, prefix, after; did you mean prefix?',
+  ]);
+});
+
+test('a topic that was only created is not listed', async () => {
+  const hub = await startHub();
+  expect((await hub.ask('PUT', '/topics/a')).status).toBe(201);
+  expect(JSON.parse((await hub.ask('GET', '/topics')).text)).toMatchObject({ topics: [], total: 0 });
+  expect((await hub.ask('HEAD', '/topics/a')).headers['tidings-state']).toBe('open');
+});

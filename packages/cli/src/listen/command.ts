@@ -44,7 +44,8 @@ export function listenCommand(): Command {
     )
     .option(
       '--json',
-      'print each event as a line of JSON: {topic, time, id, type, data}, and each gap as ' +
+      'print each event as a line of JSON: {topic, time, id, type, data}, with key and ' +
+        'forget where it has them, and each gap as ' +
         '{gap: {after, resumedAt, reason}}',
     );
   return addHubOptions(command)

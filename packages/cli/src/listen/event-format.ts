@@ -10,6 +10,10 @@ export interface ReceivedEvent {
   readonly id: string;
   readonly type: string;
   readonly data: string;
+  /** The name of the value that it updates, if the publisher gave one. */
+  readonly key?: string;
+  /** Present if the value is forgotten. */
+  readonly forget?: true;
 }
 
 export interface FormatOptions {
@@ -37,9 +41,11 @@ export function openEnvelope({ type, data, lastEventId }: EventMessage): Receive
   if (!data.startsWith('{')) return bare;
   try {
     const envelope = JSON.parse(data) as Record<string, unknown>;
-    const { topic, time, data: inner } = envelope;
+    const { topic, time, data: inner, key, forget } = envelope;
     if (typeof topic !== 'string' || typeof time !== 'string' || typeof inner !== 'string') return bare;
-    return { topic, time, id: lastEventId, type, data: inner };
+    const event = { topic, time, id: lastEventId, type, data: inner };
+    if (typeof key !== 'string') return event;
+    return { ...event, key, ...(forget === true ? { forget } : {}) };
   } catch {
     return bare;
   }
@@ -59,8 +65,8 @@ export function formatEvent(event: ReceivedEvent, { showTopic, colours, now }: F
 }
 
 /** Formats an event for programs: one line of JSON that holds exactly what was received. */
-export function formatJson({ topic, time, id, type, data }: ReceivedEvent): string {
-  return `${JSON.stringify({ topic, time, id, type, data })}\n`;
+export function formatJson({ topic, time, id, type, data, key, forget }: ReceivedEvent): string {
+  return `${JSON.stringify({ topic, time, id, type, data, key, forget })}\n`;
 }
 
 /** Describes a gap (PROTOCOL §6) for a person. */

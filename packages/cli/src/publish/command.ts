@@ -4,6 +4,7 @@ import { choiceOption, LINE, option } from '../command-line/option.ts';
 import { noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
 import { topicUrl } from '../http/hub-address.ts';
+import { notice, visible } from '../terminal/output.ts';
 import { closeTopic } from './close.ts';
 import { publishEvent, publishInput } from './publish.ts';
 
@@ -60,8 +61,11 @@ export function publishCommand(): Command {
       const single = data ?? (forget === true ? '' : undefined);
       if (options.close) {
         // At a terminal nobody thinks of input when a topic is only to be closed.
-        if (data === undefined && !process.stdin.isTTY) await publishInput({ hub, topic, format, type });
+        if (data === undefined && !process.stdin.isTTY) {
+          await publishInput({ hub, topic, format, type, isClosed: true });
+        }
         await closeTopic(data === undefined ? { hub, topic } : { hub, topic, data, type, id });
+        if (data === undefined) notice(`Closed ${visible(topic)}`);
       } else if (single === undefined) await publishInput({ hub, topic, format, type });
       else await publishEvent({ hub, topic, data: single, type, id, latestKey, forget });
     });

@@ -54,6 +54,8 @@ export interface InputPublish {
   readonly format: 'lines' | 'event-stream';
   /** The type of each line. @default 'message' */
   readonly type?: string | undefined;
+  /** Whether the topic is closed behind the input, so that an empty one is no news. @default false */
+  readonly isClosed?: boolean;
 }
 
 /**
@@ -85,7 +87,7 @@ export async function publishEvent(event: EventPublish): Promise<void> {
  *
  * @throws {CliError} `ERR_REFUSED`, `ERR_INPUT`, and after Ctrl-C `ERR_UNREACHABLE`
  */
-export async function publishInput({ hub, topic, format, type }: InputPublish): Promise<void> {
+export async function publishInput({ hub, topic, format, type, isClosed = false }: InputPublish): Promise<void> {
   const pipe = new Pipe(hub, topic, format === 'lines' ? 'line' : 'event');
   const input = format === 'lines' ? new LineInput({ type, onNotice: notice }) : new StreamInput();
   if (process.stdin.isTTY) notice('Each line is published as one event (Ctrl-D ends)');
@@ -95,7 +97,7 @@ export async function publishInput({ hub, topic, format, type }: InputPublish): 
     await pipe.finish();
   } finally {
     release();
-    notice(pipe.summary);
+    if (!isClosed || !pipe.isEmpty) notice(pipe.summary);
   }
 }
 
@@ -149,6 +151,10 @@ class Pipe {
     this.#isInterrupted = true;
     process.stdin.destroy();
     void this.#publisher.close({ patienceMs: INTERRUPTED_PATIENCE_MS });
+  }
+
+  get isEmpty(): boolean {
+    return this.#read === 0;
   }
 
   get summary(): string {

@@ -1,5 +1,5 @@
 import { GAP_TYPE } from '@tidings/wire';
-import { ServerError } from '../errors.ts';
+import { ServerError, suggestion } from '../errors.ts';
 import type { Since } from '../log/event-log.ts';
 import { HEARTBEATS, type Heartbeat } from '../sink/keep-alive.ts';
 import type { RequestHead } from './request.ts';
@@ -111,7 +111,9 @@ function acceptsEvents(head: RequestHead): boolean {
 export function checkParameters(query: URLSearchParams, allowed: readonly string[]): void {
   for (const name of query.keys()) {
     if (allowed.includes(name) || ADDED_BY_CLIENTS.test(name.replaceAll(/[-_.]/g, ''))) continue;
-    throw invalid(`There is no query parameter ${JSON.stringify(name)}`, allowed);
+    const nearest = name.length > 64 ? '' : suggestion(name, allowed);
+    const found = `There is no query parameter ${JSON.stringify(name)}; allowed are ${allowed.join(', ')}${nearest}`;
+    throw new ServerError('ERR_INVALID_PARAMETER', found);
   }
 }
 

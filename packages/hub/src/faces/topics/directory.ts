@@ -14,7 +14,7 @@ import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
 import { MATCHERS } from './matchers.ts';
-import { describeTopics, isPublicOnly } from './search.ts';
+import { describeTopics, isPublicOnly, SEARCH } from './search.ts';
 
 const MAX_TOPICS = 1000;
 
@@ -63,7 +63,7 @@ export class TopicDocuments {
   async answer(exchange: Exchange): Promise<Answer> {
     const { request, url, rights } = exchange;
     requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase(url) }]);
-    checkParameters(url.searchParams, MATCHERS);
+    checkParameters(url.searchParams, [...MATCHERS, ...SEARCH]);
     const directory = this.#directory();
     const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {

@@ -171,18 +171,22 @@ async function documentOf(
     reason: gap.reason,
     ...(gap.through === undefined ? {} : { through: cursor(gap.through) }),
   };
+  // An event's own cursor, also if it was published in an earlier epoch: then the page stays as it is.
+  const last = entries.at(-1);
+  const end = last?.seq === next.after && parseCursor(last.id) ? last.id : cursor(next.after);
   const told = missing ? `"gap":${JSON.stringify(missing)},` : '';
   const known = state === undefined ? '' : `,"state":"${state}"`;
-  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(cursor(next.after))}${known}}`;
+  const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(end)}${known}}`;
   return { text, isFinal: isFull && !gap };
 }
 
 /** An event in JSON. Nobody is told its other topics: there may be no right to know them. */
 function describe(entry: LogEntry, asked: TopicTest): string {
   const { type, data } = readEvent(entry);
-  const { id, topics, time } = entry;
+  const { id, topics, time, latestKey: key, forgets } = entry;
   const topic = topics.length === 1 ? topics[0] : topics.find((name) => asked.has(name));
-  return JSON.stringify({ id, topic, type, data, time: new Date(time).toISOString() });
+  // The key is left out unless it was given.
+  return JSON.stringify({ id, topic, type, data, time: new Date(time).toISOString(), key, forget: forgets });
 }
 
 /** Whether a request says where its page begins. */

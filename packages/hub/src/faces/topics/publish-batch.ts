@@ -14,12 +14,14 @@ import {
   readCloudEvents,
 } from './bodies/cloud-events.ts';
 import { readLines } from './bodies/json-lines.ts';
+import { flag } from './flag.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { leasesOf } from './life/final.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
-const LINES = 'application/x-ndjson';
+/** The media type of lines that are events and name their topics. */
+export const LINES = 'application/x-ndjson';
 
 /** Publishes a body whose events name their topics, as one batch (PROTOCOL §4.11, §4.13). @throws {Problem} @throws {ServerError} */
 export async function publishToMany(context: FaceContext, exchange: Exchange): Promise<Answer> {
@@ -61,13 +63,14 @@ export async function publishCloudEvents(
   const { request, url } = exchange;
   const { limits } = context;
   checkParameters(url.searchParams, topic !== undefined && isTopicInQuery(url) ? ['topic', 'private'] : ['private']);
+  const isPrivate = flag(url.searchParams, 'private');
   const key = idempotencyKey(exchange, topic);
   const leases = leasesOf(context, exchange);
   const body = context.bodies.open(request);
   try {
     const bytes = await body.whole(mode === 'batch' ? limits.maxBodyBytes : limits.maxEventBytes);
     const text = mode === 'binary' ? asStructured(request, bytes) : jsonOf(bytes);
-    const target = { topic, private: url.searchParams.has('private'), limits };
+    const target = { topic, private: isPrivate, limits };
     const found = mode === 'batch' ? readCloudEvents(text, target) : readCloudEvent(text, target);
     // Of a CloudEvent in header fields, its JSON stands for all that was sent.
     const sent = mode === 'binary' ? Buffer.from(text) : bytes;

@@ -10,9 +10,10 @@ import { checkData, checkType } from './bodies/checks.ts';
 import { cloudEventMode } from './bodies/cloud-events.ts';
 import { withForgotten } from './bodies/forgotten.ts';
 import { Upload } from './bodies/upload.ts';
+import { flag } from './flag.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
-import { publishCloudEvents } from './publish-batch.ts';
+import { LINES, publishCloudEvents } from './publish-batch.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
 
@@ -38,9 +39,12 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const mediaType = contentType(request);
   const mode = cloudEventMode(request, mediaType);
   if (mode) return await publishCloudEvents(context, exchange, mode, topic);
+  if (mediaType === LINES) throw linesAtTopic();
   const isStream = mediaType === 'text/event-stream';
   const names = isStream ? ['close', 'private'] : ['close', 'type', 'id', 'retry', 'private', 'key', 'forget'];
   checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', ...names] : names);
+  // Before the body, of which parts may be published at once.
+  flag(url.searchParams, 'private');
   const isClosing = asksToClose(context, exchange);
   const leases = leasesOf(context, exchange);
   const key = idempotencyKey(exchange, topic);
@@ -52,6 +56,14 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   } finally {
     body.close();
   }
+}
+
+/** A batch that was sent one URL too low would be one event with all of its lines as data. */
+function linesAtTopic(): Problem {
+  return new Problem(
+    'unsupported-type',
+    `The lines of ${LINES} name their topics themselves: POST them to /topics, without a topic. To publish them as the data of one event, give the body another type, such as text/plain`,
+  );
 }
 
 /** Publishes one event, whose data is the body. */
@@ -86,7 +98,7 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
 /** The key of the value that an event updates, and whether it is forgotten with it (PROTOCOL §13). @throws {Problem} `invalid-parameter` */
 function latestOf(query: URLSearchParams): Pick<NewEvent, 'latestKey' | 'forget'> {
   const latestKey = parameter(query, 'key');
-  const forget = query.has('forget');
+  const forget = flag(query, 'forget');
   if (forget && latestKey === undefined) {
     throw new Problem(
       'invalid-parameter',
@@ -179,5 +191,5 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
 function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
   // In a copy of a stream the event with which a hub closes a topic closes the copy.
   const final = fields.event === CLOSED_TYPE;
-  return { topics: [topic], fields, private: url.searchParams.has('private'), ...(final ? { final } : {}) };
+  return { topics: [topic], fields, private: flag(url.searchParams, 'private'), ...(final ? { final } : {}) };
 }

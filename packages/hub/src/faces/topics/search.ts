@@ -10,7 +10,7 @@ import type { FaceContext } from '../face.ts';
 const MAX_TOPICS = 1000;
 
 /** The names of the query parameters that ask for topics by their names (PROTOCOL §7.2). */
-const SEARCH: readonly string[] = ['prefix', 'after'];
+export const SEARCH: readonly string[] = ['prefix', 'after'];
 
 /** Whether a request for `/topics` asks for topics by their names. */
 export function isSearch({ searchParams }: URL): boolean {

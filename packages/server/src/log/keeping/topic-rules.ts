@@ -54,8 +54,7 @@ export function refusalOf(draft: TopicDraft, batch: Admission, factsOf: FactsOf)
     if (final) for (const topic of topics) closed.add(topic);
   }
   for (const token of given) {
-    if (!needed.has(token))
-      return lostError('a lease that was given is not, or no longer, that of a topic of the batch');
+    if (!needed.has(token)) return lostError(unneeded(batch, needed.size));
   }
   for (const condition of batch.conditions ?? []) {
     const found = unmet(condition, draft.get(condition.topic), factsOf(condition.topic));
@@ -252,6 +251,14 @@ export function newToken(): string {
 
 function closedError(what: string, topic: string): ServerError {
   return new ServerError('ERR_TOPIC_CLOSED', `Cannot ${what}: ${shown(topic)} is closed`);
+}
+
+/** Says what is wrong with a lease that no topic of a batch needs. */
+function unneeded({ events }: Admission, leased: number): string {
+  const [only = '', ...others] = new Set(events.flatMap(({ topics }) => topics));
+  if (leased > 0) return 'one of the leases that were given belongs to none of its topics, or no longer';
+  if (others.length > 0) return 'none of its topics is leased, or no longer, but a lease was given';
+  return `${shown(only)} is not leased, or no longer, but a lease was given`;
 }
 
 function lostError(found: string, what = 'Cannot append'): ServerError {

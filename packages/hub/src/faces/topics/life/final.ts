@@ -3,13 +3,14 @@ import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
 import { Problem } from '../../../http/problem.ts';
 import type { Exchange } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
+import { flag } from '../flag.ts';
 
 /** The fields of the event that closes a topic if the publisher gives none (PROTOCOL §12.1). */
 export const CLOSED: EventFields = { event: CLOSED_TYPE, data: '{"reason":"closed"}' };
 
-/** Whether a request to publish closes its topic. @throws {Problem} `unsupported` */
+/** Whether a request to publish closes its topic. @throws {Problem} `invalid-parameter`, `unsupported` */
 export function asksToClose(context: FaceContext, { url }: Exchange): boolean {
-  if (!url.searchParams.has('close')) return false;
+  if (!flag(url.searchParams, 'close')) return false;
   statesOf(context);
   return true;
 }

@@ -7,7 +7,7 @@ import {
   listenParameters,
   type Sink,
 } from '@tidings/server/live';
-import { formatCursor, Selector, type TopicStatus } from '@tidings/server/log';
+import { type EventPlace, formatCursor, parseCursor, Selector, type TopicStatus } from '@tidings/server/log';
 import { requireRight } from '../../../access/require.ts';
 import { COMPLETE } from '../../../http/answer.ts';
 import type { Exchange } from '../../../http/request.ts';
@@ -49,7 +49,12 @@ function fieldsOf({ state, events, earliest, newest }: TopicStatus, epoch: strin
   return {
     'Tidings-State': state,
     'Tidings-Events': String(events),
-    ...(earliest ? { 'Tidings-Earliest': formatCursor({ epoch, seq: earliest.seq }) } : {}),
-    ...(newest ? { 'Tidings-Newest': formatCursor({ epoch, seq: newest.seq }) } : {}),
+    ...(earliest ? { 'Tidings-Earliest': cursorOf(earliest, epoch) } : {}),
+    ...(newest ? { 'Tidings-Newest': cursorOf(newest, epoch) } : {}),
   };
+}
+
+/** The cursor of an event: the one it got in its own epoch, unless its id is the publisher's. */
+function cursorOf({ id, seq }: EventPlace, epoch: string): string {
+  return parseCursor(id) ? id : formatCursor({ epoch, seq });
 }

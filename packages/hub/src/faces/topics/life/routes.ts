@@ -3,8 +3,9 @@ import { ServerError } from '@tidings/server/log';
 import { requireRight } from '../../../access/require.ts';
 import { jsonAnswer, textAnswer } from '../../../http/answer.ts';
 import { Problem } from '../../../http/problem.ts';
-import type { Exchange } from '../../../http/request.ts';
+import type { Exchange, HubRequest } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
+import { flag } from '../flag.ts';
 import { DURATION_EXAMPLES, durationOf } from './duration.ts';
 import { leasesOf, statesOf } from './final.ts';
 import { MAX_OPTIONS_BYTES, readTopicOptions, showTopicOptions } from './options.ts';
@@ -45,7 +46,7 @@ async function createTopic(context: FaceContext, exchange: Exchange, topic: stri
 }
 
 async function leaseTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
-  const { url, rights } = exchange;
+  const { request, url, rights } = exchange;
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'lease topics here');
   const given = parameter(url.searchParams, 'lease') ?? '';
@@ -56,6 +57,7 @@ async function leaseTopic(context: FaceContext, exchange: Exchange, topic: strin
   }
   const states = statesOf(context);
   const token = tokenOf(context, exchange);
+  await requireNothingElse(context, request);
   try {
     const lease = await context.writes.watch(states.lease(topic, ms, token));
     const until = new Date(lease.until).toISOString();
@@ -71,6 +73,7 @@ async function leaseTopic(context: FaceContext, exchange: Exchange, topic: strin
 async function releaseTopic(context: FaceContext, exchange: Exchange, topic: string): Promise<Answer> {
   requireRight(exchange.rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'give leases back here');
+  flag(exchange.url.searchParams, 'lease');
   const states = statesOf(context);
   const token = tokenOf(context, exchange);
   if (token === undefined) {
@@ -78,6 +81,22 @@ async function releaseTopic(context: FaceContext, exchange: Exchange, topic: str
   }
   await context.writes.watch(states.release(topic, token));
   return textAnswer(204, '');
+}
+
+/** Refuses what would be ignored: a lease neither creates a topic nor has options. @throws {Problem} */
+async function requireNothingElse(context: FaceContext, request: HubRequest): Promise<void> {
+  const other = request.header('if-none-match') === undefined ? undefined : 'the header field If-None-Match';
+  const body = context.bodies.open(request);
+  try {
+    const found = other ?? ((await body.whole(MAX_OPTIONS_BYTES)).length > 0 ? 'a body' : undefined);
+    if (found === undefined) return;
+    throw new Problem(
+      'invalid-parameter',
+      `The request for a lease has ${found}, which is only for creating a topic: PUT it without the query parameter lease first`,
+    );
+  } finally {
+    body.close();
+  }
 }
 
 function asksForLease({ url }: Exchange): boolean {
