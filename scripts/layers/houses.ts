@@ -84,7 +84,7 @@ export const HOUSES: Houses = {
       {
         name: 'program',
         purpose: 'publish and iterate inside the program',
-        uses: ['faces/topics/bodies', 'faces', 'access', 'http'],
+        uses: ['faces/topics/life', 'faces/topics/bodies', 'faces', 'access', 'http'],
       },
       { name: 'options.ts', purpose: 'what a hub is made with', uses: ['faces', 'access'] },
       {
