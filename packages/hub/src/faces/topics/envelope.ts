@@ -2,7 +2,7 @@ import { type LogEntry, type Selection, Selector } from '@tidings/server/log';
 import { CLOSED_TYPE, decodeEvent, encodeEvent, FORGOTTEN_TYPE, isOwnType } from '@tidings/wire';
 
 /** The hub's own events that are those of a topic. */
-const WRAPPED: readonly string[] = [CLOSED_TYPE, FORGOTTEN_TYPE];
+const WRAPPED: ReadonlySet<string> = new Set([CLOSED_TYPE, FORGOTTEN_TYPE]);
 
 // The envelopes of an entry, by topic, are made once for all cohorts of the tick.
 const rendered = new WeakMap<LogEntry, Map<string, Uint8Array>>();
@@ -28,7 +28,7 @@ export function envelopesOf(selection: Selection): (entry: LogEntry) => Uint8Arr
 function wrap({ time, frame, latestKey, forgets }: LogEntry, topic: string): Uint8Array {
   const fields = decodeEvent(frame);
   const type = fields?.event ?? 'message';
-  if (!fields || (isOwnType(type) && !WRAPPED.includes(type))) return frame;
+  if (!fields || (isOwnType(type) && !WRAPPED.has(type))) return frame;
   const data = JSON.stringify({
     topic,
     time: new Date(time).toISOString(),

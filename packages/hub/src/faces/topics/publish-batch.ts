@@ -1,6 +1,7 @@
 import { checkParameters, type Answer } from '@tidings/server/live';
 import type { AppendOptions } from '@tidings/server/log';
 import { requireRight, requireSomeRight } from '../../access/require.ts';
+import { flag } from '../../http/flag.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
@@ -14,7 +15,6 @@ import {
   readCloudEvents,
 } from './bodies/cloud-events.ts';
 import { readLines } from './bodies/json-lines.ts';
-import { flag } from './flag.ts';
 import { appendOptions, idempotencyKey } from './idempotency.ts';
 import { leasesOf } from './life/final.ts';
 import { append, contentType, type Published, publishedAnswer } from './published.ts';

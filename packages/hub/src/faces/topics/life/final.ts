@@ -1,9 +1,9 @@
 import type { TopicStates } from '@tidings/server/log';
 import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
+import { flag } from '../../../http/flag.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { Exchange } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
-import { flag } from '../flag.ts';
 
 /** The fields of the event that closes a topic if the publisher gives none (PROTOCOL §12.1). */
 export const CLOSED: EventFields = { event: CLOSED_TYPE, data: '{"reason":"closed"}' };

@@ -1,5 +1,5 @@
 import { parameter } from '@tidings/server/live';
-import { Problem } from '../../http/problem.ts';
+import { Problem } from './problem.ts';
 
 /**
  * Whether a query parameter that has no value, such as `close`, is given. `true` is allowed as its value, too (PROTOCOL §4.1).
