@@ -198,7 +198,7 @@ describe('publishing one event', () => {
 });
 
 describe('private events', () => {
-  test.each(['private', 'private=', 'private=0'])('?%s makes an event private', async (query) => {
+  test.each(['private', 'private=', 'private=true'])('?%s makes an event private', async (query) => {
     const hub = await startHub({ key: 'a-key-of-the-hub', anonymous: 'listen' });
     const headers = { authorization: 'Bearer a-key-of-the-hub' };
     const anonymous = await Listener.open(hub.port, '/topics/a');
