@@ -28,8 +28,7 @@ import {
   type TopicStates,
   type Turn,
 } from '@tidings/server/log';
-import { DamageControl } from './trimming/damage.ts';
-import { LmdbError } from './errors.ts';
+import type { LmdbError } from './errors.ts';
 import { unusable } from './folder/refusal.ts';
 import type { TopicLifeHooks } from './life/deletion.ts';
 import { LmdbTopicLife } from './life/topic-life.ts';
@@ -41,11 +40,10 @@ import { LmdbSearch, type LogEnd } from './reading/search.ts';
 import { checkTopics } from './records/record.ts';
 import { openTime, recover, restoreLedger } from './tables/recovery.ts';
 import { Soon } from './trimming/soon.ts';
-import type { TrimStep } from './trimming/removal.ts';
-import { LmdbStore, type Incoming } from './tables/store.ts';
+import { TrimRounds } from './trimming/rounds.ts';
+import { LmdbStore } from './tables/store.ts';
 import type { LmdbStates } from './tables/states.ts';
 import { LmdbTopics } from './tables/topics.ts';
-import { LmdbTrimmer } from './trimming/trim.ts';
 import { LmdbWriter } from './writing/writer.ts';
 
 // How long events that newer ones have replaced stay on disk, so that many of them are removed together.
@@ -64,8 +62,7 @@ export class LmdbLog implements EventLog {
   readonly #writer: LmdbWriter;
   readonly #latest: LmdbLatest;
   readonly #compaction: Soon;
-  readonly #trimmer: LmdbTrimmer;
-  readonly #damage: DamageControl;
+  readonly #rounds: TrimRounds;
   readonly #bounds: CheckedBounds;
   readonly #clock: Clock;
   readonly #trimEveryMs: number;
@@ -75,12 +72,7 @@ export class LmdbLog implements EventLog {
   readonly #states: LmdbStates;
   readonly #turns: Turns;
   readonly #search: LmdbSearch;
-  readonly #onError: (error: LmdbError) => void;
-  /** The failure that was reported last, until trimming succeeds again. */
-  #reported: string | undefined;
   #timer: unknown;
-  /** Reads wait while events are being removed, so that the reported gaps are exactly the events that are missing. */
-  #trimming: Promise<void> | undefined;
   #closed = false;
 
   private constructor(store: LmdbStore, options: LmdbLogOptions, { retention, bounds, maxWaitingBytes }: Checked) {
@@ -102,31 +94,28 @@ export class LmdbLog implements EventLog {
     const parts = { store, reader, topics, latest, ledger: this.#ledger, time };
     this.#latest = latest;
     this.#compaction = new Soon(clock, COMPACT_AFTER_MS, () => this.#compact());
-    this.#trimmer = new LmdbTrimmer(parts, retention);
-    this.#damage = new DamageControl(parts, {
-      onDamage: options.onDamage ?? warn,
-      onFailure: (cause) => this.#report(cause),
-    });
-    this.#onError = options.onError ?? warn;
+    const { onDamage = warn, onError = warn } = options;
+    this.#rounds = new TrimRounds({ ...parts, retention, writer: () => this.#writer }, { onDamage, onError });
+    const report = (cause: unknown): void => this.#rounds.report(cause);
     this.#writer = new LmdbWriter(
       { store, topics, keys, clock, time, maxWaitingBytes },
       {
         settle: () => this.#life.settle(),
-        makeRoom: (incoming) => this.#trimOverdue(incoming),
+        makeRoom: (incoming) => this.#rounds.makeRoom(incoming),
         onCommitted: (batch) => this.#onCommitted(batch),
-        afterCommit: () => this.#trimOverdue(),
+        afterCommit: () => this.#rounds.makeRoom(),
       },
     );
     const hooks: TopicLifeHooks = {
       isClosed: () => this.#closed,
       look: (work) => this.#look(work, { isShort: true }),
-      carryOut: (step) => this.#carryOutWhole(step),
+      carryOut: (step) => this.#rounds.carryOut(step),
       onChanged: (topic) => {
         latest.changed(topic);
         if (latest.isBehind) this.#compaction.ask();
       },
       emit: (batch) => this.#followers.emit(batch),
-      report: (cause) => this.#report(cause),
+      report,
     };
     this.topics = this.#life = new LmdbTopicLife({ ...parts, writer: this.#writer, bounds, clock }, hooks);
     restoreLedger(store, this.#ledger);
@@ -164,9 +153,9 @@ export class LmdbLog implements EventLog {
   async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
     const isShort = Selector.of(request.selection).topics.isExact;
     for (;;) {
-      while (this.#trimming) await this.#trimming;
+      while (this.#rounds.current) await this.#rounds.current;
       const page = await this.#look((turn) => this.#page(request, turn), { signal, isShort });
-      if (page === 'damaged') await this.#writer.inTurn(() => this.#takeOutDamaged());
+      if (page === 'damaged') await this.#writer.inTurn(() => this.#rounds.takeOutDamaged());
       else if (page !== 'trimming') return page;
     }
   }
@@ -191,7 +180,7 @@ export class LmdbLog implements EventLog {
   async trim(): Promise<void> {
     // Each step takes a turn of its own, so that a publisher never waits for more than one.
     // Reads that waited for it go on before the next one.
-    while (!this.#closed && (await this.#writer.inTurn(() => this.#trimSome()))) await turnOfTheLoop();
+    while (!this.#closed && (await this.#writer.inTurn(() => this.#rounds.trimSome()))) await turnOfTheLoop();
     while (!this.#closed && (await this.#writer.expireKeys()));
     if (!this.#closed) await this.#life.removeDeleted();
     if (!this.#closed) await this.#writer.saveTime();
@@ -204,14 +193,14 @@ export class LmdbLog implements EventLog {
     this.#compaction.stop();
     this.#life.close();
     await this.#writer.finish();
-    await this.#writer.saveTime().catch((error: unknown) => this.#report(error));
+    await this.#writer.saveTime().catch((error: unknown) => this.#rounds.report(error));
     this.#followers.clear();
     await this.#store.close();
   }
 
   /** As much of a page as the turn allows; undefined if that is nothing. */
   #page(request: ReadRequest, turn: Turn): LogPage | 'trimming' | 'damaged' | undefined {
-    if (this.#trimming) return 'trimming';
+    if (this.#rounds.current) return 'trimming';
     const trimmed = this.#ledger.trimmed(request.selection, request.after, turn);
     const page = trimmed && this.#reader.page(request, this.#writer.head.events, turn);
     if (this.#store.damaged.size > 0) return 'damaged';
@@ -241,7 +230,7 @@ export class LmdbLog implements EventLog {
     if (this.#closed) return;
     this.#timer = this.#clock.setTimeout(() => {
       void this.trim()
-        .catch((error: unknown) => this.#report(error))
+        .catch((error: unknown) => this.#rounds.report(error))
         .then(() => this.#trimLater());
     }, this.#trimEveryMs);
   }
@@ -255,68 +244,13 @@ export class LmdbLog implements EventLog {
   /** Removes what has been replaced by now, in steps between which publishers have their turn. What is replaced meanwhile has to wait. */
   async #compact(): Promise<void> {
     const through = this.#writer.head.seq;
-    const some = async (): Promise<boolean> => this.#latest.isBehindOf(through) && (await this.#trimSome());
+    const some = async (): Promise<boolean> => this.#latest.isBehindOf(through) && (await this.#rounds.trimSome());
     try {
       while (!this.#closed && (await this.#writer.inTurn(some))) await turnOfTheLoop();
     } catch (error) {
-      this.#report(error);
+      this.#rounds.report(error);
     }
     if (this.#latest.isBehind) this.#compaction.ask();
-  }
-
-  /** Removes events until there is room for those that are about to be added. */
-  async #trimOverdue(incoming?: Incoming): Promise<void> {
-    try {
-      while (this.#trimmer.isOverdue(this.#writer.head, incoming) && (await this.#trimSome(incoming)));
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  /** Reports a failure of trimming, once. Publishers learn of a failing disk when they append. */
-  #report(cause: unknown): void {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    if (found === this.#reported) return;
-    this.#reported = found;
-    const message = `Cannot remove events that are no longer kept in ${this.#store.path}, or store the time of the log: ${found}. It is tried again`;
-    this.#onError(new LmdbError('ERR_NOT_TRIMMED', message, { cause }));
-  }
-
-  async #takeOutDamaged(): Promise<void> {
-    const { head } = this.#writer;
-    // Who gets no private events is told of a gap, too, up to there, and comes back with that position.
-    const newest = [...this.#store.damaged.keys()].reduce((one, other) => Math.max(one, other), head.publicSeq);
-    this.#writer.head = { ...head, publicSeq: newest };
-    await this.#damage.takeOut(this.#writer.head, (step) => this.#carryOut(step));
-  }
-
-  /** Removes a small number of events that retention no longer keeps. Returns whether there may be more. */
-  async #trimSome(incoming?: Incoming): Promise<boolean> {
-    const step = this.#trimmer.next(this.#writer.head, incoming);
-    // Damaged events do not count among those that are kept.
-    if (step) await this.#carryOutWhole(step);
-    else if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
-    return step !== undefined;
-  }
-
-  /** Damaged events that were found on the way go first, and then nothing else. */
-  async #carryOutWhole(step: TrimStep): Promise<void> {
-    if (this.#store.damaged.size > 0) await this.#takeOutDamaged();
-    else await this.#carryOut(step);
-  }
-
-  async #carryOut(step: TrimStep): Promise<void> {
-    this.#trimming = (async () => {
-      try {
-        await step.commit();
-        this.#writer.head = step.head;
-        step.note();
-        this.#reported = undefined;
-      } finally {
-        this.#trimming = undefined;
-      }
-    })();
-    await this.#trimming;
   }
 }
 
