@@ -70,7 +70,7 @@ export class StreamCheck {
       const final = finalSeqOf(closing, this.#selection);
       if (final === undefined || closing.topic !== onlyOf(this.#selection)) return false;
       const hasMore = this.#between(final, this.#position + 1).some((event) => !event.deletes);
-      return closing.seq <= this.#log.handed && this.#position >= final && !hasMore;
+      return final <= this.#log.handed && this.#position >= final && !hasMore;
     });
     const isDeleted = this.#between(this.#begun, this.#log.handed + 1).some((event) => event.deletes);
     assert.ok(
@@ -123,7 +123,7 @@ export class StreamCheck {
       const asSent = after === sent && page.request.after === begun;
       if (!asSent) assert.equal(this.#seqOf(after!), page.request.after, 'the place where a gap begins');
       this.#passed(page.request.after + 1, `the gap from ${page.request.after}`);
-      const missing = this.#between(this.#position, page.trimmedThrough + 1);
+      const missing = this.#between(Math.max(this.#position, page.request.after), page.trimmedThrough + 1);
       const justified = missing.filter(
         (event) => event.trimmedAt <= page.lookedAt && !event.replaced && !this.#known.has(event),
       );
