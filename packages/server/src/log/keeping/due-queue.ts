@@ -16,17 +16,19 @@ export class DueQueue {
     return this.#heap[0];
   }
 
-  /** The names that are due by a time, at most so many, in no particular order. */
+  /** Names that are due by a time, at most so many: those that are due first come first, and of those that are due at once the first by name. */
   dueBy(time: number, limit: number): string[] {
-    const names: string[] = [];
+    const found: Item[] = [];
     const places = [0];
-    for (let at = places.pop(); at !== undefined && names.length < limit; at = places.pop()) {
+    for (let at = places.pop(); at !== undefined && found.length < limit; at = places.pop()) {
       const item = this.#heap[at];
       if (!item || item.due > time) continue;
-      names.push(item.name);
+      found.push(item);
       places.push(2 * at + 1, 2 * at + 2);
     }
-    return names;
+    return found
+      .toSorted((one, other) => one.due - other.due || (one.name < other.name ? -1 : 1))
+      .map(({ name }) => name);
   }
 
   set(name: string, due: number): void {
