@@ -153,7 +153,7 @@ describe('options', () => {
     [{ overflow: 'evict' }, /option overflow is only for channels with `history: false`/],
     [{ history: false, overflow: 'drop' }, /option overflow is "drop", but must be one of "evict", "drop-oldest"/],
     [{ authenticate: true }, /option authenticate is true, but must be a function/],
-    [{ topic: '' }, /option topic is "", but must be a string that is not empty/],
+    [{ topic: '' }, /option topic cannot be used: The topic is empty/],
     [{ key: 'ip' }, /option key is "ip", but must be a function/],
     [{ onError: {} }, /option onError is an object, but must be a function/],
     [[] as object, /^The options are an array, but must be an object with any of history,/],
