@@ -25,6 +25,12 @@ export function useFollow(view: RefObject<HTMLElement | null>, content: RefObjec
   const isFollowing = useSignal(true);
   const lastTop = useRef(0);
 
+  const setFollowing = (follows: boolean): void => {
+    isFollowing.value = follows;
+    // A browser keeps the rows in view where they are when older ones go, which would look like a way up.
+    if (view.current) view.current.style.overflowAnchor = follows ? 'none' : 'auto';
+  };
+
   const stick = (): void => {
     const element = view.current;
     if (element === null || !isFollowing.peek()) return;
@@ -34,6 +40,7 @@ export function useFollow(view: RefObject<HTMLElement | null>, content: RefObjec
 
   useLayoutEffect(() => {
     const observer = new ResizeObserver(stick);
+    setFollowing(true);
     for (const element of [view.current, content.current]) if (element !== null) observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -44,16 +51,16 @@ export function useFollow(view: RefObject<HTMLElement | null>, content: RefObjec
       const element = view.current;
       if (element === null) return;
       const { scrollTop, scrollHeight, clientHeight } = element;
-      if (scrollHeight - scrollTop - clientHeight <= NEAR_END) isFollowing.value = true;
-      else if (scrollTop < lastTop.current) isFollowing.value = false;
+      if (scrollHeight - scrollTop - clientHeight <= NEAR_END) setFollowing(true);
+      else if (scrollTop < lastTop.current) setFollowing(false);
       lastTop.current = scrollTop;
     },
     toEnd() {
-      isFollowing.value = true;
+      setFollowing(true);
       stick();
     },
     pause() {
-      isFollowing.value = false;
+      setFollowing(false);
     },
   };
 }
