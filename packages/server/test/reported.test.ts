@@ -126,7 +126,13 @@ describe('an unknown option is refused, with the nearest name', () => {
     ],
     [
       'of a response',
-      () => respond(new Channel(), {} as never, {} as never, { directwrites: false } as object),
+      () =>
+        respond(
+          new Channel(),
+          { headers: {} } as never,
+          { writeHead() {} } as never,
+          { directwrites: false } as object,
+        ),
       /did you mean directWrites\?$/,
     ],
     [
