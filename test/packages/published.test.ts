@@ -42,7 +42,9 @@ describe.each(PUBLISHED)('the tarball of packages/%s', (folder) => {
     expect(files).toContain('README.md');
     expect(files).toContain('LICENSE');
     expect(
-      files.filter((path) => !/^((dist|src|bin)\/|README\.md$|LICENSE$|(polyfill\/)?package\.json$)/.test(path)),
+      files.filter(
+        (path) => !/^((dist|src|bin)\/|README\.md$|LICENSE$|((polyfill|publisher)\/)?package\.json$)/.test(path),
+      ),
     ).toEqual([]);
     expect(files.filter((path) => /(^|\/)(test|fixtures)\/|\.test\.|tsbuildinfo/.test(path))).toEqual([]);
   });
