@@ -14,6 +14,11 @@ export interface Tools<Result> {
   respond(channel: Channel): Result;
 }
 
+/** The options that a form for (req, res) has: its promises tell of errors. */
+export function optionsOfNode(options: FetchEventStreamOptions): Omit<FetchEventStreamOptions, 'onError'> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'onError'));
+}
+
 export const ALLOWED_ORIGIN = 'https://allowed.example';
 
 /** As long as a kernel buffers little of it. */

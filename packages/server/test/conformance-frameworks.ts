@@ -10,7 +10,7 @@ import Fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import { NEST_11 } from '../../../test/nest-11/index.ts';
-import type { ConformanceApp, Tools } from './conformance-app.ts';
+import { type ConformanceApp, optionsOfNode, type Tools } from './conformance-app.ts';
 import { NEST_12, nestHandler, type Nest, type NestAnswer } from './conformance-nest.ts';
 import { NODE_ADDS, runHere, type NodeHandler } from './conformance-node.ts';
 import type { Adapter } from './conformance.ts';
@@ -28,7 +28,7 @@ function expressHandler(app: ConformanceApp): NodeHandler {
   server.use(express.json());
   server.all('/{*path}', (request, response) =>
     app.answer(request.url, {
-      eventStream: (source, options) => nodeForm.eventStream(request, response, source, options),
+      eventStream: (source, options) => nodeForm.eventStream(request, response, source, optionsOfNode(options)),
       respond: (channel) => nodeForm.respond(channel, request, response),
     }),
   );
@@ -46,7 +46,7 @@ async function fastifyHandler(app: ConformanceApp): Promise<NodeHandler> {
     url: '/*',
     handler: (request, reply) =>
       app.answer(request.url, {
-        eventStream: (source, options) => fastifyForm.eventStream(request, reply, source, options),
+        eventStream: (source, options) => fastifyForm.eventStream(request, reply, source, optionsOfNode(options)),
         respond: (channel) => fastifyForm.respond(channel, request, reply),
       }),
   });
@@ -62,7 +62,7 @@ function koaHandler(app: ConformanceApp): NodeHandler {
     context.req.resume();
     await once(context.req, 'end');
     await app.answer(context.url, {
-      eventStream: (source, options) => koaForm.eventStream(context, source, options),
+      eventStream: (source, options) => koaForm.eventStream(context, source, optionsOfNode(options)),
       respond: (channel) => koaForm.respond(channel, context),
     });
   });
@@ -82,7 +82,7 @@ function honoHandler(app: ConformanceApp): NodeHandler {
 function nestAnswer(app: ConformanceApp): NestAnswer {
   return (request, response) =>
     app.answer(request.url, {
-      eventStream: (source, options) => nestForm.eventStream(request, response, source, options),
+      eventStream: (source, options) => nestForm.eventStream(request, response, source, optionsOfNode(options)),
       respond: (channel) => nestForm.respond(channel, request, response),
     });
 }

@@ -12,7 +12,7 @@ import { createSecureServer } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { makeCertificate } from './certificate.ts';
-import { ConformanceApp } from './conformance-app.ts';
+import { ConformanceApp, optionsOfNode } from './conformance-app.ts';
 import type { Transport } from './conformance-client.ts';
 import type { Adapter, Running } from './conformance.ts';
 import { Facts } from './facts.ts';
@@ -65,7 +65,7 @@ function handleNode(app: ConformanceApp): NodeHandler {
   return (request, response) => {
     app
       .answer(request.url ?? '/', {
-        eventStream: (source, options) => eventStream(request, response, source, options),
+        eventStream: (source, options) => eventStream(request, response, source, optionsOfNode(options)),
         respond: (channel) => respond(channel, request, response),
       })
       .catch(() => {
@@ -83,7 +83,7 @@ function serveStreams(app: ConformanceApp): Server {
   server.on('stream', (stream, headers) => {
     app
       .answer(headers[':path'] ?? '/', {
-        eventStream: (source, options) => streamForm.eventStream(stream, headers, source, options),
+        eventStream: (source, options) => streamForm.eventStream(stream, headers, source, optionsOfNode(options)),
         respond: (channel) => streamForm.respond(channel, stream, headers),
       })
       .catch(() => {

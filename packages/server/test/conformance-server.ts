@@ -1,6 +1,6 @@
 import { eventStream } from '@tidings/server';
 import { createInterface } from 'node:readline';
-import { ConformanceApp } from './conformance-app.ts';
+import { ConformanceApp, optionsOfNode } from './conformance-app.ts';
 
 /** What is needed of Bun and Deno here. */
 interface OtherRuntimes {
@@ -36,7 +36,7 @@ else if (Deno) {
   const server = createServer((request, response) => {
     app
       .answer(request.url ?? '/', {
-        eventStream: (source, options) => node.eventStream(request, response, source, options),
+        eventStream: (source, options) => node.eventStream(request, response, source, optionsOfNode(options)),
         respond: (channel) => node.respond(channel, request, response),
       })
       .catch(() => {
