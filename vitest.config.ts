@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     globalSetup: ['test/each-run.ts'],
     setupFiles: ['test/each-file.ts'],
-    // Two cores: more workers only make the processes that tests start wait for each other.
-    maxWorkers: 2,
+    // Two cores, and tests that wait for a third of their time: for browsers to come back, and for hubs to drain.
+    maxWorkers: 3,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
     projects: [

@@ -27,6 +27,7 @@ const RULES: readonly (readonly [name: string, count: number, bounds: object])[]
   ['1 rule by age', 1, { maxAgeMs: DAY_MS }],
   ['20 rules by age', 20, { maxAgeMs: DAY_MS }],
   ['20 rules by count', 20, { maxEvents: 1000 }],
+  ['20 rules by bytes', 20, { maxBytes: 1_000_000 }],
   ['20 rules that keep the latest', 20, { keep: 'latest' }],
 ];
 

@@ -12,16 +12,20 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   client: () => import('./client.ts'),
   publish: () => import('./publish.ts'),
   publisher: () => import('./publisher.ts'),
+  leases: () => import('./leases.ts'),
   latest: () => import('./latest.ts'),
   retention: () => import('./retention.ts'),
   patterns: () => import('./patterns.ts'),
+  topics: () => import('./topics.ts'),
   'fan-out': () => import('./fan-out.ts'),
   compressed: () => import('./compressed.ts'),
   'idle-memory': () => import('./idle-memory.ts'),
+  'idle-http2': () => import('./idle-http2.ts'),
   'slow-listeners': () => import('./slow-listeners.ts'),
   replay: () => import('./replay.ts'),
   pages: () => import('./pages.ts'),
   'resume-storm': () => import('./resume-storm.ts'),
+  workers: () => import('./workers.ts'),
 };
 
 const named = process.argv.slice(2);

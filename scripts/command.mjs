@@ -40,6 +40,16 @@ export class Interruption extends Error {
  */
 export function run(command, args, { env = process.env, show = false } = {}) {
   return new Promise((resolve, reject) => {
+    // Only this process may have got the signal. When it ends, its tools must not be still at work.
+    /** @type {NodeJS.Signals | undefined} */
+    let interruption;
+    const stop = (/** @type {NodeJS.Signals} */ signal) => {
+      interruption ??= signal;
+      child.kill(signal);
+    };
+    // Before the command starts: what it shows may be what somebody waits for to send a signal.
+    process.on('SIGINT', stop).on('SIGTERM', stop);
+    const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);
     const child = spawn(command, args, {
       cwd: root,
       env,
@@ -53,16 +63,6 @@ export function run(command, args, { env = process.env, show = false } = {}) {
     };
     child.stdout?.setEncoding('utf8').on('data', keep);
     child.stderr?.setEncoding('utf8').on('data', keep);
-
-    // Only this process may have got the signal. When it ends, its tools must not be still at work.
-    /** @type {NodeJS.Signals | undefined} */
-    let interruption;
-    const stop = (/** @type {NodeJS.Signals} */ signal) => {
-      interruption ??= signal;
-      child.kill(signal);
-    };
-    process.on('SIGINT', stop).on('SIGTERM', stop);
-    const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);
 
     const line = [command, ...args].join(' ');
     child.on('error', (cause) => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError, run } from './command.mjs';
 import { findOnMachine } from './paths.mjs';
@@ -7,6 +7,8 @@ import { step } from './step.mjs';
 /** What the tests need from the machine, each by the programs of which any will do and the Debian package that has one. */
 const PROGRAMS = [
   { name: 'curl', programs: ['curl'], debian: 'curl' },
+  // Its HTTP client sends the whole body before it reads.
+  { name: 'python3', programs: ['python3'], debian: 'python3' },
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'], debian: 'chromium' },
   { name: 'firefox', programs: ['firefox-esr', 'firefox'], debian: 'firefox-esr' },
   // The one with HTTP/2 that brings the fewest other packages.
@@ -17,10 +19,17 @@ const PROGRAMS = [
   { name: 'apache2', programs: ['apache2'], debian: 'apache2-bin' },
   // Makes the certificates that HTTP/2 needs in browsers.
   { name: 'openssl', programs: ['openssl'], debian: 'openssl' },
+  // `promtool` checks metrics and configurations. The package has the server, too.
+  { name: 'promtool', programs: ['promtool'], debian: 'prometheus' },
+  // Tests run a server of their own with it, and leave that of the machine alone.
+  { name: 'postgresql', programs: ['postgres'], debian: 'postgresql' },
+  // With JetStream: what a hub on many nodes stores its events in.
+  { name: 'nats-server', programs: ['nats-server'], debian: 'nats-server' },
 ];
 
-// Where Debian has programs that are not on the PATH of every user, such as nginx.
+// Where Debian has programs that are not on the PATH of every user, such as nginx, and those of PostgreSQL, by its versions.
 const SYSTEM_PROGRAMS = '/usr/sbin';
+const POSTGRES_VERSIONS = '/usr/lib/postgresql';
 
 /**
  * Installs the missing programs, if this is a Debian on which the user is root.
@@ -59,9 +68,16 @@ function isMissing(program) {
 
 /** @param {{ programs: string[] }} program */
 function find({ programs }) {
-  return (
-    findOnMachine(programs) ?? programs.map((name) => join(SYSTEM_PROGRAMS, name)).find((path) => existsSync(path))
-  );
+  const folders = [SYSTEM_PROGRAMS, ...postgresFolders()];
+  const paths = programs.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return findOnMachine(programs) ?? paths.find((path) => existsSync(path));
+}
+
+/** The newest version comes first. */
+function postgresFolders() {
+  if (!existsSync(POSTGRES_VERSIONS)) return [];
+  const versions = readdirSync(POSTGRES_VERSIONS).toSorted((one, other) => Number(other) - Number(one));
+  return versions.map((version) => join(POSTGRES_VERSIONS, version, 'bin'));
 }
 
 /**

@@ -25,8 +25,7 @@ const STEPS = [
   { title: 'Lint', work: () => tool('oxlint') },
   { title: 'Layers', work: () => tool('node', 'scripts/layers.ts') },
   { title: 'Unused code', work: () => tool('knip') },
-  { title: 'Tests', work: () => tests('tests', '--exclude=test/packages/**') },
-  { title: 'Packages', work: () => tests('packages', 'test/packages') },
+  { title: 'Tests', work: tests },
 ];
 
 try {
@@ -78,18 +77,13 @@ function tool(command, ...args) {
   return run(command, args, { env: toolEnvironment(), show: true });
 }
 
-/**
- * Runs some of the tests and adds them to the counts, also when the run fails.
- *
- * @param {string} name of the report
- * @param {string[]} args
- */
-async function tests(name, ...args) {
-  const report = join(cache, `${name}.json`);
+/** Runs the tests and counts them, also when the run fails. */
+async function tests() {
+  const report = join(cache, 'tests.json');
   rmSync(report, { force: true });
   let ran = 0;
   try {
-    await tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args);
+    await tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`);
   } finally {
     if (existsSync(report)) {
       const result = /** @type {import('vitest/node').JsonTestResults} */ (JSON.parse(readFileSync(report, 'utf8')));

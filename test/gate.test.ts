@@ -39,3 +39,26 @@ test.skipIf(process.platform === 'win32').each([
   expect(stdout).not.toMatch(/failed|stopped/);
   expect(code).toBe(status);
 });
+
+test.skipIf(process.platform === 'win32').each([
+  ['a CI fails before it tests anything', 'true'],
+  ['another machine goes on, and says what it leaves out', ''],
+] as const)('where a program or a runtime is missing, %s', async (_, ci) => {
+  const root = folder({});
+  cpSync(join(ROOT, 'scripts'), join(root, 'scripts'), { recursive: true });
+  write(root, {
+    'scripts/install.mjs': 'export async function ensureInstalled() {}',
+    'scripts/debian.mjs': 'export async function ensurePrograms() { return ["nginx"]; }',
+    'scripts/runtimes.mjs': 'export async function ensureRuntimes() { return ["bun", "deno"]; }',
+    'node_modules/.bin/oxfmt': '#!/bin/sh\necho "left out: $TIDINGS_MISSING"\nexit 1\n',
+  });
+  chmodSync(join(root, 'node_modules/.bin/oxfmt'), 0o755);
+  const env = { ...process.env, CI: ci, TIDINGS_MISSING: '' };
+  const gate = spawn(process.execPath, ['scripts/test.mjs'], { cwd: root, env });
+  const [stdout, stderr] = await Promise.all([text(gate.stdout), text(gate.stderr), once(gate, 'exit')]);
+  expect(stdout).toContain('Missing on this machine: nginx, bun, deno.');
+  // The first step is where it ends here.
+  expect(stdout.includes('left out: nginx,bun,deno')).toBe(ci === '');
+  expect(stderr.includes('The gate needs nginx, bun, deno here')).toBe(ci === 'true');
+  expect(gate.exitCode).toBe(1);
+});

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { createInterface } from 'node:readline';
 import { peakKib, residentKib, settle } from './memory.ts';
 
@@ -32,8 +31,13 @@ export async function obey(commands: Commands): Promise<void> {
   }
 }
 
+/** A server of HTTP, over TLS or not. */
+interface Closable extends Server {
+  closeAllConnections(): void;
+}
+
 /** Starts a server on a port that the system picks, prints the port, and carries out commands. */
-export async function serve(server: Server, commands: Commands): Promise<void> {
+export async function serve(server: Closable, commands: Commands): Promise<void> {
   // As long a queue as the system allows: how long connecting takes is not what is measured.
   await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 65_535 }), 'listening');
   console.log((server.address() as AddressInfo).port);

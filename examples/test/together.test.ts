@@ -67,7 +67,7 @@ describe.each(BROWSERS)('in %s', { concurrent: true, timeout: 120_000 }, (name) 
 
   beforeAll(async () => {
     if (!isMissing(name)) browser = await startExampleBrowser(name);
-  }, 60_000);
+  });
 
   afterAll(() => browser?.close());
 

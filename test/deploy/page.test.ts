@@ -9,7 +9,7 @@ describe.skipIf(isMissing('chromium'))('the page of a hub', () => {
 
   beforeAll(async () => {
     browser = await startBrowser('chromium', { acceptInsecureCerts: true });
-  }, 60_000);
+  });
 
   afterAll(() => browser.close());
 

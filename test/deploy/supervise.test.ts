@@ -16,7 +16,7 @@ describe.each(BROWSERS)('EventSource of %s', (name) => {
 
   beforeAll(async () => {
     if (!skipped) browser = await startBrowser(name);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

@@ -60,7 +60,7 @@ export async function all(watchers: readonly Watcher[], holds: (seen: Seen) => b
         expect(states.filter(({ closed }) => closed)).toEqual([]);
         return states.filter((state) => !holds(state)).length;
       },
-      { timeout: 25_000, interval: 50 },
+      { timeout: 120_000, interval: 50 },
     )
     .toBe(0);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
@@ -9,7 +10,7 @@ import { folder } from '../folder.ts';
 const COMMAND = join(import.meta.dirname, '../../packages/cli/dist/main.js');
 
 // No test needs a hub for longer; one that hangs must not outlive the run.
-const MAX_LIFE_MS = 120_000;
+const MAX_LIFE_MS = 300_000;
 
 /** A hub as people run it, `tidings serve`, that is killed and started again on the same port and data. */
 export class RestartableHub {
@@ -84,12 +85,27 @@ export class RestartableHub {
   }
 }
 
-/** A port that nobody has. */
+/** The ports that were given. */
+const given = new Set<number>();
+
+/**
+ * A port that nobody has, and that nobody gets by chance while a program starts anew: the system gives ports from 32,768 on to those who do not
+ * choose. It is given once.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_768);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue;
+      throw error;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }

@@ -109,4 +109,4 @@ test('every listener gets every acknowledged event once and in order, however of
         .map((name) => `  ${name} is missing here: what needs it was NOT tested`),
     ].join('\n'),
   );
-}, 120_000);
+});

@@ -57,6 +57,5 @@ describe.each(BROWSERS)('the hub’s page in %s', (name) => {
       await showsRows(page, 6);
       expect(await rows(page)).toEqual([before, live, ...missed, after]);
     },
-    60_000,
   );
 });

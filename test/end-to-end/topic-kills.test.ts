@@ -149,4 +149,4 @@ test('what is closed, leased or deleted stays so, and a key stores once, however
   expect(await listen(hub, '/topics/down')).toEqual([...(status === 200 ? ['last words'] : []), EXPIRED]);
   for (const check of checks) await check();
   console.log(`${KILLS + 1} kills, ${checks.length} topics are as they were left`);
-}, 120_000);
+});

@@ -22,7 +22,7 @@ export interface Watcher {
 }
 
 // A watcher that has not caught up after this never will.
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 120_000;
 
 /** This project's EventSource, on Node. It has had nothing yet, and gets everything that the hub keeps. */
 export async function watchWithClient(hub: RestartableHub, path: string): Promise<Watcher> {

@@ -104,7 +104,7 @@ describe.each([
     const script = join(import.meta.dirname, 'compile.mjs');
     const found = await exec(process.execPath, [script], { cwd: project.folder }, input);
     expect(JSON.parse(found)).toEqual(Object.fromEntries(jobs.map(({ name }) => [name, []])));
-  }, 120_000);
+  });
 });
 
 describe('TypeScript 7', () => {

@@ -18,7 +18,10 @@ const { Channel } = require('@tidings/server');
 const { respond } = require('@tidings/server/node');
 const { Hub } = require('@tidings/hub');
 const { LmdbLog } = require('@tidings/lmdb');
-console.log([EventSource, subscribe, encodeEvent, Channel, respond, Hub, LmdbLog].map(({ name }) => name).join(' '));
+const { PostgresLog } = require('@tidings/postgres');
+const { NatsLog } = require('@tidings/nats');
+const all = [EventSource, subscribe, encodeEvent, Channel, respond, Hub, LmdbLog, PostgresLog, NatsLog];
+console.log(all.map(({ name }) => name).join(' '));
 `;
 
 const NODES = runtimes.filter(({ kind }) => kind === 'node');
@@ -37,7 +40,7 @@ describe('CommonJS', () => {
   test.each(NODES)('requires the packages on $title', async ({ path, missing }) => {
     if (missing) return;
     const printed = await exec(path, ['requiring.cjs'], { cwd: project.folder });
-    expect(printed).toBe('EventSource subscribe encodeEvent Channel respond Hub LmdbLog\n');
+    expect(printed).toBe('EventSource subscribe encodeEvent Channel respond Hub LmdbLog PostgresLog NatsLog\n');
   });
 });
 

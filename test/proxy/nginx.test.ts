@@ -206,7 +206,7 @@ describe.each(BROWSERS)('EventSource of %s', (name) => {
 
   beforeAll(async () => {
     if (!skipped) browser = await startBrowser(name, { acceptInsecureCerts: true });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

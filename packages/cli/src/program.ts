@@ -3,7 +3,9 @@ import { Command } from 'commander';
 import { checkHelp, explainUsage, unknownCommand } from './command-line/usage-error.ts';
 import { listenCommand } from './listen/command.ts';
 import { publishCommand } from './publish/command.ts';
+import { readCommand } from './listen/read-command.ts';
 import { serveCommand } from './serve/command.ts';
+import { tokenCommand } from './token/command.ts';
 import { topicsCommand } from './topics/command.ts';
 
 const HELP = `
@@ -25,7 +27,15 @@ export function makeProgram(): Command {
     // The code that catches the errors prints them.
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', HELP);
-  for (const command of [serveCommand(), publishCommand(), listenCommand(), topicsCommand(), helpCommand(program)]) {
+  for (const command of [
+    serveCommand(),
+    publishCommand(),
+    listenCommand(),
+    readCommand(),
+    topicsCommand(),
+    tokenCommand(),
+    helpCommand(program),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const each of command.commands) each.copyInheritedSettings(program);
   }

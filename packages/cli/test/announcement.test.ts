@@ -6,8 +6,10 @@ const base: Announcement = {
   sockets: [],
   publicUrl: undefined,
   data: '.tidings',
+  log: undefined,
   retention: { maxAgeMs: 604_800_000, maxBytes: 2 ** 30 },
   hasKey: false,
+  hasTokens: false,
   anonymous: 'none',
   loopback: true,
   wildcard: false,
@@ -32,6 +34,18 @@ test('another address goes into every line to paste', () => {
   expect(text).toContain("curl -d 'Hello' http://[::1]:5000/topics/greetings");
   expect(text).toContain('npx tidings listen greetings --hub http://[::1]:5000\n');
   expect(text).toContain('kept in memory, until the hub stops, for 7 days');
+});
+
+test('a log that several hubs share is shown without what may be a password', () => {
+  const shown = (log: string): string | undefined =>
+    /kept (.*), for 7 days/.exec(announce({ ...base, data: undefined, log }))?.[1];
+  expect(shown('nats://me:secret@one:4222,two:4222/news?replicas=3')).toBe('in NATS at one:4222,two:4222/news');
+  expect(shown('postgres://me:secret@db:5432/events?schema=a')).toBe('in PostgreSQL at db:5432/events');
+  expect(shown('postgresql:///events')).toBe('in PostgreSQL at localhost/events');
+  for (const log of ['nats://me:se?cret@x', 'nats://me:se#cret@x', 'postgres://x/y?password=se@cret']) {
+    expect(shown(log)).toMatch(/^in (NATS|PostgreSQL)$/);
+  }
+  expect(shown('nats://me:se/cr@et@x')).toBe('in NATS at x');
 });
 
 test('what is kept of some topics is on lines of its own', () => {
@@ -115,6 +129,8 @@ test.each([
 
 test.each([
   [{ publicUrl: 'https://example.com/events/', loopback: false }, '  Public   https://example.com/events/\n'],
+  // The form that tokens are for.
+  [{ publicUrl: 'https://example.com/events', loopback: false }, '  Public   https://example.com/events/\n'],
   [{ wildcard: true, loopback: false }, '  Address  all addresses of this machine\n'],
 ])('a hub that others reach elsewhere says where, and that its commands are for this machine: %o', (where, line) => {
   const text = announce({ ...base, hasKey: true, ...where });

@@ -18,6 +18,8 @@ export interface CommandPlace {
   readonly node?: string;
   /** Whether it has a process group of its own, as a command at a terminal has. @default false */
   readonly detached?: boolean;
+  /** More of its environment. @default none */
+  readonly env?: Readonly<Record<string, string>>;
   /** How many file descriptors it may have. @default as many as the tests */
   readonly maxDescriptors?: number;
 }
@@ -35,14 +37,14 @@ export class CommandProcess {
   constructor(
     args: readonly string[],
     env: Record<string, string> = {},
-    { node, detached = false, maxDescriptors }: CommandPlace = {},
+    { node, detached = false, maxDescriptors, env: more = {} }: CommandPlace = {},
   ) {
-    const { PATH = '' } = process.env;
+    const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
     const command = [node ?? process.execPath, MAIN, ...args];
     const limit = maxDescriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors}; exec "$@"`, 'sh'];
     const [file = '', ...rest] = [...limit, ...command];
     this.#child = spawn(file, rest, {
-      env: { PATH, ...env },
+      env: { PATH, NODE_COMPILE_CACHE, ...env, ...more },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached,
     });

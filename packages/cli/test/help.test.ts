@@ -4,7 +4,10 @@ import { run } from './command.ts';
 
 test.each([
   { args: [], parts: ['serve', 'publish', 'listen', 'topics', 'Exit codes'] },
-  { args: ['topics', '--help'], parts: ['list', 'create', 'delete', '--ttl 24h'] },
+  {
+    args: ['topics', '--help'],
+    parts: ['list', 'show', 'listeners', 'create', 'lease', 'release', 'delete', '--ttl 24h'],
+  },
   {
     args: ['serve', '--help'],
     parts: [
@@ -13,6 +16,7 @@ test.each([
       '--data',
       '.tidings',
       '--memory',
+      '--log <url>',
       '--anonymous',
       '7d',
       '1GiB',
@@ -23,9 +27,23 @@ test.each([
   },
   {
     args: ['publish', '--help'],
-    parts: ['--type', '--id', '--latest-key', '--forget', '--format', '--close', '--hub', 'TIDINGS_HUB', 'tail -F'],
+    parts: [
+      '--type',
+      '--id',
+      '--latest-key',
+      '--forget',
+      '--format',
+      'ndjson',
+      '--private',
+      '--token',
+      '--close',
+      '--hub',
+      'TIDINGS_HUB',
+      'tail -F',
+    ],
   },
-  { args: ['listen', '--help'], parts: ['--since', '--last', '--json', '--match-urlpattern', 'earliest'] },
+  { args: ['listen', '--help'], parts: ['--since', '--last', '--json', '--match-urlpattern', 'earliest', '--wait'] },
+  { args: ['read', '--help'], parts: ['--since', '--limit', '--type', '--json'] },
 ])(
   'help of $args has options and examples, and only its examples are wider than 80 columns',
   async ({ args, parts }) => {

@@ -50,9 +50,12 @@ test('a URL of the hub is no topic, and any other URL is', () => {
   }
 });
 
-test.each(['ftp://hub.test', 'hub.test:4000', '/x', '', 'http://user:secret@hub.test/'])('"%s" is no hub', (text) => {
-  expect(() => parseHubUrl(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
-});
+test.each(['ftp://hub.test', 'hub.test:4000', '/x', '', 'http://user:secret@hub.test/', 'ftp://user:secret@hub.test/'])(
+  '"%s" is no hub',
+  (text) => {
+    expect(() => parseHubUrl(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
+  },
+);
 
 test('one topic is listened to at its own URL, several and patterns with matchers', () => {
   expect(listenUrl(hub, { topics: ['a/b'], patterns: [] }).href).toBe(

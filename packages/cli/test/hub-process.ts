@@ -49,13 +49,14 @@ export class HubProcess {
   }
 
   #spawn(port: string): CommandProcess {
-    const data = this.#args.includes('--memory') ? [] : ['--data', this.#data];
+    const isElsewhere = this.#args.includes('--memory') || this.#args.includes('--log');
+    const data = isElsewhere ? [] : ['--data', this.#data];
     return new CommandProcess(['serve', '--port', port, ...data, ...this.#args], {}, this.#place);
   }
 
   async #ready(): Promise<void> {
     await this.#process.until(({ stdout }) => stdout.includes('\n'));
-    const [, url] = /(http:\S+)/.exec(this.#process.stdout.split('\n')[0]!)!;
+    const [, url] = /(https?:\S+)/.exec(this.#process.stdout.split('\n')[0]!)!;
     this.#url = new URL(url!);
   }
 }

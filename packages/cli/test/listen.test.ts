@@ -49,6 +49,34 @@ test('a topic that looks like a pattern or a URL is listened to, and that is sai
   expect(published.code).toBe(0);
 });
 
+test.each([
+  [
+    ['logs', '--type', 'warning,error'],
+    '"warning,error" is one type with a comma in it here. For several types, give --type several times',
+  ],
+  [['logs', '--since', '10'], '--since 10 is taken for the id of an event'],
+  [['--match-urlpattern', '/logs/*'], '"/logs/*" begins with a leading slash, which topics have only if they were'],
+  [
+    ['--match-urlpattern', 'https://a.test/*'],
+    '"https://a.test/*" begins with a scheme and a host, which topics have only if',
+  ],
+])('what is likely a mistake is done, and is said: %o', async (args, note) => {
+  const hub = await HubProcess.start();
+  const listener = await listening(hub, ...args);
+  expect(listener.stderr).toContain(note);
+  listener.kill('SIGINT');
+  expect((await listener.result()).code).toBe(0);
+});
+
+test('several types, and patterns of the hub, are no mistakes', async () => {
+  const hub = await HubProcess.start();
+  const types = ['--type', 'warning', '--type', 'error'];
+  const listener = await listening(hub, '--match-urlpattern', `${hub.url}topics/logs/*`, ...types);
+  expect(listener.stderr).not.toMatch(/begins with|comma/);
+  listener.kill('SIGINT');
+  expect((await listener.result()).code).toBe(0);
+});
+
 test('several topics and patterns are listened to on one connection, with the topic named', async () => {
   const hub = await HubProcess.start();
   const listener = await listening(hub, 'logs', '--match-urlpattern', 'sensors/:room');
@@ -139,11 +167,14 @@ test('--since takes times, too, and --type selects events', async () => {
   expect(await data('--since', '1h', '--type', 'message', '--type', 'other')).toEqual(['one']);
 });
 
-test('a time that the hub cannot read is refused with its reason', async () => {
+test('a word that is no start is taken for an id, and that is said', async () => {
   const hub = await HubProcess.start();
-  const { code, stderr } = await run(['listen', 'logs', '--since', '2026-01-01T10:00', '--hub', hub.url]);
-  expect(code).not.toBe(0);
-  expect(stderr).toContain('since is "2026-01-01T10:00"; allowed is a time such as');
+  const listener = await listening(hub, 'logs', '--json', '--since', 'yesterday');
+  listener.kill('SIGINT');
+  const { stderr } = await listener.result();
+  expect(stderr).toContain(
+    '--since yesterday is taken for the id of an event. Allowed are a time that exists, such as',
+  );
 });
 
 test('--json names the topic and the key of a value, and says that it was forgotten', async () => {

@@ -59,13 +59,23 @@ test.each([
   { args: ['serve', '--port'], parts: ['--port needs a value', '--port <number>'] },
   { args: ['serve', '--port', '99999'], parts: ['--port is "99999"', 'from 0 to 65535'] },
   { args: ['serve', '--port', 'x'], parts: ['--port', 'from 0 to 65535'] },
-  { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age is "7x"', 'such as 12h'] },
+  { args: ['serve', '--retain-age', '7x'], parts: ['--retain-age is "7x"', 'such as 30s'] },
   { args: ['serve', '--retain-bytes', '1G'], parts: ['--retain-bytes is "1G"', 'such as 500MB'] },
   { args: ['serve', '--retain-bytes', '10'], parts: ['--retain-bytes is "10"', 'a number with the unit B, kB'] },
   { args: ['serve', '--retain-events', '0'], parts: ['--retain-events is "0"', 'from 1'] },
   { args: ['serve', '--retain', 'logs'], parts: ['--retain "logs" must be a pattern of topics', "'logs/*=age:1d"] },
   { args: ['serve', '--port', '0', '--memory', '--retain', '(a)=age:1d'], parts: ['--retain has a pattern', '"(a)"'] },
   { args: ['serve', '--memory', '--data', 'x'], parts: ['--memory cannot be used with --data'] },
+  { args: ['serve', '--log', 'nats://x', '--data', 'x'], parts: ['--log cannot be used with --data'] },
+  {
+    args: ['serve', '--log', 'redis://me:secret@x'],
+    parts: ['--log is 19 characters long', 'postgres://, nats:// or tls://'],
+  },
+  {
+    args: ['serve', '--log', 'nats://x', '--workers', '2'],
+    parts: ['--workers cannot be used with --log', 'several hubs'],
+  },
+  { args: ['serve', '--metrics', '--workers', '2'], parts: ['--metrics cannot be used with --workers'] },
   { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous is "some"', 'one of none, listen, publish, all'] },
   { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key'] },
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
@@ -86,7 +96,8 @@ test.each([
   { args: ['serve', 'more'], parts: ['"tidings serve" takes no arguments, found "more"', '"tidings serve --help"'] },
   { args: ['topics', 'delte', 'x'], parts: ['no command "delte"', 'did you mean delete?', '"tidings topics --help"'] },
   { args: ['topics', 'delete'], parts: ['"tidings topics delete" needs a topic'] },
-  { args: ['topics', 'create', 'x', '--ttl', '5'], parts: ['--ttl is "5"', 'such as 24h'] },
+  { args: ['topics', 'create', 'x', '--ttl', '5'], parts: ['--ttl is "5"', 'such as 30s'] },
+  { args: ['topics', 'create', 'x', '--ttl', '999ms'], parts: ['--ttl is "999ms"', 'from 1s to 36500d'] },
   { args: ['topics', 'list', '--jsn'], parts: ['no option --jsn', 'did you mean --json?'] },
   { args: ['publish'], parts: ['needs a topic', 'tidings publish [options] <topic> [data]'] },
   { args: ['publish', 'a', 'b', 'c'], parts: ['takes at most 2 arguments, found "a", "b", "c"'] },
@@ -103,17 +114,76 @@ test.each([
   { args: ['listen', 'a', 'http://localhost:4000/topics/jobs'], parts: ['the topic\'s name is "jobs"'] },
   { args: ['topics', 'create', 'http://127.0.0.1:4000/topics/jobs'], parts: ['the topic\'s name is "jobs"'] },
   { args: ['publish', 't', 'x', '--format', 'lines'], parts: ['--format cannot be used with DATA'] },
-  { args: ['publish', 't', '--format', 'xml'], parts: ['--format is "xml"', 'one of lines, event-stream'] },
+  { args: ['publish', 't', '--format', 'xml'], parts: ['--format is "xml"', 'one of lines, event-stream, ndjson'] },
   { args: ['publish', 't', '--type', 'a\nb'], parts: ['--type is "a\\nb"', 'without line ends'] },
   { args: ['publish', 't', '--id', '1'], parts: ['--id needs DATA'] },
   { args: ['publish', 't', '--type', 'x', '--format', 'event-stream'], parts: ['--type cannot be used with'] },
-  { args: ['publish', 't', '--latest-key', 'k'], parts: ['--latest-key needs DATA'] },
-  { args: ['publish', 't', 'x', '--forget'], parts: ['--forget needs --latest-key'] },
+  {
+    args: ['publish', 't', '--latest-key', 'k', '--format', 'event-stream'],
+    parts: ['--latest-key cannot be used with --format event-stream'],
+  },
+  {
+    args: ['publish', '--format', 'ndjson', '--close'],
+    parts: ['--close cannot be used with --format ndjson, because each of its lines says that itself'],
+  },
+  { args: ['publish', 't', '--lease', '5s', '--token', 'x'], parts: ['--lease cannot be used with --token'] },
+  { args: ['publish', 't', 'x', '--token', 'a,b'], parts: ['--token is 3 characters long, but must be the token of'] },
+  { args: ['publish', '--format', 'lines'], parts: ['needs a topic'] },
+  {
+    args: ['publish', '-topic', 'x'],
+    parts: ['no option -topic', 'a topic or data that begins with "-" is given after "--"'],
+  },
+  { args: ['listen', '-topic'], parts: ['no option -topic', 'a topic that begins with "-" is given after "--"'] },
+  { args: ['topics', 'release', 'x'], parts: ['"tidings topics release" needs --token'] },
+  { args: ['topics', 'lease', 'x', '25h'], parts: ['DURATION is "25h"', 'from 1s to 24h'] },
+  { args: ['read', 't', '--limit', '0'], parts: ['--limit is "0"', 'a whole number from 1'] },
+  { args: ['publish', 't', 'x', '--forget'], parts: ['--forget needs --latest-key', '--key is the key of the hub'] },
+  { args: ['publish', 't', 'x', '--forget', '--key', 'EUR'], parts: ['The key of a value is --latest-key'] },
   { args: ['publish', 't', '--forget', '--latest-key', 'k', '--format', 'lines'], parts: ['--format cannot be used'] },
   { args: ['listen'], parts: ['needs a topic', '--match-urlpattern'] },
   { args: ['listen', 't', '--last', '10001'], parts: ['--last is "10001"', 'from 0 to 10000'] },
   { args: ['listen', 't', '--last', '1', '--since', 'earliest'], parts: ['--since cannot be used with --last'] },
   { args: ['listen', 't', '--since', 'a\u0007b'], parts: ['--since'] },
+  {
+    args: ['listen', 't', '--since', '2026-13-45'],
+    parts: ['--since is "2026-13-45", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '2026-02-30'],
+    parts: ['--since is "2026-02-30", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '2026-01-01T10:00'],
+    parts: ['--since is "2026-01-01T10:00", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '2026/01/01'],
+    parts: ['--since is "2026/01/01", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '28.11.2026'],
+    parts: ['--since is "28.11.2026", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '10 minutes'],
+    parts: ['--since is "10 minutes", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '10min'],
+    parts: ['--since is "10min", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '5 days ago'],
+    parts: ['--since is "5 days ago", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', '10:30'],
+    parts: ['--since is "10:30", but must be a time that exists', '"earliest", a cursor'],
+  },
+  {
+    args: ['listen', 't', '--since', ''],
+    parts: ['--since is "", but must be a time that exists', '"earliest", a cursor'],
+  },
 ])('a wrong call is explained: $args', async ({ args, parts }) => {
   expectMistake(await run(args), 2, ...parts);
 });
@@ -127,7 +197,7 @@ test('a key that cannot be sent is named by its option or variable, and not show
     expectMistake(
       results[index]!,
       2,
-      `${name} is 3 characters long, but must be one or more printable ASCII characters`,
+      `${name} is 3 characters long, but must be 16 or more printable ASCII characters without spaces: the key of the hub`,
     );
     expect(results[index]!.stderr).not.toContain('a b');
   }
@@ -222,15 +292,40 @@ test('the answer of a server that is not a hub is shown', async () => {
   expectMistake(listened, 1, answered('404 Not Found'));
 });
 
+test('who follows the listeners of a topic is told why that ends, as who listens is', async () => {
+  const { port } = await listenOnFreePort(
+    createHttpServer((request, response) => {
+      if (request.headers.accept === 'application/json') return void response.end('{"listeners":[]}');
+      response.writeHead(401, { 'content-type': 'application/problem+json' });
+      response.end('{"detail":"The token has expired (exp)"}');
+    }),
+  );
+  const hub = ['--hub', `http://127.0.0.1:${port}`];
+  const why =
+    'the hub answered 401 Unauthorized: The token has expired (exp) ("tidings token inspect" explains a token)';
+  for (const args of [
+    ['topics', 'listeners', 't', '--follow'],
+    ['listen', 't'],
+  ])
+    expectMistake(await run([...args, ...hub]), 1, why);
+});
+
 test('a refusal of the hub is shown with its reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
   const unauthorized = ['the hub answered 401 Unauthorized: ', '--key or TIDINGS_KEY'];
   const keyless = await run(['publish', 't', 'x', '--hub', url]);
-  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish to topics (give the key with');
-  expectMistake(await run(['listen', 't', '--hub', url, '--key', 'wrong']), 1, ...unauthorized);
+  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish (give the key with');
+  expectMistake(await run(['listen', 't', '--hub', url, '--key', KEY.replace(/./, 'x')]), 1, ...unauthorized);
   const refused = await run(['publish', 't', 'x', '--hub', url, '--key', KEY, '--type', 'tidings-x']);
   expectMistake(refused, 1, 'the hub answered 400 Bad Request: ', 'tidings-x');
   expectMistake(await run(['listen', 't', '--match-urlpattern', '(', '--hub', url, '--key', KEY]), 1, 'pattern');
+});
+
+test('a topic that may not be shown, and a list that may not be seen, are refused with the reason', async () => {
+  const { url } = await HubProcess.start('--key', KEY);
+  const refused = async (...args: string[]): Promise<Result> => await run(['topics', ...args, '--hub', url]);
+  expectMistake(await refused('show', 'a'), 1, 'has no key, and needs it to listen to "a" (give the key with --key');
+  expectMistake(await refused('list'), 1, 'has no key, and needs it to list the topics (give the key with --key');
 });
 
 test('with --verbose an error brings its stack', async () => {

@@ -44,6 +44,23 @@ test('one event is published with type and id, which is printed', async () => {
   ]);
 });
 
+test('a --key that is too short for a hub is told from the key of a value, and nothing is published', async () => {
+  const hub = await HubProcess.start();
+  for (const more of [[], ['--latest-key', 'EUR']]) {
+    const mistaken = await run(['publish', 'prices', '1.08', '--key', 'EUR', ...more, '--hub', hub.url]);
+    expect([mistaken.code, mistaken.stdout, mistaken.stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(
+        /--key is 3 characters long, but must be 16 or more .*: the key of the hub, or a token for it\. The key of a value is --latest-key\n/,
+      ),
+    ]);
+  }
+  const long = await run(['publish', 'prices', '1.08', '--key', 'a-key-of-the-hub', '--hub', hub.url]);
+  expect([long.code, long.stderr]).toEqual([0, '']);
+  expect(await eventsOf(hub, 'prices', 1)).toHaveLength(1);
+});
+
 test('a line of a pipe is published while the pipe is open', async () => {
   const hub = await HubProcess.start();
   const publisher = new CommandProcess(['publish', 'logs', '--type', 'line', '--hub', hub.url]);
@@ -61,7 +78,11 @@ test('an event stream is published with its types, ids and without its heartbeat
   const gap = { after: 'other.8', resumedAt: 'other.9', reason: 'trimmed' };
   const input = `:\n\nevent: tidings-heartbeat\nid: other.7\ndata:\n\nevent: made\nid: mine\nretry: 900\ndata: a\ndata: b\n\nid: other.8\ndata: c\n\nevent: tidings-gap\ndata: ${JSON.stringify(gap)}\n\ndata: unfinished`;
   const result = await run(['publish', 'copy', '--format', 'event-stream', '--hub', hub.url], { input });
-  expect(result).toEqual({ code: 0, stdout: '', stderr: 'Published 3 events to copy\n' });
+  expect(result).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'The last event of the input is not published: no empty line has ended it\nPublished 3 events to copy\n',
+  });
   expect(await eventsOf(hub, 'copy', 3)).toMatchObject([
     { id: 'mine', type: 'made', data: 'a\nb' },
     { id: expect.stringMatching(/\.2$/) as string, type: 'message', data: 'c' },
@@ -192,4 +213,61 @@ test.each([
   const hub = await HubProcess.start();
   const result = await run(['publish', 'logs', '--close', '--hub', hub.url], { input });
   expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\w+\.\d+\n$/), stderr: said });
+});
+
+test('--lease makes the command the one producer of a topic, until it has closed it', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'jobs/1', '--close', '--lease', '5s', '--hub', hub.url]);
+  await publisher.write('one\n');
+  await eventsOf(hub, 'jobs/1', 1);
+  const other = await run(['publish', 'jobs/1', '--lease', '5s', '--hub', hub.url], { input: 'other\n' });
+  expect(other.stderr).toMatch(
+    /tidings: the hub answered 409 Conflict: Cannot lease the topic "jobs\/1": it is leased/,
+  );
+  expect(other.code).toBe(1);
+  const without = await run(['publish', 'jobs/1', 'other', '--hub', hub.url]);
+  expect(without.stderr).toMatch(/409 Conflict: .*its lease was not given/);
+  publisher.stdin.end('two\n');
+  expect(await publisher.result()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^\w+\.\d+\n$/),
+    stderr: 'Published 2 events to jobs/1\nClosed jobs/1\n',
+  });
+  expect((await eventsOf(hub, 'jobs/1', 3)).map(({ type, data }) => `${type} ${data}`)).toEqual([
+    'message one',
+    'message two',
+    'tidings-closed {"reason":"closed"}',
+  ]);
+});
+
+test('--lease without --close gives the lease back at the end, so that others may publish at once', async () => {
+  const hub = await HubProcess.start();
+  const leased = await run(['publish', 'jobs/1', '--lease', '24h', '--hub', hub.url], { input: 'one\n' });
+  expect(leased).toMatchObject({ code: 0, stderr: 'Published 1 event to jobs/1\n' });
+  expect(await run(['publish', 'jobs/1', 'two', '--hub', hub.url])).toMatchObject({ code: 0, stderr: '' });
+  expect((await eventsOf(hub, 'jobs/1', 2)).map(({ data }) => data)).toEqual(['one', 'two']);
+});
+
+test('a topic whose producer was killed is closed when its lease ends', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'jobs/1', '--lease', '1s', '--hub', hub.url]);
+  await publisher.write('one\n');
+  await eventsOf(hub, 'jobs/1', 1);
+  publisher.kill('SIGKILL');
+  expect((await eventsOf(hub, 'jobs/1', 2)).map(({ type, data }) => `${type} ${data}`)).toEqual([
+    'message one',
+    'tidings-closed {"reason":"lease-expired"}',
+  ]);
+  expect((await run(['publish', 'jobs/1', 'late', '--hub', hub.url])).stderr).toMatch(/409 Conflict: .* is closed/);
+});
+
+test('a command whose topic was deleted by another ends, although its input goes on', async () => {
+  const hub = await HubProcess.start();
+  const publisher = new CommandProcess(['publish', 'jobs/1', '--lease', '1s', '--hub', hub.url]);
+  await publisher.write('one\n');
+  await eventsOf(hub, 'jobs/1', 1);
+  await run(['topics', 'delete', 'jobs/1', '--yes', '--hub', hub.url]);
+  const { code, stderr } = await publisher.result();
+  expect(stderr).toMatch(/^Published 1 event to jobs\/1\ntidings: the hub answered 409 Conflict: .*its lease/);
+  expect(code).toBe(1);
 });

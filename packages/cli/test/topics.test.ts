@@ -9,25 +9,64 @@ async function tidings({ url }: HubProcess, ...args: string[]): Promise<[number 
   return [code, stdout, stderr];
 }
 
+test('a list of nothing says so to a person, and is empty for programs', async () => {
+  const hub = await HubProcess.start();
+  const list = (...args: string[]): Promise<unknown> => run(['topics', 'list', ...args, '--hub', hub.url]);
+  expect(await list()).toEqual({ code: 0, stdout: '', stderr: 'The hub has no topics\n' });
+  expect(await list('jobs/')).toEqual({ code: 0, stdout: '', stderr: 'No topic begins with jobs/\n' });
+  expect(await list('--json')).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+test('who listens to a topic is printed, a line for each', async () => {
+  const hub = await HubProcess.start('--memory');
+  expect(await tidings(hub, 'topics', 'listeners', 'jobs/7')).toEqual([0, '', 'Nobody listens to jobs/7\n']);
+  expect(await tidings(hub, 'topics', 'listeners', 'jobs/7', '--json')).toEqual([0, '', '']);
+  const follow = new CommandProcess(['topics', 'listeners', 'jobs/7', '--follow', '--hub', hub.url]);
+  await follow.until(({ stdoutLines }) => stdoutLines === 1);
+  const leave = new AbortController();
+  await fetch(new URL('topics/jobs%2F7', hub.url), { signal: leave.signal });
+  const [code, stdout, stderr] = await tidings(hub, 'topics', 'listeners', 'jobs/7');
+  expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(/^[\w-]{22} {2}\S+Z {2}local\n$/), '']);
+  const [, json] = await tidings(hub, 'topics', 'listeners', 'jobs/7', '--json');
+  const [id, since] = stdout.split('  ');
+  expect(JSON.parse(json)).toEqual({ id, subject: 'local', since });
+  await follow.until(({ stdoutLines }) => stdoutLines === 2);
+  leave.abort();
+  await follow.until(({ stdoutLines }) => stdoutLines === 3);
+  follow.kill('SIGINT');
+  expect(await follow.result()).toEqual({ code: 0, stdout: `nobody\ncame    ${stdout}gone    ${id}\n`, stderr: '' });
+});
+
 test('a topic is created, listed and deleted', async () => {
   const hub = await HubProcess.start('--memory');
   const create = ['topics', 'create', 'jobs/7', '--ttl', '24h', '--keep', 'all'];
   expect(await tidings(hub, ...create)).toEqual([0, '', 'Created jobs/7\n']);
   expect(await tidings(hub, ...create)).toEqual([0, '', 'Set the options of jobs/7, which was there\n']);
   const [code, , stderr] = await tidings(hub, ...create, '--if-unknown');
-  expect([code, stderr]).toEqual([1, expect.stringContaining('it is open, and was to be unknown')]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('it exists already, and is open')]);
   await tidings(hub, 'publish', 'jobs/7', 'x');
   await tidings(hub, 'publish', 'logs', 'x');
   const [, listed] = await tidings(hub, 'topics', 'list');
-  expect(listed).toMatch(/^\S+Z {2}1 event {2}\d+ (B|KiB) {2}0 listeners {2}jobs\/7\n.* {2}logs\n$/);
+  expect(listed).toMatch(/^\S+Z {2}1 event {2}\d+ (B|KiB) {2}0 listeners {2}open {2}jobs\/7\n.* {2}open {2}logs\n$/);
   const [, json] = await tidings(hub, 'topics', 'list', 'jobs/', '--json');
-  expect(JSON.parse(json)).toMatchObject({ topic: 'jobs/7', events: 1, listeners: 0 });
+  expect(JSON.parse(json)).toMatchObject({ topic: 'jobs/7', state: 'open', events: 1, listeners: 0 });
   expect(await tidings(hub, 'topics', 'delete', 'jobs/7', '--yes')).toEqual([0, '', 'Deleted jobs/7\n']);
   expect(await tidings(hub, 'topics', 'delete', 'jobs/7', '--yes')).toEqual([
     1,
     '',
     `tidings: there is no topic jobs/7 at ${hub.url}\n`,
   ]);
+});
+
+test('the list says which topics are closed, and which are leased', async () => {
+  const hub = await HubProcess.start('--memory');
+  await tidings(hub, 'publish', 'done', 'x', '--close');
+  await tidings(hub, 'publish', 'jobs/7', 'x');
+  await fetch(new URL('topics/jobs%2F7?lease=30s', hub.url), { method: 'PUT' });
+  const [, listed] = await tidings(hub, 'topics', 'list');
+  expect(listed).toMatch(/^.* {2}closed {2}done\n.* {2}leased {2}jobs\/7\n$/);
+  const [, json] = await tidings(hub, 'topics', 'list', 'jobs/', '--json');
+  expect(JSON.parse(json)).toMatchObject({ topic: 'jobs/7', state: 'open', leased: true });
 });
 
 test('a topic is not deleted without a terminal to ask on, unless --yes says so', async () => {

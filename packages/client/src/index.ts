@@ -1,4 +1,6 @@
 export type { EventMessage } from '@tidings/wire';
+export { localStorageStore, type PositionStore } from './position/position-store.ts';
+export { type EventSubscription, subscribe } from './subscription/subscription.ts';
 export { type Gap, type GapMessage, isGap } from './subscription/gap.ts';
 export {
   type EventItem,
@@ -8,7 +10,6 @@ export {
   type TypedEvent,
 } from './subscription/event-item.ts';
 export type { SubscriptionState } from './connection/feed.ts';
-export { localStorageStore, type PositionStore } from './position/position-store.ts';
 export { EventSource, type EventSourceInit } from './event-source/event-source.ts';
 export type {
   EventHandler,
@@ -36,5 +37,4 @@ export {
   type SchemaIssue,
   StoreError,
 } from './errors.ts';
-export { type EventSubscription, subscribe } from './subscription/subscription.ts';
 export type { Fetch, FetchInit, FetchResponse, RequestBody, RequestHeaders } from './transport/fetch.ts';

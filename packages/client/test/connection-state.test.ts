@@ -149,7 +149,7 @@ describe('reconnecting', () => {
 
   test.each([RECONNECTION_MS, 0])('a failure for good closes it', (reconnectionMs) => {
     const run = new Run(FULL, reconnectionMs);
-    run.lose({ retry: 'never' });
+    run.lose({ retry: State.NEVER });
     expect(run.state.phase).toBe(CLOSED);
   });
 
@@ -200,14 +200,14 @@ describe('full jitter', () => {
   test('tries again at once after a failure that does not count, even the last one', () => {
     const run = new Run(fullJitter(1_000, 30_000, 1), 0);
     run.random = MOST;
-    expect(run.fail({ retry: 'at-once' })).toBe(0);
+    expect(run.fail({ retry: State.AT_ONCE })).toBe(0);
     expect(run.state).toMatchObject({ phase: CONNECTING, attempt: 1 });
   });
 });
 
 describe('whatever happens', () => {
   const losses = fc.record({
-    retry: fc.constantFrom<(State.Retry | undefined)[]>(undefined, undefined, undefined, 'at-once', 5_000, 1e15),
+    retry: fc.constantFrom<(State.Retry | undefined)[]>(undefined, undefined, undefined, State.AT_ONCE, 5_000, 1e15),
     open: fc.option(
       fc.record({
         ms: fc.nat(20_000),
@@ -240,8 +240,8 @@ describe('whatever happens', () => {
           }
           const { waitMs } = run.state;
           const firstMs = setMs || 1_000;
-          const afterMs = typeof retry === 'number' ? retry : 0;
-          expect(waitMs).toBeGreaterThanOrEqual(retry === 'at-once' ? 0 : Math.max(setMs, afterMs));
+          const afterMs = retry ?? 0;
+          expect(waitMs).toBeGreaterThanOrEqual(retry === State.AT_ONCE ? 0 : Math.max(setMs, afterMs));
           expect(waitMs).toBeLessThanOrEqual(Math.max(firstMs, 30_000, afterMs + firstMs));
           expect(run.state.attempt).toBeLessThanOrEqual(most);
           expect([CONNECTING, OPEN]).not.toContain(run.state.phase);

@@ -155,7 +155,7 @@ describe('the events', () => {
       source.onerror = resolve;
     });
     expect(error).toMatchObject({ code: 'ERR_URL_SCHEME', url, cause: { url } });
-    expect(error.message).toBe(`could not listen to ${url}: expected http or https`);
+    expect(error.message).toBe(`could not listen to ${url}: expected http: or https:`);
   });
 
   test('a fetch that someone else aborts fails the connection', async () => {

@@ -24,7 +24,7 @@ test('the package exports exactly these names', () => {
 });
 
 test('the entries for publishing export exactly these names', () => {
-  expect(Object.keys(publisher).toSorted()).toEqual(['PublishError', 'Publisher', 'indexedDbOutbox']);
+  expect(Object.keys(publisher).toSorted()).toEqual(['LeaseError', 'PublishError', 'Publisher', 'indexedDbOutbox']);
   expect(Object.keys(fileOutbox)).toEqual(['fileOutbox']);
 });
 

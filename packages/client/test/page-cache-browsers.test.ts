@@ -47,7 +47,7 @@ describe.each(BROWSERS)('a page of %s', (name) => {
     if (isMissing(name)) return;
     script = await bundleScript(SCRIPT);
     browser = await startBrowser(name);
-  }, 60_000);
+  });
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
@@ -96,6 +96,5 @@ describe.each(BROWSERS)('a page of %s', (name) => {
       await other?.close();
       await page.close();
     },
-    60_000,
   );
 });

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import type { Browser, Page } from 'puppeteer-core';
-import { beforeAll, describe, expect, test, afterAll } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { BROWSERS, isMissing, startBrowser } from '../../../test/browser.ts';
+import { folder } from '../../../test/folder.ts';
 import { bundleScript } from './browser-bundle.ts';
 import { StandInHub } from './publisher-hub.ts';
 
@@ -28,7 +30,11 @@ const SCRIPT = `
 
 interface PageGlobals {
   isReady?: boolean;
-  publisher: { flush(): Promise<void>; close(): Promise<void> };
+  publisher: {
+    publish(topic: string, event: { data: unknown }): Promise<string> & { accepted: Promise<void> };
+    flush(): Promise<void>;
+    close(): Promise<void>;
+  };
   open(): void;
   publishAll(from: number, to: number): Promise<string[]>;
   acceptAll(from: number, to: number): Promise<void>;
@@ -44,7 +50,7 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
     if (isMissing(name)) return;
     script = await bundleScript(SCRIPT);
     browser = await startBrowser(name);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();
@@ -86,51 +92,121 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
       expect(ids).toEqual(count(51, 61).map((n) => `e.${n}`));
       await page.close();
     },
-    60_000,
   );
 
   test.skipIf(isMissing(name))(
-    'has its outbox alone among the tabs, until it is closed',
-    async () => {
-      const hub = await StandInHub.start();
-      const [first, second] = [await openPage(hub), await openPage(hub)];
-      await first.evaluate(() => (globalThis as unknown as PageGlobals).open());
-      const flush = (): Promise<string> => {
-        const page = globalThis as unknown as PageGlobals;
-        page.open();
-        return page.publisher.flush().then(
-          () => 'open',
-          (error: unknown) => (error as Error).message,
-        );
-      };
-      expect(await second.evaluate(flush)).toBe(
-        'could not open the store: tidings-outbox:shop is in use by another publisher of this origin, only one at a time may have it',
-      );
-      await first.evaluate(() => (globalThis as unknown as PageGlobals).publisher.close());
-      expect(await second.evaluate(flush)).toBe('open');
-      await first.close();
-      await second.close();
-    },
-    60_000,
-  );
-
-  test.skipIf(isMissing(name))(
-    'publishes from a worker',
+    'reports the refusal of an event of an earlier run once its database has forgotten the event',
     async () => {
       const hub = await StandInHub.start();
       const page = await openPage(hub);
-      const ids = await page.evaluate(
+      hub.fault = () => 'lose-request';
+      await page.evaluate(async () => {
+        const globals = globalThis as unknown as PageGlobals;
+        globals.open();
+        const publication = globals.publisher.publish('a', { data: 'bad' });
+        publication.catch(() => {});
+        await publication.accepted;
+      });
+      await page.reload();
+      await ready(page);
+      hub.fault = () => undefined;
+      const order = await page.evaluate(
         () =>
-          new Promise((resolve, reject) => {
-            const worker = new Worker('/script.js', { type: 'module' });
-            worker.addEventListener('message', ({ data }) => resolve(data));
-            worker.addEventListener('error', ({ message }) => reject(new Error(message)));
+          new Promise((resolve) => {
+            const seen: string[] = [];
+            const { prototype } = IDBDatabase;
+            const begin = prototype.transaction;
+            prototype.transaction = function (...parameters) {
+              const transaction = begin.apply(this, parameters);
+              const [, mode] = parameters;
+              if (mode === 'readwrite') transaction.addEventListener('complete', () => seen.push('written'));
+              return transaction;
+            };
+            addEventListener('error', ({ error }) => {
+              seen.push((error as { problem: string }).problem);
+              resolve(seen);
+            });
+            (globalThis as unknown as PageGlobals).open();
           }),
       );
-      expect(ids).toEqual(count(1, 11).map((n) => `e.${n}`));
-      expect(hub.data).toEqual(count(100, 110));
+      // What is about to be sent, and then what is settled.
+      expect(order).toEqual(['written', 'written', 'invalid-event']);
       await page.close();
     },
-    60_000,
   );
+
+  test.skipIf(isMissing(name))('has its outbox alone among the tabs, until it is closed', async () => {
+    const hub = await StandInHub.start();
+    const [first, second] = [await openPage(hub), await openPage(hub)];
+    await first.evaluate(() => (globalThis as unknown as PageGlobals).open());
+    const flush = (): Promise<string> => {
+      const page = globalThis as unknown as PageGlobals;
+      page.open();
+      return page.publisher.flush().then(
+        () => 'open',
+        (error: unknown) => (error as Error).message,
+      );
+    };
+    expect(await second.evaluate(flush)).toBe(
+      'could not open the store: tidings-outbox:shop is in use by another publisher of this origin, only one at a time may have it',
+    );
+    await first.evaluate(() => (globalThis as unknown as PageGlobals).publisher.close());
+    expect(await second.evaluate(flush)).toBe('open');
+    await first.close();
+    await second.close();
+  });
+
+  test.skipIf(isMissing(name))('publishes from a worker', async () => {
+    const hub = await StandInHub.start();
+    const page = await openPage(hub);
+    const ids = await page.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          const worker = new Worker('/script.js', { type: 'module' });
+          worker.addEventListener('message', ({ data }) => resolve(data));
+          worker.addEventListener('error', ({ message }) => reject(new Error(message)));
+        }),
+    );
+    expect(ids).toEqual(count(1, 11).map((n) => `e.${n}`));
+    expect(hub.data).toEqual(count(100, 110));
+    await page.close();
+  });
 });
+
+test.skipIf(isMissing('chromium'))(
+  'what a publisher in a browser has accepted is published once and in order by the next one, when the browser was killed',
+  async () => {
+    const hub = await StandInHub.start();
+    hub.script = await bundleScript(SCRIPT);
+    const profile = folder({});
+    const start = async (): Promise<{ browser: Browser; page: Page }> => {
+      const browser = await startBrowser('chromium', { userDataDir: profile });
+      onTestFinished(() => browser.close());
+      const page = await browser.newPage();
+      await page.goto(hub.url);
+      await page.waitForFunction(() => (globalThis as unknown as PageGlobals).isReady, { polling: 50 });
+      return { browser, page };
+    };
+    hub.fault = () => 'lose-answer';
+    const first = await start();
+    await first.page.evaluate(async () => {
+      const globals = globalThis as unknown as PageGlobals;
+      globals.open();
+      await globals.acceptAll(0, 50);
+    });
+    while (hub.requests.length === 0) await new Promise(setImmediate);
+    const killed = first.browser.process()!;
+    const gone = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await gone;
+    hub.fault = () => undefined;
+    const next = await start();
+    const ids = await next.page.evaluate(() => {
+      const globals = globalThis as unknown as PageGlobals;
+      globals.open();
+      return globals.publishAll(50, 60);
+    });
+    expect(hub.data).toEqual(count(0, 60));
+    expect(ids).toEqual(count(51, 61).map((n) => `e.${n}`));
+  },
+);

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileOutbox } from '@tidings/client/file-outbox';
 import { type KeptEvent, type Outbox, Publisher, type PublisherOptions } from '@tidings/client/publisher';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -59,9 +60,7 @@ test.each(['lose-answer', 'lose-request'] as const)(
     const ids = await Promise.all(count(3, 10).map((data) => publisher.publish('a', { data })));
     expect(hub.data).toEqual(count(13));
     expect(ids).toEqual(['e.11', 'e.12', 'e.13']);
-    expect(kept).toEqual(
-      count(10).map((data) => ({ topic: 'a', event: `{"topic":"a","data":${data}}`, id: `e.${data + 1}` })),
-    );
+    expect(kept).toEqual(count(10).map((data) => ({ topic: 'a', event: { data }, id: `e.${data + 1}` })));
     await publisher.close();
     const empty = publisherFor(hub);
     await empty.flush();
@@ -89,9 +88,119 @@ test('an event of an earlier run that is refused is told, and reported like an e
   await using publisher = publisherFor(hub, { onKept: (event) => kept.push(event) });
   await publisher.flush();
   expect(kept).toMatchObject([
-    { topic: 'a', event: '{"topic":"a","data":"bad"}', error: { code: 'ERR_REFUSED', problem: 'invalid-event' } },
+    { topic: 'a', event: { data: 'bad' }, error: { code: 'ERR_REFUSED', problem: 'invalid-event' } },
     { id: 'e.1' },
   ]);
+});
+
+test('a program that is ended by a refusal of an earlier run starts without it the next time', async () => {
+  const hub = await StandInHub.start();
+  await leave(hub, ['bad', 1], 'lose-request');
+  const code = `
+    import { fileOutbox } from '@tidings/client/file-outbox';
+    import { Publisher } from '@tidings/client/publisher';
+    const publisher = new Publisher(${JSON.stringify(hub.url)}, { store: fileOutbox(${JSON.stringify(path)}) });
+    await publisher.flush();
+    await publisher.close();`;
+  const run = async (): Promise<{ code: unknown; errors: string }> => {
+    const args = ['--input-type=module', '--eval', code];
+    const child = spawn(process.execPath, args, { cwd: import.meta.dirname, stdio: ['ignore', 'inherit', 'pipe'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [errors, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    return { code: exitCode, errors };
+  };
+  expect(await run()).toEqual({ code: 1, errors: expect.stringContaining('found 400 invalid-event') });
+  expect((await contentOf()).events.map(({ line }) => line)).not.toContain('{"topic":"a","data":"bad"}');
+  expect(await run()).toEqual({ code: 0, errors: '' });
+  expect(hub.data).toEqual([1]);
+});
+
+/** An outbox whose writes of what is settled wait until the test lets them go on. */
+class HeldOutbox implements Outbox {
+  /** Resolves when such a write has begun. */
+  readonly settling: Promise<void>;
+  readonly #events: readonly { readonly seq: number; readonly line: string }[];
+  readonly #held: Promise<void>;
+  #begin!: () => void;
+  /** Lets the writes go on, or fail. */
+  release!: (error?: Error) => void;
+
+  constructor(data: readonly unknown[]) {
+    this.#events = data.map((value, at) => ({ seq: at + 1, line: JSON.stringify({ topic: 'a', data: value }) }));
+    this.settling = new Promise((resolve) => (this.#begin = resolve));
+    this.#held = new Promise((resolve, reject) => (this.release = (error) => (error ? reject(error) : resolve())));
+    this.#held.catch(() => {});
+  }
+
+  async open(): ReturnType<Outbox['open']> {
+    return { events: this.#events, batch: undefined };
+  }
+
+  async write(changes: Parameters<Outbox['write']>[0]): Promise<void> {
+    if (!changes.some(({ type }) => type === 'settled')) return;
+    this.#begin();
+    await this.#held;
+  }
+
+  async close(): Promise<void> {}
+}
+
+test('nobody is told what became of events before the store has forgotten them', async () => {
+  const hub = await StandInHub.start();
+  const store = new HeldOutbox([1, 'bad']);
+  const told: unknown[] = [];
+  const publisher = publisherFor(hub, { store, onKept: ({ event }) => told.push(event.data), maxBatchEvents: 1 });
+  const publications = ['bad', 2].map((data) => publisher.publish('a', { data }));
+  const results = publications.map((publication) =>
+    publication.then(
+      (id) => told.push(id),
+      (error: unknown) => told.push((error as { code: string }).code),
+    ),
+  );
+  const flushed = publisher.flush().then(() => told.push('flushed'));
+  await store.settling;
+  await new Promise(setImmediate);
+  expect(hub.data).toEqual([1]);
+  expect(told).toEqual([]);
+  store.release();
+  await Promise.all([...results, flushed]);
+  expect(told).toEqual([1, 'bad', 'ERR_REFUSED', 'e.2', 'flushed']);
+  await publisher.close();
+});
+
+test('a refusal that ends the publisher does so when the store has forgotten its event', async () => {
+  const hub = await StandInHub.start();
+  const store = new HeldOutbox(['bad', 1]);
+  const told: unknown[] = [];
+  const publisher = publisherFor(hub, {
+    store,
+    stopAtRefusal: true,
+    onKept: ({ event }) => told.push(event.data),
+    onState: ({ phase }) => phase === 'closed' && told.push(phase),
+  });
+  await store.settling;
+  await new Promise(setImmediate);
+  expect(told).toEqual([]);
+  store.release();
+  await publisher.close();
+  expect(told).toEqual(['bad', 'closed']);
+  expect(hub.data).toEqual([]);
+});
+
+test('if the store cannot forget events, those of an earlier run are not told, and those of this one are', async () => {
+  const hub = await StandInHub.start();
+  const kept: KeptEvent[] = [];
+  for (const data of [[1], []]) {
+    const store = new HeldOutbox(data);
+    store.release(new Error('no space left'));
+    const publisher = publisherFor(hub, { store, onKept: (event) => kept.push(event) });
+    if (data.length === 0) expect(await publisher.publish('a', { data: 2 })).toBe('e.2');
+    else await store.settling;
+    await publisher.close();
+    expect(publisher.state).toMatchObject({ phase: 'closed', error: { code: 'ERR_STORE' } });
+  }
+  expect(hub.data).toEqual([1, 2]);
+  expect(kept).toEqual([]);
 });
 
 test('an answer with another number of ids is a failure, and the store keeps the events', async () => {
@@ -238,6 +347,55 @@ test('a file that is damaged before its end, or none of an outbox, is refused an
   writeFileSync(path, 'my diary\n');
   await expect(contentOf()).rejects.toThrow(`${path}: it is no outbox: its first line is not "tidings-outbox 1"`);
   expect(readFileSync(path, 'utf8')).toBe('my diary\n');
+});
+
+test('one changed bit anywhere is found out, in the last block too, and the file is left as it is', async () => {
+  await filled();
+  const whole = readFileSync(path);
+  for (let at = 0; at < whole.length; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const bytes = Buffer.from(whole);
+      bytes[at]! ^= 1 << bit;
+      writeFileSync(path, bytes);
+      const found = await contentOf().then(
+        () => 'opened',
+        (error: unknown) => String(error),
+      );
+      expect(found, `bit ${bit} of byte ${at}`).toMatch(/it is damaged at byte \d+, |it is no outbox/);
+      expect(readFileSync(path)).toEqual(bytes);
+    }
+  }
+  const last = whole.lastIndexOf('\n', whole.indexOf('E 2 ')) + 1;
+  const bytes = Buffer.from(whole);
+  bytes[last + 30]! ^= 1;
+  writeFileSync(path, bytes);
+  await expect(contentOf()).rejects.toThrow(
+    `${path}: it is damaged at byte ${last}, in its last block, which was written to its end: ` +
+      `cut it off at byte ${last} to go on without the events behind that, or move it away to begin with an empty outbox`,
+  );
+  writeFileSync(path, bytes.subarray(0, last));
+  expect((await contentOf()).events).toHaveLength(1);
+});
+
+test('a block of which sectors were not on disk when the power failed is one that was cut off', async () => {
+  await filled();
+  const before = readFileSync(path).length;
+  const box = fileOutbox(path);
+  await box.open();
+  await box.write([{ type: 'event', seq: 3, line: JSON.stringify({ topic: 'a', data: 'x'.repeat(2000) }) }]);
+  await box.close();
+  const whole = readFileSync(path);
+  const sectors = [before, 512, 1024, 1536, 2048, whole.length].filter((at, index) => index === 0 || at > before);
+  for (let first = 0; first < sectors.length - 1; first++) {
+    for (let end = first + 1; end < sectors.length; end++) {
+      const bytes = Buffer.from(whole).fill(0, sectors[first], sectors[end]);
+      writeFileSync(path, bytes);
+      expect((await contentOf()).events.map(({ seq }) => seq)).toEqual([1, 2]);
+    }
+  }
+  // Zeros of another length are no such sectors.
+  writeFileSync(path, Buffer.from(whole).fill(0, 1100, 1200));
+  await expect(contentOf()).rejects.toThrow(`it is damaged at byte ${before}, in its last block`);
 });
 
 test('a file that is full of what is settled is written anew, and has what is left', async () => {

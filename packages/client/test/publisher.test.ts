@@ -95,6 +95,18 @@ test('refusals reject only what they concern, and everything else is stored once
   expect(hub.requests.length).toBeLessThan(60);
 });
 
+test('a refusal that names a line which the batch does not have is settled with few requests', async () => {
+  const hub = await StandInHub.start();
+  const detail = 'Line 9: it is not right';
+  const body = JSON.stringify({ type: '/PROTOCOL.md#invalid-event', title: 'invalid-event', detail });
+  hub.fault = () => ({ status: 400, headers: { 'content-type': 'application/problem+json' }, body });
+  await using publisher = publisherFor(hub);
+  expect(await outcomes(count(5).map((data) => publisher.publish('a', { data })))).toEqual(
+    count(5).map(() => 'ERR_REFUSED'),
+  );
+  expect(hub.requests.length).toBeLessThan(10);
+});
+
 test('an error says which event was refused, and why', async () => {
   const hub = await StandInHub.start();
   await using publisher = publisherFor(hub);
@@ -104,7 +116,7 @@ test('an error says which event was refused, and why', async () => {
     code: 'ERR_REFUSED',
     message: 'could not publish an event to the topic "a": found 400 invalid-event: it is invalid-event',
     topic: 'a',
-    event: '{"topic":"a","data":"bad","type":"made"}',
+    event: { data: 'bad', type: 'made' },
     status: 400,
     problem: 'invalid-event',
   });
@@ -369,13 +381,14 @@ test('an event that is none is refused without a request', async () => {
   const wrong: [unknown, unknown, string][] = [
     [7, { data: '' }, 'topic has to be a string, found 7'],
     ['a', 'text', 'event has to be an object with data, found "text"'],
-    ['a', { data: undefined }, 'event.data has to be a string or another value of JSON, found "undefined"'],
+    ['a', { type: 'b' }, 'event.data is missing'],
+    ['a', { data: undefined }, 'event.data is missing'],
+    ['a', { data: 1n }, 'event has no JSON: Do not know how to serialize a BigInt'],
     [
       'a',
-      { data: 1n },
-      'event.data has to be a string or another value of JSON, found "Do not know how to serialize a BigInt"',
+      { data: 1, typ: 'b' },
+      'an event has no typ, only data, type, id, retry, key, forget, private, close, lease; did you mean type?',
     ],
-    ['a', { data: 1, typ: 'b' }, 'an event has no typ, only data, type, id, retry, key, forget, private'],
     ['a', { data: 1, retry: '5' }, 'event.retry has to be a number, found "5"'],
   ];
   for (const [topic, event, message] of wrong) {
@@ -385,6 +398,111 @@ test('an event that is none is refused without a request', async () => {
     });
   }
   expect(hub.requests).toEqual([]);
+});
+
+const PLAIN = 'publish text, an array or a plain object in its place';
+const BYTES = 'publish them as base64 text, or the URL where they are';
+
+test.each<[unknown, string]>([
+  [NaN, `found NaN as data, ${PLAIN}`],
+  [-Infinity, `found -Infinity as data, ${PLAIN}`],
+  [new Date(NaN), `found Date as data, ${PLAIN}`],
+  [new Map([[1, 2]]), `found Map as data, ${PLAIN}`],
+  [new Set([1]), `found Set as data, ${PLAIN}`],
+  [Promise.resolve(1), `found Promise as data, ${PLAIN}`],
+  [new URLSearchParams('a=b'), `found URLSearchParams as data, ${PLAIN}`],
+  [() => 1, `found Function as data, ${PLAIN}`],
+  [Symbol('a'), `found Symbol as data, ${PLAIN}`],
+  [Buffer.from('a'), `found bytes (Uint8Array) as data, ${BYTES}`],
+  [new Float64Array(1), `found bytes (Float64Array) as data, ${BYTES}`],
+  [new ArrayBuffer(1), `found bytes (ArrayBuffer) as data, ${BYTES}`],
+  [new Blob(['a']), `found bytes (Blob) as data, ${BYTES}`],
+  [{ a: NaN }, `found NaN as a, ${PLAIN}`],
+  [{ a: [new Date(NaN)] }, `found Date as 0, ${PLAIN}`],
+  [[1, undefined], `found Undefined as 1, ${PLAIN}`],
+  // oxlint-disable-next-line no-sparse-arrays -- as undefined is, a hole is null in JSON
+  [[1, , 3], `found Undefined as 1, ${PLAIN}`],
+  [{ m: new Map() }, `found Map as m, ${PLAIN}`],
+  [{ a: { s: new Set([1]) } }, `found Set as s, ${PLAIN}`],
+  [{ f: () => 1 }, `found Function as f, ${PLAIN}`],
+  [[Symbol('a')], `found Symbol as 0, ${PLAIN}`],
+  [{ b: new Uint8Array(2) }, `found bytes (Uint8Array) as b, ${BYTES}`],
+  [{ b: [Buffer.from('a')] }, `found bytes (Uint8Array) as 0, ${BYTES}`],
+  [{ n: [1n] }, 'Do not know how to serialize a BigInt'],
+])('data that JSON would change is refused: %o', async (data, found) => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  await expect(publisher.publish('a', { data })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: `event has no JSON: ${found}`,
+  });
+  expect(hub.requests).toEqual([]);
+});
+
+test('data that JSON has is published, and what has a form of its own in JSON in that form', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  class Point {
+    x = 1;
+  }
+  const empty = Object.create(null) as object;
+  for (const data of ['', 0, null, false, {}, [], empty, new Point(), new Date(0), new URL('http://a/')]) {
+    await publisher.publish('a', { data });
+  }
+  await publisher.publish('a', { data: { at: [new Date(0), null], point: new Point(), none: undefined } });
+  expect(hub.data).toEqual([
+    '',
+    0,
+    null,
+    false,
+    {},
+    [],
+    {},
+    { x: 1 },
+    '1970-01-01T00:00:00.000Z',
+    'http://a/',
+    { at: ['1970-01-01T00:00:00.000Z', null], point: { x: 1 } },
+  ]);
+});
+
+test('what is before the event that a refusal names is published, also of the same topic', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const detail = 'Line 4: Cannot append: the topic "a" is closed';
+  const body = JSON.stringify({ type: '/PROTOCOL.md#topic-closed', detail });
+  // The first request has the first event alone.
+  hub.fault = (number) => (number === 2 ? { status: 409, body } : undefined);
+  const events = [
+    ['x', { data: 0 }],
+    ['a', { data: 1 }],
+    ['a', { data: 2, close: true }],
+    ['b', { data: 3 }],
+    ['a', { data: 4 }],
+    ['a', { data: 5 }],
+  ] as const;
+  const published = events.map(([topic, event]) => publisher.publish(topic, event));
+  expect(await outcomes(published)).toEqual(['e.1', 'e.2', 'e.3', 'e.4', 'ERR_REFUSED', 'ERR_REFUSED']);
+  expect(hub.data).toEqual([0, 1, 2, 3]);
+});
+
+test('an event that closes its topic, or forgets a key, needs no data', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  await Promise.all([publisher.publish('a', { forget: true, key: 'k' }), publisher.publish('a', { close: true })]);
+  expect(hub.events).toMatchObject([
+    { topic: 'a', data: '', forget: true, key: 'k' },
+    { topic: 'a', data: '', close: true },
+  ]);
+});
+
+test('an error has an event that can be published again', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const event = { data: { a: [1, 'é'] }, type: 'made', private: true };
+  const error = await publisher.publish('forbidden', event).catch((reason: unknown) => reason as PublishError);
+  expect(error).toBeInstanceOf(PublishError);
+  await publisher.publish('a', (error as PublishError).event);
+  expect(hub.events).toEqual([{ topic: 'a', ...event }]);
 });
 
 test.each([

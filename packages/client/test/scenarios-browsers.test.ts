@@ -36,7 +36,7 @@ describe.each(BROWSERS)('in %s', { timeout: 60_000 }, (name) => {
       const page = await browser.newPage();
       await page.goto(`${server.origin}/page?context=${encodeURIComponent(context)}`);
     }
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

@@ -61,7 +61,7 @@ describe.each(BROWSERS)('tabs of %s', (name) => {
     browser = await startBrowser(name, APART[name]);
     server = await ReplayingServer.listen(script);
     tabs = new Map();
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await browser?.close();
@@ -117,121 +117,100 @@ describe.each(BROWSERS)('tabs of %s', (name) => {
       await expectAll(1);
       expect(server.asked).toBe(2);
     },
-    120_000,
   );
 
-  test.skipIf(isMissing(name))(
-    'lose and double nothing when the leading one is closed, again and again',
-    async () => {
-      await openTen();
-      for (let turn = 0; turn < 4; turn++) {
-        server.publish(20);
-        const leading = await leader();
-        const page = tabs.get(leading)!;
-        tabs.delete(leading);
-        await page.close();
-        server.publish(20);
-        await expectAll(1);
-      }
-    },
-    120_000,
-  );
-
-  test.skipIf(isMissing(name))(
-    'lose and double nothing when the leading one crashes',
-    async () => {
-      await openTen();
+  test.skipIf(isMissing(name))('lose and double nothing when the leading one is closed, again and again', async () => {
+    await openTen();
+    for (let turn = 0; turn < 4; turn++) {
       server.publish(20);
-      const leading = await leader();
-      const timer = setInterval(() => server.publish(1), 5);
-      const page = tabs.get(leading)!;
-      tabs.delete(leading);
-      if (name === 'firefox') process.kill(await contentProcessOf(page, browser.process()!.pid!), 'SIGKILL');
-      else void page.goto('chrome://crash').catch(() => {});
-      await server.relayed(leading);
-      clearInterval(timer);
-      await expectAll(1);
-      expect(tabs.size).toBe(9);
-      expect(await leader()).not.toBe(leading);
-    },
-    120_000,
-  );
-
-  test.skipIf(isMissing(name))(
-    'lose and double nothing when the leading one hangs, nor when it goes on',
-    async () => {
-      // A leader that has been silent for ten seconds is asked, and is taken to hang after ten more. Here it is two and two.
-      for (let tab = 0; tab < 4; tab++) await open(`${tab}`, '&speed=5');
-      for (const page of tabs.values()) {
-        await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
-      }
-      server.publish(20);
-      await expectAll(1);
       const leading = await leader();
       const page = tabs.get(leading)!;
       tabs.delete(leading);
-      const renderer = await contentProcessOf(page, browser.process()!.pid!);
-      process.kill(renderer, 'SIGSTOP');
-      try {
-        server.publish(20);
-        await server.listened(2);
-        server.publish(20);
-        await expectAll(1);
-      } finally {
-        process.kill(renderer, 'SIGCONT');
-      }
-      tabs.set(leading, page);
-      expect(await leader()).not.toBe(leading);
+      await page.close();
       server.publish(20);
       await expectAll(1);
-    },
-    120_000,
-  );
+    }
+  });
 
-  test.skipIf(isMissing(name))(
-    'that come late get what they are entitled to',
-    async () => {
-      await open('first');
-      await server.listened(1);
-      server.publish(400);
-      await gotBy(tabs.get('first')!);
-      const now = await open('now');
-      const remembered = await open('remembered', '&since=390');
-      const forgotten = await open('forgotten', '&since=5');
-      await now.waitForFunction(() => (globalThis as unknown as TabGlobals).subscription.lastEventId === '400', {
-        polling: 50,
-      });
-      server.publish(10);
-      expect((await gotBy(now))[0]).toBe(401);
-      expect(await gotBy(remembered)).toEqual(Array.from({ length: 20 }, (_, index) => 391 + index));
-      expect(await gotBy(forgotten)).toEqual(Array.from({ length: 405 }, (_, index) => 6 + index));
-      await server.listened(1);
-    },
-    120_000,
-  );
+  test.skipIf(isMissing(name))('lose and double nothing when the leading one crashes', async () => {
+    await openTen();
+    server.publish(20);
+    const leading = await leader();
+    const timer = setInterval(() => server.publish(1), 5);
+    const page = tabs.get(leading)!;
+    tabs.delete(leading);
+    if (name === 'firefox') process.kill(await contentProcessOf(page, browser.process()!.pid!), 'SIGKILL');
+    else void page.goto('chrome://crash').catch(() => {});
+    await server.relayed(leading);
+    clearInterval(timer);
+    await expectAll(1);
+    expect(tabs.size).toBe(9);
+    expect(await leader()).not.toBe(leading);
+  });
 
-  test.skipIf(isMissing(name))(
-    'that are slow hold up no other, and get everything in the end',
-    async () => {
-      await open('fast');
-      const slow = await open('slow', '&queue=5');
-      for (const page of tabs.values()) {
-        await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
-      }
-      await slow.evaluate(() => {
-        const globals = globalThis as unknown as TabGlobals;
-        globals.hold = new Promise((resolve) => {
-          globals.release = resolve;
-        });
-      });
-      server.publish(500);
-      await gotBy(tabs.get('fast')!);
-      expect(await slow.evaluate(() => (globalThis as unknown as TabGlobals).got.length)).toBeLessThan(500);
-      await slow.evaluate(() => (globalThis as unknown as TabGlobals).release());
-      await slow.waitForFunction(() => (globalThis as unknown as TabGlobals).got.length > 5, { polling: 50 });
-      server.publish(1);
+  test.skipIf(isMissing(name))('lose and double nothing when the leading one hangs, nor when it goes on', async () => {
+    // A leader that has been silent for ten seconds is asked, and is taken to hang after ten more. Here it is two and two.
+    for (let tab = 0; tab < 4; tab++) await open(`${tab}`, '&speed=5');
+    for (const page of tabs.values()) {
+      await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
+    }
+    server.publish(20);
+    await expectAll(1);
+    const leading = await leader();
+    const page = tabs.get(leading)!;
+    tabs.delete(leading);
+    const renderer = await contentProcessOf(page, browser.process()!.pid!);
+    process.kill(renderer, 'SIGSTOP');
+    try {
+      server.publish(20);
+      await server.listened(2);
+      server.publish(20);
       await expectAll(1);
-    },
-    120_000,
-  );
+    } finally {
+      process.kill(renderer, 'SIGCONT');
+    }
+    tabs.set(leading, page);
+    expect(await leader()).not.toBe(leading);
+    server.publish(20);
+    await expectAll(1);
+  });
+
+  test.skipIf(isMissing(name))('that come late get what they are entitled to', async () => {
+    await open('first');
+    await server.listened(1);
+    server.publish(400);
+    await gotBy(tabs.get('first')!);
+    const now = await open('now');
+    const remembered = await open('remembered', '&since=390');
+    const forgotten = await open('forgotten', '&since=5');
+    await now.waitForFunction(() => (globalThis as unknown as TabGlobals).subscription.lastEventId === '400', {
+      polling: 50,
+    });
+    server.publish(10);
+    expect((await gotBy(now))[0]).toBe(401);
+    expect(await gotBy(remembered)).toEqual(Array.from({ length: 20 }, (_, index) => 391 + index));
+    expect(await gotBy(forgotten)).toEqual(Array.from({ length: 405 }, (_, index) => 6 + index));
+    await server.listened(1);
+  });
+
+  test.skipIf(isMissing(name))('that are slow hold up no other, and get everything in the end', async () => {
+    await open('fast');
+    const slow = await open('slow', '&queue=5');
+    for (const page of tabs.values()) {
+      await page.waitForFunction(() => (globalThis as unknown as TabGlobals).phase === 'open', { polling: 50 });
+    }
+    await slow.evaluate(() => {
+      const globals = globalThis as unknown as TabGlobals;
+      globals.hold = new Promise((resolve) => {
+        globals.release = resolve;
+      });
+    });
+    server.publish(500);
+    await gotBy(tabs.get('fast')!);
+    expect(await slow.evaluate(() => (globalThis as unknown as TabGlobals).got.length)).toBeLessThan(500);
+    await slow.evaluate(() => (globalThis as unknown as TabGlobals).release());
+    await slow.waitForFunction(() => (globalThis as unknown as TabGlobals).got.length > 5, { polling: 50 });
+    server.publish(1);
+    await expectAll(1);
+  });
 });

@@ -2,15 +2,23 @@ import { gzipSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
 import { expect, test } from 'vitest';
 
-/** What a browser downloads for an import, minified and compressed: how many bytes that may be, and is meant to become. */
-const BUDGETS = [
-  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 1_680, aim: 1_500 },
-  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_750, aim: 3_750 },
-  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_765, aim: 3_765 },
-  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_535, aim: 7_450 },
-  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_400, aim: 8_200 },
-  { name: 'Publisher', code: `export { Publisher } from '@tidings/client/publisher'`, bytes: 8_000, aim: 7_500 },
-] as const;
+interface Budget {
+  readonly name: string;
+  readonly code: string;
+  readonly bytes: number;
+  /** What the bytes are meant to become. */
+  readonly aim?: number;
+}
+
+/** What a browser downloads for an import, minified and compressed: how many bytes that may be. */
+const BUDGETS: readonly Budget[] = [
+  { name: 'the decoder', code: `export { EventStreamDecoder } from '@tidings/wire'`, bytes: 1_680 },
+  { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_750 },
+  { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_765 },
+  { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_450 },
+  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_200 },
+  { name: 'Publisher', code: `export { Publisher } from '@tidings/client/publisher'`, bytes: 11_000, aim: 10_000 },
+];
 
 /** What is downloaded later, and only where an option asks for it: the module that is imported then, and its bytes. */
 const LATER = [
@@ -21,7 +29,7 @@ const LATER = [
 
 test.each(BUDGETS)('$name stays within its size', async ({ name, code, bytes, aim }) => {
   const { atOnce } = await measure(code);
-  console.log(`${name}: ${atOnce} of ${bytes} bytes, aim ${aim}`);
+  console.log(`${name}: ${atOnce} of ${bytes} bytes${aim === undefined ? '' : `, aim ${aim}`}`);
   expect(atOnce).toBeLessThanOrEqual(bytes);
 });
 

@@ -158,7 +158,7 @@ describe('a Last-Event-ID among the headers', () => {
   test.each(['Last-Event-ID', 'last-event-id', 'LAST-EVENT-ID'])('is refused: %s', (name) => {
     expect(refusalOf({ headers: { [name]: '7' } })).toMatchObject({
       code: 'ERR_INVALID_OPTION',
-      message: 'headers has to be without Last-Event-ID, see lastEventId, found "7"',
+      message: 'headers has to be without last-event-id, see lastEventId, found "7"',
     });
     expect(refusalOf({ headers: [[name, '7']] })).toBeInstanceOf(InvalidOptionError);
   });

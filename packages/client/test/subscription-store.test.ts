@@ -279,8 +279,17 @@ describe('a file', () => {
     expect(make).toThrow(/^path has to be the path of a file, found /);
   });
 
-  test('in a folder that there is not cannot be written', async () => {
-    await expect(fileStore(join(folder, 'none', 'position')).set('1')).rejects.toThrow('ENOENT');
+  test('in a folder that there is not ends the subscription before anything is requested', async () => {
+    const store = fileStore(join(folder, 'none', 'position'));
+    const { server, events } = start({ store });
+    const error = await failureOf(events.next());
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error).toMatchObject({
+      code: 'ERR_STORE',
+      message: `could not read the position: ${join(folder, 'none', 'position')}: its folder does not exist`,
+    });
+    expect(server.requests).toHaveLength(0);
+    await expect(store.set('1')).rejects.toThrow('ENOENT');
   });
 });
 

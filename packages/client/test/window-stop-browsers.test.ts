@@ -28,7 +28,7 @@ describe.each(BROWSERS)('window.stop() in %s', (name) => {
     if (isMissing(name)) return;
     server = await ReplayingServer.listen(await bundleScript(SCRIPT));
     browser = await startBrowser(name);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.[Symbol.asyncDispose]();

@@ -12,29 +12,39 @@ import {
   joinHeaders,
   negotiateCoding,
   reported,
+  type RequestHead,
   systemClock,
   toResponse,
 } from '@tidings/server/live';
 import type { Gap, PublishedEvent } from '@tidings/server';
 import type { EventLog, ItemIterator } from '@tidings/server/log';
 import type { EventFields } from '@tidings/wire';
+import type { Access } from './access/access.ts';
+import { withoutTicket } from './access/authentication.ts';
 import { checkReach } from './access/binding.ts';
-import { authenticateByKey } from './access/key.ts';
+import { entryOf, isKeyless } from './access/entry.ts';
+import { requireHolding } from './access/holding.ts';
 import { Origins } from './access/origins.ts';
 import { Proxies } from './access/proxies.ts';
-import { checkNames } from './errors.ts';
+import { Rates } from './access/rates.ts';
+import { problemBehind } from './access/refusal.ts';
+import { Counts } from './counts.ts';
+import { access as accessFace } from './faces/access/index.ts';
+import { AllListeners } from './faces/all-listeners.ts';
 import type { FaceContext } from './faces/face.ts';
 import { health } from './faces/health.ts';
+import { listeners } from './faces/listeners/index.ts';
 import { Routes } from './faces/routes.ts';
 import { topics } from './faces/topics/index.ts';
 import { Writes } from './faces/writes.ts';
 import { comeBackAnswer, pageMovedAnswer, problemAnswer, refusalAnswer } from './http/answer.ts';
 import { Bodies } from './http/bodies.ts';
+import { networkOf } from './http/network.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { PublicUrl } from './http/public-url.ts';
-import { draining, fromRequest, type Exchange, type HubRequest } from './http/request.ts';
+import { draining, fromRequest, untilReady, type Exchange, type HubRequest } from './http/request.ts';
 import { audienceLimits, checkLimits } from './limits.ts';
-import { checkOptions, type HubOptions, isKeyless } from './options.ts';
+import { checkCloseOptions, checkOptions, type CloseOptions, type HubOptions } from './options.ts';
 import { type HubEventsOptions, matchersHere } from './program/matchers.ts';
 import { type HubPublishOptions, publishHere, type PublishReceipt } from './program/publish.ts';
 import { Reports } from './reports.ts';
@@ -48,20 +58,6 @@ interface Visit {
   subject: string | undefined;
 }
 
-export interface CloseOptions {
-  /**
-   * The least time that listeners stay away, in milliseconds. It should be longer than a restart takes, because the `EventSource` of a browser may give up
-   * when it is refused. 0 if connections wait for the next hub. @default 5000
-   */
-  readonly awayMs?: number | undefined;
-  /** How far apart listeners come back, in milliseconds. @default 2000 */
-  readonly windowMs?: number | undefined;
-  /** How long requests under way may take to finish, in milliseconds. Uploads that stay open are ended at once. @default 5000 */
-  readonly finishMs?: number | undefined;
-}
-
-const CLOSE_NAMES: Readonly<Record<keyof CloseOptions, true>> = { awayMs: true, windowMs: true, finishMs: true };
-
 /** A hub answers the requests of any server (PROTOCOL). It puts a log, an audience and faces together. */
 export class Hub {
   readonly #log: EventLog;
@@ -73,7 +69,11 @@ export class Hub {
   readonly #origins: Origins;
   readonly #proxies: Proxies;
   readonly #publicUrl: PublicUrl;
-  readonly #reports: Reports;
+  /** What the hub writes into its logger, for a server of it. */
+  readonly reports: Reports;
+  /** What the hub and its servers have done, in numbers, for a server of it. */
+  readonly counts: Counts = new Counts();
+  readonly #access: Access | undefined;
   readonly #clock: Clock;
   /** How many requests are being answered. */
   #underWay = 0;
@@ -92,46 +92,59 @@ export class Hub {
     const { log, keepAliveMs = 15_000, maxBacklogBytes, clock = systemClock, logger } = options;
     const limits = checkLimits(options.limits ?? {});
     const compression = checkCompression(options.compression);
-    const authenticate = options.authenticate ?? authenticateByKey(options);
+    const keyless = isKeyless(options);
     this.#publicUrl = new PublicUrl(options.publicUrl);
     this.#proxies = new Proxies(options);
-    if (isKeyless(options)) checkReach(options);
-    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, isKeyless(options));
+    if (keyless) checkReach(options);
+    this.#origins = new Origins(options.allowedOrigins ?? [], this.#publicUrl, keyless);
     this.#log = log;
-    const reports = new Reports(logger);
-    this.#reports = reports;
+    const reports = (this.reports = new Reports(logger, this.counts));
     this.#clock = clock;
     const onError = (error: unknown): void => reports.error(error, 'Listeners could not be served');
+    const { access, authenticate } = entryOf(options, { clock, publicUrl: this.#publicUrl, reports, limits });
+    this.#access = access;
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
-    const audienceOptions = { authenticate, clock, ...audienceLimits(limits) };
+    const key = ({ address }: RequestHead): string | undefined => address && networkOf(address);
+    const audienceOptions = { authenticate, clock, key, ...audienceLimits(limits) };
     this.#audience = new Audience(log, this.#fanOut, audienceOptions, {
       onError,
       onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
       onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
+      onTicket: (ticket, since) => everyone.tookTicket(ticket, since),
     });
+    const ends = { closing: this.#closing.signal, deadline: this.#deadline.signal };
+    const parts = { log, fanOut: this.#fanOut, audience: this.#audience, ...ends };
+    const everyone = new AllListeners({ ...parts, clock, peers: options.peers });
     this.#iterators = new EventIterators(log, clock, 'hub');
-    const closing = this.#closing.signal;
-    const deadline = this.#deadline.signal;
+    const forForms = { ...limits, maxPendingBytes: limits.maxPendingQueryBytes };
     this.#context = {
-      log,
-      fanOut: this.#fanOut,
-      audience: this.#audience,
+      ...parts,
+      everyone,
       limits,
       clock,
       logger,
+      counts: this.counts,
       reports,
       keepAliveMs,
-      closing,
-      deadline,
-      bodies: new Bodies(limits, clock, closing, deadline),
-      forms: new Bodies({ ...limits, maxPendingBytes: limits.maxPendingQueryBytes }, clock, closing, deadline),
-      writes: new Writes(clock, reports),
-      topicsBase: (url) => this.#publicUrl.topicsBase(url),
+      bodies: new Bodies({ limits, clock, counts: this.counts }, ends),
+      forms: new Bodies({ limits: forForms, clock, counts: this.counts }, ends),
+      access,
+      authenticate,
+      rates: new Rates(limits, clock),
+      writes: new Writes(clock, reports, this.counts),
+      ready: ({ request }) => untilReady(this.#fanOut, request),
+      requireHolding: ({ rights }) => requireHolding(rights, access?.revocations, clock.time()),
+      holds: ({ rights }) => access?.revocations.covers(rights) !== true,
+      topicsBase: this.#publicUrl.topicsBase,
+      urlFor: (url) => this.#publicUrl.shownTo(url),
+      requireUnreserved: (topic) => this.#routes.requireUnreserved(topic),
       streamHead: ({ request }) => negotiateCoding(request, EVENT_STREAM_HEADERS, compression),
       requireOrigin: ({ request }, what) => this.#origins.require(request, what),
+      requirePage: ({ request }) => this.#origins.requirePage(request),
     };
-    this.#routes = new Routes(options.faces ?? [topics(), health()], this.#context);
+    this.#routes = new Routes(options.faces ?? [topics(), listeners(), health(), accessFace()], this.#context);
+    access?.watch(log, this.#audience, reports);
   }
 
   /** Answers a request of a Fetch server. */
@@ -153,7 +166,7 @@ export class Hub {
       if (this.#underWay === 0) this.#whenIdle();
     }
     const { status, headers } = answer;
-    if (status >= 400) this.#reports.refused(visit.request, status, visit.reason, visit.subject);
+    if (status >= 400) this.reports.refused(visit.request, status, visit.reason, visit.subject);
     return { ...answer, headers: joinHeaders(headers, this.#origins.headers(request, headers)) };
   }
 
@@ -167,12 +180,8 @@ export class Hub {
    * const { id } = await hub.publish('orders/42', { event: 'paid', data: '{"amount":12}' });
    */
   publish(topic: string, fields: EventFields, options: HubPublishOptions = {}): Promise<PublishReceipt> {
-    const publish = publishHere(this.#context, topic, fields, options).catch((error: unknown) => {
-      const problem = problemOf(error);
-      if (problem?.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
-      throw problem ?? error;
-    });
-    return reported(publish, (error) => this.#reports.error(error, 'The program could not publish an event'));
+    const publish = publishHere(this.#context, topic, fields, options);
+    return reported(publish, (error) => this.reports.error(error, 'The program could not publish an event'));
   }
 
   /**
@@ -190,7 +199,7 @@ export class Hub {
    */
   events(options: HubEventsOptions): ItemIterator<PublishedEvent | Gap> {
     try {
-      const matchers = matchersHere(options, this.#publicUrl.topicsBase(new URL('http://localhost/')));
+      const matchers = matchersHere(options, this.#publicUrl.topicsBase);
       const { topics: _topics, patterns: _patterns, ...others } = options;
       return this.#iterators.open(matchers, others);
     } catch (error) {
@@ -208,9 +217,9 @@ export class Hub {
     return this.#audience.stats();
   }
 
-  /** What the hub writes into its logger, for a server of it. */
-  get reports(): Reports {
-    return this.#reports;
+  /** Whether an address is that of a trusted proxy, for a server of the hub. */
+  isProxy(address: string): boolean {
+    return this.#proxies.includes(address);
   }
 
   /**
@@ -219,7 +228,7 @@ export class Hub {
    * @throws {HubError} `ERR_INVALID_OPTION`
    */
   close(options: CloseOptions = {}): Promise<void> {
-    checkNames('', options, CLOSE_NAMES);
+    checkCloseOptions(options);
     const { awayMs = 5000, windowMs = 2000, finishMs = 5000 } = options;
     this.#closed ??= this.#close(awayMs, windowMs, finishMs);
     return this.#closed;
@@ -231,6 +240,7 @@ export class Hub {
     this.#closing.abort();
     this.#fanOut.drain(windowMs, Math.random, awayMs);
     this.#iterators.close();
+    this.#access?.revocations.close();
     await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
     this.#isClosed = true;
     await this.#log.close();
@@ -259,17 +269,22 @@ export class Hub {
     if (request.method === 'OPTIONS') return this.#origins.options(request, this.#routes.methodsOf(url));
     const page = this.#publicUrl.pageOf(askedUrl);
     if (page !== undefined) return pageMovedAnswer(page);
-    const rights = await this.#audience.authenticate(request);
+    const found = this.#routes.find(url);
+    const rights = await this.#audience.authenticate(request, found?.face.authenticate);
     // It may have taken so long that the log has been closed meanwhile.
     if (this.#isClosed) throw draining();
     if (!rights.allow) {
+      const problem = problemBehind(rights);
+      if (problem) throw problem;
       this.#audience.countRefusal('forbidden');
       if (rights === EXPIRED) visit.reason = 'expired';
       return refusalAnswer(rights);
     }
     visit.subject = rights.subject;
-    const exchange: Exchange = { request, url, rights };
-    return await this.#routes.answer(exchange, (error) => {
+    // A browser sends a cookie for a page that its person did not mean.
+    if (rights.credential?.carrier === 'cookie' && !found?.face.authenticate) this.#origins.requirePage(request);
+    const exchange: Exchange = { request, url: this.#access ? withoutTicket(url) : url, rights };
+    return await this.#routes.answer(found, exchange, (error) => {
       const problem = problemOf(error);
       visit.reason = problem?.problem;
       this.#countRefusal(problem);
@@ -279,18 +294,17 @@ export class Hub {
   #failed(error: unknown, visit: Visit): Answer {
     const problem = this.#problemOf(error);
     visit.reason = problem.problem;
-    const comeBack = problem.problem === 'draining' ? comeBackAnswer(visit.request, this.#comeBackMs()) : undefined;
-    return comeBack ?? problemAnswer(problem);
+    return comeBackAnswer(visit.request, problem, this.#comeBackMs) ?? problemAnswer(problem);
   }
 
   #problemOf(error: unknown): Problem {
     const problem = problemOf(error);
     this.#countRefusal(problem);
     if (!problem) {
-      this.#reports.error(error, 'A request failed');
+      this.reports.error(error, 'A request failed');
       return new Problem('internal', 'The request failed inside the hub; see the log of the hub', { cause: error });
     }
-    if (problem.problem === 'not-stored') this.#reports.error(problem.cause, 'Events could not be stored');
+    if (problem.problem === 'not-stored') this.reports.error(problem.cause, 'Events could not be stored');
     return problem;
   }
 

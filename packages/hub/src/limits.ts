@@ -24,8 +24,24 @@ export interface HubLimits {
   readonly maxPendingQueryBytes: number;
   /** The most listeners in all. @default 50000 */
   readonly maxListeners: number;
-  /** The most listeners from one address, or with the same `key` in their rights. @default unbounded */
+  /**
+   * The most events a second that one sender may publish: one subject of tokens, or else one address, of IPv6 one /64. What is more is refused until the time for it has passed; a live
+   * upload is read more slowly. @default unbounded
+   */
+  readonly maxEventsPerSecond: number;
+  /** The same for the bytes of its bodies. @default unbounded */
+  readonly maxBytesPerSecond: number;
+  /**
+   * The most events a second by which the face for Mercure tells that subscriptions of one sender begin and end (its option `subscriptions`). A subscriber of n matchers makes 2n of
+   * them, and each counts once more for each KiB of its topic and data after the first. What is more is refused until the time for it has passed. @default 100
+   */
+  readonly maxSubscriptionEventsPerSecond: number;
+  /** The most tickets of one subject that can still be used. @default 1000 */
+  readonly maxTicketsPerSubject: number;
+  /** The most listeners from one address (of IPv6 from one /64), of one subject of tokens, or with the same `key` in their rights. @default unbounded */
   readonly maxListenersPerAddress: number;
+  /** The most streams that tell who listens to a topic. Each costs the same again when a listener of its topic comes or goes. @default 1000 */
+  readonly maxPresenceStreams: number;
   /** The most matchers of one listener. @default 100 */
   readonly maxMatchers: number;
   /** The most memory that the matchers of all listeners together may take, in bytes. A pattern that several have counts once. @default 268435456 */
@@ -46,7 +62,12 @@ const DEFAULTS: HubLimits = {
   maxQueryBytes: 1024 * 1024,
   maxPendingQueryBytes: 16 * 1024 * 1024,
   maxListeners: 50_000,
+  maxTicketsPerSubject: 1000,
+  maxSubscriptionEventsPerSecond: 100,
+  maxEventsPerSecond: Number.POSITIVE_INFINITY,
+  maxBytesPerSecond: Number.POSITIVE_INFINITY,
   maxListenersPerAddress: Number.POSITIVE_INFINITY,
+  maxPresenceStreams: 1000,
   maxMatchers: 100,
   maxMatcherBytes: 256 * 1024 * 1024,
 };

@@ -1,9 +1,11 @@
 import type { Authenticate } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
 import { type EventLog, logProblem, shown } from '@tidings/server/log';
+import type { Peers } from '@tidings/server/log/remote';
 import type { Logger } from 'pino';
 import type { KeyOptions } from './access/key.ts';
 import type { ProxyOptions } from './access/proxies.ts';
+import type { TokenOptions } from './access/tokens/options.ts';
 import { checkNames, HubError } from './errors.ts';
 import type { MakeFace } from './faces/face.ts';
 import type { GivenLimits } from './limits.ts';
@@ -11,18 +13,20 @@ import type { GivenLimits } from './limits.ts';
 export interface HubOptions extends KeyOptions, ProxyOptions {
   /** The log that keeps the events. The hub closes it when the hub is closed. */
   readonly log: EventLog;
-  /** The HTTP interfaces of the hub. The first face that matches a URL answers. @default topics and health */
+  /** The HTTP interfaces of the hub. The first face that matches a URL answers. @default topics, health and access */
   readonly faces?: readonly MakeFace[] | undefined;
   /**
-   * Decides what the sender of a request may do. It replaces `key` and `anonymous`, and is called for every request but `OPTIONS`.
+   * Decides what the sender of a request may do. It replaces `key`, `anonymous` and `tokens`, and is called for every request but `OPTIONS`.
    * @default by `key` and `anonymous` (PROTOCOL §9)
    */
   readonly authenticate?: Authenticate | undefined;
+  /** Takes signed tokens (JWT), beside the key (PROTOCOL §15). @default no tokens */
+  readonly tokens?: TokenOptions | undefined;
   /** Origins of pages that may read and publish, such as `https://example.com`. @default none */
   readonly allowedOrigins?: readonly string[] | undefined;
   /**
-   * The URL by which clients reach the hub, if it is not the one in their requests. Patterns are resolved against it, and its page may
-   * publish. It may have a path, which proxies may pass on or take away. @default the URL of each request
+   * The URL by which clients reach the hub. Relative patterns are resolved against it, or else against `http://localhost/`, and pages of its origin are the hub's own.
+   * It may have a path, which proxies may pass on or take away. @default unknown: the hub's own page has the origin of the request
    */
   readonly publicUrl?: string | undefined;
   /** A keep-alive is sent when a stream has been silent for this many milliseconds; 0 for no keep-alives. @default 15000 */
@@ -41,13 +45,32 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
    * @default errors go to the console
    */
   readonly logger?: Logger | undefined;
+  /**
+   * The other processes that serve this hub on the same log, such as `log.peers` of a `RemoteLog`. Then `/healthz`, the list of topics and `/listeners` tell of the listeners
+   * of all of them. @default there are none
+   */
+  readonly peers?: Peers | undefined;
   /** The time and its timers, for tests. @default the system's */
   readonly clock?: Clock | undefined;
 }
 
-/** Whether only its address keeps strangers out of a hub (PROTOCOL §9.1). */
-export function isKeyless({ authenticate, key, anonymous = 'none' }: HubOptions): boolean {
-  return authenticate === undefined && key === undefined && anonymous === 'none';
+export interface CloseOptions {
+  /**
+   * The least time that listeners stay away, in milliseconds. It should be longer than a restart takes, because the `EventSource` of a browser may give up
+   * when it is refused. 0 if connections wait for the next hub. @default 5000
+   */
+  readonly awayMs?: number | undefined;
+  /** How far apart listeners come back, in milliseconds. @default 2000 */
+  readonly windowMs?: number | undefined;
+  /** How long requests under way may take to finish, in milliseconds. Uploads that stay open are ended at once. @default 5000 */
+  readonly finishMs?: number | undefined;
+}
+
+const CLOSE_NAMES: Readonly<Record<keyof CloseOptions, true>> = { awayMs: true, windowMs: true, finishMs: true };
+
+/** @throws {HubError} `ERR_INVALID_OPTION` */
+export function checkCloseOptions(options: CloseOptions): void {
+  checkNames('', options, CLOSE_NAMES);
 }
 
 /** The methods of a logger that the hub calls. */
@@ -58,7 +81,9 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
   faces: true,
   authenticate: true,
   key: true,
+  adminKey: true,
   anonymous: true,
+  tokens: true,
   allowedOrigins: true,
   publicUrl: true,
   trustedProxies: true,
@@ -68,6 +93,7 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
   limits: true,
   compression: true,
   logger: true,
+  peers: true,
   clock: true,
 };
 
@@ -77,7 +103,7 @@ const NAMES: Readonly<Record<keyof HubOptions, true>> = {
  */
 export function checkOptions(options: HubOptions): void {
   checkNames('', options, NAMES);
-  const { log, faces, authenticate, key, anonymous, allowedOrigins } = options;
+  const { log, faces, authenticate, key, adminKey, anonymous, tokens, allowedOrigins } = options;
   const problem = logProblem(log);
   if (problem !== undefined) throw new HubError('ERR_INVALID_OPTION', `The option log ${problem}`);
   if (faces !== undefined) {
@@ -89,13 +115,16 @@ export function checkOptions(options: HubOptions): void {
   if (allowedOrigins !== undefined && !Array.isArray(allowedOrigins)) {
     throw invalid('allowedOrigins', allowedOrigins, 'an array of origins, such as https://example.com');
   }
-  if (authenticate !== undefined && (key !== undefined || anonymous !== undefined)) {
+  if (authenticate !== undefined && (key ?? adminKey ?? anonymous ?? tokens) !== undefined) {
     throw new HubError(
       'ERR_INVALID_OPTION',
-      'The option authenticate is given together with key or anonymous, but must replace them',
+      'The option authenticate is given together with key, adminKey, anonymous or tokens, but must replace them',
     );
   }
-  const { logger } = options;
+  const { logger, peers } = options;
+  if (peers !== undefined && typeof peers?.ask !== 'function') {
+    throw invalid('peers', peers, 'the peers of a log, such as those of a RemoteLog');
+  }
   if (logger !== undefined && !LOGGER_METHODS.every((name) => typeof logger[name] === 'function')) {
     throw invalid('logger', logger, `a logger of pino, with ${LOGGER_METHODS.join(', ')}`);
   }

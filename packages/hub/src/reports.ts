@@ -1,6 +1,7 @@
 import type { Rights } from '@tidings/server';
 import type { EndReason, KnownListener, RequestHead } from '@tidings/server/live';
 import type { Logger } from 'pino';
+import type { Counts } from './counts.ts';
 
 /** The query parameters that may be logged. Any other one may be a key. */
 const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
@@ -27,13 +28,18 @@ interface Listening {
  */
 export class Reports {
   readonly #logger: Logger | undefined;
+  readonly #counts: Counts;
   readonly #told = new WeakSet<object>();
   readonly #listening = new WeakMap<KnownListener, Listening>();
   #listeners = 0;
 
-  /** @param logger without one, errors and warnings go to the console */
-  constructor(logger: Logger | undefined) {
+  /**
+   * @param logger without one, errors and warnings go to the console
+   * @param counts where refusals are counted
+   */
+  constructor(logger: Logger | undefined, counts: Counts) {
     this.#logger = logger;
+    this.#counts = counts;
   }
 
   /** An error that is reported nowhere else. The same error, such as that of a disk for which many have waited, is written once. */
@@ -82,10 +88,11 @@ export class Reports {
   }
 
   /**
-   * A request was refused.
+   * A request was refused, which is also counted.
    * @param reason the name of the problem, or `expired`, if it is known
    */
   refused(request: RequestHead, status: number, reason: string | undefined, subject: string | undefined): void {
+    this.#counts.refusals.add(reason ?? 'other');
     if (!this.#isVerbose) return;
     const { method, address } = request;
     this.#logger?.debug({ method, url: shownUrl(request), address, subject, status, reason }, 'A request was refused');

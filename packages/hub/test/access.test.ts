@@ -168,7 +168,7 @@ describe('cross-origin requests', () => {
     await hub.publish('a', 'x', { origin: hub.url });
     await hub.publish('a', 'x', { origin: 'http://localhost:123', host: 'localhost:123' });
     const proxied = await startHub({ key: KEY });
-    await proxied.publish('a', 'x', { ...bearer(KEY), origin: 'https://hub.example', host: 'hub.example' });
+    await proxied.publish('a', 'x', { ...bearer(KEY), origin: 'http://hub.example', host: 'hub.example' });
     const other = await hub.ask('POST', '/topics/a', { headers: { origin: 'http://localhost:1' }, body: 'x' });
     expect(problemOf(other)).toBe('origin-not-allowed');
   });
@@ -233,5 +233,7 @@ test.each([
   const reply = await hub.ask('POST', '/topics/a', { headers: { ...bearer(KEY), origin }, body: 'x' });
   const { detail } = JSON.parse(reply.text) as { readonly detail: string };
   expect(detail).toContain(said);
-  expect(detail).toMatch(/with the option allowedOrigins of the hub, or --cors-origin of tidings serve$/);
+  expect(detail).toMatch(
+    /with the option allowedOrigins of the hub, or --cors-origin of tidings serve\. If it is the page of the hub itself, behind a proxy, set publicUrl/,
+  );
 });

@@ -278,15 +278,18 @@ describe('rights that expire', () => {
     ['they no longer cover its topic', { allow: true, subject: 'ann', listen: ['b'] }],
   ];
 
-  test.each(NOT_RENEWED)('break a listener off where %s, so that it asks anew', async (_, answer) => {
-    const { asked, clock, hub, listener, publish } = await expiring();
-    clock.advance(1000);
-    const renewal = await asked.question(2);
-    await publish('too late');
-    renewal.resolve(answer);
-    expect(await listener.end()).toBe('broken');
-    expect([listener.data, hub.stats().listeners]).toEqual([[], 0]);
-  });
+  test.each(NOT_RENEWED)(
+    'end the stream of a listener where %s, and tell it, so that it asks anew',
+    async (_, answer) => {
+      const { asked, clock, hub, listener, publish } = await expiring();
+      clock.advance(1000);
+      const renewal = await asked.question(2);
+      await publish('too late');
+      renewal.resolve(answer);
+      expect(await listener.end()).toBe('complete');
+      expect([listener.data, hub.stats().listeners]).toEqual([['{"reason":"expired"}'], 0]);
+    },
+  );
 
   test('break a listener off where they cannot be renewed, and the hub writes why', async () => {
     const { asked, clock, listener, lines } = await expiring();
@@ -306,14 +309,14 @@ describe('rights that expire', () => {
     expect(await listener.take(3)).toEqual(['secret', 'open', 'open']);
   });
 
-  test('of the list of topics break it off', async () => {
+  test('of the list of topics end it', async () => {
     const { asked, clock, port } = await expiring();
     const opening = Listener.open(port, '/topics', { accept: 'text/event-stream' });
     (await asked.question(2)).resolve({ allow: true, expiresAt: clock.time() + 500 });
     const list = await opening;
     await list.take(1);
     clock.advance(500);
-    expect(await list.end()).toBe('broken');
+    expect(await list.end()).toBe('complete');
   });
 });
 

@@ -32,7 +32,7 @@ test.runIf(process.platform === 'linux')(
     expect(answers.at(-1)).toBe(503);
     expect((await ask(hub.port, 'POST', '/topics/a', { body: 'x' })).status).toBe(200);
     expect((await ask(hub.port, 'GET', '/healthz')).status).toBe(200);
-    expect(hub.stderr()).toMatch(/^A listener was refused, to keep file descriptors .*ulimit/);
+    await expect.poll(() => hub.stderr()).toMatch(/^A listener was refused, to keep file descriptors .*ulimit/);
     for (const socket of sockets.slice(0, 10)) socket.destroy();
     await expect.poll(() => listen(hub.port, sockets)).toBe(200);
   },

@@ -215,9 +215,7 @@ describe('a hub without a key', () => {
 describe('a page of the hub behind a proxy', () => {
   const PAGE = 'https://hub.example';
   test.each([
-    ['that passes the host on', { host: 'hub.example', origin: PAGE }],
-    ['that names the host', { host: '127.0.0.1', origin: PAGE, 'x-forwarded-host': 'hub.example' }],
-    ['that leaves the port out', { host: 'hub.example', origin: `${PAGE}:8443` }],
+    ['that passes the host on', { host: 'hub.example', origin: 'http://hub.example' }],
     ['that says nothing, as the browser says', { host: 'backend:1', origin: PAGE, 'sec-fetch-site': 'same-origin' }],
   ])('%s may publish', async (_, headers) => {
     const hub = await startHub({ anonymous: 'all' });
@@ -226,19 +224,33 @@ describe('a page of the hub behind a proxy', () => {
 
   test.each([
     ['another host', { host: 'hub.example', origin: 'https://evil.example' }],
-    ['another port', { host: 'hub.example:1', origin: 'https://hub.example:2' }],
+    ['another port', { host: 'hub.example:1', origin: 'http://hub.example:2' }],
+    ['another port than that of the scheme', { host: 'hub.example', origin: 'http://hub.example:8080' }],
+    ['another scheme', { host: 'hub.example', origin: PAGE }],
+    ['a host that a stranger names', { host: '127.0.0.1', origin: PAGE, 'x-forwarded-host': 'hub.example' }],
+    [
+      'its own host, but of another site, as the browser says',
+      { host: 'hub.example', origin: 'http://hub.example', 'sec-fetch-site': 'cross-site' },
+    ],
+    ['something that no browser says', { host: 'hub.example', 'sec-fetch-site': 'Cross-Site' }],
+    [
+      'another page, by its Referer',
+      { host: 'hub.example', referer: 'http://hub.example:8080/', 'sec-fetch-site': 'none' },
+    ],
     ['another site, as the browser says', { host: 'hub.example', 'sec-fetch-site': 'cross-site' }],
   ])('is not one of %s', async (_, headers) => {
     const hub = await startHub({ anonymous: 'all' });
     expect(problemOf(await hub.ask('POST', '/topics/a', { headers, body: 'x' }))).toBe('origin-not-allowed');
   });
 
-  test('has patterns with the scheme that the proxy was asked by', async () => {
+  test('does not choose by its host or its scheme what patterns are resolved against', async () => {
     const hub = await startHub({ anonymous: 'all' });
-    const path = `/topics?match_urlpattern=${encodeURIComponent(`${PAGE}/topics/a`)}`;
+    const patterns = [`${PAGE}/topics/a`, 'http://localhost/topics/b'].map(encodeURIComponent);
+    const path = `/topics?match_urlpattern=${patterns.join('&match_urlpattern=')}`;
     const listener = await Listener.open(hub.port, path, { host: 'hub.example', 'x-forwarded-proto': 'https' });
     await hub.publish('a', 'x');
-    expect(await listener.take(1)).toEqual(['x']);
+    await hub.publish('b', 'y');
+    expect(await listener.take(1)).toEqual(['y']);
   });
 });
 

@@ -40,7 +40,7 @@ describe('a face of one’s own', () => {
     const reply = await hub.ask('PUT', '/bulletin');
     expect([reply.status, reply.headers['location'], reply.text]).toEqual([201, `/bulletin/${hub.cursor(1)}`, '']);
     await hub.publish('bulletin', 'two');
-    for (const listener of [ours, theirs]) expect(await listener.take(2)).toEqual(['key', 'two']);
+    for (const listener of [ours, theirs]) expect(await listener.take(2)).toEqual(['local', 'two']);
     expect(hub.hub.stats().listeners).toBe(2);
     expect((await hub.ask('GET', '/healthz')).status).toBe(200);
   });

@@ -1,14 +1,15 @@
 // A hub in a process of its own, for tests that kill it, fill its disk or watch its memory.
-// hub-process.ts <data folder> [JSON of retention]: prints `open <port>`, or the code of what stopped it. Answers 'memory' over IPC.
+// hub-process.ts <data folder> [JSON of retention] [JSON of a certificate]: prints `open <port>`, or the code of what stopped it. Answers 'memory' over IPC.
 import type { AddressInfo } from 'node:net';
-import { createServer, Hub } from '@tidings/hub';
+import { type Certificate, createServer, Hub } from '@tidings/hub';
 import { LmdbError, LmdbLog } from '@tidings/lmdb';
 
-const [path = '', retention = '{}'] = process.argv.slice(2);
+const [path = '', retention = '{}', tls] = process.argv.slice(2);
 
 try {
   const log = await LmdbLog.open({ path, retention: JSON.parse(retention) as object });
-  const server = createServer(new Hub({ log }));
+  const hub = new Hub({ log });
+  const server = tls === undefined ? createServer(hub) : createServer(hub, { tls: JSON.parse(tls) as Certificate });
   server.listen(0, '127.0.0.1', () => {
     process.stdout.write(`open ${(server.address() as AddressInfo).port}\n`);
   });

@@ -252,7 +252,7 @@ describe('closing a hub', () => {
 });
 
 describe('options of a hub are checked at the door', () => {
-  const BAD: readonly [options: object, message: string][] = [
+  const BAD: readonly [options: object, message: string | RegExp][] = [
     [{ log: undefined }, 'The option log is undefined, but must be an event log'],
     [{ log: Promise.resolve({}) }, 'The option log is a promise, but must be an event log; await it first'],
     [
@@ -265,7 +265,12 @@ describe('options of a hub are checked at the door', () => {
     [{ faces: topics }, 'but must be an array of functions'],
     [{ publicUrl: 'hub.example' }, 'The option publicUrl is "hub.example", but must be an absolute URL'],
     [{ publicUrl: 'http://[' }, 'The option publicUrl is "http://[", but must be an absolute URL'],
-    [{ publicUrl: 'http://hub.example/?a' }, 'must be a URL without a user, a query and a fragment'],
+    [{ publicUrl: 'http://hub.example/?a' }, 'must be a URL without a query and a fragment'],
+    [{ publicUrl: 'https://ann:hush@hub.example/' }, /^(?!.*hush).*The option publicUrl has a user or a password/],
+    [
+      { tokens: { issuers: [{ keys: [{ url: 'https://ann:hush@hub.example/' }], audience: 'a' }] } },
+      /^(?!.*hush).*a URL with a user or a password/,
+    ],
     [{ publicUrl: 'http://hub.example/topics/' }, 'whose path begins with neither of /topics, /healthz'],
     [
       { trustedProxies: ['10.0.0.0/33'] },

@@ -109,7 +109,7 @@ describe('POST /topics with lines of JSON', () => {
       'an unknown member',
       '{"topic":"a","dat":"x"}',
       'invalid-event',
-      'Line 2: it has the member "dat"; allowed are topic, data, type, id, retry, key, forget, private; did you mean data?',
+      'Line 2: it has the member "dat"; allowed are topic, data, type, id, retry, key, forget, private, lease, close; did you mean data?',
     ],
     ['a member given twice', '{"topic":"a","topic":"b","data":1}', 'invalid-event', 'the member "topic" twice'],
     ['no topic', '{"data":"x"}', 'invalid-event', 'Line 2: it has no topic; an event needs topic and data'],
@@ -193,6 +193,25 @@ describe('POST /topics with lines of JSON', () => {
     expect(problemOf(await send(hub, [{ topic: 'a', data: 'x'.repeat(200) }]))).toBe('too-large');
     expect(hub.position.seq).toBe(3);
   });
+
+  test.each<[what: string, path: string, type: string, begin: string, end: string]>([
+    ['lines of JSON', '/topics', 'application/x-ndjson', '{"topic":"a","data":"', '"}\n'],
+    ['an event stream', '/topics/a', 'text/event-stream', 'data: ', '\n\n'],
+  ])(
+    'a batch of %s may have 16 MiB unless the hub is told otherwise, and no byte more',
+    async (_, path, type, begin, end) => {
+      const hub = await startHub();
+      const event = begin + 'x'.repeat(1024 * 1024 - begin.length - end.length) + end;
+      const whole = event.repeat(16);
+      const post = (body: string, key: string): Promise<Reply> =>
+        hub.ask('POST', path, { headers: { 'content-type': type, 'idempotency-key': key }, body });
+      expect((await post(whole, 'taken')).status).toBe(200);
+      expect(hub.position.seq).toBe(16);
+      const refused = await post(`${whole}\n`, 'refused');
+      expect([refused.status, problemOf(refused)]).toEqual([413, 'too-large']);
+      expect(hub.position.seq).toBe(16);
+    },
+  );
 
   test('a parameter, and a body of another type, is refused', async () => {
     const hub = await startHub();

@@ -47,6 +47,20 @@ export class Listener {
     });
   }
 
+  /** The same with `QUERY` and a body. */
+  static query(port: number, path: string, body: string, headers: OutgoingHttpHeaders): Promise<Listener> {
+    return new Promise((resolve, reject) => {
+      const method = 'QUERY';
+      const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+        const listener = new Listener(sent, response);
+        onTestFinished(() => listener.close());
+        resolve(listener);
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+
   /** What has come, its bytes as Latin-1. */
   get text(): string {
     return this.#text;

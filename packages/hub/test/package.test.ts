@@ -13,17 +13,27 @@ test('the package exports exactly these names', () => {
   expect(Object.keys(hub).toSorted()).toEqual([
     'Hub',
     'HubError',
+    'LogHost',
     'MemoryLog',
     'PROBLEMS',
     'PROBLEM_TYPES',
     'Problem',
+    'RemoteLog',
+    'access',
     'authenticateByKey',
     'checkBinding',
+    'checkCertificate',
+    'checkGrant',
     'compilePattern',
     'createServer',
+    'explainMercureToken',
+    'explainToken',
     'health',
     'isGap',
     'isLoopback',
+    'listeners',
+    'mercure',
+    'metrics',
     'page',
     'topics',
   ]);
@@ -86,7 +96,7 @@ describe('the README', () => {
   });
 
   test('has a hub for first steps', async () => {
-    const { running, url } = await start('LmdbLog');
+    const { running, url } = await start('const hub = new Hub({ log });\ncreateServer(hub).listen(4000');
     const topic = `${url}/topics/greetings`;
     await whenUp(running, `${url}/healthz`);
     const listening = await fetch(topic);
@@ -125,7 +135,7 @@ describe('the README', () => {
   });
 
   test('has a hub that ends in good order on SIGTERM', async () => {
-    const { running, url } = await start('SIGTERM');
+    const { running, url } = await start('server.close');
     const listening = await whenUp(running, `${url}/topics/a`);
     running.stop();
     expect(await listening.text()).toMatch(/retry: \d+\n\n$/);
@@ -138,6 +148,26 @@ describe('the README', () => {
     expect(await answer.json()).toEqual({ listeners: 0 });
     expect((await fetch(`${url}/count`, { method: 'DELETE' })).status).toBe(405);
     expect((await fetch(`${url}/topics/a`, { method: 'POST', body: 'x' })).status).toBe(200);
+  });
+
+  test.skipIf(process.platform === 'win32')('has a hub that serves on all cores', async () => {
+    const { running, url } = await start('node:cluster');
+    const streams: Response[] = [await whenUp(running, `${url}/topics/a`)];
+    for (let more = 0; more < 5; more += 1) streams.push(await fetch(`${url}/topics/a`));
+    for (const data of ['1', '2', '3', '4']) {
+      // Each may be taken by another worker.
+      const headers = { connection: 'close' };
+      expect((await fetch(`${url}/topics/a`, { method: 'POST', body: data, headers })).status).toBe(200);
+    }
+    const { listeners } = (await (await fetch(`${url}/healthz`)).json()) as { listeners: number };
+    expect(listeners).toBe(streams.length);
+    const read = streams.map(async (stream) => await stream.text());
+    running.stop();
+    for (const text of await Promise.all(read)) {
+      expect(text.match(/^data: \d$/gm)).toEqual(['data: 1', 'data: 2', 'data: 3', 'data: 4']);
+      expect(text).toMatch(/^retry: \d+$/m);
+    }
+    expect(await running.ended()).toEqual({ code: 0, output: '' });
   });
 
   test('has a hub in a Fetch server', async () => {

@@ -16,6 +16,7 @@ interface Page {
 }
 
 const JSON_ONLY = { accept: 'application/json' };
+const KEY = 'a-key-of-the-hub';
 
 async function get(hub: { readonly port: number }, path: string, headers = {}): Promise<Reply> {
   const reply = await ask(hub.port, 'GET', path, { headers: { ...JSON_ONLY, ...headers } });
@@ -126,6 +127,19 @@ describe('a page', () => {
     expect(lengths).toEqual([[500_000, 500_000], [500_000], [1024 * 1024]]);
   });
 
+  test('has a hundred events unless it is asked for more or fewer', async () => {
+    const hub = await startHub();
+    const body = Array.from({ length: 150 }, (_, n) => `data: ${n + 1}\n\n`).join('');
+    await hub.publish('a', body, { 'content-type': 'text/event-stream', 'idempotency-key': 'k' });
+    const first = await page(hub, '/topics/a');
+    expect([first.events.length, first.next]).toEqual([100, hub.cursor(100)]);
+    expect((await page(hub, `/topics/a?lastEventId=${first.next}`)).events.length).toBe(50);
+    for (const limit of [1, 99, 101]) {
+      expect((await page(hub, `/topics/a?limit=${limit}`)).events.length).toBe(limit);
+    }
+    expect((await page(hub, '/topics/a?limit=1000')).events.length).toBe(150);
+  });
+
   test('of an unknown topic is empty', async () => {
     const hub = await startHub();
     expect(await page(hub, '/topics/nobody')).toEqual({ events: [], next: hub.cursor(0), state: 'unknown' });
@@ -136,12 +150,21 @@ describe('a page', () => {
     await hub.publish('a', 'x');
     const reply = await hub.ask('HEAD', '/topics/a', { headers: JSON_ONLY });
     expect([reply.status, reply.headers['content-type'], reply.text]).toEqual([200, 'application/json', '']);
+    // What HEAD tells of a topic does not depend on what is accepted. This is what axios sends.
+    for (const accept of [JSON_ONLY.accept, 'application/json, text/plain, */*', 'text/event-stream', '*/*']) {
+      const { headers } = await hub.ask('HEAD', '/topics/a', { headers: { accept } });
+      expect([headers['tidings-state'], headers['tidings-events'], headers['tidings-keep']]).toEqual([
+        'open',
+        '1',
+        'all',
+      ]);
+    }
   });
 
   test.each([
     ['limit=0', 'limit is 0; allowed is a whole number from 1 to 1000'],
     ['limit=1001', 'limit is 1001; allowed is a whole number from 1 to 1000'],
-    ['wait=30', 'wait is "30"; allowed is a duration of at most 60s, such as 500ms or 30s'],
+    ['wait=30', 'wait is "30"; allowed is a number with a unit (ms, s, m, h, d, w), such as 30s, of at most 1m'],
     ['wait=61s', 'wait is "61s"'],
     ['limt=1', 'There is no query parameter "limt"; allowed are'],
   ])('with %s is refused', async (query, detail) => {
@@ -157,14 +180,18 @@ describe('a page', () => {
     const hub = await startHub();
     const listener = await Listener.open(hub.port, '/topics/a?heartbeat=comment', JSON_ONLY);
     expect(listener.response.headers['content-type']).toBe('text/event-stream');
-    for (const [path, headers] of [
-      ['/topics/a?limit=5', {}],
-      ['/topics/a?wait=5s&envelope=json', JSON_ONLY],
+    const both = { accept: 'application/json, text/event-stream' };
+    const asked =
+      'ask for it with Accept: application/json, without text/event-stream or with a greater weight than that';
+    for (const [path, headers, how] of [
+      ['/topics/a?limit=5', {}, asked],
+      ['/topics/a?limit=5', both, asked],
+      ['/topics/a?wait=5s&envelope=json', JSON_ONLY, 'leave envelope out, which only streams have'],
     ] as const) {
       const reply = await hub.ask('GET', path, { headers });
       expect([problemOf(reply), reply.text]).toEqual([
         'invalid-parameter',
-        expect.stringContaining('is for a page: ask for it with Accept: application/json'),
+        expect.stringContaining(`is for a page: ${how}`),
       ]);
     }
   });
@@ -198,6 +225,107 @@ describe('a gap in pages', () => {
   });
 });
 
+describe('pages that follow each other', () => {
+  /** The data and the reasons of gaps of all pages behind each other, each page begun where the one before it says. */
+  async function walk(hub: TestHub, path: string, between = async (): Promise<unknown> => undefined): Promise<string> {
+    const seen: string[] = [];
+    let [found, start] = [await page(hub, path), ''];
+    for (;;) {
+      if (found.gap) seen.push(found.gap.reason);
+      seen.push(...found.events.map(({ data }) => data));
+      if (found.events.length === 0 && found.next === start) return seen.join(' ');
+      await between();
+      start = found.next;
+      const more = path.replace(/(lastEventId|last)=[^&]*&?/g, '');
+      found = await page(hub, `${more}${more.includes('?') ? '&' : '?'}lastEventId=${start}`);
+    }
+  }
+
+  async function publishTo(hub: TestHub, ...topics: readonly string[]): Promise<void> {
+    for (const [index, topic] of topics.entries()) await hub.publish(topic, String(index + 1));
+  }
+
+  const BOTH = '/topics?match=a&match=b';
+
+  test.each(['lastEventId=earliest', 'last=50'])(
+    'are told no gap of what was deleted before the first (%s)',
+    async (start) => {
+      const hub = await startHub();
+      await publishTo(hub, ...Array.from({ length: 6 }, () => ['a', 'b']).flat());
+      await hub.ask('DELETE', '/topics/b');
+      for (const limit of [1, 2, 3, 100])
+        expect(await walk(hub, `${BOTH}&${start}&limit=${limit}`)).toBe('1 3 5 7 9 11');
+      // Who had come before the deletion is told it once.
+      for (const limit of [1, 2, 100]) {
+        expect(await walk(hub, `${BOTH}&lastEventId=${hub.cursor(4)}&limit=${limit}`)).toBe('deleted 5 7 9 11');
+      }
+    },
+  );
+
+  test('are told no gap of what was trimmed before the first', async () => {
+    const hub = await startHub({ retention: { perTopic: [{ topics: ['b'], maxEvents: 1 }] } });
+    await publishTo(hub, ...Array.from({ length: 6 }, () => ['a', 'b']).flat());
+    await hub.log.trim?.();
+    for (const limit of [1, 2, 100])
+      expect(await walk(hub, `${BOTH}&lastEventId=earliest&limit=${limit}`)).toBe('1 3 5 7 9 11 12');
+  });
+
+  test('are told what is removed between two of them, and nothing twice', async () => {
+    const hub = await startHub({ retention: { perTopic: [{ topics: ['b', 'c'], maxEvents: 1 }] } });
+    await publishTo(hub, 'a', 'b', 'a', 'b', 'a', 'b', 'a', 'c', 'a');
+    let rounds = 0;
+    const between = async (): Promise<void> => {
+      rounds += 1;
+      // An event that another topic loses is no gap here.
+      if (rounds === 1) await hub.publish('c', 'x');
+      if (rounds === 2) await hub.publish('b', 'y');
+    };
+    expect(await walk(hub, `${BOTH}&lastEventId=earliest&limit=1`, between)).toBe('1 3 trimmed 5 7 9 y');
+  });
+
+  test('show nothing of what they leave out', async () => {
+    const hub = await startHub({
+      key: KEY,
+      anonymous: 'listen',
+      retention: { perTopic: [{ topics: ['secret'], maxEvents: 1 }] },
+    });
+    const headers = { authorization: `Bearer ${KEY}` };
+    for (const topic of ['a', 'b', 'a', 'b', 'a']) await hub.publish(topic, 'x', headers);
+    await hub.ask('DELETE', '/topics/b', { headers });
+    const next = async (): Promise<string> => (await page(hub, `${BOTH}&lastEventId=earliest&limit=1`)).next;
+    const before = await next();
+    expect(before).toMatch(/\.1\.[0-9a-f]{16}$/);
+    for (let n = 0; n < 5; n += 1) await hub.publish('secret?private', 'x', headers);
+    await hub.publish('a?private', 'x', headers);
+    await hub.log.trim();
+    expect(await next()).toBe(before);
+  });
+
+  test('lead to a stream that goes on where they end', async () => {
+    const hub = await startHub();
+    await publishTo(hub, 'a', 'b', 'a', 'b', 'a');
+    await hub.ask('DELETE', '/topics/b');
+    const { next } = await page(hub, `${BOTH}&lastEventId=earliest&limit=1`);
+    const listener = await Listener.open(hub.port, `${BOTH}&lastEventId=${next}`);
+    expect(await listener.take(2)).toEqual(['3', '5']);
+    expect(listener.events.map(({ type }) => type)).not.toContain('tidings-gap');
+  });
+
+  test('are told again what is missing when the numbering has begun anew, and a publisher gives no event such an id', async () => {
+    const hub = await startHub();
+    await publishTo(hub, 'a', 'b', 'a');
+    await hub.ask('DELETE', '/topics/b');
+    const { next } = await page(hub, `${BOTH}&lastEventId=earliest&limit=1`);
+    expect(next).toMatch(/^[a-z0-9]+\.1\.[0-9a-f]{16}$/);
+    const elsewhere = next.replace(/^[a-z0-9]+/, 'other');
+    expect(await page(hub, `${BOTH}&lastEventId=${elsewhere}`)).toMatchObject({
+      gap: { reason: 'foreign', after: 'other.1' },
+    });
+    const refused = await hub.ask('POST', `/topics/a?id=${next}`, { body: 'x' });
+    expect([refused.status, problemOf(refused)]).toEqual([400, 'invalid-event']);
+  });
+});
+
 describe('private events', () => {
   test('are in no page of others, which is told no position past the newest public event', async () => {
     const hub = await startHub({ key: 'a-key-of-the-hub', anonymous: 'listen' });
@@ -221,6 +349,46 @@ describe('private events', () => {
     expect(dataOf(await page(hub, '/topics/a'))).toBe('1 3');
     const { next } = await page(hub, '/topics/a?limit=1');
     expect(dataOf(await page(hub, `/topics/a?lastEventId=${next}`))).toBe('3');
+  });
+
+  test('and are not counted: of the last events those come that pass', async () => {
+    const hub = await startHub({
+      authenticate: () => ({ allow: true, publish: 'all', filter: ({ data }) => Number(data) % 20 === 0 }),
+    });
+    await publish(hub, 'a', 100);
+    for (const [last, expected] of [
+      [0, ''],
+      [1, '100'],
+      [2, '80 100'],
+      [5, '20 40 60 80 100'],
+      [50, '20 40 60 80 100'],
+    ] as const) {
+      expect(dataOf(await page(hub, `/topics/a?last=${last}`))).toBe(expected);
+    }
+    const listener = await Listener.open(hub.port, '/topics/a?last=2');
+    expect(await listener.take(2)).toEqual(['80', '100']);
+    const events = hub.hub.events({
+      topics: ['a'],
+      last: 2,
+      rights: { allow: true, filter: ({ data }) => data < '2' },
+    });
+    const first = await events.next();
+    expect(first.value).toMatchObject({ data: '19' });
+    await events.return();
+  });
+
+  test('and their ids are known to nobody who does not get them', async () => {
+    const hub = await startHub({
+      authenticate: () => ({ allow: true, publish: 'all', filter: ({ data }) => data !== 'hidden' }),
+    });
+    await hub.publish('a?id=shown', 'shown');
+    await hub.publish('a?id=own', 'hidden');
+    await hub.publish('a', '3');
+    const unknown = await page(hub, '/topics/a?lastEventId=nosuch');
+    expect(unknown).toMatchObject({ gap: { reason: 'unknown' } });
+    const hidden = await page(hub, '/topics/a?lastEventId=own');
+    expect(hidden).toEqual({ ...unknown, gap: { ...unknown.gap, after: 'own' } });
+    expect(dataOf(await page(hub, '/topics/a?lastEventId=shown'))).toBe('3');
   });
 
   test('rights have to cover what is asked for', async () => {
@@ -292,6 +460,31 @@ describe('?wait=', () => {
   });
 });
 
+describe('a page of a closed topic', () => {
+  test.each(['limit=100', 'limit=7', 'limit=21', 'limit=3&type=message'])(
+    'says so only where nothing follows it: %s',
+    async (query) => {
+      const hub = await startHub();
+      // More than a page has room for.
+      for (let n = 1; n <= 20; n += 1) await hub.publish('a', 'x'.repeat(100_000));
+      await hub.ask('POST', '/topics/a?close&type=done', { body: 'end' });
+      let [next, count, pages] = ['earliest', 0, 0];
+      for (let state: unknown = 'open'; state !== 'closed'; pages += 1) {
+        const found = JSON.parse((await get(hub, `/topics/a?${query}&lastEventId=${next}`)).text) as Page & {
+          state: string;
+        };
+        expect(found.events.length + (found.state === 'closed' ? 1 : 0)).toBeGreaterThan(0);
+        [next, count, state] = [found.next, count + found.events.length, found.state];
+      }
+      expect(count).toBe(query.includes('type') ? 20 : 21);
+      expect(pages).toBeGreaterThan(1);
+      // Nobody waits behind it.
+      const last = JSON.parse((await get(hub, `/topics/a?wait=60s&lastEventId=${next}`)).text) as Page;
+      expect(last).toEqual({ events: [], next, state: 'closed' });
+    },
+  );
+});
+
 describe('a page that is full', () => {
   test('has a tag, and is not sent again to who has it', async () => {
     const hub = await startHub();
@@ -306,6 +499,21 @@ describe('a page that is full', () => {
     expect([again.status, again.text, again.headers.etag]).toEqual([304, '', etag]);
     const other = await get(hub, path, { 'if-none-match': '"x"' });
     expect(other.text).toBe(first.text);
+  });
+
+  test('stays as it is when its topic is closed behind it, and has another tag, or none, once that is deleted', async () => {
+    const hub = await startHub();
+    await publish(hub, 'a', 3);
+    const path = `/topics/a?limit=2&lastEventId=${hub.cursor(0)}`;
+    const first = await get(hub, path);
+    const { etag = '' } = first.headers;
+    const again = (): Promise<Reply> => hub.ask('GET', path, { headers: { ...JSON_ONLY, 'if-none-match': etag } });
+    expect((await hub.ask('POST', '/topics/a?close')).status).toBe(200);
+    expect((await again()).status).toBe(304);
+    expect((await hub.ask('DELETE', '/topics/a')).status).toBe(200);
+    // Not a 304: what it has is no longer what the hub says.
+    const { status, headers, text } = await again();
+    expect([status, headers.etag === etag, text === first.text]).toEqual([200, false, false]);
   });
 
   test.each([

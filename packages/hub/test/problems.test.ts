@@ -1,3 +1,4 @@
+import { systemClock } from '@tidings/server/log';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -8,6 +9,7 @@ import type { EventLog } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { Listener } from './listener.ts';
 import { ask, problemOf, serve, startHub, type Reply } from './test-hub.ts';
+import { AUDIENCE, bearer, ISSUER, KEY_PAIRS, makeToken, SECRET } from './token-maker.ts';
 
 const PROTOCOL = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8');
 
@@ -32,6 +34,8 @@ async function hubOnFailingLog(): Promise<{ port: number; fail: (error: Error | 
     },
   };
 }
+
+const TOKENS = { publicUrl: AUDIENCE, tokens: { issuers: [{ issuer: ISSUER, keys: [{ secret: SECRET }] }] } };
 
 /** A request that is answered with each problem (PROTOCOL §10). */
 const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
@@ -111,6 +115,33 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
     return hub.ask('POST', '/topics/a', { headers: { 'content-type': 'text/event-stream' }, body: 'data: x\n\n' });
   },
   'too-many-matchers': async () => (await startHub()).ask('GET', `/topics?${'match=a&'.repeat(101)}`),
+  'too-many-revocations': async () => {
+    const hub = await startHub(TOKENS);
+    const large = 'x'.repeat(16 * 1024);
+    await Promise.allSettled(Array.from({ length: 520 }, (_, index) => hub.log.values.set(String(index), large)));
+    // What is left of the room is less than a revocation takes.
+    for (let size = 8192; size > 1; size /= 2) await hub.log.values.set(`s${size}`, 'x'.repeat(size)).catch(() => {});
+    const headers = bearer(await makeToken({ admin: true }));
+    return hub.ask('POST', '/revocations', { headers, body: JSON.stringify({ subject: 'x'.repeat(400) }) });
+  },
+  'too-many-tickets': async () => {
+    const hub = await startHub({ ...TOKENS, limits: { maxTicketsPerSubject: 1 } });
+    const headers = bearer(await makeToken({ listen: ['a'] }));
+    await hub.ask('POST', '/tickets?match=a', { headers });
+    return hub.ask('POST', '/tickets?match=a', { headers });
+  },
+  'too-many-requests': async () => {
+    const hub = await startHub({ limits: { maxEventsPerSecond: 1 }, clock: { ...systemClock, now: () => 0 } });
+    await hub.publish('a', '1');
+    await hub.publish('a', '2');
+    return hub.ask('POST', '/topics/a', { body: '3' });
+  },
+  'issuer-unavailable': async () => {
+    const url = 'http://127.0.0.1:1/';
+    const hub = await startHub({ publicUrl: AUDIENCE, tokens: { issuers: [{ issuer: ISSUER, keys: [{ url }] }] } });
+    const headers = bearer(await makeToken({}, { header: { alg: 'ES256' }, key: KEY_PAIRS.ES256.privateKey }));
+    return hub.ask('GET', '/topics/a', { headers });
+  },
   'too-many-listeners-of-address': async () => {
     const hub = await startHub({ limits: { maxListenersPerAddress: 1 } });
     await Listener.open(hub.port, '/topics/a');
@@ -135,6 +166,11 @@ const CAUSES: Readonly<Record<ProblemName, () => Promise<Reply>>> = {
   busy: async () => {
     const hub = await hubOnFailingLog();
     hub.fail(new ServerError('ERR_TOO_MUCH_WAITS', 'too much waits'));
+    return ask(hub.port, 'POST', '/topics/a');
+  },
+  'store-away': async () => {
+    const hub = await hubOnFailingLog();
+    hub.fail(new ServerError('ERR_STORE_AWAY', 'Cannot reach the database at db.internal'));
     return ask(hub.port, 'POST', '/topics/a');
   },
   'broken-off': async () => {
@@ -163,7 +199,12 @@ describe('errors', () => {
     expect(PROTOCOL).toContain(`<a id="${name}"></a>`);
     expect(detail).toMatch(/^\S.*[^.\s]$/);
     expect(reply.headers['cache-control']).toBe('no-store');
-    if (name === 'draining' || name.startsWith('too-many-listeners') || name === 'too-many-uploads')
+    if (
+      name === 'draining' ||
+      name === 'store-away' ||
+      name.startsWith('too-many-listeners') ||
+      name === 'too-many-uploads'
+    )
       expect(reply.headers['retry-after']).toMatch(/^\d+$/);
   });
 

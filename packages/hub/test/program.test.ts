@@ -155,6 +155,22 @@ describe('hub.publish()', () => {
     ]);
   });
 
+  test.each<[object, object, string]>([
+    [
+      { type: 'paid', data: '1' },
+      {},
+      'The fields of an event have "type"; allowed are data, event, id, retry, comment; did you mean event?',
+    ],
+    [{ data: '1', close: true }, {}, 'did you mean final, beside the fields?'],
+    [{ data: '1', key: 'gold' }, {}, 'did you mean key, beside the fields?'],
+    [{ data: '1' }, { close: true }, 'did you mean final?'],
+    [{ data: '1' }, { latestKey: 'gold' }, 'did you mean key?'],
+    [{ data: '1' }, { lease: 'x' }, 'did you mean leases?'],
+  ])('says how a thing is called here that has another name in requests: %o, %o', async (fields, options, text) => {
+    const hub = hubOf(new MemoryLog());
+    expect(await refusalOf(() => hub.publish('a', fields, options))).toContain(text);
+  });
+
   test('forgets keys, closes topics and has leases, as requests do', async () => {
     const log = new MemoryLog();
     const hub = hubOf(log);
@@ -317,14 +333,14 @@ describe('hub.events()', () => {
     }
     expect(texts).toEqual([
       "ERR_INVALID_OPTION: Nothing is asked for: name topics or patterns, or topics: 'all' for everything",
-      'ERR_INVALID_OPTION: There is no option topic; allowed are topics, patterns, lastEventId, last, rights, signal; did you mean topics?',
+      'ERR_INVALID_OPTION: There is no option topic; allowed are topics, patterns, lastEventId, last, since, types, rights, signal; did you mean topics?',
       "ERR_INVALID_OPTION: The option topics must be 'all' or an array of strings, such as ['orders']",
       "ERR_INVALID_OPTION: Nothing is asked for: name topics or patterns, or topics: 'all' for everything",
       "ERR_INVALID_OPTION: The option patterns must be an array of URL patterns, such as ['rooms/:room']",
       expect.stringMatching(/^invalid-parameter: The URL pattern "\(a\|b\)" is not allowed/),
       'invalid-topic: The topic "." is not allowed, because URLs drop it',
       'ERR_INVALID_OPTION: The option last is 1.5, but must be an integer from 0 to 9007199254740991',
-      'ERR_INVALID_OPTION: The options are undefined, but must be an object with any of topics, patterns, lastEventId, last, rights, signal',
+      'ERR_INVALID_OPTION: The options are undefined, but must be an object with any of topics, patterns, lastEventId, last, since, types, rights, signal',
     ]);
   });
 });

@@ -90,6 +90,13 @@ describe('publishes, refusals, and listeners that come and go', () => {
     }
   });
 
+  test('names who has published to a hub without a key after the machine, and not after a key', async () => {
+    const { logger, lines } = recorder('debug');
+    const hub = await startHub({ logger });
+    await hub.publish('a', 'x');
+    expect(lines).toMatchObject([{ msg: 'Events were published', subject: 'local' }]);
+  });
+
   test('is not written on other levels', async () => {
     const { logger, lines } = recorder('info');
     const hub = await startHub({ logger });

@@ -89,7 +89,8 @@ describe('rights name topics', () => {
     const list = await hub.ask('GET', '/topics', { headers: as('ann') });
     expect(JSON.parse(list.text)).toMatchObject({
       status: 403,
-      detail: 'The rights of ann do not allow it to listen to every topic that matches "*"',
+      detail:
+        'The rights of ann do not allow it to list the topics, which needs the right to listen to every topic that matches "*"',
     });
   });
 
@@ -120,7 +121,7 @@ describe('rights name topics', () => {
       expect(JSON.parse(nobody.text)).toMatchObject({
         title: 'The request has no valid credentials',
         detail: expect.stringMatching(
-          /^The request has no credentials that allow it to (listen|publish) to .*: send some, such as Authorization: Bearer <key>$/,
+          /^The request has no credentials that allow it to (listen to|publish to|list) .*: send some, such as Authorization: Bearer <key>$/,
         ),
       });
       const ann = await hub.ask(method, path, { headers: as('ann') });

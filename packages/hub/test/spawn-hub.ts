@@ -26,15 +26,24 @@ export interface SpawnOptions {
   readonly maxFileBytes?: number;
   /** How many files and connections the process may have open. */
   readonly maxDescriptors?: number;
+  /** The certificate of a hub over TLS, PEM. */
+  readonly tls?: object;
 }
 
 /** Starts a hub on a data folder and waits until it is open or has been refused. */
 export async function spawnHub(
   folder: string,
-  { retention = {}, maxFileBytes, maxDescriptors }: SpawnOptions = {},
+  { retention = {}, maxFileBytes, maxDescriptors, tls }: SpawnOptions = {},
 ): Promise<HubProcess> {
   const script = fileURLToPath(new URL('./hub-process.ts', import.meta.url));
-  const command = [process.execPath, '--expose-gc', script, folder, JSON.stringify(retention)];
+  const command = [
+    process.execPath,
+    '--expose-gc',
+    script,
+    folder,
+    JSON.stringify(retention),
+    ...(tls ? [JSON.stringify(tls)] : []),
+  ];
   // The shell's limit is in KiB, and a soft one, so that it can be lifted from outside.
   const limits = [
     ...(maxFileBytes === undefined ? [] : [`ulimit -S -f ${maxFileBytes / 1024};`]),

@@ -4,7 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { createServer, health, Hub, page, PROBLEM_TYPES, topics, type HubOptions } from '@tidings/hub';
+import {
+  access,
+  createServer,
+  health,
+  Hub,
+  listeners,
+  page,
+  PROBLEM_TYPES,
+  topics,
+  type HubOptions,
+} from '@tidings/hub';
 import { LmdbLog, type LmdbLogOptions } from '@tidings/lmdb';
 import { systemClock, type Position } from '@tidings/server/log';
 import { onTestFinished } from 'vitest';
@@ -79,6 +89,8 @@ export type TestHubOptions = Partial<Omit<HubOptions, 'log'>> &
   Partial<Omit<LmdbLogOptions, 'path'>> & {
     /** The time of the log, milliseconds since 1970. */
     readonly now?: () => number;
+    /** The folder of the log. @default a new one */
+    readonly path?: string;
     /** The page at `/`. */
     readonly html?: string;
   };
@@ -89,15 +101,16 @@ export async function startHub({
   trimEveryMs,
   now,
   html,
+  path = temporaryFolder(),
   ...options
 }: TestHubOptions = {}): Promise<TestHub> {
   const log = await LmdbLog.open({
-    path: temporaryFolder(),
+    path,
     ...(retention ? { retention } : {}),
     ...(trimEveryMs === undefined ? {} : { trimEveryMs }),
     ...(now ? { clock: { ...systemClock, time: now } } : {}),
   });
-  const faces = html === undefined ? {} : { faces: [topics(), health(), page(html)] };
+  const faces = html === undefined ? {} : { faces: [topics(), listeners(), health(), access(), page(html)] };
   const hub = new Hub({ log, ...faces, ...options });
   return new TestHub(hub, log, await serve(hub));
 }

@@ -1,7 +1,7 @@
 import { Hub, MemoryLog } from '@tidings/hub';
 import { LmdbLog } from '@tidings/lmdb';
 import type { Rights } from '@tidings/server';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Listener } from './listener.ts';
 import { ask, problemOf, serve, startHub, temporaryFolder, type Reply, type TestHub } from './test-hub.ts';
 
@@ -40,6 +40,43 @@ describe('a topic is closed', () => {
     expect(hub.hub.stats()).toMatchObject({ refused: { complete: 3 } });
   });
 
+  test.each([{ maxListeners: 1 }, { maxListenersPerAddress: 1 }])(
+    'and who has got everything is answered 204 by a hub that is full: %o',
+    async (limits) => {
+      const hub = await startHub({ limits });
+      await hub.publish('a', '1');
+      await hub.publish('a?close&id=x', 'bye');
+      const listener = await Listener.open(hub.port, '/topics/b');
+      const full = 'maxListeners' in limits ? 503 : 429;
+      const statusOf = async (query: string, headers = {}): Promise<number> =>
+        (await hub.ask('GET', `/topics/${query}`, { headers })).status;
+      for (const cursor of ['x', hub.cursor(2)]) expect(await statusOf('a', { 'last-event-id': cursor })).toBe(204);
+      expect(await statusOf('a')).toBe(204);
+      // These have something to get, or may have, and need a place for it.
+      for (const query of ['a?last=1', 'a?since=1h', 'a?lastEventId=earliest', 'a?lastEventId=unknown', 'b', 'c']) {
+        expect([query, await statusOf(query)]).toEqual([query, full]);
+      }
+      expect(await statusOf('a', { 'last-event-id': hub.cursor(1) })).toBe(full);
+      expect(await statusOf('?match=a&match=b')).toBe(full);
+      expect(hub.hub.stats()).toMatchObject({ listeners: 1, refused: { complete: 3 } });
+      await hub.publish('b', 'still here');
+      expect(await listener.take(1)).toEqual(['still here']);
+    },
+  );
+
+  test('and a full hub searches for nothing, whoever asks', async () => {
+    const hub = await startHub({ limits: { maxListeners: 1 } });
+    await hub.publish('a?id=x', '1');
+    await hub.publish('b?close&id=x', 'bye');
+    await Listener.open(hub.port, '/topics/c');
+    const locate = vi.spyOn(hub.log, 'locate');
+    for (const topic of ['a', 'b', 'unknown']) {
+      const { status } = await hub.ask('GET', `/topics/${topic}`, { headers: { 'last-event-id': 'x' } });
+      expect([topic, status]).toEqual([topic, topic === 'b' ? 204 : 503]);
+    }
+    expect(locate).not.toHaveBeenCalled();
+  });
+
   test('with an event of its own if the body is empty, and stays closed', async () => {
     const hub = await startHub();
     const listener = await Listener.open(hub.port, '/topics/a');
@@ -52,7 +89,7 @@ describe('a topic is closed', () => {
     expect([again.status, problemOf(again), detailOf(again)]).toEqual([
       409,
       'topic-closed',
-      'Cannot append: the topic "a" is closed',
+      'Cannot append: the topic "a" is closed: it can still be read; use another topic, or delete this one, if you may manage it',
     ]);
     expect(problemOf(await hub.ask('POST', '/topics/a?close'))).toBe('topic-closed');
     expect(problemOf(await hub.ask('PUT', '/topics/a?lease=5s'))).toBe('topic-closed');
@@ -126,7 +163,7 @@ describe('a topic is created', () => {
     expect([refused.status, problemOf(refused), detailOf(refused)]).toEqual([
       412,
       'topic-exists',
-      'Cannot create the topic "a": it is open, and was to be unknown',
+      'Cannot create the topic "a": it exists already, and is open; choose another name, or set its options without this condition',
     ]);
     expect((await hub.ask('PUT', '/topics?topic=b', { headers: { 'if-none-match': '*' } })).status).toBe(201);
     expect((await hub.ask('HEAD', '/topics/b')).headers).toMatchObject({
@@ -136,12 +173,13 @@ describe('a topic is created', () => {
   });
 
   test.each([
-    ['{', 'The options of the topic are not JSON in UTF-8'],
-    ['[]', 'The options of the topic are []; allowed is a JSON object of ttl and keep'],
+    ['{', 'The options of the topic cannot be read: it is no JSON: it ends too early'],
+    ['[]', 'The options of the topic cannot be read: it is an array, not an object'],
+    ['{"keep":"all","keep":"latest"}', 'The options of the topic cannot be read: it has the member "keep" twice'],
     ['{"tll":"1h"}', 'The options of the topic have no "tll"; allowed are ttl, keep; did you mean ttl?'],
     [
       '{"ttl":5}',
-      'The options of the topic have 5 as ttl; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 36500d',
+      'The options of the topic have 5 as ttl; allowed is a number with a unit (ms, s, m, h, d, w), such as 30s, from 1s to 36500d',
     ],
     ['{"keep":"some"}', 'The options of the topic have "some" as keep; allowed are "all", "latest"'],
   ])('but not with %s', async (body, detail) => {
@@ -156,6 +194,8 @@ describe('a topic is created', () => {
     const other = await hub.ask('PUT', '/topics/a', { headers: { 'if-none-match': '"x"' } });
     expect(detailOf(other)).toBe('If-None-Match is "\\"x\\""; allowed is *');
     expect(problemOf(await hub.ask('PUT', '/topics/a', { body: ' '.repeat(5000) }))).toBe('too-large');
+    const notText = await hub.ask('PUT', '/topics/a', { body: Buffer.from([0xff]) });
+    expect(detailOf(notText)).toBe('The options of the topic are not valid UTF-8');
     expect(problemOf(await hub.ask('PUT', '/topics/a?ttl=1h'))).toBe('invalid-parameter');
   });
 });
@@ -211,13 +251,13 @@ describe('a lease', () => {
       'PUT',
       '/topics/a?lease',
       {},
-      'The query parameter lease is ""; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 24h',
+      'The query parameter lease is ""; allowed is a number with a unit (ms, s, m, h, d, w), such as 30s, from 1s to 1d',
     ],
     [
       'PUT',
       '/topics/a?lease=25h',
       {},
-      'The query parameter lease is "25h"; allowed is a number with a unit (ms, s, m, h, d), such as 30s or 24h, from 1s to 24h',
+      'The query parameter lease is "25h"; allowed is a number with a unit (ms, s, m, h, d, w), such as 30s, from 1s to 1d',
     ],
     [
       'PUT',
@@ -236,6 +276,29 @@ describe('a lease', () => {
     const reply = await (await startHub()).ask(method, path, { headers });
     expect([problemOf(reply), detailOf(reply)]).toEqual(['invalid-parameter', detail]);
   });
+});
+
+test.each([
+  ['DELETE', 'Tidings-Lease', 'add the query parameter lease to give the lease back'],
+  ['DELETE', 'Idempotency-Key', 'add the query parameter lease'],
+  ['DELETE', 'If-Match', 'leave it out to delete the topic with its events'],
+  ['DELETE', 'If-None-Match', 'leave it out to delete'],
+  ['PUT', 'Tidings-Lease', 'add the query parameter lease to lease the topic or renew its lease'],
+  ['PUT', 'Idempotency-Key', 'add the query parameter lease'],
+  ['PUT', 'If-Match', 'leave it out to create the topic or set its options'],
+])('%s without lease is refused with %s, and changes nothing', async (method, field, hint) => {
+  const hub = await startHub();
+  await hub.ask('PUT', '/topics/a', { body: '{"keep":"latest"}' });
+  const token = await lease(hub, 'a');
+  await hub.publish('a', '1', { 'tidings-lease': token });
+  for (const path of ['/topics/a', '/topics?topic=a']) {
+    const reply = await hub.ask(method, path, { headers: { [field]: token } });
+    expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-parameter']);
+    expect(detailOf(reply)).toContain(hint);
+  }
+  const { state, options, leasedUntil } = await hub.log.topics.status('a');
+  expect([state, options]).toEqual(['open', { keep: 'latest' }]);
+  expect(leasedUntil).toBeGreaterThan(0);
 });
 
 describe('a topic is deleted', () => {
@@ -287,13 +350,81 @@ describe('HEAD of a topic', () => {
     expect(await fields('/topics/a?x')).toEqual([400, undefined, undefined, undefined, undefined]);
   });
 
+  test('tells until when a topic is leased, as the list tells that it is, to who gets its private events', async () => {
+    const now = Date.now();
+    const hub = await startHub({ key: KEY, anonymous: 'listen', now: () => now });
+    await hub.publish('a', '1', AUTHORIZED);
+    const told = async (headers: Record<string, string>): Promise<unknown> => {
+      const head = await hub.ask('HEAD', '/topics/a', { headers });
+      const list = JSON.parse((await hub.ask('GET', '/topics?prefix=', { headers })).text) as {
+        topics: { leased?: boolean }[];
+      };
+      return [head.headers['tidings-leased-until'], list.topics.map(({ leased }) => leased)];
+    };
+    expect(await told(AUTHORIZED)).toEqual([undefined, [undefined]]);
+    const answer = await hub.ask('PUT', '/topics/a?lease=30s', { headers: AUTHORIZED });
+    const { until, lease: token } = JSON.parse(answer.text) as { until: string; lease: string };
+    expect(await told(AUTHORIZED)).toEqual([until, [true]]);
+    expect(await told({})).toEqual([undefined, [undefined]]);
+    await hub.ask('DELETE', '/topics/a?lease', { headers: { ...AUTHORIZED, 'tidings-lease': token } });
+    expect(await told(AUTHORIZED)).toEqual([undefined, [undefined]]);
+  });
+
+  test('tells the options of a topic that was created, in the form that PUT takes, to whoever it tells the state', async () => {
+    const filtered: Rights = { allow: true, filter: () => false };
+    const hub = await startHub({
+      authenticate: ({ header }) => (header('x-filtered') ? filtered : { allow: true, publish: 'all', admin: true }),
+      allowedOrigins: ['https://app.example'],
+    });
+    const told = async (headers: Record<string, string> = {}): Promise<unknown[]> => {
+      const head = await hub.ask('HEAD', '/topics/a', { headers });
+      return ['state', 'ttl', 'keep'].map((name) => head.headers[`tidings-${name}`]);
+    };
+    await hub.publish('a?private', '1');
+    expect(await told()).toEqual(['unknown', undefined, undefined]);
+    await hub.ask('PUT', '/topics/a', { body: '{"ttl":"90m","keep":"latest"}' });
+    expect(await told()).toEqual(['open', '90m', 'latest']);
+    expect(await told({ 'x-filtered': 'yes' })).toEqual(['open', '90m', 'latest']);
+    await hub.ask('PUT', '/topics/a');
+    expect(await told()).toEqual(['open', undefined, 'all']);
+    await hub.publish('a?close', 'bye');
+    const { status, headers } = await hub.ask('HEAD', '/topics/a', { headers: { origin: 'https://app.example' } });
+    expect([status, headers['tidings-keep']]).toEqual([204, 'all']);
+    expect(headers['access-control-expose-headers']).toContain('Tidings-Newest, Tidings-Keep');
+    await hub.ask('DELETE', '/topics/a');
+    expect(await told()).toEqual(['unknown', undefined, undefined]);
+  });
+
+  test('tells what is kept of a topic as it is: by its own option, else by the first rule for it, and so does PUT', async () => {
+    const rules = [
+      { topics: ['rule', 'both', 'all'], keep: 'latest' as const },
+      { topics: ['rule'], keep: 'all' as const },
+    ];
+    const hub = await startHub({ key: KEY, anonymous: 'listen', retention: { perTopic: rules } });
+    const told = async (topic: string): Promise<unknown> =>
+      (await hub.ask('HEAD', `/topics/${topic}`)).headers['tidings-keep'];
+    const put = async (topic: string, body: string): Promise<unknown> =>
+      (JSON.parse((await hub.ask('PUT', `/topics/${topic}`, { headers: AUTHORIZED, body })).text) as { keep: string })
+        .keep;
+    expect(await told('rule')).toBeUndefined();
+    expect([await put('both', '{"ttl":"1h"}'), await put('all', '{"keep":"all"}'), await put('own', '{}')]).toEqual([
+      'latest',
+      'all',
+      'all',
+    ]);
+    await hub.ask('POST', '/topics/rule?private', { headers: AUTHORIZED, body: '1' });
+    expect(await told('rule')).toBeUndefined();
+    await hub.ask('POST', '/topics/rule', { headers: AUTHORIZED, body: '2' });
+    expect(await Promise.all(['rule', 'both', 'all', 'own'].map(told))).toEqual(['latest', 'latest', 'all', 'all']);
+  });
+
   test('tells a page of an allowed origin, too', async () => {
     const origin = 'https://app.example';
     const hub = await startHub({ anonymous: 'all', allowedOrigins: [origin] });
     await hub.publish('a?close', 'bye');
     const { headers } = await hub.ask('HEAD', '/topics/a', { headers: { origin } });
     expect(headers['access-control-expose-headers']).toBe(
-      'Retry-After, Tidings-State, Tidings-Events, Tidings-Earliest, Tidings-Newest',
+      'Retry-After, Tidings-State, Tidings-Events, Tidings-Earliest, Tidings-Newest, Tidings-Keep',
     );
     const none = await hub.ask('GET', '/topics/a', { headers: { origin } });
     expect([none.status, none.headers['access-control-allow-origin']]).toEqual([204, origin]);
@@ -335,12 +466,15 @@ describe('HEAD of a topic', () => {
     expect(await state()).toBe('open');
   });
 
-  test('tells only the state to who has a filter', async () => {
+  test('tells only the state and what is kept to who has a filter', async () => {
     const rights: Rights = { allow: true, publish: 'all', filter: () => false };
     const hub = await startHub({ authenticate: () => rights });
     await hub.publish('a', '1');
     const { headers } = await hub.ask('HEAD', '/topics/a');
-    expect(Object.keys(headers).filter((name) => name.startsWith('tidings-'))).toEqual(['tidings-state']);
+    expect(Object.keys(headers).filter((name) => name.startsWith('tidings-'))).toEqual([
+      'tidings-state',
+      'tidings-keep',
+    ]);
   });
 });
 
@@ -405,6 +539,11 @@ test('a hub whose log keeps no states of topics says so', async () => {
     ['POST', '/topics/a?close'],
   ] as const) {
     const reply = await ask(port, method, path);
+    expect([reply.status, problemOf(reply)]).toEqual([501, 'unsupported']);
+  }
+  for (const member of [{ lease: 'x' }, { close: true }]) {
+    const body = JSON.stringify({ topic: 'a', data: '', ...member });
+    const reply = await ask(port, 'POST', '/topics', { headers: { 'content-type': 'application/x-ndjson' }, body });
     expect([reply.status, problemOf(reply)]).toEqual([501, 'unsupported']);
   }
   const head = await ask(port, 'HEAD', '/topics/a');
@@ -490,14 +629,136 @@ test('a lease that is not needed is refused with what is wrong with it', async (
   const line = (topic: string): string => `${JSON.stringify({ topic, data: '' })}\n`;
   expect(await send('/topics/a', 'x', {})).toEqual([
     'lease-lost',
-    'Cannot append: the topic "a" is not leased, or no longer, but a lease was given',
+    'Cannot append: the topic "a" is not leased, or no longer, but a lease was given: leave it out, or lease the topic anew',
   ]);
   expect(await send('/topics', line('a') + line('c'), lines)).toEqual([
     'lease-lost',
-    'Cannot append: none of its topics is leased, or no longer, but a lease was given',
+    'Cannot append: none of its topics is leased, or no longer, but a lease was given: leave it out, or lease a topic anew',
   ]);
   expect(await send('/topics/b', 'x', { 'tidings-lease': `${token}, other` })).toEqual([
     'lease-lost',
-    'Cannot append: one of the leases that were given belongs to none of its topics, or no longer',
+    'Cannot append: one of the leases that were given belongs to none of its topics, or no longer: leave it out',
   ]);
+});
+
+describe('a lease that is asked for with an idempotency key', () => {
+  const askFor = (hub: TestHub, topic: string, key: string, headers: object = {}): Promise<Reply> =>
+    hub.ask('PUT', `/topics/${topic}?lease=30s`, { headers: { 'idempotency-key': key, ...headers } });
+
+  test('is the same when it is asked for again, of the same sender and on the same topic', async () => {
+    const authenticate = ({ header }: { header(name: string): string | undefined }): Rights => ({
+      allow: true,
+      publish: 'all',
+      subject: header('x-sender') ?? 'nobody',
+    });
+    const hub = await startHub({ authenticate });
+    const first = await askFor(hub, 'a', 'k');
+    const { lease: token } = JSON.parse(first.text) as { lease: string };
+    expect(JSON.parse((await askFor(hub, 'a', 'k')).text)).toMatchObject({ topic: 'a', lease: token, ms: 30_000 });
+    const others = [
+      askFor(hub, 'a', 'other'),
+      askFor(hub, 'a', 'k', { 'x-sender': 'another' }),
+      hub.ask('PUT', '/topics/a?lease=30s'),
+    ];
+    for (const reply of await Promise.all(others)) {
+      expect([problemOf(reply), reply.headers['retry-after']]).toEqual(['leased', '30']);
+    }
+    expect(JSON.parse((await askFor(hub, 'b', 'k')).text)).not.toMatchObject({ lease: token });
+    // The key of a publish is another one.
+    await hub.publish('a', 'x', { 'idempotency-key': 'k', 'tidings-lease': token });
+    expect(JSON.parse((await askFor(hub, 'a', 'k')).text)).toMatchObject({ lease: token });
+  });
+
+  test('cannot be renewed by the same request, and the key has the form of one', async () => {
+    const hub = await startHub();
+    const token = await lease(hub, 'a');
+    const reply = await askFor(hub, 'a', 'k', { 'tidings-lease': token });
+    expect([problemOf(reply), detailOf(reply)]).toEqual([
+      'invalid-parameter',
+      'The request has Tidings-Lease and Idempotency-Key; allowed is one of them: a renewal can be sent again as it is',
+    ]);
+    expect(problemOf(await askFor(hub, 'b', 'é'))).toBe('invalid-parameter');
+    expect(problemOf(await askFor(hub, 'b', 'k'.repeat(256)))).toBe('invalid-parameter');
+  });
+});
+
+describe('lines of JSON', () => {
+  const post = (hub: TestHub, lines: readonly object[], headers: object = {}): Promise<Reply> =>
+    hub.ask('POST', '/topics', {
+      headers: { 'content-type': 'application/x-ndjson', accept: 'application/json', ...headers },
+      body: lines.map((line) => JSON.stringify(line)).join('\n'),
+    });
+
+  test('name the leases of their topics, beside those of the header field, and renew them', async () => {
+    const hub = await startHub();
+    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((topic) => lease(hub, topic)));
+    const lines = [
+      { topic: 'a', data: 1, lease: a },
+      { topic: 'b', data: 2, lease: b },
+      { topic: 'a', data: 3, lease: a },
+      { topic: 'c', data: 4 },
+      { topic: 'd', data: 5 },
+    ];
+    expect(problemOf(await post(hub, lines))).toBe('lease-lost');
+    const reply = await post(hub, lines, { 'tidings-lease': c, 'idempotency-key': 'k' });
+    expect(JSON.parse(reply.text)).toEqual({ ids: [1, 2, 3, 4, 5].map((seq) => hub.cursor(seq)) });
+    await hub.log.topics.delete('a');
+    const again = await post(hub, lines, { 'tidings-lease': c, 'idempotency-key': 'k' });
+    expect(again.text).toBe(reply.text);
+    const other = lines.map((line) => ({ ...line, lease: 'x' }));
+    expect(problemOf(await post(hub, other, { 'tidings-lease': c, 'idempotency-key': 'k' }))).toBe('key-reused');
+  });
+
+  test('close their topics', async () => {
+    const hub = await startHub();
+    const a = await lease(hub, 'a');
+    const listeners = await Promise.all(['a', 'b'].map((topic) => Listener.open(hub.port, `/topics/${topic}`)));
+    const lines = [
+      { topic: 'a', data: 1, lease: a, close: false },
+      { topic: 'a', data: '', lease: a, close: true },
+      { topic: 'b', data: '', type: 'done', close: true },
+    ];
+    expect((await post(hub, lines)).status).toBe(200);
+    expect(await Promise.all(listeners.map((listener) => listener.end()))).toEqual(['complete', 'complete']);
+    expect(listeners.map(({ published }) => published.map(({ type, data }) => [type, data]))).toEqual([
+      [
+        ['message', '1'],
+        ['tidings-closed', '{"reason":"closed"}'],
+      ],
+      [['done', '']],
+    ]);
+    for (const topic of ['a', 'b']) expect(problemOf(await post(hub, [{ topic, data: 1 }]))).toBe('topic-closed');
+    const behind = [
+      { topic: 'c', data: '', close: true },
+      { topic: 'c', data: 1 },
+    ];
+    expect(problemOf(await post(hub, behind))).toBe('topic-closed');
+    expect((await hub.log.topics.status('c')).state).toBe('unknown');
+  });
+
+  test.each([
+    [{ lease: '' }, 'its lease is no token that PUT ?lease was answered'],
+    [{ lease: 'a,b' }, 'its lease is no token that PUT ?lease was answered'],
+    [{ lease: 'x'.repeat(257) }, 'its lease is no token that PUT ?lease was answered'],
+    [{ lease: 1 }, 'its lease is a number, but must be a string'],
+    [{ close: 'true' }, 'its close is a string, but must be a boolean'],
+  ])('are refused with %j', async (members, found) => {
+    const hub = await startHub();
+    const reply = await post(hub, [
+      { topic: 'a', data: '' },
+      { topic: 'a', data: '', ...members },
+    ]);
+    expect([problemOf(reply), detailOf(reply)]).toEqual(['invalid-event', `Line 2: ${found}`]);
+  });
+
+  test('name a bounded number of leases', async () => {
+    const hub = await startHub();
+    const lines = Array.from({ length: 1001 }, (_, n) => ({ topic: 'a', data: '', lease: `t${n}` }));
+    const reply = await post(hub, lines);
+    expect([problemOf(reply), detailOf(reply)]).toEqual([
+      'too-large',
+      'The batch names 1001 leases; at most 1000 are allowed',
+    ]);
+    expect(problemOf(await post(hub, lines.slice(1)))).toBe('lease-lost');
+  });
 });

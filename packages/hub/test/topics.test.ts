@@ -175,7 +175,7 @@ describe('listening to many topics', () => {
 });
 
 interface TopicsDocument {
-  readonly topics: { topic: string; events: number; bytes: number; listeners: number; last: string }[];
+  readonly topics: { topic: string; state: string; events: number; bytes: number; listeners: number; last: string }[];
   readonly total: number;
   readonly cursor: string;
   readonly epoch: string;
@@ -191,7 +191,7 @@ describe('what topics there are', () => {
     await hub.publish('new', '1');
     await hub.publish('old', '22');
     time += 1000;
-    await hub.publish('new', '3');
+    await hub.publish('new?close', '3');
     const reply = await hub.ask('GET', '/topics');
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
     // What an event costs is the log's business.
@@ -201,12 +201,13 @@ describe('what topics there are', () => {
       topics: [
         {
           topic: 'new',
+          state: 'closed',
           events: 2,
           bytes: newest,
           listeners: 1,
           last: '2026-01-02T03:04:06.678Z',
         },
-        { topic: 'old', events: 1, bytes: old, listeners: 3, last: '2026-01-02T03:04:05.678Z' },
+        { topic: 'old', state: 'open', events: 1, bytes: old, listeners: 3, last: '2026-01-02T03:04:05.678Z' },
       ],
       total: 2,
       cursor: hub.cursor(3),
@@ -319,6 +320,22 @@ test('a misspelled parameter of the list is refused with those that there are', 
     'invalid-parameter',
     'There is no query parameter "prefx"; allowed are match, match_urlpattern, prefix, after; did you mean prefix?',
   ]);
+});
+
+test.each([
+  ['pattern=sensors/*', 'did you mean match_urlpattern?'],
+  ['urlpattern=*', 'did you mean match_urlpattern?'],
+  ['topics=a', 'did you mean match?'],
+  ['pattern=*&last=3', 'did you mean match_urlpattern?'],
+  [
+    'last=3&type=warning',
+    'The query parameter last is for listening, and nothing says to which topics: add match or match_urlpattern',
+  ],
+  ['limit=3', 'The query parameter limit is for listening'],
+])('the list of topics is not asked for with %s: %s', async (query, hint) => {
+  const reply = await (await startHub()).ask('GET', `/topics?${query}`);
+  expect(problemOf(reply)).toBe('invalid-parameter');
+  expect(JSON.parse(reply.text)).toMatchObject({ detail: expect.stringContaining(hint) });
 });
 
 test('a topic that was only created is not listed', async () => {

@@ -17,12 +17,15 @@ import {
   type LogFollower,
   type LogFollowing,
   type LogPage,
+  type LogTotals,
   type NewEvent,
+  type PagePlan,
   type Place,
   type ReadRequest,
   type ScanOptions,
   type Selection,
   type Since,
+  type StoredValues,
   Selector,
   type TopicDirectory,
   type TopicStates,
@@ -35,6 +38,7 @@ import { LmdbTopicLife } from './life/topic-life.ts';
 import { LmdbKeys } from './writing/keys.ts';
 import { checkOptions, DEFAULT_TRIM_EVERY_MS, type Checked, type LmdbLogOptions } from './options.ts';
 import { LmdbLatest } from './tables/latest-keys.ts';
+import { planOf } from './reading/page-plan.ts';
 import { LmdbReader } from './reading/reader.ts';
 import { LmdbSearch, type LogEnd } from './reading/search.ts';
 import { checkTopics } from './records/record.ts';
@@ -44,6 +48,7 @@ import { TrimRounds } from './trimming/rounds.ts';
 import { LmdbStore } from './tables/store.ts';
 import type { LmdbStates } from './tables/states.ts';
 import { LmdbTopics } from './tables/topics.ts';
+import { openValues } from './life/values.ts';
 import { LmdbWriter } from './writing/writer.ts';
 
 // How long events that newer ones have replaced stay on disk, so that many of them are removed together.
@@ -57,6 +62,7 @@ export class LmdbLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly directory: TopicDirectory;
   readonly topics: TopicStates;
+  readonly values: StoredValues;
   readonly #store: LmdbStore;
   readonly #reader: LmdbReader;
   readonly #writer: LmdbWriter;
@@ -114,10 +120,15 @@ export class LmdbLog implements EventLog {
         latest.changed(topic);
         if (latest.isBehind) this.#compaction.ask();
       },
+      onDeleted: (topic) => {
+        latest.deleted(topic);
+        if (latest.isBehind) this.#compaction.ask();
+      },
       emit: (batch) => this.#followers.emit(batch),
       report,
     };
     this.topics = this.#life = new LmdbTopicLife({ ...parts, writer: this.#writer, bounds, clock }, hooks);
+    this.values = openValues(store, this.#writer, { clock, time, isClosed: () => this.#closed });
     restoreLedger(store, this.#ledger);
     this.#trimLater();
     if (latest.isBehind) this.#compaction.ask();
@@ -160,6 +171,11 @@ export class LmdbLog implements EventLog {
     }
   }
 
+  async plan(request: ReadRequest): Promise<PagePlan | undefined> {
+    while (this.#rounds.current) await this.#rounds.current;
+    return (await this.#look((turn) => ({ plan: this.#planOf(request, turn) }), { isShort: true })).plan;
+  }
+
   locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
     return this.#placed(selection, this.#search.locate(id, selection, this.#end, options));
   }
@@ -170,6 +186,11 @@ export class LmdbLog implements EventLog {
 
   locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
     return this.#placed(selection, this.#search.locateSince(selection, since, this.#end, options));
+  }
+
+  totals(): LogTotals {
+    const { events, bytes } = this.#writer.head;
+    return { events, bytes };
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -184,6 +205,7 @@ export class LmdbLog implements EventLog {
     while (!this.#closed && (await this.#writer.expireKeys()));
     if (!this.#closed) await this.#life.removeDeleted();
     if (!this.#closed) await this.#writer.saveTime();
+    if (!this.#closed) this.#store.checkReaders();
   }
 
   async close(): Promise<void> {
@@ -209,8 +231,14 @@ export class LmdbLog implements EventLog {
     return { ...page, trimmedThrough, trims, deletedThrough, ...this.#states.finalOf(request.selection) };
   }
 
+  #planOf(request: ReadRequest, turn: Turn): PagePlan | undefined {
+    if (this.#rounds.current) return undefined;
+    const parts = { store: this.#store, ledger: this.#ledger, rows: this.#reader.rows, states: this.#states };
+    return planOf(request, turn, { ...parts, events: this.#writer.head.events });
+  }
+
   async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
-    return { ...(await found), ...this.#states.finalOf(selection) };
+    return { ...(await found), epoch: this.#store.epochs.current, ...this.#states.finalOf(selection) };
   }
 
   get #end(): LogEnd {

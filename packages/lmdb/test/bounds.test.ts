@@ -20,7 +20,7 @@ describe('what waits', () => {
     expect(await headOf(log)).toBe(6 - refused.length);
     // There is room again.
     await log.append([event('a', data)]);
-  }, 60_000);
+  });
 
   test('small events that wait are charged what they cost, not what they hold', async () => {
     const log = await openLog({ maxWaitingBytes: 1_000_000 });
@@ -35,7 +35,11 @@ describe('a large batch', () => {
   const many = (count: number, topic = 'a'): NewEvent[] =>
     range(1, count).map((n) => ({
       topics: [topic],
-      fields: { data: String(n), ...(n % 100 === 0 ? { id: `id ${n}` } : {}) },
+      fields: {
+        data: String(n),
+        ...(n % 100 === 0 ? { id: `id ${n}` } : {}),
+        ...(n % 3 === 0 ? { event: 'x' } : {}),
+      },
     }));
 
   test('has at most as many events as are allowed', async () => {
@@ -87,7 +91,7 @@ describe('a large batch', () => {
     expect(await seqs(log, { topics: ['b'] })).toEqual([]);
     expect((await log.locate('id 100')).misplaced).toBe('unknown');
     await log.close();
-    expect(await rows(path)).toEqual([2, 2, 0]);
+    expect(await rows(path)).toEqual([2, 2, 0, 0]);
   });
 
   test('is no reason to take a folder for damaged; any other event after the newest one is', async () => {
@@ -115,7 +119,7 @@ describe('a large batch', () => {
   async function rows(path: string): Promise<number[]> {
     const root = open({ path, maxDbs: 32 });
     const count = (name: string): number => [...root.openDB({ name, encoding: 'binary' }).getKeys()].length;
-    const counts = ['events', 'by-topic', 'by-id'].map(count);
+    const counts = ['events', 'by-topic', 'by-id', 'by-type'].map(count);
     await root.close();
     return counts;
   }
@@ -165,6 +169,7 @@ describe('what is kept', () => {
     'events of 5,000 bytes': (n) => event(`t${n % 100}`, 'x'.repeat(5000)),
     'topics of long names': (n) => event(String((n * 7919) % 20_011).padStart(1000, 'n')),
     ids: (n) => ({ topics: ['a'], fields: { data: '', id: `my id ${n}` } }),
+    'types of few topics': (n) => ({ topics: [`t${n % 3}`], fields: { data: '', event: `type ${n % 7}` } }),
     'many topics each': () => ({ topics: range(1, 50).map((n) => `t${n}`), fields: { data: '' } }),
   };
 
@@ -204,13 +209,17 @@ describe('what is kept', () => {
     const round = () => log.append(topics.map((topic) => event(topic)));
     for (let n = 0; n < 4; n += 1) await round();
     for (let n = 0; n < 5; n += 1) await log.append(range(1, 4000).map(() => event('other')));
-    const before = process.cpuUsage();
-    for (let n = 0; n < 4; n += 1) await round();
-    await log.trim();
-    const { topics: kept } = await log.directory.list({ order: 'name', limit: 2000 });
-    expect(kept.filter(({ topic, events }) => topic !== 'other' && events !== 4)).toEqual([]);
-    // 4,000 events went, one of each topic at a time.
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
+    for (let n = 0; n < 4; n += 1) {
+      const before = process.cpuUsage();
+      await round();
+      await log.trim();
+      const { user, system } = process.cpuUsage(before);
+      const { topics: kept } = await log.directory.list({ order: 'name', limit: 2000 });
+      expect(kept).toHaveLength(1001);
+      expect(kept.filter(({ topic, events }) => topic !== 'other' && events !== 4)).toEqual([]);
+      // Each of the thousand topics was one event over: a second is what that may take, of the processor's time so that others do not count.
+      expect((user + system) / 1000).toBeLessThan(1000);
+    }
   });
 
   test('counts nothing but the keys when every event is gone, whatever the clock was set to', async () => {

@@ -2,6 +2,7 @@ import { openSync, closeSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { LmdbLog, type LmdbError, type LmdbLogOptions } from '@tidings/lmdb';
 import type { NewEvent, Selection } from '@tidings/server/log';
+import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { folder } from '../../../test/folder.ts';
 import { encodeRecord, isIntact } from '../src/records/record.ts';
@@ -79,15 +80,24 @@ describe('an event that was changed on disk', () => {
   test.each<[string, Partial<NewEvent>, string, ((bytes: Buffer, at: number) => Buffer)?]>([
     ['in a page far behind its first', { fields: { data: `${'x'.repeat(20_000)}here${'x'.repeat(20_000)}` } }, 'xhere'],
     ['and is private', { private: true }, 'number 6.'],
+    ['and has a type', { fields: { data: 'number 6.', event: 'x' } }, 'number 6.'],
     ['and has an id of its publisher', { fields: { data: 'number 6.', id: 'mine' } }, 'number 6.'],
     ['to be another event', {}, 'number 6.', () => Buffer.from('number 4.')],
     ['to nothing', {}, 'number 6.', () => Buffer.alloc(9)],
   ])('is noticed %s', async (_, special, text, how = flip) => {
-    const { log, told } = await damaged(ten(special), text, how);
+    const { log, path, told } = await damaged(ten(special), text, how);
     expect(await read(log, { topics: ['even'], private: ['even'] })).toMatchObject({ seqs: [2, 4, 8, 10], missing: 6 });
     expect(await read(log, { topics: ['odd'] })).toMatchObject({ missing: 0 });
     expect(told.length).toBe(1);
     expect((await log.locate('mine')).misplaced).toBe('unknown');
+    expect(await read(log, { topics: ['even'], types: ['x'] })).toMatchObject({ seqs: [], missing: 6 });
+    expect(await read(log, { topics: ['even'], types: ['message'] })).toMatchObject({ seqs: [2, 4, 8, 10] });
+    await log.close();
+    const root = open({ path, maxDbs: 32 });
+    const types = root.openDB<Buffer, [string, number, number]>({ name: 'by-type', encoding: 'binary' });
+    const rows = [...types.getKeys()].map(([, , seq]) => seq);
+    await root.close();
+    expect(rows).toEqual(special.fields?.event === undefined ? [] : [8, 10]);
   });
 
   test('is noticed where it is whole, but in the place of another', () => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -22,7 +23,11 @@ import { formatCursor } from '@tidings/server/log';
 import { open } from 'lmdb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
+import { needed } from '../../../test/missing.ts';
 import { event, EVERYTHING, headOf, openLog, positionOf, seqs, spawnLog } from './rig.ts';
+
+// The user of no files.
+const NOBODY = 65_534;
 
 describe('the data folder', () => {
   test('is made where it is missing', async () => {
@@ -87,7 +92,7 @@ describe('the data folder', () => {
       const { entries } = await log.read({ selection: EVERYTHING, after: 0, through: n, maxBytes: 2 ** 20 });
       expect(entries.map(({ id }) => id)).toEqual(ids.filter((_, index) => index % 2 === 0));
       for (const [index, id] of ids.entries()) {
-        expect(await log.locate(id)).toEqual({ after: Math.floor(index / 2) + 1, head: n, trims: 0 });
+        expect(await log.locate(id)).toMatchObject({ after: Math.floor(index / 2) + 1, head: n, trims: 0 });
       }
       await log.close();
     }
@@ -148,6 +153,75 @@ describe('the data folder', () => {
     rmSync(join(disk, 'ballast'));
     spawnSync('mount', ['-o', 'remount,size=2m', disk]);
     expect((await (await openLog({ path })).append([event('a')])).seq).toBe(1);
+  });
+
+  test('on a file system that is mounted read-only cannot be used, and can as soon as that is writable', async ({
+    skip,
+  }) => {
+    needed(canMount ? undefined : 'nothing can be mounted', skip);
+    const disk = folder({});
+    const path = join(disk, 'data');
+    const log = await LmdbLog.open({ path });
+    await log.append([event('a')]);
+    await log.close();
+    spawnSync('mount', ['--bind', disk, disk]);
+    onTestFinished(() => void spawnSync('umount', ['--lazy', disk]));
+    spawnSync('mount', ['-o', 'remount,bind,ro', disk]);
+    const before = readFileSync(join(path, 'data.mdb'));
+    for (const there of [path, join(disk, 'new')]) {
+      await expect(LmdbLog.open({ path: there })).rejects.toMatchObject({
+        code: 'ERR_DATA_FOLDER',
+        message: `The data folder ${there} is on a file system that is mounted read-only. Mount it for writing`,
+      });
+      // LMDB must not end the process either.
+      expect((await spawnLog(there)).first).toBe('ERR_DATA_FOLDER');
+    }
+    expect(readFileSync(join(path, 'data.mdb')).equals(before)).toBe(true);
+    spawnSync('mount', ['-o', 'remount,bind,rw', disk]);
+    const again = await openLog({ path });
+    expect([await seqs(again), (await again.append([event('a')])).seq]).toEqual([[1], 2]);
+  });
+
+  /** What a user without rights, `nobody`, is told about a folder. The program is loaded before it becomes that user, who may not read the checkout. */
+  const asNobody = (path: string): string => {
+    const program = `
+      import { LmdbLog } from '@tidings/lmdb';
+      process.setgroups([]);
+      process.setgid(${NOBODY});
+      process.setuid(${NOBODY});
+      try {
+        await (await LmdbLog.open({ path: process.argv[1] })).close();
+        console.log('open');
+      } catch (error) {
+        console.log(error.code + ' ' + error.message);
+      }`;
+    const args = ['--input-type=module', '--eval', program, path];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' });
+    return (stdout || stderr).trim();
+  };
+  const whyNotRoot = process.getuid?.() === 0 ? undefined : 'only root can become another user';
+
+  test('of another user is refused, with both users and what to do, and is left as it is', async ({ skip }) => {
+    needed(whyNotRoot, skip);
+    const root = folder({});
+    chmodSync(root, 0o711);
+    const path = join(root, 'data');
+    const log = await LmdbLog.open({ path });
+    await log.append([event('a')]);
+    await log.close();
+    const before = readFileSync(join(path, 'data.mdb'));
+    const refusal = (what: string): string =>
+      `ERR_DATA_FOLDER The data folder ${what} may not be read and written by this user (uid ${NOBODY}); its owner is uid `;
+    expect(asNobody(path)).toBe(`${refusal(path)}0. Run as its owner, or change its owner`);
+    // Whose folder it is does not help where the files are those of others.
+    chownSync(path, NOBODY, NOBODY);
+    expect(asNobody(path).startsWith(refusal(path))).toBe(true);
+    expect(readFileSync(join(path, 'data.mdb')).equals(before)).toBe(true);
+    // A folder that is not there yet cannot be made in that of another, and can in their own.
+    expect(asNobody(join(root, 'new')).startsWith('ERR_DATA_FOLDER ')).toBe(true);
+    expect(existsSync(join(root, 'new'))).toBe(false);
+    for (const file of readdirSync(path)) chownSync(join(path, file), NOBODY, NOBODY);
+    expect(asNobody(path)).toBe('open');
   });
 
   const namespace = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -310,14 +384,14 @@ describe('the data folder', () => {
       for (let attempt = 0; attempt < 2; attempt += 1) {
         await expect(LmdbLog.open({ path })).rejects.toMatchObject({
           code: 'ERR_DATA_FORMAT',
-          message: `The data folder ${path} has the format ${other}, and this version reads 4. Open it with the version that wrote it, or move it away to begin without its events`,
+          message: `The data folder ${path} has the format ${other}, and this version reads 5. Open it with the version that wrote it, or move it away to begin without its events`,
         });
       }
       expect(await format()).toBe(other);
     }
   });
 
-  test('of the format before topics had states is read, and becomes one of the present format', async () => {
+  test.each([3, 4])('of the format %i is read, and becomes one of the present format', async (earlier) => {
     const path = folder({});
     const before = await LmdbLog.open({ path });
     await before.append([event('a')]);
@@ -330,12 +404,12 @@ describe('the data folder', () => {
       await root.close();
       return found;
     };
-    await format(3);
+    await format(earlier);
     const log = await LmdbLog.open({ path });
     expect(await seqs(log)).toEqual([1]);
     await log.append([{ ...event('a'), final: true }]);
     await log.close();
-    expect(await format()).toBe(4);
+    expect(await format()).toBe(5);
     const again = await openLog({ path });
     expect((await again.topics.status('a')).state).toBe('closed');
   });

@@ -154,4 +154,4 @@ test('the newest of each key is kept where the process was killed at any moment'
     await log.close();
     expect(await tables(path)).toMatchObject({ events: 50, 'by-topic': 50, latest: 50, pending: 0 });
   }
-}, 60_000);
+});

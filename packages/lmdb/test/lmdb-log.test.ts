@@ -8,7 +8,18 @@ import { LmdbStore } from '../dist/tables/store.js';
 import { event, EVERYTHING, follow, headOf, openLog, positionOf, range, seqs } from './rig.ts';
 
 describe('LmdbLog as an EventLog', () => {
-  const cases = eventLogCases(['local', 'time', 'trim', 'directory', 'states', 'exact', 'durable', 'epochs']);
+  const cases = eventLogCases([
+    'local',
+    'time',
+    'trim',
+    'directory',
+    'totals',
+    'states',
+    'values',
+    'exact',
+    'durable',
+    'epochs',
+  ]);
   for (const { name, run } of cases) {
     test(name, () =>
       run(async (options) => {

@@ -10,7 +10,7 @@ const FOLDER = join(import.meta.dirname, '..');
 const README = readFileSync(join(FOLDER, 'README.md'), 'utf8');
 
 test('the package exports exactly these names', () => {
-  expect(Object.keys(lmdb).toSorted()).toEqual(['LmdbError', 'LmdbLog']);
+  expect(Object.keys(lmdb).toSorted()).toEqual(['LmdbError', 'LmdbLog', 'LmdbPages']);
 });
 
 describe('the README', () => {

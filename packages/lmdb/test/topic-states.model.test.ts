@@ -1,6 +1,16 @@
+import assert from 'node:assert/strict';
 import { LmdbLog } from '@tidings/lmdb';
 import { ServerError } from '@tidings/server';
-import { MemoryLog, type EventLog, type LogRetention, type NewEvent, type Selection } from '@tidings/server/log';
+import {
+  EVERYTHING,
+  MemoryLog,
+  Selector,
+  type EventLog,
+  type LogEntry,
+  type LogRetention,
+  type NewEvent,
+  type Selection,
+} from '@tidings/server/log';
 import { ManualClock } from '@tidings/server/log/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -14,6 +24,10 @@ import { headOf } from './rig.ts';
 const STEP_MS = 500;
 
 const TOPICS = ['a', 'b', 'c'];
+
+const base = 'https://example.com/topics/';
+const ANY = { pattern: ':any', base };
+const C = { pattern: 'c', base };
 
 type Step =
   | { readonly type: 'append'; readonly events: readonly NewEvent[]; readonly token: boolean; readonly state: number }
@@ -40,8 +54,12 @@ const newEvent: fc.Arbitrary<NewEvent> = fc
     private: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     final: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     id: fc.constantFrom(undefined, undefined, 'x', 'y'),
+    type: fc.constantFrom(undefined, undefined, undefined, 'message', 'x', 'y'),
   })
-  .map(({ id, ...rest }) => ({ ...rest, fields: id === undefined ? { data: '' } : { data: '', id } }));
+  .map(({ id, type, ...rest }) => {
+    const fields = { data: '', ...(id === undefined ? {} : { id }), ...(type === undefined ? {} : { event: type }) };
+    return { ...rest, fields };
+  });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -111,11 +129,8 @@ class Side {
         return await topics.create(next.topic, ttlMs === undefined ? {} : { ttlMs }, { onlyUnknown });
       }
       case 'lease': {
-        const { token, until } = await topics.lease(
-          next.topic,
-          next.ms,
-          next.renews ? this.tokens.get(next.topic) : undefined,
-        );
+        const renewed = next.renews ? this.tokens.get(next.topic) : undefined;
+        const { token, until } = await topics.lease(next.topic, next.ms, { token: renewed });
         this.tokens.set(next.topic, token);
         return until;
       }
@@ -137,6 +152,10 @@ class Side {
       { topics: 'all', private: 'all' },
       { topics: 'all' },
     ];
+    const typed: Selection[] = [['a'], ['a', 'b'], ['b', 'c'], [ANY], ['a', C], 'all' as const].flatMap((set) => [
+      { topics: set, types: ['x'] },
+      { topics: set, types: ['message', 'y'], private: ['a'] },
+    ]);
     // What is due is done when it is asked for, and what is too much removed now.
     await log.topics!.status('a');
     await log.trim?.();
@@ -149,10 +168,20 @@ class Side {
       ),
     );
     const head = await headOf(log as LmdbLog);
+    const all = await log.read({ selection: EVERYTHING, after: 0, through: head, maxBytes: 2 ** 20 });
     const pages = await Promise.all(
-      selections.map(async (selection) => {
+      [...selections, ...typed].map(async (selection) => {
         const page = await log.read({ selection, after: 0, through: head, maxBytes: 2 ** 20 });
         const last = await log.locateLast(selection, 2);
+        // What is found is what looking at everything finds.
+        const selects = (entry: LogEntry): boolean => Selector.of(selection).selects(entry);
+        const found = page.entries.map(({ seq }) => seq);
+        const wanted = all.entries.filter(selects).map(({ seq }) => seq);
+        assert.deepEqual({ selection, found }, { selection, found: wanted });
+        assert.deepEqual(
+          { selection, last: found.filter((seq) => seq > last.after) },
+          { selection, last: wanted.slice(-2) },
+        );
         const mine = await log.locate('x', selection);
         const entries = page.entries.map((entry) => [entry.seq, entry.topics, entry.private, entry.final === true]);
         const { through, trimmedThrough, deletedThrough, finalSeq } = page;
@@ -220,9 +249,10 @@ test('the log on disk and the one in memory agree on topics, whatever is done to
       { maxEvents: 4 },
       { perTopic: [{ topics: ['a'], maxEvents: 2 }] },
       { maxAgeMs: 4000 },
+      { perTopic: [{ topics: ['a'], keep: 'latest' }] },
     ),
     fc.array(step, { minLength: 5, maxLength: 30 }),
     run,
   );
   await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 60) });
-}, 120_000);
+});

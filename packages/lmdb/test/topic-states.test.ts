@@ -49,7 +49,7 @@ describe('a deletion', () => {
     await log.close();
     const table = open({ path, maxDbs: 32, readOnly: true }).openDB({ name: 'by-topic', encoding: 'binary' });
     expect(table.getCount()).toBe(1);
-  }, 120_000);
+  });
 
   test('that fails goes on with the next trim, and hides the events meanwhile', async () => {
     const log = await openLog();
@@ -86,7 +86,7 @@ describe('a deletion', () => {
     // Each of its forty steps lets one go first, at least.
     expect(published).toBeGreaterThan(20);
     expect((await seqs(log, { topics: ['b'] })).length).toBe(published);
-  }, 60_000);
+  });
 });
 
 describe('what is remembered of topics', () => {
@@ -153,5 +153,5 @@ describe('what is remembered of topics', () => {
         ({ final }) => final,
       ),
     ).toBe(true);
-  }, 60_000);
+  });
 });

@@ -24,10 +24,17 @@ export type ServerErrorCode =
   | 'ERR_TOPIC_EXISTS'
   /** The log remembers as many created topics, or leases, as it takes. */
   | 'ERR_TOO_MANY_TOPICS'
+  /** The log keeps as many values beside its events as it takes. */
+  | 'ERR_TOO_MANY_VALUES'
   /** A URL pattern is malformed, too large, or uses a feature that is not allowed for topics. */
   | 'ERR_INVALID_PATTERN'
   /** The log could not store a batch. None of its events was published. */
   | 'ERR_NOT_STORED'
+  /**
+   * The store of a log is out of reach. It can be tried again soon. Nothing was appended, unless the connection was lost while the answer was awaited: then that is not known,
+   * and an append with a key can be repeated.
+   */
+  | 'ERR_STORE_AWAY'
   /** The log, channel or fan-out has been closed, or the channel has been drained. */
   | 'ERR_CLOSED'
   /** A source sent more than `maxBacklogBytes` without waiting, to a listener that does not read. The response was broken off. */
@@ -44,16 +51,19 @@ export class ServerError extends Error {
   override readonly name = 'ServerError';
   readonly code: ServerErrorCode;
   /** With `ERR_LEASED`, when the lease ends, milliseconds since 1970. */
-  readonly until?: number | undefined;
+  declare readonly until?: number | undefined;
+  /** With `ERR_TOPIC_CLOSED` and `ERR_LEASE_LOST` of an append, which event of the batch was refused, from 0; undefined if it was none of them. */
+  declare readonly index?: number | undefined;
 
   constructor(
     code: ServerErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly until?: number | undefined },
+    options?: ErrorOptions & { readonly until?: number | undefined; readonly index?: number | undefined },
   ) {
     super(message, options);
     this.code = code;
     if (options?.until !== undefined) this.until = options.until;
+    if (options?.index !== undefined) this.index = options.index;
   }
 }
 
@@ -89,8 +99,8 @@ export function shown(value: unknown): string {
  * @throws {ServerError} `ERR_INVALID_OPTION`
  */
 export function checkNames(options: unknown, names: Readonly<Record<string, true>>, prefix: string = ''): void {
-  const allowed = Object.keys(names).join(', ');
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const allowed = Object.keys(names).join(', ');
     const which = prefix === '' ? 'The options are' : `The option ${prefix.slice(0, -1)} is`;
     throw new ServerError(
       'ERR_INVALID_OPTION',
@@ -100,15 +110,35 @@ export function checkNames(options: unknown, names: Readonly<Record<string, true
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     const found = JSON.stringify(`${prefix}${name}`);
+    const allowed = Object.keys(names);
     throw new ServerError(
       'ERR_INVALID_OPTION',
-      `There is no option ${found}; allowed are ${allowed}${suggestion(name, Object.keys(names))}`,
+      `There is no option ${found}; allowed are ${allowed.join(', ')}${suggestion(name, allowed)}`,
     );
   }
 }
 
-/** The end of a message about an unknown name: the known name that is most like it, or an empty string if none is. */
+/** What is one thing in requests, in events of a log and in options of functions. Who knows one of its names may try it where another is right. */
+const SAME: readonly (readonly string[])[] = [
+  ['event', 'type', 'types', 'eventtype'],
+  ['final', 'close'],
+  ['latestkey', 'key'],
+  ['leases', 'lease', 'token'],
+  ['ttlms', 'ttl'],
+  ['match_urlpattern', 'urlpattern', 'pattern', 'patterns', 'matchurlpattern'],
+  ['match', 'topics', 'topic'],
+];
+
+/** The known name of what has another name elsewhere. */
+function sameAs(found: string, known: readonly string[]): string | undefined {
+  const names = SAME.find((each) => each.includes(found.toLowerCase()));
+  return names && known.find((name) => names.includes(name.toLowerCase()));
+}
+
+/** The end of a message about an unknown name: the known name of the same thing, or the one that is most like it, or an empty string if none is. */
 export function suggestion(found: string, known: readonly string[]): string {
+  const same = sameAs(found, known);
+  if (same !== undefined) return `; did you mean ${same}?`;
   let nearest: string | undefined;
   // Two thirds of its letters have to be right.
   let fewest = Math.floor(found.length / 3) + 1;

@@ -1,7 +1,7 @@
 export type { KnownListener, RefuseReason } from './audience/admission.ts';
 export type { ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
-export type { Authenticate, Authentication, Refusal, Rights } from './audience/rights.ts';
+export type { Authenticate, Authentication, Credential, Refusal, Rights } from './audience/rights.ts';
 export { Channel, type ChannelStats, type PublishOptions } from './channel/channel.ts';
 export type { ChannelDiagnostics } from './channel/channel-diagnostics.ts';
 export type { ChannelOptions, Overflow } from './channel/channel-options.ts';

@@ -33,6 +33,7 @@ export { EventIterators } from './events/event-iterators.ts';
 export type { EventsOptions } from './events/options.ts';
 export { toResponse, type Answer } from './http/answer.ts';
 export { answerOptions, checkCors, type Cors, type CorsOptions } from './http/cors.ts';
+export { DURATION_FORM, formatDuration, parseDuration } from './http/duration.ts';
 export {
   checkCompression,
   EVENT_STREAM_HEADERS,
@@ -55,10 +56,14 @@ export {
   type ListenParameters,
 } from './http/parameters.ts';
 export { fetchHead, type RequestHead } from './http/request.ts';
+export { parseTime, TIME_FORM } from './http/time.ts';
 export type { View } from './live/cohort.ts';
 export { FanOut } from './live/fan-out.ts';
+export { news } from './live/news.ts';
 export { type EventPage, type PageMemory, type PageRequest, readPage } from './live/page.ts';
 export type { EndReason, Listener } from './live/listener.ts';
+export type { Presence, PresenceObserver, PresencePage, PresenceWatch } from './live/presence.ts';
+export type { Present } from './live/present-list.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';
 export { findStart, isComplete, type Start, type StartAfter, type StartRequest } from './log/start.ts';

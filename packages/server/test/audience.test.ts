@@ -123,6 +123,8 @@ describe('an audience', () => {
   test('waits until the log has reported where following begins', async () => {
     const rig = new Rig();
     const ready = deferred();
+    let isReady = false;
+    Object.defineProperty(rig.fanOut, 'isReady', { get: () => isReady });
     rig.fanOut.ready = () => ready.promise;
     let admitted = false;
     const admission = rig.admit('a').then((place) => {
@@ -131,6 +133,7 @@ describe('an audience', () => {
     });
     await new Promise((resolve) => setImmediate(resolve));
     expect(admitted).toBe(false);
+    isReady = true;
     ready.resolve();
     expect(await admission).toHaveProperty('start');
   });
@@ -155,7 +158,7 @@ describe('an audience', () => {
     expect(reasons).toEqual(['from ""', 'from ""', 'left after 500', 'kicked after 500']);
   });
 
-  test('asks for the view again when rights are renewed, and breaks off who it is not for any more', async () => {
+  test('asks for the view again when rights are renewed, and ends the stream of who it is not for any more', async () => {
     const onError = vi.fn<(error: unknown) => void>();
     const answers: Authentication[] = [
       { allow: true, expiresAt: 1_000_010, private: ['a'] },
@@ -179,8 +182,8 @@ describe('an audience', () => {
     await rig.publish('a', '3');
     await untilData(sink, '3');
     rig.clock.advance(10);
-    await until(() => sink.state === 'destroyed');
-    expect([dataOf(sink), answers, onError.mock.calls]).toEqual([['1', '3'], [], []]);
+    await until(() => sink.state === 'ending');
+    expect([dataOf(sink), answers, onError.mock.calls]).toEqual([['1', '3', '{"reason":"expired"}'], [], []]);
   });
 
   describe('for a stream that is not of its log', () => {
@@ -208,7 +211,7 @@ describe('an audience', () => {
       await until(() => !rig.audience.isFull);
     });
 
-    test('breaks it off when it is kicked, and when its rights expire', async () => {
+    test('breaks it off when it is kicked, and ends it when its rights expire', async () => {
       const rig = new Rig();
       const kicked = new FakeSink(1e9);
       (rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run) as Admitted).start(kicked);
@@ -218,7 +221,11 @@ describe('an audience', () => {
       rig.clock.advance(9);
       expect([kicked.state, expired.state]).toEqual(['destroyed', 'open']);
       rig.clock.advance(1);
-      expect(expired.state).toBe('destroyed');
+      expect([expired.state, expired.text]).toEqual([
+        'ending',
+        'event: tidings-expired\ndata: {"reason":"expired"}\n\n',
+      ]);
+      expired.take();
       await until(() => rig.audience.kick(() => true) === 0);
       expect(rig.clock.pending).toBe(0);
     });
@@ -323,7 +330,20 @@ describe('a listener whose place in the log is still being looked for', () => {
     void admit('5');
     void admit('5');
     expect(audience.isFull).toBe(true);
-    expect(await admit('')).toEqual({ refused: 'full' });
+    expect(await admit('5')).toEqual({ refused: 'full' });
+  });
+
+  test('that goes before it is known whether its topic is closed is refused, and the log stops looking', async () => {
+    const { audience, signals, admit, gone } = searching();
+    void admit('5');
+    void admit('5');
+    await vi.waitUntil(() => signals.length === 2);
+    const third = admit('');
+    await vi.waitUntil(() => signals.length === 3);
+    gone();
+    expect(await third).toEqual({ refused: 'full' });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+    expect(audience.isFull).toBe(true);
   });
 
   test('has no place any more when it goes, and the log stops looking', async () => {
@@ -339,6 +359,26 @@ describe('a listener whose place in the log is still being looked for', () => {
     const sink = new FakeSink(1);
     start(sink);
     expect(sink.state).toBe('destroyed');
+  });
+
+  test.each(['', '5'])('keeps no place when it goes before the log has been reached (last: "%s")', async (last) => {
+    const log = Object.assign(Object.create(new MemoryLog()) as MemoryLog, { follow: () => ({ stop: () => {} }) });
+    const audience = new Audience(log, new FanOut(log), { maxListeners: 2 });
+    const leave: (() => void)[] = [];
+    const admit = (): Promise<Admission> =>
+      audience.admit({
+        request: Object.assign(requestHead(), { onGone: (gone: () => void) => (leave.push(gone), () => {}) }),
+        rights: { allow: true },
+        parameters: { ...PARAMETERS, last: last === '' ? undefined : Number(last) },
+        view: () => ({ key: 'a', selection: { topics: ['a'] } }),
+      });
+    const waiting = [admit(), admit()];
+    expect(audience.isFull).toBe(true);
+    // Without a place nobody waits for the log.
+    expect(await admit()).toEqual({ refused: 'full' });
+    for (const gone of leave) gone();
+    await Promise.all(waiting);
+    expect(audience.isEmpty).toBe(true);
   });
 
   test('can be sent away', async () => {

@@ -63,7 +63,17 @@ class Rig {
     const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
     const sink = new FakeSink(1);
     const told = { told: 0, tellings: 0, isUnplaced: false, mustAsk: false };
-    return { sink, onEnd: undefined, cohort, state, index: -1, ...told, reason: 'left', owed: undefined };
+    return {
+      sink,
+      onEnd: undefined,
+      present: undefined,
+      cohort,
+      state,
+      index: -1,
+      ...told,
+      reason: 'left',
+      owed: undefined,
+    };
   }
 
   want(cohort: Cohort<Listener>, position: number): Listener {

@@ -239,7 +239,7 @@ describe('at expiry', () => {
     expect([dataOf(sink), sink.state, heads]).toEqual([['1', '2', '3', '4'], 'open', ['/me', '/me']]);
   });
 
-  test('a listener that is no longer allowed is broken off, and its reconnect is refused', async () => {
+  test('a listener that is no longer allowed is told so and sent away, and its reconnect is refused', async () => {
     const clock = new FakeClock();
     let allow = true;
     const channel = new Channel({
@@ -251,12 +251,14 @@ describe('at expiry', () => {
     await untilData(sink, '1');
     allow = false;
     clock.advance(30);
-    await until(() => sink.state === 'destroyed');
-    expect(channel.listeners).toBe(0);
+    await until(() => sink.state === 'ending');
+    sink.take();
+    expect(sink.text).toMatch(/event: tidings-expired\ndata: \{"reason":"expired"\}\n\n$/);
+    await until(() => channel.listeners === 0);
     expect(await channel.answer(requestHead({ headers: { 'last-event-id': id } }))).toMatchObject({ status: 410 });
   });
 
-  test('a listener that is no longer allowed sees a response that is not complete', async () => {
+  test('a listener that is no longer allowed sees a response that is complete, and why it ended', async () => {
     const clock = new FakeClock();
     let allow = true;
     const channel = new Channel({
@@ -271,8 +273,9 @@ describe('at expiry', () => {
     await client.until('data: 1');
     allow = false;
     clock.advance(30);
-    await client.closed;
-    expect(parseChunked(client.received)).toMatchObject({ status: 200, complete: false, rest: '' });
+    await client.until('\r\n0\r\n\r\n');
+    expect(parseChunked(client.received)).toMatchObject({ status: 200, complete: true, rest: '' });
+    expect(client.received).toContain('event: tidings-expired');
     expect((await fetch(server.url)).status).toBe(403);
   });
 
@@ -293,7 +296,7 @@ describe('at expiry', () => {
     expect(dataOf(sink)).toEqual(['a1', 'b2']);
   });
 
-  test('rights that do not cover the channel any more break the listener off', async () => {
+  test('rights that do not cover the channel any more end the stream of the listener', async () => {
     const clock = new FakeClock();
     const answers: Authentication[] = [
       { allow: true, expiresAt: 30, listen: ['news'] },
@@ -302,8 +305,10 @@ describe('at expiry', () => {
     const channel = new Channel({ authenticate: () => answers.shift()!, clock, topic: 'news' });
     const { sink } = await listen(channel);
     clock.advance(30);
-    await until(() => sink.state === 'destroyed');
-    expect(channel.listeners).toBe(0);
+    await until(() => sink.state === 'ending');
+    sink.take();
+    await until(() => channel.listeners === 0);
+    expect(sink.text).toContain('event: tidings-expired');
   });
 
   test('a hook that throws breaks the listener off, and is told', async () => {

@@ -150,6 +150,7 @@ describe('stats', () => {
       evictions: 0,
       dropped: 0,
       gaps: 0,
+      pages: 1,
       refused: { method: 0, parameter: 0, forbidden: 0, full: 0, 'full-for-key': 0, complete: 0 },
       lastEventId: channel.lastEventId,
     });

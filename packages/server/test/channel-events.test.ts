@@ -52,6 +52,72 @@ describe('channel.events()', () => {
     expect((await take(channel.events({ last: 2 }), 2)).map(({ id }) => id)).toEqual(['own', 'e.3']);
   });
 
+  test.each([{ lastEventId: 'e.1' }, { lastEventId: 'earliest' }, { last: 1 }])(
+    'ends if its topic is deleted behind its place, and before it has read anything: %o',
+    async (options) => {
+      const log = new MemoryLog({ epoch: 'e' });
+      const channel = channelOf({ log, topic: 'prices' });
+      await channel.publish({ data: '1' });
+      await channel.publish({ data: '2' });
+      const { locate, locateLast } = log;
+      // The topic is deleted when the place is known, but not told yet.
+      log.locate = async (...asked) => {
+        const place = await locate.apply(log, asked);
+        await log.topics.delete('prices');
+        return place;
+      };
+      log.locateLast = async (...asked) => {
+        const place = await locateLast.apply(log, asked);
+        await log.topics.delete('prices');
+        return place;
+      };
+      expect(await rest(channel.events(options))).toEqual(['gap deleted']);
+    },
+  );
+
+  test('begins at a time, and gives only some types', async () => {
+    const clock = new FakeClock(1_700_000_000_000);
+    const channel = channelOf({ log: new MemoryLog({ epoch: 'e', clock }), clock });
+    for (const data of ['1', '2', '3']) {
+      await channel.publish({ data, event: data === '2' ? 'even' : 'odd' });
+      clock.advance(60_000);
+    }
+    await channel.publish({ data: '4' });
+    const at = new Date(1_700_000_060_000);
+    for (const since of [at, at.toISOString(), '2m']) {
+      expect((await take(channel.events({ since }), 3)).map(({ data }) => data)).toEqual(['2', '3', '4']);
+    }
+    const some = channel.events({ since: '1h', types: ['odd', 'message'] });
+    expect((await take(some, 3)).map(({ data }) => data)).toEqual(['1', '3', '4']);
+    const [odd] = await take(channel.events({ lastEventId: 'e.1', since: at, types: ['odd'] }), 1);
+    expect(odd).toMatchObject({ data: '3' });
+    const live = channel.events({ types: ['odd'] });
+    await channel.publish({ data: '5' });
+    await channel.publish({ data: '6', event: 'odd' });
+    expect((await take(live, 1))[0]).toMatchObject({ data: '6' });
+  });
+
+  test('tells a gap whatever types are selected, and ends with its topic though the final event is of another type', async () => {
+    const log = new MemoryLog({ epoch: 'e', retention: { maxEvents: 2 } });
+    const channel = channelOf({ log, topic: 'prices' });
+    for (const event of ['odd', 'odd', 'odd', 'even']) await channel.publish({ data: event, event });
+    const events = channel.events({ lastEventId: 'e.1', types: ['odd'] });
+    await log.append([{ topics: ['prices'], fields: { data: 'bye' }, final: true }]);
+    expect(await rest(events)).toEqual(['gap trimmed']);
+  });
+
+  test.each([
+    [{ since: 'soon' }, 'The option since is soon, but must be a Date that exists'],
+    [{ since: new Date(Number.NaN) }, 'The option since is'],
+    [{ since: 5 }, 'The option since is 5, but must be a Date'],
+    [{ since: '1h', last: 2 }, 'The options have last and since, but an iteration begins at one place'],
+    [{ types: 'odd' }, "The option types is odd, but must be an array of 1 to 100 types, such as ['paid']"],
+    [{ types: [] }, 'The option types has 0 types; allowed are 1 to 100'],
+    [{ types: [''] }, 'A type of the option types is empty, but must be a text'],
+  ])('refuses %o', (options, text) => {
+    expect(() => channelOf().events(options as EventsOptions)).toThrow(text);
+  });
+
   test('gives the key of an event, and whether that is forgotten', async () => {
     const log = new MemoryLog();
     const channel = channelOf({ log, topic: 'prices' });
@@ -190,7 +256,7 @@ describe('channel.events()', () => {
       return 'no error';
     };
     expect(message({ lastEventID: 'x' })).toBe(
-      'There is no option "lastEventID"; allowed are lastEventId, last, rights, signal; did you mean lastEventId?',
+      'There is no option "lastEventID"; allowed are lastEventId, last, since, types, rights, signal; did you mean lastEventId?',
     );
     expect(message({ lastEventId: 7 })).toBe('The option lastEventId is 7, but must be a string');
     expect(message({ last: -1 })).toBe('The option last is -1, but must be an integer from 0 to 9007199254740991');

@@ -2,7 +2,8 @@ import { Channel, type ChannelOptions } from '@tidings/server';
 import { MemoryLog } from '@tidings/server/log';
 import { respond } from '@tidings/server/node';
 import { describe, expect, test } from 'vitest';
-import { dataOf, listen, requestHead, untilData } from './channel-rig.ts';
+import { dataOf, listen, requestHead, untilData, type RigListener } from './channel-rig.ts';
+import { FakeClock } from './fake-clock.ts';
 import { TestServer } from './test-server.ts';
 
 const PAGE = 'https://page.example';
@@ -73,6 +74,62 @@ describe('a page of another origin', () => {
       status: 204,
       headers: { ...allowed, 'Access-Control-Allow-Headers': 'last-event-id' },
     });
+  });
+});
+
+describe('historyParameters', () => {
+  test('lets a listener ask for events since a time, and for those of some types', async () => {
+    const clock = new FakeClock(1_700_000_000_000);
+    const channel = new Channel({ historyParameters: true, clock, log: new MemoryLog({ clock }) });
+    await channel.publish({ data: '1', event: 'price' });
+    clock.advance(60_000);
+    await channel.publish({ data: '2' });
+    await channel.publish({ data: '3', event: 'price' });
+    const urls = [
+      '/?since=10s',
+      '/?since=10s&type=price',
+      '/?type=price&lastEventId=earliest',
+      '/?type=message&last=5',
+    ];
+    const sinks: RigListener['sink'][] = [];
+    for (const url of urls) sinks.push((await listen(channel, { url })).sink);
+    await channel.publish({ data: '4', event: 'odd' });
+    await channel.publish({ data: '5' });
+    await channel.publish({ data: '6', event: 'price' });
+    await expect
+      .poll(() => sinks.map(dataOf))
+      .toEqual([
+        ['2', '3', '4', '5', '6'],
+        ['3', '6'],
+        ['1', '3', '6'],
+        ['2', '5'],
+      ]);
+    for (const [url, found] of [
+      ['/?since=soon', 'The query parameter since is "soon"'],
+      ['/?since=1h&last=1', 'The query has last and since'],
+      ['/?type=', 'A query parameter type has no value'],
+    ] as const) {
+      const { status, body } = await channel.answer(requestHead({ url }));
+      expect([status, body]).toEqual([400, expect.stringContaining(found)]);
+    }
+  });
+
+  test('otherwise leaves parameters of these names to the program', async () => {
+    const channel = new Channel();
+    await channel.publish({ data: '1' });
+    const { sink } = await listen(channel, { url: '/?type=odd&since=soon&lastEventId=earliest' });
+    await untilData(sink, '1');
+    expect(dataOf(sink)).toEqual(['1']);
+  });
+
+  test('does not give private events to who may not get them', async () => {
+    const log = new MemoryLog();
+    const channel = new Channel({ historyParameters: true, log, topic: 'a', authenticate: () => true });
+    await log.append([{ topics: ['a'], fields: { data: 'secret', event: 'price' }, private: true }]);
+    await log.append([{ topics: ['a'], fields: { data: 'known', event: 'price' } }]);
+    const { sink } = await listen(channel, { url: '/?type=price&lastEventId=earliest' });
+    await untilData(sink, 'known');
+    expect(dataOf(sink)).toEqual(['known']);
   });
 });
 
@@ -178,7 +235,6 @@ describe('options', () => {
   test('a log that was passed in stays its giver’s', async () => {
     const log = new MemoryLog();
     const channel = new Channel({ log });
-    await channel.drain(0);
     await log.append([{ topics: ['channel'], fields: { data: 'still open' } }]);
     await expect(channel.drain(-1)).rejects.toThrow(/option windowMs is -1/);
   });

@@ -25,6 +25,17 @@ describe('maxListeners', () => {
     expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(3);
   });
 
+  test('keeps no place from who has got everything of a closed channel', async () => {
+    const channel = new Channel({ maxListeners: 1 });
+    const first = await listen(channel);
+    const id = await channel.publish({ data: 'x' });
+    await channel.close();
+    expect(channel.stats().listeners).toBe(1);
+    const answers = [requestHead(), requestHead({ headers: { 'last-event-id': id } })];
+    for (const request of answers) expect(await channel.answer(request)).toMatchObject({ status: 204 });
+    first.sink.leave();
+  });
+
   test('refuses before authenticate is asked', async () => {
     let asked = 0;
     const channel = new Channel({ maxListeners: 1, authenticate: () => (asked += 1) > 0 });

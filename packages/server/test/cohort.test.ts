@@ -14,6 +14,7 @@ function listener(cohort: Cohort<Listener>): Listener {
   return {
     sink,
     onEnd: undefined,
+    present: undefined,
     cohort,
     state: { phase: 'live' },
     index: -1,

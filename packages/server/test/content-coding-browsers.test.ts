@@ -63,7 +63,7 @@ describe.each(['chromium', 'firefox'] as const)('the EventSource of %s', (name) 
 
   beforeAll(async () => {
     if (!missing) browser = await startBrowser(name, { acceptInsecureCerts: true });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();
@@ -110,7 +110,6 @@ describe.each(['chromium', 'firefox'] as const)('the EventSource of %s', (name) 
       }
       expect(server.answers.slice(0, 2).map((answer) => answer.coding)).toEqual([coding, coding]);
     },
-    60_000,
   );
 
   test.skipIf(missing).each(CASES)(
@@ -134,6 +133,5 @@ describe.each(['chromium', 'firefox'] as const)('the EventSource of %s', (name) 
       expect(server.answers.slice(0, 3).map((answer) => answer.coding)).toEqual([coding, coding, coding]);
       await page.close();
     },
-    60_000,
   );
 });

@@ -229,4 +229,4 @@ test('every listener gets every event once and in order, or is told what is miss
     },
   );
   await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 4000) });
-}, 120_000);
+});

@@ -95,41 +95,37 @@ async function listenOnPage(page: Page, path: string, types: readonly string[]):
 }
 
 describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
-  test.skipIf(isMissing(name))(
-    'hears exactly what was passed in and accepted',
-    async () => {
-      const seed = SEED;
-      const cases = sample(seed, CASES);
-      const types = (door: Door): string[] => {
-        const used = cases.map(({ written }) => written(door)?.type ?? 'message');
-        return [...new Set([...used, 'message', 'open', 'error', FORGED, 'earliest', MARKER, LAST])];
-      };
-      const channel = new Channel({ history: { maxEvents: 10 * CASES } });
-      const stream = deferred<EventStreamHandle>();
-      await using server = await TestServer.listen((request, response) => {
-        if (request.url === '/channel') void respond(channel, request, response);
-        else if (request.url === '/stream') void eventStream(request, response, (handle) => stream.resolve(handle));
-        else response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>Fuzz</title>');
-      });
-      const browser = await startBrowser(name);
-      onTestFinished(() => browser.close());
-      const page = await browser.newPage();
-      await page.goto(server.url);
+  test.skipIf(isMissing(name))('hears exactly what was passed in and accepted', async () => {
+    const seed = SEED;
+    const cases = sample(seed, CASES);
+    const types = (door: Door): string[] => {
+      const used = cases.map(({ written }) => written(door)?.type ?? 'message');
+      return [...new Set([...used, 'message', 'open', 'error', FORGED, 'earliest', MARKER, LAST])];
+    };
+    const channel = new Channel({ history: { maxEvents: 10 * CASES } });
+    const stream = deferred<EventStreamHandle>();
+    await using server = await TestServer.listen((request, response) => {
+      if (request.url === '/channel') void respond(channel, request, response);
+      else if (request.url === '/stream') void eventStream(request, response, (handle) => stream.resolve(handle));
+      else response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>Fuzz</title>');
+    });
+    const browser = await startBrowser(name);
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(server.url);
 
-      await listenOnPage(page, '/stream', types('eventStream'));
-      const handle = await stream.promise;
-      const sent = await passIn(cases, 'eventStream', QUIRKS[name], async (fields) => {
-        await handle.send(fields);
-        return undefined;
-      });
-      expectSame(await hear(page), sent, seed);
+    await listenOnPage(page, '/stream', types('eventStream'));
+    const handle = await stream.promise;
+    const sent = await passIn(cases, 'eventStream', QUIRKS[name], async (fields) => {
+      await handle.send(fields);
+      return undefined;
+    });
+    expectSame(await hear(page), sent, seed);
 
-      await listenOnPage(page, '/channel', types('Channel'));
-      const published = await passIn(cases, 'Channel', QUIRKS[name], (fields) => channel.publish(fields));
-      expectSame(await hear(page), published, seed);
-    },
-    60_000,
-  );
+    await listenOnPage(page, '/channel', types('Channel'));
+    const published = await passIn(cases, 'Channel', QUIRKS[name], (fields) => channel.publish(fields));
+    expectSame(await hear(page), published, seed);
+  });
 });
 
 async function hear(page: Page): Promise<EventMessage[]> {

@@ -13,6 +13,7 @@ const SHAPES: Readonly<Record<string, (n: number) => NewEvent>> = {
   'many topics': (n) => event(String(n)),
   ids: (n) => event('a', '', String(n).padStart(500, 'i')),
   'many topics each': (n) => ({ topics: Array.from({ length: 50 }, (_, k) => `${n % 10} ${k}`), fields: { data: '' } }),
+  types: (n) => ({ topics: ['a'], fields: { data: '', event: String(n).padStart(500, 'e') } }),
   'large events': () => event('a', 'x'.repeat(100_000)),
 };
 

@@ -15,7 +15,17 @@ import { EntryList } from '../dist/log/keeping/entry-list.js';
 
 const EVENT: NewEvent = { topics: ['a'], fields: { data: 'x' } };
 const ALL = { topics: ['a'], private: 'all' as const };
-const CAPABILITIES: LogCapability[] = ['local', 'time', 'trim', 'directory', 'states', 'exact', 'epochs'];
+const CAPABILITIES: LogCapability[] = [
+  'local',
+  'time',
+  'trim',
+  'directory',
+  'totals',
+  'states',
+  'values',
+  'exact',
+  'epochs',
+];
 
 describe('MemoryLog as an EventLog', () => {
   for (const { name, run } of eventLogCases(CAPABILITIES)) {
@@ -153,7 +163,7 @@ describe('MemoryLog', () => {
     void log.append([EVENT, EVENT]);
     const head = log.locate(EARLIEST);
     expect(sizes).toEqual([2]);
-    expect(await head).toEqual({ after: 0, head: 2, trims: 0 });
+    expect(await head).toMatchObject({ after: 0, head: 2, trims: 0 });
   });
 
   test('removes what is asked of it, whatever its retention', async () => {
@@ -379,5 +389,43 @@ describe('MemoryLog as time passes', () => {
     await put('5', 'y');
     await put('6', 'y');
     expect(await through()).toEqual([[4, 6], 3]);
+  });
+
+  test('comes to keep the latest of 100,000 events in steps, between which others have their turn', async () => {
+    const log = new MemoryLog();
+    for (let batch = 0; batch < 10; batch += 1) {
+      await log.append(Array.from({ length: 10_000 }, (_, n) => ({ ...EVENT, latestKey: `k${n % 100}` })));
+    }
+    const keep = async (how: 'latest' | 'all'): Promise<number> => {
+      let isDone = false;
+      const done = log.topics.create('a', { keep: how }).then(() => (isDone = true));
+      let turns = 0;
+      for (; !isDone; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+      await done;
+      return turns;
+    };
+    expect(await keep('latest')).toBeGreaterThan(90);
+    expect((await log.topics.status('a')).events).toBe(100);
+    await keep('all');
+    await log.append([
+      { ...EVENT, latestKey: 'k1' },
+      { ...EVENT, latestKey: 'k1' },
+    ]);
+    expect((await log.topics.status('a')).events).toBe(102);
+    await log.close();
+  });
+
+  test('tells the ends of a topic whose first public event is behind more private ones than a turn looks at', async () => {
+    const log = new MemoryLog();
+    const hidden = Array.from({ length: 10_000 }, () => ({ ...EVENT, private: true }));
+    for (let batch = 0; batch < 4; batch += 1) await log.append(hidden);
+    const { seq } = await log.append([EVENT]);
+    await log.append(hidden);
+    const asked = await Promise.all([1, 2, 3].map(() => log.topics.status('a', { publicOnly: true })));
+    expect(asked.map(({ events, earliest, newest }) => [events, earliest?.seq, newest?.seq])).toEqual(
+      [1, 2, 3].map(() => [1, seq, seq]),
+    );
+    expect((await log.topics.status('a')).earliest?.seq).toBe(1);
+    await log.close();
   });
 });

@@ -11,7 +11,7 @@ import * as fastify from '@tidings/server/fastify';
 import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import { FanOut } from '@tidings/server/live';
-import { entries, entryAt, type EventLog, MemoryLog } from '@tidings/server/log';
+import { entries, entryAt, type EventLog, MemoryLog, type NewEvent } from '@tidings/server/log';
 import { eventLogCases, type LogCase, type LogFactory } from '@tidings/server/log/testing';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
@@ -391,4 +391,27 @@ describe('the suite for logs', () => {
   ])('refuses a factory that is wrong: %s', async (_, factory, message) => {
     await expectInvalid(() => run(factory as LogFactory), message);
   });
+});
+
+test.each<[string, (log: MemoryLog) => unknown, string]>([
+  ['type', (log) => log.append([{ topics: ['a'], fields: { type: 'x' } as object }]), 'did you mean event?'],
+  [
+    'key',
+    (log) => log.append([{ topics: ['a'], fields: { data: '' }, key: 'x' } as NewEvent]),
+    'did you mean latestKey?',
+  ],
+  [
+    'close',
+    (log) => log.append([{ topics: ['a'], fields: { data: '' }, close: true } as NewEvent]),
+    'did you mean final?',
+  ],
+  [
+    'topic',
+    (log) => log.append([{ topics: ['a'], topic: 'a', fields: { data: '' } } as NewEvent]),
+    'did you mean topics?',
+  ],
+  ['ttl', (log) => log.topics.create('a', { ttl: '1h' } as object), 'did you mean ttlMs?'],
+  ['latestKey', () => new Channel().publish({ data: '' }, { latestKey: 'x' } as object), 'did you mean key?'],
+])('a name that is right elsewhere is refused with the one that is right here: %s', async (_, call, text) => {
+  expect((await refusal(() => call(new MemoryLog()))).message).toContain(text);
 });

@@ -9,7 +9,7 @@ import {
   type NodeResponse,
 } from '@tidings/server/node';
 import type { EventFields } from '@tidings/wire';
-import { once } from 'node:events';
+import { once, type EventEmitter } from 'node:events';
 import {
   connect,
   constants,
@@ -20,6 +20,8 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { deferred, type Deferred } from './deferred.ts';
 import { halted, until } from './test-server.ts';
@@ -244,3 +246,83 @@ test('the head of a request tells when its stream is reset before it was answere
   stream.close(constants.NGHTTP2_CANCEL);
   await expect(gone.promise).resolves.toBeUndefined();
 });
+
+test.each(['request and response', 'stream'])(
+  'a listener that has left leaves nothing on its connection, which goes on: the form of %s',
+  async (form) => {
+    const channel = new Channel();
+    const held: WeakRef<object>[] = [];
+    const emitters: EventEmitter[] = [];
+    const server = createServer();
+    server.on('connection', (socket: EventEmitter) => emitters.push(socket));
+    server.on('session', (session: EventEmitter) => emitters.push(session));
+    if (form === 'stream') {
+      server.on('stream', (stream, headers) => {
+        held.push(new WeakRef(stream));
+        void streamForm.respond(channel, stream, headers);
+      });
+    } else {
+      server.on('request', (request, response) => {
+        held.push(new WeakRef(request), new WeakRef(request.stream));
+        void respond(channel, request, response);
+      });
+    }
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const comeAndGo = async (): Promise<void> => {
+      const request = session.request({ ':path': '/' });
+      request.on('error', () => {});
+      await once(request, 'data');
+      request.close(constants.NGHTTP2_CANCEL);
+      await until(() => channel.listeners === 0);
+    };
+    const listening = (): number[] =>
+      emitters.map((emitter) => emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0));
+    await comeAndGo();
+    const before = listening();
+    for (let count = 0; count < 30; count += 1) await comeAndGo();
+    expect([emitters.length, listening()]).toEqual([2, before]);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    // Node itself may still have the last one.
+    await until(() => {
+      collect();
+      return held.filter((each) => each.deref() !== undefined).length <= 4;
+    });
+    session.destroy();
+    server.close();
+    await once(server, 'close');
+  },
+);
+
+test.each(['request and response', 'stream'])(
+  'who is asked about listeners while a connection ends is told no address, and that is no error: the form of %s',
+  async (form) => {
+    const channel = new Channel();
+    const server = createServer();
+    const ended = deferred<unknown>();
+    if (form === 'stream') server.on('stream', (stream, headers) => void streamForm.respond(channel, stream, headers));
+    else server.on('request', (asked, response) => void respond(channel, asked, response));
+    server.on('session', (ending) => {
+      // As soon as it is known: the listeners of the session are told later.
+      ending.socket.once('close', () => {
+        try {
+          ended.resolve(channel.kick(({ address }) => address === undefined));
+        } catch (error) {
+          ended.resolve(error);
+        }
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const request = session.request({ ':path': '/' });
+    request.on('error', () => {});
+    await once(request, 'data');
+    session.destroy();
+    expect(await ended.promise).toBeTypeOf('number');
+    server.close();
+    await once(server, 'close');
+  },
+);

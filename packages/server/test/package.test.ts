@@ -3,9 +3,11 @@ import * as fastify from '@tidings/server/fastify';
 import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import * as live from '@tidings/server/live';
+import * as units from '@tidings/server/units';
 import * as log from '@tidings/server/log';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
+import * as remote from '@tidings/server/log/remote';
 import * as testing from '@tidings/server/log/testing';
 import { decodeEventStream } from '@tidings/wire';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -45,12 +47,14 @@ describe('the package', () => {
     expect({
       '.': names(root),
       './live': names(live),
+      './units': names(units),
       './node': names(node),
       './http2': names(http2),
       './fastify': names(fastify),
       './koa': names(koa),
       './nest': names(nest),
       './log': names(log),
+      './log/remote': names(remote),
       './log/testing': names(testing),
     }).toMatchInlineSnapshot(`
       {
@@ -68,7 +72,9 @@ describe('the package', () => {
         ],
         "./http2": [
           "eventStream",
+          "http2Head",
           "respond",
+          "startStream",
         ],
         "./koa": [
           "eventStream",
@@ -77,6 +83,7 @@ describe('the package', () => {
         "./live": [
           "Audience",
           "DEFAULT_KEEP_ALIVE_MS",
+          "DURATION_FORM",
           "EVENT_STREAM_HEADERS",
           "EXPIRED",
           "EventIterators",
@@ -84,6 +91,7 @@ describe('the package', () => {
           "HISTORY_PARAMETERS",
           "LISTEN_PARAMETERS",
           "SharedChunk",
+          "TIME_FORM",
           "allowedBy",
           "answerOptions",
           "bodySink",
@@ -96,13 +104,17 @@ describe('the package', () => {
           "duration",
           "fetchHead",
           "findStart",
+          "formatDuration",
           "historyParameters",
           "isComplete",
           "joinHeaders",
           "listenParameters",
           "may",
           "negotiateCoding",
+          "news",
           "parameter",
+          "parseDuration",
+          "parseTime",
           "pump",
           "queryOf",
           "readEvent",
@@ -122,23 +134,33 @@ describe('the package', () => {
           "Epochs",
           "FORGOTTEN_MS",
           "Followers",
+          "FoundEvents",
           "KEY_LIFETIME_MS",
+          "KeptValues",
+          "LastSearch",
+          "ListSearch",
           "LogTime",
+          "MAX_LISTS_AT_ONCE",
           "MAX_NAME_BYTES",
           "MAX_SCAN_MS",
           "MemoryLog",
+          "NO_TYPE",
+          "NewestFirst",
           "PublicTopics",
+          "RankedNames",
           "RecentTopics",
           "Selector",
           "ServerError",
           "TopicBook",
           "TopicBounds",
+          "TopicDraft",
           "TopicSearch",
           "TopicSearches",
           "TopicTest",
           "TrimLedger",
           "Turn",
           "Turns",
+          "URI_TEMPLATE",
           "checkBatch",
           "checkBounds",
           "checkLease",
@@ -160,22 +182,27 @@ describe('the package', () => {
           "fieldsOf",
           "finalOf",
           "formatCursor",
+          "formatMarked",
           "hasNewest",
           "idsOf",
+          "isCursor",
           "isKnownPublicly",
           "isReplaceable",
+          "isSearchedByTopic",
           "isSelected",
+          "isTemplate",
           "latestNameOf",
           "leaseTopic",
+          "listedTopics",
           "logProblem",
           "mergeBySeq",
-          "mergeFalling",
           "newEpoch",
           "newToken",
           "newestFor",
           "noteEmptied",
           "noteEvent",
           "parseCursor",
+          "parseMarked",
           "placeEvent",
           "prepareBatch",
           "publicPart",
@@ -186,9 +213,14 @@ describe('the package', () => {
           "statusOf",
           "suggestion",
           "systemClock",
+          "toldGap",
           "withEvent",
           "withTimes",
           "withoutEvent",
+        ],
+        "./log/remote": [
+          "LogHost",
+          "RemoteLog",
         ],
         "./log/testing": [
           "FAULTS",
@@ -207,6 +239,13 @@ describe('the package', () => {
           "respond",
           "sendAnswer",
           "startResponse",
+        ],
+        "./units": [
+          "DURATION_FORM",
+          "TIME_FORM",
+          "formatDuration",
+          "parseDuration",
+          "parseTime",
         ],
       }
     `);
@@ -271,6 +310,12 @@ describe('the README', () => {
     const child = run(program('lift-off'));
     expect(await (await answer(child)).text()).toContain('event: count\ndata: 1\n\ndata: lift-off\n\n');
     child.kill();
+  });
+
+  test('has a program that appends on a condition, once', async () => {
+    const child = run(program('lastSeq'));
+    const [output] = (await once(child.stdout!, 'data')) as [Buffer];
+    expect(output.toString()).toBe('ERR_CONDITION\n');
   });
 
   test('has a program with a channel for each user, which goes with the last listener', async () => {

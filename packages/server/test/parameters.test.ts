@@ -73,16 +73,22 @@ describe('what a listener to a hub asks for, too', () => {
     ['/?since=2026-11-28T10:00%2B01:00', { since: { at: Date.UTC(2026, 10, 28, 9) } }],
     ['/?since=10m', { since: { ago: 600_000 } }],
     ['/?since=250ms', { since: { ago: 250 } }],
+    ['/?since=2w', { since: { ago: 1_209_600_000 } }],
     ['/?type=b&type=a&type=b', { types: ['a', 'b', 'tidings-gap'] }],
   ])('in the URL %s is read', (url, expected) => {
     expect(historyParameters(queryOf(url))).toEqual(expected);
   });
 
   test.each<[string, RegExp]>([
-    ['/?since=', /since is ""; allowed is a time such as 2026-11-28T10:00:00Z, or a duration such as 10m/],
+    [
+      '/?since=',
+      /since is ""; allowed is a time that exists, such as 2026-11-28T10:00:00Z, or a date such as 2026-11-28, or a number with a unit \(ms, s, m, h, d, w\), such as 30s$/,
+    ],
     ['/?since=10', /since is "10"; allowed/],
-    ['/?since=2026-11-28T10:00:00', /allowed is a time such as/],
-    ['/?since=2026-13-28', /allowed is a time such as/],
+    ['/?since=2026-11-28T10:00:00', /allowed is a time that/],
+    ['/?since=2026-13-28', /allowed is a time that/],
+    ['/?since=2026-02-30', /allowed is a time that/],
+    ['/?since=2026-02-30T10:00:00Z', /allowed is a time that/],
     ['/?since=1h&last=5', /The query has last and since; allowed is one of them$/],
     ['/?type=', /A query parameter type has no value; allowed is 1 to 1024 bytes/],
     [`/?type=${'x'.repeat(1025)}`, /A query parameter type has 1025 characters; allowed is 1 to 1024 bytes/],

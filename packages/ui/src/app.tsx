@@ -2,9 +2,9 @@ import { useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { ConnectionBanner } from './connection-banner.tsx';
-import { hubKey, rememberKey } from './hub-key.ts';
+import { credentialName, hubKey, rememberKey } from './hub-key.ts';
 import { KeyForm } from './key-form.tsx';
-import { keyWanted, openFeed, openTopic, pageTitle } from './page.ts';
+import { connection, keyWanted, openFeed, openTopic, pageTitle } from './page.ts';
 import { StartView } from './start-view.tsx';
 import { TopicList } from './topic-list.tsx';
 import { TopicView } from './topic-view.tsx';
@@ -28,7 +28,7 @@ export function App(): JSX.Element {
         <ConnectionBanner />
         {hubKey.value !== '' && !keyWanted.value && (
           <button type="button" id="forget-key" class="link" onClick={() => void rememberKey('')}>
-            Forget key
+            Forget {credentialName.value}
           </button>
         )}
       </header>
@@ -41,7 +41,7 @@ export function App(): JSX.Element {
 }
 
 function MainView(): JSX.Element {
-  if (keyWanted.value) return <KeyForm purpose="listening" />;
+  if (keyWanted.value) return <KeyForm purpose="listening" refusal={connection.value.reason} />;
   const topicFeed = openFeed.value;
   if (topicFeed === null) return <StartView />;
   return <TopicView key={topicFeed.topic} topicFeed={topicFeed} />;

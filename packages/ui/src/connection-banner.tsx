@@ -1,6 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
-import { describeConnection, isComplete } from './connection.ts';
+import { describeConnection, isTroubled } from './connection.ts';
 import type { ConnectionText } from './connection.ts';
 import { connection, retryNow } from './page.ts';
 import { isPaused } from './places.ts';
@@ -26,15 +26,15 @@ export function ConnectionBanner(): JSX.Element {
   const { phase } = connection.value;
   void tick.value;
   const { tone, text, seconds } = isPaused.value ? PAUSED : describeConnection(connection.value, Date.now());
+  const isLong = isPaused.value || isTroubled(connection.value);
   return (
-    <div id="connection" class="connection" data-phase={phase} data-tone={tone}>
+    <div id="connection" class={isLong ? 'connection long' : 'connection'} data-phase={phase} data-tone={tone}>
       <span class="connection-light" aria-hidden="true" />
       <p role="status">
         {text}
         {seconds !== undefined && <span aria-hidden="true">{` in ${seconds} s…`}</span>}
       </p>
-      {(phase === 'waiting' ||
-        (phase === 'closed' && connection.value.status !== 401 && !isComplete(connection.value))) && (
+      {isTroubled(connection.value) && phase !== 'connecting' && (
         <button type="button" id="try-now" onClick={retryNow}>
           Try now
         </button>

@@ -30,6 +30,9 @@ export type ConnectionInput =
   | { readonly kind: 'caught-up'; readonly events: number }
   | { readonly kind: 'note-shown' };
 
+/** The stream has come to its end. */
+export const COMPLETE: ConnectionInput = { kind: 'closed', status: undefined, reason: undefined };
+
 /** How long the page says that it is back, in milliseconds. */
 export const NOTE_MS = 12_000;
 
@@ -105,6 +108,13 @@ export function isComplete({ phase, status, reason }: Connection): boolean {
   return phase === 'closed' && status === undefined && reason === undefined;
 }
 
+/** Whether there is more to say than fits into a word: what is wrong, and what is done about it. */
+export function isTroubled(connection: Connection): boolean {
+  const { phase, status, lost } = connection;
+  if (phase === 'closed') return status !== 401 && !isComplete(connection);
+  return phase === 'waiting' || (phase === 'connecting' && lost);
+}
+
 function troubleText({ ended, status }: Connection): string {
   if (ended) return 'The hub has ended this stream.';
   return status === undefined ? 'The hub cannot be reached.' : `The hub answered ${status}.`;
@@ -120,6 +130,6 @@ function caughtUpText(events: number): string {
 }
 
 function closedText({ status, reason }: Connection): string {
-  if (status === 401) return 'This hub asks for a key.';
+  if (status === 401) return 'This hub asks for a key or token.';
   return `The hub refused this: ${reason ?? `it answered ${status}`}`;
 }

@@ -1,5 +1,7 @@
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
+import { isComplete } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { FeedRowView } from './event-row.tsx';
 import { countAfter, MAX_ROWS } from './feed.ts';
 import { useFollow } from './follow.ts';
@@ -7,12 +9,11 @@ import { countText } from './time-text.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** The rows of a topic, newest at the bottom, where the view stays until the person scrolls up. */
-export function EventList({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element {
+export function EventList({ topicFeed, isClosed }: { topicFeed: TopicFeed; isClosed: boolean }): JSX.Element {
   const view = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const follow = useFollow(view, list);
   const { rows, dropped } = topicFeed.feed.value;
-  const isOpen = topicFeed.connection.value.phase === 'open';
 
   const newestSeen = useRef(0);
   const isFollowing = follow.isFollowing.value;
@@ -36,9 +37,7 @@ export function EventList({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
             </p>
           )}
           {rows.length === 0 && (
-            <p class="feed-note">
-              {isOpen ? 'Nothing here yet. What is published to this topic appears at once.' : 'Waiting for the hub…'}
-            </p>
+            <p class="feed-note">{emptyText(topicFeed.connection.value, topicFeed.type.value, isClosed)}</p>
           )}
           <ol id="events" onClick={(event) => isOpening(event.target) && follow.pause()}>
             {rows.map((row) => (
@@ -54,6 +53,19 @@ export function EventList({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
       )}
     </div>
   );
+}
+
+/** Why no event is shown. What the hub refuses is said beside the state of the connection. */
+function emptyText(connection: Connection, type: string, isClosed: boolean): string {
+  if (isComplete(connection)) {
+    return type === '' ? 'No event of this topic is kept.' : `No event of the type ${type} here.`;
+  }
+  if (connection.phase === 'closed') return '';
+  // The events of a closed topic are on their way until its stream has ended.
+  if (connection.phase !== 'open' || isClosed) return 'Waiting for the hub…';
+  return type === ''
+    ? 'Nothing here yet. What is published to this topic appears at once.'
+    : `No event of the type ${type} here yet. One that is published appears at once.`;
 }
 
 /** A person who opens a long event reads it: it must not be scrolled away. */

@@ -1,6 +1,6 @@
 import { Component } from 'preact';
 import type { JSX } from 'preact';
-import { DataView } from './data-view.tsx';
+import { EventBody } from './event-body.tsx';
 import type { EventRow, FeedRow, GapRow } from './feed.ts';
 import { clockText } from './time-text.ts';
 
@@ -26,6 +26,11 @@ function Event({ row }: { row: EventRow }): JSX.Element {
           </time>
         )}
         <span class={row.type === 'message' ? 'type plain' : 'type'}>{row.type}</span>
+        {row.latestKey !== undefined && (
+          <span class="key" title={row.latestKey}>
+            {row.forgetsKey ? 'forgets key' : 'key'} <code>{row.latestKey}</code>
+          </span>
+        )}
         {row.missed && (
           <span class="note" title="Published while this page had no connection">
             caught up
@@ -35,13 +40,12 @@ function Event({ row }: { row: EventRow }): JSX.Element {
           {row.id}
         </span>
       </div>
-      <DataView data={row.data} />
+      <EventBody row={row} />
     </li>
   );
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  deleted: 'The topic was deleted.',
   trimmed: 'The hub keeps events for a limited time or up to a limited size.',
   unknown: 'The hub does not hold the event this page had reached, so how many are missing cannot be known.',
   foreign: 'The hub has begun a new log since.',
@@ -52,9 +56,16 @@ function Gap({ row }: { row: GapRow }): JSX.Element {
   return (
     <li class="row gap" data-id={row.id} data-type="tidings-gap" data-gap={row.reason}>
       <p>
-        Events between <code>{row.after}</code> and <code>{row.resumedAt}</code> are no longer kept ({row.reason}).
+        {row.reason === 'deleted' ? (
+          // It stands where the topic was deleted, whether or not its events were shown before.
+          'The topic was deleted, and its events are gone from the hub.'
+        ) : (
+          <>
+            Events between <code>{row.after}</code> and <code>{row.resumedAt}</code> are no longer kept ({row.reason}).
+          </>
+        )}
       </p>
-      <p class="gap-reason">{REASONS[row.reason] ?? ''}</p>
+      <p class="gap-reason">{REASONS[row.reason]}</p>
     </li>
   );
 }

@@ -1,5 +1,6 @@
 import { isGap } from '@tidings/client';
 import type { EventMessage } from '@tidings/client';
+import { readObject } from './read-object.ts';
 
 /** An event as it is shown. */
 export interface EventRow {
@@ -11,6 +12,9 @@ export interface EventRow {
   /** When the hub took it, ISO 8601. */
   readonly time: string | undefined;
   readonly data: string;
+  /** The key that it was published with, whose value it is or which it forgets (PROTOCOL §13). */
+  readonly latestKey: string | undefined;
+  readonly forgetsKey: boolean;
   /** It was published while this page had no connection. */
   readonly missed: boolean;
 }
@@ -74,6 +78,7 @@ export function readRow(event: EventMessage, key: number): FeedRow {
   const envelope = readObject(event.data);
   const data = envelope['data'];
   const time = envelope['time'];
+  const latestKey = envelope['key'];
   return {
     kind: 'event',
     key,
@@ -81,19 +86,12 @@ export function readRow(event: EventMessage, key: number): FeedRow {
     type: event.type,
     time: typeof time === 'string' ? time : undefined,
     data: typeof data === 'string' ? data : event.data,
+    latestKey: typeof latestKey === 'string' ? latestKey : undefined,
+    forgetsKey: envelope['forget'] === true,
     missed: false,
   };
 }
 
 function sizeOf(row: FeedRow): number {
   return row.kind === 'event' ? row.data.length : 0;
-}
-
-function readObject(json: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
 }

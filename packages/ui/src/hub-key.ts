@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 
 const STORED_AS = 'tidings-key';
@@ -8,6 +8,21 @@ let group = 'everyone';
 
 /** The key to the hub, empty if none was asked for. It lives as long as the browser's tab does. */
 export const hubKey: ReadonlySignal<string> = current;
+
+/** What the page calls what it was given. */
+export const credentialName: ReadonlySignal<'key' | 'token'> = computed(() =>
+  isToken(current.value) ? 'token' : 'key',
+);
+
+/** Who may do or not do something, as the first words of a sentence. A page without a key may have a token in a cookie. */
+export const sender: ReadonlySignal<string> = computed(() =>
+  current.value === '' ? 'You' : `This ${credentialName.value}`,
+);
+
+/** Whether a key looks like a signed token (JWT): three parts, the first of which is the start of an object in base64url. */
+export function isToken(key: string): boolean {
+  return /^ey[\w-]*\.[\w-]+\.[\w-]+$/.test(key);
+}
 
 /** The tabs that may share a connection: those with the same key. */
 export function keyGroup(): string {

@@ -1,10 +1,13 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { hubKey, rememberKey } from './hub-key.ts';
+import { credentialName, hubKey, rememberKey } from './hub-key.ts';
 import { retryNow } from './page.ts';
 
-/** Asks for the hub's key. If one was given already, the hub has refused it. */
-export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
+/**
+ * Asks for the hub's key, or for a token. If one was given already, the hub has refused it.
+ * @param props - what needs it, and why the hub has refused that
+ */
+export function KeyForm({ purpose, refusal }: { purpose: string; refusal: string | undefined }): JSX.Element {
   const [key, setKey] = useState('');
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
@@ -17,17 +20,14 @@ export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
   };
   return (
     <form id="key-form" class="card key-form" onSubmit={submit}>
-      <h2>This hub asks for a key</h2>
-      <p>
-        It was started with one, and {purpose} needs it. The key stays in this tab and is forgotten when the tab is
-        closed.
-      </p>
+      <h2>This hub asks for a key or token</h2>
+      <p>It was started with one, and {purpose} needs it. This tab keeps it until it is closed.</p>
       {hubKey.value !== '' && (
         <p class="problem" role="alert">
-          The hub did not take the key that was given.
+          The hub did not take the {credentialName.value} that was given. {refusal}
         </p>
       )}
-      <label for="key">Key</label>
+      <label for="key">Key or token</label>
       <div class="key-row">
         <input
           id="key"
@@ -42,7 +42,7 @@ export function KeyForm({ purpose }: { purpose: string }): JSX.Element {
           onInput={(event) => setKey(event.currentTarget.value)}
         />
         <button type="submit" class="primary">
-          Use this key
+          Use it
         </button>
       </div>
     </form>

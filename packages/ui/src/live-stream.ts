@@ -1,9 +1,11 @@
 import { ConnectionError, subscribe } from '@tidings/client';
 import type { EventMessage, EventSubscription, SubscribeOptions, SubscriptionState } from '@tidings/client';
 import { decodeEventStream } from '@tidings/wire';
+import { withQuery } from './address.ts';
 import type { ConnectionInput } from './connection.ts';
 import { hubClockOffset } from './hub-clock.ts';
 import { authorization, keyGroup } from './hub-key.ts';
+import { readObject } from './read-object.ts';
 
 export interface LiveStreamHandlers {
   onEvent(event: EventMessage): void;
@@ -27,6 +29,9 @@ const MAX_WAIT_MS = 10_000;
 
 /** How long a stream may be silent before it counts as lost, in milliseconds: four keep-alives of the hub (PROTOCOL §5.5). */
 const MAX_SILENCE_MS = 60_000;
+
+/** How long the hub has to say whether a stream has an end, in milliseconds. */
+const ANSWER_MS = 5000;
 
 /**
  * A stream that the tabs of a browser share, if the browser allows it. It can try again at once. After `close` no handler is called.
@@ -62,10 +67,28 @@ export class LiveStream {
 
   /** Goes on after the last event that was received. */
   resume(): void {
+    if (this.#isClosed) return;
     this.#turn += 1;
     this.#handlers.onConnection({ kind: 'connecting' }, this.#offset);
     if (this.#hasBegun) this.#listen(this.#subscription?.lastEventId ?? '');
     else this.#begin();
+  }
+
+  /** Asks the hub whether nothing comes after the last event that was received (PROTOCOL §12.9). Without an answer it is not known to. */
+  async isAtEnd(): Promise<boolean> {
+    // The events that have arrived are handed over first.
+    await new Promise((resolve) => setTimeout(resolve));
+    const position = encodeURIComponent(this.#subscription?.lastEventId ?? '');
+    try {
+      const { status } = await fetch(withQuery(this.#source.url, `lastEventId=${position}`), {
+        method: 'HEAD',
+        headers: authorization(),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      return status === 204;
+    } catch {
+      return false;
+    }
   }
 
   close(): void {
@@ -158,6 +181,12 @@ function readState(state: SubscriptionState): ConnectionInput {
     case 'waiting':
       return { kind: 'waiting', retryAt: state.retryAt, status, ended: state.error?.code === 'ERR_STREAM_ENDED' };
     case 'closed':
-      return { kind: 'closed', status, reason: state.error?.message };
+      return { kind: 'closed', status, reason: reasonOf(state.error) };
   }
+}
+
+/** What the hub says of its refusal (PROTOCOL §10), else what the client does. */
+function reasonOf(error: SubscriptionState['error']): string | undefined {
+  const { detail } = readObject(error?.body ?? '');
+  return typeof detail === 'string' && detail !== '' ? detail : error?.message;
 }

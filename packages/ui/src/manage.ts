@@ -1,5 +1,7 @@
 import { publishUrl, withQuery } from './address.ts';
-import { problemDetail } from './publish.ts';
+import { readRefusal } from './publish.ts';
+import type { Refusal } from './publish.ts';
+import { readObject } from './read-object.ts';
 
 /** What can be done to a topic as a whole. */
 export type TopicChange = 'close' | 'delete';
@@ -13,7 +15,7 @@ export async function changeTopic(
   topic: string,
   change: TopicChange,
   headers: Record<string, string>,
-): Promise<string | undefined> {
+): Promise<Refusal | undefined> {
   const url = publishUrl(base, topic);
   const signal = AbortSignal.timeout(ANSWER_MS);
   try {
@@ -21,8 +23,11 @@ export async function changeTopic(
       change === 'close'
         ? await fetch(withQuery(url, 'close'), { method: 'POST', headers, signal })
         : await fetch(url, { method: 'DELETE', headers, signal });
-    return response.ok ? undefined : problemDetail(await response.text(), response.status);
+    const body = await response.text();
+    if (!response.ok) return readRefusal(body, response.status);
+    if (readObject(body)['existed'] !== false) return undefined;
+    return { detail: 'Nothing to delete: the hub has no such topic.' };
   } catch {
-    return 'The hub gave no answer';
+    return { detail: 'The hub gave no answer' };
   }
 }

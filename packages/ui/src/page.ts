@@ -2,13 +2,14 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import { directoryUrl, topicHash, topicOfHash } from './address.ts';
-import { FIRST_CONNECTION } from './connection.ts';
+import { FIRST_CONNECTION, isComplete } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { countAfter } from './feed.ts';
-import { hubKey } from './hub-key.ts';
-import type { TopicDirectory } from './topic-directory.ts';
+import { credentialName, hubKey } from './hub-key.ts';
+import type { TopicDirectory, TopicSummary } from './topic-directory.ts';
 import type { SnippetAccess } from './snippet.ts';
 import { followUse } from './places.ts';
+import { forgetRefusals } from './refusals.ts';
 import { fetchDirectory } from './topic-search.ts';
 import { TopicFeed } from './topic-feed.ts';
 import { TopicWatch } from './topic-watch.ts';
@@ -37,6 +38,16 @@ export const openFeed: ReadonlySignal<TopicFeed | null> = feed;
 /** The list of topics; undefined until the hub has answered. */
 export const directory: ReadonlySignal<TopicDirectory | undefined> = topics;
 
+/** The connection of the list. */
+export const listConnection: ReadonlySignal<Connection> = computed(
+  () => watch.value?.connection.value ?? FIRST_CONNECTION,
+);
+
+/** What the list says of the open topic; undefined if it is not in it. */
+export const openSummary: ReadonlySignal<TopicSummary | undefined> = computed(() =>
+  directory.value?.topics.find(({ topic }) => topic === openTopic.value),
+);
+
 /** The connection that the person depends on: that of the open topic, else that of the list. */
 export const connection: ReadonlySignal<Connection> = computed(
   () => (feed.value ?? watch.value)?.connection.value ?? FIRST_CONNECTION,
@@ -49,8 +60,9 @@ export const keyWanted: ReadonlySignal<boolean> = computed(
 
 /** What the hub asks of its users, as far as this page knows. */
 export const snippetAccess: ReadonlySignal<SnippetAccess> = computed(() => ({
+  hasToken: credentialName.value === 'token',
   publishNeedsKey: hubKey.value !== '',
-  listenNeedsToken: hubKey.value !== '' && !everyoneListens.value,
+  listenNeedsKey: hubKey.value !== '' && !everyoneListens.value,
 }));
 
 /** The title of the browser's tab: while it is hidden it counts what arrives. */
@@ -81,7 +93,12 @@ export function startPage(): void {
   followUse(() => feed.peek()?.address);
 
   effect(() => {
-    // A new key is a new start: it may show events that the old one did not.
+    // A new key is a new start: it may have other rights.
+    void hubKey.value;
+    topics.value = undefined;
+    forgetRefusals();
+  });
+  effect(() => {
     void hubKey.value;
     if (unwatched.value) return undefined;
     const next = new TopicWatch(base, topics);
@@ -103,6 +120,13 @@ export function startPage(): void {
     return () => next?.close();
   });
 
+  // A closed topic may be deleted and made anew, which the list is the first to know.
+  const listed = computed(() => `${openSummary.value?.isClosed} ${openSummary.value?.last}`);
+  effect(() => {
+    void listed.value;
+    untracked(askAgain);
+  });
+
   // If one stream has come back, the other need not wait.
   const returnedAt = computed(() =>
     Math.max(...[feed.value, watch.value].map((stream) => stream?.connection.value.returnedAt ?? 0)),
@@ -110,6 +134,12 @@ export function startPage(): void {
   effect(() => {
     if (returnedAt.value > 0) untracked(retryNow);
   });
+}
+
+/** Asks whether the open topic is still closed, if it was. */
+function askAgain(): void {
+  const open = feed.peek();
+  if (open !== null && isComplete(open.connection.peek())) open.retryNow();
 }
 
 function followVisibility(): void {
@@ -127,5 +157,6 @@ function followVisibility(): void {
     }
     if (unwatched.peek() && navigator.locks === undefined) feed.peek()?.resume();
     unwatched.value = false;
+    askAgain();
   });
 }

@@ -4,19 +4,28 @@ import { authorization, hubKey } from './hub-key.ts';
 import { KeyForm } from './key-form.tsx';
 import { base } from './page.ts';
 import { newAttempt, publish } from './publish.ts';
+import { noteRefusal } from './refusals.ts';
 import type { Draft, PublishAnswer } from './publish.ts';
 
 interface PublishFormProps {
   /** The open topic. Without one the form asks for a topic. */
   readonly topic: string | null;
+  /** Whether nothing can be published now. What was typed is kept. */
+  readonly isHidden?: boolean;
   readonly onPublished?: (topic: string) => void;
 }
+
+const OPTIONAL = [
+  ['type', 'Type'],
+  ['id', 'ID'],
+  ['key', 'Key'],
+] as const;
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** A form that publishes one event. What was typed is kept until the hub has it. */
-export function PublishForm({ topic, onPublished }: PublishFormProps): JSX.Element {
-  const [draft, setDraft] = useState<Draft>({ topic: topic ?? '', data: '', type: '', id: '' });
+export function PublishForm({ topic, isHidden = false, onPublished }: PublishFormProps): JSX.Element {
+  const [draft, setDraft] = useState<Draft>({ topic: topic ?? '', data: '', type: '', id: '', key: '' });
   const [answer, setAnswer] = useState<PublishAnswer | undefined>(undefined);
   const [isSending, setSending] = useState(false);
   const attempt = useRef(newAttempt());
@@ -31,18 +40,22 @@ export function PublishForm({ topic, onPublished }: PublishFormProps): JSX.Eleme
   const send = async (): Promise<void> => {
     if (isSending || draft.topic === '') return;
     setSending(true);
+    const key = hubKey.peek();
     const result = await publish(base, draft, attempt.current, authorization());
     setSending(false);
     setAnswer(result);
-    if (!result.ok) return;
+    if (!result.ok) {
+      if (result.isForbidden) noteRefusal('publish', draft.topic, key);
+      return;
+    }
     attempt.current = newAttempt();
     setDraft({ ...draft, data: '', id: '' });
     onPublished?.(draft.topic);
   };
 
   return (
-    <section class="publish" aria-label="Publish">
-      {answer?.ok === false && answer.status === 401 && <KeyForm purpose="publishing" />}
+    <section class="publish" aria-label="Publish" hidden={isHidden}>
+      {answer?.ok === false && answer.status === 401 && <KeyForm purpose="publishing" refusal={answer.detail} />}
       <form
         id="publish-form"
         onSubmit={(event) => {
@@ -77,24 +90,18 @@ export function PublishForm({ topic, onPublished }: PublishFormProps): JSX.Eleme
           />
         </Field>
         <div class="publish-row">
-          <Field id="publish-type" label="Type" hint="optional">
-            <input
-              id="publish-type"
-              autocomplete="off"
-              spellcheck={false}
-              value={draft.type}
-              onInput={(event) => edit({ type: event.currentTarget.value })}
-            />
-          </Field>
-          <Field id="publish-id" label="ID" hint="optional">
-            <input
-              id="publish-id"
-              autocomplete="off"
-              spellcheck={false}
-              value={draft.id}
-              onInput={(event) => edit({ id: event.currentTarget.value })}
-            />
-          </Field>
+          {OPTIONAL.map(([name, label]) => (
+            <Field key={name} id={`publish-${name}`} label={label}>
+              <input
+                id={`publish-${name}`}
+                placeholder="optional"
+                autocomplete="off"
+                spellcheck={false}
+                value={draft[name]}
+                onInput={(event) => edit({ [name]: event.currentTarget.value })}
+              />
+            </Field>
+          ))}
           <button
             type="submit"
             id="publish-send"
@@ -119,11 +126,11 @@ export function PublishForm({ topic, onPublished }: PublishFormProps): JSX.Eleme
   );
 }
 
-function Field(props: { id: string; label: string; hint: string; children: JSX.Element }): JSX.Element {
+function Field(props: { id: string; label: string; hint?: string; children: JSX.Element }): JSX.Element {
   return (
     <div class="field">
       <label for={props.id}>
-        {props.label} <span class="hint">{props.hint}</span>
+        {props.label} {props.hint !== undefined && <span class="hint">{props.hint}</span>}
       </label>
       {props.children}
     </div>

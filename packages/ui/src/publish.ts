@@ -1,18 +1,28 @@
 import { publishUrl } from './address.ts';
+import { readObject } from './read-object.ts';
 
 /** What a person is about to publish. */
 export interface Draft {
   readonly topic: string;
   readonly data: string;
-  /** Empty for none, as is `id`. */
+  /** Empty for none, as are `id` and `key`. */
   readonly type: string;
   readonly id: string;
+  /** What it is the latest value of. */
+  readonly key: string;
 }
 
 export type PublishAnswer =
   | { readonly ok: true; readonly id: string }
   /** `status` is undefined if the hub gave no answer. */
-  | { readonly ok: false; readonly status: number | undefined; readonly detail: string };
+  | ({ readonly ok: false; readonly status: number | undefined } & Refusal);
+
+/** Why something was not done. */
+export interface Refusal {
+  readonly detail: string;
+  /** Whether the rights of the sender are missing (PROTOCOL §9.5), which other problems with the status 403 do not say. */
+  readonly isForbidden?: boolean;
+}
 
 /** How long the hub has for its answer, in milliseconds: a form that waits forever keeps its text from being sent again. */
 const ANSWER_MS = 20_000;
@@ -20,8 +30,7 @@ const ANSWER_MS = 20_000;
 /** The URL that publishes a draft (PROTOCOL §4.1). */
 export function draftUrl(base: string, draft: Draft): string {
   const url = new URL(publishUrl(base, draft.topic));
-  if (draft.type !== '') url.searchParams.set('type', draft.type);
-  if (draft.id !== '') url.searchParams.set('id', draft.id);
+  for (const name of ['type', 'id', 'key'] as const) if (draft[name] !== '') url.searchParams.set(name, draft[name]);
   return url.href;
 }
 
@@ -50,7 +59,7 @@ export async function publish(
     return { ok: false, status: undefined, detail };
   }
   if (response.ok) return { ok: true, id: body.trim() };
-  return { ok: false, status: response.status, detail: problemDetail(body, response.status) };
+  return { ok: false, status: response.status, ...readRefusal(body, response.status) };
 }
 
 /** The name of one attempt to publish. `crypto.randomUUID` is missing from pages that did not come over HTTPS. */
@@ -59,17 +68,14 @@ export function newAttempt(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** The `detail`, else the `title`, of problem+json (PROTOCOL §10). */
-export function problemDetail(body: string, status: number): string {
-  try {
-    const problem: unknown = JSON.parse(body);
-    if (typeof problem === 'object' && problem !== null) {
-      const { detail, title } = problem as { detail?: unknown; title?: unknown };
-      if (typeof detail === 'string' && detail !== '') return detail;
-      if (typeof title === 'string' && title !== '') return title;
-    }
-  } catch {
-    // A proxy's answer is seldom problem+json: the status has to do.
-  }
-  return `The hub answered ${status}`;
+/** Why nothing can be published to a leased topic from here. */
+export const LEASED = 'This topic is leased: only its producer can publish to it.';
+
+/** Reads problem+json (PROTOCOL §10): the `detail`, else the `title`. Those of a lost lease tell programs what to do. */
+export function readRefusal(body: string, status: number): Refusal {
+  // A proxy's answer is seldom problem+json: the status has to do.
+  const { type, detail, title } = readObject(body);
+  if (String(type).endsWith('#lease-lost')) return { detail: LEASED };
+  const said = [detail, title].find((text): text is string => typeof text === 'string' && text !== '');
+  return { detail: said ?? `The hub answered ${status}`, isForbidden: String(type).endsWith('#forbidden') };
 }

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
-import { CopySnippet } from './copy-snippet.tsx';
 import { hubKey } from './hub-key.ts';
 import { base, directory, openTopicPage, snippetAccess } from './page.ts';
 import { PublishForm } from './publish-form.tsx';
+import { SnippetList } from './snippet-list.tsx';
 import { publishSnippet, topicSnippets } from './snippet.ts';
 
 /** A topic for the examples on a page that has none open. */
@@ -22,7 +22,7 @@ export function StartView(): JSX.Element {
             This hub keeps what is published to it and passes it on to everyone who listens. Paste this line into a
             terminal, and watch the topic appear here:
           </p>
-          <CopySnippet snippet={{ title: 'Publish with curl', text: publishSnippet(base, EXAMPLE_TOPIC, hasKey) }} />
+          <SnippetList snippets={[{ title: 'Publish with curl', text: publishSnippet(base, EXAMPLE_TOPIC, hasKey) }]} />
           <p>Or write the first event right here.</p>
         </section>
       )}
@@ -33,11 +33,7 @@ export function StartView(): JSX.Element {
       {!isNew && (
         <section class="card">
           <h2>How to connect</h2>
-          <div class="snippets">
-            {topicSnippets(base, EXAMPLE_TOPIC, snippetAccess.value).map((snippet) => (
-              <CopySnippet key={snippet.title} snippet={snippet} />
-            ))}
-          </div>
+          <SnippetList snippets={topicSnippets(base, EXAMPLE_TOPIC, snippetAccess.value, true)} />
         </section>
       )}
     </div>

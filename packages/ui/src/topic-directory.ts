@@ -1,6 +1,10 @@
 /** One topic of the list (PROTOCOL §7). */
 export interface TopicSummary {
   readonly topic: string;
+  /** Whether it is behind its final event, as far as the reader may know. */
+  readonly isClosed: boolean;
+  /** Whether one producer has it for itself, as far as the reader may know. */
+  readonly isLeased: boolean;
   /** Events that are kept. */
   readonly events: number;
   readonly listeners: number;
@@ -28,6 +32,8 @@ export function readDirectory(json: string): TopicDirectory | undefined {
     if (!isRecord(entry) || typeof entry['topic'] !== 'string') continue;
     topics.push({
       topic: entry['topic'],
+      isClosed: entry['state'] === 'closed',
+      isLeased: entry['leased'] === true,
       events: count(entry['events']),
       listeners: count(entry['listeners']),
       last: typeof entry['last'] === 'string' ? entry['last'] : undefined,

@@ -2,7 +2,8 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { topicHash } from './address.ts';
-import { base, directory, keyWanted, openTopic } from './page.ts';
+import { MissingList } from './missing-list.tsx';
+import { base, directory, openTopic, retryNow } from './page.ts';
 import { agoText, countText } from './time-text.ts';
 import { filterTopics, keepOrder } from './topic-directory.ts';
 import { TopicSearch } from './topic-search.ts';
@@ -67,9 +68,7 @@ export function TopicList(): JSX.Element {
           <TopicLink key={summary.topic} summary={summary} now={now.value} isOpen={summary.topic === openTopic.value} />
         ))}
       </ul>
-      {known === undefined && (
-        <p class="quiet">{keyWanted.value ? 'The list needs the key.' : 'Waiting for the hub…'}</p>
-      )}
+      {known === undefined && <MissingList />}
       {known !== undefined && topics.length === 0 && <p class="quiet">No topics yet.</p>}
       {topics.length > 0 && found.length === 0 && (
         <p class="quiet">
@@ -89,10 +88,15 @@ export function TopicList(): JSX.Element {
 }
 
 function TopicLink(props: { summary: TopicSummary; now: number; isOpen: boolean }): JSX.Element {
-  const { topic, events, listeners, last } = props.summary;
+  const { topic, isClosed, isLeased, events, listeners, last } = props.summary;
   return (
     <li>
-      <a href={topicHash(topic)} data-topic={topic} aria-current={props.isOpen ? 'page' : undefined}>
+      <a
+        href={topicHash(topic)}
+        data-topic={topic}
+        aria-current={props.isOpen ? 'page' : undefined}
+        onClick={() => props.isOpen && retryNow()}
+      >
         <span class="topic-name" title={topic}>
           {topic}
         </span>
@@ -104,6 +108,8 @@ function TopicLink(props: { summary: TopicSummary; now: number; isOpen: boolean 
         <span class="topic-counts">
           <span data-count="events">{countText(events, 'event')}</span>
           <span data-count="listeners">{countText(listeners, 'listener')}</span>
+          {isClosed && <span data-count="state">closed</span>}
+          {isLeased && <span data-count="state">leased</span>}
         </span>
       </a>
     </li>

@@ -23,7 +23,11 @@ export class TopicWatch {
           this.#hasNewer = true;
           directory.value = readDirectory(event.data) ?? directory.peek();
         },
-        onConnection: (input) => this.#monitor.take(input),
+        onConnection: (input) => {
+          // Who may not have the list any more is not shown an old one.
+          if (input.kind === 'closed') directory.value = undefined;
+          this.#monitor.take(input);
+        },
       },
     );
   }

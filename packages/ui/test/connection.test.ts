@@ -46,7 +46,7 @@ test.each<[string, ConnectionInput[], string]>([
     [{ kind: 'waiting', retryAt: NOW + 900, status: 503 }],
     'The hub answered 503. Trying again in 1 s',
   ],
-  ['asks for a key', [closed(401, 'status 401')], 'This hub asks for a key.'],
+  ['asks for a key', [closed(401, 'status 401')], 'This hub asks for a key or token.'],
   ['says why the hub refused', [closed(400, 'status 400')], 'The hub refused this: status 400'],
   ['says that the topic is closed', [OPEN, closed(undefined, undefined)], 'This topic is closed'],
   [

@@ -2,19 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-interface LoggedEvent {
-  seq: number;
-  topic: string;
-  id: string;
-  type: string;
-  data: string;
-  time: string;
-}
+import { encode, EPOCH, heartbeat, ofTypes } from './fake-events.ts';
+import type { LoggedEvent } from './fake-events.ts';
 
 interface Listener {
   topic: string | null;
   envelope: boolean;
+  /** None stands for all. */
+  types: readonly string[];
   response: ServerResponse;
 }
 
@@ -30,21 +25,36 @@ interface EventInput {
   id?: string;
   /** ISO 8601. */
   time?: string;
+  key?: string;
+  forget?: true;
 }
 
-const EPOCH = 'fake1';
 const PAGE = new URL('../dist/page.html', import.meta.url);
 
 /** As much of PROTOCOL.md as the page uses, in memory, with hands to break it off and to bring it back on the same port. */
 export class FakeHub {
   /** When set, every request has to carry it. */
   key: string | undefined;
+  /** Why it does not take another one. */
+  refusal = 'This hub asks for a key';
+  /** What each token allows. */
+  readonly tokens = new Map<string, { list?: true; publish?: true; manage?: true }>();
   /** The reconnection time that listeners are told, in milliseconds. */
   retry: number | undefined;
   /** What the next publish is answered instead, once. */
   nextProblem: { status: number; name: string; detail: string } | undefined;
   /** How many topics the list has. */
   maxListed = 1000;
+  /** Whether the list says nothing new. */
+  isListHeld = false;
+  /** Whether it answers HEAD. */
+  answersHead = true;
+  /** The tickets that it gives, in this order; without any it gives none. */
+  tickets: string[] = [];
+  /** How long a ticket may wait for its first use, in milliseconds. */
+  ticketMs = 30_000;
+  /** What the list says of a topic beside its events. */
+  readonly states = new Map<string, { state?: 'closed'; leased?: true }>();
   readonly requests: {
     method: string;
     url: string;
@@ -57,6 +67,8 @@ export class FakeHub {
   readonly #log: LoggedEvent[] = [];
   #trimmed = 0;
   readonly #listeners = new Set<Listener>();
+  /** The last event of each topic that was deleted. */
+  readonly #deleted = new Map<string, number>();
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}/`;
@@ -98,23 +110,49 @@ export class FakeHub {
 
   /** Publishes many events, which each listener is sent in one write. */
   appendAll(topic: string, inputs: readonly ({ data: string } & EventInput)[]): string {
-    const batch = inputs.map(({ data, type = 'message', id, time }) => {
+    const batch = inputs.map(({ type = 'message', id, time, ...rest }) => {
       this.#seq += 1;
       return {
+        ...rest,
         seq: this.#seq,
         topic,
         id: id ?? `${EPOCH}.${this.#seq}`,
         type,
-        data,
         time: time ?? new Date().toISOString(),
       };
     });
     for (const event of batch) this.#log.push(event);
-    for (const { topic: wanted, envelope, response } of this.#listeners) {
-      if (wanted === topic) response.write(batch.map((event) => encode(event, envelope)).join(''));
+    for (const { topic: wanted, envelope, types, response } of this.#listeners) {
+      if (wanted === topic)
+        response.write(
+          ofTypes(batch, types)
+            .map((event) => encode(event, envelope))
+            .join(''),
+        );
     }
     this.#tellDirectory();
     return batch.at(-1)?.id ?? '';
+  }
+
+  /** Closes a topic with a final event, and ends its streams. */
+  finish(topic: string, type = 'tidings-closed', data = '{"reason":"closed"}'): string {
+    this.states.set(topic, { state: 'closed' });
+    const id = this.append(topic, data, { type });
+    this.endStreams(topic);
+    return id;
+  }
+
+  /** Removes a topic with its events. Returns whether it was there. */
+  remove(topic: string): boolean {
+    const kept = this.#log.filter((event) => event.topic !== topic);
+    const existed = kept.length < this.#log.length;
+    this.#log.splice(0, this.#log.length, ...kept);
+    this.states.delete(topic);
+    this.#seq += 1;
+    this.#deleted.set(topic, this.#seq);
+    this.endStreams(topic, '');
+    this.#tellDirectory();
+    return existed;
   }
 
   /** Lets go of all but the newest events, as retention does. */
@@ -136,8 +174,19 @@ export class FakeHub {
       response.end(await readFile(PAGE));
       return;
     }
-    if (this.key !== undefined && request.headers.authorization !== `Bearer ${this.key}`) {
-      problem(response, 401, 'unauthorized', 'This hub asks for a key');
+    const sent = request.headers.authorization?.replace('Bearer ', '') ?? '';
+    const rights = this.tokens.get(sent);
+    if (this.key !== undefined && sent !== this.key && rights === undefined) {
+      problem(response, 401, 'unauthorized', this.refusal);
+      return;
+    }
+    if (url.pathname === '/tickets') {
+      this.#giveTicket(response);
+      return;
+    }
+    const needed = neededRight(request.method, url);
+    if (rights !== undefined && needed !== undefined && rights[needed] !== true) {
+      problem(response, 403, 'forbidden', `The rights of web do not allow it to ${needed}`);
       return;
     }
     const matched = url.searchParams.get('match') ?? url.searchParams.get('topic');
@@ -148,7 +197,7 @@ export class FakeHub {
       return;
     }
     if (url.pathname === '/topics' && matched === null) {
-      this.#listen(response, { topic: null, envelope: false, response });
+      this.#listen(response, { topic: null, envelope: false, types: [], response });
       response.write(this.#directory());
       return;
     }
@@ -157,12 +206,54 @@ export class FakeHub {
       await this.#publish(request, response, topic, url.searchParams);
       return;
     }
-    const lastEventId =
-      (request.headers['last-event-id'] as string | undefined) ?? url.searchParams.get('last_event_id');
+    if (request.method === 'DELETE') {
+      response.end(JSON.stringify({ topic, existed: this.remove(topic) }));
+      return;
+    }
+    const lastEventId = (request.headers['last-event-id'] as string | undefined) ?? url.searchParams.get('lastEventId');
+    const isClosed = this.states.get(topic)?.state === 'closed';
+    const isComplete = isClosed && lastEventId !== null && this.#isAtEnd(topic, lastEventId);
+    if (request.method === 'HEAD' && !this.answersHead) return;
+    if (isComplete || request.method === 'HEAD') {
+      response.writeHead(isComplete ? 204 : 200).end();
+      return;
+    }
     const envelope = url.searchParams.get('envelope') === 'json';
-    this.#listen(response, { topic, envelope, response });
-    const backlog = this.#backlog(topic, lastEventId, Number(url.searchParams.get('last') ?? 0));
+    const types = url.searchParams.getAll('type');
+    this.#listen(response, { topic, envelope, types, response });
+    const kept = ofTypes(
+      this.#log.filter((event) => event.topic === topic),
+      types,
+    );
+    const last = Number(url.searchParams.get('last') ?? 0);
+    const backlog = this.#backlog(kept, lastEventId, last, this.#deleted.get(topic) ?? 0);
     response.write(backlog.head + backlog.events.map((event) => encode(event, envelope)).join(''));
+    if (isClosed) this.endStreams(topic);
+  }
+
+  #giveTicket(response: ServerResponse): void {
+    const ticket = this.tickets.shift();
+    if (ticket === undefined) {
+      problem(response, 404, 'not-found', 'There is nothing at this path');
+      return;
+    }
+    const [useBy, expiresAt] = [this.ticketMs, 3_600_000].map((ms) => new Date(Date.now() + ms).toISOString());
+    response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ ticket, useBy, expiresAt }));
+  }
+
+  /** Whether a position is behind the last event of a topic. */
+  #isAtEnd(topic: string, lastEventId: string): boolean {
+    const final = this.#log.findLast((event) => event.topic === topic);
+    return final === undefined || this.#seqOf(lastEventId) >= final.seq;
+  }
+
+  #seqOf(id: string): number {
+    return this.#log.find((event) => event.id === id)?.seq ?? Number(id.split('.')[1]);
+  }
+
+  /** Ends the streams of a topic. One that is not sent the final event moves past it first. */
+  endStreams(topic: string, last = heartbeat(this.#seq)): void {
+    for (const listener of this.#listeners) if (listener.topic === topic) listener.response.end(last);
   }
 
   async #publish(
@@ -185,6 +276,8 @@ export class FakeHub {
     const id = parameters.get('id');
     if (type !== null) input.type = type;
     if (id !== null) input.id = id;
+    const key = parameters.get('key');
+    if (key !== null) input.key = key;
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(this.append(topic, data, input));
   }
@@ -200,20 +293,25 @@ export class FakeHub {
     if (listener.topic !== null) this.#tellDirectory();
   }
 
-  #backlog(topic: string, lastEventId: string | null, last: number): { head: string; events: LoggedEvent[] } {
-    const kept = this.#log.filter((event) => event.topic === topic);
+  #backlog(
+    kept: readonly LoggedEvent[],
+    lastEventId: string | null,
+    last: number,
+    deleted: number,
+  ): { head: string; events: readonly LoggedEvent[] } {
     if (lastEventId === null) {
       const events = last === 0 ? [] : kept.slice(-last);
       const before = (events[0]?.seq ?? this.#seq + 1) - 1;
-      return { head: `event: tidings-heartbeat\nid: ${EPOCH}.${before}\ndata:\n\n`, events };
+      return { head: heartbeat(before), events };
     }
     if (lastEventId === 'earliest') return { head: '', events: kept };
-    const own = this.#log.find((event) => event.id === lastEventId)?.seq;
-    const seq = own ?? Number(lastEventId.split('.')[1]);
+    const seq = this.#seqOf(lastEventId);
     const events = kept.filter((event) => event.seq > seq);
-    if (seq >= this.#trimmed) return { head: '', events };
-    const resumedAt = `${EPOCH}.${this.#trimmed}`;
-    const gap = JSON.stringify({ after: lastEventId, resumedAt, reason: 'trimmed' });
+    const missing = Math.max(this.#trimmed, deleted);
+    if (seq >= missing) return { head: '', events };
+    const resumedAt = `${EPOCH}.${missing}`;
+    const reason = deleted > seq ? 'deleted' : 'trimmed';
+    const gap = JSON.stringify({ after: lastEventId, resumedAt, reason });
     return { head: `event: tidings-gap\nid: ${resumedAt}\ndata: ${gap}\n\n`, events };
   }
 
@@ -238,25 +336,26 @@ export class FakeHub {
       const events = this.#log.filter((event) => event.topic === topic);
       const listeners = [...this.#listeners].filter((listener) => listener.topic === topic).length;
       const bytes = events.reduce((sum, event) => sum + event.data.length, 0);
-      return { topic, events: events.length, bytes, listeners, last: events.at(-1)?.time };
+      return { topic, ...this.states.get(topic), events: events.length, bytes, listeners, last: events.at(-1)?.time };
     });
     topics.sort((a, b) => (b.last ?? '').localeCompare(a.last ?? ''));
     return { topics, total: topics.length, cursor: `${EPOCH}.${this.#seq}`, epoch: EPOCH };
   }
 
   #tellDirectory(): void {
+    if (this.isListHeld) return;
     for (const { topic, response } of this.#listeners) if (topic === null) response.write(this.#directory());
   }
-}
-
-function encode(event: LoggedEvent, envelope: boolean): string {
-  const { topic, time, data } = event;
-  const lines = (envelope ? JSON.stringify({ topic, time, data }) : data).split(/\r\n|\r|\n/);
-  const type = event.type === 'message' ? '' : `event: ${event.type}\n`;
-  return `${type}id: ${event.id}\n${lines.map((line) => `data: ${line}\n`).join('')}\n`;
 }
 
 function problem(response: ServerResponse, status: number, name: string, detail: string): void {
   response.writeHead(status, { 'Content-Type': 'application/problem+json' });
   response.end(JSON.stringify({ type: `/PROTOCOL.md#${name}`, title: name, status, detail }));
+}
+
+/** The right that a request needs, beside that to listen to the topic. */
+function neededRight(method: string | undefined, url: URL): 'list' | 'publish' | 'manage' | undefined {
+  if (method === 'POST') return 'publish';
+  if (method === 'DELETE') return 'manage';
+  return url.pathname === '/topics' && !url.searchParams.has('match') ? 'list' : undefined;
 }

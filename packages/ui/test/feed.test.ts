@@ -3,7 +3,17 @@ import { appendRows, countAfter, EMPTY_FEED, MAX_ROWS, MAX_SIZE, readRow } from 
 import type { FeedRow } from '../src/feed.ts';
 
 function row(key: number, data = ''): FeedRow {
-  return { kind: 'event', key, id: `e.${key}`, type: 'message', time: undefined, data, missed: false };
+  return {
+    kind: 'event',
+    key,
+    id: `e.${key}`,
+    type: 'message',
+    time: undefined,
+    data,
+    latestKey: undefined,
+    forgetsKey: false,
+    missed: false,
+  };
 }
 
 function rows(from: number, to: number): FeedRow[] {
@@ -52,8 +62,18 @@ test('an event is taken out of its envelope', () => {
     type: 'created',
     time: '2026-01-02T03:04:05.678Z',
     data: '{"n":1}',
+    latestKey: undefined,
+    forgetsKey: false,
     missed: false,
   });
+});
+
+test('the key of an event is taken out of its envelope, and whether it is forgotten', () => {
+  const read = (envelope: object): unknown =>
+    readRow({ type: 'message', data: JSON.stringify({ data: 'x', ...envelope }), lastEventId: 'e.9' }, 7);
+  expect(read({ key: 'USD' })).toMatchObject({ latestKey: 'USD', forgetsKey: false });
+  expect(read({ key: 'USD', forget: true })).toMatchObject({ latestKey: 'USD', forgetsKey: true });
+  expect(read({ key: 7, forget: 1 })).toMatchObject({ latestKey: undefined, forgetsKey: false });
 });
 
 test('an event without an envelope is shown as it came', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { agoText, clockText, countText } from '../src/time-text.ts';
+import { agoText, clockText, countText, momentText } from '../src/time-text.ts';
 
 const NOON = new Date(2026, 4, 17, 12, 0, 0).getTime();
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -18,6 +18,7 @@ test.each([
 test('the time of an event has a day only where that is not today', () => {
   expect(clockText(iso(NOON - 1), NOON)).toBe('11:59:59.999');
   expect(clockText(iso(NOON - 24 * 3_600_000), NOON)).toBe('16 May 12:00:00.000');
+  expect([momentText(NOON, NOON), momentText(NOON + 24 * 3_600_000, NOON)]).toEqual(['12:00:00', '18 May 12:00:00']);
 });
 
 test('a time that is none is shown as it came', () => {

@@ -3,27 +3,29 @@ import { filterTopics, keepOrder, readDirectory } from '../src/topic-directory.t
 import type { TopicSummary } from '../src/topic-directory.ts';
 
 function summaries(...topics: string[]): TopicSummary[] {
-  return topics.map((topic) => ({ topic, events: 1, listeners: 0, last: undefined }));
+  return topics.map((topic) => ({ topic, isClosed: false, isLeased: false, events: 1, listeners: 0, last: undefined }));
 }
 
 const names = (topics: readonly TopicSummary[]): string[] => topics.map(({ topic }) => topic);
 
 test('the list of topics is read', () => {
   const json = JSON.stringify({
-    topics: [{ topic: 'a', events: 3, bytes: 9, listeners: 1, last: '2026-01-01T00:00:00.000Z' }],
+    topics: [{ topic: 'a', state: 'closed', events: 3, bytes: 9, listeners: 1, last: '2026-01-01T00:00:00.000Z' }],
     total: 1200,
     cursor: 'e.3',
     epoch: 'e',
   });
   expect(readDirectory(json)).toEqual({
-    topics: [{ topic: 'a', events: 3, listeners: 1, last: '2026-01-01T00:00:00.000Z' }],
+    topics: [
+      { topic: 'a', isClosed: true, isLeased: false, events: 3, listeners: 1, last: '2026-01-01T00:00:00.000Z' },
+    ],
     total: 1200,
   });
 });
 
 test('a topic that nothing is kept of has no newest event', () => {
   expect(readDirectory('{"topics":[{"topic":"a","events":0,"listeners":2,"last":null}],"total":1}')?.topics).toEqual([
-    { topic: 'a', events: 0, listeners: 2, last: undefined },
+    { topic: 'a', isClosed: false, isLeased: false, events: 0, listeners: 2, last: undefined },
   ]);
 });
 

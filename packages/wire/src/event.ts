@@ -37,6 +37,18 @@ export const FORGOTTEN_TYPE = 'tidings-forgotten';
 /** The type of the event that closes a topic if the publisher gave none, or did not close it itself (PROTOCOL §4). Only a final event has it. */
 export const CLOSED_TYPE = 'tidings-closed';
 
+/** The type of the last event of a stream whose listener's rights have expired. It has no id, so the listener goes on where it was (PROTOCOL §9.4). */
+export const EXPIRED_TYPE = 'tidings-expired';
+
+/** The type of an event that says who listens to a topic. Its data is one line of JSON, as a page of the listeners has it (PROTOCOL §18). */
+export const LISTENERS_TYPE = 'tidings-listeners';
+
+/** The type of an event that says that a listener to a topic has come. Its data is one line of JSON: `{"id": …, "subject": …, "since": …}` (PROTOCOL §18). */
+export const LISTENER_OPENED_TYPE = 'tidings-listener-opened';
+
+/** The type of an event that says that a listener to a topic has gone. Its data is one line of JSON: `{"id": …}` (PROTOCOL §18). */
+export const LISTENER_CLOSED_TYPE = 'tidings-listener-closed';
+
 /** Whether an event type is one of the hub's own, because it begins with {@link OWN_TYPE_PREFIX}. */
 export function isOwnType(type: string): boolean {
   return type.startsWith(OWN_TYPE_PREFIX);

@@ -6,10 +6,14 @@ export { encodeEvent } from './encoder.ts';
 export { EventStreamError, type EventStreamErrorCode } from './errors.ts';
 export {
   CLOSED_TYPE,
+  EXPIRED_TYPE,
   FORGOTTEN_TYPE,
   GAP_TYPE,
   HEARTBEAT_TYPE,
   isOwnType,
+  LISTENER_CLOSED_TYPE,
+  LISTENER_OPENED_TYPE,
+  LISTENERS_TYPE,
   OWN_TYPE_PREFIX,
   type EventFields,
   type EventMessage,

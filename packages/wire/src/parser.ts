@@ -34,6 +34,8 @@ for (const name of ['', 'data', 'event', 'id', 'retry']) {
  */
 export class EventStreamParser {
   lastEventId: string;
+  /** How many characters the block may still have. A data line counts with its line end. */
+  room: number;
 
   readonly #handlers: EventStreamDecoderOptions;
   readonly #refuse: (maxEventBytes: number) => never;
@@ -48,15 +50,13 @@ export class EventStreamParser {
   /** The data lines after the first, each with a line end in front of it. */
   readonly #moreData = new Rope();
   #id: string | undefined;
-  /** The characters that are kept for the block. A data line counts with its line end. */
-  #blockLength = 0;
 
   /** @param refuse a function that throws, called when an event is longer than the options allow */
   constructor(options: EventStreamDecoderOptions, refuse: (maxEventBytes: number) => never) {
     this.#handlers = options;
     this.#refuse = refuse;
     this.lastEventId = options.lastEventId ?? '';
-    this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
+    this.room = this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
   }
 
   /**
@@ -105,11 +105,6 @@ export class EventStreamParser {
     this.#refuseLonger(this.#rest.length);
   }
 
-  /** Whether the block may have another line of this many characters. */
-  hasRoom(characters: number): boolean {
-    return this.#blockLength + characters <= this.#maxEventBytes;
-  }
-
   /** Delivers an event. Another class may only call it between blocks, with one data line. */
   emit(data: string): void {
     this.#handlers.onEvent({ type: this.#type || 'message', data, lastEventId: this.lastEventId });
@@ -126,14 +121,14 @@ export class EventStreamParser {
     for (let at = start; ++at < colon;) if (text.charCodeAt(at) !== name[at - start]) return;
     const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
     if (first === DATA) {
-      this.#blockLength += value.length + 1;
+      this.room -= value.length + 1;
       if (this.#data === undefined) this.#data = value;
       else this.#moreData.add(`\n${value}`);
     } else if (first === EVENT) {
-      this.#blockLength += value.length;
+      this.room -= value.length;
       this.#type = value;
     } else if (first === ID) {
-      this.#blockLength += value.length;
+      this.room -= value.length;
       if (!value.includes('\0')) this.#id = value;
     } else if (first === RETRY) {
       if (/^\d+$/.test(value)) this.#handlers.onRetry?.(Number(value));
@@ -149,14 +144,14 @@ export class EventStreamParser {
     const data = this.#data;
     if (data !== undefined) {
       this.#data = undefined;
-      this.emit(this.#moreData.length ? data + this.#moreData.take() : data);
+      this.emit(data + this.#moreData.take());
     }
     this.#type = '';
-    this.#blockLength = 0;
+    this.room = this.#maxEventBytes;
   }
 
   #refuseLonger(length: number): void {
-    if (!this.hasRoom(length)) this.#refuse(this.#maxEventBytes);
+    if (length > this.room) this.#refuse(this.#maxEventBytes);
   }
 }
 

@@ -159,7 +159,7 @@ class TextReader {
         }
         const end = text.indexOf('\n', start);
         if (end < 0) return start;
-        if (end + 1 >= length || bytes[from + end + 1] !== LF || !parser.hasRoom(end - start)) break;
+        if (end + 1 >= length || bytes[from + end + 1] !== LF || end - start > parser.room) break;
         parser.emit(text.slice(bytes[at + 5] === SPACE ? start + 6 : start + 5, end));
         start = end + 2;
       }
@@ -178,7 +178,7 @@ class TextReader {
     if (this.#carried === 0 && end - from >= PIECE) from = this.#keepText(bytes, from, end);
     this.#append(bytes, from, end);
     const carried = this.#carried;
-    if (carried >= PIECE || !this.#parser.hasRoom(this.#kept + carried)) {
+    if (carried >= PIECE || this.#kept + carried > this.#parser.room) {
       const cut = this.#keepText(this.#carry, 0, carried);
       this.#carry.copyWithin(0, cut, carried);
       this.#carried -= cut;

@@ -11,6 +11,7 @@ test('the package exports these names', () => {
     [
       "CLOSED_TYPE",
       "DEFAULT_MAX_EVENT_BYTES",
+      "EXPIRED_TYPE",
       "EventFieldsDecoder",
       "EventStreamDecoder",
       "EventStreamDecoderStream",
@@ -18,6 +19,9 @@ test('the package exports these names', () => {
       "FORGOTTEN_TYPE",
       "GAP_TYPE",
       "HEARTBEAT_TYPE",
+      "LISTENERS_TYPE",
+      "LISTENER_CLOSED_TYPE",
+      "LISTENER_OPENED_TYPE",
       "OWN_TYPE_PREFIX",
       "decodeEvent",
       "decodeEventStream",

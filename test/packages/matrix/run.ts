@@ -39,7 +39,7 @@ const CELLS = [
   { tool: 'Parcel 2.16', how: '`main`', args: ['parcel.mjs'] },
   { tool: 'webpack 5.113, source-map-loader', how: '`exports`, without a warning', args: ['webpack.mjs'] },
   { tool: 'Rollup 4.68', how: '`exports`, `browser`', args: ['rollup.mjs'] },
-  { tool: 'Vite 8.4', how: '`exports`', args: ['vite.mjs'] },
+  { tool: 'Vite 8.3', how: '`exports`', args: ['vite.mjs'] },
   { tool: 'Metro 0.84', how: '`exports`', args: ['metro.mjs', 'metro', 'exports'] },
   { tool: 'Metro 0.81', how: '`main`', args: ['metro.mjs', 'metro-0.81', 'main'] },
 ] as const;

@@ -5,15 +5,18 @@ import type { ReadableStream } from 'node:stream/web';
 import { EventSource, type EventSubscription, subscribe } from '@tidings/client';
 import { fileOutbox } from '@tidings/client/file-outbox';
 import { fileStore } from '@tidings/client/file-store';
-import { Publisher, type PublisherOptions } from '@tidings/client/publisher';
+import { type Lease, type LeaseError, Publisher, type PublisherOptions } from '@tidings/client/publisher';
 import { createServer as createHubServer, Hub, MemoryLog } from '@tidings/hub';
 import { LmdbLog } from '@tidings/lmdb';
+import { NatsLog } from '@tidings/nats';
+import { PostgresLog } from '@tidings/postgres';
 import { Channel, type ChannelOptions, eventStream, fetchHead, ServerError } from '@tidings/server';
 import * as fastify from '@tidings/server/fastify';
 import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import { FanOut } from '@tidings/server/live';
 import { type EventLog, formatCursor } from '@tidings/server/log';
+import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import * as logTesting from '@tidings/server/log/testing';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
@@ -37,6 +40,14 @@ export const publisher: Publisher = new Publisher(new URL('https://example.org')
   fetch: undiciFetch,
   onKept: undefined,
 } satisfies PublisherOptions);
+export async function lease(): Promise<string | LeaseError> {
+  const run: Lease = await publisher.lease('a', { ttl: undefined });
+  run.signal.addEventListener('abort', () => {});
+  await run.publish({ data: 1, type: undefined }).accepted;
+  const id: string = await run.close();
+  await run.release();
+  return run.signal.aborted ? (run.signal.reason as LeaseError) : id;
+}
 
 export const subscription: EventSubscription = subscribe('https://example.org', {
   store: fileStore('position'),
@@ -91,7 +102,18 @@ export async function serve(nothing: undefined): Promise<void> {
   node.createServer((request, answer) => void node.eventStream(request, answer, events()), { maxLargeHeads: nothing });
   new FanOut(log, { keepAliveMs: nothing });
   const cursor: string = formatCursor({ epoch: 'epoch', seq: 1 });
-  const adapters: readonly unknown[] = [fastify.respond, koa.respond, nest.respond, logTesting, fetchHead, ServerError];
+  const adapters: readonly unknown[] = [
+    fastify.respond,
+    koa.respond,
+    nest.respond,
+    logTesting,
+    LogHost,
+    RemoteLog,
+    NatsLog,
+    PostgresLog,
+    fetchHead,
+    ServerError,
+  ];
   server.close();
   await hub.close({ windowMs: nothing });
   await stored.close();

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { type HubAddress, parseHubUrl } from '../http/hub-address.ts';
-import { type OptionFormat, option, parseValue, SENT_KEY } from './option.ts';
+import { KEY, type OptionFormat, option, parseValue } from './option.ts';
 
 const DEFAULT_HUB = 'http://127.0.0.1:4000';
+
+/** The key of the hub that a command talks to. A hub without a key takes any, so what is no key has to be told before. */
+const SENT_KEY: OptionFormat<string> = { ...KEY, allowed: `${KEY.allowed}: the key of the hub, or a token for it` };
 
 /** The options of every command that talks to a hub. */
 export interface HubOptions {
@@ -10,10 +13,12 @@ export interface HubOptions {
   readonly key?: string;
 }
 
-export function addHubOptions(command: Command): Command {
+/** @param other what else may have been meant by a wrong key */
+export function addHubOptions(command: Command, other = ''): Command {
+  const format = { ...SENT_KEY, allowed: SENT_KEY.allowed + other };
   return command
     .option('--hub <url>', `URL of the hub (env TIDINGS_HUB, default: "${DEFAULT_HUB}")`)
-    .addOption(option('--key <key>', 'key of the hub (env TIDINGS_KEY)', SENT_KEY))
+    .addOption(option('--key <key>', 'key of the hub, or a token for it (env TIDINGS_KEY)', format))
     .option('--verbose', 'print the stack of an error');
 }
 
@@ -25,7 +30,7 @@ export function hubAddress({ hub, key }: HubOptions): HubAddress {
 }
 
 /** @throws {CliError} `ERR_USAGE` */
-export function keyFromEnvironment(format: OptionFormat<string>): string | undefined {
+function keyFromEnvironment(format: OptionFormat<string>): string | undefined {
   const key = process.env['TIDINGS_KEY'];
   return key === undefined || key === '' ? undefined : parseValue('TIDINGS_KEY', key, format);
 }

@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
+import { DURATION_FORM, formatDuration, parseDuration } from '@tidings/server/units';
 import { Option } from 'commander';
 import { CliError } from '../errors.ts';
-import { formatCount, parseDuration, parseInteger, parseSize } from '../terminal/quantity.ts';
+import { formatCount, parseInteger, parseSize } from '../terminal/quantity.ts';
 
 /** How the text of an option becomes its value. */
 export interface OptionFormat<T> {
@@ -20,19 +22,54 @@ const MAX_LAST = 10_000;
 
 const MAX_PORT = 65_535;
 
+const MAX_LEASE_MS = 24 * 60 * 60 * 1000;
+
+/** The longest time after which a topic may be forgotten (PROTOCOL §12.4). */
+const MAX_TTL_MS = 36_500 * 24 * 60 * 60 * 1000;
+
 export const PORT: OptionFormat<number> = {
   parse: (text) => parseInteger(text, 0, MAX_PORT),
   allowed: `a number from 0 to ${MAX_PORT}`,
 };
 
-export const AGE: OptionFormat<number> = {
-  parse: (text) => (text === NONE ? Infinity : parseDuration(text)),
-  allowed: 'a number with the unit ms, s, m, h, d or w, such as 12h, or "none"',
+/** The most workers. A larger number is taken for a mistake. */
+const MAX_WORKERS = 256;
+
+/** How many processes serve connections: one for each core with `auto`. */
+export const WORKERS: OptionFormat<number> = {
+  parse: (text) =>
+    text === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : parseInteger(text, 1, MAX_WORKERS),
+  allowed: `a whole number from 1 to ${MAX_WORKERS}, or "auto"`,
 };
 
+export const AGE: OptionFormat<number> = {
+  parse: (text) => (text === NONE ? Infinity : atLeastOne(parseDuration(text))),
+  allowed: `${DURATION_FORM}, of at least 1ms, or "none"`,
+};
+
+/** How long after its last event a topic is forgotten (PROTOCOL §12.4). */
 export const TTL: OptionFormat<number> = {
-  parse: parseDuration,
-  allowed: 'a number with the unit ms, s, m, h, d or w, such as 24h',
+  parse: (text) => {
+    const ms = parseDuration(text);
+    return ms !== undefined && ms >= 1_000 && ms <= MAX_TTL_MS ? ms : undefined;
+  },
+  allowed: `${DURATION_FORM}, from 1s to ${formatDuration(MAX_TTL_MS)}`,
+};
+
+/** How long a lease lasts (PROTOCOL §12.5). */
+export const LEASE: OptionFormat<number> = {
+  parse: (text) => {
+    const ms = parseDuration(text);
+    return ms !== undefined && ms >= 1_000 && ms <= MAX_LEASE_MS ? ms : undefined;
+  },
+  allowed: `${DURATION_FORM}, from 1s to 24h`,
+};
+
+/** The token of a lease, which a header field carries (PROTOCOL §12.6). */
+export const TOKEN: OptionFormat<string> = {
+  parse: (text) => (/^[\u0021-\u002B\u002D-\u007E]{1,256}$/.test(text) ? text : undefined),
+  allowed: 'the token of one lease, which "tidings topics lease" has printed',
+  secret: true,
 };
 
 export const SIZE: OptionFormat<number> = {
@@ -45,24 +82,73 @@ export const COUNT: OptionFormat<number> = {
   allowed: 'a whole number from 1, or "none"',
 };
 
+export const LIMIT: OptionFormat<number> = {
+  parse: (text) => parseInteger(text, 1, Number.MAX_SAFE_INTEGER),
+  allowed: 'a whole number from 1',
+};
+
 export const LAST: OptionFormat<number> = {
   parse: (text) => parseInteger(text, 0, MAX_LAST),
   allowed: `a whole number from 0 to ${MAX_LAST}`,
 };
 
-/** The key of a hub that another command runs. That hub decides how long its key has to be, so only what a header can carry is checked. */
-export const SENT_KEY: OptionFormat<string> = {
-  parse: (text) => (/^[\u0021-\u007E]+$/.test(text) ? text : undefined),
-  allowed: 'one or more printable ASCII characters without spaces',
-  secret: true,
-};
-
-/** The key of the hub that the command runs. */
+/** The key of a hub. No hub has a shorter one, and no token is shorter. */
 export const KEY: OptionFormat<string> = {
   parse: (text) => (/^[\u0021-\u007E]{16,}$/.test(text) ? text : undefined),
   allowed: '16 or more printable ASCII characters without spaces',
   secret: true,
 };
+
+/** A secret that the hub shares with who makes tokens. */
+export const SECRET: OptionFormat<string> = {
+  parse: (text) => (Buffer.byteLength(text) >= 32 ? text : undefined),
+  allowed: '32 bytes or more (48 for HS384, 64 for HS512)',
+  secret: true,
+};
+
+/** The hub checks the names. */
+export const ALGORITHM_LIST: OptionFormat<readonly string[]> = {
+  parse: (text) => (/^[\w]+(\s*,\s*[\w]+)*$/.test(text) ? text.split(/\s*,\s*/) : undefined),
+  allowed: 'names with commas between them, such as RS256,ES256',
+};
+
+export const HTTP_URL: OptionFormat<string> = {
+  parse: (text) => (/^https?:\/\/./i.test(text) && URL.canParse(text) && !hasUser(text) ? text : undefined),
+  allowed: 'an absolute URL of http or https without a user and a password',
+};
+
+/** How long a token is good for. */
+export const TOKEN_LIFE: OptionFormat<number> = {
+  parse: (text) => {
+    const ms = parseDuration(text);
+    return ms !== undefined && ms >= 1000 && ms <= MAX_TTL_MS ? ms : undefined;
+  },
+  allowed: `${DURATION_FORM}, from 1s to ${formatDuration(MAX_TTL_MS)}`,
+};
+
+/** What names the sender, the issuer and the id of a token (PROTOCOL §15.5). */
+export const TOKEN_NAME: OptionFormat<string> = {
+  parse: (text) => (text !== '' && text.length <= 512 ? text : undefined),
+  allowed: 'a text of 1 to 512 characters',
+};
+
+export const ALGORITHM: OptionFormat<string> = {
+  parse: (text) => (/^(?:[HRP]S(?:256|384|512)|ES(?:256|384|512)|EdDSA)$/.test(text) ? text : undefined),
+  allowed: 'the name of an algorithm such as HS256, RS256, PS256, ES256 or EdDSA',
+};
+
+/** How far two clocks may differ. */
+export const TOLERANCE: OptionFormat<number> = {
+  parse: (text) => {
+    const ms = parseDuration(text);
+    return ms !== undefined && ms <= 300_000 ? ms : undefined;
+  },
+  allowed: `${DURATION_FORM}, up to 5m`,
+};
+
+export const FILE: OptionFormat<string> = { parse: notEmpty, allowed: 'the path of a file' };
+
+export const TEXT_VALUE: OptionFormat<string> = { parse: notEmpty, allowed: 'a text' };
 
 export const FOLDER: OptionFormat<string> = { parse: notEmpty, allowed: 'the path of a folder' };
 
@@ -81,7 +167,8 @@ export const ORIGIN: OptionFormat<string> = {
 
 export const PUBLIC_URL: OptionFormat<string> = {
   parse: (text) => (isPlainUrl(text) ? text : undefined),
-  allowed: 'an absolute URL of http or https without a query, such as https://example.com/events/',
+  allowed:
+    'an absolute URL of http or https without a user, a password and a query, such as https://example.com/events/',
 };
 
 /** A list with commas between its entries. The hub checks the entries. */
@@ -92,23 +179,74 @@ export const PROXIES: OptionFormat<readonly string[]> = {
 
 export const TEXT: OptionFormat<string> = { parse: (text) => text, allowed: 'a text' };
 
+function atLeastOne(value: number | undefined): number | undefined {
+  return value === 0 ? undefined : value;
+}
+
 function notEmpty(text: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
+/** What options were given, and which of them are lists or secrets. */
+const texts = new WeakMap<Option, string[]>();
+const lists = new WeakSet<Option>();
+const secrets = new WeakSet<Option>();
+
 /** An option with one value. */
 export function option<T>(flags: string, description: string, format: OptionFormat<T>): Option {
   const made = new Option(flags, description);
-  return made.argParser((text: string) => parseValue(`--${made.name()}`, text, format));
+  if (format.secret === true) secrets.add(made);
+  return made.argParser((text: string) => {
+    texts.set(made, [text]);
+    return parseValue(`--${made.name()}`, text, format);
+  });
 }
 
 /** An option that may be given several times. Its value is a list. */
 export function listOption<T>(flags: string, description: string, format: OptionFormat<T>): Option {
   const made = new Option(flags, `${description} (repeatable)`);
-  return made.argParser((text: string, earlier: readonly T[] | undefined) => [
-    ...(earlier ?? []),
-    parseValue(`--${made.name()}`, text, format),
-  ]);
+  if (format.secret === true) secrets.add(made);
+  return asList(made, (text) => parseValue(`--${made.name()}`, text, format));
+}
+
+/** Makes an option one that may be given several times. */
+export function asList(made: Option, parse: (text: string) => unknown): Option {
+  lists.add(made);
+  return made.argParser((text: string, earlier: readonly unknown[] | undefined) => {
+    texts.set(made, [...(earlier === undefined ? [] : textsOf(made)), text]);
+    return [...(earlier ?? []), parse(text)];
+  });
+}
+
+/** What options mean that are not given, where that depends on others. */
+const unset = new WeakMap<Option, (options: Readonly<Record<string, unknown>>) => string | undefined>();
+
+/** Says what an option means that is not given, as it would be written; undefined where it means nothing. @param text gets the values of all options */
+export function meaning(
+  made: Option,
+  text: (options: Readonly<Record<string, unknown>>) => string | undefined,
+): Option {
+  unset.set(made, text);
+  return made;
+}
+
+/** What an option means that is not given, by the values of the others. */
+export function unsetText(made: Option, options: Readonly<Record<string, unknown>>): string | undefined {
+  return unset.get(made)?.(options);
+}
+
+/** The texts that an option was given last. */
+export function textsOf(made: Option): readonly string[] {
+  return texts.get(made) ?? [];
+}
+
+export function isList(made: Option): boolean {
+  return lists.has(made);
+}
+
+/** Whether its value may not be shown. */
+export function isSecret(made: Option): boolean {
+  return secrets.has(made);
 }
 
 /** An option whose value is one of a few words. */
@@ -124,13 +262,20 @@ export function parseValue<T>(name: string, text: string, { parse, allowed, secr
   if (value !== undefined) return value;
   throw new CliError(
     'ERR_USAGE',
-    `${name} is ${secret ? lengthOf(text) : JSON.stringify(text)}, but must be ${allowed}`,
+    `${name} is ${secret || hasUser(text) ? lengthOf(text) : JSON.stringify(text)}, but must be ${allowed}`,
   );
 }
 
 /** What may be told of a secret. */
 function lengthOf(text: string): string {
   return text === '' ? 'empty' : `${formatCount(text.length, 'character')} long`;
+}
+
+/** Whether a text is a URL with a user or a password, which nobody else may see. */
+function hasUser(text: string): boolean {
+  if (!URL.canParse(text)) return /^\w+:\/\/[^/]*@/.test(text);
+  const { username, password } = new URL(text);
+  return username !== '' || password !== '';
 }
 
 function isPlainUrl(text: string): boolean {

@@ -58,8 +58,15 @@ function unknownOption(flag: string, command: Command): CliError {
     return usageError(`the option ${found} takes no value, found ${JSON.stringify(flag.slice(found.length + 1))}`);
   }
   return usageError(
-    `"${nameOf(command)}" has no option ${found}${suggest(found, known)} ${help(command)} lists all options`,
+    `"${nameOf(command)}" has no option ${found}${suggest(found, known)} ${help(command)} lists all options${dashes(command)}`,
   );
+}
+
+/** How an argument is given that looks like an option. */
+function dashes({ registeredArguments }: Command): string {
+  const names = registeredArguments.map((argument) => argument.name().replace(/s$/, ''));
+  const free = names.filter((name) => /^(?:topic|data|prefix)$/.test(name));
+  return free.length === 0 ? '' : `; a ${free.join(' or ')} that begins with "-" is given after "--"`;
 }
 
 /** Only the last word of the command line can be an option whose value is missing. */
@@ -88,7 +95,18 @@ function count(length: number): string {
 }
 
 /** Ends the sentence about an unknown word, with the most similar known word if there is one. */
-export function suggest(found: string, known: readonly string[]): string {
+function suggest(found: string, known: readonly string[]): string {
+  const nearest = nearestOf(found, known);
+  return nearest === undefined ? ':' : `, did you mean ${nearest}?`;
+}
+
+/** Ends a list of the allowed words: the one that is most like what was found, or an empty string. */
+export function meant(found: string, known: readonly string[]): string {
+  const nearest = nearestOf(found, known);
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
+}
+
+function nearestOf(found: string, known: readonly string[]): string | undefined {
   const nearest = known
     .map((word) => ({ word, distance: editDistance(found, word) }))
     .filter(({ word, distance }) => distance <= MAX_DIFFERENCE * Math.max(word.length, found.length))
@@ -96,7 +114,7 @@ export function suggest(found: string, known: readonly string[]): string {
       (best, one) => (best === undefined || one.distance < best.distance ? one : best),
       undefined,
     );
-  return nearest === undefined ? ':' : `, did you mean ${nearest.word}?`;
+  return nearest?.word;
 }
 
 /** Counts the letters that must be inserted, left out, changed or swapped with the next one to turn one word into the other. */

@@ -19,14 +19,14 @@ const DOT_SEGMENT = /^\.{1,2}$/;
 /** @throws {CliError} `ERR_USAGE` where the text is not the URL of a hub */
 export function parseHubUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new CliError('ERR_USAGE', `the URL of the hub is "${text}", but must begin with http:// or https://`);
-  }
-  if (url.username !== '' || url.password !== '') {
+  if (url !== undefined && (url.username !== '' || url.password !== '')) {
     throw new CliError(
       'ERR_USAGE',
       'the URL of the hub holds a user or a password, but must not: give the key with --key or TIDINGS_KEY',
     );
+  }
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new CliError('ERR_USAGE', `the URL of the hub is "${text}", but must begin with http:// or https://`);
   }
   const [prefix, name] = splitTopicPath(url.pathname);
   if (name !== undefined) {

@@ -52,13 +52,26 @@ export function send(
 export function describeRefusal({ status, headers, text }: Pick<HubResponse, 'status' | 'headers' | 'text'>): string {
   const answered = `the hub answered ${status} ${http.STATUS_CODES[status] ?? ''}`.trimEnd();
   if (!/^application\/problem\+json\b/.test(headers['content-type'] ?? '')) {
-    return headers.location === undefined
-      ? `${answered}, is it a Tidings hub?`
-      : `${answered}, it has moved to ${headers.location}`;
+    if (headers.location !== undefined) return `${answered}, it has moved to ${headers.location}`;
+    const sentence = sentenceOf(headers['content-type'], text);
+    return sentence === undefined ? `${answered}, is it a Tidings hub?` : `${answered}: ${sentence}`;
   }
   const detail = detailOf(text);
-  const advice = status === 401 ? ' (give the key with --key or TIDINGS_KEY)' : '';
+  const advice = status === 401 ? adviceFor(detail) : '';
   return `${answered}${detail === undefined ? '' : `: ${detail}`}${advice}`;
+}
+
+/** What a server says in one line of plain text, as a port of TLS does to a request without TLS. */
+function sentenceOf(type: string | undefined, text: string): string | undefined {
+  const line = text.trim();
+  return /^text\/plain\b/.test(type ?? '') && /^[^\r\n]{1,200}$/.test(line) ? line : undefined;
+}
+
+/** What helps where no or a wrong credential was given. */
+function adviceFor(detail = ''): string {
+  if (/^The (?:token|issuer|type of the token|algorithm|signature|claim)/.test(detail))
+    return ' ("tidings token inspect" explains a token)';
+  return ' (give the key with --key or TIDINGS_KEY)';
 }
 
 /** The text of a problem, or undefined if the body is not the JSON that its type promises. */
@@ -71,6 +84,8 @@ function detailOf(text: string): string | undefined {
         // The number of an event in a request, which nobody but this command knows (PROTOCOL §4.11).
         ?.replace(/^Line \d+: /, '')
         // Who uses the command gives the key to the command.
+        .replace(/: give its token in the header field Tidings-Lease, .*$/, ' (give its token with --token)')
+        .replace('without this condition', 'without --if-unknown')
         .replace(/: send (?:some, such as )?Authorization: Bearer <key>$/, '')
     );
   } catch {

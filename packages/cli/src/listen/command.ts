@@ -20,6 +20,7 @@ interface ListenOptions extends HubOptions {
   readonly type?: readonly string[];
   readonly last?: number;
   readonly json?: true;
+  readonly wait?: true;
 }
 
 export function listenCommand(): Command {
@@ -27,7 +28,7 @@ export function listenCommand(): Command {
     .summary('print events as they arrive')
     .description(
       'Prints the events of topics as they arrive, until Ctrl-C, or until the only topic is closed. After a lost connection it continues where it ' +
-        'stopped. If the hub no longer has some of the missed events, it reports a gap.',
+        'stopped. If the hub no longer has some of the missed events, it reports a gap. If there is no hub when it starts, it fails, unless --wait says that it waits for one.',
     )
     .argument('[topics...]', 'topics to listen to')
     .addOption(listOption('--match-urlpattern <pattern>', 'listen to all topics that match a URL pattern', TEXT))
@@ -35,7 +36,7 @@ export function listenCommand(): Command {
       new Option(
         '--since <start>',
         'start after this cursor or id, at a time such as 2026-11-28T10:00:00Z, a while ago such as 10m ' +
-          '(ms, s, m, h, d), or with "earliest" at the first event that is kept',
+          '(ms, s, m, h, d, w), or with "earliest" at the first event that is kept',
       ),
     )
     .addOption(option('--last <number>', 'start with this many of the newest events, up to 10000', LAST))
@@ -48,10 +49,11 @@ export function listenCommand(): Command {
         'forget where it has them, and each gap as ' +
         '{gap: {after, resumedAt, reason}}',
     );
+  command.option('--wait', 'if there is no hub yet, keep trying until it is there');
   return addHubOptions(command)
     .addHelpText('after', HELP)
     .action(async (topics: readonly string[], options: ListenOptions) => {
-      const { matchUrlpattern: patterns = [], type: types = [], since, last, json } = options;
+      const { matchUrlpattern: patterns = [], type: types = [], since, last, json, wait } = options;
       if (topics.length + patterns.length === 0) {
         throw new CliError('ERR_USAGE', '"tidings listen" needs a topic, or a pattern with --match-urlpattern');
       }
@@ -59,6 +61,14 @@ export function listenCommand(): Command {
         throw new CliError('ERR_USAGE', '--since cannot be used with --last, because both say where to start');
       }
       const matchers = { topics, patterns };
-      await listen({ hub: hubAddress(options), matchers, types, since, last, json: json === true });
+      await listen({
+        hub: hubAddress(options),
+        matchers,
+        types,
+        since,
+        last,
+        json: json === true,
+        wait: wait === true,
+      });
     });
 }

@@ -8,26 +8,21 @@ import {
   subscribe,
   type SubscriptionState,
 } from '@tidings/client';
-import { noticePattern, noticeUrl } from '../command-line/topic-names.ts';
+import { noticeBeginning, noticePattern, noticeType, noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
+import { explainEnd } from '../http/explain.ts';
 import { describeFailure, unreachable } from '../http/failure.ts';
 import { authorization, type HubAddress, listenUrl, type Matchers } from '../http/hub-address.ts';
-import { describeRefusal, send } from '../http/request.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { hasColours, notice, print, visible } from '../terminal/output.ts';
 import { describeGap, formatEvent, formatJson, type FormatOptions, openEnvelope } from './event-format.ts';
+import { readStart } from './start.ts';
 
 /** A connection that is silent for longer is dead, in milliseconds. A hub sends four keep-alives in this time (PROTOCOL §5.5). */
 const IDLE_TIMEOUT_MS = 60_000;
 
-/** A time or a duration (PROTOCOL §5.12). The hub says what is wrong with one that it cannot read. */
-const TIME = /^(?:[0-9]+(?:ms|s|m|h|d)|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T.*)?)$/;
-
 /** The waits between attempts, in milliseconds. They are shorter than those of a page, because a person is waiting. */
 const RETRY = { initialMs: 500, maxMs: 5_000 };
-
-/** How long asking for the reason of a refusal may take, in milliseconds. */
-const EXPLAIN_TIMEOUT_MS = 5_000;
 
 export interface Listen {
   readonly hub: HubAddress;
@@ -40,31 +35,35 @@ export interface Listen {
   readonly last?: number | undefined;
   /** Whether to print one JSON object a line. */
   readonly json: boolean;
+  /** Whether to wait for a hub that is not there yet. */
+  readonly wait: boolean;
 }
 
 /**
  * Prints events as they come, until Ctrl-C or until the topic is closed (PROTOCOL §12.3).
  *
- * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub, `ERR_REFUSED`
+ * @throws {CliError} `ERR_USAGE`, `ERR_UNREACHABLE` where the first attempt finds no hub and it is not to be waited for, `ERR_REFUSED`
  */
-export async function listen({ hub, matchers, types, since = '', last, json }: Listen): Promise<void> {
+export async function listen({ hub, matchers, types, since, last, json, wait }: Listen): Promise<void> {
+  const start = since === undefined ? {} : readStart(since);
   const url = listenUrl(hub.url, matchers);
   for (const topic of matchers.topics) {
     noticeUrl(topic, hub);
     noticePattern(topic);
   }
+  for (const pattern of matchers.patterns) noticeBeginning(pattern, hub);
+  types.forEach(noticeType);
   if (last !== undefined) url.searchParams.set('last', String(last));
   for (const type of types) url.searchParams.append('type', type);
-  const isTime = TIME.test(since);
-  if (isTime) url.searchParams.set('since', since);
+  if (start.since !== undefined) url.searchParams.set('since', start.since);
   const headers = authorization(hub);
-  const monitor = new Monitor(hub, matchers);
+  const monitor = new Monitor(hub, matchers, wait);
   let events: EventSubscription;
   try {
     events = subscribe(url, {
       headers,
-      lastEventId: isTime ? '' : since,
-      retry: { ...RETRY, retryStatus: (status) => monitor.hasConnected && (status === 429 || status >= 500) },
+      lastEventId: start.lastEventId ?? '',
+      retry: { ...RETRY, retryStatus: (status) => (wait || monitor.hasConnected) && (status === 429 || status >= 500) },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       onState: (state) => monitor.follow(state, () => events.close()),
     });
@@ -86,7 +85,7 @@ export async function listen({ hub, matchers, types, since = '', last, json }: L
     for await (const event of events) await print(format(event, json, options));
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    throw new CliError('ERR_REFUSED', await explain(error, url, headers), { cause: error });
+    throw new CliError('ERR_REFUSED', await explainEnd(error, url, headers), { cause: error });
   } finally {
     release();
   }
@@ -98,14 +97,16 @@ export async function listen({ hub, matchers, types, since = '', last, json }: L
 class Monitor {
   readonly #hub: HubAddress;
   readonly #what: string;
+  readonly #isPatient: boolean;
   /** Whether the person has ended it, and not the hub. */
   isStopped = false;
   #connected = false;
   #lost = false;
   #failure: CliError | undefined;
 
-  constructor(hub: HubAddress, { topics, patterns }: Matchers) {
+  constructor(hub: HubAddress, { topics, patterns }: Matchers, wait: boolean) {
     this.#hub = hub;
+    this.#isPatient = wait;
     this.#what = [...topics, ...patterns].join(', ');
   }
 
@@ -130,6 +131,10 @@ class Monitor {
       if (!this.#lost && state.error?.code === 'ERR_STREAM_ENDED') return;
       if (!this.#lost) notice('Lost the connection to the hub, trying again…');
       this.#lost = true;
+    } else if (state.phase === 'waiting' && this.#isPatient) {
+      const reason = describeFailure(state.error);
+      if (!this.#lost) notice(`Cannot listen to the hub at ${this.#hub.url.href} (${reason}), trying again…`);
+      this.#lost = true;
     } else if (state.phase === 'waiting') {
       // Right after the command was typed, a wrong address should be reported and not waited for.
       this.#failure = unreachable('listen to', this.#hub, describeFailure(state.error), state.error);
@@ -146,19 +151,4 @@ function format(event: EventMessage | GapMessage, json: boolean, options: Format
   }
   const received = openEnvelope(event);
   return json ? formatJson(received) : formatEvent(received, options);
-}
-
-/** Sends the request once more, because the reason of a refusal is in a body that the subscription does not read. */
-async function explain(error: ConnectionError, url: URL, headers: Record<string, string>): Promise<string> {
-  if (error.status === undefined || error.status === 200) return error.message;
-  try {
-    const response = await send(url, {
-      method: 'GET',
-      headers: { ...headers, accept: 'text/event-stream' },
-      timeoutMs: EXPLAIN_TIMEOUT_MS,
-    });
-    return response.status === error.status ? describeRefusal(response) : error.message;
-  } catch {
-    return error.message;
-  }
 }

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
-import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
-import { choiceOption, LINE, option } from '../command-line/option.ts';
+import { addHubOptions, hubAddress } from '../command-line/hub-options.ts';
+import { choiceOption, LEASE, LINE, option, TOKEN } from '../command-line/option.ts';
 import { noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
-import { topicUrl } from '../http/hub-address.ts';
-import { notice, visible } from '../terminal/output.ts';
-import { closeTopic } from './close.ts';
-import { publishEvent, publishInput } from './publish.ts';
+import { type HubAddress, topicUrl } from '../http/hub-address.ts';
+import { notice } from '../terminal/output.ts';
+import { checkOptions, type PublishOptions } from './options.ts';
+import { closedNotice, INPUT_FORMATS, publishEvent, publishInput } from './publish.ts';
 
 const HELP = `
 Examples:
@@ -14,19 +14,17 @@ Examples:
   tidings publish orders/42 '{"state":"paid"}' --type changed
   tail -F app.log | tidings publish logs
   build.sh | tidings publish jobs/7 --close
+  build.sh | tidings publish jobs/7 --close --lease 30s
   curl -N https://example.com/events | tidings publish copy --format event-stream
+  echo '{"topic":"orders/42","data":{"state":"paid"}}' | tidings publish --format ndjson
   tidings publish prices 1.08 --latest-key EUR
   tidings publish prices --latest-key EUR --forget
-  tidings publish greetings 'Hello' --hub http://127.0.0.1:5000`;
+  tidings publish greetings 'Hello' --hub http://127.0.0.1:5000
+  tidings publish -- -topic -data
 
-interface PublishOptions extends HubOptions {
-  readonly type?: string;
-  readonly id?: string;
-  readonly latestKey?: string;
-  readonly forget?: true;
-  readonly format: 'lines' | 'event-stream';
-  readonly close?: true;
-}
+With --format ndjson each line is a JSON object with "topic" and "data" and, if
+needed, "type", "id", "retry", "private", "key", "forget", "close" and "lease".
+A topic on the command line is for the lines that name none.`;
 
 export function publishCommand(): Command {
   const command = new Command('publish')
@@ -36,63 +34,67 @@ export function publishCommand(): Command {
         'as one event. It repeats requests that the hub has not answered, and the hub still gets each event once and ' +
         'in order.',
     )
-    .argument('<topic>', 'topic to publish to')
+    // Only lines of JSON need none.
+    .argument('[topic]', 'topic to publish to')
     .argument('[data]', 'data of the event')
+    .usage('[options] <topic> [data]')
     .addOption(option('--type <type>', 'type of the event, or of the events of all lines', LINE))
     .option('--id <id>', 'id of the event (only with DATA)')
     .option(
       '--latest-key <key>',
-      'key of the value that the event updates: topics that keep the latest by key keep no older event of it (only with DATA)',
+      'key of the value that the event, or each line, updates, not that of the hub: topics that keep the latest by key keep no older event of it',
     )
     .option('--forget', 'forget the value of --latest-key. Without DATA the event says only that')
+    .option('--private', 'only for listeners that get the private events of the topic')
+    .addOption(choiceOption('--format <format>', 'format of standard input, lines unless given', INPUT_FORMATS))
+    .option('--close', 'close the topic: with DATA, after all of standard input, or at once on a terminal')
     .addOption(
-      choiceOption('--format <format>', 'format of standard input', ['lines', 'event-stream']).default('lines'),
+      option(
+        '--lease <duration>',
+        'be the one producer of the topic while standard input is published. If the command dies, the hub closes the topic this long after',
+        LEASE,
+      ),
     )
-    .option('--close', 'close the topic: with DATA, after all of standard input, or at once on a terminal');
-  return addHubOptions(command)
+    .addOption(
+      option(
+        '--token <token>',
+        'token of the lease of the topic, see "tidings topics lease". Each event renews the lease, and nothing else does',
+        TOKEN,
+      ),
+    );
+  return addHubOptions(command, '. The key of a value is --latest-key')
     .addHelpText('after', HELP)
-    .action(async (topic: string, data: string | undefined, options: PublishOptions) => {
-      const { type, id, format, latestKey, forget } = options;
+    .action(async (topic: string | undefined, data: string | undefined, options: PublishOptions) => {
+      if (topic === undefined && options.format !== 'ndjson') {
+        throw new CliError('ERR_USAGE', `"tidings publish" needs a topic: tidings publish ${command.usage()}`);
+      }
       const hub = hubAddress(options);
-      checkOptions(data, options, command.getOptionValueSource('format') === 'cli');
+      checkOptions(data, options);
+      if (topic === undefined) return await publishInput({ hub, topic, format: 'ndjson' });
       // It refuses a topic that nobody could listen to.
       topicUrl(hub.url, topic);
       noticeUrl(topic, hub);
-      const single = data ?? (forget === true ? '' : undefined);
-      if (options.close) {
-        // At a terminal nobody thinks of input when a topic is only to be closed.
-        if (data === undefined && !process.stdin.isTTY) {
-          await publishInput({ hub, topic, format, type, isClosed: true });
-        }
-        await closeTopic(data === undefined ? { hub, topic } : { hub, topic, data, type, id });
-        if (data === undefined) notice(`Closed ${visible(topic)}`);
-      } else if (single === undefined) await publishInput({ hub, topic, format, type });
-      else await publishEvent({ hub, topic, data: single, type, id, latestKey, forget });
+      await publish(hub, topic, data, options);
     });
 }
 
-function checkOptions(data: string | undefined, options: PublishOptions, hasFormat: boolean): void {
-  const { type, id, format, latestKey, forget } = options;
-  if (forget === true && latestKey === undefined) {
-    throw new CliError('ERR_USAGE', '--forget needs --latest-key, which names the key to forget');
-  }
-  if (forget === true && data === undefined) {
-    if (!hasFormat) return;
-    throw new CliError('ERR_USAGE', '--format cannot be used with --forget, which publishes one event');
-  }
-  if (data === undefined && latestKey !== undefined) {
-    throw new CliError('ERR_USAGE', '--latest-key needs DATA, because it is the key of one event');
-  }
-  if (data !== undefined && hasFormat) {
-    throw new CliError('ERR_USAGE', '--format cannot be used with DATA, because it describes standard input');
-  }
-  if (data === undefined && id !== undefined) {
-    throw new CliError('ERR_USAGE', '--id needs DATA, because it is the id of one event');
-  }
-  if (format === 'event-stream' && type !== undefined) {
-    throw new CliError(
-      'ERR_USAGE',
-      '--type cannot be used with --format event-stream, because its events have their own types',
-    );
+async function publish(
+  hub: HubAddress,
+  topic: string,
+  data: string | undefined,
+  options: PublishOptions,
+): Promise<void> {
+  const { type, id, format = 'lines', latestKey, forget, private: isPrivate, token, close, lease: leaseMs } = options;
+  const single = data ?? (forget === true ? '' : undefined);
+  const isClosing = close === true;
+  if (single !== undefined) {
+    await publishEvent({ hub, topic, data: single, type, id, latestKey, forget, isPrivate, token, isClosing });
+  } else if (isClosing && process.stdin.isTTY) {
+    // At a terminal nobody thinks of input when a topic is only to be closed.
+    await publishEvent({ hub, topic, data: '', isPrivate, token, isClosing });
+    notice(closedNotice(topic));
+  } else {
+    const common = { key: latestKey, private: isPrivate, lease: token };
+    await publishInput({ hub, topic, format, type, common, isClosing, leaseMs });
   }
 }

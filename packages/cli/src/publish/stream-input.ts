@@ -7,11 +7,16 @@ import { type EventInput, MAX_HELD_EVENT_BYTES } from './event-input.ts';
 export class StreamInput implements EventInput {
   readonly #decoder: EventFieldsDecoder;
   readonly #maxEventBytes: number;
+  readonly #onNotice: (text: string) => void;
   #emit: (event: EventFields) => void = () => {};
   #events = 0;
 
-  /** @param maxEventBytes the most bytes that an event may have */
-  constructor(maxEventBytes: number = MAX_HELD_EVENT_BYTES) {
+  /**
+   * @param maxEventBytes the most bytes that an event may have
+   * @param onNotice called at most once, with a sentence
+   */
+  constructor(maxEventBytes: number = MAX_HELD_EVENT_BYTES, onNotice: (text: string) => void = () => {}) {
+    this.#onNotice = onNotice;
     this.#maxEventBytes = maxEventBytes;
     this.#decoder = new EventFieldsDecoder({ maxEventBytes, onFields: (fields) => this.#take(fields) });
   }
@@ -34,7 +39,12 @@ export class StreamInput implements EventInput {
 
   /** Discards an event that the input has not finished [spec 9.2.6]. */
   end(): void {
+    let isUnfinished = false;
+    this.#emit = () => (isUnfinished = true);
+    // What would end an event, if there is one.
+    this.#decoder.write('\n\n');
     this.#decoder.end();
+    if (isUnfinished) this.#onNotice('The last event of the input is not published: no empty line has ended it');
   }
 
   #take(fields: EventFields): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { Server as SocketServer } from 'node:net';
+import type { SecureHubServer } from '@tidings/hub';
 
 /**
  * How often connections without a request are closed, the first time after as long, in milliseconds: a request may be on its way. Browsers keep
@@ -22,11 +23,12 @@ export interface ClosingServer {
 }
 
 /** Stops accepting connections. On those that were accepted before, one more request is answered. */
-export function closeServer(server: Server): ClosingServer {
+export function closeServer(server: Server | SecureHubServer): ClosingServer {
   if (!server.listening) return { idle: Promise.resolve(), closed: Promise.resolve() };
   // The `close` of http would at once close those that have no request yet.
-  SocketServer.prototype.close.call(server);
-  server.prependListener('request', (_request, response) => {
+  if ('drain' in server) server.drain();
+  else SocketServer.prototype.close.call(server);
+  (server as SocketServer).prependListener('request', (_request: unknown, response: ServerResponse) => {
     response.shouldKeepAlive = false;
   });
   const deadline = setTimeout(() => server.closeAllConnections(), FINISH_MS);

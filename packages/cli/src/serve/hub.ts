@@ -1,23 +1,31 @@
-import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import type { Server } from 'node:http';
 import {
-  type AnonymousAccess,
+  access,
+  type Certificate,
   checkBinding,
-  compilePattern,
   createServer,
   health,
   Hub,
   HubError,
   MemoryLog,
   page,
-  type ProxyHeader,
-  type LogRetention,
+  type HubOptions,
+  type MakeFace,
+  mercure,
+  metrics,
+  listeners,
+  type SecureHubServer,
   topics,
 } from '@tidings/hub';
-import { LmdbError, LmdbLog } from '@tidings/lmdb';
+import type { EventLog } from '@tidings/server/log';
+import type { Peers, RemoteLog } from '@tidings/server/log/remote';
 import { CliError } from '../errors.ts';
+import { explained } from './explain.ts';
+import { checkRetain, openLog } from './log.ts';
 import { makeLogger } from './logger.ts';
+import { readPage } from './page-file.ts';
+import type { HubSettings } from './settings.ts';
+import { type FirstCertificate, firstCertificate } from './tls/certificate.ts';
 
 /** Listeners come back spread over this time after the hub has stopped, in milliseconds. */
 const COMEBACK_WINDOW_MS = 2_000;
@@ -28,38 +36,39 @@ const COMEBACK_WINDOW_MS = 2_000;
  */
 const AWAY_MS = 5_000;
 
-export interface HubSettings {
-  /** The folder of the events, or undefined for memory. */
-  readonly data: string | undefined;
-  readonly retention: LogRetention;
-  readonly key: string | undefined;
-  readonly anonymous: AnonymousAccess;
-  /** The origins of pages that may use the hub. */
-  readonly origins: readonly string[];
-  /** Whether streams are compressed for listeners that accept it. */
-  readonly compression: boolean;
-  /** The URL by which clients reach the hub; undefined if it is the one in their requests. */
-  readonly publicUrl: string | undefined;
-  /** The trusted proxies, and the header fields in which they give the address of a client. */
-  readonly trustedProxies: readonly string[];
-  readonly proxyHeader: ProxyHeader;
-  /** Whether to log more than warnings and errors. */
-  readonly verbose: boolean;
-}
+/** One over TLS has more than is needed here. */
+export type HubServer = Server | SecureHubServer;
 
 export interface RunningHub {
-  readonly servers: readonly Server[];
+  readonly servers: readonly HubServer[];
+  /** The file of the development certificate; null if it is in memory, undefined if the hub has none. */
+  readonly dev: string | null | undefined;
+  /** Undefined if the hub does not speak TLS. */
+  readonly certificate: Certificate | undefined;
   readonly hasPage: boolean;
   /** One more server for the hub. It does not listen yet. */
-  addServer(): Server;
+  addServer(): HubServer;
+  /** Takes another certificate for the connections that come. */
+  renewCertificate(certificate: Certificate): void;
+  /** Logs a failure. */
+  failed(message: string): void;
   /** Ends streams and closes the log. */
   close(): Promise<void>;
+}
+
+/** What a worker is given of the process of the log. */
+export interface WorkerParts {
+  readonly log: RemoteLog;
+  /** Its number, from 1. */
+  readonly number: number;
+  /** The certificate of all workers; undefined if they do not speak TLS. */
+  readonly first: FirstCertificate | undefined;
 }
 
 /** Checks that a hub with these settings may listen on the host. @throws {CliError} `ERR_USAGE` */
 export function checkHost(host: string, settings: HubSettings): void {
   try {
-    checkBinding(host, accessOf(settings));
+    checkBinding(host, settings.access);
   } catch (error) {
     if (!(error instanceof HubError) || error.code !== 'ERR_NOT_LOOPBACK') throw error;
     throw new CliError(
@@ -75,99 +84,71 @@ export function checkHost(host: string, settings: HubSettings): void {
  * Opens the log and makes a hub on it.
  *
  * @param isHeld whether its sockets outlive this process
+ * @param worker what a worker has in the place of a log and a certificate of its own
  * @throws {CliError} `ERR_USAGE`, `ERR_DATA`
  */
-export async function openHub(settings: HubSettings, isHeld: boolean): Promise<RunningHub> {
-  const { data, retention, compression, verbose, publicUrl, trustedProxies, proxyHeader } = settings;
+export async function openHub(settings: HubSettings, isHeld: boolean, worker?: WorkerParts): Promise<RunningHub> {
   const html = await readPage();
-  const logger = makeLogger(verbose);
-  checkRetain(retention);
-  let log: LmdbLog | MemoryLog | undefined;
+  const logger = makeLogger(settings.verbose, worker?.number);
+  let log: EventLog | undefined = worker?.log;
+  const first = worker ? worker.first : settings.tls && (await firstCertificate(settings.tls));
   try {
-    const faces = [topics(), health(), ...(html === undefined ? [] : [page(html)])];
-    const onError = (error: LmdbError): void => logger.error(error.message);
-    log =
-      data === undefined
-        ? openMemory(retention)
-        : await LmdbLog.open({ path: data, retention, onDamage: onError, onError });
-    const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
-    const hub = new Hub({ log, ...accessOf(settings), ...reached, compression, logger, faces });
-    const servers: Server[] = [];
+    const pages = html === undefined ? [] : [page(html)];
+    const faces = [topics(), listeners(), health(), access(), ...askedFaces(settings), ...pages];
+    log ??= await openLog(settings, (message) => logger.error(message));
+    const hub = makeHub(settings, { log, logger, faces }, worker?.log.peers);
+    let tls = first?.certificate;
+    const servers: HubServer[] = [];
     return {
       servers,
+      dev: first?.dev,
+      certificate: first?.certificate,
       hasPage: html !== undefined,
       addServer() {
-        const server = createServer(hub);
+        const bounds = settings.limits.server;
+        const server = tls ? createServer(hub, { ...bounds, tls }) : createServer(hub, bounds);
         servers.push(server);
         return server;
       },
+      renewCertificate(certificate) {
+        tls = certificate;
+        for (const server of servers) if ('renewCertificate' in server) server.renewCertificate(certificate);
+      },
+      failed: (message) => logger.error(message),
       close: () => hub.close({ awayMs: isHeld ? 0 : AWAY_MS, windowMs: COMEBACK_WINDOW_MS }),
     };
   } catch (error) {
     await log?.close();
-    throw error instanceof HubError || error instanceof LmdbError ? explain(error) : error;
+    throw explained(error, settings);
   }
 }
 
-/** @throws {CliError} `ERR_USAGE` for a pattern of `--retain` that is none */
-function checkRetain({ perTopic = [] }: LogRetention): void {
-  for (const { topics: matchers } of perTopic) {
-    for (const matcher of matchers) {
-      try {
-        if (typeof matcher !== 'string') compilePattern(matcher);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new CliError('ERR_USAGE', `--retain has a pattern that is not allowed: ${why}`, { cause: error });
-      }
-    }
-  }
+/** The faces that a hub has only if it is asked for them. */
+function askedFaces({ mercure: options, metrics: hasMetrics }: HubSettings): readonly MakeFace[] {
+  return [...(options === undefined ? [] : [mercure(options)]), ...(hasMetrics ? [metrics()] : [])];
 }
 
-/**
- * Opens a log in memory. Every trimmed event leaves garbage that has lived for long. By default V8 collects it only when the heap has grown to four times
- * its live objects. Here that is twice.
- */
-function openMemory(retention: LogRetention): MemoryLog {
-  setFlagsFromString('--heap-growing-percent=100');
-  return new MemoryLog({ retention });
+type HubParts = Required<Pick<HubOptions, 'log' | 'logger' | 'faces'>>;
+
+/** @throws {HubError} */
+function makeHub(settings: HubSettings, parts: HubParts, peers?: Peers): Hub {
+  const { access: given, origins, compression, publicUrl, trustedProxies, proxyHeader } = settings;
+  const reached = { trustedProxies, proxyHeader, ...(publicUrl === undefined ? {} : { publicUrl }) };
+  const limits = settings.limits.hub;
+  return new Hub({ ...parts, ...given, ...limits, allowedOrigins: origins, ...reached, compression, peers });
 }
 
-function accessOf({ key, anonymous, origins }: HubSettings): {
-  key?: string;
-  anonymous: AnonymousAccess;
-  allowedOrigins: readonly string[];
-} {
-  return { anonymous, allowedOrigins: origins, ...(key === undefined ? {} : { key }) };
-}
-
-function explain(error: HubError | LmdbError): CliError {
-  const { message, code } = error;
-  switch (code) {
-    case 'ERR_INVALID_OPTION':
-    case 'ERR_NOT_LOOPBACK':
-      return new CliError('ERR_USAGE', `cannot start the hub: ${message}`, { cause: error });
-    case 'ERR_DATA_IN_USE':
-      return new CliError(
-        'ERR_DATA',
-        `cannot start the hub: ${message}: stop that one, or choose another folder with --data`,
-        { cause: error },
-      );
-    case 'ERR_DATA_FOLDER':
-    case 'ERR_DATA_DAMAGED':
-    case 'ERR_DATA_FORMAT':
-    case 'ERR_NOT_TRIMMED':
-      return new CliError('ERR_DATA', `cannot start the hub: ${message}; choose another folder with --data`, {
-        cause: error,
-      });
-  }
-}
-
-/** The build puts the page into the folder of the built command. */
-async function readPage(): Promise<string | undefined> {
+/** Checks what a hub can be made with, without a folder and without an address. @throws {CliError} `ERR_USAGE` */
+export async function checkSettings(settings: HubSettings): Promise<void> {
+  checkRetain(settings.retention);
+  // A development certificate would be made.
+  if (settings.tls && 'cert' in settings.tls) await firstCertificate(settings.tls);
   try {
-    return await readFile(new URL('../page.html', import.meta.url), 'utf8');
+    const log = new MemoryLog({ retention: settings.retention });
+    await makeHub(settings, { log, logger: makeLogger(false), faces: [topics(), ...askedFaces(settings)] }).close({
+      awayMs: 0,
+    });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    throw explained(error, settings);
   }
 }

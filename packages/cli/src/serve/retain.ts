@@ -1,7 +1,7 @@
 import type { Keep, TopicRetention } from '@tidings/hub';
 import { Option } from 'commander';
-import { AGE, COUNT, parseValue, SIZE } from '../command-line/option.ts';
-import { suggest } from '../command-line/usage-error.ts';
+import { AGE, asList, COUNT, parseValue, SIZE } from '../command-line/option.ts';
+import { meant } from '../command-line/usage-error.ts';
 import { CliError } from '../errors.ts';
 
 /** Topics, and what is kept of each of them. */
@@ -28,12 +28,10 @@ export function retainOption(): Option {
   const made = new Option(
     '--retain <pattern=bounds>',
     'what is kept of each topic that a URL pattern matches: age:<duration>, count:<number>, bytes:<size> and keep:latest or ' +
-      'keep:all, separated by commas. The first pattern that matches a topic counts (repeatable)',
+      'keep:all, separated by commas. The first pattern that matches a topic counts. --retain-age, -bytes and -events hold as well, for ' +
+      'the latest values, too (repeatable)',
   );
-  return made.argParser((text: string, earlier: readonly RetainRule[] | undefined) => [
-    ...(earlier ?? []),
-    parseRule(text),
-  ]);
+  return asList(made, parseRule);
 }
 
 /** @throws {CliError} `ERR_USAGE` */
@@ -51,7 +49,7 @@ export function parseRule(text: string): RetainRule {
       const found = name === '' ? 'nothing' : JSON.stringify(name);
       throw mistake(
         text,
-        `has ${found} where one of ${BOUNDS.join(', ')} is allowed${suggest(name, BOUNDS)} such as ${EXAMPLE}`,
+        `has ${found} where one of ${BOUNDS.join(', ')} is allowed, such as ${EXAMPLE}${meant(name, BOUNDS)}`,
       );
     }
     if (values.has(name)) throw mistake(text, `has ${name} twice`);

@@ -1,12 +1,3 @@
-const MILLISECONDS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
 const BYTES: Readonly<Record<string, number>> = {
   B: 1,
   kB: 1e3,
@@ -29,14 +20,12 @@ const DURATION_NAMES: readonly (readonly [number, string])[] = [
 
 const SIZE_NAMES = ['TiB', 'GiB', 'MiB', 'KiB', 'TB', 'GB', 'MB', 'kB'] as const;
 
-/** Reads a duration such as `90s`, `12h` or `7d` in milliseconds. Returns undefined for any other text and for 0. */
-export function parseDuration(text: string): number | undefined {
-  return parseQuantity(text, MILLISECONDS);
-}
-
 /** Reads a size such as `500MB` or `1GiB` in bytes. Returns undefined for any other text, also for a number without a unit, and for 0. */
 export function parseSize(text: string): number | undefined {
-  return parseQuantity(text, BYTES);
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text) ?? [];
+  if (number === undefined || unit === undefined || !Object.hasOwn(BYTES, unit)) return undefined;
+  const value = Math.round(Number(number) * (BYTES[unit] ?? Number.NaN));
+  return Number.isSafeInteger(value) && value >= 1 ? value : undefined;
 }
 
 /** Reads an integer written in digits. Returns undefined for any other text and for a number outside of the range. */
@@ -44,13 +33,6 @@ export function parseInteger(text: string, min: number, max: number): number | u
   if (!/^\d+$/.test(text)) return undefined;
   const value = Number(text);
   return value >= min && value <= max ? value : undefined;
-}
-
-function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text) ?? [];
-  if (number === undefined || unit === undefined || !Object.hasOwn(units, unit)) return undefined;
-  const value = Math.round(Number(number) * (units[unit] ?? Number.NaN));
-  return Number.isSafeInteger(value) && value >= 1 ? value : undefined;
 }
 
 /** Writes a duration in the largest unit that leaves no remainder: `7 days`, `90 minutes`. */

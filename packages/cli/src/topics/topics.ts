@@ -1,13 +1,10 @@
 import { CliError } from '../errors.ts';
-import { describeFailure, unreachable } from '../http/failure.ts';
+import { ask, REQUEST_TIMEOUT_MS } from '../http/ask.ts';
 import { authorization, type HubAddress, topicUrl } from '../http/hub-address.ts';
-import { describeRefusal, type HubRequest, type HubResponse, send } from '../http/request.ts';
+import { send } from '../http/request.ts';
 import { notice, print, visible } from '../terminal/output.ts';
 import { formatCount, formatSize } from '../terminal/quantity.ts';
 import { confirm } from './question.ts';
-
-/** How long one request may take, in milliseconds. Deleting a topic with very many events takes a while. */
-const REQUEST_TIMEOUT_MS = 10 * 60_000;
 
 /** The most bytes of a page of 1,000 topics: a name of 1,024 bytes may take six times as many in JSON. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
@@ -15,6 +12,8 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** A topic as a hub lists it (PROTOCOL §7.1). */
 interface ListedTopic {
   readonly topic: string;
+  readonly state: 'open' | 'closed';
+  readonly leased?: boolean;
   readonly events: number;
   readonly bytes: number;
   readonly listeners: number;
@@ -35,16 +34,27 @@ export async function listTopics(hub: HubAddress, prefix: string, json: boolean)
     const { text } = await ask(hub, url, { method: 'GET', maxBytes: MAX_PAGE_BYTES });
     const { topics } = JSON.parse(text) as { readonly topics: readonly ListedTopic[] };
     const last = topics.at(-1);
-    if (last === undefined) return;
+    if (last === undefined) {
+      if (after === '' && !json)
+        notice(prefix === '' ? 'The hub has no topics' : `No topic begins with ${visible(prefix)}`);
+      return;
+    }
     await print(topics.map((topic) => (json ? `${JSON.stringify(topic)}\n` : line(topic))).join(''));
     after = last.topic;
   }
 }
 
 /** A topic for a person, with its name last, because a name may be of any length. */
-function line({ topic, events, bytes, listeners, last }: ListedTopic): string {
+function line({ topic, state, leased, events, bytes, listeners, last }: ListedTopic): string {
   const size = bytes < 1024 ? `${bytes} B` : formatSize(roundedSize(bytes));
-  const parts = [last, formatCount(events, 'event'), size, formatCount(listeners, 'listener'), visible(topic)];
+  const parts = [
+    last,
+    formatCount(events, 'event'),
+    size,
+    formatCount(listeners, 'listener'),
+    leased ? 'leased' : state,
+    visible(topic),
+  ];
   return `${parts.join('  ')}\n`;
 }
 
@@ -113,19 +123,4 @@ async function contents({ key, ...hub }: HubAddress, url: URL): Promise<string> 
     // The deletion itself tells why.
   }
   return 'all of its events';
-}
-
-type Asked = Pick<HubRequest, 'method' | 'body' | 'maxBytes'> & { readonly headers?: Record<string, string> };
-
-/** Makes one request, which has to succeed. */
-async function ask(hub: HubAddress, url: URL, { headers = {}, ...request }: Asked): Promise<HubResponse> {
-  let response: HubResponse;
-  try {
-    const all = { ...authorization(hub), ...headers };
-    response = await send(url, { ...request, headers: all, timeoutMs: REQUEST_TIMEOUT_MS });
-  } catch (error) {
-    throw unreachable('reach', hub, describeFailure(error), error);
-  }
-  if (response.status >= 300) throw new CliError('ERR_REFUSED', describeRefusal(response));
-  return response;
 }

@@ -12,8 +12,8 @@ export const WAITING = 3;
 
 export type Phase = typeof CONNECTING | typeof OPEN | typeof CLOSED | typeof WAITING;
 
-/** The longest delay that a timer holds, in milliseconds. A longer one would end at once and become a storm. */
-export const MAX_TIMER_MS = 2_147_483_647;
+/** The longest wait in milliseconds. A timer holds a little more, and a longer one would end at once and become a storm. */
+export const MAX_TIMER_MS = 2_000_000_000;
 
 /** The longest wait that backing off leads to, in milliseconds, where the options name no other. */
 export const MAX_BACKOFF_MS = 30_000;
@@ -28,11 +28,14 @@ export const MIN_RETRY_MS = 100;
  */
 export const STAYED_UP_MS = 5_000;
 
-/**
- * When the next attempt follows a failure. `at-once`: now, and the failed attempt does not count. `never`: the connection is closed.
- * A number: after the usual wait, and no sooner than this many milliseconds.
- */
-export type Retry = 'at-once' | 'never' | number;
+/** When the next attempt follows a failure: after the usual wait, and no sooner than this many milliseconds. */
+export type Retry = number;
+
+/** Now, and the failed attempt does not count. */
+export const AT_ONCE: Retry = -1;
+
+/** No attempt follows. The connection is closed. */
+export const NEVER: Retry = Infinity;
 
 /** Why an attempt failed or a connection was lost. */
 export interface Failure {
@@ -72,8 +75,8 @@ export type Backoff = (failures: number, reconnectionMs: number, random: number,
  */
 export function fullJitter(initialMs: number, maxMs: number, maxAttempts: number): Backoff {
   return (failures, reconnectionMs, random, retry = 0) => {
-    if (retry === 'at-once') return 0;
-    if (retry === 'never' || failures >= maxAttempts) return Infinity;
+    if (retry === AT_ONCE) return 0;
+    if (failures >= maxAttempts) return Infinity;
     const firstMs = reconnectionMs || initialMs;
     const spanMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1))) - reconnectionMs;
     return Math.max(reconnectionMs + random * spanMs, retry + random * firstMs);
@@ -117,12 +120,8 @@ export function lose(
   const { attempt } = state;
   const failures = state.phase === OPEN && (stayedUp || now - state.openedAt >= STAYED_UP_MS) ? 1 : attempt;
   const waitMs = backoff(failures, state.reconnectionMs, random, retry);
-  return {
-    ...state,
-    phase: waitMs < Infinity ? WAITING : CLOSED,
-    attempt: retry === 'at-once' ? attempt : failures + 1,
-    waitMs,
-  };
+  if (waitMs === Infinity) return close(state);
+  return { ...state, phase: WAITING, attempt: retry === AT_ONCE ? attempt : failures + 1, waitMs };
 }
 
 export function close(state: ConnectionState): ConnectionState {

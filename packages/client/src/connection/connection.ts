@@ -30,7 +30,7 @@ export interface ConnectionOptions {
   /** @default '' */
   readonly lastEventId?: string;
   /** The most bytes of one event. If it is absent, the decoder's own limit applies. */
-  readonly maxEventBytes?: number;
+  readonly maxEventBytes?: number | undefined;
   readonly backoff: State.Backoff;
   /** The shortest wait until the server sets another, in milliseconds. */
   readonly reconnectionMs: number;
@@ -51,8 +51,11 @@ export interface ConnectionHandlers {
    * @param cancel - cancels the body, so that its reader waits no longer
    */
   readRefusal?(body: BodyReader, cancel: () => void): Promise<string>;
-  /** Awaited before each read of the body: when the body was opened, and then after each chunk. */
-  beforeRead?(): Promise<void> | undefined;
+  /**
+   * Awaited before each read of the body: when the body was opened, and then after each chunk.
+   * @param chunk - the one that was read before
+   */
+  beforeRead?(chunk: Uint8Array | undefined): Promise<void> | undefined;
   /**
    * Called for each event, with the origin of the final URL.
    * @param hasOwnId - whether a block has set the last event ID since the last event
@@ -76,7 +79,7 @@ export class Connection {
   /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
   #controller: AbortController | undefined;
   /** What this attempt requests, `''` until it is known. */
-  #url = '';
+  #url!: string;
 
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
     this.#options = options;
@@ -110,7 +113,7 @@ export class Connection {
       });
     let error = errorFor(reason);
     if (willRetry && encodeLastEventId(this.lastEventId) === undefined) {
-      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'invalid last event ID', cause: error });
+      error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'invalid lastEventId', cause: error });
     }
     this.#enter(next, error);
   }
@@ -212,13 +215,14 @@ export class Connection {
       );
       const readText = createTextReader(lines);
       let turnAt = clock.now();
+      let chunk: Uint8Array | undefined;
       for (;;) {
-        await this.#handlers.beforeRead?.();
+        await this.#handlers.beforeRead?.(chunk);
         if (clock.now() - turnAt > TURN_MS) {
           await nextTask();
           turnAt = clock.now();
         }
-        const chunk = (await reader?.read())?.value;
+        chunk = (await reader?.read())?.value;
         if (signal.aborted) return;
         if (!chunk) return this.fail({ code: 'ERR_STREAM_ENDED', message: 'the stream ended' }, stayedUp);
         // Not instanceof: a chunk may come from another realm.
@@ -237,7 +241,7 @@ export class Connection {
       else if (name === 'ReferenceError') code = 'ERR_UNSUPPORTED';
       // Only code outside of this class can have aborted the request.
       else if (name === 'AbortError' && this.#state.phase !== State.OPEN) code = 'ERR_ABORTED';
-      this.fail({ code: code ?? 'ERR_NETWORK', message: messageOf(cause), cause, retry: code && 'never' });
+      this.fail({ code: code ?? 'ERR_NETWORK', message: messageOf(cause), cause, retry: code && State.NEVER });
     }
   }
 }

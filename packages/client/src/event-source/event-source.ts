@@ -1,5 +1,13 @@
 import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
-import { CLOSED, CONNECTING, fullJitter, MAX_BACKOFF_MS, OPEN, WAITING } from '../connection/connection-state.ts';
+import {
+  CLOSED,
+  CONNECTING,
+  fullJitter,
+  MAX_BACKOFF_MS,
+  NEVER,
+  OPEN,
+  WAITING,
+} from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
 import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import type { UrlLike } from '../globals.ts';
@@ -85,14 +93,14 @@ export class EventSource extends TypedTarget {
       prepare(_signal, setUrl) {
         setUrl(target);
         if (!hasRequestableScheme(target)) {
-          return { code: 'ERR_URL_SCHEME', message: 'expected http or https', retry: 'never' };
+          return { code: 'ERR_URL_SCHEME', message: 'expected http: or https:', retry: NEVER };
         }
         return { method: 'GET', headers: target.origin === asked.origin ? basicAuthorization(asked) : {} };
       },
       onResponse(response) {
         if (response.redirected) target = new URL(response.url);
         // [spec] 9.2.3: a response that is not an event stream fails the connection.
-        return 'never';
+        return NEVER;
       },
       onEvent: (message, origin) => this.dispatchEvent(createMessageEvent(message, origin)),
       onState: ({ phase, waitMs }, cause) => {

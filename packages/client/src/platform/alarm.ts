@@ -29,8 +29,8 @@ export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): 
   let timer: unknown;
   let onDue: () => void;
   /** When the alarm is due, and when its timer ends, by `now`. */
-  let dueAt = 0;
-  let checkAt = 0;
+  let dueAt: number;
+  let checkAt: number;
   /** How much of what timers have waited for is missing from the clock, in milliseconds. */
   let missingMs = 0;
 
@@ -42,7 +42,7 @@ export function createAlarm(clock: Omit<Clock, 'random'>, onSlept: () => void): 
     checkAt = now() + ms;
     const expected = clock.time() + ms;
     timer = clock.setTimeout(() => {
-      timer = undefined;
+      clear();
       const early = checkAt - now();
       if (early > ms / 2) missingMs += early;
       if (clock.time() - expected > SLEPT_MS) onSlept();

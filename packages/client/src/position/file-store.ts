@@ -1,4 +1,5 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { checkPath, namingFile } from '../platform/file.ts';
 import type { PositionStore } from './position-store.ts';
 
@@ -29,9 +30,17 @@ async function read(path: string): Promise<string | undefined> {
       throw new RangeError(`found more than ${MAX_FILE_BYTES} bytes, which is no position`);
     return new TextDecoder().decode(buffer.subarray(0, bytesRead)).replace(/\r?\n$/, '');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    if (!isMissing(error)) throw error;
+    // Otherwise only the first write would fail, when events were handled already.
+    await stat(dirname(path)).catch((cause: unknown) => {
+      throw isMissing(cause) ? new Error('its folder does not exist', { cause }) : cause;
+    });
+    return undefined;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 async function write(path: string, id: string): Promise<void> {

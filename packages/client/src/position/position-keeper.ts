@@ -22,7 +22,7 @@ export interface PositionKeeperParts {
   readonly encodeLastEventId: typeof encodeLastEventId;
   readonly storeError: typeof storeError;
   /** Called when a write fails. */
-  onError(error: StoreError): void;
+  fail(error: StoreError): void;
 }
 
 /** The longest delay that a timer holds, in milliseconds. */
@@ -58,7 +58,7 @@ export async function keepPosition(parts: PositionKeeperParts): Promise<Position
       }
     } catch (cause) {
       unwritten = '';
-      parts.onError(parts.storeError('write', cause));
+      parts.fail(parts.storeError('write', cause));
     }
     writtenAt = clock.now();
     writing = undefined;

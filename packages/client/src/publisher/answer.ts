@@ -1,16 +1,16 @@
 import type { FailureCode, ResponseHeaders } from '../errors.ts';
 
-/** How an attempt to send a batch ended. */
-export type Answer = Stored | Unstored;
+/** How an attempt to make a request ended. */
+export type Answer<T> = Success<T> | Failure;
 
-export interface Stored {
-  readonly type: 'stored';
-  /** One id for each event of the batch, in their order. */
-  readonly ids: readonly string[];
+export interface Success<T> {
+  readonly type: 'success';
+  /** What the hub has answered. */
+  readonly value: T;
 }
 
-export interface Unstored {
-  readonly type: 'unstored';
+export interface Failure {
+  readonly type: 'failure';
   readonly code: FailureCode;
   /** What was found. */
   readonly message: string;
@@ -22,7 +22,7 @@ export interface Unstored {
   readonly problem?: string | undefined;
   /** Which event of the batch it names, from 1 (PROTOCOL §4.11). */
   readonly line?: number | undefined;
-  /** Whether this attempt may have stored the batch all the same, as far as can be known. */
+  /** Whether the hub may have done what this attempt asked for all the same, as far as can be known. */
   readonly maybe: boolean;
   /** Whether another attempt would end in the same way. */
   readonly lasting?: boolean;
@@ -50,13 +50,13 @@ export interface Circumstances {
 /** Refusals that come from the content of a batch. */
 const OF_CONTENT: ReadonlySet<string> = new Set(['invalid-topic', 'invalid-parameter', 'invalid-event', 'too-large']);
 
-/** Refusals that come from the state of a topic. A hub looks for the key first, so an earlier attempt has not stored the batch (PROTOCOL §4.6). */
+/** Refusals that come from the state of a topic. With `lease-lost`, the lease that was named is over. A hub looks for the key first, so an earlier attempt has not stored the batch (PROTOCOL §4.6). */
 const OF_TOPIC: ReadonlySet<string> = new Set(['topic-closed', 'leased', 'lease-lost']);
 
 /** Answers of a hub by which it says that nothing of the batch is published. */
 const NOT_STORED: ReadonlySet<string> = new Set(['too-slow', 'too-many-uploads', 'busy', 'not-stored', 'draining']);
 
-export function judge({ status, problem, line, lasting }: Unstored, around: Circumstances): Verdict {
+export function judge({ status, problem, line, lasting }: Failure, around: Circumstances): Verdict {
   if (status === undefined) return lasting ? 'all' : 'retry';
   if (around.retryStatus(status)) return 'retry';
   if (status === 401 && around.canRefresh) return 'refresh';
@@ -72,15 +72,15 @@ export function judge({ status, problem, line, lasting }: Unstored, around: Circ
   return 'all';
 }
 
-/** Whether an answer with this status, which is no success, may hide that the batch is stored. */
-export function mayHaveStored(status: number, problem: string | undefined): boolean {
+/** Whether an answer with this status, which is no success, may hide that the hub has done what it was asked for. */
+export function mayHaveDone(status: number, problem: string | undefined): boolean {
   if (problem !== undefined) return status >= 500 && !NOT_STORED.has(problem);
   // A proxy answers so for a hub that it has asked. Such a success is not of a hub, or was changed on the way.
   return status < 300 || status >= 500;
 }
 
 /** What a hub's refusal says, if the body is such a document (PROTOCOL §10). */
-export function readProblem(body: string): Pick<Unstored, 'problem' | 'line'> & { readonly detail?: string } {
+export function readProblem(body: string): Pick<Failure, 'problem' | 'line'> & { readonly detail?: string } {
   try {
     const { type, detail } = JSON.parse(body) as { readonly type?: unknown; readonly detail?: unknown };
     const problem = /^\/PROTOCOL\.md#([a-z-]+)$/.exec(String(type))?.[1];

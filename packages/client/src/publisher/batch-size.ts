@@ -1,3 +1,4 @@
+import type { Failure } from './answer.ts';
 import type { Entry } from './queue.ts';
 
 /** The most that the next batch may hold. */
@@ -15,18 +16,14 @@ const EVENTS_GROWTH = 4;
 /**
  * After a batch that was refused because of some of its events. The next one ends before the first of them or, if it is not known which it is, has half of the
  * events, until one is alone.
- * @param good - how many events come before it, if that is known
  */
-export function shrink(
-  size: BatchSize,
-  entries: readonly Entry[],
-  isTooLarge: boolean,
-  good: number | undefined,
-): BatchSize {
+export function shrink(size: BatchSize, entries: readonly Entry[], { status, line }: Failure): BatchSize {
+  // How many come before it, if that is known: a line that the batch does not have names none of them.
+  const good = line === undefined || line > entries.length ? undefined : line - 1;
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes + 1, 0);
   return {
     events: Math.max(1, good ?? Math.floor(entries.length / 2)),
-    bytes: isTooLarge && good === undefined && entries.length > 1 ? Math.floor(bytes / 2) : size.bytes,
+    bytes: status === 413 && good === undefined && entries.length > 1 ? Math.floor(bytes / 2) : size.bytes,
   };
 }
 

@@ -1,25 +1,30 @@
 import { messageOf, type PublishErrorCode } from '../errors.ts';
 import { report } from '../platform/report.ts';
-import { isFunction } from '../subscription/option-checks.ts';
-import { judge, type Unstored } from './answer.ts';
+import { type Failure, judge } from './answer.ts';
+import { type Batch, batchRequest, createBatch } from './batch.ts';
 import { type BatchSize, grow, shrink } from './batch-size.ts';
-import { Delivery } from './delivery.ts';
-import { byteLength } from './event.ts';
+import { byteLength, type NewEvent } from './event.ts';
 import { failed } from './failed.ts';
 import { Journal } from './journal.ts';
 import { callSafely, keptEntry } from './kept.ts';
-import type { PublisherSettings, PublisherState } from './options.ts';
+import { Leases } from './leases.ts';
+import { momentOf } from './moment.ts';
+import type { PublisherState } from './options.ts';
 import type { OutboxContent } from './outbox.ts';
 import type { Pending } from './publication.ts';
-import { type Batch, createBatch, type Entry, Queue } from './queue.ts';
+import { type Entry, Queue } from './queue.ts';
+import { Refusals } from './refusals.ts';
+import { type LastFailure, Sender } from './sender.ts';
+import type { PublisherSettings } from './settings.ts';
 import { Signal } from './signal.ts';
 
 /** What a publisher does: from the queue to the hub, one batch after the other, until everything is settled. */
 export class Dispatch {
   readonly #settings: PublisherSettings;
-  readonly #delivery: Delivery;
+  readonly #sender: Sender;
   readonly #journal: Journal;
   readonly queue: Queue;
+  readonly leases: Leases;
   readonly #most: BatchSize;
   #size: BatchSize;
   #state: PublisherState;
@@ -30,8 +35,9 @@ export class Dispatch {
   #sendableSeq = 0;
   /** The batch under way. */
   #batch: Batch | undefined;
-  /** The last event of the batches that were refused for one of several topics. */
-  #doubtfulSeq = 0;
+  readonly #refusals: Refusals;
+  /** How many times events were settled and those who wait for them do not know yet. */
+  #untold = 0;
   #isClosing = false;
   /** Why the dispatch has ended before everything was settled, and the first event that was not. */
   #failure: { readonly reason: unknown; readonly firstSeq: number } | undefined;
@@ -45,9 +51,11 @@ export class Dispatch {
   constructor(settings: PublisherSettings) {
     const { store, maxBatchEvents, maxBatchBytes } = settings;
     this.#settings = settings;
-    this.#delivery = new Delivery(settings);
+    this.#sender = new Sender(settings);
+    this.leases = new Leases(settings);
     this.#journal = new Journal(store);
     this.queue = new Queue(settings);
+    this.#refusals = new Refusals(this.queue);
     this.#size = this.#most = { events: maxBatchEvents, bytes: maxBatchBytes };
     this.#early = store && [];
     this.#state = { phase: store ? 'opening' : 'idle', attempt: 1 };
@@ -71,11 +79,14 @@ export class Dispatch {
     return this.#early ? this.#early.length >= this.#settings.maxQueuedEvents : this.queue.isFull;
   }
 
-  add(topic: string, line: string, { onAccepted, onStored, onFailed }: Pending): void {
+  add(topic: string, line: string, { lease, close = false }: NewEvent, pending: Pending): void {
+    const { onAccepted, onStored, onFailed } = pending;
     const add = (): void => {
       const entry: Entry = {
         seq: ++this.#lastSeq,
         topic,
+        lease,
+        closes: close,
         line,
         bytes: byteLength(line),
         isKept: false,
@@ -93,7 +104,8 @@ export class Dispatch {
   async flush(): Promise<void> {
     while (this.#early && !this.#failure) await this.#progress.next();
     const last = this.#lastSeq;
-    while (!this.#failure && (this.queue.first?.seq ?? Infinity) <= last) await this.#progress.next();
+    const isLeft = (): boolean => this.#untold > 0 || (this.queue.first?.seq ?? Infinity) <= last;
+    while (!this.#failure && isLeft()) await this.#progress.next();
     if (this.#failure && this.#failure.firstSeq <= last) throw this.#failure.reason;
   }
 
@@ -107,14 +119,15 @@ export class Dispatch {
   stop(reason: unknown): void {
     if (this.#failure || this.#state.phase === 'closed') return;
     // In the store is what was accepted, and will be sent again.
-    const isSent = this.#batch?.sentAt !== undefined || this.#delivery.isSending;
+    const isSent = this.#batch?.sentAt !== undefined || this.#sender.isSending;
     const sent = new Set(isSent && !this.#settings.store ? this.#batch?.entries : []);
     // Without its store, it is not known what there was to publish.
     const firstSeq = this.#early ? 0 : (this.queue.first?.seq ?? this.#lastSeq + 1);
     this.#failure = { reason, firstSeq };
     for (const add of this.#takeEarly()) add();
     const entries = this.queue.takeAll();
-    this.#delivery.stop();
+    this.#sender.stop();
+    this.leases.stop(reason);
     this.#report({ phase: 'closed', attempt: 1, error: reason });
     for (const entry of entries) {
       if (entry.isKept) continue;
@@ -136,6 +149,12 @@ export class Dispatch {
         else if (this.#isClosing && this.queue.size === 0) break;
         else await this.#idle();
       }
+      if (!this.#failure && !this.leases.isEmpty) {
+        if (this.#state.phase !== 'idle') this.#report({ phase: 'idle', attempt: 1 });
+        // They wait until it is told what became of their events.
+        await this.#journal.flush();
+        await this.leases.leave();
+      }
     } catch (error) {
       this.stop(error);
     }
@@ -145,7 +164,7 @@ export class Dispatch {
       // A write that has failed has ended the publisher, and was told.
       if (!this.#failure) report(error);
     }
-    this.#delivery.stop();
+    this.#sender.stop();
     if (!this.#failure) this.#report({ phase: 'closed', attempt: 1 });
     this.#progress.fire();
   }
@@ -198,91 +217,78 @@ export class Dispatch {
 
   /** Sends a batch until it is answered. What is refused only in part is left to the next batches. */
   async #deliver(batch: Batch): Promise<void> {
-    const { clock, headers, retryStatus, backoff, maxUnconfirmedMs, store, stopAtRefusal } = this.#settings;
+    const { clock, retryStatus, maxUnconfirmedMs, url } = this.#settings;
     this.#batch = batch;
-    let unauthorized = false;
-    for (let attempt = 1; ; attempt++) {
-      const now = clock.time();
-      if (batch.sentAt !== undefined && now - batch.sentAt > maxUnconfirmedMs) {
-        return this.#reject(batch.entries, 'ERR_UNCONFIRMED', `no answer came for ${maxUnconfirmedMs} ms`);
-      }
-      await this.#journal.begin(batch, now);
-      if (this.#failure) return undefined;
-      const { error } = this.#state;
-      this.#report({ phase: 'sending', attempt, ...(attempt > 1 && { error }) });
-      const answer = await this.#delivery.send(batch, { attempt, unauthorized });
-      if (this.#failure) return undefined;
-      if (answer.type === 'stored') {
-        this.#size = grow(this.#size, this.#most);
-        this.#settle(batch.entries);
-        for (const [at, { onStored }] of batch.entries.entries()) onStored(answer.ids[at] ?? '');
-        return undefined;
-      }
+    let sent = momentOf(clock);
+    // A hub answers a batch that it has already, and does not renew its leases again.
+    let stored: typeof sent | undefined;
+    const answer = await this.#sender.settle(batchRequest(batch, url), {
+      begin: async (attempt) => {
+        sent = momentOf(clock);
+        if (batch.sentAt !== undefined && sent.time - batch.sentAt > maxUnconfirmedMs) {
+          this.#reject(batch.entries, 'ERR_UNCONFIRMED', `no answer came for ${maxUnconfirmedMs} ms`);
+          return false;
+        }
+        await this.#journal.begin(batch, sent.time);
+        if (this.#failure) return false;
+        this.#report({ phase: 'sending', attempt, ...(attempt > 1 && { error: this.#state.error }) });
+        return true;
+      },
+      judge: (failure, canRefresh) => {
+        if (failure.maybe) {
+          batch.sentAt ??= sent.time;
+          stored ??= sent;
+        }
+        return judge(failure, { retryStatus, canRefresh, maybe: batch.sentAt !== undefined });
+      },
+      onWait: ({ attempt, waitMs, error }) =>
+        this.#report({ phase: 'waiting', attempt, retryAt: Math.round(clock.time() + waitMs), error }),
+    });
+    if (!answer || this.#failure) return;
+    if (answer.type === 'failure') return await this.#refuse(batch, answer);
+    this.#size = grow(this.#size, this.#most);
+    this.leases.renewed(batch.entries, stored ?? sent);
+    this.#settle(batch.entries, ({ onStored }, at) => onStored(answer.value[at] ?? ''));
+  }
 
-      if (answer.maybe) batch.sentAt ??= now;
-      const maybe = batch.sentAt !== undefined;
-      const canRefresh = isFunction(headers) && !unauthorized;
-      const verdict = judge(answer, { retryStatus, canRefresh, maybe });
-      unauthorized = answer.status === 401;
-      if (verdict === 'refresh') continue;
-      if (verdict === 'retry') {
-        const waitMs = backoff(attempt, 0, clock.random(), this.#delivery.retryAfterMs(answer));
-        const willRetry = waitMs < Infinity;
-        const failure = this.#delivery.errorOf(answer, attempt, willRetry);
-        if (!willRetry) throw failure;
-        const retryAt = Math.round(clock.time() + waitMs);
-        this.#report({ phase: 'waiting', attempt: attempt + 1, retryAt, error: failure });
-        await this.#delivery.wait(waitMs);
-        if (this.#failure) return undefined;
-        continue;
+  /** Rejects what a failure is for. @throws the failure, if it ends the publisher */
+  async #refuse(batch: Batch, answer: LastFailure): Promise<void> {
+    const { store, stopAtRefusal } = this.#settings;
+    const { verdict, error } = answer;
+    if (verdict === 'retry' || verdict === 'refresh') throw error;
+    // Everything else would be refused, too: in the store it is safe until that is mended.
+    if (verdict === 'all' && (store || stopAtRefusal)) throw error;
+    const isUnknown = verdict === 'unknown' || (verdict === 'all' && batch.sentAt !== undefined);
+    const refused = isUnknown ? batch.entries : this.#refusals.of(batch.entries, verdict, answer);
+    // What comes before it is still to be published.
+    if (refused.length > 0 && (!stopAtRefusal || refused[0] === batch.entries[0])) {
+      this.leases.refused(refused, answer);
+      this.#reject(refused, isUnknown ? 'ERR_UNCONFIRMED' : 'ERR_REFUSED', answer.message, answer);
+      if (stopAtRefusal) {
+        // Who is told of the end may end the program.
+        await this.#journal.flush();
+        throw error;
       }
-      const failure = this.#delivery.errorOf(answer, attempt, false);
-      // Everything else would be refused, too: in the store it is safe until that is mended.
-      if (verdict === 'all' && (store || stopAtRefusal)) throw failure;
-      if (verdict === 'unknown' || (verdict === 'all' && maybe)) {
-        this.#reject(batch.entries, 'ERR_UNCONFIRMED', answer.message, answer);
-        if (stopAtRefusal) throw failure;
-        return undefined;
-      }
-      const refused = this.#refusedOf(batch.entries, verdict, answer);
-      // What comes before it is still to be published.
-      if (refused.length > 0 && (!stopAtRefusal || refused[0] === batch.entries[0])) {
-        this.#reject(refused, 'ERR_REFUSED', answer.message, answer);
-        if (stopAtRefusal) throw failure;
-      }
-      this.#batch = undefined;
-      const good = answer.line === undefined ? undefined : answer.line - 1;
-      if (refused.length < batch.entries.length)
-        this.#size = shrink(this.#size, batch.entries, answer.status === 413, good);
-      return undefined;
     }
-  }
-
-  /** The events that a refusal is for, as far as it can be known: none if another batch, of fewer events, has to tell. */
-  #refusedOf(entries: readonly Entry[], verdict: 'event' | 'topic' | 'all', { line = 0 }: Unstored): readonly Entry[] {
-    if (verdict === 'all') return entries;
-    const named = entries[line - 1];
-    if (verdict === 'event') return named ? [named] : entries.length === 1 ? entries : [];
-    const topic = (named ?? entries[0])?.topic;
-    if (!named && entries.some((entry) => entry.topic !== topic)) {
-      this.#doubtfulSeq = Math.max(this.#doubtfulSeq, entries.at(-1)?.seq ?? 0);
-      return [];
-    }
-    // Those that were in the same refused batch at first are refused with it.
-    const last = Math.max(this.#doubtfulSeq, entries.at(-1)?.seq ?? 0);
-    return this.queue.oldest(Infinity, Infinity, last).filter((entry) => entry.topic === topic);
-  }
-
-  #reject(entries: readonly Entry[], code: PublishErrorCode, found: string, answer?: Unstored): void {
-    this.#settle(entries);
-    for (const entry of entries) entry.onFailed(failed(entry, code, found, answer));
-  }
-
-  #settle(entries: readonly Entry[]): void {
     this.#batch = undefined;
-    this.#journal.settle(entries);
+    if (refused.length < batch.entries.length) this.#size = shrink(this.#size, batch.entries, answer);
+  }
+
+  #reject(entries: readonly Entry[], code: PublishErrorCode, found: string, answer?: Failure): void {
+    this.#settle(entries, (entry) => entry.onFailed(failed(entry, code, found, answer)));
+  }
+
+  /** Tells what became of events once the store has forgotten them: otherwise a program that ends at what it is told would be told again for ever. */
+  #settle(entries: readonly Entry[], tell: (entry: Entry, at: number) => void): void {
+    this.#batch = undefined;
     this.queue.remove(entries);
-    this.#progress.fire();
+    this.#untold++;
+    this.#journal.settle(entries, (isWritten) => {
+      this.#untold--;
+      // What is still in the store is told of in the next run.
+      for (const [at, entry] of entries.entries()) if (isWritten || !entry.isKept) tell(entry, at);
+      this.#progress.fire();
+    });
   }
 
   #report(state: PublisherState): void {

@@ -1,10 +1,15 @@
 import { check, refuse } from '../subscription/option-checks.ts';
 import { messageOf } from '../errors.ts';
+import { meant } from './meant.ts';
 
 /** An event to publish. */
 export interface NewEvent {
-  /** A string is published as it is. Any other value that JSON has is published as its JSON text. */
-  readonly data: unknown;
+  /**
+   * A string is published as it is. Any other value is published as its JSON text, which leaves out properties that are `undefined`. What JSON does not have
+   * is refused, however deep it is: `NaN`, a `Map`, a function, bytes in any form, and `undefined` in an array.
+   * @default '' with `close` or `forget`; without them it has to be given
+   */
+  readonly data?: unknown;
   /**
    * The event type: at most 1,024 bytes of UTF-8. Those that begin with `tidings-` are the hub's own.
    * @default 'message'
@@ -29,6 +34,16 @@ export interface NewEvent {
    * @default false
    */
   readonly private?: boolean | undefined;
+  /**
+   * Whether it is the last event of its topic, which is closed then. Without `data` and `type` it is the hub's own `tidings-closed`.
+   * @default false
+   */
+  readonly close?: boolean | undefined;
+  /**
+   * The token of the topic's lease, if it is leased. `publish` of a lease gives it.
+   * @default none
+   */
+  readonly lease?: string | undefined;
 }
 
 const MEMBERS: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
@@ -38,6 +53,8 @@ const MEMBERS: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
   key: 'string',
   forget: 'boolean',
   private: 'boolean',
+  close: 'boolean',
+  lease: 'string',
 };
 
 /**
@@ -51,20 +68,48 @@ export function encodeEvent(topic: string, event: NewEvent): string {
   for (const [name, value] of Object.entries(event)) {
     if (name === 'data' || value === undefined) continue;
     const type = Object.hasOwn(MEMBERS, name) ? MEMBERS[name] : undefined;
-    if (!type) refuse(`an event has no ${name}, only data, ${Object.keys(MEMBERS).join(', ')}`);
+    if (!type) {
+      const names = ['data', ...Object.keys(MEMBERS)];
+      refuse(`an event has no ${name}, only ${names.join(', ')}${meant(name, names)}`);
+    }
     check(typeof value === type, `event.${name}`, `a ${type}`, value);
   }
-  const { data, type, id, retry, key, forget, private: isPrivate } = event;
-  let json: string | undefined;
-  let cause: unknown;
+  const { type, id, retry, key, forget, private: isPrivate, close, lease } = event;
+  const { data = close || forget ? '' : undefined } = event;
+  if (data === undefined) refuse('event.data is missing');
+  const line = { topic, data, type, id, retry, key, forget, private: isPrivate, close, lease };
   try {
-    json = JSON.stringify(data) as string | undefined;
+    return JSON.stringify(line, checkValue);
   } catch (error) {
-    cause = error;
+    refuse(`event has no JSON: ${messageOf(error)}`, error);
   }
-  const found = cause === undefined ? typeof data : messageOf(cause);
-  check(json !== undefined, 'event.data', 'a string or another value of JSON', found, { cause });
-  return JSON.stringify({ topic, data, type, id, retry, key, forget, private: isPrivate });
+}
+
+/** An event of a line that was encoded. */
+export function decodeEvent(line: string): { readonly topic: string; readonly event: NewEvent } {
+  const { topic, ...event } = JSON.parse(line) as NewEvent & { readonly topic: string };
+  return { topic, event };
+}
+
+/**
+ * Refuses what JSON does not have and would change. `JSON.stringify` calls it with each member, and with what that is in JSON. One that is undefined is left out.
+ * @throws TypeError
+ */
+function checkValue(this: Readonly<Record<string, unknown>>, name: string, value: unknown): unknown {
+  const given = this[name];
+  if (typeof value === 'string' || (given === undefined && !Array.isArray(this))) return value;
+  const kind = {}.toString.call(given).slice(8, -1);
+  if (ArrayBuffer.isView(given) || /Buffer$|^Blob$|^File$/.test(kind)) {
+    throw new TypeError(`found bytes (${kind}) as ${name}, publish them as base64 text, or the URL where they are`);
+  }
+  if (/^Object$|^Array$/.test(kind)) return value;
+  const json = JSON.stringify(value) as string | undefined;
+  // Of an object without members of its own, such as a Map, JSON says nothing. An invalid Date and NaN are null in JSON.
+  if (json === undefined || json === '{}' || (json === 'null' && given !== null)) {
+    const found = typeof given === 'number' ? given : kind;
+    throw new TypeError(`found ${found} as ${name}, publish text, an array or a plain object in its place`);
+  }
+  return value;
 }
 
 /** How many bytes a text has in UTF-8. */

@@ -1,6 +1,7 @@
 import { messageOf, StoreError } from '../errors.ts';
+import { type Batch, recordOf } from './batch.ts';
 import type { Outbox, OutboxChange, OutboxContent } from './outbox.ts';
-import { type Batch, type Entry, recordOf } from './queue.ts';
+import type { Entry } from './queue.ts';
 
 /** How much older than it is a batch may be in the store, in milliseconds. It saves a write for each attempt while a hub is away. */
 const SLACK_MS = 3_600_000;
@@ -14,6 +15,8 @@ export class Journal {
   #lastWrite: Promise<void> = Promise.resolve();
   /** What is settled. It is written with the next batch, or when there is none. */
   #settled: OutboxChange[] = [];
+  /** Who waits until that is written. */
+  #onWritten: ((isWritten: boolean) => void)[] = [];
   /** The batch that the store has, and the time that it has for it. */
   #recorded: { readonly batch: Batch; readonly sentAt: number } | undefined;
 
@@ -35,13 +38,17 @@ export class Journal {
   async begin(batch: Batch, now: number): Promise<void> {
     const { sentAt = now } = batch;
     if (!this.#store || (this.#recorded?.batch === batch && sentAt - this.#recorded.sentAt < SLACK_MS)) return;
-    await this.#write([...this.#takeSettled(), { type: 'batch', batch: recordOf(batch, sentAt) }]);
+    await this.#writeSettled([{ type: 'batch', batch: recordOf(batch, sentAt) }]);
     this.#recorded = { batch, sentAt };
   }
 
-  /** Events are published or refused, in the order of their numbers. */
-  settle(entries: readonly Entry[]): void {
-    if (!this.#store) return;
+  /**
+   * Events are published or refused, in the order of their numbers.
+   * @param onWritten - called when the store has forgotten them, or could not be told
+   */
+  settle(entries: readonly Entry[], onWritten: (isWritten: boolean) => void): void {
+    if (!this.#store) return onWritten(true);
+    this.#onWritten.push(onWritten);
     let first: number | undefined;
     for (const [at, { seq }] of entries.entries()) {
       first ??= seq;
@@ -53,7 +60,7 @@ export class Journal {
 
   /** Resolves when everything is written. @throws StoreError */
   async flush(): Promise<void> {
-    if (this.#settled.length > 0) await this.#write(this.#takeSettled());
+    if (this.#settled.length > 0) await this.#writeSettled([]);
     await this.#lastWrite;
   }
 
@@ -66,10 +73,18 @@ export class Journal {
     }
   }
 
-  #takeSettled(): OutboxChange[] {
-    const settled = this.#settled;
+  async #writeSettled(more: readonly OutboxChange[]): Promise<void> {
+    const changes = [...this.#settled, ...more];
+    const waiting = this.#onWritten;
     this.#settled = [];
-    return settled;
+    this.#onWritten = [];
+    let isWritten = false;
+    try {
+      await this.#write(changes);
+      isWritten = true;
+    } finally {
+      for (const tell of waiting) tell(isWritten);
+    }
   }
 
   /** After one failure every write fails. */

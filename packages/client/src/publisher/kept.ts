@@ -1,20 +1,25 @@
-import type { PublishError } from '../errors.ts';
 import { report } from '../platform/report.ts';
-import { byteLength } from './event.ts';
+import { byteLength, decodeEvent } from './event.ts';
 import type { PublisherOptions } from './options.ts';
 import type { OutboxContent } from './outbox.ts';
+import type { PublishError } from './publish-error.ts';
 import type { Entry } from './queue.ts';
 
 /** An event of an earlier run, whose outcome is told to the function in the options. */
 export function keptEntry({ seq, line }: OutboxContent['events'][number], onKept: PublisherOptions['onKept']): Entry {
-  const { topic } = JSON.parse(line) as { topic: string };
+  const {
+    topic,
+    event: { lease, close = false },
+  } = decodeEvent(line);
   const tell = (outcome: { id: string } | { error: PublishError }): void => {
-    if (onKept) callSafely(() => onKept({ topic, event: line, ...outcome }));
+    if (onKept) callSafely(() => onKept({ ...decodeEvent(line), ...outcome }));
     else if ('error' in outcome) report(outcome.error);
   };
   return {
     seq,
     topic,
+    lease,
+    closes: close,
     line,
     bytes: byteLength(line),
     isKept: true,

@@ -1,14 +1,11 @@
-import { defaultFetch } from '#transport';
-import { fullJitter, type Backoff } from '../connection/connection-state.ts';
-import { bareUrl, basicAuthorization } from '../connection/request.ts';
-import type { PublishError } from '../errors.ts';
-import type { AbortSignalLike, UrlLike } from '../globals.ts';
-import { type Clock, systemClock } from '../platform/clock.ts';
-import { type Network, systemNetwork } from '../platform/network.ts';
-import { check, isFunction, readHeaders, readUrl, refuse } from '../subscription/option-checks.ts';
+import type { AbortSignalLike } from '../globals.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Network } from '../platform/network.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
+import type { NewEvent } from './event.ts';
 import type { Outbox } from './outbox.ts';
+import type { PublishError } from './publish-error.ts';
 
 /** What the function for headers is called with. */
 export interface PublishAttempt {
@@ -39,8 +36,8 @@ export interface PublisherState {
 /** An event of an earlier run that was in the store, and what became of it. */
 export interface KeptEvent {
   readonly topic: string;
-  /** The event as it was sent: a line of JSON. */
-  readonly event: string;
+  /** The event as it was published, with data that is its JSON value. `publish` takes it again. */
+  readonly event: NewEvent;
   /** Its id, if it is stored. */
   readonly id?: string;
   /** Why it is not stored, or that it is not known whether it is. */
@@ -63,8 +60,8 @@ export interface PublisherOptions {
    */
   readonly store?: Outbox | undefined;
   /**
-   * Called for each event of an earlier run that was in the store, once it is settled. Without it, an event that was not published is reported like an
-   * exception that nobody catches.
+   * Called for each event of an earlier run that was in the store, once it is settled and the store has forgotten it. Without it, an event that was not
+   * published is reported like an exception that nobody catches.
    * @default none
    */
   readonly onKept?: ((event: KeptEvent) => void) | undefined;
@@ -144,151 +141,16 @@ export interface PublisherOptions {
   readonly network?: Network | undefined;
 }
 
-/** The options of a publisher, checked and with their defaults. */
-export interface PublisherSettings {
-  /** Where batches go, without credentials. */
-  readonly url: string;
-  readonly authorization: Record<string, string>;
-  readonly headers: NonNullable<PublisherOptions['headers']>;
-  readonly store: Outbox | undefined;
-  readonly onKept: PublisherOptions['onKept'];
-  readonly maxQueuedEvents: number;
-  readonly maxQueuedBytes: number;
-  readonly whenFull: 'wait' | 'reject';
-  readonly maxBatchEvents: number;
-  readonly maxBatchBytes: number;
-  readonly stopAtRefusal: boolean;
-  readonly signal: AbortSignalLike | undefined;
-  readonly backoff: Backoff;
-  readonly maxRetryAfterMs: number;
-  readonly retryStatus: (status: number) => boolean;
-  readonly requestTimeoutMs: number;
-  readonly maxUnconfirmedMs: number;
-  readonly fetch: Fetch;
-  readonly withCredentials: boolean;
-  readonly onState: PublisherOptions['onState'];
-  readonly clock: Clock;
-  readonly network: Network;
-}
-
-/** How a kind of option is checked: what it has to be, and whether it is. */
-type Kind = readonly [allowed: string, isAllowed: (value: never) => boolean];
-
-const number = (from: number, to = Infinity): Kind => [
-  to < Infinity ? `a number from ${from} to ${to}` : `a number from ${from}`,
-  (value: unknown) => typeof value === 'number' && value >= from && value <= to,
-];
-const FUNCTION: Kind = ['a function', isFunction];
-const ANYTHING: Kind = ['', () => true];
-
-const KINDS: Record<keyof PublisherOptions | `retry.${keyof RetryOptions}`, Kind> = {
-  headers: ANYTHING,
-  store: [
-    'an object with open(), write() and close()',
-    (store: Partial<Outbox>) => isFunction(store.open) && isFunction(store.write) && isFunction(store.close),
-  ],
-  onKept: FUNCTION,
-  maxQueuedEvents: number(1),
-  maxQueuedBytes: number(1),
-  whenFull: ["'wait' or 'reject'", (value: string) => value === 'wait' || value === 'reject'],
-  maxBatchEvents: number(1, 10_000),
-  maxBatchBytes: number(1),
-  stopAtRefusal: ANYTHING,
-  signal: ANYTHING,
-  retry: ANYTHING,
-  'retry.initialMs': number(1),
-  'retry.maxMs': number(1),
-  'retry.maxRetryAfterMs': number(0),
-  'retry.maxAttempts': number(1),
-  'retry.retryStatus': FUNCTION,
-  requestTimeoutMs: number(1),
-  maxUnconfirmedMs: number(0),
-  fetch: FUNCTION,
-  withCredentials: ANYTHING,
-  onState: FUNCTION,
-  clock: ANYTHING,
-  network: ANYTHING,
-};
-
-/** @throws InvalidOptionError */
-export function readPublisherOptions(hubUrl: string | UrlLike, options: PublisherOptions): PublisherSettings {
-  checkEach(options, '');
-  checkEach(options.retry ?? {}, 'retry.');
-  const { headers = {}, retry = {} } = options;
-  const hub = readUrl(hubUrl);
-  check(/^https?:$/.test(hub.protocol), 'hubUrl', 'http: or https:', hubUrl);
-  check(!hub.search, 'hubUrl', 'without a query', hubUrl);
-  // A hub would take a batch that is posted below for one event to the topic of that name.
-  check(!/\/topics(?:\/|$)/.test(hub.pathname), 'hubUrl', 'the URL of the hub, above topics', hubUrl);
-  if (!isFunction(headers)) readRequestHeaders(headers);
-  const { initialMs = 200, maxMs = 30_000, maxAttempts = Infinity } = retry;
-  return {
-    url: `${bareUrl(hub).replace(/\/?$/, '/')}topics`,
-    authorization: basicAuthorization(hub),
-    headers,
-    store: options.store,
-    onKept: options.onKept,
-    maxQueuedEvents: options.maxQueuedEvents ?? 10_000,
-    maxQueuedBytes: options.maxQueuedBytes ?? 16_777_216,
-    whenFull: options.whenFull ?? 'wait',
-    maxBatchEvents: options.maxBatchEvents ?? 1_000,
-    maxBatchBytes: options.maxBatchBytes ?? 1_048_576,
-    stopAtRefusal: options.stopAtRefusal ?? false,
-    signal: options.signal,
-    backoff: fullJitter(initialMs, maxMs, maxAttempts),
-    maxRetryAfterMs: retry.maxRetryAfterMs ?? 600_000,
-    retryStatus: retry.retryStatus ?? isPassing,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
-    maxUnconfirmedMs: options.maxUnconfirmedMs ?? 82_800_000,
-    fetch: options.fetch ?? defaultFetch,
-    withCredentials: options.withCredentials ?? false,
-    onState: options.onState,
-    clock: options.clock ?? systemClock,
-    network: options.network ?? systemNetwork,
-  };
-}
-
-/** @throws InvalidOptionError */
-export function readRequestHeaders(headers: RequestHeaders): Record<string, string> {
-  const read = isRecord(headers) ? readRecord(headers) : Object.fromEntries(readHeaders(headers));
-  for (const name of OWN_HEADERS) {
-    check(read[name] === undefined, 'headers', `without ${name}, which the publisher sets`, read[name]);
-  }
-  return read;
-}
-
-const OWN_HEADERS = ['accept', 'content-type', 'idempotency-key'];
-
-function isRecord(headers: RequestHeaders): headers is Readonly<Record<string, string>> {
-  const prototype: unknown = Object.getPrototypeOf(headers);
-  return (prototype === Object.prototype || prototype === null) && !(Symbol.iterator in headers);
-}
-
-/** Reads headers as `Headers` does, whose first use makes Node load all of its fetch: 100 ms and 16 MB. */
-function readRecord(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  const read: Record<string, string> = {};
-  for (const [name, given] of Object.entries(headers)) {
-    const value = String(given).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
-    const isValid = /^[\w!#-'*+.^`|~-]+$/.test(name) && !/[\0\n\r\u{100}-\u{10FFFF}]/u.test(value);
-    check(isValid, 'headers', 'valid HTTP headers', `${name}: ${value}`);
-    const key = name.toLowerCase();
-    read[key] = read[key] === undefined ? value : `${read[key]}, ${value}`;
-  }
-  return read;
-}
-
-/** What may be over soon. */
-function isPassing(status: number): boolean {
-  return status === 408 || status === 425 || status === 429 || (status >= 500 && status <= 599);
-}
-
-function checkEach(options: object, prefix: string): void {
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (value === undefined) continue;
-    const path = `${prefix}${name}`;
-    const kind = Object.hasOwn(KINDS, path) ? KINDS[path as keyof typeof KINDS] : undefined;
-    if (!kind) refuse(`there is no option ${path}, only ${Object.keys(KINDS).join(', ')}`);
-    const [allowed, isAllowed] = kind;
-    check(isAllowed(value as never), path, allowed, value);
-  }
+export interface LeaseOptions {
+  /**
+   * How long the lease lasts after each renewal: from `'1s'` to `'24h'`, a number with a unit (`ms`, `s`, `m`, `h` or `d`). So long after its holder is gone
+   * the hub closes the topic.
+   * @default '30s'
+   */
+  readonly ttl?: string | undefined;
+  /**
+   * The token of a lease of an earlier run, which is taken up and renewed for `ttl`. If it is over, the hub refuses it (`lease-lost`).
+   * @default none, so that the topic is leased anew
+   */
+  readonly token?: string | undefined;
 }

@@ -5,12 +5,16 @@ import type { OutboxBatch, OutboxChange } from './outbox.ts';
 //   E  the number of an event, a space and its line of JSON
 //   B  a batch, as JSON
 //   S  the numbers of the first and the last event that are settled
-// A block counts if its last line is right. Only the last block of a file can be cut off, because each is on disk before the next one is begun.
+// A block counts if its last line is right. Only the last block of a file can be cut off, because each is on disk before the next one is begun. Of a
+// block that was being written when the power failed any part may be missing, and is zeros then.
 
 /** The first line of the file. */
 export const HEADER = 'tidings-outbox 1\n';
 
 const LF = 0x0a;
+
+/** What is written at once, at least, in bytes. */
+const SECTOR = 512;
 
 /** One write. */
 export function encodeBlock(changes: readonly OutboxChange[]): Uint8Array {
@@ -56,14 +60,46 @@ export function readOutboxFile(bytes: Uint8Array, onChange: (change: OutboxChang
       else if (bad === undefined) for (const change of lines) onChange(readChange(change));
       const own = bytes.subarray(Math.max(at - Number(length), 0), at);
       if (bad !== undefined && checksum(own) === sum && bad !== at - Number(length)) {
-        throw new Error(`it is damaged at byte ${bad}, although what follows is whole`);
+        throw damaged(bad, 'although what follows is whole');
       }
       lines = [];
       if (bad === undefined) counted = end + 1;
     }
     at = end + 1;
   }
+  if (!isCutOff(bytes, counted)) throw damaged(counted, 'in its last block, which was written to its end');
   return counted;
+}
+
+function damaged(at: number, where: string): Error {
+  return new Error(
+    `it is damaged at byte ${at}, ${where}: cut it off at byte ${at} to go on without the events behind that, or move it away to begin with an empty outbox`,
+  );
+}
+
+/** Whether what follows is the beginning of a block whose writing was interrupted. Then nobody was told that its events are kept. */
+function isCutOff(bytes: Uint8Array, from: number): boolean {
+  if (hasUnwritten(bytes, from)) return true;
+  const decoder = new TextDecoder();
+  let at = from;
+  for (let end = bytes.indexOf(LF, at); end !== -1; end = bytes.indexOf(LF, at)) {
+    if (!/^(?:E \d+ \{.*\}|B \{.*\}|S \d+ \d+)$/s.test(decoder.decode(bytes.subarray(at, end)))) return false;
+    at = end + 1;
+  }
+  const rest = decoder.decode(bytes.subarray(at, at + SECTOR));
+  return /^(?:[EBS]|$)|^=(?: \d*| \d+ [\da-f]{0,8})?$/.test(rest);
+}
+
+/** Whether sectors of a block are not on disk. A changed bit makes no such zeros, and the text of a block has none. */
+function hasUnwritten(bytes: Uint8Array, from: number): boolean {
+  for (let start = bytes.indexOf(0, from); start !== -1;) {
+    let end = start;
+    while (bytes[end] === 0) end++;
+    const isWhole = (start === from || start % SECTOR === 0) && (end % SECTOR === 0 || end === bytes.length);
+    if (isWhole) return true;
+    start = bytes.indexOf(0, end);
+  }
+  return false;
 }
 
 /** @throws Error where the line is none of a block, or of a later version */

@@ -15,7 +15,8 @@ export interface Pending extends Pick<Entry, 'onStored' | 'onFailed'> {
   readonly onAccepted: () => void;
 }
 
-export function createPublication(): Pending {
+/** @param onSettled - called once the event is stored or failed, with its error if it is one */
+export function createPublication(onSettled: (error?: unknown) => void = () => {}): Pending {
   let onStored!: (id: string) => void;
   let onAccepted!: () => void;
   let rejectStored!: (error: unknown) => void;
@@ -32,9 +33,13 @@ export function createPublication(): Pending {
   accepted.catch(() => {});
   return {
     publication: Object.assign(stored, { accepted }),
-    onStored,
     onAccepted,
+    onStored: (id) => {
+      onSettled();
+      onStored(id);
+    },
     onFailed: (error) => {
+      onSettled(error);
       rejectAccepted(error);
       rejectStored(error);
     },

@@ -4,8 +4,11 @@ import type { UrlLike } from '../globals.ts';
 import { Dispatch } from './dispatch.ts';
 import { encodeEvent, type NewEvent } from './event.ts';
 import { failed } from './failed.ts';
-import { type PublisherOptions, type PublisherSettings, type PublisherState, readPublisherOptions } from './options.ts';
+import { closedError } from './lease-request.ts';
+import type { Lease, PublishLeased } from './lease.ts';
+import type { LeaseOptions, PublisherOptions, PublisherState } from './options.ts';
 import { createPublication, type Publication } from './publication.ts';
+import { type PublisherSettings, readLeaseOptions, readPublisherOptions } from './settings.ts';
 
 /**
  * Publishes events to a hub: each once, and in the order of the calls. What waits goes together in one request. A request that is not answered is sent
@@ -50,10 +53,39 @@ export class Publisher implements AsyncDisposable {
    * `InvalidOptionError` when it is no event. Events are published in the order of the calls; one that is refused does not keep back those behind it.
    */
   publish(topic: string, event: NewEvent): Publication {
-    const pending = createPublication();
+    return this.#publish(topic, event);
+  }
+
+  /**
+   * Leases a topic, so that this publisher is its one producer: the hub takes its events only with the lease. With a `token` it takes up a lease of an earlier
+   * run. The lease renews itself until it is closed, released or left, or the publisher is closed. It is asked for until the hub answers.
+   * @throws LeaseError if another has the lease (`ERR_REFUSED` with the problem `leased`), the lease with the token is over (`lease-lost`), the hub refuses it,
+   * or the publisher has ended
+   * @throws InvalidOptionError
+   * @example
+   * await using run = await publisher.lease('runs/42', { ttl: '30s' });
+   * run.signal.addEventListener('abort', () => stopWorking(run.signal.reason));
+   * try {
+   *   for await (const step of work()) await run.publish({ type: 'step', data: step });
+   *   await run.close({ type: 'done', data: '' });
+   * } catch (error) {
+   *   await run.close({ type: 'failed', data: String(error) }).catch(() => {});
+   *   throw error;
+   * }
+   */
+  async lease(topic: string, options: LeaseOptions = {}): Promise<Lease> {
+    const settings = readLeaseOptions(options);
+    if (this.#isClosing) throw closedError(topic, 'the publisher is closed');
+    return await this.#dispatch.leases.acquire(topic, settings, (...event) => this.#publish(...event));
+  }
+
+  #publish(topic: string, event: NewEvent, how?: Parameters<PublishLeased>[2]): Publication {
+    const pending = createPublication(how?.onSettled);
     try {
       const line = encodeEvent(topic, event);
       const { failure, isFull } = this.#dispatch;
+      const { refusal } = how ?? {};
+      if (refusal) throw failed({ topic, line }, 'ERR_CLOSED', refusal.found, { cause: refusal.cause });
       if (failure) throw failed({ topic, line }, 'ERR_CLOSED', 'the publisher has ended', { cause: failure.reason });
       if (this.#isClosing) throw failed({ topic, line }, 'ERR_CLOSED', 'the publisher is closed');
       if (isFull && this.#settings.whenFull === 'reject') {
@@ -63,7 +95,7 @@ export class Publisher implements AsyncDisposable {
           `found ${this.pendingEvents} events in the queue, which is full`,
         );
       }
-      this.#dispatch.add(topic, line, pending);
+      this.#dispatch.add(topic, line, event, pending);
     } catch (error) {
       pending.onFailed(error);
     }
@@ -79,8 +111,8 @@ export class Publisher implements AsyncDisposable {
   }
 
   /**
-   * Takes no more events, publishes those that wait, and ends. It resolves when that is done and the store is closed, and never rejects: the promises of
-   * `publish` tell what became of the events.
+   * Takes no more events, publishes those that wait, and ends. Leases that it still holds are left: the hub closes their topics when they run out. It resolves
+   * when that is done and the store is closed, and never rejects: the promises of `publish` tell what became of the events.
    * @param options - `patienceMs`: for how long it tries to publish what waits, in milliseconds, for ever by default. What is left then fails, or stays in the
    * store if there is one
    */

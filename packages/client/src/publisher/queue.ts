@@ -1,9 +1,11 @@
-import type { OutboxBatch } from './outbox.ts';
-
 /** An event that the publisher was given, and those who wait for it. */
 export interface Entry {
   readonly seq: number;
   readonly topic: string;
+  /** The token of the lease that it is published with. */
+  readonly lease?: string | undefined;
+  /** Whether it closes its topic. */
+  readonly closes: boolean;
   readonly line: string;
   readonly bytes: number;
   /** Whether it is of an earlier run, so that nobody waits for it. */
@@ -13,14 +15,6 @@ export interface Entry {
   /** Gives the event's id. */
   readonly onStored: (id: string) => void;
   readonly onFailed: (error: unknown) => void;
-}
-
-/** The events of one request, which is sent with the same key until it is answered. */
-export interface Batch {
-  readonly entries: readonly Entry[];
-  readonly key: string;
-  /** When the oldest attempt was made that may have stored it, in milliseconds since 1970; `undefined` where none has. */
-  sentAt: number | undefined;
 }
 
 export interface QueueLimits {
@@ -134,23 +128,4 @@ export class Queue {
       entry.onAdmitted();
     }
   }
-}
-
-/** The events of a batch as the outbox has them. */
-export function recordOf({ entries, key }: Batch, sentAt: number): OutboxBatch {
-  return { key, first: entries[0]?.seq ?? 0, last: entries.at(-1)?.seq ?? 0, sentAt };
-}
-
-/** A batch that was not sent yet. */
-export function createBatch(entries: readonly Entry[]): Batch {
-  return { entries, key: newKey(), sentAt: undefined };
-}
-
-/** A key that nobody else has. Pages without TLS lack `randomUUID`, and React Native has neither. */
-function newKey(): string {
-  const bytes = new Uint8Array(16);
-  const { crypto } = globalThis as Partial<typeof globalThis>;
-  if (crypto) crypto.getRandomValues(bytes);
-  else for (const at of bytes.keys()) bytes[at] = Math.random() * 256;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -13,7 +13,7 @@ export interface SharedFeedParts {
   readonly key: string;
   readonly clock: Clock;
   /** Opens a connection of this tab. */
-  openDirect(lastEventId: string, handlers: FeedHandlers): Feed;
+  open(lastEventId: string, handlers: FeedHandlers): Feed;
   readonly ConnectionError: typeof ConnectionError;
 }
 
@@ -21,10 +21,10 @@ export interface SharedFeedParts {
  * Opens a feed over one connection that all tabs of the origin with the same key share. Outside of browsers, and in browsers that
  * lack what sharing needs, it opens a connection of its own.
  */
-export function openSharedFeed(parts: SharedFeedParts, lastEventId: string, handlers: FeedHandlers): Feed {
+export function openShared(parts: SharedFeedParts, lastEventId: string, handlers: FeedHandlers): Feed {
   const isBrowser = 'document' in globalThis || 'WorkerGlobalScope' in globalThis;
   const canShare = isBrowser && typeof BroadcastChannel === 'function' && globalThis.navigator?.locks !== undefined;
-  return canShare ? new SharedFeed(parts, lastEventId, handlers) : parts.openDirect(lastEventId, handlers);
+  return canShare ? new SharedFeed(parts, lastEventId, handlers) : parts.open(lastEventId, handlers);
 }
 
 /** The shell around a follower and, in the tab that was elected, the leader: the channel, the lock and the connections. */
@@ -129,7 +129,7 @@ class SharedFeed implements Feed {
       this.#step({ type: 'elected' });
       this.#leader = startLeader(this.#follower, crypto.randomUUID());
       this.#send({ type: 'elected' });
-      this.#sharedConnection = this.#parts.openDirect(this.#leader.lastEventId, {
+      this.#sharedConnection = this.#parts.open(this.#leader.lastEventId, {
         onEvent: (event, hasOwnId) => this.#share(event, hasOwnId),
         onState: (state) => {
           if (this.#leader === undefined) return;
@@ -239,7 +239,7 @@ class SharedFeed implements Feed {
 
   #openOwn(lastEventId: string): void {
     const cannotShare = this.#follower.phase !== 'catching-up';
-    const own = this.#parts.openDirect(lastEventId, {
+    const own = this.#parts.open(lastEventId, {
       onEvent: (event, hasOwnId) => {
         if (this.#ownConnection !== own) return;
         if (cannotShare) this.#handlers.onEvent(event, hasOwnId);

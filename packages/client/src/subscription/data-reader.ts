@@ -15,7 +15,7 @@ const GAP: typeof GAP_TYPE = 'tidings-gap';
  * Returns a function that reads the data of an event as the options say. Data that cannot be read becomes an `InvalidEvent`; the function
  * never throws.
  */
-export function createDataReader(parts: DataReaderParts): (event: EventMessage) => AnyItem | Promise<AnyItem> {
+export function readerFor(parts: DataReaderParts): (event: EventMessage) => AnyItem | Promise<AnyItem> {
   const { schemas, json } = parts;
   return (event) => {
     const { type, data, lastEventId } = event;

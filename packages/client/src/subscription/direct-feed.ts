@@ -1,13 +1,13 @@
 import type { BodyReader } from '../platform/body.ts';
 import type { EventMessage } from '@tidings/wire';
+import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import * as State from '../connection/connection-state.ts';
-import { Connection, type ConnectionHandlers, type Prepared } from '../connection/connection.ts';
 import type { Feed, FeedHandlers } from '../connection/feed.ts';
 import { basicAuthorization, isLoopback } from '../connection/request.ts';
 import { readRetryAfter } from '../connection/response.ts';
+import { Connection, type ConnectionHandlers, type Prepared } from '../connection/connection.ts';
 import { ClientError, type ConnectionError, type FailureCode, InvalidOptionError, messageOf } from '../errors.ts';
 import type { Bytes } from '../globals.ts';
-import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import type { FetchResponse } from '../transport/fetch.ts';
 import { checkBody, isFunction, isIdempotent, readHeaders, readMethod, readUrl } from './option-checks.ts';
 import type { Attempt, PerAttempt } from './options.ts';
@@ -33,8 +33,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   readonly #alarm: Alarm;
   readonly #connection: Connection;
   readonly #leaveNetwork: () => void;
-  #phase: State.Phase = State.CONNECTING;
-  #attempt = 1;
+  #state: State.ConnectionState = State.begin(0);
   /** Why the last attempt failed, until one succeeds. */
   #lastError: ConnectionError | undefined;
   /** Whether the last request was to this machine. */
@@ -43,11 +42,9 @@ export class DirectFeed implements Feed, ConnectionHandlers {
   #isSpent = false;
   /** Whether the next attempt was due and has been put off, because there is no network. */
   #isPutOff = false;
-  /** Whether the body was read before, so that something has arrived when it is read again. */
-  #isReading = false;
   /** How long the server may be silent, in milliseconds, and the code of the failure if it is silent for longer. */
-  #silenceMs = 0;
-  #silenceCode: FailureCode = 'ERR_CONNECT_TIMEOUT';
+  #silenceMs!: number;
+  #silenceCode!: FailureCode;
 
   constructor(settings: SubscriptionSettings, lastEventId: string, handlers: FeedHandlers) {
     const { clock, network } = settings;
@@ -55,23 +52,17 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     this.#handlers = handlers;
     this.#alarm = createAlarm(clock, () => {
       // The other end may be gone for long, and nothing would ever say so.
-      if (this.#phase !== State.WAITING) {
+      if (this.#state.phase !== State.WAITING) {
         this.#connection.fail({ code: 'ERR_SUSPENDED', message: 'the machine slept' });
       }
       this.#connection.reconnect();
     });
-    const options = {
-      ...settings,
-      lastEventId,
-      backoff: State.fullJitter(settings['retry.initialMs'], settings['retry.maxMs'], settings['retry.maxAttempts']),
-      reconnectionMs: 0,
-    };
-    this.#connection = new Connection(options, this);
-    this.#limitSilence('ERR_CONNECT_TIMEOUT', settings.connectTimeoutMs);
+    this.#connection = new Connection({ ...settings, lastEventId, reconnectionMs: 0 }, this);
+    this.#begin();
     this.#leaveNetwork = network.onOnline(() => {
       // If a server has answered, the wait is not for the network.
       const isAwaited = this.#isPutOff || this.#lastError?.status === undefined;
-      if (isAwaited && this.#phase === State.WAITING) this.#connection.reconnect();
+      if (isAwaited && this.#state.phase === State.WAITING) this.#connection.reconnect();
     });
   }
 
@@ -99,7 +90,7 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     const settings = this.#settings;
     const error = this.#lastError;
     const attempt: Attempt = {
-      attempt: this.#attempt,
+      attempt: this.#state.attempt,
       unauthorized: error?.status === 401,
       lastEventId: this.lastEventId,
     };
@@ -107,11 +98,11 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     try {
       const url = readUrl(await valueOf(settings.url), setUrl);
       const method = readMethod(await valueOf(settings.method));
-      let body: unknown = await valueOf(settings.body);
+      let body = (await valueOf(settings.body)) as string | object | undefined;
       let given = readHeaders(await valueOf(settings.headers));
       checkBody(body, method);
       // A fetch that has a FormData of its own, such as undici's, would send another one as the text "[object FormData]".
-      if (body && typeof body === 'object' && !('byteLength' in body)) {
+      if (typeof body === 'object' && !('byteLength' in body)) {
         // It takes over the headers, and adds the content type of the body if they have none.
         const content = new Response(body as BodyInit, { headers: given });
         given = content.headers;
@@ -122,17 +113,28 @@ export class DirectFeed implements Feed, ConnectionHandlers {
       this.#isLocal = isLoopback(url);
       if (!settings.repeats && !isIdempotent(method)) {
         if (this.#isSpent && error) {
-          const failure = { message: `${method} is not sent again`, cause: error, retry: 'never' as const };
-          return Object.assign({}, error, failure);
+          return {
+            ...(error as State.Failure),
+            message: `${method} is not sent again`,
+            cause: error,
+            retry: State.NEVER,
+          };
         }
         this.#isSpent = true;
       }
-      const headers = { ...basicAuthorization(url), ...Object.fromEntries(given) };
-      return { method, headers, ...(body !== undefined && { body: body as string | Bytes }) };
+      return {
+        method,
+        headers: { ...basicAuthorization(url), ...Object.fromEntries(given) },
+        ...(body !== undefined && { body: body as string | Bytes }),
+      };
     } catch (cause) {
       // A value that is not allowed now is not allowed the next time either.
-      const retry = cause instanceof InvalidOptionError ? 'never' : undefined;
-      return { code: 'ERR_REQUEST', message: messageOf(cause), cause, retry };
+      return {
+        code: 'ERR_REQUEST',
+        message: messageOf(cause),
+        cause,
+        retry: cause instanceof InvalidOptionError ? State.NEVER : undefined,
+      };
     }
   }
 
@@ -149,10 +151,10 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     if (status === 401) {
       // A request that was refused for its credentials has done nothing.
       this.#isSpent = false;
-      if (refreshes && this.#lastError?.status !== 401) return 'at-once';
+      if (refreshes && this.#lastError?.status !== 401) return State.AT_ONCE;
     }
     try {
-      if (status === 200 || status === 204 || !retryStatus(status)) return 'never';
+      if (status === 200 || status === 204 || !retryStatus(status)) return State.NEVER;
     } catch (cause) {
       // It would throw again at each attempt.
       throw new ClientError({ code: 'ERR_REQUEST', message: messageOf(cause), cause });
@@ -166,11 +168,10 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     let text = '';
     let room = MAX_REFUSAL_BYTES;
     try {
-      while (room > 0) {
-        const { value } = await body.read();
-        if (!value) break;
-        text += decoder.decode(value.subarray(0, room), { stream: true });
-        room -= value.length;
+      let chunk: Uint8Array | undefined;
+      while (room > 0 && (chunk = (await body.read()).value)) {
+        text += decoder.decode(chunk.subarray(0, room), { stream: true });
+        room -= chunk.length;
       }
     } catch {
       // What arrived before the body broke counts.
@@ -178,19 +179,15 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     return text;
   }
 
-  beforeRead(): Promise<void> | undefined {
-    const { idleTimeoutMs } = this.#settings;
-    if (this.#isReading) {
-      this.#silenceCode = 'ERR_IDLE_TIMEOUT';
-      this.#silenceMs = idleTimeoutMs;
-      this.#alarm.putOff(idleTimeoutMs);
-    }
-    this.#isReading = true;
+  beforeRead(chunk: Uint8Array | undefined): Promise<void> | undefined {
+    const { firstByteTimeoutMs, idleTimeoutMs } = this.#settings;
+    if (chunk || firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
+    else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
     const room = this.#handlers.room();
     // A stream that is not read is not silent.
     if (room) this.#alarm.putOff(Infinity);
     return room?.then(() => {
-      if (this.#phase === State.OPEN) this.#alarm.putOff(this.#silenceMs);
+      if (this.#state.phase === State.OPEN) this.#alarm.putOff(this.#silenceMs);
     });
   }
 
@@ -198,43 +195,42 @@ export class DirectFeed implements Feed, ConnectionHandlers {
     this.#handlers.onEvent(message, hasOwnId);
   }
 
+  /** An attempt begins. From now on the alarm ends one whose server is silent for too long. */
+  #begin(): void {
+    this.#alarm.set(Infinity, () => {
+      this.#connection.fail({ code: this.#silenceCode, message: `nothing arrived for ${this.#silenceMs} ms` });
+    });
+    this.#limitSilence('ERR_CONNECT_TIMEOUT', this.#settings.connectTimeoutMs);
+  }
+
   #limitSilence(code: FailureCode, ms: number): void {
     this.#silenceCode = code;
     this.#silenceMs = ms;
-    this.#alarm.set(ms, () => {
-      this.#connection.fail({ code: this.#silenceCode, message: `nothing arrived for ${this.#silenceMs} ms` });
-    });
+    this.#alarm.putOff(ms);
   }
 
-  onState({ phase, attempt, waitMs }: State.ConnectionState, error?: ConnectionError): void {
-    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = this.#settings;
-    this.#phase = phase;
-    this.#isPutOff = this.#isReading = false;
-    if (phase !== State.CLOSED) this.#attempt = attempt;
-    if (phase === State.CONNECTING) this.#limitSilence('ERR_CONNECT_TIMEOUT', connectTimeoutMs);
-    if (phase === State.OPEN) {
-      this.#lastError = undefined;
-      if (firstByteTimeoutMs > idleTimeoutMs) this.#limitSilence('ERR_IDLE_TIMEOUT', idleTimeoutMs);
-      else this.#limitSilence('ERR_FIRST_BYTE_TIMEOUT', firstByteTimeoutMs);
-    }
-    if (error) this.#lastError = error;
+  onState(state: State.ConnectionState, error?: ConnectionError): void {
+    const { phase, waitMs } = (this.#state = state);
+    this.#isPutOff = false;
+    if (phase === State.CONNECTING) this.#begin();
+    else this.#lastError = error;
     if (phase === State.CLOSED) {
       this.#alarm.clear();
       this.#leaveNetwork();
     }
     // A stream that the server ended is over, and has not failed, unless the consumer waits for an end of another kind.
-    const isEnd = error?.status === 204 || error?.code === 'ERR_STREAM_ENDED';
-    const hasEnded = phase === State.CLOSED && isEnd && !this.#settings.until;
-    this.#report(waitMs, hasEnded ? undefined : error);
+    const isEnd = phase === State.CLOSED && (error?.status === 204 || error?.code === 'ERR_STREAM_ENDED');
+    this.#report(waitMs, isEnd && !this.#settings.until ? undefined : error);
   }
 
   /** Reports the state. While waiting, the wait begins. */
   #report(waitMs: number, error?: ConnectionError): void {
-    const isWaiting = this.#phase === State.WAITING;
+    const { phase, attempt } = this.#state;
+    const isWaiting = phase === State.WAITING;
     if (isWaiting) this.#alarm.set(waitMs, () => this.#endWait());
     this.#handlers.onState({
-      phase: PHASES[this.#phase],
-      attempt: this.#attempt,
+      phase: PHASES[phase],
+      attempt,
       ...(isWaiting && { retryAt: Math.round(this.#settings.clock.time() + waitMs) }),
       ...(error && { error }),
     });

@@ -16,7 +16,7 @@ export interface EventQueue {
   /** Waits for the next event if none is queued. Resolves to `undefined` after the last one, or rejects once with the error. */
   next(): Promise<EventMessage | undefined>;
   /** No event follows the queued ones, but the error does, if there is one. Only the first call counts. */
-  end(error?: { readonly reason: unknown }): void;
+  end(error?: readonly [reason: unknown]): void;
   /** Drops all queued events. */
   clear(): void;
 }
@@ -31,7 +31,7 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
   let onRoom: (() => void) | undefined;
   let hasEnded = false;
   /** The error that the next taker gets after the end. */
-  let failure: { readonly reason: unknown } | undefined;
+  let failure: readonly [reason: unknown] | undefined;
 
   const sizeOf = (): number => arrived.length + leaving.length;
   const isFull = (): boolean => !hasEnded && (sizeOf() >= maxEvents || bytes >= maxBytes);
@@ -44,7 +44,7 @@ export function createQueue(maxEvents: number, maxBytes: number): EventQueue {
 
   function tellEnd(): void {
     for (const [resolve, reject] of takers.splice(0)) {
-      if (failure) reject(failure.reason);
+      if (failure) reject(failure[0]);
       else resolve();
       failure = undefined;
     }

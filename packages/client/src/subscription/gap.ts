@@ -6,8 +6,10 @@ export interface Gap {
   readonly after: string;
   /** The cursor after which the stream goes on. */
   readonly resumedAt: string;
-  /** Why the events are missing: `trimmed`, `unknown`, `foreign`, `ahead`, or a reason that was added later. */
+  /** Why the events are missing: `trimmed`, `unknown`, `foreign`, `deleted`, `ahead`, or a reason that was added later. */
   readonly reason: string;
+  /** If kept events lie between those that are missing, so that they follow the gap: the cursor up to which events are missing. */
+  readonly through?: string;
 }
 
 export interface GapMessage extends EventMessage, Gap {
@@ -21,12 +23,11 @@ export function isGap(event: { readonly type: string }): event is GapMessage {
 
 /** Reads the data of a `tidings-gap` event. Any other event, and one whose data is not a gap, stays as it is. */
 export function readGap(event: EventMessage): EventMessage | GapMessage {
-  const { type } = event;
-  if (type !== GAP_TYPE) return event;
+  if (event.type !== GAP_TYPE) return event;
   try {
-    const { after, resumedAt, reason } = JSON.parse(event.data) as Record<keyof Gap, unknown>;
+    const { after, resumedAt, reason, through } = JSON.parse(event.data) as Record<keyof Gap, unknown>;
     if (typeof after === 'string' && typeof resumedAt === 'string' && typeof reason === 'string') {
-      return { ...event, type, after, resumedAt, reason };
+      return { ...event, after, resumedAt, reason, ...(typeof through === 'string' && { through }) } as GapMessage;
     }
   } catch {
     // The data is not JSON.

@@ -19,7 +19,7 @@ export function check(
 
 /** @throws InvalidOptionError */
 export function refuse(message: string, cause?: unknown): never {
-  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(cause ? { cause } : undefined) });
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, ...(Boolean(cause) && { cause }) });
 }
 
 /** @throws InvalidOptionError unless it is an object and no array */
@@ -66,7 +66,7 @@ export function readHeaders(headers: RequestHeaders): Headers {
     refuse(`headers has to be valid HTTP headers, found ${found}`, cause);
   }
   const id = read.get('last-event-id');
-  check(id === null, 'headers', 'without Last-Event-ID, see lastEventId', id);
+  check(id === null, 'headers', 'without last-event-id, see lastEventId', id);
   return read;
 }
 
@@ -76,7 +76,7 @@ export function checkBody(body: unknown, method: unknown): void {
   const kinds = [ArrayBuffer, Blob, FormData, URLSearchParams];
   const isBody = typeof body === 'string' || ArrayBuffer.isView(body) || kinds.some((kind) => body instanceof kind);
   check(isBody, 'body', 'a string, bytes, a Blob, FormData or URLSearchParams', body);
-  check(!/^(?:GET|HEAD)$/i.test(method as string), 'method', 'one with a body if body is set', method);
+  check(!/^(?:GET|HEAD)$/.test(method as string), 'method', 'one with a body if body is set', method);
 }
 
 /** @throws InvalidOptionError */

@@ -1,17 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { readOptions, type SubscriptionSettings } from './settings.ts';
-import { type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
-import { allowListeners, reasonOf } from '#runtime';
 import { encodeLastEventId } from '../connection/request.ts';
+import { allowListeners, reasonOf } from '#runtime';
+import { report } from '../platform/report.ts';
+import { readOptions, type SubscriptionSettings } from './settings.ts';
+import { createQueue, type EventQueue } from './event-queue.ts';
+import { DirectFeed } from './direct-feed.ts';
+import type { EventMessage } from '@tidings/wire';
 import type { Feed, FeedHandlers, SubscriptionState } from '../connection/feed.ts';
 import { ConnectionError, InvalidEventError, messageOf, storeError } from '../errors.ts';
 import type { UrlLike } from '../globals.ts';
-import { report } from '../platform/report.ts';
 import type { PositionKeeper } from '../position/position-keeper.ts';
-import { DirectFeed } from './direct-feed.ts';
 import { type AnyItem, type EventItem, type EventSchemas, isWanted } from './event-item.ts';
 import { readGap } from './gap.ts';
-import { createQueue, type EventQueue } from './event-queue.ts';
 import { readLastEventId } from './option-checks.ts';
 import type { PerAttempt, SubscribeOptions } from './options.ts';
 
@@ -53,8 +53,6 @@ export function subscribe<Schemas extends EventSchemas | undefined = undefined, 
   return new Subscription(readOptions(url, options)) as EventSubscription<EventItem<Schemas, Json>>;
 }
 
-const DONE = { done: true, value: undefined } as const;
-
 /** Between a feed, which brings events, and a consumer, which takes them. */
 class Subscription implements EventSubscription<AnyItem> {
   readonly #settings: SubscriptionSettings;
@@ -68,8 +66,6 @@ class Subscription implements EventSubscription<AnyItem> {
   #takenId: string;
   /** Makes an event what the loop gets. */
   #read: (event: EventMessage) => AnyItem | Promise<AnyItem> = (event) => event;
-  /** Whether the queued events were forgotten, so that what was received does not count as taken. */
-  #isStopped = false;
 
   constructor(settings: SubscriptionSettings) {
     const { signal, store } = settings;
@@ -81,12 +77,12 @@ class Subscription implements EventSubscription<AnyItem> {
     if (signal?.aborted) void Promise.resolve().then(this.#abort);
     else if (signal) {
       allowListeners(signal as AbortSignal);
-      signal.addEventListener('abort', this.#abort, { once: true });
+      signal.addEventListener('abort', this.#abort);
     }
     const stop = (error: unknown): void => this.#stop(error);
     if (settings.schemas || settings.json) {
       const loaded = import('./data-reader.ts').then(
-        ({ createDataReader }) => (this.#read = createDataReader({ ...settings, InvalidEventError, messageOf })),
+        ({ readerFor }) => (this.#read = readerFor({ ...settings, InvalidEventError, messageOf })),
       );
       this.#read = async (event) => (await loaded)(event);
       loaded.catch(stop);
@@ -94,7 +90,7 @@ class Subscription implements EventSubscription<AnyItem> {
     if (store) {
       import('../position/position-keeper.ts')
         .then(
-          ({ keepPosition }) => keepPosition({ ...settings, store, encodeLastEventId, storeError, onError: stop }),
+          ({ keepPosition }) => keepPosition({ ...settings, store, encodeLastEventId, storeError, fail: stop }),
           (cause: unknown) => {
             throw storeError('keep', cause);
           },
@@ -113,7 +109,7 @@ class Subscription implements EventSubscription<AnyItem> {
   }
 
   get lastEventId(): string {
-    return this.#isStopped || !this.#feed || this.#queue.size > 0 ? this.#takenId : this.#feed.lastEventId;
+    return !this.#feed || this.#queue.size > 0 ? this.#takenId : this.#feed.lastEventId;
   }
 
   // These two are functions instead of methods, so that they can be passed on as callbacks.
@@ -149,12 +145,12 @@ class Subscription implements EventSubscription<AnyItem> {
     const openAlone = (): void => {
       if (!this.#isClosed) this.#feed = openDirect(lastEventId, handlers);
     };
-    if (key === undefined) return openAlone();
+    if (!key) return openAlone();
     // Where the code cannot be loaded or does not run, nothing can be shared.
     import('../shared/shared-feed.ts')
-      .then(({ openSharedFeed }) => {
+      .then(({ openShared }) => {
         if (this.#isClosed) return;
-        this.#feed = openSharedFeed({ ...settings, key, openDirect, ConnectionError }, lastEventId, handlers);
+        this.#feed = openShared({ ...settings, key, open: openDirect, ConnectionError }, lastEventId, handlers);
       })
       .catch(openAlone);
   }
@@ -162,11 +158,12 @@ class Subscription implements EventSubscription<AnyItem> {
   /** An event has arrived. */
   #receive(message: EventMessage, hasOwnId: boolean): void {
     const isRepeated = hasOwnId && this.#isRepeated(message.lastEventId);
-    const isNews = !isRepeated && message.type !== HEARTBEAT_TYPE;
+    // tidings-heartbeat and tidings-expired are for the connection alone. No publisher may use a type that begins like them.
+    const isNews = !isRepeated && !/^tidings-[eh]/.test(message.type);
     try {
       if (isNews && this.#settings.until?.(message) === true) return this.#feed?.close();
     } catch (exception) {
-      this.#queue.end({ reason: exception });
+      this.#queue.end([exception]);
       return this.#feed?.close();
     }
     if (isNews && isWanted(message, this.#settings)) this.#queue.push(readGap(message));
@@ -180,7 +177,7 @@ class Subscription implements EventSubscription<AnyItem> {
     this.#state = state;
     if (state.phase === 'closed') {
       signal?.removeEventListener('abort', this.#abort);
-      this.#queue.end(state.error && { reason: state.error });
+      this.#queue.end(state.error && [state.error]);
     }
     try {
       onState?.(state);
@@ -197,10 +194,7 @@ class Subscription implements EventSubscription<AnyItem> {
     // A consumer that asks for the next event has handled the one before.
     this.#keeper?.keep(this.lastEventId);
     const event = this.#queue.take() ?? (await this.#queue.next());
-    if (!event) {
-      await this.#keeper?.flush();
-      return DONE;
-    }
+    if (!event) return this.#leave();
     this.#takenId = event.lastEventId;
     const item = this.#read(event);
     return { done: false, value: item instanceof Promise ? await item : item };
@@ -208,18 +202,20 @@ class Subscription implements EventSubscription<AnyItem> {
 
   /** Ends the subscription at once: well, or with an error. */
   #stop(error?: unknown): void {
+    const feed = this.#feed;
     this.#takenId = this.lastEventId;
-    this.#isStopped = true;
+    // The queued events are forgotten, so that what was received does not count as taken.
+    this.#feed = undefined;
     this.#queue.clear();
-    this.#queue.end(error === undefined ? error : { reason: error });
-    if (this.#feed) this.#feed.close();
+    this.#queue.end(error === undefined ? error : [error]);
+    if (feed) feed.close();
     else this.#enter({ phase: 'closed', attempt: this.#state.attempt });
   }
 
-  async #leave(): Promise<typeof DONE> {
+  async #leave(): Promise<IteratorReturnResult<undefined>> {
     this.#stop();
     await this.#keeper?.flush();
-    return DONE;
+    return { done: true, value: undefined };
   }
 }
 

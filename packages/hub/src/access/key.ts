@@ -4,29 +4,43 @@ import type { RequestHead } from '@tidings/server/live';
 import { counted, shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
-import { isLoopback } from './binding.ts';
+import { isLoopback } from '../http/loopback.ts';
 
 /** What everyone may do without the key. */
 export type AnonymousAccess = 'none' | 'listen' | 'publish' | 'all';
 
 export interface KeyOptions {
-  /** The key that requests must carry as `Authorization: Bearer <key>`: 16 or more printable ASCII characters without spaces. @default none */
-  readonly key?: string | undefined;
+  /**
+   * The key that requests must carry as `Authorization: Bearer <key>`: 16 or more printable ASCII characters without spaces. Of several each is taken, so that one can
+   * be replaced by another without a break. @default none
+   */
+  readonly key?: string | readonly string[] | undefined;
+  /**
+   * A key of its own for who administers the hub. With it, `key` is for publishing and listening alone: it neither manages topics nor administers. @default `key` does
+   */
+  readonly adminKey?: string | undefined;
   /** What everyone may do without the key. @default 'none' */
   readonly anonymous?: AnonymousAccess | undefined;
 }
 
 const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisfies AnonymousAccess[];
 
+/** The rights of requests with the key. */
 const ALL: Rights = {
   allow: true,
   subject: 'key',
   listen: 'all',
   publish: 'all',
   manage: 'all',
+  presence: 'all',
   private: 'all',
   admin: true,
 };
+
+/** The rights of all requests to a hub that needs no key: they come from its own machine. */
+export const LOCAL: Rights = { ...ALL, subject: 'local' };
+
+const ALL_BUT_ADMIN: Rights = { ...ALL, manage: [], admin: false };
 
 /** The rights of requests that have not the key of their hub. */
 const withoutKey = new WeakSet<Rights>();
@@ -50,41 +64,78 @@ export function authenticateByKey(options: KeyOptions): Authenticate {
       `The options of authenticateByKey are ${found}, but must be an object with any of key, anonymous`,
     );
   }
-  const { key, anonymous = 'none' } = options;
-  if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{16,}$/.test(key))) {
-    // Not what it is: it may be a secret that was mistyped.
-    const found =
-      typeof key === 'string' ? `a text of ${counted(key.length, 'character')}` : `of the type ${typeof key}`;
-    throw new HubError(
-      'ERR_INVALID_OPTION',
-      `The option key is ${found}, but must be 16 or more printable ASCII characters without spaces`,
-    );
+  const { keys, everyone } = checkAccess(options);
+  if (keys === undefined && (options.anonymous ?? 'none') === 'none') return authenticateByHost;
+  return (request) => {
+    const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
+    if (keys === undefined || given === undefined) return everyone;
+    const rights = keys.rightsOf(given);
+    if (rights) return rights;
+    throw unauthorized('The key in the Authorization header field is wrong');
+  };
+}
+
+/** The keys of a hub. */
+export class Keys {
+  readonly #keys: readonly { readonly digest: Buffer; readonly rights: Rights }[];
+
+  constructor(keys: readonly string[], adminKey: string | undefined) {
+    const rights = adminKey === undefined ? ALL : ALL_BUT_ADMIN;
+    const admins = adminKey === undefined ? [] : [{ digest: digest(adminKey), rights: ALL }];
+    this.#keys = [...admins, ...keys.map((key) => ({ digest: digest(key), rights }))];
   }
+
+  /** The rights of a text; undefined if it is none of the keys. */
+  rightsOf(text: string): Rights | undefined {
+    const found = digest(text);
+    return this.#keys.find((key) => timingSafeEqual(key.digest, found))?.rights;
+  }
+}
+
+/**
+ * Checks who may do what by keys.
+ * @returns the keys, if there are any, and the rights of everyone else
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+export function checkAccess({ key, adminKey, anonymous = 'none' }: KeyOptions): {
+  readonly keys: Keys | undefined;
+  readonly everyone: Rights;
+} {
+  const given: readonly unknown[] | undefined = key === undefined || Array.isArray(key) ? key : [key];
+  if (given?.length === 0) throw invalid('key is an empty array, but must have one or more keys');
+  checkKeys('key', given ?? []);
+  if (adminKey !== undefined) checkKeys('adminKey', [adminKey]);
   if (!ANONYMOUS.includes(anonymous)) {
-    throw new HubError(
-      'ERR_INVALID_OPTION',
-      `The option anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`,
-    );
+    throw invalid(`anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`);
   }
-  if (key === undefined && anonymous === 'none') return authenticateByHost;
-  const expected = key === undefined ? undefined : digest(key);
   const everyone: Rights = {
     allow: true,
     listen: anonymous === 'all' || anonymous === 'listen' ? 'all' : [],
     publish: anonymous === 'all' || anonymous === 'publish' ? 'all' : [],
   };
-  if (expected) withoutKey.add(everyone);
-  return (request) => {
-    const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
-    if (!expected || given === undefined) return everyone;
-    if (timingSafeEqual(digest(given), expected)) return ALL;
-    throw unauthorized('The key in the Authorization header field is wrong');
-  };
+  const hasKeys = given !== undefined || adminKey !== undefined;
+  if (hasKeys) withoutKey.add(everyone);
+  return { keys: hasKeys ? new Keys((given ?? []) as readonly string[], adminKey) : undefined, everyone };
+}
+
+/** @throws {HubError} `ERR_INVALID_OPTION` */
+function checkKeys(name: string, keys: readonly unknown[]): void {
+  for (const each of keys) {
+    if (typeof each === 'string' && /^[\x21-\x7e]{16,}$/.test(each)) continue;
+    // Not what it is: it may be a secret that was mistyped.
+    const found =
+      typeof each === 'string' ? `a text of ${counted(each.length, 'character')}` : `of the type ${typeof each}`;
+    throw invalid(`${name} is ${found}, but must be 16 or more printable ASCII characters without spaces`);
+  }
+}
+
+function invalid(what: string): HubError {
+  return new HubError('ERR_INVALID_OPTION', `The option ${what}`);
 }
 
 function authenticateByHost(request: RequestHead): Rights {
   requireThisMachine(request);
-  return ALL;
+  return LOCAL;
 }
 
 /** The header fields with which proxies say that they have passed a request on. */

@@ -9,6 +9,9 @@ const CLOSED = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Pol
 
 const EXPOSED = 'Access-Control-Expose-Headers';
 
+/** The hub's own fields, those of Mercure, and links. */
+const EXPOSES = /^(?:Tidings-.+|Mercure-Last-Event-ID|Last-Event-ID|Link)$/;
+
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
 
 /** Which pages may use the hub (PROTOCOL §9.1, §9.10). */
@@ -39,11 +42,13 @@ export class Origins {
    * The header fields of every answer: they let a page of an allowed origin read it, and keep it from all others.
    * @param own those that the answer has. A page may read the hub's own among them
    */
-  headers(request: RequestHead, own: Readonly<Record<string, string>> = {}): Record<string, string> {
-    const headers: Record<string, string> = { ...CLOSED, ...this.#cors?.headers(request) };
+  headers(request: RequestHead, own: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+    if (!this.#cors) return CLOSED;
+    const headers: Record<string, string> = { ...CLOSED, ...this.#cors.headers(request) };
     const exposed = headers[EXPOSED];
-    const names = Object.keys(own).filter((name) => name.startsWith('Tidings-'));
-    if (exposed !== undefined && names.length > 0) headers[EXPOSED] = [exposed, ...names].join(', ');
+    if (exposed === undefined) return headers;
+    const names = Object.keys(own).filter((name) => EXPOSES.test(name));
+    if (names.length > 0) headers[EXPOSED] = [exposed, ...names].join(', ');
     return headers;
   }
 
@@ -83,30 +88,39 @@ export class Origins {
       if (this.#allowed.has(origin) || this.#isOwn(origin, request, site)) return;
       throw notAllowed(origin, what);
     }
-    if (site === 'cross-site' || site === 'same-site') {
-      throw notAllowed('another origin', what);
-    }
+    if (site === 'same-origin') return;
+    // `none` is for what a person has asked for, such as by an address that was typed.
+    if (site !== undefined && site !== 'none') throw notAllowed('another origin', what);
     const referer = request.header('referer');
-    if (site !== undefined || referer === undefined || SAFE.has(request.method)) return;
+    if (referer === undefined || SAFE.has(request.method)) return;
     const from = URL.canParse(referer) ? new URL(referer).origin : referer;
     if (this.#allowed.has(from) || this.#isOwn(from, request, site)) return;
     throw notAllowed(from, what);
   }
 
+  /**
+   * Refuses a request that changes something and that no page of the hub itself or of an allowed origin has sent: for requests with a cookie.
+   * @throws {Problem} `origin-not-allowed`
+   */
+  requirePage(request: RequestHead): void {
+    if (SAFE.has(request.method)) return;
+    this.require(request, 'change something here with a cookie');
+    const isNamed = request.header('origin') !== undefined || request.header('referer') !== undefined;
+    if (isNamed || request.header('sec-fetch-site') === 'same-origin') return;
+    throw new Problem(
+      'origin-not-allowed',
+      'A request with a cookie that changes something needs an Origin, which browsers send; other programs send the token as Authorization: Bearer',
+    );
+  }
+
   #isOwn(origin: string, request: RequestHead, site: string | undefined): boolean {
     if (this.#publicUrl.isOrigin(origin)) return true;
-    if (!URL.canParse(origin)) return false;
-    const page = new URL(origin);
-    const asked = new URL(request.url);
-    // Behind a proxy that ends TLS the scheme differs, so only the host is compared.
-    if (page.host === asked.host) return true;
-    // Without a key nothing else protects the hub, so a page must not choose the host that it is compared with.
-    if (this.#isKeyless) return false;
-    // A page cannot set what the browser says about it, and it cannot send this field to another origin.
-    const forwarded = request.header('x-forwarded-host')?.split(',', 1)[0]?.trim();
-    if (site === 'same-origin' || forwarded === page.host) return true;
-    // A proxy may leave the port out of the Host that it passes on.
-    return site === undefined && asked.port === '' && page.hostname === asked.hostname;
+    // A page cannot set what the browser says about it.
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+    // Without a key nothing else protects the hub, and a page that has taken the name of a proxy for its own would be of the same origin as that.
+    if (site === 'same-origin' && !this.#isKeyless) return true;
+    // Scheme, host and port: another port of the host, and its pages without TLS, may be those of others, and get the same cookies.
+    return (this.#isKeyless || this.#publicUrl.href === undefined) && new URL(request.url).origin === origin;
   }
 }
 
@@ -119,7 +133,7 @@ function notAllowed(from: string, what: string): Problem {
       : [`A page of ${from}`, 'allow its origin'];
   return new Problem(
     'origin-not-allowed',
-    `${page} may not ${what}: ${advice}, with the option allowedOrigins of the hub, or --cors-origin of tidings serve`,
+    `${page} may not ${what}: ${advice}, with the option allowedOrigins of the hub, or --cors-origin of tidings serve. If it is the page of the hub itself, behind a proxy, set publicUrl, or --public-url`,
   );
 }
 

@@ -103,6 +103,11 @@ export class Proxies {
     return `${base}${url.pathname}${url.search}`;
   }
 
+  /** Whether an address is that of a proxy that is trusted. */
+  includes(address: string): boolean {
+    return this.#trustsAny && this.#isTrusted(address);
+  }
+
   #isTrusted(address: string | undefined): boolean {
     if (address === undefined) return this.#trustsUnix;
     return this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');

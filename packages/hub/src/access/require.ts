@@ -4,20 +4,28 @@ import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 import { lacksKey, unauthorized } from './key.ts';
 
-const VERBS: Readonly<Record<Action, string>> = { listen: 'listen to', publish: 'publish to', manage: 'manage' };
+const VERBS: Readonly<Record<Action, string>> = {
+  listen: 'listen to',
+  publish: 'publish to',
+  manage: 'manage',
+  presence: 'see who listens to',
+};
 
 /**
  * Refuses a request that its rights do not cover (PROTOCOL §9.5).
  * @param matchers the topics and patterns that the request names
+ * @param purpose what it is for, if that says more than the matchers
  * @throws {Problem} `unauthorized` if the rights do not name the sender, `forbidden` if they do
  */
-export function requireRight(rights: Rights, action: Action, matchers: readonly Matcher[]): void {
+export function requireRight(rights: Rights, action: Action, matchers: readonly Matcher[], purpose?: string): void {
   const denied = matchers.find((matcher) => !may(rights, action, matcher));
   if (denied === undefined) return;
   const name =
     typeof denied === 'string' ? JSON.stringify(denied) : `every topic that matches ${shown(denied.pattern)}`;
-  if (rights.subject === undefined) throw needsCredentials(rights, `${VERBS[action]} ${name}`);
-  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} ${name}`);
+  const needed = `${VERBS[action]} ${name}`;
+  if (rights.subject === undefined) throw needsCredentials(rights, purpose ?? needed);
+  const refused = purpose === undefined ? needed : `${purpose}, which needs the right to ${needed}`;
+  throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${refused}`);
 }
 
 /** @param what completes the sentence "the request needs a key to …" */
@@ -41,7 +49,7 @@ function shown(pattern: string): string {
 export function requireSomeRight(rights: Rights, action: Action): void {
   const topics = allowedBy(rights, action);
   if (topics.length > 0) return;
-  if (rights.subject === undefined) throw needsCredentials(rights, `${VERBS[action]} topics`);
+  if (rights.subject === undefined) throw needsCredentials(rights, action);
   throw new Problem('forbidden', `The rights of ${rights.subject} do not allow it to ${VERBS[action]} any topic`);
 }
 

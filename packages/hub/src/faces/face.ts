@@ -1,10 +1,15 @@
+import type { Authenticate } from '@tidings/server';
 import type { EventLog } from '@tidings/server/log';
 import type { Answer, Audience, Clock, CodedHead, FanOut } from '@tidings/server/live';
 import type { Logger } from 'pino';
+import type { Access } from '../access/access.ts';
+import type { Rates } from '../access/rates.ts';
+import type { Counts } from '../counts.ts';
 import type { Bodies } from '../http/bodies.ts';
 import type { Exchange } from '../http/request.ts';
 import type { HubLimits } from '../limits.ts';
 import type { Reports } from '../reports.ts';
+import type { AllListeners } from './all-listeners.ts';
 import type { Writes } from './writes.ts';
 
 /** One HTTP interface of a hub, with its URLs, methods and errors. */
@@ -16,6 +21,17 @@ export interface Face {
    * too: only the head of its answer is sent, and the face gets the request as one with `GET`, unless it names `HEAD` itself.
    */
   match(url: URL): readonly string[] | undefined;
+  /**
+   * Decides what the sender of a request to this face may do, in place of the option `authenticate` of the hub. It is called again when rights expire. Such a
+   * face also has to refuse requests that come with a cookie from pages that may not change anything.
+   * @default as the hub does
+   */
+  readonly authenticate?: Authenticate | undefined;
+  /**
+   * Whether a topic is for events of the face itself: no other face lets anyone publish to it, create, lease, close or delete it.
+   * @default none is
+   */
+  reserves?(topic: string): boolean;
   /** Answers a request whose URL and method have matched. If it throws, {@link problem} makes the answer. */
   handle(exchange: Exchange): Answer | Promise<Answer>;
   /** Returns the answer to an error of {@link handle}, or to a method that is not allowed. @default an error document (PROTOCOL §10) */
@@ -30,9 +46,13 @@ export interface FaceContext {
   readonly log: EventLog;
   readonly fanOut: FanOut;
   readonly audience: Audience;
+  /** The listeners of all processes that serve the hub. */
+  readonly everyone: AllListeners;
   readonly limits: HubLimits;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
+  /** What the hub has done, in numbers, beside what the audience counts. */
+  readonly counts: Counts;
   /** Writes into the logger. */
   readonly reports: Reports;
   /** How long a stream may be silent, in milliseconds. */
@@ -45,12 +65,36 @@ export interface FaceContext {
   readonly bodies: Bodies;
   /** Reads the forms of requests to listen, which have memory of their own: listeners keep nobody from publishing. */
   readonly forms: Bodies;
+  /** Tokens, tickets and revocations; undefined if the hub takes no tokens. */
+  readonly access: Access | undefined;
+  /** Decides what the sender of a request may do, as the hub does for faces without an `authenticate` of their own. */
+  readonly authenticate: Authenticate;
+  /** How much each sender may publish. */
+  readonly rates: Rates;
   /** Whether the hub can publish, and how fast, as its faces have found. */
   readonly writes: Writes;
-  /** The URL that topics and patterns are resolved against (PROTOCOL §3.4), for a request to this one. */
-  topicsBase(url: URL): string;
+  /** Resolves when the log has been reached. Rejects if the sender of the request leaves before. */
+  ready(exchange: Exchange): Promise<void>;
+  /**
+   * Refuses a request whose rights have expired or were revoked while it was answered, such as while its body came.
+   * @throws {Problem} `unauthorized`, `forbidden`
+   */
+  requireHolding(exchange: Exchange): void;
+  /** Whether the token of a request has not been revoked. */
+  holds(exchange: Exchange): boolean;
+  /** The URL that topics and patterns are resolved against (PROTOCOL §3.4). */
+  readonly topicsBase: string;
+  /** The URL of the hub for the sender of a request to this one, for answers: nothing that decides about rights may depend on it. */
+  urlFor(url: URL): string;
+  /**
+   * Refuses to write to a topic that a face has reserved for its own events.
+   * @throws {Problem} `invalid-topic`
+   */
+  requireUnreserved(topic: string): void;
   /** The header fields and the coding of a stream for a request. */
   streamHead(exchange: Exchange): CodedHead;
   /** Refuses pages of other origins. @throws {Problem} `origin-not-allowed` */
   requireOrigin(exchange: Exchange, what: string): void;
+  /** Refuses a request with a cookie that no page of the hub or of an allowed origin has sent. @throws {Problem} `origin-not-allowed` */
+  requirePage(exchange: Exchange): void;
 }

@@ -1,6 +1,7 @@
 import { formatCursor } from '@tidings/server/log';
 import { may } from '@tidings/server/live';
 import { jsonAnswer } from '../http/answer.ts';
+import { ownRights } from '../access/everyone.ts';
 import type { MakeFace } from './face.ts';
 
 /** `GET /healthz` (PROTOCOL §8). */
@@ -8,19 +9,20 @@ export function health(): MakeFace {
   return (context) => ({
     name: 'health',
     match: ({ pathname }) => (pathname === '/healthz' ? ['GET'] : undefined),
-    handle({ rights }) {
+    async handle({ rights }) {
       const { fanOut } = context;
       const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
       // The reason may name a folder or a disk, so only a sender that is named and may publish everything sees it.
-      const shown = rights.subject !== undefined && may(rights, 'publish', '') ? { reason } : {};
+      const shown = rights.subject !== undefined && may(ownRights(rights), 'publish', '') ? { reason } : {};
       const state = reason === undefined ? { status: 'ok' } : { status: 'failing', ...shown };
       // Before the log has been reached for the first time, its position is unknown.
       const { epoch } = position;
       // The position moves with private events, so only a sender that may get all of them sees it.
-      const cursor = rights.private === 'all' ? { cursor: formatCursor(position) } : {};
+      const { listen = 'all' } = rights;
+      const cursor = listen === 'all' && rights.private === 'all' ? { cursor: formatCursor(position) } : {};
       const place = epoch === '' ? {} : { epoch, ...cursor };
-      const document = { ...state, ...place, listeners: fanOut.listeners };
+      const document = { ...state, ...place, listeners: await context.everyone.count() };
       return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
     },
   });

@@ -8,6 +8,12 @@ import type { Face, FaceContext, MakeFace } from './face.ts';
 /** The methods of all faces of a hub, for a request that is for the hub as a whole (RFC 9110, 9.3.7). */
 const ALL_METHODS = ['GET', 'HEAD', 'QUERY', 'POST', 'PUT', 'DELETE'];
 
+/** The face of a URL, and the methods that it allows there. */
+export interface FoundFace {
+  readonly face: Face;
+  readonly methods: readonly string[];
+}
+
 /** The faces of a hub. The first face that matches a URL answers. */
 export class Routes {
   readonly #faces: readonly Face[];
@@ -20,17 +26,17 @@ export class Routes {
   /** Returns the methods that are allowed at a URL, without `OPTIONS`. */
   methodsOf(url: URL): readonly string[] {
     if (url.pathname === '/*') return ALL_METHODS;
-    return withHead(this.#find(url)?.methods ?? []);
+    return withHead(this.find(url)?.methods ?? []);
   }
 
   /**
    * Answers a request.
+   * @param found what {@link find} has found for its URL
    * @param onProblem is called with an error that the face itself answers
    * @throws {Problem} `not-found`, `method-not-allowed`, and what the face throws and does not answer
    */
-  async answer(exchange: Exchange, onProblem: (error: unknown) => void): Promise<Answer> {
+  async answer(found: FoundFace | undefined, exchange: Exchange, onProblem: (error: unknown) => void): Promise<Answer> {
     const { request, url } = exchange;
-    const found = this.#find(url);
     if (!found) throw new Problem('not-found', `There is nothing at ${url.pathname}; topics are at /topics/{topic}`);
     const { face, methods } = found;
     try {
@@ -52,8 +58,18 @@ export class Routes {
     }
   }
 
+  /** Refuses a topic that a face has reserved for its own events. @throws {Problem} `invalid-topic` */
+  requireUnreserved(topic: string): void {
+    const face = this.#faces.find((each) => each.reserves?.(topic));
+    if (!face) return;
+    throw new Problem(
+      'invalid-topic',
+      `The topic ${JSON.stringify(topic)} is for events of the hub itself (its face ${face.name}), which nobody else may write`,
+    );
+  }
+
   /** Finds the face of a URL, and the methods that it names. */
-  #find(url: URL): { face: Face; methods: readonly string[] } | undefined {
+  find(url: URL): FoundFace | undefined {
     for (const face of this.#faces) {
       const methods = face.match(url);
       if (methods) return { face, methods };

@@ -1,5 +1,6 @@
 import { ServerError } from '@tidings/server/log';
 import type { Clock } from '@tidings/server/live';
+import type { Counts } from '../counts.ts';
 import type { Reports } from '../reports.ts';
 
 // The log is slow if events wait and it has taken none of them for this long, in milliseconds.
@@ -11,15 +12,17 @@ export class Writes {
   failure: string | undefined;
   readonly #clock: Clock;
   readonly #reports: Reports;
+  readonly #counts: Counts;
   #waiting = 0;
   /** Since when events have waited and none was taken, by the clock's `now`. */
   #stillSince = 0;
   #isTimed = false;
   #isSlow = false;
 
-  constructor(clock: Clock, reports: Reports) {
+  constructor(clock: Clock, reports: Reports, counts: Counts) {
     this.#clock = clock;
     this.#reports = reports;
+    this.#counts = counts;
   }
 
   /** Watches an append, and returns its result. A slow log is reported once, and once more when it is no longer slow. */
@@ -31,8 +34,10 @@ export class Writes {
     if (!this.#isTimed) this.#checkAfter(SLOW_MS);
     try {
       const receipt = await append;
+      const ms = clock.now() - since;
       this.failure = undefined;
-      if (this.#isSlow && clock.now() - since < SLOW_MS) this.#recovered();
+      this.#counts.writes.add(ms / 1000);
+      if (this.#isSlow && ms < SLOW_MS) this.#recovered();
       return receipt;
     } catch (error) {
       if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.failure = error.message;

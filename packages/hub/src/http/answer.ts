@@ -59,11 +59,21 @@ function refusalDocument(status: number, detail: string): Answer {
   return documentAnswer(status, { type: 'about:blank', title, status, detail });
 }
 
+/** How long a listener stays away at least that cannot be let in because the store of the log is out of reach, and at most twice as long, in milliseconds. */
+const STORE_AWAY_MS = 1000;
+
 /**
- * The answer to a listener that comes while the hub shuts down: an `EventSource` that is refused would never come back. Undefined if
- * the request does not ask for an event stream by name.
+ * The answer to a listener that comes while the hub shuts down, or cannot reach the store of its log: an `EventSource` that is refused would never come back. Undefined
+ * for another problem, and if the request does not ask for an event stream by name.
+ * @param drainingMs when it may come back to a hub that shuts down, in milliseconds
  */
-export function comeBackAnswer(request: RequestHead, ms: number): Answer | undefined {
+export function comeBackAnswer(
+  request: RequestHead,
+  { problem }: Problem,
+  drainingMs: () => number,
+): Answer | undefined {
+  if (problem !== 'draining' && problem !== 'store-away') return undefined;
+  const ms = problem === 'draining' ? drainingMs() : STORE_AWAY_MS * (1 + Math.random());
   if (request.method !== 'GET' || !/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return undefined;
   return { status: 200, headers: EVENT_STREAM_HEADERS, body: `retry: ${Math.round(ms)}\n\n` };
 }

@@ -1,5 +1,6 @@
 import { type Clock, turnAfter } from '@tidings/server/live';
 import { counted } from '@tidings/server/log';
+import type { Counts } from '../counts.ts';
 import type { HubLimits } from '../limits.ts';
 import { codingOf, decodeBody } from './content-coding.ts';
 import { Problem } from './problem.ts';
@@ -29,6 +30,7 @@ const NOTHING: Uint8Array = new Uint8Array();
 export class Bodies {
   readonly limits: HubLimits;
   readonly clock: Clock;
+  readonly counts: Pick<Counts, 'receivedBytes'>;
   readonly #open = new Set<Body>();
   #bytes = 0;
 
@@ -37,12 +39,17 @@ export class Bodies {
   readonly #deadline: AbortSignal;
 
   /**
+   * @param counts where the bytes are counted that are read
    * @param closing aborted when bodies that may stay open for as long as their senders like have to end
    * @param deadline aborted when no more may be read
    */
-  constructor(limits: HubLimits, clock: Clock, closing: AbortSignal, deadline: AbortSignal) {
+  constructor(
+    { limits, clock, counts }: Pick<Bodies, 'limits' | 'clock' | 'counts'>,
+    { closing, deadline }: { readonly closing: AbortSignal; readonly deadline: AbortSignal },
+  ) {
     this.limits = limits;
     this.clock = clock;
+    this.counts = counts;
     this.#closing = closing;
     this.#deadline = deadline;
     for (const signal of [closing, deadline]) {
@@ -149,7 +156,10 @@ export class Body {
     // What has come already is small, and is not counted: the log counts it when the reader gives it to the log.
     const received = isPlain(this.#request) ? this.#request.received?.() : undefined;
     if (received && received.length > max) throw tooLarge(max);
-    if (received) return received;
+    if (received) {
+      this.#bodies.counts.receivedBytes += received.length;
+      return received;
+    }
     const parts = this.#parts({ ms: maxBodyStallMs, bytes: MIN_PROGRESS_BYTES });
     let bytes = NOTHING;
     let length = 0;
@@ -260,6 +270,7 @@ export class Body {
         try {
           const step = await this.#next(parts);
           if (step.done === true) return undefined;
+          this.#bodies.counts.receivedBytes += step.value.length;
           // A body whose next part is always there must leave others their turns.
           await turnAfter(step.value.length);
           came = clock.now();
@@ -305,7 +316,7 @@ export class Body {
 }
 
 /** The length that a request declares for its body, or 0 if it declares none. */
-function declaredLength(request: HubRequest): number {
+export function declaredLength(request: HubRequest): number {
   return isPlain(request) ? Number(request.header('content-length') ?? 0) : 0;
 }
 

@@ -16,7 +16,7 @@ interface Wish {
 export function preferred<T extends string>(request: RequestHead, offers: readonly [T, ...T[]]): T {
   const accept = request.header('accept');
   let [best] = offers;
-  if (accept === undefined || accept === '*/*') return best;
+  if (accept === undefined || accept === '*/*' || accept === best) return best;
   const ranges = rangesOf(accept);
   let most: Wish = { weight: 0, exactness: 0 };
   for (const offer of offers) {

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   leased: { status: 409, title: 'Another has the lease of the topic' },
   'lease-lost': { status: 409, title: 'The lease of the topic is not, or no longer, that of the request' },
   'topic-exists': { status: 412, title: 'The topic is known' },
+  'too-many-revocations': { status: 507, title: 'The log keeps as many revocations as it may' },
   'too-many-topics': { status: 507, title: 'The log remembers as many topics and leases as it may' },
   'key-reused': { status: 422, title: 'The idempotency key was used for something else' },
   'too-slow': { status: 408, title: 'The body came too slowly' },
@@ -26,14 +27,18 @@ export const PROBLEMS = {
   'unsupported-type': { status: 415, title: 'The type of the body is not understood' },
   'url-too-long': { status: 414, title: 'The URL is too long' },
   'headers-too-large': { status: 431, title: 'The header fields are too large' },
+  'too-many-tickets': { status: 429, title: 'Too many tickets' },
+  'too-many-requests': { status: 429, title: 'Too much is published' },
   'too-many-listeners-of-address': { status: 429, title: 'Too many listeners from one address' },
   internal: { status: 500, title: 'The hub has a defect' },
   'too-many-uploads': { status: 503, title: 'Too much is being uploaded' },
   'too-many-listeners': { status: 503, title: 'Too many listeners' },
   busy: { status: 503, title: 'Too many events are waiting' },
   'broken-off': { status: 503, title: 'The request was broken off' },
+  'issuer-unavailable': { status: 503, title: 'The keys of an issuer cannot be got' },
   draining: { status: 503, title: 'The hub is shutting down' },
   unsupported: { status: 501, title: 'The log of this hub cannot do this' },
+  'store-away': { status: 503, title: 'The store of the log is out of reach' },
   'not-stored': { status: 507, title: 'The event could not be stored' },
 } as const;
 
@@ -49,6 +54,8 @@ interface ProblemOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Members of the document beside the standard ones. */
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
+  /** A status that another protocol prescribes. @default that of its name */
+  readonly status?: number | undefined;
 }
 
 /** An error that ends a request with an error document. */
@@ -57,22 +64,21 @@ export class Problem extends Error {
   readonly problem: ProblemName;
   readonly headers: Readonly<Record<string, string>>;
   readonly extra: Readonly<Record<string, unknown>>;
+  readonly status: number;
 
   constructor(problem: ProblemName, detail: string, options: ProblemOptions = {}) {
     super(detail, options);
     this.problem = problem;
     this.headers = options.headers ?? {};
     this.extra = options.extra ?? {};
-  }
-
-  get status(): number {
-    return PROBLEMS[this.problem].status;
+    this.status = options.status ?? PROBLEMS[problem].status;
   }
 
   /** The document (RFC 9457). */
   toJSON(): Record<string, unknown> {
-    const { status, title } = PROBLEMS[this.problem];
-    return { type: `${PROBLEM_TYPES}${this.problem}`, title, status, detail: this.message, ...this.extra };
+    const { problem, status } = this;
+    const { title } = PROBLEMS[problem];
+    return { type: `${PROBLEM_TYPES}${problem}`, title, status, detail: this.message, ...this.extra };
   }
 }
 
@@ -103,6 +109,12 @@ export function problemOf(error: unknown): Problem | undefined {
       return new Problem('not-stored', 'The log could not be written; nothing of the batch was published', {
         cause: error,
       });
+    case 'ERR_STORE_AWAY':
+      return new Problem(
+        'store-away',
+        'The store of the log is out of reach. If it was lost just now, what was published may have been stored: publish it again with its Idempotency-Key',
+        { headers: { 'Retry-After': '1' }, cause: error },
+      );
     case 'ERR_FORBIDDEN':
       return new Problem('forbidden', error.message, { cause: error });
     case 'ERR_INVALID_PARAMETER':
@@ -119,6 +131,7 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_TOO_MANY_TOPICS':
       return new Problem('too-many-topics', error.message, { cause: error });
     case 'ERR_CONDITION':
+    case 'ERR_TOO_MANY_VALUES':
     case 'ERR_INVALID_OPTION':
     case 'ERR_INVALID_RIGHTS':
     case 'ERR_BACKLOG_EXCEEDED':

@@ -1,7 +1,10 @@
 import { HubError } from '../errors.ts';
 
+// What stands for the URL of a hub that has no public one, where the host of a request may not: its sender would choose what its rights cover.
+const UNKNOWN = new URL('http://localhost/');
+
 /** The beginnings of the hub's own paths. A prefix with such a beginning could not be told from them. */
-const OWN_PATHS: readonly string[] = ['topics', 'healthz'];
+const OWN_PATHS: readonly string[] = ['topics', 'healthz', 'tickets', 'revocations', 'listeners', '.well-known'];
 
 /** The URL by which clients reach the hub, if it is not the one in their requests. */
 export class PublicUrl {
@@ -15,14 +18,24 @@ export class PublicUrl {
     this.#prefix = this.#url?.pathname.slice(0, -1) ?? '';
   }
 
+  /** The URL; undefined if it is not known. */
+  get href(): string | undefined {
+    return this.#url?.href;
+  }
+
   /** Whether a page of this origin is the hub's own. */
   isOrigin(origin: string): boolean {
     return this.#url?.origin === origin;
   }
 
-  /** What relative patterns, and the topics that are tested against patterns, are resolved against (PROTOCOL §3.4). */
-  topicsBase(asked: URL): string {
-    return new URL('topics/', this.#url ?? new URL('/', asked)).href;
+  /** What relative patterns, and the topics that are tested against patterns, are resolved against (PROTOCOL §3.4). No request changes it. */
+  get topicsBase(): string {
+    return new URL('topics/', this.#url ?? UNKNOWN).href;
+  }
+
+  /** The URL of the hub for the sender of a request to this one. It is for answers alone. */
+  shownTo(asked: URL): string {
+    return (this.#url ?? new URL('/', asked)).href;
   }
 
   /** The URL without the prefix, which some proxies pass on and others take away. */
@@ -45,7 +58,10 @@ function checkUrl(text: string): URL {
   }
   const url = new URL(text);
   const { search, hash, username, password } = url;
-  if (search || hash || username || password) throw invalid(text, 'a URL without a user, a query and a fragment');
+  // Not what it is: it has a secret.
+  if (username || password)
+    throw new HubError('ERR_INVALID_OPTION', 'The option publicUrl has a user or a password, but must have neither');
+  if (search || hash) throw invalid(text, 'a URL without a query and a fragment');
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   const [, first = ''] = url.pathname.split('/');
   if (OWN_PATHS.includes(first)) {

@@ -1,5 +1,5 @@
 import type { Rights } from '@tidings/server';
-import { fetchHead, type RequestHead } from '@tidings/server/live';
+import { type FanOut, fetchHead, type RequestHead } from '@tidings/server/live';
 import { Problem } from './problem.ts';
 
 /** A request in the form that the hub reads, from any server. Its `url` is absolute, with the host that the client requested. */
@@ -37,4 +37,14 @@ async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncIterable<U
 /** The answer to a request while the hub shuts down. */
 export function draining(): Problem {
   return new Problem('draining', 'The hub is shutting down', { headers: { 'Retry-After': '1' } });
+}
+
+/** Resolves when the log of a hub has been reached. Rejects if the sender of a request leaves before. */
+export async function untilReady(fanOut: FanOut, request: HubRequest): Promise<void> {
+  if (fanOut.isReady) return;
+  const gone = new AbortController();
+  const stop = request.onGone?.(() =>
+    gone.abort(new Problem('invalid-request', 'The sender left before it was answered')),
+  );
+  await fanOut.ready(gone.signal).finally(stop);
 }

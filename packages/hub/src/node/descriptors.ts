@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { Server, Socket } from 'node:net';
 import { type Problem, problemOfRefusal } from '../http/problem.ts';
-import { closeLongestUnfinished, openConnections, openStreams, watchConnections } from './unfinished.ts';
+import { closeLongestUnfinished, hasStream, openConnections, openStreams, watchConnections } from './unfinished.ts';
 
 // For the log, and for everything else that is no connection.
 const FOR_FILES = 16;
@@ -54,9 +54,9 @@ export class Descriptors {
     });
   }
 
-  /** Returns why no more listeners are let in, or undefined if they are. */
-  full(): Problem | undefined {
-    if (openStreams() < maxListeners()) return undefined;
+  /** Returns why no more listeners are let in on a connection, or undefined if they are. */
+  full(connection: Socket): Problem | undefined {
+    if (openStreams() < maxListeners() || hasStream(connection)) return undefined;
     this.#report('A listener was refused');
     return problemOfRefusal('full');
   }

@@ -37,10 +37,37 @@ export interface HubServerOptions {
   readonly maxUrlBytes?: number | undefined;
   /** Bytes of a request's header fields. @default 16384 */
   readonly maxFieldBytes?: number | undefined;
+  /**
+   * How many streams one connection of HTTP/2 may have open at once, each of them a listener or another request. A client waits with more until one
+   * has ended. @default 250
+   */
+  readonly maxStreams?: number | undefined;
+  /**
+   * How many connections one address may have open at once; of IPv6 all addresses of a /64 are one. The next one is closed at once. Trusted proxies may have any number, and
+   * so may connections without an address. The default leaves room for an office behind one address. @default 1000
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /**
+   * How many connections may be in the middle of a handshake of TLS. If there are more, the oldest one of the address with the most of them is closed. @default 1024
+   */
+  readonly maxHandshakes?: number | undefined;
+  readonly tls?: undefined;
+}
+
+/** A certificate and its key, PEM. A certificate may be followed by those that lead to the root. */
+export interface Certificate {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+}
+
+/** The same for a server of HTTP/1.1 and HTTP/2 over TLS. */
+export interface SecureHubServerOptions extends Omit<HubServerOptions, 'tls'> {
+  /** The certificate of the server, or a function that gives it: that is called again by `renewCertificate()`. TLS is of version 1.2 or newer. */
+  readonly tls: Certificate | (() => Certificate);
 }
 
 /** The options with the defaults filled in. */
-export type CheckedServerOptions = { readonly [Name in keyof HubServerOptions]-?: number };
+export type CheckedServerOptions = { readonly [Name in Exclude<keyof HubServerOptions, 'tls'>]-?: number };
 
 const DEFAULTS: CheckedServerOptions = {
   idleConnectionMs: 620_000,
@@ -52,11 +79,14 @@ const DEFAULTS: CheckedServerOptions = {
   maxUnsentBytes: 64 * 1024 * 1024,
   maxUrlBytes: 128 * 1024,
   maxFieldBytes: 16 * 1024,
+  maxStreams: 250,
+  maxConnectionsPerAddress: 1000,
+  maxHandshakes: 1024,
 };
 
 /** @throws {HubError} `ERR_INVALID_OPTION` */
-export function checkServerOptions(options: HubServerOptions): CheckedServerOptions {
-  checkNames('', options, DEFAULTS);
+export function checkServerOptions(options: Omit<HubServerOptions, 'tls'>): CheckedServerOptions {
+  checkNames('', options, { ...DEFAULTS, tls: true });
   const checked = withDefaults(DEFAULTS, options);
   for (const [name, value] of Object.entries<number>({ ...checked })) {
     if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;

@@ -1,37 +1,66 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { createServer as createStreamServer, nodeHead, startResponse } from '@tidings/server/node';
-import type { Answer } from '@tidings/server/live';
+import { createServer as createStreamServer } from '@tidings/server/node';
 import { shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import type { Hub } from '../hub.ts';
-import { problemAnswer } from '../http/answer.ts';
-import { Problem } from '../http/problem.ts';
+import { Connections } from './connections.ts';
 import { Descriptors } from './descriptors.ts';
-import { type CheckedServerOptions, checkServerOptions, type HubServerOptions } from './options.ts';
-import { checkFields, urlOf } from './target.ts';
-import { Turns } from './turns.ts';
-import { beginStream, setTurn } from './unfinished.ts';
-import { Unsent } from './unsent.ts';
+import { Door } from './door.ts';
+import {
+  type CheckedServerOptions,
+  checkServerOptions,
+  type HubServerOptions,
+  type SecureHubServerOptions,
+} from './options.ts';
+import { SecureHubServer } from './secure-server.ts';
+import { StreamDoor } from './stream-door.ts';
 
 // An upload of an event stream may last for as long as its publisher likes; a request's head may not. TCP finds out, within two minutes, that the
 // machine on the other side has gone.
 const CONNECTIONS = { requestTimeout: 0, keepAlive: true, keepAliveInitialDelay: 60_000 };
 
-const NOTHING = new Uint8Array();
+// The least time between two looks for heads that take too long, in milliseconds.
+const MIN_LOOK_MS = 10;
 
 // What the request line has beside its URL, and the ends of lines.
 const REQUEST_LINE_BYTES = 1024;
 
-/** A server for the hub, not listening yet. @throws {HubError} `ERR_INVALID_OPTION` */
-export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
+/**
+ * A server for the hub, not listening yet. With `tls` it speaks HTTP/1.1 and HTTP/2 over TLS on one port, as each client asks for it.
+ * @throws {HubError} `ERR_INVALID_OPTION`
+ */
+export function createServer(hub: Hub, options: SecureHubServerOptions): SecureHubServer;
+export function createServer(hub: Hub, options?: HubServerOptions): Server;
+export function createServer(
+  hub: Hub,
+  options: HubServerOptions | SecureHubServerOptions = {},
+): Server | SecureHubServer {
   checkHub(hub);
-  const settings = checkServerOptions(options);
+  const { tls, ...others } = options as SecureHubServerOptions;
+  const settings = checkServerOptions(others);
+  const descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
+  const connections = new Connections(hub, settings.maxConnectionsPerAddress, options.tls === undefined);
+  const server =
+    options.tls === undefined
+      ? httpServer(new Door(hub, settings, descriptors, false), settings)
+      : new SecureHubServer(tls, settings, {
+          connections: CONNECTIONS,
+          counts: hub.counts,
+          http: httpServer(new Door(hub, settings, descriptors, true), settings),
+          door: new StreamDoor(hub, settings, descriptors),
+        });
+  descriptors.guard(server);
+  connections.guard(server);
+  return server;
+}
+
+function httpServer(door: Door, settings: CheckedServerOptions): Server {
   const { idleConnectionMs, maxHeadMs, maxLargeHeads, maxUrlBytes, maxFieldBytes } = settings;
-  const door = new Door(hub, settings);
   const server = createStreamServer((request, response) => door.take(request, response), {
     ...CONNECTIONS,
     headersTimeout: maxHeadMs,
+    // Without this Node looks for heads that take too long every half a minute only.
+    connectionsCheckingInterval: Math.max(MIN_LOOK_MS, Math.ceil(maxHeadMs / 4)),
     keepAliveTimeout: idleConnectionMs,
     maxLargeHeads,
     maxHeaderSize: maxUrlBytes + maxFieldBytes + REQUEST_LINE_BYTES,
@@ -40,7 +69,8 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     door.take(request, response, () => response.writeContinue());
   });
-  door.descriptors.guard(server);
+  // Node would answer any other expectation itself, without a document. A server may leave it out of account (RFC 9110, 10.1.1), as it is in HTTP/2.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => door.take(request, response));
   return server;
 }
 
@@ -50,128 +80,8 @@ export function createServer(hub: Hub, options: HubServerOptions = {}): Server {
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
 function checkHub(hub: unknown): void {
-  const { handle, reports } = (hub ?? {}) as Partial<Hub>;
-  if (typeof handle === 'function' && typeof reports?.refused === 'function') return;
+  const { handle, reports, counts } = (hub ?? {}) as Partial<Hub>;
+  if (typeof handle === 'function' && typeof reports?.refused === 'function' && counts) return;
   const [found, advice] = hub instanceof Promise ? ['a promise', 'await it first'] : [shown(hub), 'new Hub({ log })'];
   throw new HubError('ERR_INVALID_OPTION', `The hub of createServer is ${found}, but must be a Hub: ${advice}`);
-}
-
-/** Carries requests of Node to the hub, and its answers back. */
-class Door {
-  readonly descriptors: Descriptors;
-  readonly #hub: Hub;
-  readonly #options: CheckedServerOptions;
-  readonly #turns: Turns;
-  readonly #unsent: Unsent;
-
-  constructor(hub: Hub, options: CheckedServerOptions) {
-    this.#hub = hub;
-    this.#options = options;
-    this.#turns = new Turns(options.maxPipelined);
-    this.#unsent = new Unsent(options.maxUnsentBytes, options.maxAnswerMs);
-    this.descriptors = new Descriptors((about, message) => hub.reports.warn(about, message));
-  }
-
-  /**
-   * Answers a request when it is its turn.
-   * @param onRead called when the body is asked for
-   */
-  take(request: IncomingMessage, response: ServerResponse, onRead?: () => void): void {
-    // A client that breaks off its upload is no error of ours.
-    request.on('error', () => {});
-    this.#turns.wait(request, response, () => void this.#answer(request, response, onRead));
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse, onRead?: () => void): Promise<void> {
-    const head = nodeHead(request);
-    const peer = head.peer as Socket;
-    setTurn(peer, request);
-    let answer = await this.#ask(request, onRead);
-    if (answer.start && request.method !== 'HEAD') {
-      const full = this.descriptors.full();
-      if (!full) {
-        if (response.destroyed) answer.abandon?.();
-        else {
-          beginStream(peer);
-          answer.start(startResponse(response, answer.status, answer.headers));
-        }
-        return;
-      }
-      answer.abandon?.();
-      this.#hub.reports.refused(head, full.status, full.problem, undefined);
-      answer = problemAnswer(full);
-    } else answer.abandon?.();
-    if (!response.destroyed) this.#send(request, response, answer, peer);
-  }
-
-  #ask(request: IncomingMessage, onRead: (() => void) | undefined): Answer | Promise<Answer> {
-    let url: string;
-    try {
-      checkFields(request, this.#options.maxFieldBytes);
-      url = urlOf(request, this.#options.maxUrlBytes);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      this.#hub.reports.refused(nodeHead(request), error.status, error.problem, undefined);
-      return problemAnswer(error);
-    }
-    const head = nodeHead(request, url);
-    if (onRead) return this.#hub.handle(Object.assign(head, { body: whenRead(request, onRead) }));
-    return this.#hub.handle(Object.assign(head, { body: request, received: () => receivedBody(request) }));
-  }
-
-  /** Sends an answer that is no stream. */
-  #send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { status, headers, body = '', start }: Answer,
-    peer: Socket,
-  ): void {
-    const isOver = request.complete;
-    // If a request is refused because there is no room, its connection is closed to make room for others.
-    const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
-    // The length of a stream, for `HEAD`, is not known (RFC 9110, 8.6).
-    const length = status === 204 || start ? {} : { 'Content-Length': Buffer.byteLength(body) };
-    response.writeHead(status, { ...headers, ...length, ...close });
-    const sent = request.method === 'HEAD' || status === 204 ? '' : body;
-    if (isOver) {
-      response.end(sent, () => {
-        this.#unsent.sent(peer);
-        setTurn(peer);
-      });
-    } else {
-      if (sent === '') response.flushHeaders();
-      else response.write(sent, () => this.#unsent.sent(peer));
-      request.socket.end();
-      this.#readOn(request, () => response.end());
-    }
-    // The text is in memory, too.
-    if (peer.writableLength > 0) this.#unsent.add(peer, 2 * Buffer.byteLength(sent));
-  }
-
-  /**
-   * Reads the rest of a body that is refused, for a while. A connection that is closed before all of its bytes have been read is reset, and a client
-   * that sends its whole body before it reads would never see why it was refused.
-   */
-  #readOn(request: IncomingMessage, done: () => void): void {
-    const end = (): void => {
-      clearTimeout(timer);
-      done();
-    };
-    const timer = setTimeout(end, this.#options.lingerMs).unref();
-    // Whoever has read the body until now has given it up, and would hold it back.
-    request.removeAllListeners('readable').on('data', () => {});
-    request.once('end', end).once('close', end).resume();
-  }
-}
-
-/** The whole body, if all of it has come and nothing has read of it. */
-function receivedBody(request: IncomingMessage): Uint8Array | undefined {
-  if (!request.complete || request.readableEnded) return undefined;
-  return (request.read() as Uint8Array | null) ?? NOTHING;
-}
-
-/** The parts of a body; the first time that one is asked for, `onRead` is called. */
-async function* whenRead(request: IncomingMessage, onRead: () => void): AsyncIterable<Uint8Array> {
-  onRead();
-  yield* request as AsyncIterable<Uint8Array>;
 }

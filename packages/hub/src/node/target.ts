@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders as Http2Fields } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { counted } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
@@ -12,31 +13,59 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 // The parts of a path that a URL parser resolves. With them a proxy and the hub would see different paths.
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
+/** What of a socket tells the address that a request was sent to. */
+type Local = Pick<IncomingMessage['socket'], 'address'>;
+
 /**
  * The absolute URL of a request. Its path and query are those of the request line and nothing else, its host is what the request line or
  * `Host` says. HTTP/1.0 may leave the host out.
+ * @param isSecure whether the request came over TLS
  * @throws {Problem} `invalid-request`, `url-too-long`
  */
-export function urlOf(request: IncomingMessage, maxBytes: number): string {
-  const { url: target = '' } = request;
-  if (target.length > maxBytes) {
+export function urlOf(request: IncomingMessage, maxBytes: number, isSecure: boolean): string {
+  const { url: target = '', headers, socket } = request;
+  checkLength(target, maxBytes);
+  const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
+  const base = baseOf(authority ?? headers.host ?? ownAddress(socket), isSecure);
+  if (target === '*' && request.method === 'OPTIONS') return `${base}/*`;
+  return base + pathOf(authority === undefined ? target : `${rest.startsWith('/') ? '' : '/'}${rest}`);
+}
+
+/**
+ * The same for a request of HTTP/2, whose host is that of `:authority`, or of `Host` where a proxy has it from HTTP/1.1 (RFC 9113, 8.3.1).
+ * @throws {Problem} `invalid-request`, `url-too-long`
+ */
+export function http2UrlOf(fields: Http2Fields, socket: Local, maxBytes: number): string {
+  const { ':path': target = '', ':authority': authority, host } = fields;
+  checkLength(target, maxBytes);
+  if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase()) {
     throw new Problem(
-      'url-too-long',
-      `The URL is ${counted(target.length, 'byte')}; the limit is ${maxBytes}. QUERY /topics takes matchers in its body`,
+      'invalid-request',
+      `The request is for the host ${JSON.stringify(authority)}, and its field Host has ${JSON.stringify(host)}`,
     );
   }
-  const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
-  const host = authority ?? request.headers.host ?? ownAddress(request);
-  const scheme = request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
-  const base = `${scheme}://${host}`;
+  const base = baseOf(authority ?? host ?? ownAddress(socket), true);
+  if (target === '*' && fields[':method'] === 'OPTIONS') return `${base}/*`;
+  return base + pathOf(target);
+}
+
+function checkLength(target: string, maxBytes: number): void {
+  if (target.length <= maxBytes) return;
+  throw new Problem(
+    'url-too-long',
+    `The URL is ${counted(target.length, 'byte')}; the limit is ${maxBytes}. QUERY /topics takes matchers in its body`,
+  );
+}
+
+/** The scheme and the host. */
+function baseOf(host: string, isSecure: boolean): string {
   if (!isHost(host)) {
     throw new Problem(
       'invalid-request',
       `The host ${JSON.stringify(host)} is not a name or an address with or without a port`,
     );
   }
-  if (target === '*' && request.method === 'OPTIONS') return `${base}/*`;
-  return base + pathOf(authority === undefined ? target : `${rest.startsWith('/') ? '' : '/'}${rest}`);
+  return `${isSecure ? 'https' : 'http'}://${host}`;
 }
 
 /** Hosts, with or without a port, that are known to be right: nearly all requests have the same one. */
@@ -56,16 +85,17 @@ function isHost(host: string): boolean {
 function pathOf(target: string): string {
   const [path = ''] = target.split('?', 1);
   if (!path.startsWith('/') || target.includes('#') || path.includes('\\') || DOT_SEGMENT.test(path)) {
+    // Without the query, which may have a ticket or a token.
     throw new Problem(
       'invalid-request',
-      `The request is for ${JSON.stringify(target)}, but a path must begin with a slash, and have neither a backslash, a # nor the segments . and ..`,
+      `The request is for ${JSON.stringify(path)}, but a path must begin with a slash, and have neither a backslash, a # nor the segments . and ..`,
     );
   }
   return target;
 }
 
 /** The address that a request was sent to. Asking for it costs memory for as long as its connection lasts. */
-function ownAddress({ socket }: IncomingMessage): string {
+function ownAddress(socket: Local): string {
   const { family, address, port = 80 } = socket.address() as Partial<AddressInfo>;
   return `${family === 'IPv6' ? `[${address ?? '::1'}]` : (address ?? '127.0.0.1')}:${port}`;
 }
@@ -81,14 +111,23 @@ const ONCE = new Set([
   'sec-fetch-site',
 ]);
 
+/** The header fields of a request: as they came, name and value in turn, and by their names. */
+interface Fields {
+  readonly rawHeaders: readonly string[];
+  readonly headers: object;
+}
+
 /**
  * Refuses header fields that are given twice but may be given once, and header fields that are too large together.
  * @throws {Problem} `invalid-request`, `headers-too-large`
  */
-export function checkFields({ rawHeaders, headers }: IncomingMessage, maxBytes: number): void {
+export function checkFields({ rawHeaders, headers }: Fields, maxBytes: number): void {
   let bytes = 0;
   // A colon, a space and the end of the line, for each field.
   for (const text of rawHeaders) bytes += text.length + 2;
+  // The path of HTTP/2 has a limit of its own.
+  const path = rawHeaders.indexOf(':path');
+  if (path % 2 === 0) bytes -= rawHeaders[path + 1]?.length ?? 0;
   if (bytes > maxBytes) {
     throw new Problem('headers-too-large', `The header fields are ${counted(bytes, 'byte')}; the limit is ${maxBytes}`);
   }

@@ -1,15 +1,34 @@
-import type { IncomingMessage, Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+
+/** What is known of a request whose head has come, or of all that a connection of HTTP/2 has. A request of Node is one. */
+export interface Asked {
+  /** Whether its body has come, so that it is the hub's turn. */
+  readonly complete: boolean;
+  readonly method?: string | undefined;
+  /** As a stream of Node says it. */
+  readonly readableFlowing: boolean | null;
+}
 
 /** A connection on which the client has yet to send a request, or the rest of one. */
 interface Unfinished {
   /** Since when, by `performance.now`. */
   since: number;
   /** The request whose head has come, if it has. */
-  request: IncomingMessage | undefined;
+  request: Asked | undefined;
   /** How many bytes had come when this connection was last looked at, if it had an upload then. */
   bytesRead: number;
 }
+
+/** Whose a connection is. Many may have the same owner. */
+export interface ConnectionOwner {
+  /** One of its connections has gone. */
+  left(): void;
+}
+
+// The owner hangs on the socket. One more listener of the close of each socket would take several times the memory.
+const OWNER: unique symbol = Symbol('owner');
+
+type Owned = Socket & { [OWNER]?: ConnectionOwner };
 
 /**
  * The connections of this process, without those of streams. An entry is changed in place: each table that a map outgrows has a link to the next one, and V8
@@ -40,6 +59,21 @@ export function watchConnections(server: Server): void {
   });
 }
 
+/** Gives a connection of a server that is watched its owner. */
+export function giveOwner(socket: Owned, owner: ConnectionOwner): void {
+  socket[OWNER] = owner;
+}
+
+export function ownerOf(socket: Owned): ConnectionOwner | undefined {
+  return socket[OWNER];
+}
+
+/** The connection below one of TLS: that is what has the file descriptor. The name is Node's. */
+export function connectionBelow(socket: Socket): Socket {
+  // oxlint-disable-next-line no-underscore-dangle -- Node's name
+  return (socket as { _parent?: Socket | null })._parent ?? socket;
+}
+
 /** How many connections are open in this process. */
 export function openConnections(): number {
   return open;
@@ -51,12 +85,22 @@ export function openStreams(): number {
 }
 
 /** A request's head has come, or its answer has been sent and the next request may come. */
-export function setTurn(socket: Socket, request?: IncomingMessage): void {
+export function setTurn(socket: Socket, request?: Asked): void {
   const turn = unfinished.get(socket);
   if (!turn) return;
   turn.since = performance.now();
   turn.request = request;
   turn.bytesRead = 0;
+}
+
+/** Whether a connection has a stream. */
+export function hasStream(socket: Socket): boolean {
+  return streams.has(socket);
+}
+
+/** The last stream of a connection that goes on, which is one of HTTP/2, has ended. */
+export function endStreams(socket: Socket, request: Asked | undefined): void {
+  if (streams.delete(socket)) unfinished.set(socket, { since: performance.now(), request, bytesRead: 0 });
 }
 
 /** A stream has begun on a connection. */
@@ -114,7 +158,8 @@ function isUpload({ request }: Unfinished): boolean {
   return request !== undefined && request.method !== 'QUERY' && request.readableFlowing === false;
 }
 
-function forget(this: Socket): void {
+function forget(this: Owned): void {
+  this[OWNER]?.left();
   open -= 1;
   unfinished.delete(this);
   streams.delete(this);

@@ -19,6 +19,8 @@ const NAMES: Readonly<Record<keyof HubEventsOptions, true>> = {
   patterns: true,
   lastEventId: true,
   last: true,
+  since: true,
+  types: true,
   rights: true,
   signal: true,
 };

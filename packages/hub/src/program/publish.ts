@@ -6,10 +6,10 @@ import { type EventFields, GAP_TYPE } from '@tidings/wire';
 import { requireAdmin, requireRight } from '../access/require.ts';
 import { checkNames } from '../errors.ts';
 import type { FaceContext } from '../faces/face.ts';
+import { CLOSED } from '../faces/topics/bodies/closed.ts';
 import { checkData, checkRetry, checkTopic, checkType } from '../faces/topics/bodies/checks.ts';
 import { withForgotten } from '../faces/topics/bodies/forgotten.ts';
-import { CLOSED } from '../faces/topics/life/final.ts';
-import { Problem } from '../http/problem.ts';
+import { Problem, problemOf } from '../http/problem.ts';
 
 export interface HubPublishOptions {
   /** Whether only listeners with a right to private events of the topic get it. @default false */
@@ -57,19 +57,40 @@ const NAMES: Readonly<Record<keyof HubPublishOptions, true>> = {
 
 /**
  * Publishes an event for the program that runs the hub, with the checks of a request.
- * @throws {Problem} @throws {ServerError} what the log throws @throws {HubError} `ERR_INVALID_OPTION`
+ * @throws {Problem} @throws {ServerError} what is no problem of the sender's @throws {HubError} `ERR_INVALID_OPTION`
  */
 export async function publishHere(
-  { log, limits, clock, reports, writes, closing }: FaceContext,
+  context: FaceContext,
   topic: string,
   fields: EventFields,
   options: HubPublishOptions,
 ): Promise<PublishReceipt> {
+  const { counts, reports } = context;
+  try {
+    const receipt = await publish(context, topic, fields, options);
+    counts.publishes.add('published');
+    return receipt;
+  } catch (error) {
+    const problem = problemOf(error);
+    counts.publishes.add(problem?.problem ?? 'internal');
+    if (problem?.problem === 'not-stored') reports.error(problem.cause, 'Events could not be stored');
+    throw problem ?? error;
+  }
+}
+
+async function publish(
+  context: FaceContext,
+  topic: string,
+  fields: EventFields,
+  options: HubPublishOptions,
+): Promise<PublishReceipt> {
+  const { log, limits, clock, reports, writes, closing, counts } = context;
   checkNames('', options, NAMES);
   if (closing.aborted) throw new Problem('draining', 'The hub is shutting down');
   if (typeof topic !== 'string')
     throw new Problem('invalid-topic', `The topic is ${typeof topic}, but must be a string`);
   checkTopic(topic);
+  context.requireUnreserved(topic);
   const given = options.rights === undefined ? undefined : checkRights(options.rights, clock.time());
   if (given?.allow === false) throw new Problem('forbidden', 'The rights are a refusal, or have expired');
   if (given) requireRight(given, 'publish', [topic]);
@@ -86,6 +107,7 @@ export async function publishHere(
     ...(idempotencyKey === undefined ? {} : { key: keyOf(idempotencyKey, topic, given?.subject) }),
   };
   const { id, repeated } = await writes.watch(log.append([eventOf(topic, fields, options)], appendOptions));
+  if (repeated) counts.repeats += 1;
   reports.publishedHere(topic, given?.subject);
   return { id, repeated };
 }

@@ -17,10 +17,10 @@ export interface DataFolder {
 }
 
 /** How the tables are laid out. Any change that an earlier version would misread, or that misreads an earlier one, needs another number. */
-const FORMAT = 4;
+const FORMAT = 5;
 
-/** An earlier format of which this one reads everything. Such a folder gets the number of this one. */
-const RAISED_FORMAT = 3;
+/** Earlier formats of which this one reads everything. Such a folder gets the number of this one. */
+const RAISED_FORMATS: ReadonlySet<unknown> = new Set([3, 4]);
 
 // The folders that this thread has open, by device and inode. Other copies of this module share the set.
 const KEY = Symbol.for('@tidings/lmdb open folders');
@@ -111,11 +111,21 @@ interface OpenOptions extends RootDatabaseOptionsWithPath {
   readonly permissionsMode: number;
 }
 
-function openFile(path: string, noSubdir: boolean): RootDatabase {
+/**
+ * Opens the data of a folder that another process of this machine has open, to read them.
+ *
+ * @throws {Error} what the binding throws if it cannot
+ */
+export function openToRead(path: string): RootDatabase {
+  return openFile(realpathSync(path), false, true);
+}
+
+function openFile(path: string, noSubdir: boolean, readOnly = false): RootDatabase {
   const options: OpenOptions = {
     path,
     // Without this the binding takes a folder with a dot in its name for a file.
     noSubdir,
+    readOnly,
     permissionsMode: 0o600,
     maxDbs: 32,
     // A commit is on disk when its promise resolves, and the next one starts after that.
@@ -129,7 +139,7 @@ function openFile(path: string, noSubdir: boolean): RootDatabase {
 function openMeta(path: string, root: RootDatabase): Database<unknown, string> {
   const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' });
   const format = meta.get('format');
-  if (format === undefined || format === RAISED_FORMAT) meta.putSync('format', FORMAT);
+  if (format === undefined || RAISED_FORMATS.has(format)) meta.putSync('format', FORMAT);
   else if (format !== FORMAT) {
     throw new LmdbError(
       'ERR_DATA_FORMAT',

@@ -32,6 +32,8 @@ export interface TopicLifeHooks {
   readonly carryOut: (step: TrimStep) => Promise<void>;
   /** What is remembered of a topic has changed. */
   readonly onChanged: (topic: string) => void;
+  /** A topic was deleted, whose events are still to be removed. */
+  readonly onDeleted: (topic: string) => void;
   readonly emit: (batch: readonly LogEntry[]) => void;
   /** Reports a failure of which no caller learns. */
   readonly report: (cause: unknown) => void;
@@ -98,13 +100,14 @@ export class LmdbDeletion {
     ledger.apply(plan);
     topics.deleted(topic);
     book.apply(draft);
+    this.#hooks.onDeleted(topic);
     this.#hooks.emit([entry]);
     return true;
   }
 
   /** Removes a small number of events of the topic that was deleted, or ends the deletion. */
   async #removeSome(): Promise<void> {
-    const { store, reader, writer } = this.#parts;
+    const { store, reader, writer, topics, latest } = this.#parts;
     const { deletion } = store;
     if (!deletion || this.#hooks.isClosed()) return;
     const removal = new Removal(this.#parts, writer.head);
@@ -114,8 +117,12 @@ export class LmdbDeletion {
     }
     const isLast = !removal.isFull && store.damaged.size === 0;
     if (isLast) removal.also((track) => track(store.meta.remove('deletion')));
+    // Nothing has been published to it since, so that it has no events, and no rows of their keys.
+    const isUnkeyed = isLast && latest.keyed.has(deletion.topic) && !topics.of(deletion.topic);
+    if (isUnkeyed) removal.setKeyed(deletion.topic, false);
     const step = removal.step(() => {
       if (isLast) store.deletion = undefined;
+      if (isUnkeyed) latest.emptied(deletion.topic);
     });
     await this.#hooks.carryOut(step);
   }

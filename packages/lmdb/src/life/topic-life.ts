@@ -12,6 +12,8 @@ import {
   releaseTopic,
   statusOf,
   type CreateOptions,
+  type HeldLease,
+  type LeaseOptions,
   type StatusOptions,
   type TopicDraft,
   type TopicFacts,
@@ -23,7 +25,7 @@ import {
 import { Removal } from '../trimming/removal.ts';
 import { closed, LmdbDeletion, type TopicLifeHooks, type TopicLifeParts } from './deletion.ts';
 
-// Topics that one commit closes or forgets: few, so that a publisher never waits long for its own.
+// Topics that one commit changes, closes or forgets: few, so that a publisher never waits long for its own.
 const MAX_SETTLED = 1000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -31,11 +33,20 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 // How long after a failure it is tried again, in milliseconds.
 const RETRY_MS = 1000;
 
+/** A change of what is remembered of a topic, which waits for its turn. */
+interface Waiting {
+  readonly topic: string;
+  /** Drafts it. Returns what tells its caller that it is stored. */
+  readonly make: (draft: TopicDraft, facts: TopicFacts, now: number) => () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Creates, leases, closes, forgets and deletes topics. Everything that it writes is part of a turn of the writer. */
 export class LmdbTopicLife implements TopicStates {
   readonly #parts: TopicLifeParts;
   readonly #hooks: TopicLifeHooks;
   readonly #deletion: LmdbDeletion;
+  readonly #waiting: Waiting[] = [];
   #timer: unknown;
   #timerDue = Infinity;
 
@@ -49,7 +60,10 @@ export class LmdbTopicLife implements TopicStates {
   async open(): Promise<void> {
     await this.#parts.writer.inTurn(() => this.settle());
     this.#wakeLater();
-    void this.removeDeleted().catch((error: unknown) => this.#hooks.report(error));
+    void this.removeDeleted().catch((error: unknown) => {
+      // It goes on when the log is opened again.
+      if (!this.#hooks.isClosed()) this.#hooks.report(error);
+    });
   }
 
   close(): void {
@@ -69,7 +83,11 @@ export class LmdbTopicLife implements TopicStates {
     const ahead = time.now() - clock.time();
     const count = events - (publicOnly ? (hidden?.events ?? 0) : 0);
     return {
-      ...statusOf(topic, topics.states.book.get(topic), facts, { publicOnly, ahead }),
+      ...statusOf(topic, topics.states.book.get(topic), facts, {
+        publicOnly,
+        keepsLatest: topics.keepsLatest(topic),
+        ahead,
+      }),
       events: count,
       ...(count > 0 && earliest ? { earliest } : {}),
       ...(count > 0 && newest ? { newest } : {}),
@@ -85,14 +103,19 @@ export class LmdbTopicLife implements TopicStates {
     );
   }
 
-  async lease(topic: string, ms: number, token?: string): Promise<TopicLease> {
+  async lease(topic: string, ms: number, options: LeaseOptions = {}): Promise<TopicLease> {
     this.#check(topic);
-    checkLease(ms, token);
+    const checked = checkLease(ms, options);
     const { bounds, clock } = this.#parts;
-    const lease = { ms, token, fresh: newToken() };
+    const lease = { ...checked, ms, fresh: newToken() };
     return await this.#change(topic, (draft, _, now) =>
       leaseTopic(draft, topic, lease, { now, time: clock.time(), bounds }),
     );
+  }
+
+  async leases(): Promise<readonly HeldLease[]> {
+    if (this.#hooks.isClosed()) throw closed();
+    return this.#parts.topics.states.book.leased();
   }
 
   async release(topic: string, token: string): Promise<void> {
@@ -140,7 +163,7 @@ export class LmdbTopicLife implements TopicStates {
     if (ended.length === 0) return false;
     const factsOf = (topic: string): TopicFacts => topics.factsOf(topic);
     const { events } = prepareBatch(
-      ended.map((topic) => closingEvent(topic, factsOf(topic))),
+      ended.map((topic) => closingEvent(topic, topics.states.book.get(topic), factsOf(topic))),
       {},
     );
     const draft = topics.states.book.draft();
@@ -171,21 +194,51 @@ export class LmdbTopicLife implements TopicStates {
     await this.#hooks.carryOut(removal.step(() => {}, forgotten));
   }
 
-  /** Changes what is remembered of a topic. */
-  async #change<T>(topic: string, change: (draft: TopicDraft, facts: TopicFacts, now: number) => T): Promise<T> {
-    const { topics, writer, time } = this.#parts;
-    return await writer.inTurn(async () => {
-      await this.settle();
-      if (this.#hooks.isClosed()) throw closed();
-      const draft = topics.states.book.draft();
-      const result = change(draft, topics.factsOf(topic), time.now());
-      const head = { ...writer.head, bytes: writer.head.bytes + draft.addedBytes };
-      await writer.write(head, (track) => topics.states.write(draft, track));
-      topics.states.book.apply(draft);
-      this.#hooks.onChanged(topic);
-      this.#wakeLater();
-      return result;
+  /** Changes what is remembered of a topic. Changes that come while the disk is busy are committed together. */
+  #change<T>(topic: string, change: (draft: TopicDraft, facts: TopicFacts, now: number) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const make = (draft: TopicDraft, facts: TopicFacts, now: number): (() => void) => {
+        const result = change(draft, facts, now);
+        return () => resolve(result);
+      };
+      if (this.#waiting.push({ topic, make, reject }) === 1) this.#changeSoon();
     });
+  }
+
+  #changeSoon(): void {
+    void this.#parts.writer.inTurn(() => this.#changeWaiting());
+  }
+
+  /** Makes the changes that wait, as part of a turn. Does not reject. */
+  async #changeWaiting(): Promise<void> {
+    await this.settle();
+    const { topics, writer, time } = this.#parts;
+    const group = topics.states.book.draft();
+    const made: { readonly change: Waiting; readonly done: () => void }[] = [];
+    for (const change of this.#waiting.splice(0, MAX_SETTLED)) {
+      // One that is refused leaves the others as they are.
+      const draft = group.draft();
+      try {
+        if (this.#hooks.isClosed()) throw closed();
+        made.push({ change, done: change.make(draft, topics.factsOf(change.topic), time.now()) });
+        group.add(draft);
+      } catch (error) {
+        change.reject(error);
+      }
+    }
+    if (this.#waiting.length > 0) this.#changeSoon();
+    if (made.length === 0) return;
+    try {
+      const head = { ...writer.head, bytes: writer.head.bytes + group.addedBytes };
+      await writer.write(head, (track) => topics.states.write(group, track));
+    } catch (error) {
+      for (const { change } of made) change.reject(error);
+      return;
+    }
+    topics.states.book.apply(group);
+    for (const { change } of made) this.#hooks.onChanged(change.topic);
+    this.#wakeLater();
+    for (const { done } of made) done();
   }
 
   /** @throws {ServerError} `ERR_CLOSED`, and `ERR_INVALID_EVENT` for a name that no topic may have */

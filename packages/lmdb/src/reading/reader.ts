@@ -1,45 +1,26 @@
 import {
   DISORDER_MS,
   ENTRY_STEPS,
+  FoundEvents,
   isSelected,
   MAX_NAME_BYTES,
-  mergeBySeq,
-  mergeFalling,
   Selector,
   type EventPlace,
   type LogEntry,
   type ReadRequest,
-  type SelectedTopic,
   type Selection,
   type Turn,
 } from '@tidings/server/log';
 import type { KeptEntry } from '../records/record.ts';
 import type { DeletionRecord, LmdbStore } from '../tables/store.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
-
-// Room for the frames of a page and one more event.
-const PAGE_ROOM = 128 * 1024;
-
-type TopicKey = readonly [topic: string, seq: number];
+import { EventRows } from './event-rows.ts';
+import { PageRoom } from './page-room.ts';
 
 /** The content of a page, before it is known which events are missing from it. */
 export interface ReadEntries {
   readonly entries: readonly LogEntry[];
   readonly through: number;
-}
-
-/** The state of a search for the last events. */
-export interface LastSearch {
-  readonly selection: Selection;
-  /** How many are wanted, and how many were found. */
-  readonly count: number;
-  found: number;
-  /** The sequence number after which the found events follow. */
-  before: number;
-  /** The search goes on with the events up to this sequence number. */
-  through: number;
-  /** The topics that are selected, if they have been found. */
-  topics: readonly SelectedTopic[] | undefined;
 }
 
 /** The state of a search for the first event since a time. */
@@ -72,66 +53,52 @@ export interface FirstSearch {
 
 const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
-/** Reads a store: by the index of topics if the selection names them, else by going through all events. */
+/** Reads a store: by the rows of topics and types if they lead to few events, else by going through all events. */
 export class LmdbReader {
+  /** Where the events of topics and of types are. */
+  readonly rows: EventRows;
+  /** What the searches for the last events have found. */
+  readonly found: FoundEvents = new FoundEvents();
   readonly #store: LmdbStore;
-  readonly #topics: LmdbTopics;
-  /** The memory in which the frames of a page are put together. */
-  readonly #room: Buffer = Buffer.allocUnsafeSlow(PAGE_ROOM);
+  readonly #room: PageRoom = new PageRoom();
 
   constructor(store: LmdbStore, topics: LmdbTopics) {
     this.#store = store;
-    this.#topics = topics;
+    this.rows = new EventRows(store, topics);
   }
 
   /**
    * As much of a page as the turn allows; undefined if that is nothing.
    * @param kept how many events the log keeps
    */
-  page({ selection, after, through, maxBytes }: ReadRequest, kept: number, turn: Turn): ReadEntries | undefined {
+  page({ selection, after, maxBytes, ...asked }: ReadRequest, kept: number, turn: Turn): ReadEntries | undefined {
     const selector = Selector.of(selection);
-    const entries: KeptEntry[] = [];
-    let room = this.#room;
-    let bytes = 0;
+    const known = this.found.behind(selector, after);
+    const through = Math.min(asked.through, known?.through ?? Infinity);
+    const room = this.#room;
+    room.begin();
     let reached = through;
-    for (const entry of this.#rising(selector, after, through, kept)) {
+    for (const entry of known ? this.#records(known.seqs) : this.#rising(selector, after, through, kept)) {
       const selected = this.#isSelected(selector, entry, turn);
-      if (selected) {
-        const end = bytes + entry.frameBytes;
-        if (end > room.length) room = copyOf(room, bytes, end >= maxBytes ? end : 2 * end);
-        entry.moveFrame(room, bytes);
-        entries.push(entry);
-        bytes = end;
-      }
-      if (selected === undefined || bytes >= maxBytes || turn.isOver) {
+      if (selected) room.take(entry, maxBytes);
+      if (selected === undefined || room.bytes >= maxBytes || turn.isOver) {
         reached = selected === undefined ? entry.seq - 1 : entry.seq;
         break;
       }
     }
     if (reached <= after && reached < through) return undefined;
-    // The frames follow each other in memory, so that a sender of all of them need not put them together.
-    const page = room === this.#room ? copyOf(room, bytes, bytes) : room.subarray(0, bytes);
-    for (const entry of entries) entry.rebase(page);
-    return { entries, through: reached };
+    return { entries: room.end(), through: reached };
   }
 
-  /** Goes on with a search for the last selected events for as long as the turn allows. Returns whether it is done. */
-  searchLast(search: LastSearch, turn: Turn): boolean {
-    const selector = Selector.of(search.selection);
-    if (search.found === search.count) return true;
-    const { topics, through } = search;
-    for (const entry of topics ? this.#fallingOf(topics, through) : this.#falling(selector, through)) {
-      const selected = this.#isSelected(selector, entry, turn);
-      if (selected === undefined) return false;
-      search.through = entry.seq - 1;
-      if (selected) {
-        search.found += 1;
-        search.before = search.through;
-      }
-      if (search.found === search.count) return true;
-      if (turn.isOver) return false;
-    }
-    return true;
+  /** The event with a sequence number, if it is kept, as who searches may know it. */
+  *at(seq: number): Iterable<LogEntry> {
+    const entry = this.#store.lend(seq);
+    if (entry) yield this.#seen(entry);
+  }
+
+  /** All events up to a sequence number, newest first, in the same way. */
+  *falling(through: number): Iterable<LogEntry> {
+    for (const entry of this.#store.lendRange({ start: through, end: 0, reverse: true })) yield this.#seen(entry);
   }
 
   /**
@@ -166,7 +133,7 @@ export class LmdbReader {
   /** Goes on with a search for the earliest event of a topic for as long as the turn allows; undefined if it is not done. */
   searchFirst(search: FirstSearch, turn: Turn): { readonly place: EventPlace | undefined } | undefined {
     const { topic, publicOnly } = search;
-    for (const { seq, id, private: isPrivate } of this.#records(this.#keysOf([topic], search.after + 1, Infinity))) {
+    for (const { seq, id, private: isPrivate } of this.#records(this.rows.of([topic], search.after + 1, Infinity))) {
       turn.steps += ENTRY_STEPS;
       if (!publicOnly || !isPrivate) return { place: { seq, id } };
       search.after = seq;
@@ -214,77 +181,29 @@ export class LmdbReader {
 
   /** The oldest events of a topic up to a sequence number. */
   oldestOf(topic: string, through: number): Iterable<KeptEntry> {
-    return this.#records(this.#keysOf([topic], 1, through + 1));
+    return this.#records(this.rows.of([topic], 1, through));
+  }
+
+  #isSelected(selector: Selector, entry: KeptEntry, turn: Turn): boolean | undefined {
+    return isSelected(selector, this.#seen(entry), turn);
   }
 
   /** The events of a topic that was deleted are no longer its events, also before they are removed. */
-  #isSelected(selector: Selector, entry: KeptEntry, turn: Turn): boolean | undefined {
-    if (!this.#store.deletion) return isSelected(selector, entry, turn);
+  #seen(entry: KeptEntry): LogEntry {
+    if (!this.#store.deletion) return entry;
     const { seq, id, time, private: isPrivate, frame } = entry;
-    const topics = this.#store.topicsOf(entry);
-    return isSelected(selector, { seq, id, time, private: isPrivate, frame, topics }, turn);
+    return { seq, id, time, private: isPrivate, frame, topics: this.#store.topicsOf(entry) };
   }
 
   #rising(selector: Selector, after: number, through: number, kept: number): Iterable<KeptEntry> {
-    if (!this.#isIndexShorter(selector, kept)) return this.#store.lendRange({ start: after + 1, end: through + 1 });
-    return this.#records(this.#keysOf(selector.topics.exact, after + 1, through + 1));
+    const rows = this.rows.rising(selector, after, through, kept);
+    return rows ? this.#records(rows) : this.#store.lendRange({ start: after + 1, end: through + 1 });
   }
 
-  #falling({ topics }: Selector, through: number): Iterable<KeptEntry> {
-    // Not all events if only some topics are selected: very many others may come before theirs.
-    if (!topics.isExact) return this.#store.lendRange({ start: through, end: 0, reverse: true });
-    const sources = [...topics.exact].map((topic) =>
-      this.#store.byTopic.getKeys({
-        start: [topic, through],
-        end: [topic, this.#store.deletedThrough(topic)],
-        reverse: true,
-      }),
-    );
-    return this.#records(mergeBySeq(sources, seqOf, 'falling'));
-  }
-
-  #fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<KeptEntry> {
-    const sources = topics.map(({ topic, last }) => {
-      return {
-        last,
-        open: () => this.#store.byTopic.getKeys({ start: [topic, through], end: [topic, 0], reverse: true }),
-      };
-    });
-    return this.#records(mergeFalling(sources, seqOf));
-  }
-
-  /** Whether the index of topics leads to less than half of the log. Otherwise looking up each event costs more than passing over the others. */
-  #isIndexShorter({ topics }: Selector, kept: number): boolean {
-    if (!topics.isExact) return false;
-    let events = 0;
-    for (const topic of topics.exact) events += this.#topics.of(topic)?.events ?? 0;
-    return events * 2 < kept || events === 0;
-  }
-
-  *#records(keys: Iterable<TopicKey>): Iterable<KeptEntry> {
-    for (const [, seq] of keys) {
+  *#records(seqs: Iterable<number>): Iterable<KeptEntry> {
+    for (const seq of seqs) {
       const entry = this.#store.lend(seq);
       if (entry) yield entry;
     }
   }
-
-  /** The keys of topics from one sequence number to before another, each number once. */
-  #keysOf(topics: Iterable<string>, start: number, end: number): Iterable<TopicKey> {
-    const sources = [...topics].map((topic) => {
-      const first = Math.max(start, this.#store.deletedThrough(topic) + 1);
-      return this.#store.byTopic.getKeys({ start: [topic, first], end: [topic, Math.max(first, end)] });
-    });
-    return mergeBySeq(sources, seqOf, 'rising');
-  }
-}
-
-/** Returns a buffer of the size that begins with the first bytes of another one. */
-function copyOf(buffer: Buffer, bytes: number, size: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(size);
-  buffer.copy(copy, 0, 0, bytes);
-  return copy;
-}
-
-function seqOf([, seq]: TopicKey): number {
-  return seq;
 }

@@ -1,4 +1,8 @@
 import {
+  isSearchedByTopic,
+  LastSearch,
+  ListSearch,
+  NewestFirst,
   newestFor,
   Selector,
   TopicSearch,
@@ -14,7 +18,7 @@ import {
 } from '@tidings/server/log';
 import type { HeadRecord, LmdbStore } from '../tables/store.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
-import type { LastSearch, LmdbReader } from './reader.ts';
+import type { LmdbReader } from './reader.ts';
 
 /** Where a log ends when it is asked. */
 export interface LogEnd {
@@ -57,18 +61,33 @@ export class LmdbSearch {
     const { reader, topics, look } = this.#parts;
     const { seq: head, publicSeq, events } = end.head;
     const newest = newestFor(selection, head, publicSeq);
-    const search: LastSearch = { selection, count, found: 0, before: newest, through: newest, topics: undefined };
-    const selected = Selector.of(selection).topics;
-    const { isAll, isExact } = selected;
-    await this.#searches.during(!isAll && !isExact && count > 0, async (mayUseTopics) => {
+    const selector = Selector.of(selection);
+    const { topics: selected, types } = selector;
+    if (count === 0) return { after: newest, head, trims: end.trims };
+    const search = new LastSearch(selector, count, newest);
+    const place = (): Place => ({ after: search.after, head, trims: end.trims });
+    let ranges = selected.isExact ? reader.rows.upTo(selector, newest) : undefined;
+    return await this.#searches.during(isSearchedByTopic(selector), async (mayUseTopics) => {
       if (mayUseTopics) {
-        const among = new TopicSearch(topics.searched(), newest);
+        const among = new TopicSearch(topics.searched(selected), newest);
         await look((turn) => among.goOn(selected, turn) || undefined, { signal });
-        search.topics = among.result(events);
+        if (types && among.isLessByType(types.size)) {
+          const byType = new ListSearch(among.found, types.size, (topic) => reader.rows.lastOf(topic, types));
+          await look((turn) => byType.goOn(turn) || undefined, { signal });
+          ranges = byType.found;
+        } else {
+          ranges = among.result(events)?.map((topic) => reader.rows.allOf(topic)) ?? ranges;
+        }
       }
-      await look((turn) => reader.searchLast(search, turn) || undefined, { signal, isShort: isExact });
+      const rows = ranges && new NewestFirst(ranges, (...asked) => reader.rows.newestOf(...asked));
+      const goOn = (turn: Turn): boolean => {
+        if (!rows) return search.goOn(reader.falling(search.through), turn);
+        return search.goOnIn(rows, (seq) => reader.at(seq), turn);
+      };
+      await look((turn) => goOn(turn) || undefined, { signal, isShort: selected.isExact });
+      if (rows) reader.found.keep(selector, search.found, search.after, newest);
+      return place();
     });
-    return { after: search.before, head, trims: end.trims };
   }
 
   async locateSince(selection: Selection, since: Since, end: LogEnd, { signal }: AskOptions): Promise<Place> {

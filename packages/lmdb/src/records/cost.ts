@@ -1,5 +1,6 @@
 import type { PreparedEvent } from '@tidings/server/log';
 import { CHECKSUM_BYTES } from './checksum.ts';
+import { DIGEST_BYTES } from './type-digest.ts';
 
 // LMDB keeps rows in pages, sorted, and what is longer than half a page in pages of its own. A page has less room for rows than it has bytes.
 const PAGE = 4096;
@@ -8,6 +9,9 @@ const ROOM = 4080;
 // What a row has beside its key and value; and what a sequence number and its separator take in a key.
 const ROW = 18;
 const SEQ = 12;
+
+// What the digest of a type takes there.
+const DIGEST = 10;
 
 // How full the pages are of a table whose rows come in any order.
 const FILL = 2 / 3;
@@ -44,15 +48,24 @@ export function costOfRecord(headerBytes: number, frameBytes: number, names: num
   return Math.ceil(inPages + names * costOfRow(headerBytes / names + SEQ));
 }
 
+/**
+ * What it costs that an event is found by its type, in each of its topics. It does not count for the topics: what is public of them would show private types.
+ * @param headerBytes what its record has in front of the frame, without the digest
+ */
+export function costOfTypes(headerBytes: number, names: number, topics: number): number {
+  return Math.ceil(DIGEST_BYTES + topics * costOfRow(headerBytes / names + SEQ + DIGEST));
+}
+
 /** What an event that waits will cost on disk, and what it costs in memory until then. */
 export function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
-  const { id, topics, body, latestKey } = event;
+  const { id, topics, body, latestKey, type } = event;
   const names = id === undefined ? topics : [...topics, id];
   let header = names.reduce((sum, name) => sum + NAME_HEADER + Buffer.byteLength(name), RECORD_HEADER);
   if (latestKey !== undefined) header += NAME_HEADER + Buffer.byteLength(latestKey);
   const idBytes = id === undefined ? ID_LINE : ID_LINE + Buffer.byteLength(id);
+  const types = type === undefined ? 0 : costOfTypes(header, names.length, topics.length);
   return {
-    disk: costOfRecord(header, body.length + idBytes, names.length),
+    disk: costOfRecord(header, body.length + idBytes, names.length) + types,
     memory: WAITING + body.length + 2 * header,
   };
 }

@@ -1,10 +1,11 @@
 import { formatCursor, ServerError, type Epochs, type LogEntry } from '@tidings/server/log';
 import { CHECKSUM_BYTES, checksum, MIN_BYTES } from './checksum.ts';
-import { costOfRecord } from './cost.ts';
+import { costOfRecord, costOfTypes } from './cost.ts';
+import { DIGEST_BYTES } from './type-digest.ts';
 
 // A record is the stored form of an event: a small header, then the frame as it is sent, then a checksum.
-//   u8 flags · f64 time · u8 count of topics · u16 length and bytes of the publisher's id, if it has one ·
-//   u16 length and bytes of its key, if it has one · u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
+//   u8 flags · f64 time · u8 count of topics · u32 digest of the type, if it is found by that ·
+//   u16 length and bytes of the publisher's id, if it has one · u16 length and bytes of its key, if it has one · u16 length and bytes of each topic · frame · u32 checksum, the lower byte first
 // The checksum covers all bytes before it, and begins with the event's sequence number, so a record in the place of another is noticed, too.
 
 const PRIVATE = 1;
@@ -12,6 +13,7 @@ const NAMED = 2;
 const FINAL = 4;
 const KEYED = 16;
 const FORGETS = 32;
+const TYPED = 64;
 const FIXED_BYTES = 10;
 
 /** The most topics of an event. Their count is one byte. */
@@ -27,11 +29,14 @@ export class KeptEntry implements LogEntry {
   readonly time: number;
   readonly private: boolean;
   readonly final: boolean;
+  /** The digest of its type, if it has a row for that in each of its topics. */
+  readonly typeDigest: number | undefined;
   declare readonly latestKey?: string;
   declare readonly forgets?: boolean;
   /** The id that the publisher gave, if any. */
   readonly #ownId: string | undefined;
   readonly #epochs: Epochs;
+  /** Without the digest. */
   readonly #headerBytes: number;
   #bytes: Buffer;
   #start: number;
@@ -43,11 +48,12 @@ export class KeptEntry implements LogEntry {
     this.time = header.time;
     this.private = header.private;
     this.final = header.final;
+    this.typeDigest = header.typeDigest;
     if (header.latestKey !== undefined) this.latestKey = header.latestKey;
     if (header.forgets === true) this.forgets = true;
     this.#ownId = header.ownId;
     this.#epochs = epochs;
-    this.#headerBytes = header.bytes;
+    this.#headerBytes = header.bytes - (header.typeDigest === undefined ? 0 : DIGEST_BYTES);
     this.#bytes = record;
     this.#start = header.bytes;
     this.#end = record.length - CHECKSUM_BYTES;
@@ -73,7 +79,16 @@ export class KeptEntry implements LogEntry {
 
   /** What it costs on disk. */
   get cost(): number {
-    return costOfRecord(this.#headerBytes, this.frameBytes, this.topics.length + (this.named ? 1 : 0));
+    return costOfRecord(this.#headerBytes, this.frameBytes, this.#names);
+  }
+
+  /** What it costs beside that to find it by its type. */
+  get typeCost(): number {
+    return this.typeDigest === undefined ? 0 : costOfTypes(this.#headerBytes, this.#names, this.topics.length);
+  }
+
+  get #names(): number {
+    return this.topics.length + (this.named ? 1 : 0);
   }
 
   /** Copies the frame, and drops the record. */
@@ -96,6 +111,7 @@ interface RecordHeader {
   readonly private: boolean;
   readonly final: boolean;
   readonly ownId: string | undefined;
+  readonly typeDigest: number | undefined;
   readonly latestKey?: string | undefined;
   readonly forgets?: boolean;
   /** The length of the frame in bytes. */
@@ -109,22 +125,23 @@ export function isIntact(record: Buffer, seq: number): boolean {
 }
 
 /**
- * Returns an entry for an event whose record was changed on disk. Its topics and its id are those of the indexes. It is treated as public, because too
+ * Returns an entry for an event whose record was changed on disk. Its topics, its id and the digest of its type are those of the indexes. It is treated as public, because too
  * many listeners are told of a gap rather than too few.
  */
 export function damagedEntry(
   seq: number,
   topics: readonly string[],
-  ownId: string | undefined,
+  { ownId, typeDigest }: Pick<RecordHeader, 'ownId' | 'typeDigest'>,
   bytes: number,
   epochs: Epochs,
 ): KeptEntry {
   const names = ownId === undefined ? topics : [ownId, ...topics];
-  const header = FIXED_BYTES + names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), 0);
+  const fixed = typeDigest === undefined ? FIXED_BYTES : FIXED_BYTES + DIGEST_BYTES;
+  const header = names.reduce((sum, name) => sum + 2 + Buffer.byteLength(name), fixed);
   const record = Buffer.alloc(Math.max(bytes, header + CHECKSUM_BYTES));
   return new KeptEntry(
     seq,
-    { topics, time: Infinity, private: false, final: false, ownId, bytes: header },
+    { topics, time: Infinity, private: false, final: false, ownId, typeDigest, bytes: header },
     record,
     epochs,
   );
@@ -145,6 +162,11 @@ export class RecordDecoder {
   decode(record: Buffer, seq: number): KeptEntry {
     const flags = record.readUInt8(0);
     let offset = FIXED_BYTES;
+    let typeDigest: number | undefined;
+    if ((flags & TYPED) !== 0) {
+      typeDigest = record.readUInt32BE(offset);
+      offset += DIGEST_BYTES;
+    }
     let ownId: string | undefined;
     if ((flags & NAMED) !== 0) {
       const start = offset + 2;
@@ -166,6 +188,7 @@ export class RecordDecoder {
       private: (flags & PRIVATE) !== 0,
       final: (flags & FINAL) !== 0,
       ownId,
+      typeDigest,
       latestKey,
       forgets: (flags & FORGETS) !== 0,
       bytes: offset,
@@ -196,23 +219,27 @@ export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
   throw new ServerError('ERR_INVALID_EVENT', `An event has ${topics.length} topics; at most ${MAX_TOPICS} are allowed`);
 }
 
-export function encodeRecord(entry: LogEntry, named: boolean): Buffer {
+/** @param digest that of the type, if the event is found by it */
+export function encodeRecord(entry: LogEntry, named: boolean, digest?: number): Buffer {
   const { latestKey } = entry;
   const given = [...(named ? [entry.id] : []), ...(latestKey === undefined ? [] : [latestKey])];
   const names = given.length > 0 ? [...given, ...entry.topics] : entry.topics;
-  const texts = names.map((name) => Buffer.from(name, 'utf8'));
-  const header = FIXED_BYTES + texts.reduce((sum, text) => sum + 2 + text.length, 0);
+  const sizes = names.map((name) => Buffer.byteLength(name));
+  const fixed = digest === undefined ? FIXED_BYTES : FIXED_BYTES + DIGEST_BYTES;
+  const header = sizes.reduce((sum, size) => sum + 2 + size, fixed);
   const end = header + entry.frame.length;
   const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
   const keyed = (latestKey === undefined ? 0 : KEYED) | (entry.forgets === true ? FORGETS : 0);
   const isFinal = entry.final === true ? FINAL : 0;
-  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | isFinal | keyed, 0);
+  const typed = digest === undefined ? 0 : TYPED;
+  record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | isFinal | keyed | typed, 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
-  let offset = FIXED_BYTES;
-  for (const text of texts) {
-    record.writeUInt16BE(text.length, offset);
-    offset += 2 + text.copy(record, offset + 2);
+  if (digest !== undefined) record.writeUInt32BE(digest, FIXED_BYTES);
+  let offset = fixed;
+  for (const [index, size] of sizes.entries()) {
+    record.writeUInt16BE(size, offset);
+    offset += 2 + record.write(names[index] ?? '', offset + 2);
   }
   record.set(entry.frame, offset);
   record.writeUInt32LE(checksum(record, end, entry.seq), end);

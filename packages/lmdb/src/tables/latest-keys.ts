@@ -109,6 +109,13 @@ export class LmdbLatest {
     else if (this.keyed.has(topic)) this.converting.set(topic, 0);
   }
 
+  /** Notes that a topic was deleted, whose events are still to be removed, each with its row. */
+  deleted(topic: string): void {
+    this.fresh.delete(topic);
+    // What comes now has no rows, unless a rule keeps the latest.
+    if (this.keyed.has(topic) && !this.#topics.keepsLatest(topic)) this.converting.set(topic, 0);
+  }
+
   /** The places of an event in those topics that keep the latest, or have rows. */
   placesOf(entry: KeptLike): LatestPlace[] {
     // An entry without a frame is no event.

@@ -1,4 +1,5 @@
 import { LogTime, type Clock, type LogTimeRecord, type Trimmed, type TrimLedger } from '@tidings/server/log';
+import type { Database } from 'lmdb';
 import type { LmdbStore } from './store.ts';
 
 // Rows that are changed in one transaction.
@@ -22,14 +23,25 @@ export async function recover(store: LmdbStore): Promise<void> {
     });
   }
   // Only the indexes have the topics and ids of damaged events.
-  for (const index of isDamaged ? [store.byTopic, store.byId] : []) {
-    const rows: [string, number][] = [];
-    for (const row of index.getKeys()) if (row[1] > head) rows.push(row);
-    await store.commit((track) => {
-      for (const row of rows) track(index.remove(row));
-    });
+  if (isDamaged) {
+    await removeBehind(store, store.byTopic, head);
+    await removeBehind(store, store.byType, head);
+    await removeBehind(store, store.byId, head);
   }
   if (store.meta.get('staged') !== undefined) await store.commit((track) => track(store.meta.remove('staged')));
+}
+
+/** Removes the rows of an index behind a sequence number. Each key ends with one. */
+async function removeBehind<Key extends (string | number)[]>(
+  store: LmdbStore,
+  index: Database<Buffer, Key>,
+  head: number,
+): Promise<void> {
+  const rows: Key[] = [];
+  for (const row of index.getKeys()) if (Number(row.at(-1)) > head) rows.push(row);
+  await store.commit((track) => {
+    for (const row of rows) track(index.remove(row));
+  });
 }
 
 /** Opens the time of a log. */

@@ -12,6 +12,7 @@ import {
 } from '@tidings/server/log';
 import { costOfState } from '../records/cost.ts';
 import type { LmdbStore, Track } from './store.ts';
+import type { EmptiedTopic } from './topic-changes.ts';
 
 /** What is remembered of topics beside their events: in a table, and in memory. */
 export class LmdbStates {
@@ -36,9 +37,9 @@ export class LmdbStates {
   }
 
   /** What changes if these topics have no kept event any more, and others are forgotten. */
-  without(emptied: Iterable<string>, forgotten: Iterable<string> = []): TopicDraft {
+  without(emptied: readonly EmptiedTopic[], forgotten: Iterable<string> = []): TopicDraft {
     const draft = this.book.draft();
-    for (const topic of emptied) noteEmptied(draft, topic);
+    for (const { topic, wasPrivate } of emptied) noteEmptied(draft, topic, wasPrivate);
     for (const topic of forgotten) draft.set(topic, undefined);
     return draft;
   }

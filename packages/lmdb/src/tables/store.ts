@@ -8,6 +8,7 @@ import {
   type TopicRecord,
   type Trimmed,
   type TrimPlan,
+  type ValueRecord,
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
@@ -42,7 +43,7 @@ export interface KeyRecord extends KeyedAppend {
 }
 
 /** Values are not copied when they are read. LMDB reuses their memory for the next value; large ones stay in the file that it maps into memory. */
-const LENDING = {
+export const LENDING = {
   encoder: {
     encode: (record: Buffer): Buffer => record,
     decode: (lent: Uint8Array<ArrayBuffer>): Buffer =>
@@ -57,7 +58,7 @@ export interface DeletionRecord {
 }
 
 /** What the tables find an event by. */
-export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named'>;
+export type EventRow = Pick<KeptEntry, 'seq' | 'id' | 'topics' | 'named' | 'typeDigest'>;
 
 /** What is put beside an event of topics that keep the latest by key. */
 export interface KeyedRow {
@@ -72,18 +73,27 @@ export type Track = (write: Promise<boolean>) => void;
 
 const NOTHING = Buffer.alloc(0);
 
-/** The tables of a data folder. A sequence number is a key of the first, and the end of each key of the next two. */
+/** The tables of a data folder. A sequence number is a key of the first, and the end of each key of the next three. */
 export class LmdbStore {
   readonly path: string;
   readonly epochs: Epochs;
   readonly meta: Database<unknown, string>;
   readonly events: Database<Buffer, number>;
   readonly byTopic: Database<Buffer, [topic: string, seq: number]>;
+  /**
+   * Has an event in each of its topics under the digest of its type, if it has a type of its own or one of those topics has had such events before. So
+   * topics without types have nothing here. See `typedFrom` of a topic.
+   */
+  readonly byType: Database<Buffer, [topic: string, digest: number, seq: number]>;
   readonly byId: Database<Buffer, [id: string, seq: number]>;
+  /** The sequence number from which on that holds: an earlier version of this module wrote the events before it. */
+  readonly typesFrom: number;
   readonly topics: Database<Omit<KeptSummary, 'topic'>, string>;
   readonly trimmed: Database<Trimmed, string>;
   /** What is remembered of topics beside their events. */
   readonly states: Database<TopicRecord, string>;
+  /** Values that are kept beside events, by their names. */
+  readonly values: Database<ValueRecord, string>;
   /** The receipts of appends that may be repeated. The next table has the same keys in the order of their age. */
   readonly keys: Database<KeyRecord, string>;
   readonly keysByTime: Database<Buffer, [time: number, key: string]>;
@@ -102,6 +112,7 @@ export class LmdbStore {
   /** The deletion under way: nobody is given the events that it removes. */
   deletion: DeletionRecord | undefined;
   readonly #folder: DataFolder;
+  #removals: number;
   readonly #records: RecordDecoder;
 
   private constructor(path: string, folder: DataFolder, now: number) {
@@ -111,10 +122,12 @@ export class LmdbStore {
     this.meta = meta;
     this.events = root.openDB({ name: 'events', ...LENDING });
     this.byTopic = root.openDB({ name: 'by-topic', encoding: 'binary' });
+    this.byType = root.openDB({ name: 'by-type', encoding: 'binary' });
     this.byId = root.openDB({ name: 'by-id', encoding: 'binary' });
     this.topics = root.openDB({ name: 'topics', encoding: 'json' });
     this.trimmed = root.openDB({ name: 'trimmed', encoding: 'json' });
     this.states = root.openDB({ name: 'states', encoding: 'json' });
+    this.values = root.openDB({ name: 'values', encoding: 'json' });
     this.keys = root.openDB({ name: 'keys', encoding: 'json' });
     this.keysByTime = root.openDB({ name: 'keys-by-time', encoding: 'binary' });
     this.latest = root.openDB({ name: 'latest', encoding: 'json' });
@@ -123,6 +136,8 @@ export class LmdbStore {
     this.forgetting = root.openDB({ name: 'forgetting', encoding: 'binary' });
     checkHead(this.head, this.events, meta.get('staged') as StagedRecord | undefined);
     this.epochs = beginEpoch(folder, now);
+    this.typesFrom = beginTypes(meta);
+    this.#removals = (meta.get('removals') as number | undefined) ?? 0;
     this.#records = new RecordDecoder(this.epochs);
     this.deletion = meta.get('deletion') as DeletionRecord | undefined;
   }
@@ -147,8 +162,11 @@ export class LmdbStore {
    * Rejects with the error of the system underneath.
    */
   async commit(write: (track: Track) => void): Promise<void> {
-    // Every single write has a promise that fails with the commit. The promise of the commit reports it for all.
+    // Every single write has a promise that fails with the commit, and most of them have the same one. The promise of the commit reports it for all.
+    let handled: Promise<boolean> | undefined;
     const track: Track = (single) => {
+      if (single === handled) return;
+      handled = single;
       single.catch(() => {});
     };
     try {
@@ -159,19 +177,24 @@ export class LmdbStore {
   }
 
   /** Puts an event into the tables, as part of a commit. */
-  put({ seq, id, topics, named }: EventRow, record: Buffer, keyed: KeyedRow | undefined, track: Track): void {
+  put(row: EventRow, record: Buffer, keyed: KeyedRow | undefined, track: Track): void {
+    const { seq, id, topics, named, typeDigest } = row;
     track(this.events.put(seq, record));
     if (keyed?.pending) track(this.pending.put(seq, NOTHING));
     if (keyed?.forgetting) track(this.forgetting.put(seq, NOTHING));
     for (const topic of topics) track(this.byTopic.put([topic, seq], NOTHING));
     if (named) track(this.byId.put([id, seq], NOTHING));
+    if (typeDigest === undefined) return;
+    for (const topic of topics) track(this.byType.put([topic, typeDigest, seq], NOTHING));
   }
 
   /** Takes an event out of the tables, as part of a commit. */
-  remove({ seq, id, topics, named }: EventRow, track: Track): void {
+  remove({ seq, id, topics, named, typeDigest }: EventRow, track: Track): void {
     track(this.events.remove(seq));
     for (const topic of topics) track(this.byTopic.remove([topic, seq]));
     if (named) track(this.byId.remove([id, seq]));
+    if (typeDigest === undefined) return;
+    for (const topic of topics) track(this.byType.remove([topic, typeDigest, seq]));
   }
 
   /** Takes an event out again that does not count yet, as part of a commit. */
@@ -239,6 +262,22 @@ export class LmdbStore {
     return undefined;
   }
 
+  /** Notes that events were removed, as part of a commit, so that other processes that read the tables know it. */
+  countRemoval(track: Track): void {
+    this.#removals += 1;
+    track(this.meta.put('removals', this.#removals));
+  }
+
+  /** How many such commits there were or are under way. */
+  get removals(): number {
+    return this.#removals;
+  }
+
+  /** Frees what processes have kept that ended while they read. */
+  checkReaders(): void {
+    this.#folder.root.readerCheck();
+  }
+
   /** Writes what has been trimmed of topics, as part of a commit. */
   writeTrims({ topics, forgotten, floor }: TrimPlan, track: Track): void {
     for (const [topic, trimmed] of topics) track(this.trimmed.put(topic, trimmed));
@@ -267,6 +306,14 @@ function beginEpoch({ root, meta }: DataFolder, now: number): Epochs {
     meta.putSync('earlier-epochs', epochs.earlier);
   });
   return epochs;
+}
+
+/** Events are found by their types from the next one on, unless they have been before. */
+function beginTypes(meta: Database<unknown, string>): number {
+  const known = meta.get('types-from') as number | undefined;
+  const from = known ?? headOf(meta).seq + 1;
+  if (known === undefined) meta.putSync('types-from', from);
+  return from;
 }
 
 function headOf(meta: Database<unknown, string>): HeadRecord {

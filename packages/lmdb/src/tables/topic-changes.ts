@@ -10,6 +10,13 @@ import {
 import { costOfTopic } from '../records/cost.ts';
 import type { KeptEntry } from '../records/record.ts';
 
+/** A topic that has no event any more. */
+export interface EmptiedTopic {
+  readonly topic: string;
+  /** Whether its newest event, which went last, was private. */
+  readonly wasPrivate: boolean;
+}
+
 /** The state of topics after events are added or removed, one by one. */
 export class TopicChanges {
   readonly changed: Map<string, KeptSummary> = new Map();
@@ -40,7 +47,8 @@ export class TopicChanges {
     return this.changed.get(topic) ?? this.#before(topic);
   }
 
-  add(entry: Pick<LogEntry, 'seq' | 'topics' | 'time' | 'private'>, cost: number): void {
+  /** @param isTyped whether the event has a type of its own */
+  add(entry: Pick<LogEntry, 'seq' | 'topics' | 'time' | 'private'>, cost: number, isTyped: boolean): void {
     for (const topic of entry.topics) {
       let before = this.of(topic);
       if (!before || before.events === 0) {
@@ -48,7 +56,9 @@ export class TopicChanges {
         this.#bytes += own;
         before = { topic, events: 0, bytes: (before?.bytes ?? 0) + own, last: 0, lastSeq: 0 };
       }
-      this.changed.set(topic, withEvent(topic, before, entry, cost));
+      const after = withEvent(topic, before, entry, cost);
+      const isFirst = isTyped && after.typedFrom === undefined;
+      this.changed.set(topic, isFirst ? { ...after, typedFrom: entry.seq } : after);
     }
   }
 
@@ -64,8 +74,12 @@ export class TopicChanges {
   }
 
   /** The topics that have no event any more. */
-  get emptied(): string[] {
-    return [...this.changed].flatMap(([topic, { events }]) => (events === 0 ? [topic] : []));
+  get emptied(): EmptiedTopic[] {
+    return [...this.changed].flatMap(([topic, { events }]) => {
+      if (events > 0) return [];
+      const { hidden, lastSeq = 0 } = this.#before(topic) ?? {};
+      return [{ topic, wasPrivate: hidden !== undefined && hidden.publicSeq < lastSeq }];
+    });
   }
 
   /** Asks for the newest event, and the newest public event, of those topics of which it may have been removed. */

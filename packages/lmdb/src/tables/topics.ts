@@ -1,10 +1,13 @@
 import {
   exceeds,
+  isReplaceable,
+  listedTopics,
   PublicTopics,
   RecentTopics,
   TopicBounds,
   type KeptSummary,
   type LogRetention,
+  type PreparedEvent,
   type PublicPage,
   type Retention,
   type SearchedTopic,
@@ -13,7 +16,8 @@ import {
   type TopicPage,
   type TopicPageRequest,
   type TopicRetention,
-  type TopicSummary,
+  type TopicTotals,
+  type TopicTest,
   type Turn,
 } from '@tidings/server/log';
 import { AgedTopics } from './aged-topics.ts';
@@ -68,9 +72,9 @@ export class LmdbTopics {
     return this.#recent.get(topic);
   }
 
-  /** All topics, for a search. */
-  searched(): readonly SearchedTopic[] {
-    return this.#recent.newest(Infinity);
+  /** The topics among which a search is for some: those that are named exactly if there are no patterns, else all. */
+  searched({ exact, isExact }: TopicTest): readonly SearchedTopic[] {
+    return isExact ? [...exact].flatMap((topic) => this.of(topic) ?? []) : this.#recent.newest(Infinity);
   }
 
   /** The bounds of a topic that has any events. */
@@ -90,6 +94,15 @@ export class LmdbTopics {
     if (own !== undefined) return own === 'latest';
     const bounds = this.#recent.get(topic) ? this.#bounded.get(topic) : this.#bounds.of(topic);
     return bounds?.keep === 'latest';
+  }
+
+  /**
+   * Those of some events that take the place of no others. The newest values of keys may do so, also among themselves, which is not known before they are stored.
+   * So there is room for them afterwards.
+   */
+  lasting(events: readonly PreparedEvent[]): readonly PreparedEvent[] {
+    if (!this.hasLatest) return events;
+    return events.filter((event) => !isReplaceable(event) || !event.topics.every((topic) => this.keepsLatest(topic)));
   }
 
   /** The names of all topics that have events. */
@@ -154,13 +167,14 @@ export class LmdbTopics {
     return (turn) => {
       if (publicOnly && this.#public.differ) {
         if (order === 'name' && !this.#public.extend(found, this.#names, turn)) return undefined;
-        return { topics: order === 'name' ? found.topics : this.#public.newest(limit), total: this.#public.total };
+        const some = order === 'name' ? found.topics : this.#public.newest(limit);
+        return { topics: listedTopics(some, this.states.book, publicOnly), total: this.#public.total };
       }
       const page =
         order === 'time'
           ? this.#recent.newest(limit)
           : this.#names.page(after, limit).flatMap((topic) => this.of(topic) ?? []);
-      return { topics: page.map(whole), total: this.#recent.size };
+      return { topics: listedTopics(page, this.states.book, publicOnly), total: this.#recent.size };
     };
   }
 
@@ -183,7 +197,7 @@ export class LmdbTopics {
     this.#checkBounds(summary);
   }
 
-  #checkBounds(summary: TopicSummary): void {
+  #checkBounds(summary: TopicTotals): void {
     const bounds = this.#bounded.get(summary.topic);
     if (!bounds) return;
     // Counts do not show which events are too old.
@@ -191,11 +205,6 @@ export class LmdbTopics {
     mark(this.overfull, summary.topic, exceeds(kept, bounds, 0));
     mark(this.overdue, summary.topic, exceeds(kept, this.#loose.get(bounds) ?? bounds, 0));
   }
-}
-
-/** All that is kept of a topic, without what is private of it. */
-function whole({ topic, events, bytes, last }: KeptSummary): TopicSummary {
-  return { topic, events, bytes, last };
 }
 
 // Until the next commit, bounds may be exceeded by this part of them, so that not every new event needs a commit that removes one.

@@ -95,7 +95,8 @@ export class LmdbCompactor {
 
   /** Returns how many events it has seen, and the last of them. */
   #makeRows(removal: Removal, topic: string, after: number, limit: number): readonly [count: number, last: number] {
-    const { store, latest } = this.#parts;
+    const { store, topics, latest } = this.#parts;
+    const forgetting: number[] = [];
     const newest = (place: LatestPlace): number | undefined => {
       const [one = 0, other = 0] = [removal.rowOf(place), latest.newestOf(place)];
       return Math.max(one, other) || undefined;
@@ -112,9 +113,14 @@ export class LmdbCompactor {
       if (!entry || !place) continue;
       const before = newest(place) ?? 0;
       if (before <= seq) removal.setRow(place, seq);
+      // One that forgets a key is kept no longer here than if it had been published now.
+      if (entry.forgets === true && entry.topics.every((name) => topics.keepsLatest(name))) forgetting.push(seq);
       if (before > seq) replace(store.lend(seq));
       else if (before > 0 && before < seq) replace(store.lend(before));
     }
+    removal.also((track) => {
+      for (const seq of forgetting) if (!removal.has(seq)) track(store.forgetting.put(seq, Buffer.alloc(0)));
+    });
     return [keys.length, keys.at(-1)?.[1] ?? after];
   }
 

@@ -1,4 +1,5 @@
 import type { TrimLedger } from '@tidings/server/log';
+import type { RangeOptions } from 'lmdb';
 import { LmdbError } from '../errors.ts';
 import { damagedEntry, type KeptEntry } from '../records/record.ts';
 import { Removal, type RemovalParts, type TrimStep } from './removal.ts';
@@ -53,14 +54,17 @@ export class DamageControl {
     for (const seq of removed.keys()) this.#store.damaged.delete(seq);
   }
 
-  /** Finds their topics and ids in the indexes. */
+  /** Finds their topics, types and ids in the indexes. */
   async #entriesOf(found: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, KeptEntry>> {
     const topics = await keysOf(this.#store.byTopic, found);
+    const types = await keysOf(this.#store.byType, found);
     const ids = await keysOf(this.#store.byId, found);
     const entries = new Map<number, KeptEntry>();
     for (const [seq, bytes] of found) {
-      const [ownId] = ids.get(seq) ?? [];
-      entries.set(seq, damagedEntry(seq, topics.get(seq) ?? [], ownId, bytes, this.#store.epochs));
+      const [ownId] = (ids.get(seq) ?? []).map(([id]) => id);
+      const [typeDigest] = (types.get(seq) ?? []).map(([, digest]) => digest);
+      const names = (topics.get(seq) ?? []).map(([topic]) => topic);
+      entries.set(seq, damagedEntry(seq, names, { ownId, typeDigest }, bytes, this.#store.epochs));
     }
     return entries;
   }
@@ -72,18 +76,24 @@ export class DamageControl {
   }
 }
 
-interface Index {
-  getKeys(range: { start?: [string, number]; exclusiveStart?: boolean; limit: number }): Iterable<[string, number]>;
+interface Index<Key> {
+  getKeys(range: RangeOptions): Iterable<Key>;
 }
 
-/** The names under which an index has some sequence numbers. */
-async function keysOf(index: Index, seqs: { has(seq: number): boolean }): Promise<Map<number, string[]>> {
-  const names = new Map<number, string[]>();
-  for (let last: [string, number] | undefined; ;) {
+/** The keys under which an index has some sequence numbers. Each key ends with one. */
+async function keysOf<Key extends [string, ...number[]]>(
+  index: Index<Key>,
+  seqs: { has(seq: number): boolean },
+): Promise<Map<number, Key[]>> {
+  const found = new Map<number, Key[]>();
+  for (let last: Key | undefined; ;) {
     const keys = [...index.getKeys({ ...(last ? { start: last, exclusiveStart: true } : {}), limit: MAX_SCANNED })];
-    for (const [name, seq] of keys) if (seqs.has(seq)) names.set(seq, [...(names.get(seq) ?? []), name]);
+    for (const key of keys) {
+      const seq = Number(key.at(-1));
+      if (seqs.has(seq)) found.set(seq, [...(found.get(seq) ?? []), key]);
+    }
     last = keys.at(-1);
-    if (keys.length < MAX_SCANNED) return names;
+    if (keys.length < MAX_SCANNED) return found;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -137,6 +137,7 @@ export class Removal {
       commit: async () => {
         if (this.isEmpty && states.changes.size === 0) return;
         await store.commit((track) => {
+          store.countRemoval(track);
           for (const entry of entries) {
             store.remove(entry, track);
             if (entry.forgets === true) track(store.forgetting.remove(entry.seq));
@@ -162,7 +163,7 @@ export class Removal {
 
   #add(entry: KeptEntry, places: readonly LatestPlace[]): void {
     this.#entries.set(entry.seq, entry);
-    this.#bytes += entry.cost;
+    this.#bytes += entry.cost + entry.typeCost;
     this.topics.remove(entry);
     for (const place of places) if (this.rowOf(place) === entry.seq) this.setRow(place, undefined);
   }

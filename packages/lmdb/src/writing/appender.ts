@@ -1,13 +1,17 @@
-import { placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
+import { NO_TYPE, placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
 import { CHECKSUM_BYTES } from '../records/checksum.ts';
-import { costOfRecord } from '../records/cost.ts';
+import { costOfRecord, costOfTypes } from '../records/cost.ts';
 import { encodeRecord } from '../records/record.ts';
+import { DIGEST_BYTES, typeDigest } from '../records/type-digest.ts';
 import type { EventRow, HeadRecord, KeyedRow, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
+import type { TopicChanges } from '../tables/topic-changes.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 
 // What a transaction holds at most, a large event aside: bounds its memory, and for how long it holds up the event loop.
 export const MAX_COMMIT_BYTES: number = 4 * 1024 * 1024;
 export const MAX_COMMIT_EVENTS = 1000;
+
+const MESSAGE = typeDigest(NO_TYPE);
 
 export interface AppenderParts {
   readonly store: LmdbStore;
@@ -40,6 +44,7 @@ export class LmdbAppender {
     const time = clock.time();
     const topics = table.change();
     const entries: LogEntry[] = [];
+    const rows: EventRow[] = [];
     let { bytes } = before;
     const putSome = (track: Track): void => {
       const end = Math.min(events.length, entries.length + MAX_COMMIT_EVENTS);
@@ -49,15 +54,19 @@ export class LmdbAppender {
         const seq = before.seq + entries.length + 1;
         const entry = placeEvent(event, store.epochs.current, seq, time);
         const named = event.id !== undefined;
-        const record = encodeRecord(entry, named);
+        const digest = digestOf(event, topics);
+        const record = encodeRecord(entry, named, digest);
         const names = entry.topics.length + (named ? 1 : 0);
-        const header = record.length - entry.frame.length - CHECKSUM_BYTES;
+        const header = record.length - entry.frame.length - CHECKSUM_BYTES - (digest === undefined ? 0 : DIGEST_BYTES);
         const cost = costOfRecord(header, entry.frame.length, names);
-        store.put({ seq, id: entry.id, topics: entry.topics, named }, record, keyedRow(entry, table), track);
-        topics.add(entry, cost);
+        const all = digest === undefined ? cost : cost + costOfTypes(header, names, entry.topics.length);
+        const row: EventRow = { seq, id: entry.id, topics: entry.topics, named, typeDigest: digest };
+        store.put(row, record, keyedRow(entry, table), track);
+        topics.add(entry, cost, event.type !== undefined);
         entries.push(entry);
-        bytes += cost;
-        size += cost;
+        rows.push(row);
+        bytes += all;
+        size += all;
       }
     };
     let head: HeadRecord | undefined;
@@ -80,10 +89,7 @@ export class LmdbAppender {
           if (first > 0) track(store.meta.remove('staged'));
         });
         if (head) break;
-        for (let index = first; index < entries.length; index += 1) {
-          const { seq, id, topics: names } = entries[index] as LogEntry;
-          this.#staged.push({ seq, id, topics: names, named: events[index]?.id !== undefined });
-        }
+        this.#staged.push(...rows.slice(first));
       }
     } catch (error) {
       // If that fails, too, it is tried again before the next events are stored, and when the folder is opened.
@@ -105,6 +111,12 @@ export class LmdbAppender {
       this.#staged.splice(-some.length);
     }
   }
+}
+
+/** The digest by which an event is found, if it is: see the table of types. */
+function digestOf({ type, topics: names }: PreparedEvent, topics: TopicChanges): number | undefined {
+  if (type !== undefined) return typeDigest(type);
+  return names.some((topic) => topics.of(topic)?.typedFrom !== undefined) ? MESSAGE : undefined;
 }
 
 /** What is put beside an event: nothing unless one of its topics keeps the latest by key. */

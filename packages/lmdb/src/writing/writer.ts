@@ -202,9 +202,9 @@ export class LmdbWriter {
       const group = this.#prepare(waiting);
       const { length } = group.events;
       if (length > 0) {
-        await this.#hooks.makeRoom({ events: length, bytes: group.bytes });
+        await this.#hooks.makeRoom(this.#incoming(group));
         await this.#store(group);
-        // A batch that is larger than the bounds allow is trimmed before it is answered.
+        // What is more than the bounds allow now, or would have been without what it has replaced, is removed before it is answered.
         await this.#hooks.makeRoom({ events: 0, bytes: 0 });
       }
       waiting.forEach(({ resolve, reject }, index) => {
@@ -257,6 +257,13 @@ export class LmdbWriter {
       if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
     return { events, outcomes, keys, now, bytes, states };
+  }
+
+  /** What needs room before it is stored. */
+  #incoming({ events, bytes }: Group): Incoming {
+    const lasting = this.#parts.topics.lasting(events);
+    if (lasting.length === events.length) return { events: events.length, bytes };
+    return { events: lasting.length, bytes: lasting.reduce((sum, event) => sum + costsOfPrepared(event).disk, 0) };
   }
 
   async #store({ events, keys, now, states }: Group): Promise<void> {

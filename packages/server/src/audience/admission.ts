@@ -5,7 +5,7 @@ import type { EndReason } from '../live/listener.ts';
 import type { FanOutStats } from '../live/stats.ts';
 import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
-import type { Refusal, Rights } from './rights.ts';
+import type { Authenticate, Credential, Refusal, Rights } from './rights.ts';
 
 /**
  * Why a request was not let in:
@@ -22,11 +22,17 @@ export interface AdmissionRequest {
   /** The rights that {@link Audience.authenticate} returned. */
   readonly rights: Rights | Refusal;
   readonly parameters: ListenParameters;
+  /** Returns whether these rights have not been taken back while it was let in: it is asked when its stream starts. @default they have not */
+  readonly holds?: (() => boolean) | undefined;
+  /** Decides its rights anew when they expire. @default the option `authenticate` of the audience */
+  readonly authenticate?: Authenticate | undefined;
   /**
    * Returns the view of the listener under these rights, or undefined if they do not cover it. It is called again when the rights have been renewed. The
    * filter of the rights and the heartbeat of the parameters are added to the view.
    */
   readonly view: (rights: Rights) => View | undefined;
+  /** Called once, when the stream of the listener has ended. It may not throw. */
+  readonly onEnd?: (() => void) | undefined;
   /** Whether no event follows this start, now or later. It need not know that the log has closed the topic. @default it is never so */
   readonly isOver?: ((start: Start) => boolean) | undefined;
 }
@@ -69,6 +75,8 @@ export interface AudienceStats extends FanOutStats {
 export interface KnownListener {
   /** The subject of its rights, if they name one. */
   readonly subject: string | undefined;
+  /** How its sender has shown who it is, if its rights say so. */
+  readonly credential: Credential | undefined;
   /** The key by which it is counted, or undefined if listeners are not counted by key. */
   readonly key: string | undefined;
   /** Its network address, if that is known. */
@@ -79,6 +87,8 @@ export interface KnownListener {
 export interface AudienceObserver {
   /** A listener's stream has started. */
   onListen?(event: { readonly lastEventId: string }, listener: KnownListener, request: RequestHead): void;
+  /** A listener has come with this ticket, by the clock's `now` at `since`: others that came before with the same one are to be broken off, wherever they are. */
+  onTicket?(ticket: string, since: number): void;
   /** A listener's stream has ended. */
   onLeave?(event: { readonly reason: EndReason; readonly durationMs: number }, listener: KnownListener): void;
   /** The rights of a listener could not be renewed, because `authenticate` threw. Its stream was broken off. */

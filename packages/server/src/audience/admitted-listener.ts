@@ -1,15 +1,19 @@
 import type { RequestHead } from '../http/request.ts';
 import type { Listener } from '../live/listener.ts';
+import type { Present } from '../live/present-list.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { KnownListener } from './admission.ts';
 import type { Expiry } from './expiry.ts';
 import type { CountedMatchers } from './matcher-memory.ts';
 import type { PlaceHolder, Places } from './places.ts';
-import type { Rights } from './rights.ts';
+import type { Credential, Rights } from './rights.ts';
 
 /** A listener that was let in, from its answer to its end. */
-export class AdmittedListener implements PlaceHolder, KnownListener {
+export class AdmittedListener implements PlaceHolder, KnownListener, Present {
+  /** Known once its stream starts. */
+  number: number;
   subject: string | undefined;
+  credential: Credential | undefined;
   key: string | undefined;
   since: number;
   readonly matchers: CountedMatchers | undefined;
@@ -25,10 +29,12 @@ export class AdmittedListener implements PlaceHolder, KnownListener {
 
   constructor(
     request: RequestHead,
-    { subject }: Rights,
+    { subject, credential }: Rights,
     { key, since, matchers }: Pick<PlaceHolder, 'key' | 'since' | 'matchers'>,
   ) {
+    this.number = 0;
     this.subject = subject;
+    this.credential = credential;
     this.key = key;
     this.since = since;
     this.matchers = matchers;

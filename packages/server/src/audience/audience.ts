@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts';
-import { ServerError, shown } from '../errors.ts';
 import type { ListenParameters } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
 import type { EndReason } from '../live/listener.ts';
+import { endExpired } from '../live/control-events.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
-import { type Selection, Selector } from '../log/selection.ts';
-import { canEnd, findStart, isComplete, type Start } from '../log/start.ts';
+import { Selector } from '../log/selection.ts';
+import { isComplete, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
 import type {
   Admission,
@@ -21,10 +21,13 @@ import type {
   VisitRequest,
 } from './admission.ts';
 import { AdmittedListener, startSearch } from './admitted-listener.ts';
+import { findBeginning } from './beginning.ts';
+import { hasEnded } from './ended.ts';
 import { Expiry } from './expiry.ts';
 import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
-import { checkAudienceOptions, type AudienceOptions } from './options.ts';
+import { checkAudienceOptions, checkWhich, type AudienceOptions } from './options.ts';
 import { Places } from './places.ts';
+import { TicketHolders } from './ticket-holders.ts';
 import { Views } from './views.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
 
@@ -46,6 +49,9 @@ export class Audience {
   readonly #observer: AudienceObserver;
   readonly #places: Places<AdmittedListener>;
   readonly #views = new Views();
+  readonly #tickets: TicketHolders;
+  /** How many streams of the log have started. */
+  #started = 0;
   readonly #refused: Record<RefuseReason, number> = {
     method: 0,
     parameter: 0,
@@ -64,6 +70,7 @@ export class Audience {
     this.#key = key;
     this.#clock = clock;
     this.#observer = observer;
+    this.#tickets = new TicketHolders((before) => this.#breakOff([before], 'kicked'), observer);
     this.#places = new Places(limits, clock);
   }
 
@@ -79,24 +86,28 @@ export class Audience {
 
   /**
    * Decides what the sender of a request may do. Rejects with the exception of the option `authenticate`.
+   * @param authenticate decides in place of that option
    * @throws {ServerError} (as a rejection) `ERR_INVALID_RIGHTS`
    */
-  async authenticate(request: RequestHead): Promise<Rights | Refusal> {
-    return checkRights(await this.#authenticate(request), this.#clock.time());
+  async authenticate(request: RequestHead, authenticate: Authenticate = this.#authenticate): Promise<Rights | Refusal> {
+    return checkRights(await authenticate(request), this.#clock.time());
   }
 
   /** Keeps a place for a listener, or returns why it gets none. The caller counts a refusal with {@link countRefusal}. */
   async admit(admission: AdmissionRequest): Promise<Admission> {
     const { request, rights, isOver } = admission;
-    const view = rights.allow ? this.#views.of(admission, rights) : undefined;
-    if (!rights.allow || !view) return { refused: 'forbidden' };
+    const own = rights.allow ? this.#views.of(admission, rights) : undefined;
+    if (!rights.allow || !own) return { refused: 'forbidden' };
+    const view = this.#fanOut.shared(own);
     const key = this.#keyOf(request, rights);
     const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
     const full = this.#places.full(key, matchers);
-    if (full) return { refused: full };
+    if (full)
+      return { refused: (await hasEnded(this.#log, this.#fanOut, view.selection, admission)) ? 'complete' : full };
     // It counts from here on, because the place where it begins may have to be looked for.
     const admitted = this.#promise(request, rights, key, matchers);
-    const start = await this.#findStart(admitted, view.selection, admission);
+    const parts = { log: this.#log, fanOut: this.#fanOut, places: this.#places };
+    const start = await findBeginning(parts, admitted, view, admission);
     if (!start) return GONE;
     if (isComplete(start) || isOver?.(start)) {
       this.#places.abandon(admitted);
@@ -108,36 +119,8 @@ export class Audience {
     };
   }
 
-  /** Finds where a listener begins. Its place is taken meanwhile. Returns undefined if it has left or was sent away by then: it has no place then. */
-  async #findStart(
-    admitted: AdmittedListener,
-    selection: Selection,
-    { request, parameters }: AdmissionRequest,
-  ): Promise<Start | undefined> {
-    const { lastEventId, last, since } = parameters;
-    const isPlaced = lastEventId !== '' || last !== undefined || since !== undefined;
-    if (!isPlaced && !canEnd(this.#log, selection)) {
-      await this.#fanOut.ready();
-      return { type: 'now' };
-    }
-    const { signal, end } = startSearch(this.#places, admitted, request);
-    try {
-      await this.#fanOut.ready();
-      const start = await findStart(this.#log, selection, parameters, { signal });
-      if (signal.aborted) return undefined;
-      this.#places.promiseAgain(admitted);
-      return start;
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      throw error;
-    } finally {
-      // This does not free the place if it is promised now.
-      end();
-    }
-  }
-
   /**
-   * Keeps a place for a stream that does not come from the log, for as long as `run` is under way. When the rights expire, the stream is broken off, so
+   * Keeps a place for a stream that does not come from the log, for as long as `run` is under way. When the rights expire, the stream is told so and ends, so
    * that its listener comes back and its rights are decided anew.
    * @param run writes the stream to its sink
    */
@@ -146,17 +129,18 @@ export class Audience {
     const full = this.#places.full(key);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key, undefined);
-    const { expiresAt } = rights;
     return {
       start: (sink) => {
         this.#places.take(admitted);
+        this.#tickets.take(admitted);
         admitted.sink = sink;
-        if (expiresAt !== undefined) {
-          admitted.expiry = new Expiry(this.#clock, () => sink.destroy());
-          admitted.expiry.runUntil(expiresAt);
+        if (rights.expiresAt !== undefined) {
+          admitted.expiry = new Expiry(this.#clock, () => endExpired(sink));
+          admitted.expiry.runUntil(rights.expiresAt);
         }
         const free = (): void => {
           admitted.expiry?.end();
+          this.#tickets.free(admitted);
           this.#places.free(admitted);
         };
         run(sink).then(free, free);
@@ -173,17 +157,17 @@ export class Audience {
     const { request, rights } = admission;
     const view = this.#views.of({ ...admission, parameters: NO_PARAMETERS }, rights);
     if (!view) return { refused: 'forbidden' };
-    const { selection } = view;
     const key = this.#keyOf(request, rights);
-    const matchers = countMatchers(Selector.of(selection).topics, selection.types);
+    const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
     const full = this.#places.full(key, matchers);
     if (full) return { refused: full };
     const admitted = this.#promise(request, rights, key, matchers);
     const { signal, end } = startSearch(this.#places, admitted, request);
+    this.#tickets.take(admitted);
     const expiry = new Expiry(this.#clock, () => admitted.search?.abort());
     expiry.runUntil(rights.expiresAt ?? Number.POSITIVE_INFINITY);
     try {
-      await this.#fanOut.ready();
+      await this.#fanOut.ready(signal);
       const answer = await work({ view, signal });
       return signal.aborted ? undefined : { answer };
     } catch (error) {
@@ -191,6 +175,7 @@ export class Audience {
       throw error;
     } finally {
       expiry.end();
+      this.#tickets.free(admitted);
       end();
     }
   }
@@ -206,9 +191,19 @@ export class Audience {
    */
   kick(which: (listener: KnownListener) => boolean): number {
     checkWhich(which);
-    const chosen = [...this.#places.taken].filter(({ subject, key, address }) => which({ subject, key, address }));
+    const chosen = [...this.#places.taken].filter(({ subject, key, address, credential }) => {
+      return which({ subject, key, address, credential });
+    });
     this.#breakOff(chosen, 'kicked');
     return chosen.length;
+  }
+
+  /**
+   * Breaks off the listener that has come with a ticket, if that was before a time by the clock's `now`: another one has taken its place, at another
+   * process.
+   */
+  dropTicket(ticket: string, before: number): void {
+    this.#tickets.drop(ticket, before);
   }
 
   /** Resolves when no listener is left. Listeners that are left after this many milliseconds are broken off. */
@@ -225,10 +220,13 @@ export class Audience {
   }
 
   #breakOff(listeners: Iterable<AdmittedListener>, reason: EndReason): void {
-    for (const { listener, sink, search } of listeners) {
-      search?.abort();
-      if (listener) this.#fanOut.breakOff(listener, reason);
-      else sink?.destroy();
+    for (const each of listeners) {
+      const { listener, sink, search } = each;
+      if (search) search.abort();
+      else if (listener) this.#fanOut.breakOff(listener, reason);
+      else if (sink) sink.destroy();
+      // It is not known yet where it begins.
+      else this.#places.free(each);
     }
   }
 
@@ -258,20 +256,30 @@ export class Audience {
     stream: { readonly sink: Sink; readonly rights: Rights; readonly view: View; readonly start: Start },
   ): void {
     this.#places.take(admitted);
-    const onEnd = (reason: EndReason): void => {
-      admitted.expiry?.end();
-      admitted.listener = undefined;
-      this.#places.free(admitted);
-      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
-    };
+    this.#tickets.take(admitted);
+    const onEnd = this.#endOf(admitted, admission.onEnd);
     // Its rights may have expired while it was let in. Then it gets nothing before they are renewed.
-    const { expiresAt = Number.POSITIVE_INFINITY } = stream.rights;
-    const isHeld = expiresAt <= this.#clock.time();
-    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, onEnd, isHeld);
+    const isHeld = (stream.rights.expiresAt ?? Infinity) <= this.#clock.time();
+    admitted.number = this.#started += 1;
+    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, onEnd, isHeld, admitted);
     if (!listener) return;
     admitted.listener = listener;
+    // Who was let in while listeners were chosen to be broken off was not among them.
+    if (admission.holds?.() === false) return this.#fanOut.breakOff(listener, 'kicked');
     this.#expire(admitted, admission, stream.rights);
     this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId }, admitted, admission.request);
+  }
+
+  /** What is done when a stream has ended. It is kept for as long as that lasts, so it keeps nothing of the request. */
+  #endOf(admitted: AdmittedListener, told: AdmissionRequest['onEnd']): (reason: EndReason) => void {
+    return (reason) => {
+      admitted.expiry?.end();
+      this.#tickets.free(admitted);
+      admitted.listener = undefined;
+      this.#places.free(admitted);
+      told?.();
+      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
+    };
   }
 
   // The request is kept only here: if the rights do not expire, it can be freed after the head.
@@ -287,13 +295,14 @@ export class Audience {
     if (!listener) return;
     this.#fanOut.hold(listener);
     try {
-      const rights = await this.authenticate(admission.request);
+      const rights = await this.authenticate(admission.request, admission.authenticate);
       // The listener may have left meanwhile.
       if (!admitted.listener) return;
       const view = rights.allow ? this.#views.of(admission, rights) : undefined;
-      // Broken off and not ended, because it has not got all events. When it comes back, it gets the refusal.
-      if (!rights.allow || !view) return this.#fanOut.breakOff(listener, 'expired');
+      // It has not got all events. When it comes back, it gets the refusal.
+      if (!rights.allow || !view) return this.#fanOut.expire(listener);
       admitted.subject = rights.subject;
+      admitted.credential = rights.credential;
       this.#places.rekey(admitted, this.#keyOf(admission.request, rights));
       this.#fanOut.release(listener, view);
       this.#expire(admitted, admission, rights);
@@ -303,13 +312,4 @@ export class Audience {
       this.#fanOut.breakOff(listener, 'failed');
     }
   }
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-function checkWhich(which: unknown): void {
-  if (typeof which === 'function') return;
-  throw new ServerError(
-    'ERR_INVALID_OPTION',
-    `The argument of kick() is ${shown(which)}, but must be a function that chooses listeners, such as ({ subject }) => subject === 'ada'`,
-  );
 }

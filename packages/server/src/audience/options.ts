@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
-import { checkFunction, checkInteger, checkNames } from '../errors.ts';
+import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { PlaceLimits } from './places.ts';
 import type { Authenticate } from './rights.ts';
@@ -71,4 +71,13 @@ export function checkAudienceOptions(options: AudienceOptions): CheckedAudienceO
     },
     clock,
   };
+}
+
+/** Checks the argument of `kick()`. @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkWhich(which: unknown): void {
+  if (typeof which === 'function') return;
+  throw new ServerError(
+    'ERR_INVALID_OPTION',
+    `The argument of kick() is ${shown(which)}, but must be a function that chooses listeners, such as ({ subject }) => subject === 'ada'`,
+  );
 }

@@ -3,6 +3,23 @@ import type { RequestHead } from '../http/request.ts';
 import { type Matcher, type TopicSet, TopicTest } from '../log/selection.ts';
 import type { ReceivedEvent } from './event-reader.ts';
 
+/** How the sender of a request has shown who it is. */
+export interface Credential {
+  /** The id of its token, such as the claim `jti`. @default unknown */
+  readonly id?: string | undefined;
+  /** Who issued the token, such as the claim `iss`. @default unknown */
+  readonly issuer?: string | undefined;
+  /** When the token was issued, in milliseconds since 1970. @default unknown */
+  readonly issuedAt?: number | undefined;
+  /**
+   * Where the request has it. Browsers send a `cookie` of their own accord: with one, a hub takes a request that changes something from pages of allowed
+   * origins alone. @default 'header'
+   */
+  readonly carrier?: 'header' | 'cookie' | 'query' | undefined;
+  /** The name of a ticket that one listener at a time may use: one that comes with it takes the place of the one before. @default none */
+  readonly ticket?: string | undefined;
+}
+
 /** The rights of a request: what its sender may do, on which topics and until when. */
 export interface Rights {
   readonly allow: true;
@@ -17,6 +34,10 @@ export interface Rights {
    * @default all topics if it may administer a hub, or none
    */
   readonly manage?: TopicSet | undefined;
+  /**
+   * The topics of which the sender may be told who listens to them, as far as it may listen to them itself. @default all topics if it may administer a hub, or none
+   */
+  readonly presence?: TopicSet | undefined;
   /** The topics whose private events the listener gets, too. @default none */
   readonly private?: TopicSet | undefined;
   /** Whether it may administer a hub: publish events that only a hub itself sends, such as a gap of a stream that it copies. @default false */
@@ -27,6 +48,8 @@ export interface Rights {
    * @default never
    */
   readonly expiresAt?: number | undefined;
+  /** How the sender has shown who it is. `kick` is told it. @default unknown */
+  readonly credential?: Credential | undefined;
   /**
    * The key by which `maxListenersPerKey` counts the listener.
    * @default the result of the option `key`
@@ -63,7 +86,7 @@ export type Authenticate = (request: RequestHead) => Authentication | Promise<Au
 export type Authentication = boolean | Rights | Refusal;
 
 /** An action, by its name in {@link Rights}. */
-export type Action = 'listen' | 'publish' | 'manage';
+export type Action = 'listen' | 'publish' | 'manage' | 'presence';
 
 const ALLOWED: Rights = { allow: true };
 const REFUSED: Refusal = { allow: false };
@@ -115,9 +138,11 @@ const NAMES: Readonly<Record<keyof Rights, true>> = {
   listen: true,
   publish: true,
   manage: true,
+  presence: true,
   private: true,
   admin: true,
   expiresAt: true,
+  credential: true,
   key: true,
   filter: true,
   filterKey: true,
@@ -127,9 +152,9 @@ const REFUSAL_NAMES: Readonly<Record<keyof Refusal, true>> = { allow: true, stat
 
 /** A misspelled right would not limit anything, and a misspelled part of a refusal would not be sent. */
 function checkMembers(answer: object, names: object): void {
-  const known = Object.keys(names);
   for (const name of Object.keys(answer)) {
     if (Object.hasOwn(names, name)) continue;
+    const known = Object.keys(names);
     throw invalid(`${name} `, 'an unknown member', `one of ${known.join(', ')}${suggestion(name, known)}`);
   }
 }
@@ -140,12 +165,13 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
     const value: unknown = rights[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} `, shown(value), 'a string');
   }
-  for (const name of ['listen', 'publish', 'manage', 'private'] as const) checkTopics(name, rights[name]);
+  for (const name of ['listen', 'publish', 'manage', 'presence', 'private'] as const) checkTopics(name, rights[name]);
   const { admin, expiresAt, filter } = rights;
   if (admin !== undefined && typeof admin !== 'boolean') throw invalid('admin ', shown(admin), 'a boolean');
   if (expiresAt !== undefined && (typeof expiresAt !== 'number' || Number.isNaN(expiresAt))) {
     throw invalid('expiresAt ', shown(expiresAt), 'milliseconds since 1970');
   }
+  if (rights.credential !== undefined) checkCredential(rights.credential);
   const hasExpired = expiresAt !== undefined && expiresAt <= time;
   // The `exp` of a token is in seconds, and all rights would have expired.
   if (hasExpired && expiresAt >= MIN_SECONDS && expiresAt < MAX_SECONDS) {
@@ -157,6 +183,32 @@ function checkAllowed(rights: Rights, time: number): Rights | Refusal {
   }
   if (filter !== undefined && typeof filter !== 'function') throw invalid('filter ', shown(filter), 'a function');
   return hasExpired ? EXPIRED : rights;
+}
+
+const CREDENTIAL_NAMES: Readonly<Record<keyof Credential, true>> = {
+  id: true,
+  issuer: true,
+  issuedAt: true,
+  carrier: true,
+  ticket: true,
+};
+
+const CARRIERS: ReadonlySet<unknown> = new Set([undefined, 'header', 'cookie', 'query']);
+
+function checkCredential(credential: Credential): void {
+  if (typeof credential !== 'object' || credential === null)
+    throw invalid('credential ', shownType(credential), 'an object');
+  checkMembers(credential, CREDENTIAL_NAMES);
+  for (const name of ['id', 'issuer', 'ticket'] as const) {
+    const value: unknown = credential[name];
+    if (value !== undefined && typeof value !== 'string')
+      throw invalid(`credential.${name} `, shownType(value), 'a string');
+  }
+  const { issuedAt, carrier } = credential;
+  if (issuedAt !== undefined && !Number.isFinite(issuedAt)) {
+    throw invalid('credential.issuedAt ', shown(issuedAt), 'milliseconds since 1970');
+  }
+  if (!CARRIERS.has(carrier)) throw invalid('credential.carrier ', shown(carrier), 'header, cookie or query');
 }
 
 function checkTopics(name: string, topics: TopicSet | undefined): void {
@@ -184,7 +236,8 @@ export function may(rights: Rights, action: Action, matcher: Matcher): boolean {
 
 /** The topics for which rights allow an action. */
 export function allowedBy(rights: Rights, action: Action): TopicSet {
-  const isUsual = action === 'listen' || (action === 'manage' && rights.admin === true);
+  const isOfAdmin = action === 'manage' || action === 'presence';
+  const isUsual = action === 'listen' || (isOfAdmin && rights.admin === true);
   return rights[action] ?? (isUsual ? 'all' : []);
 }
 

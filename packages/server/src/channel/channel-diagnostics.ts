@@ -1,7 +1,7 @@
 import type { RefuseReason } from '../audience/admission.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { EndReason } from '../live/listener.ts';
-import type { GapReason } from '../log/event-log.ts';
+import type { ToldGap } from '../log/page-gap.ts';
 
 /**
  * The messages that channels publish on `node:diagnostics_channel`, by the part of the name after `tidings:channel:`.
@@ -31,12 +31,7 @@ export interface ChannelDiagnostics<Source extends object = object> {
   /** A listener's backlog passed the cap, and it was broken off. */
   readonly evict: { readonly channel: Source; readonly backlog: number };
   /** A listener was told that events are missing. */
-  readonly gap: {
-    readonly channel: Source;
-    readonly after: string;
-    readonly resumedAt: string;
-    readonly reason: GapReason;
-  };
+  readonly gap: { readonly channel: Source } & ToldGap;
   /** All listeners have been sent away. */
   readonly drain: { readonly channel: Source; readonly listeners: number; readonly windowMs: number };
   /** A hook threw, or the log could not be read. */

@@ -44,6 +44,12 @@ export interface ChannelOptions
    */
   readonly heartbeat?: Heartbeat | undefined;
   /**
+   * Whether a listener can ask for the events since a time, with `?since=`, and for those of some types, with `?type=` (PROTOCOL §5.12, §5.13). Otherwise parameters
+   * of these names are yours to use.
+   * @default false
+   */
+  readonly historyParameters?: boolean | undefined;
+  /**
    * Called when the last listener has left, and when a request that was not let in leaves the channel without one. Not called once the channel has been
    * drained. It is for programs that make channels as they are needed: `drain(0)` ends one, and a log that it was given keeps the events.
    * @default nothing
@@ -76,6 +82,7 @@ const NAMES: Readonly<Record<keyof ChannelOptions, true>> = {
   maxListenersPerKey: true,
   key: true,
   heartbeat: true,
+  historyParameters: true,
   keepAliveMs: true,
   headers: true,
   cors: true,
@@ -97,6 +104,7 @@ export interface CheckedChannelOptions {
   readonly cors: Cors | undefined;
   readonly compression: boolean;
   readonly heartbeat: Heartbeat;
+  readonly historyParameters: boolean;
   readonly onEmpty: (() => void) | undefined;
   readonly onError: (error: unknown) => void;
 }
@@ -138,6 +146,7 @@ export function checkChannelOptions(options: ChannelOptions): CheckedChannelOpti
     cors: checkCors(options.cors),
     compression: checkCompression(options.compression),
     heartbeat: checkChoice('heartbeat', options.heartbeat ?? 'auto', HEARTBEATS),
+    historyParameters: checkChoice('historyParameters', options.historyParameters ?? false, [true, false]),
     onEmpty: checkFunction('onEmpty', options.onEmpty),
     onError: checkFunction('onError', options.onError) ?? toConsole,
   };

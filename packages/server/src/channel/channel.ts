@@ -11,7 +11,7 @@ import type { EventsOptions } from '../events/options.ts';
 import { toResponse, type Answer } from '../http/answer.ts';
 import { answerOptions } from '../http/cors.ts';
 import { joinHeaders, negotiateCoding } from '../http/head.ts';
-import { listenParameters, type ListenParameters } from '../http/parameters.ts';
+import { historyParameters, listenParameters, queryOf, type ListenParameters } from '../http/parameters.ts';
 import { checkHead } from '../http/request-check.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
@@ -262,19 +262,19 @@ export class Channel {
       const start = (sink: Sink): void => void this.#fanOut.listen(sink, { ...this.#view, coding }, { type: 'now' });
       return method === 'HEAD' ? head : { ...head, start };
     }
-    const parameters = parametersOf(request);
+    const parameters = parametersOf(request, this.#options.historyParameters);
     if (parameters instanceof ServerError) {
       return this.#refuse(request, 'parameter', { allow: false, body: `${parameters.message}\n` });
     }
-    // Before `authenticate`, which may be expensive.
-    if (this.#audience.isFull) return this.#refuse(request, 'full');
+    // Before `authenticate`, which may be expensive. Who has got everything of a closed channel needs no place.
+    if (this.#audience.isFull && this.#finalSeq === undefined) return this.#refuse(request, 'full');
     const rights = await this.#audience.authenticate(request);
-    const { heartbeat = this.#options.heartbeat } = parameters;
+    const { heartbeat = this.#options.heartbeat, types } = parameters;
     const admission = await this.#audience.admit({
       request,
       rights,
       parameters: { ...parameters, heartbeat },
-      view: (granted) => this.#viewOf(granted, coding),
+      view: (granted) => this.#viewOf(granted, types, coding),
       isOver: (start) => this.#isOver(start),
     });
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
@@ -314,12 +314,12 @@ export class Channel {
     return body === undefined ? answer : { ...answer, body };
   }
 
-  #viewOf(rights: Rights, coding: ContentCoding | undefined): View | undefined {
+  #viewOf(rights: Rights, types: ListenParameters['types'], coding: ContentCoding | undefined): View | undefined {
     const { topic } = this.#options;
     if (!may(rights, 'listen', topic)) return undefined;
-    if (rights.private === undefined) return { ...this.#view, coding };
-    const selection = { topics: [topic], private: rights.private };
-    return { key: JSON.stringify(['private', rights.private]), selection, coding };
+    if (rights.private === undefined && types === undefined) return { ...this.#view, coding };
+    const selection = { topics: [topic], private: rights.private ?? [], types };
+    return { key: JSON.stringify([selection.private, types]), selection, coding };
   }
 
   #isOver(start: Start): boolean {
@@ -339,9 +339,10 @@ export class Channel {
 }
 
 /** The parameters of a listener, or the error in them. */
-function parametersOf(request: RequestHead): ListenParameters | ServerError {
+function parametersOf(request: RequestHead, hasHistory: boolean): ListenParameters | ServerError {
   try {
-    return listenParameters(request);
+    const query = queryOf(request.url);
+    return { ...listenParameters(request, query), ...(hasHistory ? historyParameters(query) : {}) };
   } catch (error) {
     if (error instanceof ServerError) return error;
     throw error;

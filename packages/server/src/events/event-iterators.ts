@@ -33,11 +33,12 @@ export class EventIterators {
    * @throws {ServerError} `ERR_INVALID_OPTION`, `ERR_INVALID_PATTERN`, `ERR_INVALID_RIGHTS`, `ERR_FORBIDDEN`, `ERR_CLOSED`
    */
   open(topics: TopicSet, options: EventsOptions): ItemIterator<PublishedEvent | Gap> {
-    const { selection, rights } = checkRequest(topics, options, this.#clock.time());
+    const { selection, since, rights } = checkRequest(topics, options, this.#clock.time());
     if (this.#isClosed)
       throw new ServerError('ERR_CLOSED', `Cannot listen: the ${this.#of} has been closed or drained`);
     const { lastEventId, last, signal } = options;
-    const reader = new EntryReader(this.#log, selection, { lastEventId, last }, true);
+    const accepts = rights?.filter && ((entry: LogEntry): boolean => this.#passes(entry, rights));
+    const reader = new EntryReader(this.#log, selection, { lastEventId, last, since, accepts }, true);
     this.#open.add(reader);
     if (this.#finalSeq !== undefined) reader.finish(this.#finalSeq);
     const expiry = rights?.expiresAt === undefined ? undefined : this.#expire(reader, rights.expiresAt);

@@ -2,6 +2,8 @@ import { GAP_TYPE } from '@tidings/wire';
 import { ServerError, suggestion } from '../errors.ts';
 import type { Since } from '../log/event-log.ts';
 import { HEARTBEATS, type Heartbeat } from '../sink/keep-alive.ts';
+import { DURATION_FORM, formatDuration, parseDuration } from './duration.ts';
+import { parseTime, TIME_FORM } from './time.ts';
 import type { RequestHead } from './request.ts';
 
 /** The parameters of a listener, from its header fields and the query of its URL. */
@@ -43,8 +45,8 @@ export const HISTORY_PARAMETERS: readonly string[] = ['since', 'type'];
 /** Guards the log against long replays that are requested by mistake. */
 const MAX_LAST = 10_000;
 
-/** Guard the memory: every listener keeps its types. */
-const MAX_TYPES = 100;
+/** Guards the memory: every listener keeps its types. */
+export const MAX_TYPES = 100;
 const MAX_TYPE_BYTES = 1024;
 
 /** Most requests have no query, so they share one object. */
@@ -112,7 +114,8 @@ export function checkParameters(query: URLSearchParams, allowed: readonly string
   for (const name of query.keys()) {
     if (allowed.includes(name) || ADDED_BY_CLIENTS.test(name.replaceAll(/[-_.]/g, ''))) continue;
     const nearest = name.length > 64 ? '' : suggestion(name, allowed);
-    const found = `There is no query parameter ${JSON.stringify(name)}; allowed are ${allowed.join(', ')}${nearest}`;
+    const known = allowed.length === 0 ? 'none is allowed here' : `allowed are ${allowed.join(', ')}`;
+    const found = `There is no query parameter ${JSON.stringify(name)}; ${known}${nearest}`;
     throw new ServerError('ERR_INVALID_PARAMETER', found);
   }
 }
@@ -140,8 +143,6 @@ export function wholeNumber(query: URLSearchParams, name: string, max: number): 
   throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, `a whole number from 0 to ${max}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /**
  * Returns the value of a parameter that is a duration with a unit, such as `30s`, in milliseconds, or undefined if it is not given.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
@@ -149,37 +150,24 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 export function duration(query: URLSearchParams, name: string, maxMs: number): number | undefined {
   const text = parameter(query, name);
   if (text === undefined) return undefined;
-  const ms = durationOf(text);
+  const ms = parseDuration(text);
   if (ms !== undefined && ms <= maxMs) return ms;
   throw invalid(
     `The query parameter ${name} is ${JSON.stringify(text)}`,
-    `a duration of at most ${maxMs / 1000}s, such as 500ms or 30s`,
+    `${DURATION_FORM}, of at most ${formatDuration(maxMs)}`,
   );
 }
-
-/** A duration in milliseconds, or undefined if the text is none. */
-function durationOf(text: string): number | undefined {
-  const [, count, unit = ''] = /^([0-9]{1,12})(ms|s|m|h|d)$/.exec(text) ?? [];
-  return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 1);
-}
-
-// A time without its distance from UTC would mean another one in each place.
-const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** The time since which events are wanted: a time in ISO 8601, or how long ago it is. @throws {ServerError} `ERR_INVALID_PARAMETER` */
 function sinceOf(query: URLSearchParams): Since | undefined {
   const text = parameter(query, 'since');
   if (text === undefined) return undefined;
-  const ago = durationOf(text);
+  const ago = parseDuration(text);
   if (ago !== undefined) return { ago };
   // In a query a plus sign stands for a space.
-  const time = text.replace(' ', '+');
-  const at = TIME.test(time) ? Date.parse(time) : Number.NaN;
-  if (!Number.isNaN(at)) return { at };
-  throw invalid(
-    `The query parameter since is ${JSON.stringify(text)}`,
-    'a time such as 2026-11-28T10:00:00Z, or a duration such as 10m (ms, s, m, h, d)',
-  );
+  const at = parseTime(text.replace(' ', '+'));
+  if (at !== undefined) return { at };
+  throw invalid(`The query parameter since is ${JSON.stringify(text)}`, `${TIME_FORM}, or ${DURATION_FORM}`);
 }
 
 /** The types of events that are wanted, each once. @throws {ServerError} `ERR_INVALID_PARAMETER` */

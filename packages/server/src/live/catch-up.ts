@@ -4,6 +4,7 @@ import type { Cohort } from './cohort.ts';
 import { isAhead, type ListenerState } from './listener-state.ts';
 import type { Listener } from './listener.ts';
 import { type CohortPage, PageCache } from './page-cache.ts';
+import type { FanOutCounts } from './stats.ts';
 
 // A page is read, written and forgotten: large enough to make a replay fast, small enough that thousands can be under way.
 const PAGE_BYTES = 64 * 1024;
@@ -49,21 +50,25 @@ export class CatchUp {
   readonly #log: Pick<EventLog, 'read'>;
   readonly #pageBytes: number;
   readonly #cache: PageCache;
+  readonly #counts: Pick<FanOutCounts, 'pages'> | undefined;
   /** Whether a listener is being given a page, and may want the next one. */
   #isGiving = false;
   #waiting: Listener[] = [];
   /** The listeners that wait for pages that are being read, by cohort and by the sequence number after which a page begins. */
   readonly #reading = new Map<Cohort<Listener>, Map<number, Reading>>();
 
+  /** @param counts where the pages are counted that are read; undefined if they are not */
   constructor(
     host: CatchUpHost,
     log: Pick<EventLog, 'read'>,
     { maxBacklogBytes, clock }: { readonly maxBacklogBytes: number; readonly clock: Clock },
+    counts?: Pick<FanOutCounts, 'pages'>,
   ) {
     this.#host = host;
     this.#log = log;
     this.#pageBytes = Math.min(PAGE_BYTES, Math.max(MIN_PAGE_BYTES, maxBacklogBytes));
     this.#cache = new PageCache(clock);
+    this.#counts = counts;
   }
 
   /** Whether a listener waits for the next tick. */
@@ -150,6 +155,7 @@ export class CatchUp {
       const { selection } = cohort.view;
       const through = Math.max(after, this.#host.flushed());
       const page = await this.#log.read({ selection, after, through, maxBytes: this.#pageBytes }, { signal });
+      if (this.#counts) this.#counts.pages += 1;
       if (signal.aborted) return;
       this.#done(cohort, after);
       if (isAhead(page, this.#host.flushed())) {

@@ -19,6 +19,8 @@ const TOPIC_STEPS = 64;
 // The patterns of all cohorts together are cheap up to this many steps for each character of a topic: the longest takes a few milliseconds.
 const CHEAP_COST = 1024;
 
+const NONE: ReadonlySet<never> = new Set();
+
 /** What is known of a topic. */
 interface KnownTopic<M extends Member> {
   readonly cohorts: readonly Cohort<M>[];
@@ -61,6 +63,11 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   #knownBytes = 0;
   /** The cost of the others together. */
   #cost = 0;
+
+  /** The same view, or the one with its key of a cohort that there is. */
+  viewOf(view: View): View {
+    return this.#byKey.get(keyOf(view))?.view ?? view;
+  }
 
   /** The cohort of a view, made if there is none yet, with one listener more. `since` is how far the log has been handed over. */
   join(view: View, now: number, since: number): Cohort<M> {
@@ -124,6 +131,11 @@ export class CohortIndex<M extends Member = Member> implements Iterable<Cohort<M
   ofInTime(topic: string, turn: Turn): FoundCohorts<M> {
     const known = this.#known.get(topic);
     return known?.changes === this.#changes ? { cohorts: known.cohorts, rest: [] } : this.#find(topic, known, turn);
+  }
+
+  /** Those that name the topic. */
+  naming(topic: string): ReadonlySet<Cohort<M>> {
+    return this.#byTopic.get(topic) ?? NONE;
   }
 
   /** Those whose listeners listen to this topic and no other. */

@@ -6,6 +6,7 @@ import { type Selection, Selector } from '../log/selection.ts';
 import type { Heartbeat } from '../sink/keep-alive.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
+import type { PresentList } from './present-list.ts';
 
 /** The events that a listener gets, and their form. */
 export interface View {
@@ -61,6 +62,8 @@ export class Cohort<M extends Member = Member> {
   listeners = 0;
   /** Events that the members have been sent since the cohort was made. */
   sent = 0;
+  /** Those of its listeners that others may be told of; undefined if there never was one. */
+  present: PresentList | undefined;
   /** How often all members were sent an id. */
   #tellings = 0;
   /** The sequence number of the id that they were sent last. */
@@ -81,6 +84,7 @@ export class Cohort<M extends Member = Member> {
     this.#selector = Selector.of(view.selection);
     this.coder = view.coding && new CohortCoder(view.coding);
     this.lastWrite = now;
+    this.present = undefined;
   }
 
   join(member: M): void {
@@ -203,4 +207,9 @@ function wholeOf(frames: readonly Uint8Array[]): Uint8Array | undefined {
   return frames.every((frame) => frame.buffer === buffer)
     ? new Uint8Array(buffer, byteOffset, end - byteOffset)
     : undefined;
+}
+
+/** How many listeners cohorts have together. */
+export function countListeners(cohorts: readonly { readonly listeners: number }[]): number {
+  return cohorts.reduce((sum, { listeners }) => sum + listeners, 0);
 }

@@ -1,8 +1,9 @@
-import { encodeEvent, GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
-import type { GapReason } from '../log/event-log.ts';
+import { encodeEvent, EXPIRED_TYPE, GAP_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
+import type { ToldGap } from '../log/page-gap.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { Heartbeat } from '../sink/keep-alive.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
+import type { Sink } from '../sink/sink.ts';
 
 /** A keep-alive that moves the listener's cursor (PROTOCOL §5.5). */
 export function heartbeat(position: Position, form: Heartbeat = 'auto'): SharedChunk {
@@ -11,18 +12,21 @@ export function heartbeat(position: Position, form: Heartbeat = 'auto'): SharedC
   return SharedChunk.fromText(encodeEvent(form === 'comment' ? { id } : { event: HEARTBEAT_TYPE, id, data: '' }));
 }
 
-/** What a listener is told of a gap (PROTOCOL §6.1). */
-export interface ToldGap {
-  readonly after: string;
-  readonly resumedAt: string;
-  readonly reason: GapReason;
-  /** The cursor up to which events are missing, if that is past `resumedAt`. */
-  readonly through?: string | undefined;
-}
-
 /** The event that tells a listener which events are missing, and where the stream goes on. */
 export function gap(told: ToldGap): SharedChunk {
   return SharedChunk.fromText(encodeEvent({ event: GAP_TYPE, id: told.resumedAt, data: JSON.stringify(told) }));
+}
+
+/** The last event of a listener whose rights have expired. */
+export const EXPIRED: SharedChunk = SharedChunk.fromText(
+  encodeEvent({ event: EXPIRED_TYPE, data: '{"reason":"expired"}' }),
+);
+
+/** Ends a stream whose listener's rights have expired, and tells it so. One that does not read is broken off. */
+export function endExpired(sink: Sink): void {
+  if (sink.needsDrain) return sink.destroy();
+  sink.write(EXPIRED);
+  sink.end();
 }
 
 /** The block that tells a listener when to come back, in milliseconds. */

@@ -1,23 +1,25 @@
 import type { Clock } from '../clock.ts';
 import { codedFor } from '../coding/coded-sink.ts';
 import type { EventLog, FollowStart, LogFollowing } from '../log/event-log.ts';
-import { DEFAULT_SCAN_MS, type Turn, Turns } from '../log/keeping/turns.ts';
+import { DEFAULT_SCAN_MS, Turns } from '../log/keeping/turns.ts';
 import { checkLog } from '../log/log-check.ts';
 import { formatCursor, type Position } from '../log/position.ts';
-import type { Start, StartAfter } from '../log/start.ts';
+import type { Start } from '../log/start.ts';
 import { COMMENT } from '../sink/keep-alive.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
-import type { View } from './cohort.ts';
-import { reconnectAfter } from './control-events.ts';
+import { countListeners, type View } from './cohort.ts';
+import { EXPIRED, reconnectAfter } from './control-events.ts';
 import { KeepAlives } from './keep-alives.ts';
 import { catchingUp, holding, joining } from './listener-state.ts';
 import type { EndReason, Listener } from './listener.ts';
 import { Listeners } from './listeners.ts';
+import { orAborted } from './or-aborted.ts';
 import { checkFanOutOptions, type FanOutOptions } from './options.ts';
+import type { Presence } from './presence.ts';
+import type { Present } from './present-list.ts';
 import { noCounts, type FanOutObserver, type FanOutStats } from './stats.ts';
 import type { Ticker } from './ticker.ts';
-import { WakeSink, wakeView } from './wake-sink.ts';
 
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
@@ -25,9 +27,6 @@ const COME_BACK_SPREAD_MS = 5000;
 
 // Less than every sequence number, 0 included, which is the place before the first event.
 const NOT_TOLD = -1;
-
-// How many turns counting the listeners of topics has. It may be requested again and again.
-const MAX_GOES = 10;
 
 /** Sends the events of a log to its listeners. It follows the log, takes listeners in and sends them away. */
 export class FanOut {
@@ -88,9 +87,15 @@ export class FanOut {
     });
   }
 
-  /** Settles when the log has reported where following begins. No listener may be taken in before. */
-  ready(): Promise<void> {
-    return this.#ready;
+  /** Whether the log has reported where following begins. No listener may be taken in before. */
+  get isReady(): boolean {
+    return this.#epoch !== undefined;
+  }
+
+  /** Resolves when that is so. Rejects with the reason of the signal if that is aborted before. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (this.isReady || !signal) return await this.#ready;
+    await orAborted(this.#ready, signal);
   }
 
   /** Whether the log hands over what is published: not before it has begun to, and not while its store is out of reach. */
@@ -108,6 +113,11 @@ export class FanOut {
     return this.#position(this.#ticker.publicReceived);
   }
 
+  /** Who listens to which topic. */
+  get presence(): Presence {
+    return this.#ticker.presence;
+  }
+
   /** Listeners now, those that catch up included. */
   get listeners(): number {
     return this.#listeners.size;
@@ -120,7 +130,7 @@ export class FanOut {
 
   /** How many listeners would get a public event of the topic. */
   listenersOf(topic: string): number {
-    return count(this.#ticker.cohorts.of(topic));
+    return countListeners(this.#ticker.cohorts.of(topic));
   }
 
   /**
@@ -128,21 +138,7 @@ export class FanOut {
    * their patterns have been asked.
    */
   listenersOfEach(topics: readonly string[]): Promise<readonly number[]> {
-    const counts: number[] = [];
-    let goes = 0;
-    const work = (turn: Turn): readonly number[] | undefined => {
-      goes += 1;
-      for (const topic of topics.slice(counts.length)) {
-        const { cohorts, rest } =
-          goes < MAX_GOES
-            ? this.#ticker.cohorts.ofInTime(topic, turn)
-            : { cohorts: this.#ticker.cohorts.knownOf(topic), rest: [] };
-        if (rest.length > 0) return undefined;
-        counts.push(count(cohorts));
-      }
-      return counts;
-    };
-    return this.#turns.run(work, { isShort: true });
+    return this.presence.counts(topics);
   }
 
   /** Returns counts of what it has done and of its present state. The cost grows with the number of listeners. */
@@ -163,6 +159,7 @@ export class FanOut {
    * Takes a listener in. The response's head must have been written. `onEnd` is called once, when its stream has ended, not before this
    * returns. Returns undefined if all listeners have been sent away: this one is, too.
    * @param isHeld whether the listener is given nothing until {@link release}
+   * @param present what others may be told of it by {@link presence}
    */
   listen(
     to: Sink,
@@ -170,6 +167,7 @@ export class FanOut {
     start: Start,
     onEnd?: (reason: EndReason) => void,
     isHeld: boolean = false,
+    present?: Present,
   ): Listener | undefined {
     const sink = codedFor(to, view.coding);
     if (this.#farewell) {
@@ -182,7 +180,7 @@ export class FanOut {
     // A listener that joins now begins where the tick under way ends, so that nothing of it is sent twice or missed.
     if (isNew || start.after >= this.#ticker.flushed) this.#listeners.flush();
     const { flushed, received } = this.#ticker;
-    const cohort = this.#ticker.cohorts.join(view, this.#clock.now(), received);
+    const cohort = this.presence.join(view, this.#clock.now(), received, present);
     let first = isNew ? joining() : catchingUp(start, flushed, cohort.isQuietSince(start.after));
     if (isHeld) first = holding(start, flushed);
     const isUnplaced = !isNew && !start.announce && start.sent === undefined;
@@ -191,6 +189,7 @@ export class FanOut {
     const listener: Listener = {
       sink,
       onEnd,
+      present,
       cohort,
       state: first.state,
       index: -1,
@@ -217,22 +216,9 @@ export class FanOut {
     return listener;
   }
 
-  /**
-   * Resolves when a listener with this view would be given an event or a gap, when it would be sent away, or when the signal is aborted. It counts as a
-   * listener until then.
-   */
-  async news(view: View, start: StartAfter, signal: AbortSignal): Promise<void> {
-    let wake = (): void => {};
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    signal.addEventListener('abort', wake);
-    // Not announced, and known where it is: nothing is told to it.
-    const known = { ...start, sent: start.sent ?? formatCursor(this.#position(start.after)) };
-    const listener = signal.aborted ? undefined : this.listen(new WakeSink(wake), wakeView(view), known);
-    if (listener) await woken;
-    signal.removeEventListener('abort', wake);
-    if (listener) this.breakOff(listener, 'left');
+  /** The same view, or the one with its key that listeners have already: what is known of its selection is known once, and takes memory once. */
+  shared(view: View): View {
+    return this.#ticker.cohorts.viewOf(view);
   }
 
   /** Sends a listener no further events until {@link release}. */
@@ -245,12 +231,20 @@ export class FanOut {
   release(listener: Listener, view: View): void {
     if (listener.state.phase !== 'held') return;
     this.#listeners.flush();
-    const before = listener.cohort;
-    listener.cohort = this.#ticker.cohorts.join(view, this.#clock.now(), this.#ticker.received);
+    const { cohort: before, present } = listener;
+    listener.cohort = this.presence.join(view, this.#clock.now(), this.#ticker.received, present);
     listener.owed = undefined;
-    this.#ticker.cohorts.leave(before);
+    // It may be the same one.
+    this.presence.leave(before, listener.cohort === before ? undefined : present);
     const { needsDrain } = listener.sink;
     this.#listeners.input(listener, { type: 'release', flushed: this.#ticker.flushed, needsDrain });
+  }
+
+  /** Ends the stream of a listener whose rights have expired, and tells it so. One that does not read is broken off. */
+  expire(listener: Listener): void {
+    if (listener.sink.needsDrain) return this.breakOff(listener, 'expired');
+    this.#listeners.write(listener, EXPIRED);
+    this.#listeners.end(listener, 'expired');
   }
 
   /** Breaks a listener off: its stream does not look finished, so that it comes back. */
@@ -320,8 +314,4 @@ export class FanOut {
   #position(seq: number): Position {
     return { epoch: this.#epoch ?? '', seq };
   }
-}
-
-function count(cohorts: readonly { readonly listeners: number }[]): number {
-  return cohorts.reduce((sum, { listeners }) => sum + listeners, 0);
 }

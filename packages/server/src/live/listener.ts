@@ -1,6 +1,7 @@
 import type { Sink } from '../sink/sink.ts';
 import type { Cohort } from './cohort.ts';
 import type { ListenerState } from './listener-state.ts';
+import type { Present } from './present-list.ts';
 
 /**
  * Why a listener's stream ended:
@@ -30,6 +31,8 @@ export interface Listener {
   readonly sink: Sink;
   /** Called once, when the stream has ended. */
   readonly onEnd: ((reason: EndReason) => void) | undefined;
+  /** What others may be told of it; undefined if it is not one that others are told of. */
+  readonly present: Present | undefined;
   cohort: Cohort<Listener>;
   state: ListenerState;
   /** Its index among the members of its cohort; -1 while it is not one of them. */

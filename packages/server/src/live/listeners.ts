@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { EventLog, FollowStart, LogPage } from '../log/event-log.ts';
 import type { Turns } from '../log/keeping/turns.ts';
+import { toldGap } from '../log/page-gap.ts';
 import { formatCursor, type Position } from '../log/position.ts';
 import type { SharedChunk } from '../sink/shared-chunk.ts';
 import { ApartListeners } from './apart.ts';
@@ -78,7 +79,7 @@ export class Listeners implements Iterable<Listener> {
       onAhead: (listener, trimmedThrough) => this.input(listener, { type: 'ahead', trimmedThrough }),
       onReadError: (listeners, error) => this.#fail(listeners, error),
     };
-    this.catchUp = new CatchUp(host, log, options);
+    this.catchUp = new CatchUp(host, log, options, options.counts);
     this.#endings = new Endings(this.ticker, this, {
       of: (cohort) => this.#of(cohort),
       readers: () => this.#recent.readers,
@@ -228,13 +229,10 @@ export class Listeners implements Iterable<Listener> {
     const { counts, observer, position } = this.#options;
     const missing = gapBefore(listener.state, page);
     if (missing) {
-      const after = missing.after ?? formatCursor(position(missing.from));
-      const cursorOf = (seq: number): string => formatCursor(position(seq));
-      const { reason, through } = missing;
-      const told = { after, resumedAt: cursorOf(missing.resumedAt), reason };
+      const told = toldGap(missing, (seq) => formatCursor(position(seq)));
       counts.gaps += 1;
       observer.onGap?.(told);
-      this.write(listener, gap(through === undefined ? told : { ...told, through: cursorOf(through) }));
+      this.write(listener, gap(told));
       listener.told = missing.resumedAt;
     }
     if (seen.chunk) {
@@ -291,7 +289,7 @@ export class Listeners implements Iterable<Listener> {
       else listener.cohort.leave(listener);
     }
     if (state.phase !== 'ended' || !this.#all.delete(listener)) return;
-    this.ticker.cohorts.leave(listener.cohort);
+    this.ticker.presence.leave(listener.cohort, listener.present);
     listener.onEnd?.(listener.reason);
   }
 

@@ -2,6 +2,7 @@ import type { LogEntry } from '../log/entry.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { Start, StartAfter } from '../log/start.ts';
 import type { View } from './cohort.ts';
+import { markOf } from '../log/mark.ts';
 import { knownAfter, type PageGap } from '../log/page-gap.ts';
 import { gapBefore, type ListenerState } from './listener-state.ts';
 
@@ -36,8 +37,12 @@ export interface EventPage {
   readonly gap: PageGap | undefined;
   /** Where the next page starts. */
   readonly next: StartAfter;
+  /** A mark of what is known to be missing behind it, for where the next page begins; undefined if there is nothing, or more than is known. */
+  readonly mark: string | undefined;
   /** Whether it has as much as was asked for, so that events which are published later do not change it. */
   readonly isFull: boolean;
+  /** Whether the view is of one topic, which is closed, and nothing follows the page. */
+  readonly isLast: boolean;
 }
 
 /**
@@ -64,6 +69,10 @@ class Page {
   readonly #entries: LogEntry[] = [];
   #bytes = 0;
   #gap: PageGap | undefined;
+  /** Up to where selected events have been trimmed, as of the last step. */
+  #trimmedThrough = 0;
+  /** Where the topic was closed, as of the last step. */
+  #finalSeq = Number.POSITIVE_INFINITY;
 
   constructor(log: Pick<EventLog, 'read' | 'locateLast'>, request: PageRequest) {
     this.#log = log;
@@ -91,15 +100,17 @@ class Page {
         isEndNew = true;
         continue;
       }
+      this.#trimmedThrough = step.trimmedThrough;
+      this.#finalSeq = step.finalSeq ?? Number.POSITIVE_INFINITY;
       const missing = gapBefore(state, step);
-      if (missing && (this.#entries.length > 0 || this.#gap)) return this.#done(state, true);
+      if (missing && (this.#entries.length > 0 || this.#gap)) return await this.#done(state, true);
       this.#gap ??= missing;
       const known = knownAfter(state, step);
       const full = this.#take(step.entries, state.position);
-      if (full !== undefined) return this.#done({ ...known, position: full }, true);
+      if (full !== undefined) return await this.#done({ ...known, position: full }, true);
       state = { ...known, phase: 'reading', position: step.through };
-      if (state.position >= through) return this.#done(state, false);
-      if (this.#entries.length > 0 && memory.held >= memory.maxBytes) return this.#done(state, true);
+      if (state.position >= through) return await this.#done(state, false);
+      if (this.#entries.length > 0 && memory.held >= memory.maxBytes) return await this.#done(state, true);
     }
   }
 
@@ -131,12 +142,15 @@ class Page {
     return undefined;
   }
 
-  #done(
+  async #done(
     { position, told, trims }: Pick<StartAfter, 'told' | 'trims'> & { position: number },
     isFull: boolean,
-  ): EventPage {
+  ): Promise<EventPage> {
+    const { view, signal } = this.#request;
+    const isMissing = this.#trimmedThrough > position && told > position;
+    const mark = isMissing ? await markOf(this.#log, view.selection, { position, told, trims }, { signal }) : undefined;
     const next: StartAfter = { type: 'after', after: position, told, trims, announce: false };
-    return { entries: this.#entries, gap: this.#gap, next, isFull };
+    return { entries: this.#entries, gap: this.#gap, next, mark, isFull, isLast: position >= this.#finalSeq };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { GapReason } from '../log/event-log.ts';
+import type { ToldGap } from '../log/page-gap.ts';
 
 /** Called with the events of a fan-out. Its functions may not throw. */
 export interface FanOutObserver {
@@ -7,7 +7,7 @@ export interface FanOutObserver {
   /** A listener's backlog passed the cap, and it was broken off. */
   onEvict?(backlog: number): void;
   /** A listener was told that events are missing. */
-  onGap?(gap: { readonly after: string; readonly resumedAt: string; readonly reason: GapReason }): void;
+  onGap?(gap: ToldGap): void;
   /** The log could not be read or followed, or a view's filter threw. In the first and last case the listeners concerned are broken off. */
   onError?(error: unknown): void;
 }
@@ -34,11 +34,13 @@ export interface FanOutStats {
   readonly dropped: number;
   /** How often a listener was told that events are missing. */
   readonly gaps: number;
+  /** Pages that were read from the log for listeners that catch up. Listeners that want the same page share it. */
+  readonly pages: number;
 }
 
 /** What a fan-out counts as it goes: once for a cohort and tick, never for a listener's write. */
 export type FanOutCounts = { -readonly [Name in keyof Omit<FanOutStats, 'listeners' | 'live' | 'backlog'>]: number };
 
 export function noCounts(): FanOutCounts {
-  return { published: 0, delivered: 0, bytes: 0, overflows: 0, evictions: 0, dropped: 0, gaps: 0 };
+  return { published: 0, delivered: 0, bytes: 0, overflows: 0, evictions: 0, dropped: 0, gaps: 0, pages: 0 };
 }

@@ -7,6 +7,7 @@ import type { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Cohort, View } from './cohort.ts';
 import { CohortIndex } from './cohort-index.ts';
 import type { Listener } from './listener.ts';
+import { Presence } from './presence.ts';
 import type { RecentEvents } from './recent-events.ts';
 import type { FanOutCounts } from './stats.ts';
 
@@ -36,6 +37,8 @@ export interface TickerOptions {
   readonly schedule: (run: () => void) => void;
   readonly counts: FanOutCounts;
   readonly turns: Turns;
+  /** Those in which listeners of topics are looked for. */
+  readonly scans: Turns;
   readonly recent: RecentEvents;
 }
 
@@ -49,6 +52,7 @@ export interface TickerOptions {
  */
 export class Ticker {
   readonly cohorts: CohortIndex<Listener> = new CohortIndex();
+  readonly presence: Presence;
   readonly #host: TickerHost;
   readonly #maxBacklogBytes: number;
   readonly #maxTickBytes: number;
@@ -72,7 +76,8 @@ export class Ticker {
   #isScheduled = false;
 
   constructor(host: TickerHost, options: TickerOptions) {
-    const { maxBacklogBytes, maxTickBytes, clock, schedule, counts, turns, recent } = options;
+    const { maxBacklogBytes, maxTickBytes, clock, schedule, counts, turns, scans, recent } = options;
+    this.presence = new Presence(this.cohorts, scans);
     this.#turns = turns;
     this.#recent = recent;
     this.#host = host;

@@ -1,6 +1,7 @@
 import type { LogEntry, NewEvent } from './entry.ts';
 import type { Position } from './position.ts';
 import type { Selection } from './selection.ts';
+import type { StoredValues } from './stored-values.ts';
 import type { TopicCondition, TopicStates } from './topic-states.ts';
 
 export interface AppendOptions {
@@ -81,6 +82,16 @@ export interface LogPage {
   readonly deletedThrough?: number | undefined;
 }
 
+/** What a page says beside its entries, for a process that reads these by itself from files that several processes can read. */
+export interface PagePlan extends Omit<LogPage, 'entries' | 'through'> {
+  /** The epoch of the log. */
+  readonly epoch: string;
+  /** Counts the removals of events. Entries that were read after another one are not those of the page. */
+  readonly removals: number;
+  /** The only topic, if its events are best found by an index; undefined if it is best to go through all events. */
+  readonly topic?: string | undefined;
+}
+
 /** Why the place of a cursor or id cannot be known, or why events after it are missing (PROTOCOL §6.2). */
 export type GapReason = 'trimmed' | 'deleted' | 'unknown' | 'foreign' | 'ahead';
 
@@ -90,8 +101,10 @@ export interface Place {
   readonly after: number;
   /** The sequence number of the log's newest event as of this answer. */
   readonly head: number;
-  /** The count of this log's trims as of this answer: see {@link LogPage.trims}. */
+  /** The count of this log's trims as of this answer: see {@link LogPage.trims}. It counts from the beginning of the epoch. */
   readonly trims: number;
+  /** The log's epoch as of this answer. @default unknown: then a reader of pages may be told twice what is missing */
+  readonly epoch?: string | undefined;
   /** Why the place cannot be known; undefined if it is known. */
   readonly misplaced?: Exclude<GapReason, 'trimmed' | 'deleted'> | undefined;
   /**
@@ -143,7 +156,7 @@ export interface LogFollowing {
 }
 
 /** The kept events of a topic, in numbers. */
-export interface TopicSummary {
+export interface TopicTotals {
   readonly topic: string;
   /** The number of kept events. */
   readonly events: number;
@@ -151,6 +164,17 @@ export interface TopicSummary {
   readonly bytes: number;
   /** When the newest kept event was appended, milliseconds since 1970. */
   readonly last: number;
+}
+
+/** A topic as it is listed. */
+export interface TopicSummary extends TopicTotals {
+  /**
+   * Whether it is closed, for who gets its private events, or for who does not: as {@link TopicStates.status} says. It is always `open` in a log without
+   * {@link EventLog.topics}.
+   */
+  readonly state: 'open' | 'closed';
+  /** Whether somebody has the lease of it. It is always false for who does not get its private events, because those renew the lease as well. */
+  readonly isLeased: boolean;
 }
 
 export interface TopicPageRequest {
@@ -173,6 +197,14 @@ export interface TopicPage {
   readonly total: number;
 }
 
+/** What a log keeps, in numbers. */
+export interface LogTotals {
+  /** The number of kept events. */
+  readonly events: number;
+  /** What everything costs that is kept, in bytes as retention by size counts them (PROTOCOL §11.1). */
+  readonly bytes: number;
+}
+
 /** Lists the topics of the kept events, a page at a time. */
 export interface TopicDirectory {
   list(request: TopicPageRequest): Promise<TopicPage>;
@@ -193,7 +225,7 @@ export interface EventLog {
    * it, `ERR_BATCH_TOO_LARGE` if the batch has too many events, `ERR_KEY_REUSED` if the key was used for another batch or with another digest,
    * `ERR_TOPIC_CLOSED` if a topic of the batch is closed, also by an earlier event of the batch, `ERR_LEASE_LOST` if a topic is leased and its token was
    * not given, or a token is not that of a lease of any topic of the batch, `ERR_CONDITION` if a condition does not hold, `ERR_TOO_MUCH_WAITS` if too much is waiting before it, `ERR_NOT_STORED` if
-   * the batch could not be stored, `ERR_INVALID_OPTION` if an option is unknown, of the wrong type or too long, or `digest` is given without `key`,
+   * the batch could not be stored, `ERR_STORE_AWAY` if the log is in another process that cannot be reached, `ERR_INVALID_OPTION` if an option is unknown, of the wrong type or too long, or `digest` is given without `key`,
    * `ERR_CLOSED` after close()
    */
   append(events: readonly NewEvent[], options?: AppendOptions): Promise<AppendReceipt>;
@@ -236,6 +268,12 @@ export interface EventLog {
   readonly directory?: TopicDirectory | undefined;
   /** Closes, creates, leases and deletes topics, and tells what they are. A log without it still may not ignore `final`, `leases` and `conditions`. */
   readonly topics?: TopicStates | undefined;
+  /** Keeps small values beside its events. */
+  readonly values?: StoredValues | undefined;
+  /** Returns what is kept at present, as far as this process knows, at once and at the same cost however much it is. */
+  totals?(): LogTotals;
   /** Applies the retention now. Logs also apply it by themselves. */
   trim?(): Promise<void>;
+  /** Resolves to what a page of a request says beside its entries; undefined if the log has to read this page. */
+  plan?(request: ReadRequest): Promise<PagePlan | undefined>;
 }

@@ -26,6 +26,27 @@ export interface PageGap {
   readonly through: number | undefined;
 }
 
+/** What is told of a gap (PROTOCOL §6.1). */
+export interface ToldGap {
+  /** The cursor or id after which the events followed. */
+  readonly after: string;
+  /** The cursor after which the events go on. */
+  readonly resumedAt: string;
+  /** Why events are missing, or why it cannot be known what is. */
+  readonly reason: GapReason;
+  /** The cursor up to which events are missing, if kept ones lie between them, so that it is past `resumedAt`. */
+  readonly through?: string | undefined;
+}
+
+/** A gap as it is told. @param cursorOf the cursor of a sequence number */
+export function toldGap(
+  { after, from, resumedAt, reason, through }: PageGap,
+  cursorOf: (seq: number) => string,
+): ToldGap {
+  const told = { after: after ?? cursorOf(from), resumedAt: cursorOf(resumedAt), reason };
+  return through === undefined ? told : { ...told, through: cursorOf(through) };
+}
+
 /** The gap to report before the entries of a page that was read from a place. */
 export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefined {
   const { deletedThrough = 0 } = page;

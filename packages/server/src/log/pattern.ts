@@ -1,5 +1,5 @@
 import { ServerError } from '../errors.ts';
-import { Matcher, MAX_STATES, type Meter } from './pattern/machine.ts';
+import { Matcher, MAX_STATES, type Meter, type TextTest } from './pattern/machine.ts';
 import { parseParts } from './pattern/parts.ts';
 import {
   type Base,
@@ -12,6 +12,9 @@ import {
   type Token,
   tokenize,
 } from './pattern/syntax.ts';
+import { pathOnly, TemplateTest, URI_TEMPLATE } from './pattern/template.ts';
+
+export { isTemplate, URI_TEMPLATE } from './pattern/template.ts';
 
 /**
  * A pattern of topics, as data: a URL pattern [WHATWG URL Pattern] without regular expressions. Each process that selects events
@@ -20,7 +23,10 @@ import {
 export interface TopicPattern {
   /** The pattern: at most 1,024 characters. A relative one is completed from `base`. @example 'sensors/:room' */
   readonly pattern: string;
-  /** The absolute URL against which the pattern and every topic are resolved. @example 'https://example.com/topics/' */
+  /**
+   * The absolute URL against which the pattern and every topic are resolved. `uri-template:` makes the pattern a URI template (RFC 6570).
+   * @example 'https://example.com/topics/'
+   */
   readonly base: string;
 }
 
@@ -110,7 +116,7 @@ export class CompiledPattern {
   readonly start: string;
   /** The text with which it ends. */
   readonly end: string;
-  readonly #matchers: readonly { readonly component: Component; readonly matcher: Matcher }[];
+  readonly #matchers: readonly { readonly component: Component; readonly matcher: TextTest }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(source: TopicPattern) {
@@ -198,6 +204,7 @@ export function addressOf(topic: string, base: string): Address | undefined {
 }
 
 function resolve(topic: string, base: string): Address | undefined {
+  if (base === URI_TEMPLATE) return pathOnly(topic);
   let url: URL;
   try {
     url = new URL(topic, base);
@@ -217,11 +224,12 @@ function resolve(topic: string, base: string): Address | undefined {
   };
 }
 
-function compile(pattern: string, base: string): { readonly component: Component; readonly matcher: Matcher }[] {
+function compile(pattern: string, base: string): { readonly component: Component; readonly matcher: TextTest }[] {
   if (pattern.length > MAX_LENGTH) {
     const found = `it is ${pattern.length} characters long`;
     throw refusal(`${pattern.slice(0, 64)}…`, `${found}; at most ${MAX_LENGTH} are allowed`);
   }
+  if (base === URI_TEMPLATE) return compileTemplate(pattern);
   const inherited = inheritedFrom(base);
   if (!inherited) throw refusal(pattern, `its base ${JSON.stringify(base)} is no absolute URL`);
   try {
@@ -242,6 +250,16 @@ function compile(pattern: string, base: string): { readonly component: Component
     });
   } catch (error) {
     if (error instanceof SyntaxError) throw refusal(pattern, error.message, error);
+    throw error;
+  }
+}
+
+/** It tests the whole topic, which stands for the path of its address. */
+function compileTemplate(template: string): { readonly component: Component; readonly matcher: TextTest }[] {
+  try {
+    return [{ component: 'pathname', matcher: new TemplateTest(template) }];
+  } catch (error) {
+    if (error instanceof SyntaxError) throw refusal(template, error.message, error, 'URI template');
     throw error;
   }
 }
@@ -300,11 +318,11 @@ function rawText(tokens: readonly Token[]): string | undefined {
   return tokens.every((token) => token.kind === 'text') ? tokens.map((token) => token.value).join('') : undefined;
 }
 
-function refusal(pattern: string, why: string, cause?: unknown): ServerError {
+function refusal(pattern: string, why: string, cause?: unknown, kind = 'URL pattern'): ServerError {
   const options = cause === undefined ? undefined : { cause };
   return new ServerError(
     'ERR_INVALID_PATTERN',
-    `The URL pattern ${JSON.stringify(pattern)} is not allowed: ${why}`,
+    `The ${kind} ${JSON.stringify(pattern)} is not allowed: ${why}`,
     options,
   );
 }

@@ -12,6 +12,9 @@ export const EARLIEST = 'earliest';
 // At most 15 digits: every such number is a safe integer.
 const CURSOR = /^([a-z0-9]{1,16})\.(0|[1-9][0-9]{0,14})$/;
 
+// The same, with a mark of what is known to be missing behind it.
+const MARKED = /^(.*)\.([0-9a-f]{16})$/;
+
 /** Returns the position as text, for the `id:` field: `epoch.seq`. */
 export function formatCursor(position: Position): string {
   return `${position.epoch}.${position.seq}`;
@@ -22,6 +25,28 @@ export function parseCursor(text: string): Position | undefined {
   const match = CURSOR.exec(text);
   const [, epoch, seq] = match ?? [];
   return epoch === undefined || seq === undefined ? undefined : { epoch, seq: Number(seq) };
+}
+
+/**
+ * Returns a position as text together with a mark of what is known to be missing behind it, so that it is not told again: `epoch.seq.mark`.
+ * @param mark see `markOf`
+ */
+export function formatMarked(position: Position, mark: string): string {
+  return `${formatCursor(position)}.${mark}`;
+}
+
+/** Returns what such a text names: the cursor in it, and the mark. Undefined if it does not have that form. */
+export function parseMarked(
+  text: string,
+): { readonly cursor: string; readonly position: Position; readonly mark: string } | undefined {
+  const [, cursor = '', mark = ''] = MARKED.exec(text) ?? [];
+  const position = parseCursor(cursor);
+  return position && { cursor, position, mark };
+}
+
+/** Whether a text has the form of a cursor, with or without a mark. No publisher may give an event such an id. */
+export function isCursor(text: string): boolean {
+  return parseCursor(text) !== undefined || parseMarked(text) !== undefined;
 }
 
 /** Makes a new epoch from the time and chance, so that two logs made at the same time differ. */

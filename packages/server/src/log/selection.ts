@@ -112,13 +112,14 @@ export class TopicTest {
 export class Selector {
   readonly topics: TopicTest;
   readonly private: TopicTest;
-  readonly #types: ReadonlySet<string> | undefined;
+  /** The types of the events that are selected; undefined if all are. */
+  readonly types: ReadonlySet<string> | undefined;
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
   constructor(selection: Selection) {
     this.topics = new TopicTest(selection.topics);
     this.private = new TopicTest(selection.private ?? []);
-    this.#types = selection.types && new Set(selection.types);
+    this.types = selection.types && new Set(selection.types);
   }
 
   /** The selector of a selection, compiled once for each object. */
@@ -135,7 +136,7 @@ export class Selector {
   /** Whether an entry of a selected topic is selected, by its privacy and type. */
   sees(entry: LogEntry): boolean {
     if (!this.mayKnow(entry)) return false;
-    return this.#types === undefined || this.#types.has(typeOf(entry));
+    return this.types === undefined || this.types.has(typeOf(entry));
   }
 
   /** The same by its privacy alone. */

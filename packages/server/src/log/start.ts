@@ -1,5 +1,7 @@
 import type { AskOptions, EventLog, GapReason, Place, Since } from './event-log.ts';
-import { EARLIEST } from './position.ts';
+import { type Accepts, ifAccepted, locateLastAccepted } from './filtered-start.ts';
+import { isMark } from './mark.ts';
+import { EARLIEST, isCursor, parseMarked } from './position.ts';
 import { type Selection, Selector } from './selection.ts';
 
 /** Where a listener's stream begins: with events that are published from now on, or after a sequence number. */
@@ -37,6 +39,8 @@ export interface StartRequest {
   readonly last?: number | undefined;
   /** Begin with the first event since this time, if there is no last event ID. */
   readonly since?: Since | undefined;
+  /** Which of the selected events the listener gets. @default all */
+  readonly accepts?: Accepts | undefined;
 }
 
 /**
@@ -49,7 +53,7 @@ export async function findStart(
   request: StartRequest,
   options?: AskOptions,
 ): Promise<Start> {
-  const { lastEventId = '', last, since } = request;
+  const { lastEventId = '', last, since, accepts } = request;
   if (lastEventId === '') {
     if (since !== undefined) {
       const { after, trims, finalSeq } = await log.locateSince(selection, since, options);
@@ -57,15 +61,28 @@ export async function findStart(
       return { type: 'after', after, told: after, trims, announce: false, finalSeq };
     }
     if (last === undefined) return await startNow(log, selection, options);
-    const { after, head, trims, finalSeq } = await log.locateLast(selection, last, options);
+    const { after, head, trims, finalSeq } =
+      accepts && last > 0
+        ? await locateLastAccepted(log, selection, last, accepts, options)
+        : await log.locateLast(selection, last, options);
     return { type: 'after', after, told: head, trims, announce: true, finalSeq };
   }
-  const place = await log.locate(lastEventId, selection, options);
+  const marked = parseMarked(lastEventId);
+  let place = await log.locate(marked?.cursor ?? lastEventId, selection, options);
   if (lastEventId === EARLIEST) {
     const { head, trims, finalSeq } = place;
     return { type: 'after', after: 0, told: head, trims, announce: false, finalSeq };
   }
-  return startBehind(lastEventId, place);
+  const isOfPublisher = !place.misplaced && !isCursor(lastEventId);
+  if (accepts && isOfPublisher) place = await ifAccepted(log, selection, place, accepts, options);
+  const start = startBehind(marked?.cursor ?? lastEventId, place);
+  // After the place: what is removed between the two is noticed. Another epoch counts in another way.
+  const isKnown =
+    marked !== undefined &&
+    !place.misplaced &&
+    marked.position.epoch === place.epoch &&
+    (await isMark(log, selection, place.after, marked.mark, options));
+  return isKnown ? { ...start, told: place.head } : start;
 }
 
 /** Whether a stream that begins there has nothing to send, now or later: its only topic is closed, and its events lie before the start. */
@@ -86,7 +103,7 @@ async function startNow(log: EventLog, selection: Selection, options: AskOptions
   return finalSeq === undefined ? { type: 'now', openAt: head } : { type: 'now', finalSeq };
 }
 
-function startBehind(sent: string, { after, head, trims, misplaced, finalSeq }: Place): Start {
+function startBehind(sent: string, { after, head, trims, misplaced, finalSeq }: Place): StartAfter {
   // A listener whose place is not known can only be given all kept events. The gap is reported once.
   if (misplaced) return { type: 'after', after: 0, told: head, trims, announce: false, sent, misplaced, finalSeq };
   return { type: 'after', after, told: after, trims, announce: false, sent, finalSeq };

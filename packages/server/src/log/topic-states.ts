@@ -8,7 +8,10 @@ export type TopicPhase = 'open' | 'closed' | 'unknown';
 export interface TopicOptions {
   /** How long after its last event, or its creation, the topic is forgotten, in milliseconds. From 1. @default never */
   readonly ttlMs?: number | undefined;
-  /** Whether all of its events are kept, or the latest of each key. @default 'all' */
+  /**
+   * Whether all of its events are kept, or the latest of each key. It takes the place of what the log's retention says.
+   * @default as the first rule of the retention says that matches the topic, else 'all'
+   */
   readonly keep?: 'all' | 'latest' | undefined;
 }
 
@@ -35,6 +38,8 @@ export interface TopicStatus {
   readonly finalSeq?: number | undefined;
   /** Present if it was made by {@link TopicStates.create}. */
   readonly options?: TopicOptions | undefined;
+  /** What holds of its events, or would hold: `latest` by its own options, else by the first rule of the log's retention that matches it. @default 'all' */
+  readonly keep?: 'all' | 'latest' | undefined;
   /** When its lease ends, milliseconds since 1970; undefined if there is none. */
   readonly leasedUntil?: number | undefined;
 }
@@ -59,6 +64,26 @@ export interface StatusOptions {
 export interface CreateOptions {
   /** Whether a topic that is known is refused with `ERR_TOPIC_EXISTS`. @default false */
   readonly onlyUnknown?: boolean | undefined;
+}
+
+/** How a topic is leased. It is either a renewal, which has the token, or a request that may come again, which has a key. */
+export interface LeaseOptions {
+  /** Renews the lease with this token. @default none */
+  readonly token?: string | undefined;
+  /**
+   * Makes it safe to ask again for a lease whose answer was lost: if the topic is leased already, and was leased with the same key, its lease is renewed.
+   * 1 to 1,536 bytes of UTF-8. @default none
+   */
+  readonly key?: string | undefined;
+  /** Who leases it, as {@link TopicStates.leases} tells it: up to 1,536 bytes of UTF-8. A renewal keeps it. @default unknown */
+  readonly holder?: string | undefined;
+}
+
+/** A lease that is held. */
+export interface HeldLease {
+  readonly topic: string;
+  readonly token: string;
+  readonly holder?: string | undefined;
 }
 
 export interface TopicLease {
@@ -89,12 +114,13 @@ export interface TopicStates {
   /**
    * Makes the caller the topic's one producer: every append to it needs the token, and renews the lease. If the lease ends while the topic is open,
    * the log closes the topic with an event of the type `tidings-closed` and the data `{"reason":"lease-expired"}`, within a second. The topic becomes
-   * known. Rejects with `ERR_LEASED` if there is a lease already, whose end is the error's `until`, with `ERR_TOPIC_CLOSED`, with `ERR_LEASE_LOST` if
+   * known. Rejects with `ERR_LEASED` if there is a lease already that was not made with the same key, whose end is the error's `until`, with `ERR_TOPIC_CLOSED`, with `ERR_LEASE_LOST` if
    * `token` is not that of the lease to renew, with `ERR_TOO_MANY_TOPICS` if the log has as many leases as it takes, and with `ERR_INVALID_OPTION`.
    * @param ms how long the lease lasts from now on, and after each append with its token: 1 to 86400000
-   * @param token renews the lease with this token
    */
-  lease(topic: string, ms: number, token?: string): Promise<TopicLease>;
+  lease(topic: string, ms: number, options?: LeaseOptions): Promise<TopicLease>;
   /** Gives a lease back. The topic stays open. Rejects with `ERR_LEASE_LOST` if the token is not that of its lease. */
   release(topic: string, token: string): Promise<void>;
+  /** All leases that are held. */
+  leases(): Promise<readonly HeldLease[]>;
 }

@@ -2,6 +2,9 @@ import type { LogEntry } from './entry.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** The type of an event that has none of its own. */
+export const NO_TYPE = 'message';
+
 const LF = 0x0a;
 const EVENT = [...new TextEncoder().encode('event:')];
 const DATA = [...new TextEncoder().encode('data')];
@@ -17,7 +20,7 @@ export function typeOf({ frame }: Pick<LogEntry, 'frame'>): string {
     if (isAt(frame, start, EVENT)) return decoder.decode(frame.subarray(start + EVENT.length, end)).replace(/^ /, '');
     start = end + 1;
   }
-  return 'message';
+  return NO_TYPE;
 }
 
 function isAt(frame: Uint8Array, start: number, word: readonly number[]): boolean {

@@ -63,10 +63,10 @@ class StreamServer extends Server {
     });
     const begin: RequestListener = (request, response) => Connection.begin(request, response);
     this.prependListener('request', begin);
-    // http asks for a body by itself only while nobody listens for this.
+    // http asks for a body by itself, and refuses other expectations, only while nobody listens for these.
     this.on('newListener', (name: unknown, added: unknown) => {
-      if (name !== 'checkContinue' || added === begin || this.listenerCount('checkContinue') > 0) return;
-      this.on('checkContinue', begin);
+      if (name !== 'checkContinue' && name !== 'checkExpectation') return;
+      if (added !== begin && this.listenerCount(name) === 0) this.on(name, begin);
     });
   }
 

@@ -37,6 +37,10 @@ export class Http2Sink implements Sink {
     passOn({ onDrain: ignore, closed: () => this.#closed() }, stream, [stream]);
     // A listener that went away is no error of ours; 'close' follows.
     stream.on('error', ignore);
+    // If a client resets its stream with NO_ERROR, Node waits until everything has been written, which never happens then.
+    const abandon = (): void => queueMicrotask(() => stream.destroy());
+    if (stream.aborted) abandon();
+    else stream.once('aborted', abandon);
   }
 
   get backlog(): number {

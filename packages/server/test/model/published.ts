@@ -17,7 +17,7 @@ export interface PublishedEvent {
   readonly time: number;
   /** What it is the newest value of, where the latest by key is kept. */
   readonly name: string;
-  /** Whether it forgets that, so that it is not kept for long. */
+  /** Whether it forgets that, so that it is not kept for long where the latest are kept. */
   readonly forgets: boolean;
   /** Whether it is no event, but tells that its topic was deleted. */
   readonly deletes: boolean;
@@ -91,7 +91,7 @@ export class Published {
       const { lease } = this.topics.get(topic) ?? {};
       assert.ok(seq === this.head + 1 && final && lease, `the log has published event ${seq} by itself`);
       assert.equal(now, lease.until, `the lease of ${topic} ended at another time`);
-      // Nobody is shown a topic of which there are only private events. What is too old may be removed a moment later.
+      // Nobody is shown a topic of which there are, or were at last, only private events. What is too old may be removed a moment later.
       const before = this.#isHidden(topic);
       this.trim(now);
       assert.ok([before, this.#isHidden(topic)].includes(isPrivate), `the final event of ${topic}: ${isPrivate}`);
@@ -110,7 +110,8 @@ export class Published {
   trim(now: number, topics: Iterable<string> = []): void {
     const { perTopic = [], maxAgeMs = Infinity, maxEvents } = this.#retention;
     for (const event of this.kept()) {
-      const isForgotten = event.forgets && now - event.time > FORGOTTEN_MS;
+      const isForgotten =
+        event.forgets && now - event.time > FORGOTTEN_MS && event.topics.every((topic) => this.#keepsLatest(topic));
       if (now - event.time > maxAgeMs || isForgotten) this.#remove(event);
     }
     for (const topic of topics) {
@@ -133,8 +134,8 @@ export class Published {
   }
 
   release(topic: string): void {
-    const { options, since = 0 } = this.topics.get(topic) ?? {};
-    if (options) this.topics.set(topic, { options, since });
+    const { options, since = 0, hidden } = this.topics.get(topic) ?? {};
+    if (options) this.topics.set(topic, { options, since, hidden });
     else this.topics.forget(topic, this.step);
   }
 
@@ -203,7 +204,7 @@ export class Published {
       private: rest.private === true,
       time: now,
       name: latestKey === undefined ? `type ${type}` : `key ${latestKey}`,
-      forgets: forget && latest.length === topics.length,
+      forgets: forget,
       deletes: false,
       trimmedAt: Infinity,
       replaced: false,
@@ -221,7 +222,7 @@ export class Published {
 
   #isHidden(topic: string): boolean {
     const kept = this.kept(topic);
-    return kept.length > 0 && kept.every((event) => event.private);
+    return kept.length > 0 ? kept.every((event) => event.private) : this.topics.get(topic)?.hidden === true;
   }
 
   /** What an event does to the state of one of its topics. */
@@ -259,10 +260,10 @@ export class Published {
     event.trimmedAt = this.step;
     for (const topic of event.topics) {
       const record = this.topics.get(topic);
+      if (!record || this.kept(topic).length > 0) continue;
       // Of a topic that nobody created and nobody leases, nothing is remembered without events.
-      if (record && !record.options && !record.lease && this.kept(topic).length === 0) {
-        this.topics.forget(topic, this.step);
-      }
+      if (record.options || record.lease) record.hidden = event.private;
+      else this.topics.forget(topic, this.step);
     }
   }
 

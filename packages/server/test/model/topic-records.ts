@@ -24,6 +24,8 @@ export interface TopicRecord {
   options?: TopicOptions | undefined;
   closing?: Closing | undefined;
   lease?: Lease | undefined;
+  /** Whether it has no kept event any more, and the last one was private. */
+  hidden?: boolean | undefined;
 }
 
 /** The states of topics, written down again, apart from the code under test. */

@@ -54,7 +54,7 @@ export class TopicScript {
         const isTaken = renewed === undefined && lease;
         const refusal = closing ? 'ERR_TOPIC_CLOSED' : isTaken ? 'ERR_LEASED' : undefined;
         const expected = refusal ?? (renewed !== undefined && !holds ? 'ERR_LEASE_LOST' : undefined);
-        const found = await answer(topics.lease(topic, next.ms, renewed));
+        const found = await answer(topics.lease(topic, next.ms, { token: renewed }));
         assert.equal(found.code, expected);
         if (!found.value) return;
         this.#tokens.set(topic, found.value.token);

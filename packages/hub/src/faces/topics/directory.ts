@@ -12,7 +12,10 @@ import { requireRight } from '../../access/require.ts';
 import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
+import { sleep } from '../../http/sleep.ts';
 import type { FaceContext } from '../face.ts';
+import { PAGE_PARAMETERS } from './history.ts';
+import { OF_STREAMS } from './listen.ts';
 import { MATCHERS } from './matchers.ts';
 import { describeTopics, isPublicOnly, SEARCH } from './search.ts';
 
@@ -62,9 +65,10 @@ export class TopicDocuments {
   /** @throws {Problem} @throws {ServerError} */
   async answer(exchange: Exchange): Promise<Answer> {
     const { request, url, rights } = exchange;
-    requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase(url) }]);
-    checkParameters(url.searchParams, [...MATCHERS, ...SEARCH]);
+    requireRight(rights, 'listen', [{ pattern: '*', base: this.#context.topicsBase }], 'list the topics');
+    checkList(url.searchParams);
     const directory = this.#directory();
+    await this.#context.ready(exchange);
     const kind = isPublicOnly(rights) ? 'public' : 'all';
     if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
       const { text } = await this.#current(directory, kind);
@@ -90,13 +94,13 @@ export class TopicDocuments {
 
   /** One document at once, then one whenever it has changed. A listener that does not read skips those of that time. */
   async *#stream(directory: TopicDirectory, kind: Kind, signal: AbortSignal): AsyncIterable<SharedChunk> {
-    const { closing } = this.#context;
+    const { clock, closing } = this.#context;
     let last: TopicDocument | undefined;
     while (!signal.aborted && !closing.aborted) {
       const document = await this.#shared(directory, kind);
       if (document !== last) yield document.event;
       last = document;
-      await this.#wait(REFRESH_MS, [signal, closing]);
+      await sleep(clock, REFRESH_MS, [signal, closing]);
     }
   }
 
@@ -106,10 +110,11 @@ export class TopicDocuments {
     return recent && this.#isFresh(recent) ? recent.document : this.#renew(directory, kind);
   }
 
-  /** The present document of a kind: the last one if no event and no listener has come since. */
+  /** The present document of a kind: the last one if no event and no listener has come since. What other processes of the hub have is asked each time. */
   #current(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const recent = this.#recent.get(kind);
-    if (recent && this.#isFresh(recent) && recent.state === this.#state) return recent.document;
+    if (recent && this.#context.everyone.isAlone && this.#isFresh(recent) && recent.state === this.#state)
+      return recent.document;
     return this.#renew(directory, kind);
   }
 
@@ -136,7 +141,6 @@ export class TopicDocuments {
 
   async #make(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const { fanOut } = this.#context;
-    await fanOut.ready();
     const publicOnly = kind === 'public';
     const page = await directory.list({ order: 'time', limit: MAX_TOPICS, publicOnly });
     const topics = await describeTopics(this.#context, page.topics);
@@ -149,19 +153,17 @@ export class TopicDocuments {
     this.#last.set(kind, document);
     return document;
   }
+}
 
-  /** Resolves after the time, or when one of the signals is aborted. */
-  async #wait(ms: number, signals: readonly AbortSignal[]): Promise<void> {
-    const { clock } = this.#context;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(done, ms);
-      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
-      if (signals.some(({ aborted }) => aborted)) done();
-      function done(): void {
-        clock.clearTimeout(timer);
-        for (const signal of signals) signal.removeEventListener('abort', done);
-        resolve();
-      }
-    });
-  }
+/** Checks the parameters of a request for the list, which has none. @throws {Problem} @throws {ServerError} `ERR_INVALID_PARAMETER` */
+function checkList(query: URLSearchParams): void {
+  const ofListeners = [...OF_STREAMS, ...PAGE_PARAMETERS];
+  const found = ofListeners.find((name) => query.has(name));
+  checkParameters(query, [...MATCHERS, ...SEARCH, ...(found === undefined ? [] : ofListeners)]);
+  if (found === undefined) return;
+  throw new Problem(
+    'invalid-parameter',
+    `The query parameter ${found} is for listening, and nothing says to which topics: add match or match_urlpattern, or name one topic as /topics/{topic}. ` +
+      'Without them GET /topics is the list of topics',
+  );
 }

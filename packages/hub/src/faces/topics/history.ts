@@ -6,6 +6,7 @@ import {
   type FanOut,
   findStart,
   joinHeaders,
+  news,
   type ListenParameters,
   type PageMemory,
   readEvent,
@@ -21,10 +22,13 @@ import {
   EARLIEST,
   type EventLog,
   formatCursor,
+  formatMarked,
+  isCursor,
   type LogEntry,
   parseCursor,
   type Selection,
   Selector,
+  toldGap,
   type TopicPhase,
   type TopicTest,
 } from '@tidings/server/log';
@@ -115,17 +119,22 @@ async function read(context: FaceContext, visit: Visit, { parameters, limit, dea
   const { log, fanOut } = context;
   const { view, signal } = visit;
   const memory = memoryOf(fanOut);
-  const request = { ...parameters, lastEventId: parameters.lastEventId || (isPlaced(parameters) ? '' : EARLIEST) };
+  const { accepts } = view;
+  const request = {
+    ...parameters,
+    accepts,
+    lastEventId: parameters.lastEventId || (isPlaced(parameters) ? '' : EARLIEST),
+  };
   const hasBegunAnew = (epoch: string): boolean => epoch !== fanOut.position.epoch;
   for (;;) {
     const { epoch } = fanOut.position;
     let start: Start = await findStart(log, view.selection, request, { signal });
     for (;;) {
       const asked = { view, start, limit, maxBytes: MAX_PAGE_BYTES, memory, signal };
-      // Before the page: if the topic is closed by then, nothing follows the page that has its last event.
-      const state = await stateOf(log, view.selection);
+      const before = await stateOf(log, view.selection);
       const page = await readPage(log, asked, async (found) => {
-        const isNews = found.entries.length > 0 || found.gap !== undefined || state === 'closed';
+        const state = stateBehind(found, before);
+        const isNews = found.entries.length > 0 || found.gap !== undefined || found.isLast;
         const isDue = isNews || !deadline || deadline.aborted;
         return {
           next: found.next,
@@ -136,10 +145,17 @@ async function read(context: FaceContext, visit: Visit, { parameters, limit, dea
       if (hasBegunAnew(epoch)) break;
       if (page.document) return page.document;
       start = page.next;
-      await fanOut.news(view, start, deadline ? AbortSignal.any([deadline, signal]) : signal);
+      await news(fanOut, view, start, deadline ? AbortSignal.any([deadline, signal]) : signal);
       signal.throwIfAborted();
     }
   }
+}
+
+/** The state of the topic behind a page: open, as long as events of it may follow. It may have been closed, deleted or made since it was asked for. */
+function stateBehind({ isLast, entries }: EventPage, before: TopicPhase | undefined): TopicPhase | undefined {
+  if (before === undefined) return undefined;
+  if (isLast) return 'closed';
+  return before === 'unknown' && entries.length === 0 ? 'unknown' : 'open';
 }
 
 /** The state of the only topic that is selected, as who selects it may know it; undefined if there are others or the log keeps no states. */
@@ -156,7 +172,7 @@ async function documentOf(
   epoch: string,
   state: TopicPhase | undefined,
 ): Promise<PageDocument> {
-  const { gap, next, isFull, entries } = page;
+  const { gap, next, isFull, mark, entries } = page;
   const cursor = (seq: number): string => formatCursor({ epoch, seq });
   const { topics: asked } = Selector.of(selection);
   const events: string[] = [];
@@ -165,15 +181,12 @@ async function documentOf(
     const turn = turnAfter(entry.frame.length);
     if (turn) await turn;
   }
-  const missing = gap && {
-    after: gap.after ?? cursor(gap.from),
-    resumedAt: cursor(gap.resumedAt),
-    reason: gap.reason,
-    ...(gap.through === undefined ? {} : { through: cursor(gap.through) }),
-  };
+  const missing = gap && toldGap(gap, cursor);
   // An event's own cursor, also if it was published in an earlier epoch: then the page stays as it is.
   const last = entries.at(-1);
-  const end = last?.seq === next.after && parseCursor(last.id) ? last.id : cursor(next.after);
+  const plain = last?.seq === next.after && parseCursor(last.id) ? last.id : cursor(next.after);
+  // What was missing before this page is not told again on the next one.
+  const end = mark === undefined ? plain : formatMarked({ epoch, seq: next.after }, mark);
   const told = missing ? `"gap":${JSON.stringify(missing)},` : '';
   const known = state === undefined ? '' : `,"state":"${state}"`;
   const text = `{"events":[${events.join(',')}],${told}"next":${JSON.stringify(end)}${known}}`;
@@ -203,7 +216,7 @@ function memoryOf(fanOut: FanOut): PageMemory {
 /** A page that stays as it is can be kept, and asked for again with its tag. Rights and gaps are looked at every time. */
 function pageAnswer({ request }: Exchange, { text, isFinal }: PageDocument, { lastEventId }: ListenParameters): Answer {
   const answer = jsonAnswer(200, text);
-  if (!isFinal || !parseCursor(lastEventId))
+  if (!isFinal || !isCursor(lastEventId))
     return { ...answer, headers: joinHeaders(answer.headers, { Vary: 'Accept' }) };
   const tag = `"${createHash('sha256').update(text).digest('base64url')}"`;
   const headers = joinHeaders(answer.headers, { 'Cache-Control': 'private, no-cache', ETag: tag, Vary: 'Accept' });

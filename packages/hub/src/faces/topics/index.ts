@@ -6,9 +6,10 @@ import { TopicDocuments } from './directory.ts';
 import { asksForPage, hasMatchers, listenToMatches, listenToTopic, OF_STREAMS } from './listen.ts';
 import { publish } from './publish.ts';
 import { publishToMany } from './publish-batch.ts';
+import { counting } from './published.ts';
 import { withForm } from './query.ts';
 import { isSearch, searchTopics } from './search.ts';
-import { headOfTopic } from './life/head.ts';
+import { headOfTopic, withTopicFields } from './life/head.ts';
 import { putTopic, deleteTopic } from './life/routes.ts';
 import { isTopicInQuery, topicOfPath, topicOfQuery } from './topic.ts';
 
@@ -32,7 +33,9 @@ export function topics(): MakeFace {
         if (rest === '') {
           if (WRITES.has(request.method)) {
             const named = topicOfQuery(url.searchParams);
-            if (named === undefined && request.method === 'POST') return await publishToMany(context, exchange);
+            if (named === undefined && request.method === 'POST') {
+              return await counting(context, publishToMany(context, exchange));
+            }
             return await write(context, exchange, named ?? unnamed());
           }
           const asked = request.method === 'QUERY' ? await withForm(context, exchange) : exchange;
@@ -44,7 +47,9 @@ export function topics(): MakeFace {
         if (request.method === 'GET') return await listenToTopic(context, exchange, topic);
         if (request.method === 'HEAD') {
           // A page is read as for GET, and its head is sent.
-          if (asksForPage(exchange)) return await listenToTopic(context, exchange, topic);
+          if (asksForPage(exchange)) {
+            return await withTopicFields(context, exchange, topic, await listenToTopic(context, exchange, topic));
+          }
           return await headOfTopic(context, exchange, topic, OF_STREAMS);
         }
         return await write(context, exchange, topic);
@@ -62,12 +67,13 @@ async function write(context: FaceContext, exchange: Exchange, topic: string): P
   const { request, url } = exchange;
   if (request.method !== 'POST')
     checkParameters(url.searchParams, isTopicInQuery(url) ? ['topic', 'lease'] : ['lease']);
+  context.requireUnreserved(topic);
   switch (request.method) {
     case 'PUT':
       return putTopic(context, exchange, topic);
     case 'DELETE':
       return deleteTopic(context, exchange, topic);
     default:
-      return publish(context, exchange, topic);
+      return await counting(context, publish(context, exchange, topic));
   }
 }

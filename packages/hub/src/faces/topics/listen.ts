@@ -46,7 +46,7 @@ export function listenToTopic(context: FaceContext, exchange: Exchange, topic: s
 export function listenToMatches(context: FaceContext, exchange: Exchange): Promise<Answer> {
   const { url } = exchange;
   return listen(context, exchange, MATCHERS, () =>
-    matchersOf(url.searchParams, context.topicsBase(url), context.limits.maxMatchers),
+    matchersOf(url.searchParams, context.topicsBase, context.limits.maxMatchers),
   );
 }
 
@@ -62,13 +62,15 @@ async function listen(
 ): Promise<Answer> {
   const { request, url, rights } = exchange;
   const isPage = asksForPage(exchange);
-  checkParameters(url.searchParams, [...(isPage ? OF_PAGES : OF_STREAMS), ...names]);
+  const allowed = isPage ? OF_PAGES : OF_STREAMS;
+  checkParameters(url.searchParams, names.length === 0 ? allowed : [...allowed, ...names]);
   const asked = find();
   const form = choice(url.searchParams, 'envelope', ['json']);
   const parameters = { ...listenParameters(request, url.searchParams), ...historyParameters(url.searchParams) };
   // By their text, so that patterns are compiled only for who may use them.
   requireRight(rights, 'listen', asked);
   const matchers = await compile(asked, exchange);
+  context.requireHolding(exchange);
   const { types } = parameters;
   const viewOf = ({ private: seesPrivate = [] }: Rights): View => {
     const selection = { topics: matchers, private: seesPrivate, types };
@@ -86,6 +88,7 @@ async function listen(
     request,
     rights,
     parameters,
+    holds: () => context.holds(exchange),
     view: (granted) => {
       const seen = view(granted);
       return seen && { ...seen, coding };
@@ -105,15 +108,14 @@ export function asksForPage({ request, url: { searchParams } }: Exchange): boole
   if (!isOfStream && preferred(request, ['text/event-stream', 'application/json']) === 'application/json') return true;
   const wrong = PAGE_PARAMETERS.find((name) => searchParams.has(name));
   if (wrong === undefined) return false;
-  const why = isOfStream ? `, which has neither ${STREAM_ONLY.join(' nor ')}` : '';
-  throw new Problem(
-    'invalid-parameter',
-    `The query parameter ${wrong} is for a page: ask for it with Accept: application/json${why}`,
-  );
+  const how = isOfStream
+    ? `leave ${STREAM_ONLY.filter((name) => searchParams.has(name)).join(' and ')} out, which only streams have`
+    : 'ask for it with Accept: application/json, without text/event-stream or with a greater weight than that';
+  throw new Problem('invalid-parameter', `The query parameter ${wrong} is for a page: ${how}`);
 }
 
 /** A short text for all that decides what a listener gets: its matchers may be long. */
-function keyOf(parts: readonly unknown[]): string {
+export function keyOf(parts: readonly unknown[]): string {
   const text = JSON.stringify(parts);
   return text.length > MAX_KEY ? createHash('sha256').update(text).digest('base64') : text;
 }
@@ -122,10 +124,10 @@ function keyOf(parts: readonly unknown[]): string {
  * Compiles the patterns among the matchers, unless the listener leaves meanwhile. Returns the matchers, with patterns that all listeners share.
  * @throws {Problem} @throws {ServerError} `ERR_INVALID_PATTERN`
  */
-async function compile(matchers: readonly Matcher[], { request }: Exchange): Promise<readonly Matcher[]> {
+export async function compile(matchers: readonly Matcher[], { request }: Exchange): Promise<readonly Matcher[]> {
+  if (matchers.every((matcher) => typeof matcher === 'string')) return matchers;
   const exact = matchers.filter((matcher) => typeof matcher === 'string');
   const patterns = matchers.filter((matcher) => typeof matcher !== 'string');
-  if (patterns.length === 0) return matchers;
   const gone = new AbortController();
   const stop = request.onGone?.(() =>
     gone.abort(new Problem('invalid-request', 'The listener left before it was answered')),

@@ -15,10 +15,13 @@ import {
   readCloudEvents,
 } from './bodies/cloud-events.ts';
 import { readLines } from './bodies/json-lines.ts';
-import { appendOptions, idempotencyKey } from './idempotency.ts';
-import { leasesOf } from './life/final.ts';
-import { append, contentType, type Published, publishedAnswer } from './published.ts';
+import { appendOptions, idempotencyKey } from './bodies/idempotency.ts';
+import { leasesOf, statesOf } from './life/final.ts';
+import { append, contentType, notePublished, openBody, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
+
+/** The most leases of a batch. Other publishers wait while a log looks at them. */
+const MAX_LEASES = 1000;
 
 /** The media type of lines that are events and name their topics. */
 export const LINES = 'application/x-ndjson';
@@ -35,14 +38,16 @@ export async function publishToMany(context: FaceContext, exchange: Exchange): P
   if (mode) return await publishCloudEvents(context, exchange, mode, undefined);
   checkParameters(url.searchParams, []);
   const key = idempotencyKey(exchange);
-  const leases = leasesOf(context, exchange);
-  const body = context.bodies.open(request);
+  const leases = new Set(leasesOf(context, exchange));
+  const body = openBody(context, exchange);
   try {
-    const bytes = await body.whole(context.limits.maxBodyBytes);
-    const options = { ...appendOptions(key, exchange, bytes, 'lines'), leases };
+    const { limits } = context;
+    const bytes = await body.whole(limits.maxBodyBytes);
+    const options = appendOptions(key, exchange, bytes, 'lines');
+    const found = readLines(bytes, { limits, rights, leases, requireStates: () => void statesOf(context) });
     return publishedAnswer(
       exchange,
-      await appendBatch(context, exchange, readLines(bytes, context.limits, rights), options),
+      await appendBatch(context, exchange, found, { ...options, leases, size: bytes.length }),
     );
   } finally {
     body.close();
@@ -65,8 +70,8 @@ export async function publishCloudEvents(
   checkParameters(url.searchParams, topic !== undefined && isTopicInQuery(url) ? ['topic', 'private'] : ['private']);
   const isPrivate = flag(url.searchParams, 'private');
   const key = idempotencyKey(exchange, topic);
-  const leases = leasesOf(context, exchange);
-  const body = context.bodies.open(request);
+  const leases = new Set(leasesOf(context, exchange));
+  const body = openBody(context, exchange);
   try {
     const bytes = await body.whole(mode === 'batch' ? limits.maxBodyBytes : limits.maxEventBytes);
     const text = mode === 'binary' ? asStructured(request, bytes) : jsonOf(bytes);
@@ -74,31 +79,42 @@ export async function publishCloudEvents(
     const found = mode === 'batch' ? readCloudEvents(text, target) : readCloudEvent(text, target);
     // Of a CloudEvent in header fields, its JSON stands for all that was sent.
     const sent = mode === 'binary' ? Buffer.from(text) : bytes;
-    const options = { ...appendOptions(key, exchange, sent, `cloud events, ${mode}`), leases };
+    const options = { ...appendOptions(key, exchange, sent, `cloud events, ${mode}`), leases, size: bytes.length };
     return publishedAnswer(exchange, await appendBatch(context, exchange, found, options));
   } finally {
     body.close();
   }
 }
 
+/** How a body of events is appended. The leases are whole when its events have been read. */
+type BatchOptions = Pick<AppendOptions, 'key' | 'digest'> & {
+  readonly leases: ReadonlySet<string>;
+  /** The length of the body, in bytes. */
+  readonly size: number;
+};
+
 /** Appends the events of a body as one batch. The topic of each has to be covered by the rights. */
 async function appendBatch(
   context: FaceContext,
   exchange: Exchange,
   found: Iterable<BatchEvent>,
-  options: AppendOptions,
+  { leases, size, ...options }: BatchOptions,
 ): Promise<Published> {
   const { limits } = context;
   const covered = new Set<string>();
   const batch = await readBatch(found, limits.maxBatchEvents, ({ topics: [topic = ''] }) => {
     if (covered.has(topic)) return;
     requireRight(exchange.rights, 'publish', [topic]);
+    context.requireUnreserved(topic);
     covered.add(topic);
   });
   if (batch.events.length === 0) return { ids: [] };
+  if (leases.size > MAX_LEASES) {
+    throw new Problem('too-large', `The batch names ${leases.size} leases; at most ${MAX_LEASES} are allowed`);
+  }
   try {
-    const receipt = await append(context, batch.events, options);
-    context.reports.published(exchange.request, exchange.rights, batch.events.length);
+    const receipt = await append(context, exchange, batch.events, { ...options, leases: [...leases] });
+    notePublished(context, exchange, batch.events.length, size);
     return receipt;
   } catch (error) {
     throw await placedRefusal(batch, error);

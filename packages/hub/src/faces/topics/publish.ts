@@ -6,16 +6,20 @@ import type { Body } from '../../http/bodies.ts';
 import { flag } from '../../http/flag.ts';
 import { Problem, problemOf } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
+import { sleep } from '../../http/sleep.ts';
 import type { FaceContext } from '../face.ts';
 import { checkData, checkType } from './bodies/checks.ts';
+import { CLOSED } from './bodies/closed.ts';
 import { cloudEventMode } from './bodies/cloud-events.ts';
 import { withForgotten } from './bodies/forgotten.ts';
 import { Upload } from './bodies/upload.ts';
-import { appendOptions, idempotencyKey } from './idempotency.ts';
-import { asksToClose, CLOSED, leasesOf } from './life/final.ts';
+import { appendOptions, idempotencyKey } from './bodies/idempotency.ts';
+import { asksToClose, leasesOf } from './life/final.ts';
 import { LINES, publishCloudEvents } from './publish-batch.ts';
-import { append, contentType, type Published, publishedAnswer } from './published.ts';
+import { append, contentType, notePublished, openBody, type Published, publishedAnswer } from './published.ts';
 import { isTopicInQuery } from './topic.ts';
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One request to publish. */
 interface Publish {
@@ -48,7 +52,7 @@ export async function publish(context: FaceContext, exchange: Exchange, topic: s
   const isClosing = asksToClose(context, exchange);
   const leases = leasesOf(context, exchange);
   const key = idempotencyKey(exchange, topic);
-  const body = context.bodies.open(request);
+  const body = openBody(context, exchange);
   // A topic is closed by a batch that is known to its end.
   const work = isStream ? (key === undefined && !isClosing ? publishParts : publishBatch) : publishEvent;
   try {
@@ -77,7 +81,7 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
   const bytes = await body.whole(limits.maxEventBytes);
   let data: string;
   try {
-    data = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    data = decoder.decode(bytes);
   } catch (error) {
     throw new Problem('invalid-event', 'The body is not valid UTF-8', { cause: error });
   }
@@ -90,8 +94,8 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
   };
   const options = { ...appendOptions(key, exchange, bytes, 'data'), leases };
   const event = withForgotten({ ...toEvent(exchange, topic, fields), ...latestOf(query) });
-  const receipt = await append(context, [isClosing ? { ...event, final: true } : event], options);
-  context.reports.published(exchange.request, exchange.rights, 1);
+  const receipt = await append(context, exchange, [isClosing ? { ...event, final: true } : event], options);
+  notePublished(context, exchange, 1, bytes.length);
   return receipt;
 }
 
@@ -129,8 +133,8 @@ async function publishBatch({ context, exchange, topic, key, body, isClosing, le
     events.push({ ...last, final: true });
   }
   if (events.length === 0) return { ids: [] };
-  const receipt = await append(context, events, { ...appendOptions(key, exchange, bytes, 'stream'), leases });
-  context.reports.published(exchange.request, exchange.rights, events.length);
+  const receipt = await append(context, exchange, events, { ...appendOptions(key, exchange, bytes, 'stream'), leases });
+  notePublished(context, exchange, events.length, bytes.length);
   return receipt;
 }
 
@@ -143,6 +147,7 @@ async function publishParts({ context, exchange, topic, body, leases }: Publish)
   let count = 0;
   try {
     for await (const part of body.parts()) {
+      context.rates.count(exchange, 0, part.length);
       for (const piece of pieces(part)) {
         body.holds(upload.pendingBytes + piece.length);
         const events = upload.write(piece).map((fields) => toEvent(exchange, topic, fields));
@@ -150,7 +155,9 @@ async function publishParts({ context, exchange, topic, body, leases }: Publish)
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
           const batch = events.slice(from, from + size);
-          const receipt = await append(context, batch, { leases });
+          context.rates.count(exchange, batch.length, 0);
+          await roomFor(context, exchange);
+          const receipt = await append(context, exchange, batch, { leases });
           count += batch.length;
           // Not all ids: an upload may go on for ever.
           ids = [receipt.id];
@@ -175,6 +182,13 @@ async function publishParts({ context, exchange, topic, body, leases }: Publish)
     context.reports.published(exchange.request, exchange.rights, count);
   }
   return { ids, count };
+}
+
+/** Waits until a sender that uploads a stream may publish more: it is read more slowly, and nothing of it is refused. */
+async function roomFor({ rates, clock, closing }: FaceContext, exchange: Exchange): Promise<void> {
+  for (let ms = rates.waitMs(exchange); ms > 0 && !closing.aborted; ms = rates.waitMs(exchange)) {
+    await sleep(clock, ms, [closing]);
+  }
 }
 
 // A part may have very many events of a few bytes: at most this many are appended at once.

@@ -1,6 +1,8 @@
 import type { Answer } from '@tidings/server/live';
 import type { AppendOptions, AppendReceipt, NewEvent } from '@tidings/server/log';
+import { type Body, declaredLength } from '../../http/bodies.ts';
 import { jsonAnswer, textAnswer } from '../../http/answer.ts';
+import { problemOf } from '../../http/problem.ts';
 import { preferred } from '../../http/preference.ts';
 import type { Exchange, HubRequest } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
@@ -21,12 +23,50 @@ export function publishedAnswer({ request }: Exchange, { ids, count }: Published
     : textAnswer(200, ids.at(-1) ?? '');
 }
 
+/** Counts a publish by what comes of it. @throws what it throws */
+export async function counting({ counts }: FaceContext, publish: Promise<Answer>): Promise<Answer> {
+  try {
+    const answer = await publish;
+    counts.publishes.add('published');
+    return answer;
+  } catch (error) {
+    counts.publishes.add(problemOf(error)?.problem ?? 'internal');
+    throw error;
+  }
+}
+
+/** Appends events for a sender, whose rights have to hold still. @throws {Problem} @throws {ServerError} what the log throws */
 export async function append(
-  { log, writes }: FaceContext,
+  context: FaceContext,
+  exchange: Exchange,
   events: readonly NewEvent[],
   options: AppendOptions = {},
 ): Promise<AppendReceipt> {
-  return await writes.watch(log.append(events, options));
+  context.requireHolding(exchange);
+  const receipt = await context.writes.watch(context.log.append(events, options));
+  if (receipt.repeated) context.counts.repeats += 1;
+  return receipt;
+}
+
+/**
+ * Opens the body of a publish, unless its sender has published too much. It counts as one event of the length that it declares.
+ * @throws {Problem} `too-many-requests`, `too-many-uploads`
+ */
+export function openBody({ rates, bodies }: FaceContext, exchange: Exchange): Body {
+  rates.check(exchange);
+  rates.count(exchange, 1, declaredLength(exchange.request));
+  return bodies.open(exchange.request);
+}
+
+/** Takes note of what was published: for the logger, and for how much its sender may. @param bytes the length of the body */
+export function notePublished(
+  { rates, reports }: FaceContext,
+  exchange: Exchange,
+  events: number,
+  bytes: number,
+): void {
+  rates.count(exchange, events - 1, bytes - declaredLength(exchange.request));
+  reports.published(exchange.request, exchange.rights, events);
 }
 
 /** The media type of a body, in small letters and without parameters. */

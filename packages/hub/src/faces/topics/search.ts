@@ -23,13 +23,14 @@ export function isPublicOnly({ private: seen }: Rights): boolean {
 }
 
 /** One page of the topics whose names begin with a prefix. @throws {Problem} @throws {ServerError} */
-export async function searchTopics(context: FaceContext, { url, rights }: Exchange): Promise<Answer> {
-  requireRight(rights, 'listen', [{ pattern: '*', base: context.topicsBase(url) }]);
+export async function searchTopics(context: FaceContext, exchange: Exchange): Promise<Answer> {
+  const { url, rights } = exchange;
+  requireRight(rights, 'listen', [{ pattern: '*', base: context.topicsBase }], 'list the topics');
   checkParameters(url.searchParams, SEARCH);
   const [prefix, after] = [textOf(url, 'prefix'), textOf(url, 'after')];
   const { log, fanOut } = context;
   if (!log.directory) throw new Problem('unsupported', 'The log of this hub cannot list its topics');
-  await fanOut.ready();
+  await context.ready(exchange);
   const publicOnly = isPublicOnly(rights);
   const page = await pageOf(log.directory, { prefix, after, publicOnly });
   const topics = await describeTopics(context, page.topics);
@@ -58,12 +59,14 @@ function textOf({ searchParams }: URL, name: string): string {
 
 /** Topics as they are listed (PROTOCOL §7.1). */
 export async function describeTopics(
-  { fanOut }: FaceContext,
+  { everyone }: FaceContext,
   summaries: readonly TopicSummary[],
 ): Promise<readonly object[]> {
-  const listeners = await fanOut.listenersOfEach(summaries.map(({ topic }) => topic));
-  return summaries.map(({ topic, events, bytes, last }, index) => ({
+  const listeners = await everyone.counts(summaries.map(({ topic }) => topic));
+  return summaries.map(({ topic, state, isLeased, events, bytes, last }, index) => ({
     topic,
+    state,
+    ...(isLeased ? { leased: true } : {}),
     events,
     bytes,
     listeners: listeners[index],

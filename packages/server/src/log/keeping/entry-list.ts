@@ -30,6 +30,12 @@ export class EntryList {
     this.#length += 1;
   }
 
+  /** The entry with a sequence number. */
+  at(seq: number): LogEntry | undefined {
+    const entry = this.#entryAt(this.#indexAfter(seq - 1));
+    return entry?.seq === seq ? entry : undefined;
+  }
+
   /** The most entries that there are after a sequence number. Removed ones may be counted, too. */
   countAfter(seq: number): number {
     return Math.min(this.#length, this.#slots.length - this.#indexAfter(seq));

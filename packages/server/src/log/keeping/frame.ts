@@ -8,24 +8,20 @@ import {
   OWN_TYPE_PREFIX,
   type EventFields,
 } from '@tidings/wire';
-import { checkNames, counted, ServerError, shown, suggestion } from '../../errors.ts';
+import { counted, ServerError, shown, suggestion } from '../../errors.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
 import type { AppendOptions } from '../event-log.ts';
-import { checkAsks } from './asks.ts';
-import { EARLIEST, formatCursor, parseCursor, type Position } from '../position.ts';
+import { checkAppendOptions } from './append-options.ts';
+import { EARLIEST, formatCursor, isCursor, type Position } from '../position.ts';
+import { NO_TYPE } from '../type-of.ts';
 import type { LogBounds } from './bounds.ts';
+import { checkPlace } from './field-place.ts';
 import { digestOf } from './digest.ts';
 import { checkGap } from './gap.ts';
 import type { PreparedBatch, PreparedEvent } from './prepared.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;
-
-/** The longest key of an append, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 1536;
-
-/** The longest digest of an append, in bytes of UTF-8: every log keeps one with each key. */
-const MAX_DIGEST_BYTES = 128;
 
 // What each line of data takes beside it at least: `data:`.
 const LINE_BYTES = 5;
@@ -35,6 +31,11 @@ const APPENDED: readonly string[] = [GAP_TYPE, FORGOTTEN_TYPE];
 
 const CR = 0x0d;
 const LF = 0x0a;
+
+// Room before a body for the `id:` line of its cursor, which has an epoch of at most 16 characters and a number of 15. Memory for a frame of its own would cost more
+// than all else that is done for an event.
+const ROOM = ' '.repeat('id: .\n'.length + 16 + 15);
+const SPACE = 0x20;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -50,35 +51,11 @@ export function prepareBatch(
   options: AppendOptions,
   { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
 ): PreparedBatch {
-  const { key, digest } = checkAppendOptions(options);
-  const { leases, conditions } = checkAsks(options);
+  const { key, digest, leases, conditions } = checkAppendOptions(options);
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
   const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
   const bound = key === undefined ? undefined : (digest ?? digestOf(prepared, events));
   return { events: prepared, key, digest: bound, leases, conditions };
-}
-
-const OPTION_NAMES: Readonly<Record<keyof AppendOptions, true>> = {
-  key: true,
-  digest: true,
-  leases: true,
-  conditions: true,
-};
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-function checkAppendOptions(options: AppendOptions): AppendOptions {
-  if (typeof options === 'string') {
-    throw invalidOption(`The options of an append are ${shown(options)}, but must be an object such as { key: 'k1' }`);
-  }
-  checkNames(options, OPTION_NAMES);
-  const { key, digest } = options;
-  if (key !== undefined) checkLength('key', key, MAX_KEY_BYTES);
-  if (digest === undefined) return options;
-  checkLength('digest', digest, MAX_DIGEST_BYTES);
-  // Whoever gives one means to append once.
-  if (key === undefined)
-    throw invalidOption('The option digest of an append needs key: it stands for what has that key');
-  return options;
 }
 
 const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
@@ -112,29 +89,39 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   }
   if (forget && latestKey === undefined)
     throw invalid('An event that forgets a key needs a latestKey, and none was given');
-  const { id, ...rest } = readFields(fields);
+  const { data, event: type, id, retry, comment } = readFields(fields);
   // An event with a misspelled `private` would be given to everybody.
   for (const name in event) if (!Object.hasOwn(EVENT_NAMES, name)) throw unknownMember(name);
   if (id !== undefined) checkId(id);
-  if (rest.event !== undefined && rest.event !== '') checkType(rest.event, final);
-  if (rest.event === GAP_TYPE) checkGap(rest.data);
+  if (type !== undefined && type !== '') checkType(type, final);
+  if (type === GAP_TYPE) checkGap(data);
+  const withoutId = { data, event: type, retry, comment };
   // Before it is encoded: a text of line ends alone becomes six times as long.
-  checkSize(leastBytes(rest, maxBytes), maxBytes);
-  const body = encode(rest);
+  checkSize(leastBytes(withoutId, maxBytes), maxBytes);
+  const body = encode(withoutId);
   checkSize(body.length, maxBytes);
   const prepared = {
-    topics: [...new Set(topics as readonly string[])],
+    topics: topics.length === 1 ? [topics[0] as string] : [...new Set(topics as readonly string[])],
     private: isPrivate,
     id: id && copyOf(id),
+    type: type === '' || type === NO_TYPE ? undefined : type,
     body,
     final,
   };
   return latestKey === undefined ? prepared : { ...prepared, latestKey: copyOf(latestKey), forget };
 }
 
+const FIELD_NAMES: Readonly<Record<keyof EventFields, true>> = {
+  data: true,
+  event: true,
+  id: true,
+  retry: true,
+  comment: true,
+};
+
 function encode(fields: EventFields): Uint8Array {
   try {
-    return encoder.encode(encodeEvent(fields));
+    return encoder.encode(ROOM + encodeEvent(fields)).subarray(ROOM.length);
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
@@ -172,14 +159,21 @@ function readFields(fields: EventFields): EventFields {
   if (typeof fields !== 'object' || fields === null) {
     throw invalid(`The fields of an event are ${shown(fields)}, but must be an object such as { data: 'hello' }`);
   }
-  const { data, event, id, retry, comment, ...rest } = fields;
-  // The encoder refuses fields with other names, and null.
-  const read = { ...rest, data, event, id, retry, comment } as EventFields;
+  const { data, event, id, retry, comment } = fields;
+  for (const name of Object.keys(fields)) if (!Object.hasOwn(FIELD_NAMES, name)) refuseField(name);
   if (data === undefined && event === undefined && id === undefined && retry === undefined) {
     const given = comment === undefined ? 'none' : 'a comment, which is no event';
     throw invalid(`There is nothing to publish: an event needs data, event, id or retry, and has ${given}`);
   }
-  return data === undefined ? { ...read, data: '' } : read;
+  if (data === undefined) return { data: '', event, id, retry, comment };
+  // The encoder refuses null.
+  return { data, event, id, retry, comment };
+}
+
+/** Refuses a field that has another name than those of an event. @throws {ServerError} `ERR_INVALID_EVENT` */
+function refuseField(name: string): void {
+  checkPlace(name);
+  encode({ [name]: undefined });
 }
 
 /**
@@ -194,10 +188,8 @@ export function placeEvent(
   topics: readonly string[] = event.topics,
 ): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
-  const line = encoder.encode(`id: ${id}\n`);
-  const frame = new Uint8Array(line.length + event.body.length);
-  frame.set(line);
-  frame.set(event.body, line.length);
+  const line = `id: ${id}\n`;
+  const frame = event.id === undefined ? framed(line, event.body) : joined(line, event.body);
   const { latestKey, forget, final, private: isPrivate } = event;
   const entry = { seq, id, topics, time, private: isPrivate, frame };
   if (latestKey === undefined && !final) return entry;
@@ -207,6 +199,28 @@ export function placeEvent(
     ...(forget === true ? { forgets: true } : {}),
     ...(final ? { final } : {}),
   };
+}
+
+/** A body with the line of its cursor before it: in the room that was left for that, unless it has a line already. */
+function framed(line: string, body: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = body;
+  const isWhole = byteOffset === ROOM.length && buffer.byteLength === byteOffset + length;
+  if (isWhole && line.length <= ROOM.length) {
+    const frame = new Uint8Array(buffer, byteOffset - line.length);
+    if (frame[line.length - 1] === SPACE) {
+      encoder.encodeInto(line, frame);
+      return frame;
+    }
+  }
+  return joined(line, body);
+}
+
+function joined(line: string, body: Uint8Array): Uint8Array {
+  const bytes = encoder.encode(line);
+  const frame = new Uint8Array(bytes.length + body.length);
+  frame.set(bytes);
+  frame.set(body, bytes.length);
+  return frame;
 }
 
 /** The entry that tells followers that a topic was deleted. */
@@ -226,16 +240,6 @@ export function deletionOf(topic: string, isPrivate: boolean, position: Position
 /** Returns the text with memory of its own: a text that was cut out of another one keeps that in memory. */
 export function copyOf(text: string): string {
   return decoder.decode(encoder.encode(text));
-}
-
-function checkLength(name: string, text: unknown, max: number): void {
-  const allowed = `a string of 1 to ${max} bytes of UTF-8`;
-  if (typeof text !== 'string')
-    throw invalidOption(`The option ${name} of an append is ${shown(text)}, but must be ${allowed}`);
-  const bytes = encoder.encode(text).length;
-  if (bytes >= 1 && bytes <= max) return;
-  const found = bytes === 0 ? 'empty' : `${counted(bytes, 'byte')} long`;
-  throw invalidOption(`The option ${name} of an append is ${found}, but must be ${allowed}`);
 }
 
 /** @throws {ServerError} `ERR_INVALID_EVENT` if no topic may have the name */
@@ -264,7 +268,7 @@ function checkId(id: string): void {
     throw invalid(`The id ${JSON.stringify(id)} begins or ends with a space, which HTTP leaves out of Last-Event-ID`);
   }
   // Of any epoch: a listener may come with a cursor of another log, and has to be told that it is one.
-  if (parseCursor(id)) {
+  if (isCursor(id)) {
     throw invalid(`The id ${JSON.stringify(id)} has the form of a cursor, so it could not be distinguished from one`);
   }
 }
@@ -289,8 +293,4 @@ function unknownMember(name: string): ServerError {
 
 function invalid(message: string): ServerError {
   return new ServerError('ERR_INVALID_EVENT', message);
-}
-
-function invalidOption(message: string): ServerError {
-  return new ServerError('ERR_INVALID_OPTION', message);
 }

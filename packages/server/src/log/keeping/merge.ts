@@ -1,7 +1,11 @@
-interface Front<T> {
+/** What is in a heap. One with a lower number comes earlier. */
+interface Ranked {
+  readonly rank: number;
+}
+
+interface Front<T> extends Ranked {
   readonly source: Iterator<T>;
   item: T;
-  /** An item with a lower number comes earlier. */
   rank: number;
 }
 
@@ -37,45 +41,6 @@ export function* mergeBySeq<T>(
   }
 }
 
-/** A source that is opened when its first item may be the next one. */
-export interface LaterSource<T> {
-  /** No item of it has a higher sequence number. */
-  readonly last: number;
-  open(): Iterable<T>;
-}
-
-/**
- * The same for sources that fall, which are sorted by the number that none of their items passes, the highest first. Of very many sources only those are
- * opened that may have one of the items that are taken.
- */
-export function* mergeFalling<T>(
-  sources: readonly LaterSource<T>[],
-  seqOf: (item: T) => number,
-): Generator<T, undefined, undefined> {
-  const heap: Front<T>[] = [];
-  let opened = 0;
-  try {
-    let given = Number.POSITIVE_INFINITY;
-    for (;;) {
-      for (let next = sources[opened]; next && next.last >= -(heap[0]?.rank ?? Infinity); next = sources[opened]) {
-        opened += 1;
-        const source = next.open()[Symbol.iterator]();
-        const first = source.next();
-        if (first.done !== true) push(heap, { source, item: first.value, rank: -seqOf(first.value) });
-      }
-      const [front] = heap;
-      if (!front) return;
-      if (-front.rank < given) {
-        given = -front.rank;
-        yield front.item;
-      }
-      advance(heap, front, seqOf, -1);
-    }
-  } finally {
-    for (const { source } of heap) source.return?.();
-  }
-}
-
 /** Takes the next item of the source in front, or drops the source. */
 function advance<T>(heap: Front<T>[], front: Front<T>, seqOf: (item: T) => number, sign: number): void {
   const next = front.source.next();
@@ -89,7 +54,8 @@ function advance<T>(heap: Front<T>[], front: Front<T>, seqOf: (item: T) => numbe
   siftDown(heap, 0);
 }
 
-function push<T>(heap: Front<T>[], added: Front<T>): void {
+/** Adds an item to a binary heap. */
+export function push<T extends Ranked>(heap: T[], added: T): void {
   let index = heap.length;
   for (;;) {
     const parent = heap[(index - 1) >> 1];
@@ -101,7 +67,7 @@ function push<T>(heap: Front<T>[], added: Front<T>): void {
 }
 
 /** Moves an item down a binary heap until none below it comes first. */
-function siftDown<T>(heap: Front<T>[], from: number): void {
+export function siftDown(heap: Ranked[], from: number): void {
   const item = heap[from];
   if (!item) return;
   let index = from;

@@ -6,6 +6,8 @@ export interface PreparedEvent {
   readonly private: boolean;
   /** The id that the publisher gave, if any. */
   readonly id: string | undefined;
+  /** Its type, if that is not `message`. */
+  readonly type?: string | undefined;
   /** The key of the value that it updates, if the publisher gave one. */
   readonly latestKey?: string | undefined;
   /** Whether that key is forgotten with it. */

@@ -23,7 +23,8 @@ export interface TopicRetention extends Retention {
   /**
    * `latest` keeps only the newest of the events with the same `latestKey`, or of the same type if they have none. Listeners are told of no gap for
    * the ones that it replaces. An event of several topics is replaced when all of them keep the latest, and have a newer one. A private event replaces
-   * no public one, and if it has several topics it is not replaced.
+   * no public one, and if it has several topics it is not replaced. The bounds hold for the newest of a key, too, those of the whole log among them: to
+   * keep values for longer than other events, give the whole log no `maxAgeMs`, and other topics one of their own.
    * @default 'all'
    */
   readonly keep?: Keep | undefined;

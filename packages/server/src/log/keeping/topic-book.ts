@@ -1,5 +1,5 @@
-import type { TopicOptions } from '../topic-states.ts';
-import { DueQueue } from './due-queue.ts';
+import type { HeldLease, TopicOptions } from '../topic-states.ts';
+import { RankedNames } from './ranked-names.ts';
 
 /** The lease of a topic. */
 export interface LeaseRecord {
@@ -8,6 +8,10 @@ export interface LeaseRecord {
   readonly ms: number;
   /** When it ends, by the log's own time. */
   readonly until: number;
+  /** The key of the request that made it, if it had one. */
+  readonly key?: string;
+  /** Who leases it, if that was told. */
+  readonly holder?: string;
 }
 
 /** What a log remembers of a topic beside its events. */
@@ -23,6 +27,8 @@ export interface TopicRecord {
     readonly publicSeq: number;
   };
   readonly lease?: LeaseRecord;
+  /** Present if it has no kept event any more, and the last one was private. */
+  readonly hidden?: true;
 }
 
 /** What is remembered of topics. */
@@ -44,8 +50,8 @@ export interface BookCounts {
 export class TopicBook implements BookCounts, KnownTopics {
   readonly #records = new Map<string, TopicRecord>();
   /** When leases end, and when topics are to be forgotten. A leased topic is not forgotten. */
-  readonly #ends = new DueQueue();
-  readonly #forgets = new DueQueue();
+  readonly #ends = new RankedNames();
+  readonly #forgets = new RankedNames();
   readonly #costOf: (topic: string) => number;
   #counts: BookCounts = { created: 0, leases: 0, bytes: 0 };
 
@@ -74,6 +80,11 @@ export class TopicBook implements BookCounts, KnownTopics {
     return this.#records.get(topic);
   }
 
+  /** All records, to be loaded by another book. */
+  get records(): Iterable<readonly [topic: string, record: TopicRecord]> {
+    return this.#records;
+  }
+
   /** Begins a change. */
   draft(): TopicDraft {
     return new TopicDraft(this, this.#costOf);
@@ -93,29 +104,37 @@ export class TopicBook implements BookCounts, KnownTopics {
 
   /** When a lease ends or a topic is to be forgotten next, by the log's own time; undefined if nothing of that is to come. */
   get due(): number | undefined {
-    const due = Math.min(this.#ends.first?.due ?? Infinity, this.#forgets.first?.due ?? Infinity);
+    const due = Math.min(this.#ends.first?.rank ?? Infinity, this.#forgets.first?.rank ?? Infinity);
     return due === Infinity ? undefined : due;
+  }
+
+  /** All leases. */
+  leased(): readonly HeldLease[] {
+    return this.#ends.upTo(Infinity, this.#counts.leases).flatMap((topic) => {
+      const lease = this.#records.get(topic)?.lease;
+      return lease ? [{ topic, token: lease.token, holder: lease.holder }] : [];
+    });
   }
 
   /** Topics whose lease has ended, at most so many. */
   ended(now: number, limit: number): readonly string[] {
-    return this.#ends.dueBy(now, limit);
+    return this.#ends.upTo(now, limit);
   }
 
   /** Topics which are to be forgotten, at most so many. */
   outlived(now: number, limit: number): readonly string[] {
-    return this.#forgets.dueBy(now, limit);
+    return this.#forgets.upTo(now, limit);
   }
 }
 
 /** A change of a book that has not been stored yet. Several appends may be part of it. */
 export class TopicDraft implements BookCounts, KnownTopics {
   readonly changes: Map<string, TopicRecord | undefined> = new Map();
-  readonly #book: TopicBook;
+  readonly #book: BookCounts & KnownTopics;
   readonly #costOf: (topic: string) => number;
   readonly #added = { created: 0, leases: 0, bytes: 0 };
 
-  constructor(book: TopicBook, costOf: (topic: string) => number) {
+  constructor(book: BookCounts & KnownTopics, costOf: (topic: string) => number) {
     this.#book = book;
     this.#costOf = costOf;
   }
@@ -141,6 +160,16 @@ export class TopicDraft implements BookCounts, KnownTopics {
     return this.#added.bytes;
   }
 
+  /** Begins a change that may become a part of this one. */
+  draft(): TopicDraft {
+    return new TopicDraft(this, this.#costOf);
+  }
+
+  /** Takes over a change that was begun from this one. */
+  add({ changes }: TopicDraft): void {
+    for (const [topic, record] of changes) this.set(topic, record);
+  }
+
   get(topic: string): TopicRecord | undefined {
     return this.changes.has(topic) ? this.changes.get(topic) : this.#book.get(topic);
   }
@@ -155,7 +184,7 @@ export class TopicDraft implements BookCounts, KnownTopics {
   }
 }
 
-function put(queue: DueQueue, topic: string, due: number | undefined): void {
+function put(queue: RankedNames, topic: string, due: number | undefined): void {
   if (due === undefined) queue.delete(topic);
   else queue.set(topic, due);
 }

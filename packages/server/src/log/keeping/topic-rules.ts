@@ -1,14 +1,11 @@
 import { CLOSED_TYPE } from '@tidings/wire';
-import { checkChoice, checkInteger, checkNames, ServerError } from '../../errors.ts';
+import { ServerError } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
 import { Selector, type Selection } from '../selection.ts';
-import type { CreateOptions, TopicCondition, TopicOptions, TopicPhase, TopicStatus } from '../topic-states.ts';
+import type { CreateOptions, LeaseOptions, TopicCondition, TopicOptions, TopicPhase } from '../topic-states.ts';
 import type { CheckedBounds } from './bounds.ts';
 import type { PreparedBatch, PreparedEvent } from './prepared.ts';
 import type { KnownTopics, TopicDraft, TopicRecord } from './topic-book.ts';
-
-/** The longest lease, in milliseconds. */
-const MAX_LEASE_MS = 24 * 60 * 60 * 1000;
 
 /** What of a topic is kept. */
 export interface TopicFacts {
@@ -18,6 +15,14 @@ export interface TopicFacts {
   /** The same for public events. */
   readonly publicSeq: number;
 }
+
+/** Whoever reads it may have published by HTTP, or in the program. */
+const LEASE_MISSING =
+  'its lease was not given: give its token in the header field Tidings-Lease, as lease of a line, or among the leases of an append';
+
+/** What can be done with a token that is none. */
+const LEASE_ANEW =
+  'give the token that its lease was answered, or wait until the topic is not leased and lease it anew';
 
 const NOTHING: TopicRecord = { since: 0 };
 
@@ -40,14 +45,16 @@ export function refusalOf(draft: TopicDraft, batch: Admission, factsOf: FactsOf)
   const given = new Set(batch.leases);
   const needed = new Set<string>();
   const closed = new Set<string>();
-  for (const { topics, final } of batch.events) {
+  for (const [index, { topics, final }] of batch.events.entries()) {
     for (const topic of topics) {
       const { final: before, lease } = draft.get(topic) ?? NOTHING;
-      if (before || closed.has(topic)) return closedError('append', topic);
+      if (before || closed.has(topic)) return closedError('append', topic, index);
       if (!lease) continue;
       if (!given.has(lease.token)) {
-        const found = given.size === 0 ? 'its lease was not given' : 'what was given is not, or no longer, its lease';
-        return lostError(`${shown(topic)} is leased, and ${found}`);
+        const found = isForOthers(given, draft, batch)
+          ? LEASE_MISSING
+          : `what was given is not, or no longer, its lease: ${LEASE_ANEW}`;
+        return lostError(`${shown(topic)} is leased, and ${found}`, { index });
       }
       needed.add(lease.token);
     }
@@ -59,9 +66,18 @@ export function refusalOf(draft: TopicDraft, batch: Admission, factsOf: FactsOf)
   for (const condition of batch.conditions ?? []) {
     const found = unmet(condition, draft.get(condition.topic), factsOf(condition.topic));
     if (found !== undefined)
-      return new ServerError('ERR_CONDITION', `Cannot append: ${shown(condition.topic)} ${found}`);
+      return new ServerError(
+        'ERR_CONDITION',
+        `Cannot append: ${shown(condition.topic)} ${found}: ask for its status, and append with a condition that holds`,
+      );
   }
   return undefined;
+}
+
+/** Whether each of the leases that were given is that of some topic of a batch, so that none was meant for one whose lease is missing. */
+function isForOthers(given: ReadonlySet<string>, draft: TopicDraft, { events }: Admission): boolean {
+  const held = new Set(events.flatMap(({ topics }) => topics.map((topic) => draft.get(topic)?.lease?.token)));
+  return [...given].every((token) => held.has(token));
 }
 
 function unmet(
@@ -98,10 +114,13 @@ export function noteEvent(
   }
 }
 
-/** Takes note that the last kept event of a topic has been removed. */
-export function noteEmptied(draft: TopicDraft, topic: string): void {
+/** Takes note that the last kept event of a topic has been removed, which may have been private. */
+export function noteEmptied(draft: TopicDraft, topic: string, wasPrivate: boolean): void {
   const record = draft.get(topic);
-  if (record && !record.options && !record.lease) draft.set(topic, undefined);
+  if (!record) return;
+  const { hidden: _, ...rest } = record;
+  if (!record.options && !record.lease) draft.set(topic, undefined);
+  else if (wasPrivate !== (record.hidden === true)) draft.set(topic, wasPrivate ? { ...rest, hidden: true } : rest);
 }
 
 export function createTopic(
@@ -114,7 +133,10 @@ export function createTopic(
   const before = draft.get(topic);
   const phase = phaseOf(before, facts);
   if (onlyUnknown && phase !== 'unknown') {
-    throw new ServerError('ERR_TOPIC_EXISTS', `Cannot create ${shown(topic)}: it is ${phase}, and was to be unknown`);
+    throw new ServerError(
+      'ERR_TOPIC_EXISTS',
+      `Cannot create ${shown(topic)}: it exists already, and is ${phase}; choose another name, or set its options without this condition`,
+    );
   }
   draft.set(topic, { ...before, since: now, options });
   if (!before?.options) checkRoom(draft, bounds, `create ${shown(topic)}`);
@@ -124,23 +146,27 @@ export function createTopic(
 export function leaseTopic(
   draft: TopicDraft,
   topic: string,
-  lease: { readonly ms: number; readonly token: string | undefined; readonly fresh: string },
+  lease: LeaseOptions & { readonly ms: number; readonly fresh: string },
   { now, time, bounds }: { readonly now: number; readonly time: number; readonly bounds: CheckedBounds },
 ): { readonly token: string; readonly until: number } {
-  const { ms, token, fresh } = lease;
+  const { ms, token, key, holder, fresh } = lease;
   const before = draft.get(topic);
   if (before?.final) throw closedError('lease', topic);
   const held = before?.lease;
   if (token !== undefined && held?.token !== token) {
-    throw lostError(`the lease of ${shown(topic)} to renew is not, or no longer, its lease`, 'Cannot renew');
+    throw lostError(notLeasedWith(topic), { what: 'Cannot renew' });
   }
-  if (token === undefined && held) {
+  const isAgain = key !== undefined && held?.key === key;
+  if (token === undefined && held && !isAgain) {
     const until = time + Math.ceil(held.until - now);
-    const message = `Cannot lease ${shown(topic)}: it is leased until ${new Date(until).toISOString()}`;
+    const message = `Cannot lease ${shown(topic)}: it is leased until ${new Date(until).toISOString()}, unless that is renewed: wait, or give the token of the lease to renew it`;
     throw new ServerError('ERR_LEASED', message, { until });
   }
-  const given = token ?? fresh;
-  draft.set(topic, { since: now, ...before, lease: { token: given, ms, until: now + ms } });
+  const given = held?.token ?? fresh;
+  const known = held ? held.key : key;
+  const by = held ? held.holder : holder;
+  const kept = { ...(known === undefined ? {} : { key: known }), ...(by === undefined ? {} : { holder: by }) };
+  draft.set(topic, { since: now, ...before, lease: { token: given, ms, until: now + ms, ...kept } });
   if (!held) checkRoom(draft, bounds, `lease ${shown(topic)}`);
   return { token: given, until: time + ms };
 }
@@ -148,7 +174,10 @@ export function leaseTopic(
 export function releaseTopic(draft: TopicDraft, topic: string, token: string): void {
   const { lease, ...rest } = draft.get(topic) ?? NOTHING;
   if (!lease || lease.token !== token) {
-    throw lostError(`what was given is not, or no longer, the lease of ${shown(topic)}`, 'Cannot release');
+    const found = rest.final
+      ? `${shown(topic)} is closed, and its lease has ended with that: there is nothing to give back`
+      : notLeasedWith(topic);
+    throw lostError(found, { what: 'Cannot release' });
   }
   // A closed topic has no lease, so that only its options are left to remember.
   draft.set(topic, rest.options ? rest : undefined);
@@ -172,7 +201,8 @@ function checkRoom(draft: TopicDraft, bounds: CheckedBounds, what: string): void
   }
 }
 
-function phaseOf(record: TopicRecord | undefined, { events }: Pick<TopicFacts, 'events'>): TopicPhase {
+/** What a topic is. */
+export function phaseOf(record: TopicRecord | undefined, { events }: Pick<TopicFacts, 'events'>): TopicPhase {
   if (record?.final) return 'closed';
   return record || events > 0 ? 'open' : 'unknown';
 }
@@ -183,7 +213,7 @@ export function isKnownPublicly(record: TopicRecord | undefined, { publicSeq }: 
 }
 
 /** The sequence number after which a topic has nothing more for who sees its private events, or does not. */
-function finalSeqOf({ final }: TopicRecord, seesPrivate: boolean): number | undefined {
+export function finalSeqOf({ final }: TopicRecord, seesPrivate: boolean): number | undefined {
   if (!final || seesPrivate) return final?.seq;
   return final.publicSeq || undefined;
 }
@@ -199,70 +229,40 @@ export function finalOf(known: KnownTopics, selection: Selection | undefined): {
   return finalSeq === undefined ? {} : { finalSeq };
 }
 
-/** What is remembered of a topic, as part of its status. */
-export function statusOf(
-  topic: string,
-  record: TopicRecord | undefined,
-  facts: TopicFacts,
-  { publicOnly = false, ahead }: { readonly publicOnly?: boolean | undefined; readonly ahead: number },
-): Pick<TopicStatus, 'topic' | 'state' | 'finalSeq' | 'options' | 'leasedUntil'> {
-  const { options, lease } = record ?? NOTHING;
-  if (publicOnly && !isKnownPublicly(record, facts)) {
-    // That it was created shows no event.
-    return options ? { topic, state: 'open', options } : { topic, state: 'unknown' };
-  }
-  const finalSeq = record && finalSeqOf(record, !publicOnly);
-  return {
-    topic,
-    state: phaseOf(record, facts),
-    ...(finalSeq === undefined ? {} : { finalSeq }),
-    ...(options ? { options } : {}),
-    ...(lease ? { leasedUntil: Math.ceil(lease.until - ahead) } : {}),
-  };
-}
-
-/** The event with which a log closes a topic whose lease has ended. It shows nobody a topic of which there are only private events. */
-export function closingEvent(topic: string, { events, publicSeq }: TopicFacts): NewEvent {
+/** The event with which a log closes a topic whose lease has ended. It shows nobody a topic of which there are, or were at last, only private events. */
+export function closingEvent(topic: string, record: TopicRecord | undefined, facts: TopicFacts): NewEvent {
+  const isPrivate = facts.events > 0 ? facts.publicSeq === 0 : record?.hidden === true;
   const fields = { event: CLOSED_TYPE, data: JSON.stringify({ reason: 'lease-expired' }) };
-  return { topics: [topic], fields, final: true, private: events > 0 && publicSeq === 0 };
+  return { topics: [topic], fields, final: true, private: isPrivate };
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-export function checkTopicOptions(options: TopicOptions): TopicOptions {
-  checkNames(options, { ttlMs: true, keep: true }, 'options.');
-  const { ttlMs, keep } = options;
-  if (ttlMs !== undefined) checkInteger('options.ttlMs', ttlMs, 1, Number.MAX_SAFE_INTEGER);
-  if (keep !== undefined) checkChoice('options.keep', keep, ['all', 'latest'] as const);
-  return { ...(ttlMs === undefined ? {} : { ttlMs }), ...(keep === undefined ? {} : { keep }) };
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-export function checkLease(ms: number, token: string | undefined): void {
-  checkInteger('ms', ms, 1, MAX_LEASE_MS);
-  if (token === undefined || typeof token === 'string') return;
-  throw new ServerError('ERR_INVALID_OPTION', `The option token is ${String(token)}, but must be a string`);
-}
-
-/** 128 random bits as hexadecimal digits. */
-export function newToken(): string {
-  const bits = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bits, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function closedError(what: string, topic: string): ServerError {
-  return new ServerError('ERR_TOPIC_CLOSED', `Cannot ${what}: ${shown(topic)} is closed`);
+function closedError(what: string, topic: string, index?: number): ServerError {
+  return new ServerError(
+    'ERR_TOPIC_CLOSED',
+    `Cannot ${what}: ${shown(topic)} is closed: it can still be read; use another topic, or delete this one, if you may manage it`,
+    { index },
+  );
 }
 
 /** Says what is wrong with a lease that no topic of a batch needs. */
 function unneeded({ events }: Admission, leased: number): string {
   const [only = '', ...others] = new Set(events.flatMap(({ topics }) => topics));
-  if (leased > 0) return 'one of the leases that were given belongs to none of its topics, or no longer';
-  if (others.length > 0) return 'none of its topics is leased, or no longer, but a lease was given';
-  return `${shown(only)} is not leased, or no longer, but a lease was given`;
+  if (leased > 0) return 'one of the leases that were given belongs to none of its topics, or no longer: leave it out';
+  if (others.length > 0)
+    return 'none of its topics is leased, or no longer, but a lease was given: leave it out, or lease a topic anew';
+  return `${shown(only)} is not leased, or no longer, but a lease was given: leave it out, or lease the topic anew`;
 }
 
-function lostError(found: string, what = 'Cannot append'): ServerError {
-  return new ServerError('ERR_LEASE_LOST', `${what}: ${found}`);
+/** Says of a token that it is not that of the lease of a topic, and what can be done. */
+function notLeasedWith(topic: string): string {
+  return `${shown(topic)} is not, or no longer, leased with this token: ${LEASE_ANEW}`;
+}
+
+function lostError(
+  found: string,
+  { what = 'Cannot append', index }: { readonly what?: string; readonly index?: number } = {},
+): ServerError {
+  return new ServerError('ERR_LEASE_LOST', `${what}: ${found}`, { index });
 }
 
 function shown(topic: string): string {

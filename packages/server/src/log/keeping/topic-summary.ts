@@ -1,5 +1,5 @@
 import type { LogEntry } from '../entry.ts';
-import type { TopicSummary } from '../event-log.ts';
+import type { TopicTotals } from '../event-log.ts';
 import { RecentTopics } from './recent-topics.ts';
 import { ENTRY_STEPS, type Turn } from './turns.ts';
 
@@ -7,9 +7,14 @@ import { ENTRY_STEPS, type Turn } from './turns.ts';
 const NAMES_AT_ONCE = 256;
 
 /** What a log keeps of a topic, and how much of it is private. */
-export interface KeptSummary extends TopicSummary {
+export interface KeptSummary extends TopicTotals {
   /** The sequence number of its newest event; 0 if none is kept. */
   readonly lastSeq: number;
+  /**
+   * The sequence number of the first event that it has had which has a type of its own, in a log that finds events by their types from there on; undefined
+   * if all of its events are of the type `message`, or if the log does not.
+   */
+  readonly typedFrom?: number;
   /** Undefined if nothing of it is private. */
   readonly hidden?: {
     readonly events: number;
@@ -25,9 +30,10 @@ type Event = Pick<LogEntry, 'seq' | 'time' | 'private'>;
 
 /** Returns what a topic becomes with another event. @param bytes what the event costs */
 export function withEvent(topic: string, before: KeptSummary | undefined, event: Event, bytes: number): KeptSummary {
-  const { hidden } = before ?? {};
+  const { hidden, typedFrom } = before ?? {};
   const { seq: lastSeq, time: last } = event;
-  const after = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last, lastSeq };
+  const counted = { topic, events: (before?.events ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes, last, lastSeq };
+  const after = typedFrom === undefined ? counted : { ...counted, typedFrom };
   if (!event.private) return hidden ? { ...after, hidden: { ...hidden, publicLast: last, publicSeq: lastSeq } } : after;
   const known = hidden ?? { events: 0, bytes: 0, publicLast: before?.last ?? 0, publicSeq: before?.lastSeq ?? 0 };
   return { ...after, hidden: { ...known, events: known.events + 1, bytes: known.bytes + bytes } };
@@ -61,7 +67,7 @@ export function withTimes(summary: KeptSummary, findNewest: FindNewest): KeptSum
 }
 
 /** Returns what of a topic is public; undefined if nothing is. */
-export function publicPart({ topic, events, bytes, last, hidden }: KeptSummary): TopicSummary | undefined {
+export function publicPart({ topic, events, bytes, last, hidden }: KeptSummary): TopicTotals | undefined {
   if (!hidden) return { topic, events, bytes, last };
   if (events === hidden.events) return undefined;
   return { topic, events: events - hidden.events, bytes: bytes - hidden.bytes, last: hidden.publicLast };
@@ -74,7 +80,7 @@ export interface TopicNames {
 
 /** A page of public topics by their names, while it is put together. */
 export interface PublicPage {
-  readonly topics: TopicSummary[];
+  readonly topics: TopicTotals[];
   readonly limit: number;
   /** The name behind which it goes on. */
   after: string | undefined;
@@ -83,7 +89,7 @@ export interface PublicPage {
 /** Topics in the order of their newest public events. It is only kept while it differs from the order of all events. */
 export class PublicTopics {
   readonly #all: () => Iterable<KeptSummary>;
-  #topics: RecentTopics<TopicSummary> | undefined;
+  #topics: RecentTopics<TopicTotals> | undefined;
 
   /** @param all what is kept of all topics, the one with the newest event first */
   constructor(all: () => Iterable<KeptSummary>) {
@@ -111,7 +117,7 @@ export class PublicTopics {
   }
 
   /** The public part of a topic. */
-  get(topic: string): TopicSummary | undefined {
+  get(topic: string): TopicTotals | undefined {
     return this.#topics?.get(topic);
   }
 
@@ -132,14 +138,14 @@ export class PublicTopics {
   }
 
   /** At most `limit` of them, the one with the newest public event first. */
-  newest(limit: number): TopicSummary[] {
+  newest(limit: number): TopicTotals[] {
     return this.#topics?.newest(limit) ?? [];
   }
 }
 
-function sorted(all: Iterable<KeptSummary>): RecentTopics<TopicSummary> {
+function sorted(all: Iterable<KeptSummary>): RecentTopics<TopicTotals> {
   const parts = [...all].flatMap((summary) => publicPart(summary) ?? []);
-  const topics = new RecentTopics<TopicSummary>();
+  const topics = new RecentTopics<TopicTotals>();
   for (const part of parts.toSorted((one, other) => one.last - other.last)) topics.putFirst(part);
   return topics;
 }

@@ -1,21 +1,8 @@
 import type { LogEntry } from '../entry.ts';
 import { Selector, type Selection } from '../selection.ts';
 import { covers, joined, lastChange, NO_REMOVALS, type Removals, withRemoval } from './removals.ts';
+import { highest, isSame, NONE, type Trimmed } from './trimmed.ts';
 import { Turn } from './turns.ts';
-
-/** How far a topic has been trimmed, as sequence numbers; 0 if nothing has been. */
-export interface Trimmed {
-  /** The highest one of all its events that were removed. */
-  readonly all: number;
-  /** The highest one of its public events that were removed. */
-  readonly public: number;
-  /** The highest one of its removed private events that had other topics, too, whose listeners might have had a right to it. @default 0 */
-  readonly shared?: number;
-  /** The highest one at which it was deleted. @default 0 */
-  readonly deleted?: number;
-  /** The same of deletions of which those know who see only public events. @default 0 */
-  readonly publicDeleted?: number;
-}
 
 /** A change of the ledger, so that a store can write it together with the removal itself. */
 export interface TrimPlan {
@@ -28,7 +15,11 @@ export interface TrimPlan {
   readonly removed: ReadonlyMap<string, Trimmed>;
 }
 
-const NONE: Trimmed = { all: 0, public: 0 };
+/** What a ledger remembers, as data. */
+export interface TrimRecord {
+  readonly topics: readonly (readonly [topic: string, trimmed: Trimmed])[];
+  readonly floor: Trimmed;
+}
 
 /** What was removed since the ledger was made, for each number of {@link Trimmed}. */
 interface Removed {
@@ -125,6 +116,24 @@ export class TrimLedger {
     this.#floor = floor;
     this.#top = highest(this.#top, floor);
     this.#known = new WeakMap();
+  }
+
+  /** What is remembered, in the order in which it is to be restored. */
+  record(): TrimRecord {
+    return { topics: [...this.#topics], floor: this.#floor };
+  }
+
+  /**
+   * Takes over what another ledger of the same log has remembered, which has seen more. What it knows beyond this one counts as removed now, so that who
+   * holds an earlier answer of this ledger is told.
+   */
+  advance({ topics, floor }: TrimRecord): void {
+    const isNew = ([topic, trimmed]: readonly [string, Trimmed]): boolean => !isSame(this.of(topic), trimmed);
+    const changed = new Map(topics.filter(isNew));
+    const known = new Set(topics.map(([topic]) => topic));
+    const forgotten = [...this.#topics.keys()].filter((topic) => !known.has(topic));
+    this.apply({ topics: changed, removed: changed, forgotten, floor });
+    if (forgotten.length === 0) this.#removedOfForgotten = removedBy(this.#removedOfForgotten, floor, this.changes);
   }
 
   /** How often a topic was trimmed since the ledger was made. */
@@ -308,17 +317,6 @@ function removedBy(before: Removed, now: Trimmed, at: number): Removed {
           : before.public,
     shared: now.shared ? withRemoval(before.shared, now.shared, at) : before.shared,
   };
-}
-
-function highest(one: Trimmed, other: Trimmed): Trimmed {
-  const trimmed = {
-    all: Math.max(one.all, other.all),
-    public: Math.max(one.public, other.public),
-    shared: Math.max(one.shared ?? 0, other.shared ?? 0),
-  };
-  const deleted = Math.max(one.deleted ?? 0, other.deleted ?? 0);
-  if (deleted === 0) return trimmed;
-  return { ...trimmed, deleted, publicDeleted: Math.max(one.publicDeleted ?? 0, other.publicDeleted ?? 0) };
 }
 
 /** What it costs in memory to remember a topic, in bytes: its places in two maps, its numbers, and which of its events were removed. As measured. */

@@ -4,7 +4,8 @@ import type { LogEntry } from '../entry.ts';
 // Node 20 to 26 on x64, and rounded up.
 const ENTRY = 800;
 const OWN_ID = 500;
-const MEMBERSHIP = 32;
+/** What it costs that an entry is in a list. */
+export const MEMBERSHIP = 32;
 // Its places among all topics and among those with public events, which there are once there are private ones.
 const TOPIC = 1300;
 const KEY = 500;
@@ -31,6 +32,11 @@ export function costOfState(topic: string): number {
 /** What it costs to remember a text, and something short about it. */
 export function costOfKey(key: string, about: string = ''): number {
   return KEY + costOfText(key) + costOfText(about);
+}
+
+/** What a list of the entries of a type costs, beside those. */
+export function costOfList(type: string): number {
+  return KEY + costOfText(type);
 }
 
 function costOfText(text: string): number {

@@ -1,7 +1,6 @@
-import { mergeBySeq, mergeFalling } from '../keeping/merge.ts';
 import type { LogEntry } from '../entry.ts';
+import type { LogTotals } from '../event-log.ts';
 import { copyOf } from '../keeping/frame.ts';
-import { FORGOTTEN_MS } from '../keeping/latest-name.ts';
 import { DISORDER_MS, type LogTime } from '../keeping/log-time.ts';
 import { RecentTopics } from '../keeping/recent-topics.ts';
 import { PublicTopics, withEvent } from '../keeping/topic-summary.ts';
@@ -18,18 +17,17 @@ import {
 import type { Selector, TopicTest } from '../selection.ts';
 import { costOfEntry, costOfTopic } from './cost.ts';
 import { EntryList } from '../keeping/entry-list.ts';
+import { EntrySources, type LastSource, visibleOf } from './entry-sources.ts';
+import { FORGETTING, ForgettingEntries } from './forgetting-entries.ts';
 import { KeptTopic } from './kept-topic.ts';
 import { SortedNames } from './sorted-names.ts';
-
-/** How long an entry that forgets a key is kept. */
-const FORGETTING: Retention = { maxAgeMs: FORGOTTEN_MS };
 
 const NO_FACTS: TopicFacts = { events: 0, lastSeq: 0, publicSeq: 0 };
 
 /** What the entries of a log need of it. */
 export interface KeptHost {
-  /** The last entry of a topic has been removed. */
-  emptied(topic: string): void;
+  /** The last entry of a topic has been removed, which may have been private. */
+  emptied(topic: string, wasPrivate: boolean): void;
   /** What of a topic is kept, if it was created with that. */
   keepOf(topic: string): Keep | undefined;
 }
@@ -42,14 +40,15 @@ export class KeptEntries {
   );
   readonly names: SortedNames = new SortedNames();
   readonly #retention: LogRetention;
-  readonly #bounds: TopicBounds;
+  /** The rules for topics. */
+  readonly rules: TopicBounds;
   readonly #entries = new EntryList();
+  readonly #sources: EntrySources = new EntrySources(this.topics, this.#entries);
   // The entries of each publisher's id.
   readonly #ids = new Map<string, EntryList>();
   // For each rule that bounds the age of topics all entries of such topics, so that nothing is visited but what is too old.
   readonly #ages = new Map<TopicRetention, EntryList>();
-  // The entries that forget a key.
-  readonly #forgetting = new EntryList();
+  readonly #forgetting = new ForgettingEntries((entry) => this.latestTopicsOf(entry).length === entry.topics.length);
   readonly #time: LogTime;
   readonly #framesOnly: boolean;
   readonly #host: KeptHost;
@@ -64,7 +63,7 @@ export class KeptEntries {
     this.#retention = retention;
     this.#time = time;
     this.#framesOnly = framesOnly;
-    this.#bounds = new TopicBounds(retention);
+    this.rules = new TopicBounds(retention);
     for (const bounds of retention.perTopic ?? []) {
       if (bounds.maxAgeMs !== undefined) this.#ages.set(bounds, new EntryList());
     }
@@ -82,27 +81,39 @@ export class KeptEntries {
     return only ?? names.map((name) => this.topics.get(name)?.topic ?? copyOf(name));
   }
 
+  /** The number of entries, and what everything costs that is kept. */
+  get totals(): LogTotals {
+    return { events: this.#entries.length, bytes: this.#bytes };
+  }
+
   /** Counts what is kept beside the entries. */
   charge(bytes: number): void {
     if (!this.#framesOnly) this.#bytes += bytes;
   }
 
-  add(entry: LogEntry, isNamed: boolean): void {
+  /** Counts the difference that a change makes to the cost of an index. */
+  chargeFor(index: { readonly bytes: number }, change: () => void): void {
+    const before = index.bytes;
+    change();
+    this.charge(index.bytes - before);
+  }
+
+  /** @param type the type of the entry, if it is not `message` */
+  add(entry: LogEntry, isNamed: boolean, type: string | undefined): void {
     const bytes = this.#costOf(entry, isNamed);
     this.#entries.push(entry);
     this.#bytes += bytes;
     for (const name of entry.topics) {
       const topic = this.topics.get(name) ?? this.#newTopic(name);
       if (entry.private || topic.hidden) topic.hidden = withEvent(name, topic.summary, entry, bytes).hidden;
-      topic.entries.push(entry);
+      this.#chargeTypes(topic, () => topic.push(entry, type));
       topic.bytes += bytes;
       this.topics.putFirst(topic);
       this.#note(topic);
       const aged = topic.bounds && this.#ages.get(topic.bounds);
       if (aged && aged.last !== entry) aged.push(entry);
     }
-    if (entry.forgets === true && this.latestTopicsOf(entry).length === entry.topics.length)
-      this.#forgetting.push(entry);
+    this.#forgetting.add(entry);
     if (isNamed) {
       const entries = this.#ids.get(entry.id) ?? new EntryList();
       entries.push(entry);
@@ -114,7 +125,7 @@ export class KeptEntries {
     const named = this.#ids.get(entry.id);
     const bytes = this.#costOf(entry, named !== undefined);
     this.#entries.remove(entry.seq);
-    if (entry.forgets === true) this.#forgetting.remove(entry.seq);
+    this.#forgetting.remove(entry);
     this.#bytes -= bytes;
     for (const name of entry.topics) {
       if (this.#isDetached(name, entry)) {
@@ -124,14 +135,14 @@ export class KeptEntries {
       const topic = this.topics.get(name);
       if (!topic) continue;
       const wasNewest = topic.entries.last === entry;
-      topic.remove(entry, bytes);
+      this.#chargeTypes(topic, () => topic.remove(entry, bytes));
       this.#note(topic);
       if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
       if (topic.entries.length === 0) {
         this.topics.delete(name);
         this.names.delete(name);
         this.#bytes -= topic.bytes;
-        this.#host.emptied(name);
+        this.#host.emptied(name, entry.private);
       } else if (wasNewest) {
         this.topics.putBack(topic);
       }
@@ -139,6 +150,11 @@ export class KeptEntries {
     named?.remove(entry.seq);
     if (named?.length === 0) this.#ids.delete(entry.id);
     this.#time.forget(this.#entries.first?.seq ?? entry.seq);
+  }
+
+  /** Takes note of entries of a topic that keeps the latest from now on. */
+  noteLatest(entries: readonly LogEntry[]): void {
+    this.#forgetting.addOlder(entries);
   }
 
   /** The topics of an entry that keep only the newest of each key. */
@@ -156,9 +172,9 @@ export class KeptEntries {
     return this.topics.get(name)?.facts ?? NO_FACTS;
   }
 
-  /** The oldest entries of a topic, at most so many. */
-  oldestOf(name: string, count: number): readonly LogEntry[] {
-    return this.topics.get(name)?.oldest(count) ?? [];
+  /** The oldest entries of a topic after a sequence number, at most so many. */
+  oldestOf(name: string, count: number, after = 0): readonly LogEntry[] {
+    return this.topics.get(name)?.oldest(count, after) ?? [];
   }
 
   /** Takes a topic out, at once, with all of its entries up to a sequence number. They have to be removed after that. */
@@ -193,10 +209,18 @@ export class KeptEntries {
     return detached !== undefined && detached.topic.topic === name && seq <= detached.through;
   }
 
-  #removeDetached({ seq }: LogEntry): void {
+  #removeDetached(entry: LogEntry): void {
     const { topic } = this.#detached ?? {};
-    topic?.entries.remove(seq);
-    if (topic?.bounds) this.#ages.get(topic.bounds)?.remove(seq);
+    if (!topic) return;
+    this.#chargeTypes(topic, () => topic.drop(entry));
+    if (topic.bounds) this.#ages.get(topic.bounds)?.remove(entry.seq);
+  }
+
+  /** Counts the difference that a change makes to the lists by type. They do not count for the topic: what is public of it would show private types. */
+  #chargeTypes(topic: KeptTopic, change: () => void): void {
+    const before = topic.typeBytes;
+    change();
+    this.charge(topic.typeBytes - before);
   }
 
   /** Leaves out what nobody is given any more. */
@@ -210,7 +234,7 @@ export class KeptEntries {
   }
 
   #newTopic(name: string): KeptTopic {
-    const topic = new KeptTopic(name, this.#bounds.of(name), this.#framesOnly ? 0 : costOfTopic(name));
+    const topic = new KeptTopic(name, this.rules.of(name), this.#framesOnly ? 0 : costOfTopic(name));
     this.names.add(name);
     this.#bytes += topic.bytes;
     return topic;
@@ -225,7 +249,7 @@ export class KeptEntries {
   get due(): number | undefined {
     let due = this.#dueOf(this.#entries, this.#retention);
     for (const [bounds, entries] of this.#ages) due = Math.min(due, this.#dueOf(entries, bounds));
-    due = Math.min(due, this.#dueOf(this.#forgetting, FORGETTING));
+    due = Math.min(due, this.#dueOf(this.#forgetting.list, FORGETTING));
     return due === Infinity ? undefined : due;
   }
 
@@ -234,23 +258,15 @@ export class KeptEntries {
     for (const [bounds, entries] of this.#ages) {
       for (let { first } = entries; first && this.#dueOf(entries, bounds) <= now; { first } = entries) yield first;
     }
-    const forgetting = this.#forgetting;
-    for (let { first } = forgetting; first && this.#dueOf(forgetting, FORGETTING) <= now; { first } = forgetting) {
-      yield first;
-    }
+    yield* this.#forgetting.due((list) => this.#dueOf(list, FORGETTING) <= now);
     for (const name of topics) {
       const topic = this.topics.get(name);
       if (!topic?.bounds) continue;
       const { entries, bounds } = topic;
-      for (let { first } = entries; first && this.#isTooMuch(entries, topic.bytes, bounds, now); { first } = entries) {
-        yield first;
-      }
+      while (entries.first && this.#isTooMuch(entries, topic.bytes, bounds, now)) yield entries.first;
     }
-    const entries = this.#entries;
-    const bounds = this.#retention;
-    for (let { first } = entries; first && this.#isTooMuch(entries, this.#bytes, bounds, now); { first } = entries) {
-      yield first;
-    }
+    const all = this.#entries;
+    while (all.first && this.#isTooMuch(all, this.#bytes, this.#retention, now)) yield all.first;
   }
 
   /**
@@ -264,11 +280,16 @@ export class KeptEntries {
 
   /** Entries after a sequence number, oldest first, which include all selected ones. */
   rising(selector: Selector, after: number): Iterable<LogEntry> {
-    const lists = this.#shorterOf(selector.topics, after);
-    const [first = this.#entries] = lists;
-    if (lists.length === 1) return this.#allVisible(first.rising(after));
-    const sources = lists.map((list) => list.rising(after));
-    return this.#allVisible(mergeBySeq(sources, seqOf, 'rising'));
+    return this.#allVisible(this.#sources.rising(selector, after));
+  }
+
+  /** The entries with these sequence numbers, as far as they are kept. */
+  *at(seqs: Iterable<number>): Iterable<LogEntry> {
+    for (const seq of seqs) {
+      const entry = this.#entries.at(seq);
+      const seen = entry && this.visible(entry);
+      if (seen) yield seen;
+    }
   }
 
   /** How many events are kept. */
@@ -276,43 +297,25 @@ export class KeptEntries {
     return this.#entries.length;
   }
 
-  /** All topics, for a search. */
-  searched(): SearchedTopic[] {
-    return this.topics.newest(Infinity).map(({ topic, entries }) => {
-      return { topic, events: entries.length, lastSeq: entries.last?.seq ?? 0 };
-    });
+  /** The topics among which a search is for some: those that are named exactly if there are no patterns, else all. */
+  searched({ exact, isExact }: TopicTest): SearchedTopic[] {
+    const topics = isExact ? [...exact].flatMap((name) => this.topics.get(name) ?? []) : this.topics.newest(Infinity);
+    return topics.map(({ topic, entries, lastSeq }) => ({ topic, events: entries.length, lastSeq }));
   }
 
-  /** Entries of these topics up to a sequence number, newest first. */
-  fallingOf(topics: readonly SelectedTopic[], through: number): Iterable<LogEntry> {
-    const sources = topics.map(({ topic, last }) => {
-      return { last, open: () => this.topics.get(topic)?.entries.falling(through) ?? [] };
-    });
-    return this.#allVisible(mergeFalling(sources, seqOf));
+  /** The lists of a topic that have entries of some types, or of all, up to the last that is wanted of it. */
+  listsOf(topic: SelectedTopic, types?: ReadonlySet<string>): readonly LastSource[] {
+    return this.#sources.lastOf(topic, types);
   }
 
-  /** Entries up to a sequence number, newest first, which include all selected ones. */
-  falling(selector: Selector, through: number): Iterable<LogEntry> {
-    // Not all entries if only some topics are selected: very many others may come before theirs.
-    const lists = selector.topics.isExact ? this.#listsOf(selector.topics) : [this.#entries];
-    const [first = this.#entries] = lists;
-    if (lists.length === 1) return this.#allVisible(first.falling(through));
-    const sources = lists.map((list) => list.falling(through));
-    return this.#allVisible(mergeBySeq(sources, seqOf, 'falling'));
+  /** The same of exact topics, all up to one sequence number. */
+  listsUpTo(selector: Selector, last: number): readonly LastSource[] {
+    return this.#sources.upTo(selector, last);
   }
 
-  /** The lists of some topics. */
-  #listsOf(topics: TopicTest): EntryList[] {
-    return [...topics.exact].flatMap((name) => this.topics.get(name)?.entries ?? []);
-  }
-
-  /** The lists that hold all entries of some topics: those of the topics, or the one of all topics if that is less work to go through. */
-  #shorterOf(topics: TopicTest, after: number): EntryList[] {
-    if (!topics.isExact) return [this.#entries];
-    const lists = this.#listsOf(topics);
-    const lengthOf = (list: EntryList): number => list.countAfter(after);
-    const length = lists.reduce((sum, list) => sum + lengthOf(list), 0);
-    return length * Math.log2(lists.length) > lengthOf(this.#entries) ? [this.#entries] : lists;
+  /** All entries up to a sequence number, newest first. */
+  falling(through: number): Iterable<LogEntry> {
+    return this.#allVisible(this.#entries.falling(through));
   }
 
   #costOf(entry: LogEntry, isNamed: boolean): number {
@@ -327,18 +330,4 @@ export class KeptEntries {
   #isTooMuch({ first, length }: EntryList, bytes: number, bounds: Retention, now: number): boolean {
     return exceeds({ events: length, bytes, oldest: first ? this.#time.of(first) : 0 }, bounds, now);
   }
-}
-
-function* visibleOf(
-  entries: Iterable<LogEntry>,
-  visible: (entry: LogEntry) => LogEntry | undefined,
-): Iterable<LogEntry> {
-  for (const entry of entries) {
-    const seen = visible(entry);
-    if (seen) yield seen;
-  }
-}
-
-function seqOf(entry: LogEntry): number {
-  return entry.seq;
 }

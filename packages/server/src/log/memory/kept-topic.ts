@@ -5,6 +5,8 @@ import type { TopicFacts } from '../keeping/topic-rules.ts';
 import { hasNewest, type KeptSummary, withoutEvent, withTimes } from '../keeping/topic-summary.ts';
 import { ENTRY_STEPS, type Turn } from '../keeping/turns.ts';
 import type { TopicStatus } from '../topic-states.ts';
+import { NO_TYPE } from '../type-of.ts';
+import { type EntrySource, TypeLists } from './type-lists.ts';
 
 /** The number of kept events, and the first and the last of them. */
 export type TopicEnds = Pick<TopicStatus, 'events' | 'earliest' | 'newest'>;
@@ -20,6 +22,10 @@ export class KeptTopic {
   bytes: number;
   /** How much of it is private; undefined if nothing is. */
   hidden: KeptSummary['hidden'];
+  /** Undefined if no entry has had a type of its own. */
+  #types: TypeLists | undefined;
+  /** All entries up to this sequence number are private: who asked before has seen them, and none is added there. */
+  #privateThrough = 0;
 
   constructor(topic: string, bounds: TopicRetention | undefined, bytes: number) {
     this.topic = topic;
@@ -27,6 +33,29 @@ export class KeptTopic {
     this.bounds = bounds;
     this.bytes = bytes;
     this.hidden = undefined;
+  }
+
+  /** What it costs that its entries are found by their types. */
+  get typeBytes(): number {
+    return this.#types?.bytes ?? 0;
+  }
+
+  /** Adds its newest entry. @param type the type of that, if it is not `message` */
+  push(entry: LogEntry, type: string | undefined): void {
+    this.entries.push(entry);
+    if (type !== undefined) this.#types ??= new TypeLists(entry.seq);
+    this.#types?.push(entry, type);
+  }
+
+  /** What holds all of its entries of some types, or of all. */
+  sourcesOf(types: ReadonlySet<string> | undefined): EntrySource[] {
+    if (types && this.#types) return this.#types.of(types, this.entries);
+    return !types || types.has(NO_TYPE) ? [this.entries] : [];
+  }
+
+  /** The sequence number of its newest entry. */
+  get lastSeq(): number {
+    return this.entries.last?.seq ?? 0;
   }
 
   /** When its newest event was appended, milliseconds since 1970. */
@@ -41,7 +70,7 @@ export class KeptTopic {
       events: entries.length,
       bytes,
       last,
-      lastSeq: entries.last?.seq ?? 0,
+      lastSeq: this.lastSeq,
       ...(hidden ? { hidden } : {}),
     };
   }
@@ -53,39 +82,47 @@ export class KeptTopic {
   }
 
   get facts(): TopicFacts {
-    const { entries, hidden } = this;
-    const lastSeq = entries.last?.seq ?? 0;
+    const { entries, hidden, lastSeq } = this;
     return { events: entries.length, lastSeq, publicSeq: hidden ? hidden.publicSeq : lastSeq };
   }
 
-  /** How many entries are kept, with the first and the last; undefined if the turn was over before that was known. */
+  /** How many entries are kept, with the first and the last; undefined if the turn was over before that was known. The next one goes on from there. */
   ends(publicOnly: boolean, turn: Turn): TopicEnds | undefined {
     const { entries, hidden } = this;
     const events = entries.length - (publicOnly ? (hidden?.events ?? 0) : 0);
     if (events === 0) return { events };
-    for (const { seq, id, private: isPrivate } of entries.rising(0)) {
+    for (const { seq, id, private: isPrivate } of entries.rising(publicOnly ? this.#privateThrough : 0)) {
       turn.steps += ENTRY_STEPS;
       if (turn.isOver) return undefined;
-      if (publicOnly && isPrivate) continue;
-      const newest = this.newest(publicOnly, Infinity);
+      if (publicOnly && isPrivate) {
+        this.#privateThrough = seq;
+        continue;
+      }
+      const newest = this.newest(publicOnly, publicOnly ? this.facts.publicSeq : Infinity);
       return { events, earliest: { seq, id }, ...(newest ? { newest: { seq: newest.seq, id: newest.id } } : {}) };
     }
     return { events };
   }
 
-  /** The oldest entries, at most so many. */
-  oldest(count: number): readonly LogEntry[] {
+  /** The oldest entries after a sequence number, at most so many. */
+  oldest(count: number, after = 0): readonly LogEntry[] {
     const found: LogEntry[] = [];
-    for (const entry of this.entries.rising(0)) if (found.push(entry) === count) break;
+    for (const entry of this.entries.rising(after)) if (found.push(entry) === count) break;
     return found;
   }
 
   /** Takes an entry out. */
   remove(entry: LogEntry, bytes: number): void {
     const before = this.hidden && this.summary;
-    this.entries.remove(entry.seq);
+    this.drop(entry);
     this.bytes -= bytes;
     if (before) this.hidden = hiddenWithout(this, before, entry, bytes);
+  }
+
+  /** The same without counting it. */
+  drop(entry: LogEntry): void {
+    this.entries.remove(entry.seq);
+    this.#types?.remove(entry);
   }
 }
 

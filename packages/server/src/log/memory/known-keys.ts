@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts';
+import type { LogEntry } from '../entry.ts';
 import type { Epochs } from '../epochs.ts';
 import type { AppendReceipt } from '../event-log.ts';
 import { KEY_LIFETIME_MS, type CheckedBounds } from '../keeping/bounds.ts';
@@ -11,6 +12,9 @@ import { costOfKey } from './cost.ts';
 // A number in a list.
 const SEQ_BYTES = 8;
 
+/** A key as it is remembered, with the log's own time at which it was used. */
+export type KnownKey = KeyedAppend & { readonly time: number };
+
 /** The keys of appends that may be repeated, in the order of their age. */
 export class KnownKeys {
   readonly #bounds: CheckedBounds;
@@ -19,6 +23,11 @@ export class KnownKeys {
 
   constructor(bounds: CheckedBounds) {
     this.#bounds = bounds;
+  }
+
+  /** All of them, in the order of their age, to be loaded by another log. */
+  get records(): Iterable<readonly [key: string, known: KnownKey]> {
+    return this.#keys;
   }
 
   /** What they cost in memory. */
@@ -58,4 +67,10 @@ export class KnownKeys {
     this.#bytes -= this.#keys.get(key)?.bytes ?? 0;
     this.#keys.delete(key);
   }
+}
+
+/** The sequence numbers of a batch, if there are holes between them. */
+export function withHoles(batch: readonly LogEntry[]): readonly number[] | undefined {
+  const [first, last] = [batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0];
+  return last - first === batch.length - 1 ? undefined : batch.map(({ seq }) => seq);
 }

@@ -50,6 +50,12 @@ export class LatestKeys {
     return replaced;
   }
 
+  /** Whether there is a newer entry of its key in each of these topics of an entry. */
+  isReplaced(entry: LogEntry, topics: readonly string[]): boolean {
+    const name = this.#nameOf(entry);
+    return topics.every((topic) => (this.#newest.get(this.#placeOf(topic, name))?.seq ?? 0) > entry.seq);
+  }
+
   /** Forgets an entry that is no longer kept. */
   forget(entry: LogEntry): void {
     for (const place of this.#places.get(entry) ?? []) this.#leave(place);

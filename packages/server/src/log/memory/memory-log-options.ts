@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts';
 import type { EarlierEpoch } from '../epochs.ts';
 import type { LogBounds } from '../keeping/bounds.ts';
 import type { LogRetention } from '../keeping/retention.ts';
+import type { TrimLedger } from '../keeping/trim-ledger.ts';
+import type { MemoryLogRecord } from './memory-log-record.ts';
 
 export interface MemoryLogOptions extends LogBounds {
   /** @default nothing is trimmed */
@@ -25,6 +27,15 @@ export interface MemoryLogOptions extends LogBounds {
   /** Which sequence number follows another, to test code that must not count on numbers without holes. @default the next integer */
   readonly nextSeq?: ((seq: number) => number) | undefined;
   /**
+   * What another log has kept, as `MemoryLog.record` gave it: this log goes on from there. The clock has to say the time of the record when the log is made. It
+   * takes the place of `epoch` and `earlierEpochs`. @default a new log
+   */
+  readonly record?: MemoryLogRecord | undefined;
+  /** The ledger of an earlier state of the same log, in this process, which counted its trims. @default a new one */
+  readonly ledger?: TrimLedger | undefined;
+  /** Makes the tokens of leases. @default 128 random bits as hexadecimal digits */
+  readonly newToken?: (() => string) | undefined;
+  /**
    * How long looking for events may take in one turn of the event loop, in milliseconds, 1 to 1000, for all requests together. All logs of this
    * process that have the same value and the clock of the system share that time. Other work goes first then.
    * @default 2
@@ -41,6 +52,9 @@ export const MEMORY_LOG_OPTIONS: Readonly<Record<keyof MemoryLogOptions, true>> 
   latestByKey: true,
   framesOnly: true,
   nextSeq: true,
+  record: true,
+  ledger: true,
+  newToken: true,
   maxBatchEvents: true,
   maxEventBytes: true,
   maxKeys: true,

@@ -10,6 +10,7 @@ import type {
   LogFollower,
   LogFollowing,
   LogPage,
+  LogTotals,
   Place,
   ReadRequest,
   Since,
@@ -19,37 +20,37 @@ import { Followers } from '../keeping/followers.ts';
 import { checkBatch, checkBounds, type CheckedBounds } from '../keeping/bounds.ts';
 import { deletionOf, placeEvent, prepareBatch } from '../keeping/frame.ts';
 import type { PreparedBatch } from '../keeping/prepared.ts';
-import { isReplaceable } from '../keeping/latest-name.ts';
+import { KeptValues } from '../keeping/kept-values.ts';
+import { newToken } from '../keeping/topic-options.ts';
+import { addAll, type MemoryLogRecord } from './memory-log-record.ts';
 import { LogTime } from '../keeping/log-time.ts';
 import { newEpoch } from '../position.ts';
 import { checkRetention } from '../keeping/retention.ts';
 import { Selector, type Selection } from '../selection.ts';
 import type { TopicStates } from '../topic-states.ts';
-import { takePage } from '../keeping/scan.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries } from './kept-entries.ts';
 import { MemoryTopics } from './memory-topics.ts';
-import { KnownKeys } from './known-keys.ts';
-import { LatestKeys } from './latest-keys.ts';
+import { KnownKeys, withHoles } from './known-keys.ts';
+import { Replacing } from './replacing.ts';
+import { Sweep } from './sweep.ts';
 import { topicListing } from './topic-listing.ts';
 import { type LogEnd, MemorySearch } from './memory-search.ts';
 import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
-
-// How often events that have become too old are removed at most, in milliseconds. Reads leave them out before that.
-const MIN_SWEEP_MS = 1000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
   readonly trimmedIsExact = true;
   readonly topics: TopicStates;
+  readonly values: KeptValues;
   readonly directory: TopicDirectory = {
     list: (request) => {
-      const look = topicListing(this.#kept, request, () => void this.#trim());
+      const look = topicListing(this.#kept, this.#topics.known, request, () => void this.#trim());
       return this.#turns.run(look, { isShort: true });
     },
   };
+  readonly totals = (): LogTotals => this.#kept.totals;
   readonly #clock: Clock;
   readonly #time: LogTime;
   readonly #bounds: CheckedBounds;
@@ -58,17 +59,15 @@ export class MemoryLog implements EventLog {
   readonly #kept: KeptEntries;
   readonly #keys: KnownKeys;
   readonly #followers = new Followers();
-  readonly #ledger = new TrimLedger();
+  readonly #ledger: TrimLedger;
   readonly #turns: Turns;
   readonly #topics: MemoryTopics;
   readonly #search: MemorySearch;
-  #latest: LatestKeys | undefined;
-  /** Whether the newest of a key is that of all topics. */
-  readonly #isLatestOfLog: boolean;
+  readonly #replacing: Replacing;
+  readonly #sweep: Sweep;
   #seq: number;
   /** The sequence number of the newest public event; where the epoch began if there has been none. */
   #publicSeq: number;
-  #sweep: unknown;
   #closed = false;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -76,33 +75,71 @@ export class MemoryLog implements EventLog {
     checkNames(options, MEMORY_LOG_OPTIONS);
     this.#clock = options.clock ?? systemClock;
     this.#turns = Turns.of(options);
-    this.#epochs = new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
+    const { record } = options;
+    this.#epochs = record
+      ? new Epochs(record.epoch, record.earlierEpochs)
+      : new Epochs(options.epoch ?? newEpoch(this.#clock.time()), options.earlierEpochs);
     this.#nextSeq = options.nextSeq ?? ((seq) => seq + 1);
     const retention = checkRetention(options.retention ?? {});
     this.#bounds = checkBounds(options, retention);
-    this.#time = new LogTime(this.#clock);
-    const framesOnly = options.framesOnly === true;
-    this.#kept = new KeptEntries(retention, this.#time, framesOnly, {
-      emptied: (topic) => this.#topics.emptied(topic),
+    this.#time = new LogTime(this.#clock, record?.time);
+    this.#ledger = options.ledger ?? new TrimLedger();
+    const isClosed = (): boolean => this.#closed;
+    this.values = KeptValues.inMemory({ clock: this.#clock, time: this.#time, isClosed }, record?.values);
+    this.#kept = new KeptEntries(retention, this.#time, options.framesOnly === true, {
+      emptied: (topic, wasPrivate) => this.#topics.emptied(topic, wasPrivate),
       keepOf: (topic) => this.#topics.keepOf(topic),
     });
+    const host = { isClosed, trim: () => void this.#trim() };
+    this.#replacing = new Replacing(this.#kept, host, retention, options.latestByKey === true);
+    this.#sweep = new Sweep(this.#clock, this.#kept, () => void this.trim());
     const parts = { kept: this.#kept, bounds: this.#bounds, clock: this.#clock, time: this.#time, turns: this.#turns };
     this.topics = this.#topics = new MemoryTopics(parts, {
-      isClosed: () => this.#closed,
-      trim: () => void this.#trim(),
+      ...host,
+      newToken: options.newToken ?? newToken,
       append: (event) => void this.#store(prepareBatch([event], {}, this.#bounds), this.#trim()),
       tell: (topic, isPrivate, detach) => this.#tellDeletion(topic, isPrivate, detach),
       remove: (entries) => this.#remove(entries),
-      changed: (topic) => this.#keepAnew(topic),
+      changed: (topic) => this.#replacing.changed(topic),
     });
     this.#search = new MemorySearch({ kept: this.#kept, time: this.#time, turns: this.#turns, epochs: this.#epochs });
     this.#keys = new KnownKeys(this.#bounds);
-    this.#isLatestOfLog = options.latestByKey === true;
-    const keepsLatest = retention.perTopic?.some(({ keep }) => keep === 'latest') === true;
-    this.#latest = this.#isLatestOfLog || keepsLatest ? new LatestKeys(this.#isLatestOfLog) : undefined;
     this.#seq = this.#epochs.start;
     this.#publicSeq = this.#seq;
-    this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
+    if (record) this.#restore(record);
+    else this.#ledger.restoreFloor({ all: this.#seq, public: this.#seq });
+  }
+
+  /** Everything that is kept, as data that shares the entries with this log. Nothing may be appended, created or deleted meanwhile. */
+  record(): MemoryLogRecord {
+    return {
+      epoch: this.#epochs.current,
+      earlierEpochs: this.#epochs.earlier,
+      seq: this.#seq,
+      publicSeq: this.#publicSeq,
+      time: { ...this.#time.record(), shifts: [...this.#time.record().shifts] },
+      trimmed: this.#ledger.record(),
+      topics: [...this.#topics.records],
+      values: [...this.values.records],
+      keys: [...this.#keys.records],
+      entries: [...this.#kept.falling(Infinity)].toReversed(),
+    };
+  }
+
+  /** The numbering of the log, and where the earlier ones ended. */
+  get epochs(): Epochs {
+    return this.#epochs;
+  }
+
+  /** What has been trimmed, to be counted on by another log. */
+  get ledger(): TrimLedger {
+    return this.#ledger;
+  }
+
+  /** In how many milliseconds time alone changes something, such as that an event becomes too old or a lease ends; undefined if nothing will. */
+  get dueMs(): number | undefined {
+    const due = Math.min(this.#kept.due ?? Infinity, this.#topics.due ?? Infinity, this.values.due ?? Infinity);
+    return due === Infinity ? undefined : Math.max(0, due - this.#time.now());
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
@@ -138,29 +175,40 @@ export class MemoryLog implements EventLog {
   }
 
   follow(follower: LogFollower): LogFollowing {
-    return this.#followers.add(follower, {
-      epoch: this.#epochs.current,
-      seq: this.#seq,
-      publicSeq: this.#publicSeq,
-    });
+    const { current: epoch } = this.#epochs;
+    return this.#followers.add(follower, { epoch, seq: this.#seq, publicSeq: this.#publicSeq });
   }
 
   /** Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention. */
-  trim({ through = 0 }: { readonly through?: number } = {}): Promise<void> {
+  async trim({ through = 0 }: { readonly through?: number } = {}): Promise<void> {
+    this.#kept.chargeFor(this.#keys, () => this.#keys.expire(this.#time.now()));
+    this.values.expire();
     this.#trim([], through);
-    return Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#clock.clearTimeout(this.#sweep);
+    this.#sweep.stop();
     this.#topics.close();
     this.#followers.clear();
     return Promise.resolve();
   }
 
+  #restore({ seq, publicSeq, trimmed, topics, keys, entries }: MemoryLogRecord): void {
+    this.#seq = seq;
+    this.#publicSeq = publicSeq;
+    this.#ledger.advance(trimmed);
+    // Before the entries: they are kept as it says.
+    this.#topics.restore(topics);
+    if (topics.some(([, { options }]) => options?.keep === 'latest')) this.#replacing.begin();
+    addAll(this.#kept, entries, this.#replacing);
+    this.#kept.chargeFor(this.#keys, () => {
+      for (const [key, known] of keys) this.#keys.add(key, known, known.time);
+    });
+  }
+
   async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
-    return { ...(await found), ...this.#topics.finalOf(selection) };
+    return { ...(await found), epoch: this.#epochs.current, ...this.#topics.finalOf(selection) };
   }
 
   get #end(): LogEnd {
@@ -172,8 +220,7 @@ export class MemoryLog implements EventLog {
     this.#trim();
     const { selection, after } = request;
     const trimmed = this.#ledger.trimmed(selection, after, turn);
-    if (!trimmed) return undefined;
-    const page = takePage(this.#kept.rising(Selector.of(selection), after), request, turn);
+    const page = trimmed && this.#search.page(request, turn);
     if (!page) return undefined;
     const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
     return { ...page, trimmedThrough, trims, deletedThrough, ...this.#topics.finalOf(selection) };
@@ -192,15 +239,15 @@ export class MemoryLog implements EventLog {
       const entry = placeEvent(event, this.#epochs.current, this.#seq, time, topics);
       batch.push(entry);
       if (!entry.private) this.#publicSeq = entry.seq;
-      this.#kept.add(entry, event.id !== undefined);
-      if (this.#latest) this.#replace(this.#latest, entry);
+      this.#kept.add(entry, event.id !== undefined, event.type);
+      this.#replacing.added(entry);
       if (isNoted) this.#topics.note(entry, now);
     }
     const ids = batch.map(({ id }) => id);
     const receipt = { seq: this.#seq, id: ids.at(-1) ?? '', ids, repeated: false };
     if (key !== undefined) {
       const append = { seq: receipt.seq, seqs: withHoles(batch), id: receipt.id, digest };
-      this.#chargeFor(this.#keys, () => this.#keys.add(key, append, now));
+      this.#kept.chargeFor(this.#keys, () => this.#keys.add(key, append, now));
     }
     this.#followers.emit(batch);
     this.#trim(new Set(batch.flatMap(({ topics }) => topics)));
@@ -217,42 +264,12 @@ export class MemoryLog implements EventLog {
     this.#followers.emit([entry]);
   }
 
-  /** Removes the entries that another one replaces. */
-  #replace(latest: LatestKeys, entry: LogEntry): void {
-    const topics = this.#isLatestOfLog ? entry.topics : this.#kept.latestTopicsOf(entry);
-    if (topics.length === 0) return;
-    this.#chargeFor(latest, () => {
-      for (const replaced of latest.replace(entry, topics)) {
-        // One of a topic that keeps all stays.
-        const isGone = isReplaceable(replaced) && this.#kept.latestTopicsOf(replaced).length === replaced.topics.length;
-        if (this.#isLatestOfLog || isGone) this.#kept.remove(replaced);
-      }
-    });
-  }
-
-  /** A topic that was created may keep the latest from now on, or all. */
-  #keepAnew(topic: string): void {
-    const isLatest = this.#kept.keepsLatest(topic);
-    if (this.#isLatestOfLog || (!isLatest && !this.#latest)) return;
-    const latest = (this.#latest ??= new LatestKeys(false));
-    const entries = [...(this.#kept.topics.get(topic)?.entries.rising(0) ?? [])];
-    if (isLatest) for (const entry of entries) this.#replace(latest, entry);
-    else this.#chargeFor(latest, () => latest.forgetTopic(topic, entries));
-  }
-
-  /** Counts the difference that a change makes to the cost of an index. */
-  #chargeFor(index: { readonly bytes: number }, change: () => void): void {
-    const before = index.bytes;
-    change();
-    this.#kept.charge(index.bytes - before);
-  }
-
   /** Removes entries that are too old, and the excess of those topics and of the whole log. No other topic has grown. Returns the time. */
   #trim(topics: Iterable<string> = [], through = 0): number {
     const now = this.#time.now();
     this.#remove(this.#kept.upTo(through));
     this.#remove(this.#kept.excess(now, topics));
-    this.#sweepLater(now);
+    this.#sweep.plan(now);
     return now;
   }
 
@@ -262,30 +279,9 @@ export class MemoryLog implements EventLog {
     for (const entry of entries) {
       const seen = this.#kept.visible(entry);
       this.#kept.remove(entry);
-      if (this.#latest) this.#chargeFor(this.#latest, () => this.#latest?.forget(entry));
+      this.#replacing.removed(entry);
       if (seen) removed.push(seen);
     }
     if (removed.length > 0) this.#ledger.apply(this.#ledger.plan(removed));
   }
-
-  /** Events that become too old do not stay in memory, even without appends and reads. */
-  #sweepLater(now: number): void {
-    if (this.#sweep !== undefined || this.#closed) return;
-    const { due } = this.#kept;
-    if (due === undefined) return;
-    this.#sweep = this.#clock.setTimeout(
-      () => {
-        this.#sweep = undefined;
-        this.#chargeFor(this.#keys, () => this.#keys.expire(this.#time.now()));
-        this.#trim();
-      },
-      Math.min(Math.max(due - now, MIN_SWEEP_MS), MAX_TIMER_MS),
-    );
-  }
-}
-
-/** The sequence numbers of a batch, if there are holes between them. */
-function withHoles(batch: readonly LogEntry[]): readonly number[] | undefined {
-  const [first, last] = [batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0];
-  return last - first === batch.length - 1 ? undefined : batch.map(({ seq }) => seq);
 }

@@ -1,10 +1,14 @@
 import { type Epochs, newestFor } from '../epochs.ts';
-import type { AskOptions, Place } from '../event-log.ts';
+import type { AskOptions, LogPage, Place, ReadRequest } from '../event-log.ts';
+import { FoundEvents } from '../keeping/found-events.ts';
+import { NewestFirst } from '../keeping/newest-first.ts';
 import type { LogTime } from '../keeping/log-time.ts';
-import { isSelected } from '../keeping/scan.ts';
-import { type SelectedTopic, TopicSearch, TopicSearches } from '../keeping/topic-search.ts';
+import { isSelected, takePage } from '../keeping/scan.ts';
+import { isSearchedByTopic, ListSearch, TopicSearch, TopicSearches } from '../keeping/topic-search.ts';
 import { ENTRY_STEPS, type Turn, type Turns } from '../keeping/turns.ts';
 import { Selector, type Selection } from '../selection.ts';
+import { LastSearch } from '../keeping/last-search.ts';
+import type { LastSource } from './entry-sources.ts';
 import type { KeptEntries } from './kept-entries.ts';
 
 /** Where a log ends when it is asked. */
@@ -26,10 +30,21 @@ interface SearchParts {
 /** Finds places among the entries of a log in memory, in turns with all other searches. */
 export class MemorySearch {
   readonly #parts: SearchParts;
+  readonly #found = new FoundEvents();
   readonly #searches = new TopicSearches();
 
   constructor(parts: SearchParts) {
     this.#parts = parts;
+  }
+
+  /** As much of a page as the turn allows; undefined if that is nothing. */
+  page(request: ReadRequest, turn: Turn): Pick<LogPage, 'entries' | 'through'> | undefined {
+    const { selection, after } = request;
+    const selector = Selector.of(selection);
+    const known = this.#found.behind(selector, after);
+    const through = Math.min(request.through, known?.through ?? Infinity);
+    const { kept } = this.#parts;
+    return takePage(known ? kept.at(known.seqs) : kept.rising(selector, after), { ...request, through }, turn);
   }
 
   async locate(id: string, selection: Selection | undefined, end: LogEnd, { signal }: AskOptions): Promise<Place> {
@@ -59,34 +74,33 @@ export class MemorySearch {
   async locateLast(selection: Selection, count: number, end: LogEnd, { signal }: AskOptions): Promise<Place> {
     const { kept, turns } = this.#parts;
     const selector = Selector.of(selection);
-    const { isAll, isExact } = selector.topics;
+    const { topics, types } = selector;
     const { head, publicHead, trims } = end;
-    let after = newestFor(selection, head, publicHead);
-    let found = 0;
-    let through = after;
-    let topics: readonly SelectedTopic[] | undefined;
-    const look = (turn: Turn): Place | undefined => {
-      const entries = topics ? kept.fallingOf(topics, through) : kept.falling(selector, through);
-      for (const entry of found < count ? entries : []) {
-        const selected = isSelected(selector, entry, turn);
-        if (selected === undefined) return undefined;
-        through = entry.seq - 1;
-        if (selected) {
-          found += 1;
-          after = through;
-        }
-        if (found === count) break;
-        if (turn.isOver) return undefined;
-      }
-      return { after, head, trims };
-    };
-    return await this.#searches.during(!isAll && !isExact && count > 0, async (mayUseTopics) => {
+    const newest = newestFor(selection, head, publicHead);
+    if (count === 0) return { after: newest, head, trims };
+    const search = new LastSearch(selector, count, newest);
+    const place = (): Place => ({ after: search.after, head, trims });
+    let lists = topics.isExact ? kept.listsUpTo(selector, newest) : undefined;
+    return await this.#searches.during(isSearchedByTopic(selector), async (mayUseTopics) => {
       if (mayUseTopics) {
-        const search = new TopicSearch(kept.searched(), through);
-        await turns.run((turn) => search.goOn(selector.topics, turn) || undefined, { signal });
-        topics = search.result(kept.length);
+        const among = new TopicSearch(kept.searched(topics), newest);
+        await turns.run((turn) => among.goOn(topics, turn) || undefined, { signal });
+        if (types && among.isLessByType(types.size)) {
+          const byType = new ListSearch(among.found, types.size, (topic) => kept.listsOf(topic, types));
+          await turns.run((turn) => byType.goOn(turn) || undefined, { signal });
+          lists = byType.found;
+        } else {
+          lists = among.result(kept.length)?.flatMap((topic) => kept.listsOf(topic)) ?? lists;
+        }
       }
-      return await turns.run(look, { signal, isShort: isExact });
+      const rows = lists && new NewestFirst(lists, readFalling);
+      const look = (turn: Turn): boolean => {
+        if (!rows) return search.goOn(kept.falling(search.through), turn);
+        return search.goOnIn(rows, (seq) => kept.at([seq]), turn);
+      };
+      await turns.run((turn) => look(turn) || undefined, { signal, isShort: topics.isExact });
+      if (rows) this.#found.keep(selector, search.found, search.after, newest);
+      return place();
     });
   }
 
@@ -107,4 +121,13 @@ export class MemorySearch {
     };
     return turns.run(look, { signal, isShort: true });
   }
+}
+
+function readFalling({ source }: LastSource, through: number, limit: number): number[] {
+  const seqs: number[] = [];
+  for (const { seq } of source.falling(through)) {
+    seqs.push(seq);
+    if (seqs.length === limit) break;
+  }
+  return seqs;
 }

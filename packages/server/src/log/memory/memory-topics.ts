@@ -5,10 +5,8 @@ import type { CheckedBounds } from '../keeping/bounds.ts';
 import { copyOf, checkTopic } from '../keeping/frame.ts';
 import type { LogTime } from '../keeping/log-time.ts';
 import type { PreparedBatch } from '../keeping/prepared.ts';
-import { TopicBook, type TopicDraft } from '../keeping/topic-book.ts';
+import { type KnownTopics, TopicBook, type TopicDraft, type TopicRecord } from '../keeping/topic-book.ts';
 import {
-  checkLease,
-  checkTopicOptions,
   closingEvent,
   concernsStates,
   createTopic,
@@ -16,17 +14,19 @@ import {
   finalOf,
   isKnownPublicly,
   leaseTopic,
-  newToken,
   noteEmptied,
   noteEvent,
   refusalOf,
   releaseTopic,
-  statusOf,
 } from '../keeping/topic-rules.ts';
+import { statusOf } from '../keeping/topic-status.ts';
+import { checkLease, checkTopicOptions } from '../keeping/topic-options.ts';
 import type { Turn, Turns } from '../keeping/turns.ts';
 import type { Selection } from '../selection.ts';
 import type {
   CreateOptions,
+  HeldLease,
+  LeaseOptions,
   StatusOptions,
   TopicLease,
   TopicOptions,
@@ -57,14 +57,16 @@ export interface MemoryTopicsHost {
   isClosed(): boolean;
   /** Applies the retention. */
   trim(): void;
+  /** The token of a lease that is made. */
+  newToken(): string;
   /** Appends an event of the log's own. */
   append(event: NewEvent): void;
   /** Tells that a topic is deleted, and gives the sequence number of that. `detach` runs before followers are told. */
   tell(topic: string, isPrivate: boolean, detach: (seq: number) => void): void;
   /** Removes entries, and takes note of it as of trimming. */
   remove(entries: readonly LogEntry[]): void;
-  /** A topic was created, or its options were set. */
-  changed(topic: string): void;
+  /** A topic was created, or its options were set. Resolves when its entries are kept as these say; undefined if they are. */
+  changed(topic: string): Promise<void> | undefined;
 }
 
 /** The states of topics of a log in memory. */
@@ -82,6 +84,28 @@ export class MemoryTopics implements TopicStates {
     this.#parts = parts;
     this.#host = host;
     this.#factsOf = (topic) => parts.kept.factsOf(topic);
+  }
+
+  /** What is remembered of topics. */
+  get known(): KnownTopics {
+    return this.#book;
+  }
+
+  /** The same as data, to be loaded by another log. */
+  get records(): Iterable<readonly [topic: string, record: TopicRecord]> {
+    return this.#book.records;
+  }
+
+  /** Loads what another log remembered. */
+  restore(records: Iterable<readonly [topic: string, record: TopicRecord]>): void {
+    this.#change((draft) => {
+      for (const [topic, record] of records) draft.set(topic, record);
+    });
+  }
+
+  /** When a lease ends or a topic is to be forgotten next, by the log's own time; undefined if nothing of that is to come. */
+  get due(): number | undefined {
+    return this.#book.due;
   }
 
   /** Whether states have to do with a batch. If they have, throws if the batch is refused. */
@@ -102,9 +126,9 @@ export class MemoryTopics implements TopicStates {
     return this.#book.size === 0 ? undefined : this.#book.get(topic)?.options?.keep;
   }
 
-  /** Takes note that the last kept event of a topic has been removed. */
-  emptied(topic: string): void {
-    if (this.#book.get(topic)) this.#change((draft) => noteEmptied(draft, topic));
+  /** Takes note that the last kept event of a topic has been removed, which may have been private. */
+  emptied(topic: string, wasPrivate: boolean): void {
+    if (this.#book.get(topic)) this.#change((draft) => noteEmptied(draft, topic, wasPrivate));
   }
 
   /** The sequence number of the final event of the only topic of a selection, as part of an answer. */
@@ -134,7 +158,9 @@ export class MemoryTopics implements TopicStates {
       return topicKept ? topicKept.ends(publicOnly, turn) : { events: 0 };
     };
     const found = await turns.run(look, { isShort: true });
-    const known = statusOf(topic, this.#book.get(topic), this.#factsOf(topic), { publicOnly, ahead });
+    const keep = this.keepOf(topic) ?? kept.rules.of(topic)?.keep;
+    const view = { publicOnly, keepsLatest: keep === 'latest', ahead };
+    const known = statusOf(topic, this.#book.get(topic), this.#factsOf(topic), view);
     return { ...known, ...found };
   }
 
@@ -144,16 +170,22 @@ export class MemoryTopics implements TopicStates {
     const { bounds } = this.#parts;
     const facts = this.#factsOf(topic);
     const created = this.#change((draft) => createTopic(draft, copyOf(topic), checked, how, { facts, now, bounds }));
-    this.#host.changed(topic);
+    const changing = this.#host.changed(topic);
+    if (changing) await changing;
     return created;
   }
 
-  async lease(topic: string, ms: number, token?: string): Promise<TopicLease> {
+  async lease(topic: string, ms: number, options: LeaseOptions = {}): Promise<TopicLease> {
     const now = this.#open(topic);
-    checkLease(ms, token);
+    const checked = checkLease(ms, options);
     const { bounds, clock } = this.#parts;
-    const lease = { ms, token, fresh: newToken() };
+    const lease = { ...checked, ms, fresh: this.#host.newToken() };
     return this.#change((draft) => leaseTopic(draft, copyOf(topic), lease, { now, time: clock.time(), bounds }));
+  }
+
+  async leases(): Promise<readonly HeldLease[]> {
+    this.#checkOpen();
+    return this.#book.leased();
   }
 
   async release(topic: string, token: string): Promise<void> {
@@ -194,7 +226,7 @@ export class MemoryTopics implements TopicStates {
   #closeLeased(topic: string): void {
     // Nobody holds it when the log itself appends.
     this.#change((draft) => endLease(draft, topic));
-    this.#host.append(closingEvent(topic, this.#factsOf(topic)));
+    this.#host.append(closingEvent(topic, this.#book.get(topic), this.#factsOf(topic)));
   }
 
   /** Removes some events of a topic, and forgets it when there are none. */
@@ -206,7 +238,7 @@ export class MemoryTopics implements TopicStates {
 
   /** Throws unless the log is open and the name is one of a topic. Returns the time. */
   #open(topic: string): number {
-    if (this.#host.isClosed()) throw new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
+    this.#checkOpen();
     checkTopic(topic);
     const now = this.#parts.time.now();
     this.settle(now);
@@ -221,6 +253,10 @@ export class MemoryTopics implements TopicStates {
     this.#book.apply(draft);
     this.#wakeLater();
     return result;
+  }
+
+  #checkOpen(): void {
+    if (this.#host.isClosed()) throw new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
   }
 
   /** A lease that ends closes its topic also if nobody asks. */

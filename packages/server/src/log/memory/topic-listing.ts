@@ -1,4 +1,6 @@
-import type { TopicPage, TopicPageRequest, TopicSummary } from '../event-log.ts';
+import type { TopicPage, TopicPageRequest, TopicTotals } from '../event-log.ts';
+import type { KnownTopics } from '../keeping/topic-book.ts';
+import { listedTopics } from '../keeping/listed-topics.ts';
 import type { PublicPage } from '../keeping/topic-summary.ts';
 import type { Turn } from '../keeping/turns.ts';
 import type { KeptEntries } from './kept-entries.ts';
@@ -7,6 +9,7 @@ import type { KeptTopic } from './kept-topic.ts';
 /** Puts a page of topics together, in one go or in several. @param trim applies the retention before each */
 export function topicListing(
   { topics, names, publicTopics }: KeptEntries,
+  known: KnownTopics,
   { order, after, limit, publicOnly = false }: TopicPageRequest,
   trim: () => void,
 ): (turn: Turn) => TopicPage | undefined {
@@ -15,14 +18,15 @@ export function topicListing(
     trim();
     if (publicOnly && publicTopics.differ) {
       if (order === 'name' && !publicTopics.extend(found, names, turn)) return undefined;
-      return { topics: order === 'name' ? found.topics : publicTopics.newest(limit), total: publicTopics.total };
+      const page = order === 'name' ? found.topics : publicTopics.newest(limit);
+      return { topics: listedTopics(page, known, publicOnly), total: publicTopics.total };
     }
     const page =
       order === 'time' ? topics.newest(limit) : names.page(after, limit).flatMap((topic) => topics.get(topic) ?? []);
-    return { topics: page.map(summary), total: topics.size };
+    return { topics: listedTopics(page.map(totals), known, publicOnly), total: topics.size };
   };
 }
 
-function summary({ topic, entries, bytes, last }: KeptTopic): TopicSummary {
+function totals({ topic, entries, bytes, last }: KeptTopic): TopicTotals {
   return { topic, events: entries.length, bytes, last };
 }

@@ -33,8 +33,25 @@ interface Block {
   readonly repeated: boolean;
 }
 
+/** The test of a text by a pattern. */
+export interface TextTest {
+  /** Its size: one for each character and wildcard after the text that it begins with. */
+  readonly states: number;
+  /** The text that begins every text that it matches. */
+  readonly start: string;
+  /** The text that ends every text that it matches. */
+  readonly end: string;
+  /** The most steps that a character may take. */
+  readonly cost: number;
+  /** What it takes in memory, in bytes. */
+  readonly bytes: number;
+  /** Whether it matches any text. */
+  readonly matchesAll: boolean;
+  test(text: string, meter?: Meter): boolean;
+}
+
 /** The compiled pattern of one component of a URL. */
-export class Matcher {
+export class Matcher implements TextTest {
   readonly #prefix: string;
   readonly #suffix: string;
   readonly #machine: Machine | undefined;
@@ -46,32 +63,26 @@ export class Matcher {
     if (middle.length > 0) this.#machine = new Machine(middle, dialect.delimiter);
   }
 
-  /** Its size: one for each character and wildcard after the text that it begins with. */
   get states(): number {
     return this.#suffix.length + (this.#machine?.states ?? 0);
   }
 
-  /** The text that begins every text that it matches. */
   get start(): string {
     return this.#prefix;
   }
 
-  /** The text that ends every text that it matches. */
   get end(): string {
     return this.#suffix;
   }
 
-  /** The most steps that a character may take. */
   get cost(): number {
     return this.#machine?.cost ?? 0;
   }
 
-  /** What it takes in memory, in bytes. */
   get bytes(): number {
     return this.#prefix.length + this.#suffix.length + (this.#machine?.bytes ?? 0);
   }
 
-  /** Whether it matches any text. */
   get matchesAll(): boolean {
     return this.#prefix === '' && this.#suffix === '' && this.#machine?.matchesAll === true;
   }

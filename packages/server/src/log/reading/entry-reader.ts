@@ -1,22 +1,13 @@
 import type { LogEntry } from '../entry.ts';
-import type { EventLog, GapReason } from '../event-log.ts';
-import { gapInPage, knownAfter, type ReadingPlace } from '../page-gap.ts';
+import type { EventLog } from '../event-log.ts';
+import { gapInPage, knownAfter, type ReadingPlace, toldGap, type ToldGap } from '../page-gap.ts';
 import { type Selection, Selector } from '../selection.ts';
 import { canEnd, findStart, type Start, type StartRequest } from '../start.ts';
 import { Tail, type TailReader } from './tail.ts';
 
 /** Entries that should have come here, and that the log no longer holds. */
 export interface EntryGap {
-  readonly gap: {
-    /** The cursor or id after which they followed. */
-    readonly after: string;
-    /** The cursor after which the iteration goes on. */
-    readonly resumedAt: string;
-    /** Why they are missing, or why it cannot be known what is. */
-    readonly reason: GapReason;
-    /** The cursor up to which entries are missing, if kept ones lie between them, so that it is past `resumedAt`. */
-    readonly through?: string;
-  };
+  readonly gap: ToldGap;
 }
 
 // Guards the memory against a slow consumer: no more is held for it than this, or one entry. It is also what a page is read by.
@@ -42,7 +33,7 @@ export class EntryReader implements TailReader {
   readonly #tail: Tail;
   /** Whether it ends when its only topic is closed or deleted. */
   readonly #endsWithTopic: boolean;
-  /** How far the log had been handed over when its place was found. A deletion behind that ends it. */
+  /** How far the log had been handed over when its place was asked for. A deletion behind that, and behind its place, ends it. */
   #begunAt: number | undefined;
   /** Aborted at the end: what is being read is no longer wanted. */
   readonly #gone = new AbortController();
@@ -180,6 +171,7 @@ export class EntryReader implements TailReader {
   /** It is not known yet where the log ends, because it is in another process: it is asked for the place of now. */
   #askForEnd(): void {
     this.#request = { last: 0 };
+    this.#begunAt = 0;
     this.#asked = this.#findStart();
     // The consumer gets it when it comes.
     this.#asked.catch(() => {});
@@ -215,6 +207,7 @@ export class EntryReader implements TailReader {
 
   async #start(): Promise<void> {
     const request = this.#request;
+    this.#begunAt ??= this.#tail.received;
     const start = await (this.#asked ?? this.#findStart());
     // The numbering may have begun anew meanwhile.
     if (this.#phase !== 'starting' || this.#request !== request || start.type !== 'after') return;
@@ -235,13 +228,7 @@ export class EntryReader implements TailReader {
     // What was trimmed past there may have been handed over late, and is no gap before its place has come.
     if (page.trimmedThrough > this.#tail.received) return this.#handedOver();
     const missing = gapInPage(place, page);
-    if (missing) {
-      const after = missing.after ?? this.#tail.cursorOf(missing.from);
-      const resumedAt = this.#tail.cursorOf(missing.resumedAt);
-      const { reason, through: last } = missing;
-      const gap = { after, resumedAt, reason };
-      this.#held.push({ gap: last === undefined ? gap : { ...gap, through: this.#tail.cursorOf(last) } });
-    }
+    if (missing) this.#held.push({ gap: toldGap(missing, (seq) => this.#tail.cursorOf(seq)) });
     const { deletedThrough = 0, finalSeq } = page;
     if (this.#endsWithTopic && deletedThrough > Math.max(this.#begunAt ?? 0, place.position)) {
       this.#stop();
@@ -275,8 +262,9 @@ export class EntryReader implements TailReader {
 
   /** Whether nothing is to come that was handed over already. */
   #isComplete(): boolean {
-    const { lastEventId = '', last = 0 } = this.#request;
-    return this.#phase === 'live' || (this.#phase === 'starting' && lastEventId === '' && last === 0);
+    const { lastEventId = '', last = 0, since } = this.#request;
+    const asksForNothing = lastEventId === '' && last === 0 && since === undefined;
+    return this.#phase === 'live' || (this.#phase === 'starting' && asksForNothing);
   }
 
   #isFinished(): boolean {
@@ -318,6 +306,6 @@ export class EntryReader implements TailReader {
 }
 
 /** Whether reading begins with what is appended from now on. */
-function isNow({ lastEventId = '', last }: StartRequest): boolean {
-  return lastEventId === '' && last === undefined;
+function isNow({ lastEventId = '', last, since }: StartRequest): boolean {
+  return lastEventId === '' && last === undefined && since === undefined;
 }

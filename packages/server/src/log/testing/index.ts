@@ -2,13 +2,18 @@ import { checkChoice, ServerError, shown } from '../../errors.ts';
 import { appendCases } from './cases/append-cases.ts';
 import { clockCases } from './cases/clock-cases.ts';
 import { conditionCases } from './cases/condition-cases.ts';
+import { createCases } from './cases/create-cases.ts';
 import { deleteCases } from './cases/delete-cases.ts';
 import { durabilityCases } from './cases/durability-cases.ts';
 import { epochCases } from './cases/epoch-cases.ts';
 import { followCases } from './cases/follow-cases.ts';
+import { forgetCases } from './cases/forget-cases.ts';
 import { keyCases } from './cases/key-cases.ts';
 import { latestCases } from './cases/latest-cases.ts';
+import { latestLifeCases } from './cases/latest-life-cases.ts';
 import { leaseCases } from './cases/lease-cases.ts';
+import { leaseEndCases } from './cases/lease-end-cases.ts';
+import { leaseListCases } from './cases/lease-list-cases.ts';
 import { locateCases } from './cases/locate-cases.ts';
 import { CAPABILITIES, type LogCapability, type LogCase } from './log-case.ts';
 import { readCases } from './cases/read-cases.ts';
@@ -18,6 +23,7 @@ import { sinceCases } from './cases/since-cases.ts';
 import { stateCases } from './cases/state-cases.ts';
 import { topicCases } from './cases/topic-cases.ts';
 import { trimCases } from './cases/trim-cases.ts';
+import { valueCases } from './cases/value-cases.ts';
 
 export type { LogCapability, LogCase } from './log-case.ts';
 export type { LogFactory, LogHarness, LogHarnessOptions } from './log-probe.ts';
@@ -37,14 +43,20 @@ const ALL: readonly LogCase[] = [
   ...topicCases,
   ...retentionCases,
   ...latestCases,
+  ...latestLifeCases,
+  ...forgetCases,
   ...trimCases,
   ...clockCases,
   ...epochCases,
   ...durabilityCases,
   ...stateCases,
+  ...createCases,
   ...conditionCases,
   ...leaseCases,
+  ...leaseEndCases,
+  ...leaseListCases,
   ...deleteCases,
+  ...valueCases,
 ];
 
 /**

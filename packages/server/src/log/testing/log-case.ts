@@ -13,8 +13,12 @@ export const CAPABILITIES = [
   'trim',
   /** It has a `directory`. */
   'directory',
+  /** It has `totals`. */
+  'totals',
   /** It has states of topics: `topics`. */
   'states',
+  /** It keeps small values: `values`. */
+  'values',
   /** Its `trimmedIsExact` is true. */
   'exact',
   /** It can be opened again: the harness has `reopen`. */

@@ -273,9 +273,9 @@ export async function refused(promise: Promise<unknown>, code: ServerErrorCode, 
   );
 }
 
-/** A place without the count of trims, which every log begins in its own way. */
-export async function where(answer: Promise<Place>): Promise<Omit<Place, 'trims'>> {
-  const { trims, ...place } = await answer;
+/** A place without its epoch and the count of trims, which every log begins in its own way. */
+export async function where(answer: Promise<Place>): Promise<Omit<Place, 'trims' | 'epoch'>> {
+  const { trims, epoch: _epoch, ...place } = await answer;
   assert.ok(trims >= 0, `a count of trims is ${trims}`);
   return place;
 }

@@ -1,7 +1,7 @@
 import { prepareBatch, ServerError, type NewEvent } from '@tidings/server/log';
 import { turnAfter } from '@tidings/server/live';
+import { JsonTextError } from '../../../http/json-text.ts';
 import { Problem, problemOf } from '../../../http/problem.ts';
-import { JsonTextError } from './json-text.ts';
 
 /** An event of a body, before it has been read. */
 export interface BatchEvent {
@@ -57,7 +57,9 @@ export async function readBatch(
  */
 export async function placedRefusal({ events, places }: Batch, error: unknown): Promise<unknown> {
   if (!(error instanceof ServerError)) return error;
-  if (error.code !== 'ERR_INVALID_EVENT' && error.code !== 'ERR_EVENT_TOO_LARGE') return error;
+  const { code, index: refused } = error;
+  if (refused !== undefined) return withPlace(places[refused], error);
+  if (code !== 'ERR_INVALID_EVENT' && code !== 'ERR_EVENT_TOO_LARGE') return error;
   for (const [index, event] of events.entries()) {
     try {
       at(places[index] ?? '', () => void prepareBatch([event], {}));
@@ -67,6 +69,18 @@ export async function placedRefusal({ events, places }: Batch, error: unknown): 
     await turnAfter(event.fields.data?.length ?? 0);
   }
   return error;
+}
+
+/** The same refusal, with the place of what is refused. */
+function withPlace(place: string | undefined, error: unknown): unknown {
+  if (place === undefined) return error;
+  try {
+    return at(place, () => {
+      throw error;
+    });
+  } catch (told) {
+    return told;
+  }
 }
 
 /** Calls a function, and adds the place to what it throws. */

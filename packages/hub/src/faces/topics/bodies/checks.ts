@@ -75,3 +75,8 @@ export function checkRetry(retry: number | undefined, maxMs: number): void {
   if (retry === undefined || retry <= maxMs) return;
   throw new Problem('invalid-event', `The event's retry is ${counted(retry, 'millisecond')}; the limit is ${maxMs}`);
 }
+
+/** Whether a text may be the token of a lease, of any hub. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x2b\x2d-\x7e]{1,256}$/.test(text);
+}

@@ -1,12 +1,15 @@
 import type { NewEvent } from '@tidings/server/log';
+import { elementsOf, JsonTextError, kindOf, membersOf, shown, twice, valueOf } from '../../../http/json-text.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { HubRequest } from '../../../http/request.ts';
 import type { HubLimits } from '../../../limits.ts';
 import { at, type BatchEvent } from './batch.ts';
 import { checkData, checkTopic, checkType } from './checks.ts';
-import { elementsOf, JsonTextError, kindOf, membersOf, shown, twice, valueOf } from './json-text.ts';
 
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
+
+/** The header fields of one in binary mode. */
+const REQUIRED_FIELDS: readonly string[] = REQUIRED.map((name) => `ce-${name}`);
 
 /** The media types of the JSON format: of one CloudEvent, and of several. */
 const CLOUD_EVENT_TYPES = {
@@ -41,7 +44,7 @@ export function cloudEventMode(request: HubRequest, type: string): CloudEventMod
       `The body is ${JSON.stringify(type)}; for CloudEvents ${allowed} are allowed`,
     );
   }
-  return REQUIRED.some((name) => request.header(`ce-${name}`) !== undefined) ? 'binary' : undefined;
+  return REQUIRED_FIELDS.some((name) => request.header(name) !== undefined) ? 'binary' : undefined;
 }
 
 /** Reads one CloudEvent (PROTOCOL §4.13). @throws {Problem} */

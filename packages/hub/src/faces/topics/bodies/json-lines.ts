@@ -2,14 +2,15 @@ import type { Rights } from '@tidings/server';
 import { suggestion, type NewEvent } from '@tidings/server/log';
 import { FORGOTTEN_TYPE, GAP_TYPE } from '@tidings/wire';
 import { requireAdmin } from '../../../access/require.ts';
+import { JsonTextError, kindOf, membersOf, shown, twice, valueOf, type JsonKind } from '../../../http/json-text.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { HubLimits } from '../../../limits.ts';
 import type { BatchEvent } from './batch.ts';
-import { checkData, checkRetry, checkTopic, checkType } from './checks.ts';
+import { checkData, checkRetry, checkTopic, checkType, isToken } from './checks.ts';
+import { CLOSED } from './closed.ts';
 import { withForgotten } from './forgotten.ts';
-import { JsonTextError, kindOf, membersOf, shown, twice, valueOf, type JsonKind } from './json-text.ts';
 
-const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'forget', 'private'] as const;
+const MEMBERS = ['topic', 'data', 'type', 'id', 'retry', 'key', 'forget', 'private', 'lease', 'close'] as const;
 type Member = (typeof MEMBERS)[number];
 
 const KINDS: Readonly<Record<Exclude<Member, 'data'>, JsonKind>> = {
@@ -20,6 +21,8 @@ const KINDS: Readonly<Record<Exclude<Member, 'data'>, JsonKind>> = {
   key: 'a string',
   forget: 'a boolean',
   private: 'a boolean',
+  lease: 'a string',
+  close: 'a boolean',
 };
 
 // A character takes at most this many in a string of JSON.
@@ -35,16 +38,22 @@ const PIECE_BYTES = 64 * 1024;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** What lines are read for. */
+export interface LinesTarget {
+  readonly limits: HubLimits;
+  readonly rights: Rights;
+  /** The tokens of leases that lines name are added to these. */
+  readonly leases: Set<string>;
+  /** Called for a line with a lease or an end. It throws if the log knows neither. */
+  readonly requireStates: () => void;
+}
+
 /**
  * Reads lines of JSON, an event each (PROTOCOL §4.11). Lines with nothing but white space are left out.
- * @throws {Problem} `invalid-event`, `invalid-topic`, `too-large`, with the number of the line. `unauthorized` or `forbidden` for events that only a sender that may administer can publish
+ * @throws {Problem} `invalid-event`, `invalid-topic`, `too-large`, `unsupported`, with the number of the line. `unauthorized` or `forbidden` for events that only a sender that may administer can publish
  */
-export function* readLines(
-  bytes: Uint8Array,
-  limits: HubLimits,
-  rights: Rights,
-): Generator<BatchEvent, undefined, undefined> {
-  const maxBytes = ESCAPED * limits.maxEventBytes + OTHERS_BYTES;
+export function* readLines(bytes: Uint8Array, target: LinesTarget): Generator<BatchEvent, undefined, undefined> {
+  const maxBytes = ESCAPED * target.limits.maxEventBytes + OTHERS_BYTES;
   let number = 1;
   for (let start = 0; start < bytes.length;) {
     const first = bytes[start] ?? LF;
@@ -64,7 +73,7 @@ export function* readLines(
       throw new Problem('too-large', `${place}: it is ${end - start} bytes; at most ${maxBytes} are allowed`);
     }
     const text = textOf(bytes.subarray(start, end), place);
-    yield { event: () => eventOf(text, limits, rights), place, bytes: end - start };
+    yield { event: () => eventOf(text, target), place, bytes: end - start };
     start = end;
   }
 }
@@ -82,10 +91,10 @@ function textOf(line: Uint8Array, place: string): string {
   }
 }
 
-function eventOf(line: string, limits: HubLimits, rights: Rights): NewEvent {
+function eventOf(line: string, { limits, rights, leases, requireStates }: LinesTarget): NewEvent {
   const members = readMembers(line);
   const topic = checkTopic(required(members.topic, 'topic'));
-  const { type, id, retry, key, forget = false } = members;
+  const { type, id, retry, key, forget = false, lease, close = false } = members;
   const data = dataOf(required(members.dataText, 'data'), limits.maxEventBytes);
   if (type === GAP_TYPE || type === FORGOTTEN_TYPE) requireAdmin(rights, `publish events of the type ${type}`);
   else if (type !== undefined) checkType(type);
@@ -94,16 +103,22 @@ function eventOf(line: string, limits: HubLimits, rights: Rights): NewEvent {
   }
   checkRetry(retry, limits.maxRetryMs);
   if (forget && key === undefined) throw invalid('its forget needs key, which names the key to forget');
+  if (lease !== undefined || close) requireStates();
+  if (lease !== undefined) {
+    if (!isToken(lease)) throw invalid('its lease is no token that PUT ?lease was answered');
+    leases.add(lease);
+  }
   return withForgotten({
     topics: [topic],
     fields: {
-      data,
+      ...(close && data === '' && !type ? CLOSED : { data }),
       ...(type === undefined || type === '' ? {} : { event: type }),
       ...(id === undefined ? {} : { id }),
       ...(retry === undefined ? {} : { retry }),
     },
     private: members.private ?? false,
     ...(key === undefined ? {} : { latestKey: key, forget }),
+    ...(close ? { final: true } : {}),
   });
 }
 
@@ -117,6 +132,8 @@ interface Members {
   readonly key?: string;
   readonly forget?: boolean;
   readonly private?: boolean;
+  readonly lease?: string;
+  readonly close?: boolean;
 }
 
 function readMembers(line: string): Members {

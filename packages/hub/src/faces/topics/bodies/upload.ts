@@ -1,5 +1,5 @@
 import type { Rights } from '@tidings/server';
-import { parseCursor } from '@tidings/server/log';
+import { isCursor } from '@tidings/server/log';
 import {
   CLOSED_TYPE,
   EventFieldsDecoder,
@@ -77,6 +77,7 @@ function restOf(part: Uint8Array): number {
 
 /** In a copy of a stream, the ids that a hub gave are places in another log. */
 function withoutCursor(fields: EventFields): EventFields {
-  const { id, ...others } = fields;
-  return id !== undefined && parseCursor(id) ? others : fields;
+  if (fields.id === undefined || !isCursor(fields.id)) return fields;
+  const { id: _, ...others } = fields;
+  return others;
 }

@@ -1,12 +1,9 @@
 import type { TopicStates } from '@tidings/server/log';
-import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
 import { flag } from '../../../http/flag.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { Exchange } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
-
-/** The fields of the event that closes a topic if the publisher gives none (PROTOCOL §12.1). */
-export const CLOSED: EventFields = { event: CLOSED_TYPE, data: '{"reason":"closed"}' };
+import { isToken } from '../bodies/checks.ts';
 
 /** Whether a request to publish closes its topic. @throws {Problem} `invalid-parameter`, `unsupported` */
 export function asksToClose(context: FaceContext, { url }: Exchange): boolean {
@@ -21,7 +18,7 @@ export function leasesOf(context: FaceContext, { request }: Exchange): readonly 
   if (given === undefined) return [];
   statesOf(context);
   const tokens = given.split(',').map((token) => token.trim());
-  if (tokens.every((token) => /^[\x21-\x7e]{1,256}$/.test(token))) return tokens;
+  if (tokens.every(isToken)) return tokens;
   throw new Problem(
     'invalid-parameter',
     'The Tidings-Lease header field must be the token that PUT ?lease was answered, or several with commas between them',
@@ -29,7 +26,7 @@ export function leasesOf(context: FaceContext, { request }: Exchange): readonly 
 }
 
 /** The states of topics of a hub's log. @throws {Problem} `unsupported` */
-export function statesOf({ log }: FaceContext): TopicStates {
+export function statesOf({ log }: Pick<FaceContext, 'log'>): TopicStates {
   if (log.topics) return log.topics;
   throw new Problem('unsupported', 'The log of this hub cannot close, create, lease or delete topics');
 }

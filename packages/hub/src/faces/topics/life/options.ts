@@ -1,6 +1,7 @@
-import { suggestion, type TopicOptions } from '@tidings/server/log';
+import { DURATION_FORM, formatDuration, parseDuration } from '@tidings/server/live';
+import { suggestion, type TopicOptions, type TopicStatus } from '@tidings/server/log';
+import { JsonTextError, membersOf, twice, valueOf } from '../../../http/json-text.ts';
 import { Problem } from '../../../http/problem.ts';
-import { DURATION_EXAMPLES, durationOf, formatDuration } from './duration.ts';
 
 /** The most bytes of a document with the options of a topic. */
 export const MAX_OPTIONS_BYTES = 4096;
@@ -14,35 +15,50 @@ const KEEP = ['all', 'latest'] as const;
 /** Reads the document with which a topic is created (PROTOCOL §12.4). An empty one has no options. @throws {Problem} `invalid-parameter` */
 export function readTopicOptions(bytes: Uint8Array): TopicOptions {
   if (bytes.length === 0) return {};
-  const given = parse(bytes);
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalid(`are ${shown(given)}; allowed is a JSON object of ${NAMES.join(' and ')}`);
-  }
-  for (const name of Object.keys(given)) {
+  const members = parse(bytes);
+  for (const name of members.keys()) {
     if (NAMES.includes(name)) continue;
     throw invalid(`have no ${shown(name)}; allowed are ${NAMES.join(', ')}${suggestion(name, NAMES)}`);
   }
-  const { ttl, keep } = given as { readonly ttl?: unknown; readonly keep?: unknown };
+  const [ttl, keep] = [members.get('ttl'), members.get('keep')];
   return { ...(ttl === undefined ? {} : { ttlMs: ttlOf(ttl) }), ...(keep === undefined ? {} : { keep: keepOf(keep) }) };
 }
 
-/** The options as they are answered. */
-export function showTopicOptions({ ttlMs, keep }: TopicOptions): Readonly<Record<string, string>> {
-  return { ...(ttlMs === undefined ? {} : { ttl: formatDuration(ttlMs) }), keep: keep ?? 'all' };
+/** The options in the form in which they are given and answered. What is kept is what holds, also if no option says it. */
+export function showTopicOptions(
+  { ttlMs }: TopicOptions,
+  { keep = 'all' }: Pick<TopicStatus, 'keep'>,
+): { readonly ttl?: string; readonly keep: string } {
+  return { ...(ttlMs === undefined ? {} : { ttl: formatDuration(ttlMs) }), keep };
 }
 
-function parse(bytes: Uint8Array): unknown {
+/** The members of the document, each of which may be given once. */
+function parse(bytes: Uint8Array): ReadonlyMap<string, unknown> {
+  const members = new Map<string, unknown>();
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    for (const [name, text] of membersOf(textOf(bytes))) {
+      if (members.has(name)) throw twice(name);
+      members.set(name, valueOf(text));
+    }
+    return members;
   } catch (error) {
-    throw invalid('are not JSON in UTF-8', { cause: error });
+    if (!(error instanceof JsonTextError)) throw error;
+    throw invalid(`cannot be read: ${error.message}`, { cause: error });
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw invalid('are not valid UTF-8', { cause: error });
   }
 }
 
 function ttlOf(ttl: unknown): number {
-  const ms = durationOf(ttl);
+  const ms = parseDuration(ttl);
   if (ms !== undefined && ms >= MIN_TTL_MS && ms <= MAX_TTL_MS) return ms;
-  throw invalid(`have ${shown(ttl)} as ttl; allowed is ${DURATION_EXAMPLES}, from 1s to ${formatDuration(MAX_TTL_MS)}`);
+  throw invalid(`have ${shown(ttl)} as ttl; allowed is ${DURATION_FORM}, from 1s to ${formatDuration(MAX_TTL_MS)}`);
 }
 
 function keepOf(keep: unknown): (typeof KEEP)[number] {

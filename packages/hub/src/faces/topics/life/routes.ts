@@ -1,12 +1,13 @@
-import { type Answer, parameter } from '@tidings/server/live';
+import { type Answer, DURATION_FORM, formatDuration, parameter, parseDuration } from '@tidings/server/live';
 import { ServerError } from '@tidings/server/log';
+import { endLease, holderOf } from '../../../access/access.ts';
 import { requireRight } from '../../../access/require.ts';
 import { jsonAnswer, textAnswer } from '../../../http/answer.ts';
 import { flag } from '../../../http/flag.ts';
 import { Problem } from '../../../http/problem.ts';
 import type { Exchange, HubRequest } from '../../../http/request.ts';
 import type { FaceContext } from '../../face.ts';
-import { DURATION_EXAMPLES, durationOf } from './duration.ts';
+import { idempotencyKey } from '../bodies/idempotency.ts';
 import { leasesOf, statesOf } from './final.ts';
 import { MAX_OPTIONS_BYTES, readTopicOptions, showTopicOptions } from './options.ts';
 
@@ -25,6 +26,7 @@ export async function deleteTopic(context: FaceContext, exchange: Exchange, topi
   if (asksForLease(exchange)) return await releaseTopic(context, exchange, topic);
   requireRight(exchange.rights, 'manage', [topic]);
   context.requireOrigin(exchange, 'delete topics here');
+  refuseFields(exchange, 'give the lease back', 'delete the topic with its events', ['If-Match', 'If-None-Match']);
   const { existed } = await context.writes.watch(statesOf(context).delete(topic));
   return jsonAnswer(200, JSON.stringify({ topic, existed }));
 }
@@ -33,13 +35,16 @@ async function createTopic(context: FaceContext, exchange: Exchange, topic: stri
   const { request, rights } = exchange;
   requireRight(rights, 'manage', [topic]);
   context.requireOrigin(exchange, 'create topics here');
+  refuseFields(exchange, 'lease the topic or renew its lease', 'create the topic or set its options', ['If-Match']);
   const states = statesOf(context);
   const onlyUnknown = isOnlyUnknown(request.header('if-none-match'));
   const body = context.bodies.open(request);
   try {
     const options = readTopicOptions(await body.whole(MAX_OPTIONS_BYTES));
+    context.requireHolding(exchange);
     const { created } = await context.writes.watch(states.create(topic, options, { onlyUnknown }));
-    return jsonAnswer(created ? 201 : 200, JSON.stringify({ topic, created, ...showTopicOptions(options) }));
+    const kept = options.keep === undefined ? await states.status(topic) : options;
+    return jsonAnswer(created ? 201 : 200, JSON.stringify({ topic, created, ...showTopicOptions(options, kept) }));
   } finally {
     body.close();
   }
@@ -50,16 +55,30 @@ async function leaseTopic(context: FaceContext, exchange: Exchange, topic: strin
   requireRight(rights, 'publish', [topic]);
   context.requireOrigin(exchange, 'lease topics here');
   const given = parameter(url.searchParams, 'lease') ?? '';
-  const ms = durationOf(given);
+  const ms = parseDuration(given);
   if (ms === undefined || ms < MIN_LEASE_MS || ms > MAX_LEASE_MS) {
     const found = `The query parameter lease is ${JSON.stringify(given)}`;
-    throw new Problem('invalid-parameter', `${found}; allowed is ${DURATION_EXAMPLES}, from 1s to 24h`);
+    throw new Problem(
+      'invalid-parameter',
+      `${found}; allowed is ${DURATION_FORM}, from 1s to ${formatDuration(MAX_LEASE_MS)}`,
+    );
   }
   const states = statesOf(context);
   const token = tokenOf(context, exchange);
+  const key = idempotencyKey(exchange, topic);
+  if (token !== undefined && key !== undefined) {
+    throw new Problem(
+      'invalid-parameter',
+      'The request has Tidings-Lease and Idempotency-Key; allowed is one of them: a renewal can be sent again as it is',
+    );
+  }
   await requireNothingElse(context, request);
+  context.requireHolding(exchange);
   try {
-    const lease = await context.writes.watch(states.lease(topic, ms, token));
+    const lease = await context.writes.watch(
+      states.lease(topic, ms, { token, key, holder: holderOf(exchange.rights) }),
+    );
+    await endIfRevoked(context, exchange, topic, lease.token);
     const until = new Date(lease.until).toISOString();
     return jsonAnswer(200, JSON.stringify({ topic, lease: lease.token, until, ms }));
   } catch (error) {
@@ -67,6 +86,16 @@ async function leaseTopic(context: FaceContext, exchange: Exchange, topic: strin
     const waitMs = (error.until ?? 0) - context.clock.time();
     const headers = { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1000))) };
     throw new Problem('leased', error.message, { cause: error, headers });
+  }
+}
+
+/** Ends a lease that was taken while the token of its sender was revoked. @throws {Problem} `unauthorized` */
+async function endIfRevoked(context: FaceContext, exchange: Exchange, topic: string, token: string): Promise<void> {
+  try {
+    context.requireHolding(exchange);
+  } catch (error) {
+    await endLease(context.log, topic, token);
+    throw error;
   }
 }
 
@@ -97,6 +126,25 @@ async function requireNothingElse(context: FaceContext, request: HubRequest): Pr
   } finally {
     body.close();
   }
+}
+
+/**
+ * Refuses header fields that would be ignored (PROTOCOL §12.13). Who sends one means something else than a request without a lease does, which cannot be undone.
+ * @param conditions the conditions that such a request does not have
+ * @throws {Problem} `invalid-parameter`
+ */
+function refuseFields({ request }: Exchange, leasing: string, other: string, conditions: readonly string[]): void {
+  const given = (name: string): boolean => request.header(name.toLowerCase()) !== undefined;
+  const ofLease = ['Tidings-Lease', 'Idempotency-Key'].find(given);
+  if (ofLease !== undefined) {
+    throw new Problem(
+      'invalid-parameter',
+      `The request has the header field ${ofLease}, which is for leases: add the query parameter lease to ${leasing}, or leave the field out to ${other}`,
+    );
+  }
+  const condition = conditions.find(given);
+  if (condition === undefined) return;
+  throw new Problem('invalid-parameter', `The header field ${condition} has no meaning here: leave it out to ${other}`);
 }
 
 function asksForLease({ url }: Exchange): boolean {

@@ -86,6 +86,7 @@ export const conditionCases: readonly LogCase[] = [
         { conditions: [{ topic: 'a', state: 'shut' }] },
         { conditions: [{ topic: 'a', lastSeq: -1 }] },
         { conditions: [{ topic: 'a', seq: 1 }] },
+        { conditions: [{ topic: 'a' }] },
         { conditions: [{ state: 'open' }] },
         { conditions: { topic: 'a' } },
         { leases: 'token' },

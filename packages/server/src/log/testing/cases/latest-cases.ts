@@ -1,32 +1,29 @@
 import assert from 'node:assert/strict';
-import type { LogEntry, NewEvent } from '../../entry.ts';
+import type { NewEvent } from '../../entry.ts';
 import { logCase, type LogCase, type LogCaseOptions } from '../log-case.ts';
-import { EVERYTHING, HOUR_MS, pattern, range, select, statesOf, type LogProbe } from '../log-probe.ts';
+import { EVERYTHING, message, pattern, range, select, statesOf, type LogProbe } from '../log-probe.ts';
 import { kept, trimmed } from './retention-cases.ts';
 
-/** How long a key that was forgotten is told to those who were away. */
-const FORGOTTEN_MS = 24 * HOUR_MS;
-
 /** Topics that begin with `now` keep the latest by key. */
-const retention: LogCaseOptions['retention'] = {
+export const retention: LogCaseOptions['retention'] = {
   perTopic: [{ topics: ['now', pattern('now/*')], keep: 'latest' }],
 };
 
 /** An event of a key, whose data is the key and a number. */
-function keyed(topics: string, latestKey: string, number: number | string): NewEvent {
+export function keyed(topics: string, latestKey: string, number: number | string): NewEvent {
   return { topics: topics.split(' '), fields: { data: `${latestKey}${number}` }, latestKey };
 }
 
-function typed(topic: string, type: string | undefined, data: string): NewEvent {
+export function typed(topic: string, type: string | undefined, data: string): NewEvent {
   return { topics: [topic], fields: type === undefined ? { data } : { data, event: type } };
 }
 
-function forgetting(topic: string, latestKey: string): NewEvent {
-  return { topics: [topic], fields: { data: `-${latestKey}` }, latestKey, forget: true };
+export function forgetting(topics: string, latestKey: string): NewEvent {
+  return { topics: topics.split(' '), fields: { data: `-${latestKey}` }, latestKey, forget: true };
 }
 
 /** Publishes each in a batch of its own, and gives the sequence numbers. */
-async function each(probe: LogProbe, ...events: readonly NewEvent[]): Promise<number[]> {
+export async function each(probe: LogProbe, ...events: readonly NewEvent[]): Promise<number[]> {
   const numbers: number[] = [];
   for (const event of events) numbers.push((await probe.append(event)).seq);
   return numbers;
@@ -158,88 +155,6 @@ export const latestCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'an entry has the key of its event, and says whether the key was forgotten',
-    async (probe) => {
-      const recorder = await probe.follow();
-      const { seq } = await probe.append(
-        keyed('now', 'a', 1),
-        forgetting('now', 'b'),
-        typed('now', 't', 'x'),
-        forgetting('other', 'c'),
-      );
-      await recorder.reached(seq);
-      const about = ({ latestKey, forgets }: LogEntry): unknown => [latestKey, forgets];
-      const expected = [
-        ['a', undefined],
-        ['b', true],
-        [undefined, undefined],
-        ['c', true],
-      ];
-      assert.deepEqual((await probe.read(EVERYTHING)).map(about), expected);
-    },
-    { retention },
-  ),
-
-  logCase(
-    'a key that is forgotten is told to who was away for a day, and to who comes later as a gap',
-    async (probe) => {
-      const numbers = await each(
-        probe,
-        keyed('now', 'a', 1),
-        keyed('now', 'b', 1),
-        forgetting('now', 'a'),
-        forgetting('other', 'a'),
-      );
-      assert.equal(await kept(probe), 'b1 -a -a');
-      assert.deepEqual(await trimmed(probe, 'now'), [0]);
-      await probe.advance(FORGOTTEN_MS);
-      assert.equal(await kept(probe), 'b1 -a -a');
-      await probe.advance(1);
-      // A topic that keeps all keeps it.
-      assert.equal(await kept(probe), 'b1 -a');
-      assert.deepEqual(await trimmed(probe, 'now', 'other'), [numbers[2], 0]);
-      await each(probe, keyed('now', 'a', 2), keyed('now', 'a', 3));
-      assert.equal(await kept(probe), 'b1 -a a3');
-    },
-    { needs: ['trim', 'time', 'exact'], retention },
-  ),
-
-  logCase(
-    'a key that is used again after it was forgotten is there for as long as others',
-    async (probe) => {
-      await each(probe, keyed('now', 'a', 1), forgetting('now', 'a'), keyed('now', 'a', 2));
-      assert.equal(await kept(probe), 'a2');
-      await probe.advance(2 * FORGOTTEN_MS);
-      assert.equal(await kept(probe), 'a2');
-      assert.deepEqual(await trimmed(probe, 'now'), [0]);
-    },
-    { needs: ['trim', 'time', 'exact'], retention },
-  ),
-
-  logCase(
-    'an event that forgets a key has one, and both are what they should be',
-    async (probe) => {
-      const wrong: [object, RegExp][] = [
-        [{ forget: true }, /needs a latestKey/],
-        [{ forget: 'yes', latestKey: 'a' }, /forget .* must be true or false/],
-        [{ latestKey: '' }, /key is empty/],
-        [{ latestKey: 'k'.repeat(1025) }, /at most 1024/],
-        [{ latestKey: 'a\nb' }, /control character/],
-      ];
-      for (const [members, message] of wrong) {
-        const event = { ...typed('now', undefined, 'x'), ...members } as NewEvent;
-        await assert.rejects(probe.append(event), { code: 'ERR_INVALID_EVENT', message });
-      }
-      const long = 'k'.repeat(1024);
-      await each(probe, keyed('now', long, 1), keyed('now', `${long.slice(1)}l`, 1), keyed('now', long, 2));
-      assert.equal((await probe.read(EVERYTHING)).at(-1)?.latestKey, long);
-      await probe.trim();
-      assert.equal((await probe.read(EVERYTHING)).length, 2);
-    },
-    { needs: ['trim'], retention },
-  ),
-
-  logCase(
     'a topic that is created to keep the latest does so, whatever its rule, also with the events that it has',
     async (probe) => {
       const topics = statesOf(probe);
@@ -260,6 +175,44 @@ export const latestCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'a topic with very many events comes to keep the latest while others have their turn, and has the newest of each key',
+    async (probe) => {
+      const topics = statesOf(probe);
+      const batch = 5000;
+      for (let from = 0; from < 2; from += 1) {
+        await probe.append(
+          ...range(1, batch).map((n) => keyed(n % 5 === 0 ? 'made other' : 'made', `k${n % 50}`, `-${from}`)),
+        );
+      }
+      let isDone = false;
+      const done = topics.create('made', { keep: 'latest' }).then(() => (isDone = true));
+      let turns = 0;
+      for (; !isDone; turns += 1) {
+        if (turns < 20) await probe.append(keyed('made', `k${turns % 30}`, `+${turns}`));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await done;
+      await probe.trim();
+      const newest = new Map<string, string>();
+      for (const entry of await probe.read(select('made'))) {
+        const { topics: of, latestKey = '' } = entry;
+        if (of.length === 1) assert.equal(newest.has(latestKey), false, `${latestKey} is there twice`);
+        if (of.length === 1) newest.set(latestKey, message(entry).data);
+      }
+      const appended = Math.min(turns, 20);
+      const expected = (n: number): string | undefined => {
+        const own = n < appended ? n : -1;
+        if (own >= 0) return `k${n}+${own}`;
+        return n % 5 === 0 ? undefined : `k${n}-1`;
+      };
+      for (const n of range(0, 49)) assert.equal(newest.get(`k${n}`), expected(n));
+      assert.equal((await probe.read(select('other'))).length, 2000);
+      assert.equal(await probe.trimmedThrough(EVERYTHING), 0);
+    },
+    { needs: ['trim', 'states', 'exact'], retention },
+  ),
+
+  logCase(
     'a topic that is created again to keep the latest still has the newest event of each key',
     async (probe) => {
       const topics = statesOf(probe);
@@ -270,21 +223,6 @@ export const latestCases: readonly LogCase[] = [
       assert.equal(await kept(probe), 'a1 a2');
       await each(probe, keyed('made', 'a', 3));
       assert.equal(await kept(probe), 'a1 a3');
-    },
-    { needs: ['trim', 'states'], retention },
-  ),
-
-  logCase(
-    'a topic that keeps the latest can be deleted, and its keys are new after that',
-    async (probe) => {
-      const topics = statesOf(probe);
-      await each(probe, keyed('now', 'a', 1), keyed('now', 'b', 1), keyed('now', 'a', 2), keyed('now other', 'c', 1));
-      await topics.delete('now');
-      assert.equal(await kept(probe), '');
-      await each(probe, keyed('now', 'b', 2), keyed('now', 'b', 3));
-      assert.equal(await kept(probe), 'b3');
-      const { events } = await topics.status('now');
-      assert.equal(events, 1);
     },
     { needs: ['trim', 'states'], retention },
   ),

@@ -156,10 +156,11 @@ export const locateCases: readonly LogCase[] = [
   logCase(
     'looking for few events among very many lets others go first',
     async (probe) => {
-      await probe.append(event('a', { event: 'odd' }));
-      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map(() => event('a')));
+      // No index leads past private events.
+      await probe.append(event('a'));
+      for (const _ of range(1, 4)) await probe.append(...range(1, 10_000).map(() => privately('a')));
       const order: string[] = [];
-      const found = probe.log.locateLast({ topics: 'all', types: ['odd'] }, 1).then(() => order.push('found'));
+      const found = probe.log.locateLast({ topics: 'all', private: ['b'] }, 1).then(() => order.push('found'));
       await new Promise<void>((resolve) => void setImmediate(resolve)).then(() => order.push('other'));
       await found;
       assert.deepEqual(order, ['other', 'found']);
@@ -230,10 +231,26 @@ export const locateCases: readonly LogCase[] = [
     { needs: ['local', 'time'] },
   ),
 
+  logCase(
+    'what is appended behind the last events that were found is read on, too, also of new topics',
+    async (probe) => {
+      await probe.append(event('a/1', { data: '1' }), event('a/1', { data: '2', event: 'x' }));
+      await probe.append(...range(1, 1000).map(() => event('c')));
+      for (const types of [undefined, ['message'], ['x', 'message']]) {
+        const selection: Selection = { topics: [pattern('a/:n')], ...(types ? { types } : {}) };
+        const { after } = await probe.log.locateLast(selection, 2);
+        const before = await probe.data(selection, after);
+        const data = `new ${String(types)}`;
+        await probe.append(event(`a/${data}`, { data }), event('b', { data: 'other' }), event('a/1', { data }));
+        assert.deepEqual(await probe.data(selection, after), [...before, data, data]);
+      }
+    },
+  ),
+
   logCase('a listener that has left is not answered, and the others are', async (probe) => {
-    for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => event('common', { data: 'x' })));
+    for (const _ of range(1, 20)) await probe.append(...range(1, 1000).map(() => privately('common')));
     const head = await probe.head();
-    const none: Selection = { topics: 'all', types: ['none'] };
+    const none: Selection = { topics: 'all', private: ['none'] };
     const before = AbortSignal.abort(new Error('left before'));
     await assert.rejects(probe.log.locateLast(none, 1, { signal: before }), /left before/);
     const request = { selection: none, after: 0, through: head, maxBytes: 1 };

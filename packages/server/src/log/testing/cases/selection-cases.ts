@@ -73,6 +73,32 @@ export const selectionCases: readonly LogCase[] = [
     assert.deepEqual(await probe.data({ topics: ['a', 'b'], types: ['removed'] }, after), ['3', 'event: added']);
   }),
 
+  logCase('the last events of types are those of any topic, also of one whose first events had none', async (probe) => {
+    await probe.append(event('a', { data: '1' }), event('b/1', { data: '2' }), event('b/2', { data: '3', event: 'x' }));
+    await probe.append({ topics: ['a', 'b/1'], fields: { data: '4' } }, event('a', { data: '5', event: 'x' }));
+    await probe.append({ topics: ['a', 'b/1'], fields: { data: '6' } }, event('b/1', { data: '7', event: 'y' }));
+    await probe.append(
+      { topics: ['b/1', 'b/2'], fields: { data: '8', event: 'message' } },
+      { ...privately('a'), fields: { data: '9', event: 'x' } },
+    );
+    await probe.append(...range(1, 1000).map(() => event('c')), event('a', { data: '0', event: 'x' }));
+    const last = async (set: TopicSet, types: readonly string[], count: number, seen?: TopicSet): Promise<string> => {
+      const selection: Selection = { topics: set, types, ...(seen === undefined ? {} : { private: seen }) };
+      const { after } = await probe.log.locateLast(selection, count);
+      return (await probe.data(selection, after)).join('');
+    };
+    assert.equal(await last(['a'], ['x'], 5), '50');
+    assert.equal(await last(['a'], ['x'], 2, ['a']), '90');
+    assert.equal(await last(['a'], ['message'], 2), '46');
+    assert.equal(await last(['a'], ['message', 'x'], 3), '560');
+    assert.equal(await last(['b/1'], ['message'], 3), '468');
+    assert.equal(await last(['a', 'b/2'], ['x'], 5), '350');
+    assert.equal(await last([pattern('b/:n')], ['message', 'y'], 3), '678');
+    assert.equal(await last([pattern('b/:n'), 'a'], ['x'], 2), '50');
+    assert.equal(await last('all', ['x', 'y'], 3), '570');
+    assert.equal(await last(['c'], ['x'], 3), '');
+  }),
+
   logCase('private events are given to those with a right to one of their topics only', async (probe) => {
     await probe.append(event('a', { data: 'public' }), privately('a'), privately('b'), privately('a', 'c'));
     const read = (selected: TopicSet, seen?: TopicSet): Promise<string[]> => {

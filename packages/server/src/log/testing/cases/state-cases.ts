@@ -176,87 +176,29 @@ export const stateCases: readonly LogCase[] = [
   ),
 
   logCase(
-    'a created topic is known without events, and remembered when it is closed and its events are trimmed',
+    'topics are listed with their states, for who gets their private events and for who does not',
     async (probe) => {
-      const states = statesOf(probe);
-      assert.deepEqual(await states.create('a', { ttlMs: 60 * SECOND_MS, keep: 'all' }), { created: true });
-      assert.deepEqual(await states.create('a', { keep: 'latest' }), { created: false });
-      assert.deepEqual(await states.status('a'), { topic: 'a', state: 'open', events: 0, options: { keep: 'latest' } });
-      // That it was created shows no event.
-      assert.equal((await states.status('a', { publicOnly: true })).state, 'open');
-      const { seq } = await probe.append(closing('a'));
-      await probe.publish('b', '1', '2');
-      await probe.trim();
-      const closed = { topic: 'a', state: 'closed', events: 0, finalSeq: seq, options: { keep: 'latest' } };
-      assert.deepEqual(await states.status('a'), closed);
-      assert.deepEqual(await states.status('a', { publicOnly: true }), closed);
-      await refused(probe.append(event('a')), 'ERR_TOPIC_CLOSED', 'an event of a closed topic');
-    },
-    { needs: ['states', 'trim'], retention: { maxEvents: 1 } },
-  ),
-
-  logCase(
-    'a topic that is made by its events can be given options, and one that had to be unknown is refused if it is not',
-    async (probe) => {
-      const states = statesOf(probe);
-      await probe.append(event('a'));
-      await refused(states.create('a', {}, { onlyUnknown: true }), 'ERR_TOPIC_EXISTS', 'a topic with events');
-      assert.deepEqual(await states.create('a', {}), { created: false });
-      assert.deepEqual(await states.create('b', {}, { onlyUnknown: true }), { created: true });
-      await refused(states.create('b', {}, { onlyUnknown: true }), 'ERR_TOPIC_EXISTS', 'a created topic');
-      await refused(states.create('c', { ttlMs: 0 }), 'ERR_INVALID_OPTION', 'a time of 0');
-      await refused(states.create('c', { keep: 'some' as 'all' }), 'ERR_INVALID_OPTION', 'keep: some');
-      await refused(states.create('c', { ttl: 1 } as object), 'ERR_INVALID_OPTION', 'an unknown option');
-      await refused(states.create('', {}), 'ERR_INVALID_EVENT', 'an empty name');
-      await refused(states.status('..'), 'ERR_INVALID_EVENT', 'a name that URLs drop');
-      assert.equal((await states.status('c')).state, 'unknown');
-    },
-    { needs: ['states'] },
-  ),
-
-  logCase(
-    'a topic with a time to live is forgotten with its events so long after the last of them, and only then',
-    async (probe) => {
-      const states = statesOf(probe);
-      await states.create('a', { ttlMs: 10 * SECOND_MS });
-      await states.create('empty', { ttlMs: 10 * SECOND_MS });
-      await probe.append(event('other'));
-      await probe.advance(9 * SECOND_MS);
-      const { seq } = await probe.append(event('a'), { topics: ['a', 'b'], fields: { data: '' } });
-      await probe.advance(2 * SECOND_MS);
-      assert.equal((await states.status('empty')).state, 'unknown');
-      assert.equal((await states.status('a')).events, 2);
-      await probe.advance(7 * SECOND_MS);
-      assert.equal((await states.status('a')).events, 2);
-      await probe.advance(2 * SECOND_MS);
-      assert.deepEqual(await states.status('a'), { topic: 'a', state: 'unknown', events: 0 });
-      assert.deepEqual(await probe.data(EVERYTHING), ['other']);
-      assert.deepEqual(await states.create('a', {}), { created: true });
-      // It is told as trimming, in the other topic as well.
-      const head = await probe.head();
-      for (const topic of ['a', 'b']) {
-        const page = await probe.log.read({ selection: select(topic), after: 0, through: head, maxBytes: 1 });
-        assert.deepEqual([page.trimmedThrough, page.deletedThrough ?? 0], [seq, 0]);
+      const listed = async (order: 'name' | 'time', publicOnly: boolean): Promise<unknown> => {
+        const page = await probe.log.directory?.list({ order, limit: 10, publicOnly });
+        return page?.topics.map(({ topic, state }) => `${topic} ${state}`).toSorted();
+      };
+      await probe.append(event('a'), event('b'), closing('b'));
+      for (const publicOnly of [false, true]) {
+        assert.deepEqual(await listed('name', publicOnly), ['a open', 'b closed']);
+        assert.deepEqual(await listed('time', publicOnly), ['a open', 'b closed']);
       }
+      await probe.append(event('c'), { ...closing('c'), private: true });
+      await probe.append(privately('d'), event('d'), { ...closing('secret'), private: true });
+      assert.deepEqual(await listed('time', false), ['a open', 'b closed', 'c closed', 'd open', 'secret closed']);
+      // A stream of "c" ends behind its last public event for who does not get its private ones.
+      assert.deepEqual(await listed('time', true), ['a open', 'b closed', 'c closed', 'd open']);
+      assert.deepEqual(await listed('name', true), ['a open', 'b closed', 'c closed', 'd open']);
+      assert.equal((await statesOf(probe).status('c', { publicOnly: true })).state, 'closed');
+      await statesOf(probe).delete('b');
+      await probe.append(event('b'));
+      assert.deepEqual(await listed('name', true), ['a open', 'b open', 'c closed', 'd open']);
     },
-    { needs: ['states', 'time', 'exact'] },
-  ),
-
-  logCase(
-    'setting the clock neither ends a lease nor forgets a topic',
-    async (probe) => {
-      const states = statesOf(probe);
-      await states.create('a', { ttlMs: 10 * SECOND_MS });
-      await states.lease('b', 10 * SECOND_MS);
-      for (const ms of [3_600_000, -7_200_000]) {
-        probe.setClock(ms);
-        await probe.advance(SECOND_MS);
-        assert.deepEqual([(await states.status('a')).state, (await states.status('b')).state], ['open', 'open']);
-      }
-      await probe.advance(9 * SECOND_MS);
-      assert.deepEqual([(await states.status('a')).state, (await states.status('b')).state], ['unknown', 'closed']);
-    },
-    { needs: ['states', 'local', 'time'] },
+    { needs: ['states', 'directory'] },
   ),
 
   logCase(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { LogTotals } from '../../event-log.ts';
 import type { Selection } from '../../selection.ts';
 import { logCase, type LogCase } from '../log-case.ts';
 import { dataOf, event, EVERYTHING, pattern, privately, range, select } from '../log-probe.ts';
@@ -6,6 +7,22 @@ import { Recorder } from '../recorder.ts';
 import { kept, trimmed } from './retention-cases.ts';
 
 export const trimCases: readonly LogCase[] = [
+  logCase(
+    'what is kept is counted, and no longer when it has been trimmed',
+    async (probe) => {
+      const totals = (): LogTotals => probe.log.totals?.() ?? { events: Number.NaN, bytes: Number.NaN };
+      assert.equal(totals().events, 0);
+      await probe.publishTo('a', 'a b');
+      const { events, bytes } = totals();
+      assert.equal(events, 2);
+      assert.ok(bytes > 0);
+      await probe.publishTo('a', 'a');
+      await probe.trim();
+      assert.equal(totals().events, 3);
+    },
+    { needs: ['trim', 'totals'], retention: { maxEvents: 3 } },
+  ),
+
   logCase(
     'how far a selection has been trimmed is never less than it is',
     async (probe) => {

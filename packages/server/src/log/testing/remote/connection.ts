@@ -101,7 +101,7 @@ export class Connection {
     // It has been answered before: this is a copy.
     if (!asked) return;
     this.#settle(asked, () => {
-      if (error) asked.reject(new ServerError(error.code as ServerErrorCode, error.message, { until: error.until }));
+      if (error) asked.reject(new ServerError(error.code as ServerErrorCode, error.message, error));
       else asked.resolve(value);
     });
   }

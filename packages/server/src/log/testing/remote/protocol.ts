@@ -1,26 +1,18 @@
-import type { LogEntry, NewEvent } from '../../entry.ts';
-import type { AppendOptions, FollowStart, ReadRequest, Since, TopicPageRequest } from '../../event-log.ts';
-import type { Selection } from '../../selection.ts';
-import type { CreateOptions, StatusOptions, TopicOptions } from '../../topic-states.ts';
+import type { ServerError } from '../../../errors.ts';
+import type { LogEntry } from '../../entry.ts';
+import type { FollowStart } from '../../event-log.ts';
+import type { Question as LogQuestion } from '../../remote/question.ts';
+import type { StoredValue } from '../../stored-values.ts';
 
 // Each message is one line of JSON, frames in base64. Messages may be lost, doubled, delayed and out of order, in both directions.
 
 /** What a log may ask of its store, with the answer to each. */
 export type Question =
-  | { readonly op: 'append'; readonly events: readonly NewEvent[]; readonly options: AppendOptions }
-  | ({ readonly op: 'read' } & ReadRequest)
-  | { readonly op: 'locate'; readonly id: string; readonly selection?: Selection }
-  | { readonly op: 'locateLast'; readonly selection: Selection; readonly count: number }
-  | { readonly op: 'locateSince'; readonly selection: Selection; readonly since: Since }
+  | LogQuestion
   /** The answer to a question is no longer wanted. The number is the question's. */
   | { readonly op: 'leave'; readonly asked: number }
-  | { readonly op: 'list'; readonly request: TopicPageRequest }
-  | { readonly op: 'trim' }
-  | { readonly op: 'status'; readonly topic: string; readonly options: StatusOptions }
-  | { readonly op: 'create'; readonly topic: string; readonly options: TopicOptions; readonly how: CreateOptions }
-  | { readonly op: 'delete'; readonly topic: string }
-  | { readonly op: 'lease'; readonly topic: string; readonly ms: number; readonly token?: string }
-  | { readonly op: 'release'; readonly topic: string; readonly token: string }
+  /** Asks for the values whose names begin with a text, and is answered when they are others than those that are known. */
+  | { readonly op: 'watchValues'; readonly prefix: string; readonly known: readonly StoredValue[] | null }
   /** Begins to follow. The answer is a {@link Begun}. */
   | { readonly op: 'follow' }
   /** Asks for the batches after a sequence number, and is answered when there are any: with entries, or `lost`. */
@@ -38,7 +30,7 @@ export interface Request {
 export interface Answer {
   readonly id: number;
   readonly value?: unknown;
-  readonly error?: { readonly code: string; readonly message: string; readonly until?: number | undefined };
+  readonly error?: Pick<ServerError, 'message' | 'until' | 'index'> & { readonly code: string };
 }
 
 export interface Begun {

@@ -5,22 +5,17 @@ import type {
   AppendOptions,
   AppendReceipt,
   AskOptions,
-  EventLog,
   FollowStart,
   LogFollower,
   LogFollowing,
   LogPage,
-  Place,
-  ReadRequest,
-  Since,
-  TopicDirectory,
-  TopicPage,
 } from '../../event-log.ts';
 import { Followers } from '../../keeping/followers.ts';
-import type { Selection } from '../../selection.ts';
-import type { TopicLease, TopicStates, TopicStatus } from '../../topic-states.ts';
+import { AskingLog } from '../../remote/asking-log.ts';
+import type { Question } from '../../remote/question.ts';
+import type { StoredValue } from '../../stored-values.ts';
 import { Connection } from './connection.ts';
-import { entryFromJson, type Begun, type Question } from './protocol.ts';
+import { entryFromJson, type Begun } from './protocol.ts';
 
 export interface RemoteLogSettings {
   readonly port: number;
@@ -33,63 +28,31 @@ export interface RemoteLogSettings {
 type JsonEntry = LogEntry & { readonly frame: unknown };
 
 /** A log whose events are in another process, over an unreliable connection. */
-export class RemoteLog implements EventLog {
+export class RemoteLog extends AskingLog {
   readonly name: string;
-  readonly trimmedIsExact: boolean;
-  readonly directory: TopicDirectory = {
-    list: async (request) => (await this.#connection.ask({ op: 'list', request })) as TopicPage,
-  };
-  readonly topics: TopicStates = {
-    status: async (topic, options = {}) => (await this.#change({ op: 'status', topic, options })) as TopicStatus,
-    create: async (topic, options = {}, how = {}) =>
-      (await this.#change({ op: 'create', topic, options, how })) as { created: boolean },
-    delete: async (topic) => (await this.#change({ op: 'delete', topic })) as { existed: boolean },
-    lease: async (topic, ms, token) => {
-      const renewed = token === undefined ? {} : { token };
-      return (await this.#change({ op: 'lease', topic, ms, ...renewed })) as TopicLease;
-    },
-    release: async (topic, token) => void (await this.#change({ op: 'release', topic, token })),
-  };
   readonly #connection: Connection;
+  /** A connection for questions about values that stay unanswered for long. */
+  readonly #watching: Connection;
   readonly #followers = new Followers();
   /** How far followers have been handed over; undefined while they are not handed anything. */
   #reached: FollowStart | undefined;
   #isFollowing = false;
   /** The last of the appends: the next one is sent when it is answered, so that they are stored in the order of the calls. */
   #appending: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  protected isClosed = false;
 
   constructor({ port, name, trimmedIsExact, clock }: RemoteLogSettings) {
+    super({ trimmedIsExact, has: ['directory', 'topics', 'values', 'trim'] });
     this.name = name;
-    this.trimmedIsExact = trimmedIsExact;
     this.#connection = new Connection(port, name, clock);
+    this.#watching = new Connection(port, `${name} values`, clock);
   }
 
-  async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
-    if (this.#isClosed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
-    const append = this.#appending.then(() => this.#connection.ask({ op: 'append', events, options }));
+  override async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
+    if (this.isClosed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
+    const append = this.#appending.then(() => this.ask({ op: 'append', events, options }));
     this.#appending = append.catch(() => {});
     return (await append) as AppendReceipt;
-  }
-
-  async read(request: ReadRequest, { signal }: AskOptions = {}): Promise<LogPage> {
-    const page = (await this.#connection.ask({ op: 'read', ...request }, { signal })) as LogPage & {
-      entries: JsonEntry[];
-    };
-    return { ...page, entries: page.entries.map(entryFromJson) };
-  }
-
-  async locate(id: string, selection?: Selection, { signal }: AskOptions = {}): Promise<Place> {
-    const where = selection === undefined ? {} : { selection };
-    return (await this.#connection.ask({ op: 'locate', id, ...where }, { signal })) as Place;
-  }
-
-  async locateLast(selection: Selection, count: number, { signal }: AskOptions = {}): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locateLast', selection, count }, { signal })) as Place;
-  }
-
-  async locateSince(selection: Selection, since: Since, { signal }: AskOptions = {}): Promise<Place> {
-    return (await this.#connection.ask({ op: 'locateSince', selection, since }, { signal })) as Place;
   }
 
   follow(follower: LogFollower): LogFollowing {
@@ -98,20 +61,35 @@ export class RemoteLog implements EventLog {
     return following;
   }
 
-  async trim(): Promise<void> {
-    await this.#connection.ask({ op: 'trim' });
-  }
-
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.isClosed = true;
     await this.#appending;
     this.#followers.clear();
     this.#connection.close();
+    this.#watching.close();
   }
 
-  #change(question: Question): Promise<unknown> {
-    if (this.#isClosed) throw new ServerError('ERR_CLOSED', 'Cannot look at topics: the log has been closed');
-    return this.#connection.ask(question);
+  protected async ask(question: Question, { signal }: AskOptions = {}): Promise<unknown> {
+    const answer = await this.#connection.ask(question, { signal });
+    if (question.op !== 'read') return answer;
+    const page = answer as LogPage & { entries: JsonEntry[] };
+    return { ...page, entries: page.entries.map(entryFromJson) };
+  }
+
+  protected watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void {
+    let isWatched = true;
+    const watch = async (): Promise<void> => {
+      let known: readonly StoredValue[] | null = null;
+      while (isWatched) {
+        known = (await this.#watching.ask({ op: 'watchValues', prefix, known })) as readonly StoredValue[];
+        if (isWatched) onValues(known);
+      }
+    };
+    // It ends when the log is closed.
+    watch().catch(() => {});
+    return () => {
+      isWatched = false;
+    };
   }
 
   /** Asks for batch after batch, and begins anew whenever the connection or the store has lost where it was. */
@@ -123,7 +101,7 @@ export class RemoteLog implements EventLog {
         this.#reached = start;
         this.#followers.start(start);
         const reason = await this.#handOver(following, start).catch((error: unknown) => error);
-        if (this.#isClosed) return;
+        if (this.isClosed) return;
         this.#reached = undefined;
         this.#followers.lose(reason);
       }

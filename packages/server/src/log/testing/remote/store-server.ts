@@ -5,9 +5,11 @@ import type { LogEntry } from '../../entry.ts';
 import { MemoryLog } from '../../memory/memory-log.ts';
 import { EARLIEST } from '../../position.ts';
 import type { LogRetention } from '../../keeping/retention.ts';
+import { answerTo } from '../../remote/question.ts';
 import type { Selection } from '../../selection.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { Faults, type FaultOptions } from './faults.ts';
+import { otherValues } from './other-values.ts';
 import { entryToJson, LineReader, type Answer, type Begun, type Question, type Request } from './protocol.ts';
 
 export interface StoreOptions {
@@ -162,8 +164,8 @@ export class StoreServer {
       return { id, value };
     } catch (error) {
       const code = error instanceof ServerError ? error.code : 'ERR_NOT_STORED';
-      const until = error instanceof ServerError ? error.until : undefined;
-      return { id, error: { code, message: error instanceof Error ? error.message : String(error), until } };
+      const { until, index } = error instanceof ServerError ? error : {};
+      return { id, error: { code, message: error instanceof Error ? error.message : String(error), until, index } };
     }
   }
 
@@ -182,39 +184,21 @@ export class StoreServer {
   async #do(client: string, question: Question, signal: AbortSignal): Promise<unknown> {
     const log = this.#log;
     switch (question.op) {
-      case 'append':
-        return await log.append(question.events, question.options);
       case 'read': {
         const page = await log.read(question, { signal });
         const { trimmedThrough, trims } = this.#options.exact === false ? await this.#everything(0, 0) : page;
         return { ...page, trimmedThrough, trims, entries: page.entries.map(entryToJson) };
       }
-      case 'locate':
-        return await log.locate(question.id, question.selection, { signal });
-      case 'locateLast':
-        return await log.locateLast(question.selection, question.count, { signal });
-      case 'locateSince':
-        return await log.locateSince(question.selection, question.since, { signal });
       case 'leave':
         return this.#asking.get(`${client} ${question.asked}`)?.abort();
-      case 'list':
-        return await log.directory.list(question.request);
-      case 'trim':
-        return await log.trim();
-      case 'status':
-        return await log.topics.status(question.topic, question.options);
-      case 'create':
-        return await log.topics.create(question.topic, question.options, question.how);
-      case 'delete':
-        return await log.topics.delete(question.topic);
-      case 'lease':
-        return await log.topics.lease(question.topic, question.ms, question.token);
-      case 'release':
-        return await log.topics.release(question.topic, question.token);
+      case 'watchValues':
+        return await otherValues(log.values, question.prefix, question.known);
       case 'follow':
         return this.#follow(client);
       case 'next':
         return await this.#next(question.following, question.after);
+      default:
+        return await answerTo(log, question, signal);
     }
   }
 

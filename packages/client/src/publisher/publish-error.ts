@@ -1,0 +1,29 @@
+import { ClientError, type PublishErrorCode, type ResponseHeaders } from '../errors.ts';
+import type { NewEvent } from './event.ts';
+
+/**
+ * An event that was given to a `Publisher` was not published, or it is not known whether it was.
+ *
+ * - `ERR_REFUSED`: the hub has refused it, and would refuse it again. It is not stored.
+ * - `ERR_QUEUE_FULL`: there was no room for it. It was not sent.
+ * - `ERR_CLOSED`: the publisher was closed, or has ended for the reason in `cause`, before it sent it, or its lease was over. With a store, what the
+ *   store had accepted is still there.
+ * - `ERR_UNCONFIRMED`: it was sent, and no answer came that says whether it is stored. With a store, the code is given only to an event that will
+ *   not be sent again.
+ */
+export class PublishError extends ClientError {
+  override readonly name: string = 'PublishError';
+  declare readonly code: PublishErrorCode;
+  /** The topic that the event was for. */
+  declare readonly topic: string;
+  /** The event as it was to be sent: `publish` takes it again. */
+  declare readonly event: NewEvent;
+  /** The status of the hub's answer; `undefined` if there was none. */
+  declare readonly status: number | undefined;
+  /** The name of the hub's refusal, such as `too-large`; `undefined` where the answer was not one of a hub. */
+  declare readonly problem: string | undefined;
+  /** The headers of the hub's answer. */
+  declare readonly headers: ResponseHeaders | undefined;
+  /** The start of the body of the hub's answer: at most 4,096 bytes. */
+  declare readonly body: string | undefined;
+}

@@ -1,0 +1,89 @@
+import type { Rights } from '@tidings/server';
+import type { Clock } from '@tidings/server/live';
+import { Problem } from '../http/problem.ts';
+import { networkOf } from '../http/network.ts';
+import type { HubRequest } from '../http/request.ts';
+import type { HubLimits } from '../limits.ts';
+
+/** Whose publishes are counted: a request with its rights. */
+export interface Sender {
+  readonly request: HubRequest;
+  readonly rights: Rights;
+}
+
+/** What a sender has published of late. It grows less by what it may publish in the time that passes, and when it is more than that of a second the sender has to wait. */
+interface Published {
+  events: number;
+  bytes: number;
+  /** As of when, by the clock's `now`. */
+  at: number;
+}
+
+// Senders that are remembered. One that is forgotten begins anew.
+const MAX_SENDERS = 100_000;
+
+/** How much each sender may publish a second: each subject of rights that names one, or else each address, of IPv6 each /64. */
+export class Rates {
+  readonly #events: number;
+  readonly #bytes: number;
+  readonly #clock: Clock;
+  /** In the order in which they last published. */
+  readonly #senders = new Map<string, Published>();
+
+  constructor({ maxEventsPerSecond, maxBytesPerSecond }: HubLimits, clock: Clock) {
+    this.#events = maxEventsPerSecond;
+    this.#bytes = maxBytesPerSecond;
+    this.#clock = clock;
+  }
+
+  /** Refuses a sender that has published more than it may. @throws {Problem} `too-many-requests` */
+  check(sender: Sender): void {
+    const ms = this.waitMs(sender);
+    if (ms === 0) return;
+    const found = `${this.#events} events and ${this.#bytes} bytes a second are the most that one sender may publish`;
+    throw new Problem('too-many-requests', `Too much was published: ${found}`, {
+      headers: { 'Retry-After': String(Math.ceil(ms / 1000)) },
+    });
+  }
+
+  /** In how many milliseconds a sender may publish again; 0 if it may now. */
+  waitMs(sender: Sender): number {
+    if (!this.#isOn) return 0;
+    const { events, bytes } = this.#publishedOf(sender);
+    return Math.max(0, (events / this.#events - 1) * 1000, (bytes / this.#bytes - 1) * 1000);
+  }
+
+  /** Counts what a sender has published. It may be more than it had left: then it waits longer. */
+  count(sender: Sender, events: number, bytes: number): void {
+    if (!this.#isOn) return;
+    const published = this.#publishedOf(sender);
+    published.events += events;
+    published.bytes += bytes;
+  }
+
+  get #isOn(): boolean {
+    return this.#events !== Infinity || this.#bytes !== Infinity;
+  }
+
+  #publishedOf({ request, rights }: Sender): Published {
+    const { subject, credential } = rights;
+    // Who has the key shares its name with all others.
+    const name =
+      credential && subject !== undefined ? `subject ${subject}` : `address ${networkOf(request.address ?? '')}`;
+    const now = this.#clock.now();
+    const known = this.#senders.get(name) ?? { events: 0, bytes: 0, at: now };
+    const seconds = (now - known.at) / 1000;
+    known.events = left(known.events, this.#events, seconds);
+    known.bytes = left(known.bytes, this.#bytes, seconds);
+    known.at = now;
+    this.#senders.delete(name);
+    this.#senders.set(name, known);
+    const [oldest = name] = this.#senders.size > MAX_SENDERS ? this.#senders.keys() : [];
+    if (oldest !== name) this.#senders.delete(oldest);
+    return known;
+  }
+}
+
+function left(published: number, perSecond: number, seconds: number): number {
+  return perSecond === Infinity ? 0 : Math.max(0, published - perSecond * seconds);
+}

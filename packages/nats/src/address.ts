@@ -1,0 +1,42 @@
+import { shown, suggestion } from '@tidings/server/log';
+import { NatsError } from './errors.ts';
+import type { NatsLogOptions } from './options.ts';
+
+const PARTS = /^(nats|tls):\/\/(?:([^/?#@]+)@)?([^/?#@]+)(?:\/([^/?#]*))?(?:\?([^#]*))?$/;
+
+const NUMBERS = ['replicas', 'waitMs', 'compactBytes'] as const;
+
+type FromUrl = Pick<NatsLogOptions, 'servers' | 'name' | 'waitMs' | 'compactBytes' | 'replicas'>;
+
+/**
+ * Reads a URL that says all about a log: `nats://user:password@host:4222,other:4222/name?replicas=3&waitMs=10000&compactBytes=67108864`. Everything but the first host may
+ * be left out.
+ * @throws {NatsError} `ERR_INVALID_OPTION`
+ */
+export function readUrl(url: string): FromUrl {
+  const [, scheme = '', user, hosts = '', name = '', query = ''] = PARTS.exec(url) ?? [];
+  // It may hold a password, so that it is not shown.
+  if (scheme === '') {
+    throw refused('The URL of the log has another form than nats://host:4222,host:4222/name?replicas=3');
+  }
+  const before = user === undefined ? '' : `${user}@`;
+  const numbers: Partial<Record<(typeof NUMBERS)[number], number>> = {};
+  for (const [key, value] of new URLSearchParams(query)) {
+    const known = NUMBERS.find((one) => one === key);
+    if (!known) {
+      const found = `The URL of the log has the parameter ${shown(key)}`;
+      throw refused(`${found}; allowed are ${NUMBERS.join(', ')}${suggestion(key, NUMBERS)}`);
+    }
+    if (!/^\d{1,15}$/.test(value)) throw refused(`The parameter ${known} is ${shown(value)}, but must be a number`);
+    numbers[known] = Number(value);
+  }
+  return {
+    servers: hosts.split(',').map((host) => `${scheme}://${before}${host}`),
+    ...(name === '' ? {} : { name }),
+    ...(numbers as Omit<FromUrl, 'servers' | 'name'>),
+  };
+}
+
+function refused(message: string): NatsError {
+  return new NatsError('ERR_INVALID_OPTION', message);
+}

@@ -1,0 +1,18 @@
+import type { EarlierEpoch } from '@tidings/server/log';
+import type { Replica } from '../replica/replica.ts';
+
+/** The numbering that the log had before its stream was deleted, replaced or cut short. */
+export interface Known {
+  readonly epoch: string;
+  /** The earlier epochs of a new one, so that cursors of the old ones are honoured up to where these ended. */
+  begin(epoch: string): readonly EarlierEpoch[];
+}
+
+/** Undefined if the replica had none. */
+export function knownOf({ log, hasBegun }: Replica): Known | undefined {
+  if (!hasBegun) return undefined;
+  const { epochs } = log;
+  let head = 0;
+  log.follow({ onStart: ({ seq }) => (head = seq), onBatch: () => {}, onLost: () => {} }).stop();
+  return { epoch: epochs.current, begin: (epoch) => epochs.begin(epoch, head).earlier };
+}

@@ -1,0 +1,247 @@
+import {
+  type LogEntry,
+  type MemoryLogRecord,
+  MemoryLog,
+  newEpoch,
+  type ServerError,
+  type TrimLedger,
+} from '@tidings/server/log';
+import type { Settings } from '../options.ts';
+import { type Moment, ReplicaClock } from './clock.ts';
+import type { Command, Message } from './command.ts';
+import { joinedText, type Part, readPart } from './parts.ts';
+
+// Guards the memory against nodes that come and go: the numbers of the ones that sent nothing for longest are forgotten.
+const MAX_NODES = 10_000;
+
+// What a node that has ended left behind of a message is dropped after this time, in milliseconds.
+const MAX_PART_AGE_MS = 60_000;
+
+/** What came of a command. */
+export type Outcome = { readonly value: unknown } | { readonly error: ServerError };
+
+/** A message that has been carried out. */
+export interface Done {
+  readonly node: string;
+  readonly number: number;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** Everything that a replica has kept, as data. */
+export interface ReplicaRecord {
+  /** The number of the last message of the stream that it has carried out. */
+  readonly at: number;
+  readonly moment: Moment;
+  readonly settings: Settings;
+  readonly nodes: readonly (readonly [node: string, number: number])[];
+  readonly log: MemoryLogRecord;
+}
+
+interface Incomplete {
+  readonly number: number;
+  readonly time: number;
+  readonly parts: Uint8Array[];
+}
+
+/** How a node makes a log in memory, beside what all nodes agree on. */
+export interface ReplicaHost {
+  readonly scanMs?: number | undefined;
+  /** The events of a message that has been carried out. */
+  onBatch(batch: readonly LogEntry[]): void;
+  /** The log in memory is another one now. */
+  onLog(log: MemoryLog): void;
+}
+
+/**
+ * The state of the log, made of nothing but the messages of the stream in their order. So all replicas that have carried out the same messages are the same, and decide
+ * alike what is refused.
+ */
+export class Replica {
+  readonly #host: ReplicaHost;
+  /** The number that each node gave its last message that was carried out. */
+  readonly #nodes: Map<string, number>;
+  readonly #incomplete = new Map<string, Incomplete>();
+  #at: number;
+  readonly #clock: ReplicaClock;
+  #settings: Settings;
+  #log: MemoryLog;
+  #hasBegun: boolean;
+  #fresh = '';
+  #batch: LogEntry[] = [];
+
+  /** @param known what another replica has kept @param ledger that of an earlier state in this process */
+  constructor(host: ReplicaHost, known?: ReplicaRecord, ledger?: TrimLedger) {
+    this.#host = host;
+    this.#at = known?.at ?? 0;
+    this.#clock = new ReplicaClock(known?.moment ?? { time: 0, now: 0 });
+    this.#settings = known?.settings ?? { retention: {} };
+    this.#nodes = new Map(known?.nodes);
+    this.#hasBegun = known !== undefined;
+    this.#log = this.#makeLog(known ? { record: known.log, ledger } : { epoch: newEpoch(0) });
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  get log(): MemoryLog {
+    return this.#log;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** When the last message was sent. */
+  get moment(): Moment {
+    return this.#clock.moment;
+  }
+
+  /** Whether a log has begun. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Whether no message is there in part, so that a record has everything. */
+  get isWhole(): boolean {
+    return this.#incomplete.size === 0;
+  }
+
+  record(): ReplicaRecord {
+    return {
+      at: this.#at,
+      moment: this.#clock.moment,
+      settings: this.#settings,
+      nodes: [...this.#nodes],
+      log: this.#log.record(),
+    };
+  }
+
+  /** Carries out the next message of the stream. Undefined if that was carried out before, or is part of one. */
+  async apply(at: number, bytes: Uint8Array): Promise<Done | undefined> {
+    const part = readPart(bytes);
+    this.#at = at;
+    if (!part) return undefined;
+    const { node, number } = part;
+    if (number <= (this.#nodes.get(node) ?? 0)) return undefined;
+    const text = this.#completed(part);
+    if (text === undefined) return undefined;
+    this.#note(node, number);
+    const { time, now, commands } = JSON.parse(text) as Message;
+    const outcomes: Outcome[] = [];
+    this.#clock.advance({ time, now });
+    for (const command of commands) {
+      // What comes before the beginning belongs to a log of which the rest is gone.
+      if (this.#hasBegun || command.op === 'begin') outcomes.push(await this.#carryOut(command));
+    }
+    await this.#log.trim();
+    const batch = this.#batch;
+    this.#batch = [];
+    if (batch.length > 0) this.#host.onBatch(batch);
+    return { node, number, outcomes };
+  }
+
+  async close(): Promise<void> {
+    await this.#log.close();
+  }
+
+  /** The text of a message that is complete with this part. */
+  #completed({ node, number, part, parts, time, bytes }: Part): string | undefined {
+    for (const [other, { time: begun }] of this.#incomplete) {
+      if (time - begun > MAX_PART_AGE_MS) this.#incomplete.delete(other);
+    }
+    if (parts === 1) {
+      this.#incomplete.delete(node);
+      return joinedText([bytes]);
+    }
+    let known = this.#incomplete.get(node);
+    if (known?.number !== number) {
+      if (part > 0) return undefined;
+      this.#incomplete.set(node, (known = { number, time, parts: [] }));
+    }
+    // One may be there twice, because it was sent again.
+    if (part === known.parts.length) known.parts.push(bytes.slice());
+    if (known.parts.length < parts) return undefined;
+    this.#incomplete.delete(node);
+    return joinedText(known.parts);
+  }
+
+  #note(node: string, number: number): void {
+    this.#nodes.delete(node);
+    this.#nodes.set(node, number);
+    const [oldest] = this.#nodes.keys();
+    if (this.#nodes.size > MAX_NODES && oldest !== undefined) this.#nodes.delete(oldest);
+  }
+
+  async #carryOut(command: Command): Promise<Outcome> {
+    try {
+      return { value: await this.#do(command) };
+    } catch (error) {
+      return { error: error as ServerError };
+    }
+  }
+
+  async #do(command: Command): Promise<unknown> {
+    const { topics, values } = this.#log;
+    switch (command.op) {
+      case 'append':
+        return await this.#log.append(command.events, command.options);
+      case 'create':
+        return await topics.create(command.topic, command.options, command.how);
+      case 'delete':
+        return await topics.delete(command.topic);
+      case 'lease':
+        this.#fresh = command.fresh;
+        return await topics.lease(command.topic, command.ms, command.options);
+      case 'release':
+        return await topics.release(command.topic, command.token);
+      case 'set value':
+        return await values.set(command.name, command.value, command.options);
+      case 'remove value':
+        return await values.remove(command.name);
+      case 'tick':
+        return undefined;
+      case 'settings':
+        this.#settings = command.settings;
+        return await this.#goOn(this.#log.record());
+      case 'epoch':
+        return await this.#goOn(this.#inEpoch(command.epoch));
+      case 'begin':
+        return await this.#begin(command);
+    }
+  }
+
+  #inEpoch(epoch: string): MemoryLogRecord {
+    const record = this.#log.record();
+    return { ...record, epoch, earlierEpochs: this.#log.epochs.begin(epoch, record.seq).earlier };
+  }
+
+  /** Goes on with what the log had. */
+  async #goOn(record: MemoryLogRecord): Promise<void> {
+    const { ledger } = this.#log;
+    await this.#log.close();
+    this.#log = this.#makeLog({ record, ledger });
+    this.#host.onLog(this.#log);
+  }
+
+  async #begin({ epoch, earlier, settings }: Command & { readonly op: 'begin' }): Promise<void> {
+    await this.#log.close();
+    this.#settings = settings;
+    this.#hasBegun = true;
+    this.#batch = [];
+    this.#log = this.#makeLog({ epoch, earlierEpochs: earlier });
+    this.#host.onLog(this.#log);
+  }
+
+  #makeLog(begun: ConstructorParameters<typeof MemoryLog>[0]): MemoryLog {
+    const log = new MemoryLog({
+      ...this.#settings,
+      ...begun,
+      clock: this.#clock,
+      scanMs: this.#host.scanMs,
+      newToken: () => this.#fresh,
+    });
+    log.follow({ onStart: () => {}, onBatch: (batch) => void this.#batch.push(...batch), onLost: () => {} });
+    return log;
+  }
+}

@@ -1,0 +1,82 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/nats-core';
+import { NatsError } from '../errors.ts';
+
+// Codes of JetStream's API (`err_code`).
+const STREAM_NOT_FOUND = 10059;
+const WRONG_LAST_SEQUENCE = 10071;
+const NOT_ENABLED: ReadonlySet<number> = new Set([10039, 10076]);
+const NO_STORAGE: ReadonlySet<number> = new Set([10047, 10023, 10028, 10002]);
+const TOO_FEW_SERVERS: ReadonlySet<number> = new Set([10005, 10074]);
+
+/** What of an error is one of these, also if it is the cause of it. */
+function found<T extends Error>(error: unknown, type: abstract new (...args: never[]) => T): T | undefined {
+  for (let one = error; one instanceof Error; one = one.cause) if (one instanceof type) return one;
+  return undefined;
+}
+
+export function isStreamMissing(error: unknown): boolean {
+  return found(error, JetStreamApiError)?.code === STREAM_NOT_FOUND;
+}
+
+/** Whether no answer came in time. */
+export function isLate(error: unknown): boolean {
+  return found(error, errors.TimeoutError) !== undefined;
+}
+
+export function isWrongSequence(error: unknown): boolean {
+  return found(error, JetStreamApiError)?.code === WRONG_LAST_SEQUENCE;
+}
+
+/** Whether a cluster has too few servers, as one that has just been started has. */
+export function isTooSmall(error: unknown): boolean {
+  return TOO_FEW_SERVERS.has(found(error, JetStreamApiError)?.code ?? 0);
+}
+
+/** What the store answered, if it refused what was asked and would refuse it again; undefined if it may be asked again soon. */
+export function refusalIn(error: unknown): string | undefined {
+  const permission = found(error, errors.PermissionViolationError);
+  if (permission) return `the user may not ${permission.operation} ${permission.subject}`;
+  const answer = found(error, JetStreamApiError);
+  if (!answer || answer.status >= 503 || answer.status === 408) return undefined;
+  return answer.message;
+}
+
+function isNotEnabled(error: unknown): boolean {
+  return error instanceof Error && error.name === 'JetStreamNotEnabled';
+}
+
+/** The sentence for who opens a log. */
+export function unusable(error: unknown): NatsError {
+  if (error instanceof NatsError) return error;
+  const cause = { cause: error };
+  const limits = (message: string): NatsError => new NatsError('ERR_STORE_LIMITS', message, cause);
+  const permission = found(error, errors.PermissionViolationError);
+  if (permission) {
+    const what = `${permission.operation} ${permission.subject}`;
+    return limits(`The user of the NATS server may not ${what}; give the user that permission`);
+  }
+  const answer = found(error, JetStreamApiError);
+  if (isNotEnabled(error) || (answer && NOT_ENABLED.has(answer.code))) {
+    return limits('JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js');
+  }
+  if (answer && NO_STORAGE.has(answer.code)) {
+    return limits(
+      `The NATS server has no room for the log: ${answer.message}; raise its storage limit, or that of the account`,
+    );
+  }
+  if (answer && isTooSmall(error)) {
+    return limits(
+      `The NATS servers cannot hold so many replicas: ${answer.message}; lower the option replicas, or start more servers`,
+    );
+  }
+  if (found(error, errors.AuthorizationError)) {
+    return new NatsError(
+      'ERR_STORE_AWAY',
+      'The NATS server did not let the log in: user, password or token are wrong',
+      cause,
+    );
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new NatsError('ERR_STORE_AWAY', `The NATS server cannot be reached: ${why}`, cause);
+}

@@ -1,0 +1,233 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  jetstreamManager,
+  type JetStreamClient,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { createInbox, nanos, type NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { NatsError } from '../errors.ts';
+import type { Checked } from '../options.ts';
+import { MIN_PAYLOAD } from '../replica/parts.ts';
+import { Delivery, HEARTBEAT_MS } from './delivery.ts';
+import { isLate, isStreamMissing, unusable } from './problem.ts';
+import { Snapshots } from './snapshots.ts';
+
+// How long the first connection and each request may take, in milliseconds.
+const TIMEOUT_MS = 2000;
+
+// How long a server may take until its JetStream answers, in milliseconds.
+const MANAGE_MS = 20_000;
+
+// A server that does not answer is noticed after three of these, in milliseconds.
+const PING_MS = 2000;
+const RECONNECT_MS = 200;
+
+/** The stream as the store has it. */
+export interface StreamState {
+  /** When it was made, which tells it from another one of its name. */
+  readonly created: string;
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+}
+
+/** The stream of a log, and the connection to it, which is made again whenever it is lost. */
+export class Store {
+  readonly snapshots: Snapshots;
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #client: JetStreamClient;
+  readonly #name: string;
+  readonly #subject: string;
+  readonly #replicas: number;
+  /** For the stream as it grows, and for two snapshots. */
+  readonly #neededBytes: number;
+  #isConnected = true;
+  #onChange: () => void = () => {};
+
+  private constructor(
+    connection: NatsConnection,
+    manager: JetStreamManager,
+    { name, replicas, compactBytes }: Checked,
+  ) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#client = jetstream(connection, { timeout: TIMEOUT_MS });
+    this.#name = name;
+    this.#subject = `${name}.log`;
+    this.#replicas = replicas;
+    this.#neededBytes = 3 * compactBytes * replicas;
+    this.snapshots = new Snapshots(this.#client, manager, name, replicas);
+    void this.#watch();
+  }
+
+  /** @throws {NatsError} `ERR_STORE_AWAY`, `ERR_STORE_LIMITS` */
+  static async connect(options: Checked): Promise<Store> {
+    let connection: NatsConnection | undefined;
+    try {
+      connection = await connect({
+        servers: options.servers.map(withoutCredentials),
+        ...credentials(options.servers[0] ?? ''),
+        name: `tidings ${options.name}`,
+        timeout: TIMEOUT_MS,
+        pingInterval: PING_MS,
+        maxPingOut: 2,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: RECONNECT_MS,
+        reconnectJitter: RECONNECT_MS / 2,
+        ...(options.servers.some((server) => server.startsWith('tls:')) ? { tls: {} } : {}),
+      });
+      const max = connection.info?.max_payload ?? MIN_PAYLOAD;
+      if (max < MIN_PAYLOAD) {
+        const found = `The NATS server takes messages of at most ${max} bytes`;
+        throw new NatsError('ERR_STORE_LIMITS', `${found}; set its max_payload to ${MIN_PAYLOAD} or more`);
+      }
+      return new Store(connection, await manage(connection), options);
+    } catch (error) {
+      await connection?.close();
+      throw unusable(error);
+    }
+  }
+
+  get maxPayload(): number {
+    return this.#connection.info?.max_payload ?? MIN_PAYLOAD;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Called when the connection was lost or made. */
+  onChange(called: () => void): void {
+    this.#onChange = called;
+  }
+
+  /** The stream as it is now; undefined if there is none. */
+  async state(): Promise<StreamState | undefined> {
+    try {
+      const { created, state } = await this.#manager.streams.info(this.#name);
+      return { created, first: state.first_seq, last: state.last_seq, bytes: state.bytes };
+    } catch (error) {
+      if (isStreamMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes the stream, unless another node has. */
+  async create(): Promise<void> {
+    await this.#manager.streams.add({
+      name: this.#name,
+      subjects: [this.#subject],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      // Nothing is removed but what a snapshot has.
+      discard: DiscardPolicy.New,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      num_replicas: this.#replicas,
+      // Without one of them a node that reads it later would have another log.
+      deny_delete: true,
+    });
+  }
+
+  /** Stores a message, and gives its number. @param last the number of the message before it @default any */
+  async publish(message: Uint8Array, last?: number): Promise<number> {
+    const expect = last === undefined ? {} : { lastSequence: last };
+    const { seq } = await this.#client.publish(this.#subject, message, {
+      timeout: TIMEOUT_MS,
+      expect: { streamName: this.#name, ...expect },
+    });
+    return seq;
+  }
+
+  /** Messages from a number on, as they come. */
+  async deliver(from: number): Promise<Delivery> {
+    const inbox = createInbox();
+    const delivery = new Delivery(this.#connection, inbox);
+    try {
+      await this.#manager.consumers.add(this.#name, {
+        deliver_subject: inbox,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: from,
+        ack_policy: AckPolicy.None,
+        flow_control: true,
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+        inactive_threshold: nanos(10 * HEARTBEAT_MS),
+        num_replicas: 1,
+        mem_storage: true,
+      });
+      return delivery;
+    } catch (error) {
+      delivery.stop();
+      throw error;
+    }
+  }
+
+  /** Finds out whether this node may do what it will have to do later, and whether there is room for it. */
+  async check(): Promise<void> {
+    await this.snapshots.check();
+    // No message has that subject.
+    await this.#manager.streams.purge(this.#name, { filter: `${this.#name}.check` });
+    const { limits, storage } = await this.#manager.getAccountInfo();
+    if (limits.max_storage < 0 || limits.max_storage - storage >= this.#neededBytes) return;
+    const found = `The account on the NATS server may store ${limits.max_storage} bytes, of which ${storage} are used`;
+    throw new NatsError(
+      'ERR_STORE_LIMITS',
+      `${found}; ${this.#neededBytes} have to be free: raise the limit, or lower compactBytes`,
+    );
+  }
+
+  /** Removes the messages before a number. */
+  async removeBefore(seq: number): Promise<void> {
+    // The server takes 1 for all of them.
+    if (seq <= 1) return;
+    await this.#manager.streams.purge(this.#name, { seq });
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === 'disconnect' || type === 'staleConnection') this.#isConnected = false;
+      else if (type === 'reconnect') this.#isConnected = true;
+      else continue;
+      this.#onChange();
+    }
+    this.#isConnected = false;
+    this.#onChange();
+  }
+}
+
+/** A cluster that has just been started needs a few seconds until it answers. */
+async function manage(connection: NatsConnection): Promise<JetStreamManager> {
+  const until = performance.now() + MANAGE_MS;
+  for (;;) {
+    try {
+      return await jetstreamManager(connection, { timeout: TIMEOUT_MS });
+    } catch (error) {
+      if (!isLate(error) || performance.now() > until) throw error;
+    }
+  }
+}
+
+function withoutCredentials(server: string): string {
+  const { protocol, host } = new URL(server);
+  return `${protocol}//${host}`;
+}
+
+/** The user and password, or the token, of a URL. */
+function credentials(server: string): { readonly user?: string; readonly pass?: string; readonly token?: string } {
+  const { username, password } = new URL(server);
+  if (username === '') return {};
+  const user = decodeURIComponent(username);
+  return password === '' ? { token: user } : { user, pass: decodeURIComponent(password) };
+}

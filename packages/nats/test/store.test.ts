@@ -1,0 +1,334 @@
+import { NatsLog } from '@tidings/nats';
+import { EARLIEST } from '@tidings/server/log';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../../test/end-to-end/hub.ts';
+import { NatsServer, Way } from './nats-server.ts';
+import { contents, dataOf, event, Follower, manage, newName, openLog } from './rig.ts';
+import { isMissing } from '../../../test/missing.ts';
+
+const WITHOUT = isMissing('nats-server');
+
+let server: NatsServer;
+beforeAll(async () => {
+  server = await NatsServer.start();
+});
+afterAll(() => server.end());
+
+const range = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, n) => String(from + n));
+
+async function wayTo(port: number): Promise<Way> {
+  const way = await Way.to(port);
+  onTestFinished(() => way.close());
+  return way;
+}
+
+describe.skipIf(WITHOUT)('several nodes on one stream', () => {
+  test('have the same log, and hand over the same in the same order', async () => {
+    const servers = server.url;
+    const name = newName();
+    const one = await openLog({ servers, name });
+    const other = await openLog({ servers, name });
+    const followers = [new Follower(one), new Follower(other)];
+    const appends = range(1, 200).map((data) => (Number(data) % 2 ? one : other).append([event('a', data)]));
+    const receipts = await Promise.all(appends);
+    const last = Math.max(...receipts.map(({ seq }) => seq));
+    for (const follower of followers) await follower.until(() => follower.reached >= last);
+    expect(followers[0]!.got).toEqual(followers[1]!.got);
+    expect(followers[0]!.got.map(({ id }) => id).toSorted()).toEqual(receipts.map(({ id }) => id).toSorted());
+    expect(await contents(one)).toEqual(await contents(other));
+  });
+
+  test('a key, a lease and a final event count on all of them', async () => {
+    const servers = server.url;
+    const name = newName();
+    const one = await openLog({ servers, name });
+    const other = await openLog({ servers, name });
+    const first = await one.append([event('a')], { key: 'k' });
+    expect(await other.append([event('a')], { key: 'k' })).toEqual({ ...first, repeated: true });
+    const leases = await Promise.allSettled([one, other].map((log) => log.topics.lease('b', 60_000)));
+    expect(leases.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await one.append([{ ...event('c'), final: true }]);
+    await expect(other.append([event('c')])).rejects.toMatchObject({ code: 'ERR_TOPIC_CLOSED' });
+    await one.values.set('v', '1');
+    const seen = new Promise(
+      (resolve) => void other.values.watch('', (values) => values.length > 0 && resolve(values)),
+    );
+    expect(await seen).toEqual([{ name: 'v', value: '1' }]);
+  });
+
+  test('the node that was opened last sets what all keep', async () => {
+    const servers = server.url;
+    const name = newName();
+    const one = await openLog({ servers, name, retention: {} });
+    for (const data of range(1, 5)) await one.append([event('a', data)]);
+    const other = await openLog({ servers, name, retention: { maxEvents: 2 } });
+    for (const log of [one, other]) {
+      const { entries, trimmed } = await contents(log);
+      expect(entries.map(dataOf)).toEqual(['4', '5']);
+      expect(trimmed).toBe(entries[0]!.seq - 1);
+    }
+  });
+});
+
+test.skipIf(WITHOUT)('an event that is larger than a message of the server is stored whole', async () => {
+  const name = newName();
+  const log = await openLog({ servers: server.url, name });
+  const follower = new Follower(log);
+  const data = 'ä€😀'.repeat(400_000);
+  const { seq } = await log.append([event('a', data), event('a', 'after')]);
+  await follower.until(() => follower.reached >= seq);
+  expect(follower.got.map((entry) => dataOf(entry) === data)).toEqual([true, false]);
+  const again = await openLog({ servers: server.url, name });
+  expect((await contents(again)).entries).toEqual(follower.got);
+});
+
+/** Appends until messages have been removed from the stream. */
+async function outgrow(log: NatsLog, name: string, first = 1): Promise<void> {
+  for (let round = 0; round < 20; round += 1)
+    await log.append(range(1, 19).map((data) => event('b', data.repeat(200))));
+  const { streams } = await manage(server.url);
+  await expect.poll(async () => (await streams.info(name)).state.first_seq, { timeout: 10_000 }).toBeGreaterThan(first);
+}
+
+describe.skipIf(WITHOUT)('snapshots', () => {
+  const retention = { maxEvents: 20 };
+
+  test('the stream stays small, and who comes later has the same log', async () => {
+    const servers = server.url;
+    const name = newName();
+    const log = await openLog({ servers, name, retention, compactBytes: 65_536 });
+    await log.topics.create('kept', { keep: 'latest' });
+    const lease = await log.topics.lease('leased', 3_600_000, { holder: 'me' });
+    const first = await log.append([event('a', 'first')], { key: 'k' });
+    await log.append([{ ...event('kept', '€ 😀'), private: true, latestKey: 'x' }]);
+    await outgrow(log, name);
+    // Of the snapshots before only the newest is left.
+    const { streams } = await manage(servers);
+    const subjects = async (): Promise<unknown> =>
+      (await streams.info(`KV_${name}-snapshots`, { subjects_filter: '>' })).state.subjects;
+    expect(new Set(Object.values((await subjects()) as object))).toEqual(new Set([1]));
+    await outgrow(log, name, (await streams.info(name)).state.first_seq);
+    await expect.poll(async () => Object.keys((await subjects()) as object).length).toBe(3);
+    const later = await openLog({ servers, name, retention });
+    expect(await contents(later)).toEqual(await contents(log));
+    expect(await later.append([event('a', 'first')], { key: 'k' })).toEqual({ ...first, repeated: true });
+    expect(await later.topics.leases()).toEqual([{ topic: 'leased', token: lease.token, holder: 'me' }]);
+    expect(await later.topics.status('kept')).toEqual(await log.topics.status('kept'));
+    const next = await later.append([event('a', 'next')]);
+    expect((await contents(log)).entries.at(-1)).toMatchObject({ seq: next.seq, id: next.id });
+  });
+
+  test('a node that was away while messages were removed tells exactly what it has missed', async () => {
+    const servers = server.url;
+    const name = newName();
+    const log = await openLog({ servers, name, retention, compactBytes: 65_536 });
+    const way = await wayTo(server.port);
+    const away = await openLog({ servers: way.url, name, retention });
+    await log.append([event('a', '1'), event('quiet', '2')]);
+    const [everything, quiet] = [new Follower(away), { topics: ['quiet'] }];
+    await everything.until(() => everything.steps.length > 0);
+    const place = await away.locate((await log.append([event('a', '3')])).id);
+    await everything.until(() => everything.reached >= place.after);
+    way.cut(false);
+    await everything.until(() => everything.steps.at(-1) === 'lost');
+    await outgrow(log, name);
+    way.open();
+    const { head } = await log.locate(EARLIEST);
+    await everything.until(() => everything.reached >= head);
+    expect(everything.steps.filter((step) => step.startsWith('gap'))).toHaveLength(1);
+    // A listener of a topic that had nothing new is told of nothing, and one that asked before is told what is missing since.
+    const page = { after: place.after, through: head, maxBytes: 1000 };
+    expect(await away.read({ ...page, selection: quiet })).toMatchObject({ entries: [], trims: 0 });
+    expect((await away.read({ ...page, selection: { topics: ['b'] } })).trims).toBeGreaterThan(place.trims);
+    expect(await contents(away)).toEqual(await contents(log));
+  });
+});
+
+test.skipIf(WITHOUT)(
+  'if messages or the snapshots were deleted, a node that has everything stores it again',
+  async () => {
+    const servers = server.url;
+    const name = newName();
+    const log = await openLog({ servers, name });
+    for (const data of range(1, 3)) await log.append([event('a', data)]);
+    const { streams } = await manage(servers);
+    await streams.purge(name);
+    const later = await openLog({ servers, name });
+    expect(await contents(later)).toEqual(await contents(log));
+    expect((await later.append([event('a', '4')])).seq).toBe(4);
+  },
+);
+
+describe.skipIf(WITHOUT)('while the store is away', () => {
+  test('appends wait, and are stored when it is back; followers are told and go on', async () => {
+    const way = await wayTo(server.port);
+    const log = await openLog({ servers: way.url, name: newName() });
+    const follower = new Follower(log);
+    await log.append([event('a', '1')]);
+    way.cut(false);
+    await follower.until(() => follower.steps.at(-1) === 'lost');
+    const appends = range(2, 4).map((data) => log.append([event('a', data)]));
+    way.open();
+    const receipts = await Promise.all(appends);
+    await follower.until(() => follower.reached >= receipts.at(-1)!.seq);
+    expect(follower.got.map(dataOf)).toEqual(range(1, 4));
+    const [start] = follower.steps;
+    expect(follower.steps).toEqual([start, 'lost', start]);
+  });
+
+  test('what waits too long is refused, and what the node has can be read', async () => {
+    const way = await wayTo(server.port);
+    const log = await openLog({ servers: way.url, name: newName(), waitMs: 0 });
+    const follower = new Follower(log);
+    const { seq } = await log.append([event('a', '1')]);
+    way.cut(false);
+    await follower.until(() => follower.steps.at(-1) === 'lost');
+    const refused = { code: 'ERR_STORE_AWAY' };
+    await expect(log.append([event('a', '2')])).rejects.toMatchObject(refused);
+    await expect(log.locate(EARLIEST)).rejects.toMatchObject(refused);
+    await expect(log.topics.status('a')).rejects.toMatchObject(refused);
+    const request = { selection: { topics: ['a'] }, after: 0, through: seq, maxBytes: 1000 };
+    expect((await log.read(request)).entries.map(dataOf)).toEqual(['1']);
+    way.open();
+    await follower.until(() => follower.steps.at(-1) !== 'lost');
+    await log.append([event('a', '3')]);
+    expect((await contents(log)).entries.map(dataOf)).toEqual(['1', '3']);
+  });
+
+  test('the log can be closed, and what waits is refused', async () => {
+    const way = await wayTo(server.port);
+    const log = await openLog({ servers: way.url, name: newName(), waitMs: 600_000 });
+    const follower = new Follower(log);
+    await log.append([event('a', '1')]);
+    way.cut(false);
+    await follower.until(() => follower.steps.at(-1) === 'lost');
+    const waiting = log.append([event('a', '2')]);
+    await Promise.all([expect(waiting).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' }), log.close()]);
+    await expect(log.append([event('a', '3')])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+});
+
+describe.skipIf(WITHOUT)('a stream that was deleted', () => {
+  test('begins a new epoch, which all nodes tell their followers', async () => {
+    const servers = server.url;
+    const name = newName();
+    const logs = [await openLog({ servers, name }), await openLog({ servers, name })];
+    const last = await logs[0]!.append([event('a', '1')]);
+    const followers = logs.map((log) => new Follower(log));
+    for (const follower of followers) await follower.until(() => follower.steps.length > 0);
+    await (await manage(servers)).streams.delete(name);
+    for (const follower of followers) await follower.until(() => follower.steps.length === 3);
+    const [begun, ...others] = followers.map(({ steps }) => steps.at(-1));
+    expect(others).toEqual([begun]);
+    expect(followers[0]!.steps).toEqual([followers[0]!.steps[0], 'lost', begun]);
+    expect(begun).not.toBe(followers[0]!.steps[0]);
+    const next = await logs[1]!.append([event('a', '2')]);
+    expect(next.seq).toBe(last.seq + 1);
+    for (const log of logs) {
+      expect((await log.locate(last.id)).misplaced).toBeUndefined();
+      expect((await contents(log)).entries.map(dataOf)).toEqual(['2']);
+    }
+  });
+});
+
+test.skipIf(WITHOUT)('a store without room refuses an append, and takes it when there is room', async () => {
+  const config = 'accounts { A { jetstream { max_store: 1000000 }, users: [{ user: "u", password: "p" }] } }';
+  const own = await NatsServer.start(config);
+  onTestFinished(() => own.end());
+  const servers = own.url.replace('//', '//u:p@');
+  const log = await openLog({
+    servers,
+    name: newName(),
+    compactBytes: 65_536,
+    retention: { maxEvents: 3 },
+    onError: () => {},
+  });
+  const large = range(1, 3).map((data) => event('a', data.repeat(130_000)));
+  await log.append(large);
+  await expect(log.append([...large, ...large])).rejects.toMatchObject({ code: 'ERR_NOT_STORED' });
+  await log.append([event('a', 'small')]);
+  expect((await contents(log)).entries.map((entry) => dataOf(entry).length)).toEqual([130_000, 130_000, 5]);
+});
+
+test.skipIf(WITHOUT)('a store that was put back to an earlier state begins a new epoch, with what it has', async () => {
+  const own = await NatsServer.start();
+  onTestFinished(() => own.end());
+  const log = await openLog({ servers: own.url, name: newName() });
+  const first = await log.append([event('a', '1')]);
+  const follower = new Follower(log);
+  await own.kill();
+  const put = own.keep();
+  await own.start();
+  const lost = await log.append([event('a', '2')]);
+  await follower.until(() => follower.reached >= lost.seq);
+  await own.kill();
+  put();
+  await own.start();
+  const [before] = follower.steps;
+  await follower.until(() => follower.steps.at(-1)?.startsWith('start') === true && follower.steps.at(-1) !== before);
+  expect((await contents(log)).entries.map(dataOf)).toEqual(['1']);
+  expect((await log.locate(first.id)).misplaced).toBeUndefined();
+  expect((await log.locate(lost.id)).misplaced).toBe('foreign');
+  const next = await log.append([event('a', '3')]);
+  expect((await log.locate(next.id)).after).toBe(next.seq);
+  expect(next.id).not.toBe(lost.id);
+});
+
+describe.skipIf(WITHOUT)('what the server does not allow is told when the log is opened', () => {
+  const refusal = async (config: string, url?: (port: number) => string): Promise<string> => {
+    const port = await freePort();
+    const other = await NatsServer.start(config, port);
+    try {
+      await NatsLog.open({ servers: url?.(port) ?? other.url });
+      return 'opened';
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string };
+      return `${code} ${message}`;
+    } finally {
+      await other.end();
+    }
+  };
+
+  test('messages that are too small', async () => {
+    expect(await refusal('max_payload: 1024')).toBe(
+      'ERR_STORE_LIMITS The NATS server takes messages of at most 1024 bytes; set its max_payload to 16384 or more',
+    );
+  });
+
+  test('a user who may not write, or may not make a stream', async () => {
+    const users = (denied: string): string =>
+      `authorization { users: [{ user: "u", password: "p", permissions: { publish: { deny: ["${denied}"] } } }] }`;
+    const url = (port: number): string => `nats://u:p@127.0.0.1:${port}`;
+    expect(await refusal(users('$JS.API.STREAM.CREATE.>'), url)).toMatch(
+      /^ERR_STORE_LIMITS The user of the NATS server may not publish "?\$JS\.API\.STREAM\.CREATE\.tidings/,
+    );
+    expect(await refusal(users('tidings.log'), url)).toMatch(
+      /^ERR_STORE_LIMITS The user of the NATS server may not publish "?tidings\.log/,
+    );
+    expect(await refusal(users('nothing'), (port) => `nats://u:wrong@127.0.0.1:${port}`)).toBe(
+      'ERR_STORE_AWAY The NATS server did not let the log in: user, password or token are wrong',
+    );
+  });
+
+  test('an account with too little storage', async () => {
+    const config = 'accounts { A { jetstream { max_store: 1000000 }, users: [{ user: "u", password: "p" }] } }';
+    expect(await refusal(config, (port) => `nats://u:p@127.0.0.1:${port}`)).toMatch(
+      /^ERR_STORE_LIMITS The account on the NATS server may store 1000000 bytes, of which \d+ are used; 201326592 have to be free/,
+    );
+  });
+
+  test('a server without JetStream', async () => {
+    const config = 'accounts { A { users: [{ user: "u", password: "p" }] } }';
+    expect(await refusal(config, (port) => `nats://u:p@127.0.0.1:${port}`)).toBe(
+      'ERR_STORE_LIMITS JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js',
+    );
+  });
+
+  test('no server', async () => {
+    const servers = `nats://127.0.0.1:${await freePort()}`;
+    await expect(NatsLog.open({ servers })).rejects.toMatchObject({
+      code: 'ERR_STORE_AWAY',
+      message: expect.stringContaining('cannot be reached'),
+    });
+  });
+});

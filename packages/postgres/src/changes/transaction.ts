@@ -1,0 +1,190 @@
+import {
+  TopicDraft,
+  type CheckedBounds,
+  type Clock,
+  type Epochs,
+  type KeyedAppend,
+  type LogEntry,
+  type LogRetention,
+  type LogTime,
+  type PreparedEvent,
+  type TopicBounds,
+  type TopicFacts,
+  type TopicRecord,
+  type TrimPlan,
+} from '@tidings/server/log';
+import { costOfState, summaryOf, type Summary, type TopicRow } from '../records.ts';
+import type { Ask, Identity } from '../store/connection.ts';
+import type { EpochsCopy } from '../store/epochs-copy.ts';
+import { HEAD_COLUMNS, headOf, type HeadColumns, type HeadState, noHead } from '../store/head.ts';
+import type { LedgerCopy } from '../store/ledger-copy.ts';
+
+/** What all that writes has in common. */
+export interface LogParts {
+  readonly schema: string;
+  /** Tells the notifications of this node from those of others. */
+  readonly node: string;
+  readonly clock: Clock;
+  readonly time: LogTime;
+  readonly bounds: CheckedBounds;
+  readonly retention: LogRetention;
+  readonly topicBounds: TopicBounds;
+  readonly ledger: LedgerCopy;
+  readonly epochs: EpochsCopy;
+  readonly statementMs: number;
+  /** The highest sequence number that this node has seen, of which epoch. */
+  readonly seen: { epoch: string; seq: number };
+}
+
+/** What a log remembers of an append that had a key, and since when, by the log's own time. */
+export interface KnownKey extends KeyedAppend {
+  readonly at: number;
+  readonly cost: number;
+}
+
+/** An event of a transaction that is still to be written. */
+export interface Pending {
+  readonly entry: LogEntry;
+  readonly event: PreparedEvent;
+  readonly cost: number;
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+/** What a removal tells of an event. */
+export type RemovedEvent = Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>;
+
+/**
+ * A transaction that has the head locked, with what was read of the tables in it. Changes are made here first, and are written when it is finished: so a
+ * refused batch leaves no trace.
+ */
+export class Transaction {
+  readonly ask: Ask;
+  readonly parts: LogParts;
+  /** By which it is known later whether it was committed. */
+  readonly xact: string;
+  readonly state: Mutable<HeadState>;
+  /** The log's own time. */
+  readonly now: number;
+  /** The number of the newest event before it. */
+  readonly before: number;
+  seq: number;
+  epoch: string;
+  trims: number;
+  epochs: Epochs;
+  readonly draft: TopicDraft;
+  readonly pending: Pending[] = [];
+  /** What followers are handed when it has been committed. */
+  readonly entries: LogEntry[] = [];
+  readonly deletions: LogEntry[] = [];
+  readonly removed: RemovedEvent[] = [];
+  readonly keys: Map<string, KnownKey | undefined> = new Map();
+  readonly newKeys: Map<string, { readonly key: Buffer; readonly known: KnownKey }> = new Map();
+  readonly summaries: Map<string, Summary | undefined> = new Map();
+  readonly changedTopics: Set<string> = new Set();
+  /** The topics that have got events. */
+  readonly grown: Set<string> = new Set();
+  readonly records: Map<string, TopicRecord> = new Map();
+  /** Whether more is to be removed than one transaction removes. */
+  hasMore = false;
+  isChanged = false;
+  plan: { readonly at: number; readonly plan: TrimPlan } | undefined;
+
+  private constructor(ask: Ask, parts: LogParts, head: HeadColumns & { readonly xact: string }, epochs: Epochs) {
+    this.ask = ask;
+    this.parts = parts;
+    this.xact = head.xact;
+    const { seq, epoch, trims, state } = headOf(head);
+    this.before = seq;
+    this.seq = seq;
+    this.epoch = epoch;
+    this.trims = trims;
+    this.state = { ...state };
+    this.epochs = epochs;
+    this.now = Math.max(parts.time.now(), state.time);
+    const counts = { size: state.states, created: state.created, leases: state.leases, bytes: state.stateBytes };
+    this.draft = new TopicDraft({ ...counts, get: (topic) => this.records.get(topic) }, costOfState);
+  }
+
+  /** Locks the head. A copy or an older state of the log goes on in a new epoch. @param identity the cluster to which the connection leads */
+  static async begin(ask: Ask, parts: LogParts, identity: Identity | undefined): Promise<Transaction> {
+    const { statementMs, seen } = parts;
+    // A node that stands still while it has the head locked holds up all others for so long.
+    const idleMs = Math.ceil(statementMs / 2);
+    // Compiling a statement takes longer than these take.
+    const settings = `set local statement_timeout = ${statementMs}; set local idle_in_transaction_session_timeout = ${idleMs}; set local jit = off`;
+    const [head] = await ask<HeadColumns & { xact: string }>(
+      `begin; ${settings}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h for update`,
+    );
+    if (!head) throw noHead();
+    const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
+    await parts.ledger.sync(ask, tx.trims);
+    const { system, timeline } = tx.state.identity;
+    const isMoved = identity !== undefined && (identity.system !== system || identity.timeline !== timeline);
+    if (isMoved || (seen.epoch === tx.epoch && seen.seq > tx.seq)) await tx.#beginEpoch(identity ?? tx.state.identity);
+    return tx;
+  }
+
+  /** What everything costs. */
+  get bytes(): number {
+    return this.state.bytes + this.draft.addedBytes;
+  }
+
+  /** Reads what is remembered of topics, unless it was read before. */
+  async load(topics: Iterable<string>): Promise<void> {
+    const wanted = [...new Set(topics)].filter((topic) => !this.summaries.has(topic));
+    if (wanted.length === 0) return;
+    const rows = await this.ask<TopicRow & { name: string; record: string | null }>(
+      `select n.name, s.record, t.* from json_array_elements_text($1::json) as n(name)
+        left join @states s on s.topic = n.name left join @topics t on t.topic = n.name`,
+      [JSON.stringify(wanted)],
+    );
+    for (const row of rows) {
+      this.summaries.set(row.name, row.topic === null ? undefined : summaryOf(row));
+      if (row.record !== null) this.records.set(row.name, JSON.parse(row.record) as TopicRecord);
+    }
+  }
+
+  /** Reads which of some keys are known. They are digests of 32 bytes. */
+  async loadKeys(keys: readonly Buffer[]): Promise<void> {
+    if (keys.length === 0) return;
+    const rows = await this.ask<{ key: Buffer; at: number; cost: number; record: string }>(
+      'select key, at, cost, record from @keys where key = any($1::bytea[])',
+      [keys],
+    );
+    for (const { key, at, cost, record } of rows) {
+      this.keys.set(key.toString('hex'), { ...(JSON.parse(record) as KeyedAppend), at, cost });
+    }
+  }
+
+  readonly factsOf = (topic: string): TopicFacts => {
+    const summary = this.summaries.get(topic);
+    if (!summary) return { events: 0, lastSeq: 0, publicSeq: 0 };
+    const { events, lastSeq, hidden } = summary;
+    return { events, lastSeq, publicSeq: hidden ? hidden.publicSeq : lastSeq };
+  };
+
+  /** Whether a topic keeps the latest of each key, as of this transaction. The topic has been loaded. */
+  keepsLatest(topic: string): boolean {
+    const keep = this.draft.get(topic)?.options?.keep ?? this.parts.topicBounds.of(topic)?.keep;
+    return keep === 'latest';
+  }
+
+  setSummary(topic: string, summary: Summary | undefined): void {
+    this.summaries.set(topic, summary);
+    this.changedTopics.add(topic);
+    this.isChanged = true;
+  }
+
+  async #beginEpoch(identity: Identity): Promise<void> {
+    const { epochs, clock, seen } = this.parts;
+    this.epoch = await epochs.begin(this.ask, this.epoch, this.seq, clock.time());
+    this.epochs = await epochs.of(this.ask, this.epoch);
+    this.state.identity = identity;
+    // Everything up to here may be asked for by who had it in another history.
+    this.state.publicSeq = this.seq;
+    seen.epoch = this.epoch;
+    seen.seq = this.seq;
+    this.isChanged = true;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The tables, as the steps that made them. Each step was released, and is never changed: a change is another step. `@` stands before the names of the
+ * log's own tables, and `%schema%` for the name of the schema.
+ */
+export const STEPS: readonly string[] = [
+  `
+  -- The one row that every change locks: so numbers rise in the order of the commits.
+  create table @head (
+    single boolean primary key default true check (single),
+    seq bigint not null,
+    epoch text not null,
+    trims bigint not null,
+    state text not null
+  );
+  create table @epochs (
+    number integer primary key generated always as identity,
+    epoch text not null,
+    through bigint not null
+  );
+  create table @events (
+    seq bigint primary key,
+    id text collate "C",
+    topics text not null,
+    private boolean not null,
+    type text collate "C",
+    name text collate "C" not null,
+    latest_key text collate "C",
+    forgets boolean not null,
+    final boolean not null,
+    time bigint not null,
+    at double precision not null,
+    cost bigint not null,
+    size integer not null,
+    frame bytea not null
+  );
+  create index events_id on @events (id, seq) where id is not null;
+  create index events_at on @events (at, seq);
+  create index events_forgets on @events (seq) where forgets;
+  create table @event_topics (
+    topic text collate "C" not null,
+    seq bigint not null,
+    primary key (topic, seq)
+  );
+  create table @topics (
+    topic text collate "C" primary key,
+    events bigint not null,
+    bytes bigint not null,
+    last bigint not null,
+    last_seq bigint not null,
+    hidden_events bigint not null,
+    hidden_bytes bigint not null,
+    public_last bigint not null,
+    public_seq bigint not null,
+    oldest double precision not null
+  );
+  create index topics_last on @topics (last_seq, topic);
+  create index topics_public on @topics (public_seq, topic) where public_seq > 0;
+  create index topics_oldest on @topics (oldest, topic);
+  -- The newest event of each key, of topics that keep the latest.
+  create table @latest (
+    topic text collate "C" not null,
+    name text collate "C" not null,
+    seq bigint not null,
+    primary key (topic, name)
+  );
+  create table @states (
+    topic text collate "C" primary key,
+    due double precision,
+    leased boolean not null,
+    record text not null
+  );
+  create index states_due on @states (due) where due is not null;
+  create table @keys (
+    key bytea primary key,
+    seq bigint not null,
+    at double precision not null,
+    cost integer not null,
+    record text not null
+  );
+  create index keys_age on @keys (at, seq);
+  create table @deletions (
+    seq bigint primary key,
+    topic text not null,
+    private boolean not null,
+    time bigint not null
+  );
+  -- How far each topic was trimmed, and the changes of that, which the nodes follow.
+  create table @trimmed (
+    topic text collate "C" primary key,
+    at bigint not null,
+    trimmed text not null
+  );
+  create index trimmed_at on @trimmed (at);
+  create table @trims (
+    at bigint primary key,
+    plan text not null
+  );
+  -- The name is JSON, because a text of PostgreSQL cannot hold every character.
+  create table @stored_values (
+    name text collate "C" primary key,
+    record text not null
+  );
+
+  -- What is published in the transactions of others, until a node has moved it into the log.
+  create table @outbox (
+    id bigint primary key generated always as identity,
+    topics text not null,
+    data text not null,
+    type text,
+    event_id text,
+    private boolean not null,
+    latest_key text,
+    forget boolean not null,
+    final boolean not null
+  );
+  create table @outbox_refused (
+    id bigint primary key,
+    at timestamptz not null default now(),
+    reason text not null,
+    event text not null
+  );
+  create table @limits (
+    single boolean primary key default true check (single),
+    max_event_bytes bigint not null
+  );
+  insert into @limits (max_event_bytes) values (16777216);
+
+  create function @check_name(what text, name text) returns void language plpgsql immutable set search_path = pg_catalog, pg_temp as $f$
+  begin
+    if name = '' or octet_length(name) > 1024 then
+      raise exception 'The % is % bytes long; 1 to 1024 are allowed', what, octet_length(name) using errcode = '22023';
+    end if;
+    if name ~ '[\\x01-\\x1f\\x7f-\\x9f]' then
+      raise exception 'The % has a control character, which is not allowed', what using errcode = '22023';
+    end if;
+  end
+  $f$;
+
+  create function @publish_to(topics text[], data text, type text default null, id text default null, private boolean default false,
+    latest_key text default null, forget boolean default false, final boolean default false)
+  returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $f$
+  declare
+    topic text;
+    bytes bigint;
+    allowed bigint;
+    place bigint;
+  begin
+    if coalesce(cardinality(topics), 0) not between 1 and 255 or array_position(topics, null) is not null then
+      raise exception 'An event has % topics; 1 to 255 are allowed', coalesce(cardinality(topics), 0) using errcode = '22023';
+    end if;
+    foreach topic in array topics loop
+      perform @check_name('topic', topic);
+      if topic in ('.', '..') then
+        raise exception 'The topic % is not allowed, because URLs drop it', topic using errcode = '22023';
+      end if;
+    end loop;
+    if data is null then
+      raise exception 'The data of an event is null; a text is needed, which may be empty' using errcode = '22023';
+    end if;
+    if private is null or forget is null or final is null then
+      raise exception 'private, forget and final are true or false, and not null' using errcode = '22023';
+    end if;
+    if type is not null and type <> '' then
+      perform @check_name('type', type);
+      if type like 'tidings-%' then
+        raise exception 'The type % is reserved: none may begin with tidings-', type using errcode = '22023';
+      end if;
+    end if;
+    if id is not null and id <> '' then
+      perform @check_name('id', id);
+      if id = 'earliest' or id like '#%' or id like ' %' or id like '% '
+        or id ~ '^[a-z0-9]{1,16}[.](0|[1-9][0-9]{0,14})([.][0-9a-f]{16})?$' then
+        raise exception 'The id % is reserved, looks like a cursor, or begins or ends with a space', id using errcode = '22023';
+      end if;
+    end if;
+    if latest_key is not null then
+      perform @check_name('latest_key', latest_key);
+    elsif forget then
+      raise exception 'An event that forgets a key needs a latest_key' using errcode = '22023';
+    end if;
+    -- Each line of data takes 7 bytes beside itself at most.
+    bytes := octet_length(data) + 7 * (1 + length(data) - length(translate(data, E'\\r\\n', ''))) + octet_length(coalesce(type, '')) + 16;
+    select max_event_bytes into allowed from @limits;
+    if bytes > allowed then
+      raise exception 'An event takes % bytes when it is sent; % are allowed', bytes, allowed using errcode = '54000';
+    end if;
+    insert into @outbox (topics, data, type, event_id, private, latest_key, forget, final)
+      values (to_json(topics)::text, data, nullif(type, ''), nullif(id, ''), private, latest_key, forget, final)
+      returning @outbox.id into place;
+    -- However often it is called, a transaction sends one. It is sent when the transaction commits.
+    perform pg_notify('tidings_%schema%', 'outbox');
+    return place;
+  end
+  $f$;
+
+  create function @publish(topic text, data text, type text default null, id text default null, private boolean default false,
+    latest_key text default null, forget boolean default false, final boolean default false)
+  returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $f$
+    select @publish_to(array[topic], data, type, id, private, latest_key, forget, final)
+  $f$;
+
+  revoke execute on function @check_name(text, text) from public;
+  revoke execute on function @publish_to(text[], text, text, text, boolean, text, boolean, boolean) from public;
+  revoke execute on function @publish(text, text, text, text, boolean, text, boolean, boolean) from public;
+  `,
+];

@@ -1,0 +1,210 @@
+import { type PostgresLog } from '@tidings/postgres';
+import { entries, systemClock } from '@tidings/server/log';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import pg from 'pg';
+import { randomNumbers } from '../../../test/seed.ts';
+import { withoutPostgres } from '../../../test/postgres-server.ts';
+import { LONG, allOf, dataOf, event, EVERYTHING, followed, openLog, serverOfFile } from './rig.ts';
+
+const file = serverOfFile();
+
+async function nodes(options: Parameters<typeof openLog>[2] = {}): Promise<readonly [PostgresLog, PostgresLog]> {
+  const schema = file.server.schema();
+  return [await openLog(file.server, schema, options), await openLog(file.server, schema, options)];
+}
+
+/** Where a log would begin to be followed now; 0 while it cannot be. */
+function startOf(log: PostgresLog): number {
+  let start = 0;
+  log.follow({ onStart: ({ seq }) => (start = seq), onBatch: () => {}, onLost: () => {} }).stop();
+  return start;
+}
+
+describe.skipIf(withoutPostgres)('nodes on one database', () => {
+  test('open at the same time on a database that has no tables yet', async () => {
+    const schema = file.server.schema();
+    const logs = await Promise.all([1, 2, 3, 4].map(() => openLog(file.server, schema)));
+    await Promise.all(logs.map((log, index) => log.append([event('a', String(index))])));
+    const all = await Promise.all(logs.map((log) => allOf(log)));
+    expect(new Set(all.map((data) => data.join())).size).toBe(1);
+    expect(all[0]!.toSorted()).toEqual(['0', '1', '2', '3']);
+  });
+
+  test('a listener that wanders between them while all publish and connections are cut loses nothing, and gets nothing twice', async () => {
+    const random = randomNumbers();
+    const logs = await nodes();
+    const published: string[][] = [[], [], []];
+    const schemaOf = (
+      await file.server.ask<{ nspname: string }>(
+        `select nspname from pg_namespace where nspname like 'log%' order by oid desc limit 1`,
+      )
+    )[0]!.nspname;
+    const app = new pg.Client({ connectionString: file.server.url });
+    await app.connect();
+    onTestFinished(() => app.end());
+    const total = 120;
+    const publishers = [
+      ...logs.map(async (log, index) => {
+        for (let n = 0; n < total; n += 1) {
+          const data = `${index} ${n}`;
+          // An append whose answer was lost is repeated.
+          for (;;) {
+            try {
+              await log.append([event('a', data)], { key: data });
+              break;
+            } catch (error) {
+              expect(error).toMatchObject({ code: 'ERR_STORE_AWAY' });
+              await new Promise((resolve) => setImmediate(resolve));
+            }
+          }
+          published[index]!.push(data);
+        }
+      }),
+      (async () => {
+        for (let n = 0; n < total; n += 1) {
+          const data = `2 ${n}`;
+          await app.query(`select ${schemaOf}.publish('a', $1)`, [data]);
+          published[2]!.push(data);
+        }
+      })(),
+    ];
+    const got: string[] = [];
+    const gaps: unknown[] = [];
+    let lastEventId = 'earliest';
+    for (let at = 0; got.length < 3 * total; at = 1 - at) {
+      const stay = 1 + Math.floor(random() * 40);
+      let count = 0;
+      for await (const entry of entries(logs[at as 0 | 1], { selection: { topics: ['a'] }, after: lastEventId })) {
+        if ('gap' in entry) {
+          gaps.push(entry.gap);
+          continue;
+        }
+        got.push(dataOf(entry));
+        lastEventId = entry.id;
+        count += 1;
+        if (count >= stay || got.length === 3 * total) break;
+      }
+      if (random() < 0.15) await file.server.cut();
+    }
+    await Promise.all(publishers);
+    expect(gaps).toEqual([]);
+    for (const index of [0, 1, 2]) {
+      expect(got.filter((data) => data.startsWith(`${index} `))).toEqual(published[index]);
+    }
+    expect(await allOf(logs[0])).toEqual(got);
+    expect(await allOf(logs[1])).toEqual(got);
+  });
+
+  test('what one trims, deletes, closes and stores is known to the other as soon as it is done', async () => {
+    const [one, other] = await nodes({ retention: { perTopic: [{ topics: ['small'], maxEvents: 2 }] } });
+    await other.append([event('b')]);
+    await one.append([1, 2, 3, 4].map((n) => event('small', String(n))));
+    const head = (await other.locate('earliest')).head;
+    const page = await other.read({ selection: { topics: ['small'] }, after: 0, through: head, maxBytes: 1000 });
+    expect([page.entries.map(dataOf), page.trimmedThrough]).toEqual([['3', '4'], 3]);
+    // It has handed over what was trimmed, or has begun anew behind that: what follows loses nothing any more.
+    await expect.poll(() => startOf(other), LONG).toBe(head);
+    const told = followed(other);
+    await one.topics.delete('small');
+    await one.append([{ ...event('b', 'end'), final: true }]);
+    const { deletedThrough, finalSeq } = await other.read({
+      selection: { topics: ['b'] },
+      after: 0,
+      through: head + 2,
+      maxBytes: 1000,
+    });
+    expect([deletedThrough, finalSeq]).toEqual([0, head + 2]);
+    await expect(other.append([event('b')])).rejects.toMatchObject({ code: 'ERR_TOPIC_CLOSED' });
+    await told.until(() => told.data.includes('end'));
+    expect(told.steps.length).toBe(1);
+    const { token } = await one.topics.lease('leased', 60_000);
+    await expect(other.topics.lease('leased', 1000)).rejects.toMatchObject({ code: 'ERR_LEASED' });
+    await other.append([event('leased')], { leases: [token] });
+    const changes: string[] = [];
+    other.values.watch('', (values) => changes.push(values.map(({ name, value }) => `${name}=${value}`).join()));
+    await one.values.set('k', 'v');
+    await expect.poll(() => changes.at(-1), LONG).toBe('k=v');
+    await other.values.remove('k');
+    await expect.poll(() => one.values.get('k'), LONG).toBeUndefined();
+  });
+
+  test('one that stands still in a transaction holds up no other for long, and tries again', async () => {
+    const schema = file.server.schema();
+    let stands = 0;
+    const clock = {
+      ...systemClock,
+      // It is asked while the head is locked.
+      time(): number {
+        if (stands > 0) {
+          stands -= 1;
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+        }
+        return Date.now();
+      },
+    };
+    const log = await openLog(file.server, schema, { clock, statementMs: 400 });
+    const other = await openLog(file.server, schema);
+    const told = followed(other);
+    stands = 1;
+    const appended = await Promise.all([log.append([event('a', 'still')]), other.append([event('a', 'other')])]);
+    expect(appended.map(({ seq }) => seq).toSorted((one, next) => one - next)).toEqual([1, 2]);
+    await told.until(() => told.data.length === 2);
+    expect((await allOf(log)).toSorted()).toEqual(['other', 'still']);
+  });
+
+  test('names that no event can have may be asked for', async () => {
+    const [log] = await nodes();
+    await log.append([event('a\ufffd')]);
+    await log.append([{ ...event('\ufffd'), final: true }]);
+    for (const name of ['\0', 'a\0', '\ud800', 'a\ud800']) {
+      const selection = { topics: [name], types: [name, 'message'] };
+      expect(await log.locate(name, selection)).toMatchObject({ misplaced: 'unknown' });
+      const page = await log.read({ selection, after: 0, through: 2, maxBytes: 100 });
+      expect(page).toMatchObject({ entries: [], through: 2 });
+      expect(page.finalSeq).toBeUndefined();
+      expect((await log.locateLast(selection, 1)).finalSeq).toBeUndefined();
+      expect((await log.directory.list({ order: 'name', limit: 5, after: name })).total).toBe(2);
+    }
+  });
+
+  test('one that is not told of a commit finds it when it looks', async () => {
+    const schema = file.server.schema();
+    const log = await openLog(file.server, schema, { pollMs: 20 });
+    const told = followed(log);
+    // As if the notification had been lost on the way.
+    await file.server.ask(
+      `insert into ${schema}.outbox (topics, data, private, forget, final) values ('["a"]', 'x', false, false, false)`,
+    );
+    await told.until(() => told.data.length === 1);
+    expect(told.data).toEqual(['x']);
+  });
+
+  test('a batch that is trimmed before another node has read it makes that one begin anew', async () => {
+    const schema = file.server.schema();
+    const one = await openLog(file.server, schema, { retention: { maxEvents: 1 } });
+    const other = await openLog(file.server, schema, { retention: { maxEvents: 1 }, pollMs: 60_000 });
+    const told = followed(other);
+    await one.append(Array.from({ length: 20 }, (_, n) => event('a', String(n))));
+    await told.until(() => told.steps.length === 3);
+    expect(told.steps.map((step) => step.split(' ')[0])).toEqual(['start', 'lost', 'start']);
+    expect(told.data).toEqual([]);
+    await one.append([event('a', 'next')]);
+    await told.until(() => told.data.length === 1 || told.steps.length > 3);
+  });
+
+  test('a copy of how far topics were trimmed that is far behind is made anew', async () => {
+    const schema = file.server.schema();
+    const one = await openLog(file.server, schema, { retention: { maxEvents: 1 } });
+    const other = await openLog(file.server, schema, { retention: { maxEvents: 1 } });
+    await one.append([event('a')]);
+    await file.server.ask(`update ${schema}.head set trims = trims + 20000`);
+    await file.server.ask(`delete from ${schema}.trims`);
+    await one.append([event('b')]);
+    const read = async (topic: string): Promise<number> =>
+      (await other.read({ selection: { topics: [topic] }, after: 0, through: 2, maxBytes: 1 })).trimmedThrough;
+    expect([await read('a'), await read('b')]).toEqual([1, 0]);
+    await one.append([event('c')]);
+    expect([await read('a'), await read('b')]).toEqual([1, 2]);
+    expect(await allOf(other, EVERYTHING)).toEqual(['']);
+  });
+});

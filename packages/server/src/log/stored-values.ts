@@ -1,0 +1,40 @@
+/** A small text that a log keeps by a name. */
+export interface StoredValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface SetOptions {
+  /**
+   * When the value is forgotten, in milliseconds since 1970. The rest of its time is counted from the call by the log's own time, which runs only forward, also if the
+   * system's clock is set. @default never
+   */
+  readonly expiresAt?: number | undefined;
+  /**
+   * The value is refused if all values of the log would cost more than so many bytes with it, so that there is room for others. @default 16777216, which is the most
+   */
+  readonly atMostBytes?: number | undefined;
+}
+
+/**
+ * Small values that a log keeps beside its events, for all who use the log: such as the tokens that were revoked. Retention does not touch them. A name is 1 to 512 bytes of
+ * UTF-8, a value at most 16 KiB, and all of them together cost at most 16 MiB. Every method rejects with `ERR_CLOSED` after the log was closed. A change is as
+ * durable as an append when its method resolves.
+ */
+export interface StoredValues {
+  get(name: string): Promise<string | undefined>;
+  /**
+   * Sets a value, or replaces it. Rejects with `ERR_INVALID_OPTION`, with `ERR_TOO_MANY_VALUES` if the values would cost more than the log takes, and with `ERR_NOT_STORED`.
+   */
+  set(name: string, value: string, options?: SetOptions): Promise<void>;
+  /** Removes a value. Resolves to whether there was one. Rejects with `ERR_NOT_STORED`. */
+  remove(name: string): Promise<boolean>;
+  /** The values whose names begin with a text, in the order of their names. */
+  list(prefix: string): Promise<readonly StoredValue[]>;
+  /**
+   * Calls `onValues` with the values whose names begin with a text: soon, and again whenever one of them was set or removed, by whom ever. A value that expires is no such
+   * change. Several changes may be one call. `onValues` may not throw.
+   * @returns ends it
+   */
+  watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void;
+}
