@@ -12,9 +12,7 @@ const TIMEOUT_MS = 100_000;
 
 /** Starts a browser that takes certificates which nobody has signed. */
 export function startExampleBrowser(name: BrowserName): Promise<Browser> {
-  // All pages but one are in the background, where timers of Firefox would fire once a second.
-  const ofFirefox = { extraPrefsFirefox: { 'dom.min_background_timeout_value': 4 } };
-  return startBrowser(name, { acceptInsecureCerts: true, ...(name === 'firefox' ? ofFirefox : {}) });
+  return startBrowser(name, { acceptInsecureCerts: true });
 }
 
 /** A tab with a page of the examples, watched through what it shows. */

@@ -5,7 +5,7 @@ import { type Agenda, folderOf } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 
 /** How long a scenario may take, in milliseconds, before what there is of its log is told. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 120_000;
 
 interface Runtime {
   readonly location?: object;

@@ -8,8 +8,6 @@ import { scenarios } from './scenarios.ts';
 
 const TITLES = { chromium: 'Chromium', firefox: 'Firefox' } as const;
 const FIREFOX_PREFS = {
-  // All pages but one are in the background, where timers would fire once a second.
-  'dom.min_background_timeout_value': 4,
   // It asks ten times before it takes a connection that breaks without an answer for a network error.
   'network.http.request.max-attempts': 1,
 };
@@ -19,7 +17,7 @@ const PLACES = CONTEXTS.flatMap((context) => IMPLEMENTATIONS.map((implementation
 
 const played = scenariosFor('in browsers');
 
-describe.each(BROWSERS)('in %s', { timeout: 60_000 }, (name) => {
+describe.each(BROWSERS)('in %s', (name) => {
   let browser: Browser;
   const servers = new Map<object, ScenarioServer>();
 
