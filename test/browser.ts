@@ -31,7 +31,10 @@ const OPTIONS: Readonly<Record<BrowserName, LaunchOptions>> = {
 };
 
 /** Starts a browser, without a window, with more options and arguments if need be. Whoever starts it closes it. */
-export function startBrowser(name: BrowserName, { args = [], extraPrefsFirefox = {}, ...options }: LaunchOptions = {}): Promise<Browser> {
+export function startBrowser(
+  name: BrowserName,
+  { args = [], extraPrefsFirefox = {}, ...options }: LaunchOptions = {},
+): Promise<Browser> {
   const usual = OPTIONS[name];
   return launch({
     ...usual,
