@@ -307,7 +307,13 @@ describe('health', () => {
     await hub.publish('a', 'x');
     const reply = await hub.ask('GET', '/healthz');
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json']);
-    expect(JSON.parse(reply.text)).toEqual({ status: 'ok', epoch: hub.epoch, cursor: hub.cursor(1), listeners: 1 });
+    expect(JSON.parse(reply.text)).toEqual({
+      status: 'ok',
+      epoch: hub.epoch,
+      cursor: hub.cursor(1),
+      listeners: 1,
+      may: ['listen', 'publish'],
+    });
     expect((await hub.ask('HEAD', '/healthz')).status).toBe(200);
     expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD, OPTIONS');
   });

@@ -1,16 +1,16 @@
 // The state of the page. This module and hub-key.ts hold all shared state, and the components read it here.
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
-import { directoryUrl, topicHash, topicOfHash } from './address.ts';
+import { topicHash, topicOfHash } from './address.ts';
 import { FIRST_CONNECTION, isComplete } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { countAfter } from './feed.ts';
 import { credentialName, hubKey } from './hub-key.ts';
 import type { TopicDirectory, TopicSummary } from './topic-directory.ts';
 import type { SnippetAccess } from './snippet.ts';
+import { fetchPermissions, type Permissions } from './permissions.ts';
 import { followUse } from './places.ts';
 import { forgetRefusals } from './refusals.ts';
-import { fetchDirectory } from './topic-search.ts';
 import { TopicFeed } from './topic-feed.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -26,8 +26,8 @@ const watch: Signal<TopicWatch | null> = signal(null);
 const feed: Signal<TopicFeed | null> = signal(null);
 /** The key of the newest row when the page was hidden; undefined while it is seen. */
 const lastSeen: Signal<number | undefined> = signal(undefined);
-/** Whether the hub lets everyone listen. Asked only if this page has a key. */
-const everyoneListens: Signal<boolean> = signal(false);
+/** What the hub lets everyone do. Until it has answered, a page without a key takes it for a hub that asks for none. */
+const everyone: Signal<Permissions | undefined> = signal(undefined);
 const topics: Signal<TopicDirectory | undefined> = signal(undefined);
 
 /** The topic that is open, or null on the start page. */
@@ -61,8 +61,8 @@ export const keyWanted: ReadonlySignal<boolean> = computed(
 /** What the hub asks of its users, as far as this page knows. */
 export const snippetAccess: ReadonlySignal<SnippetAccess> = computed(() => ({
   hasToken: credentialName.value === 'token',
-  publishNeedsKey: hubKey.value !== '',
-  listenNeedsKey: hubKey.value !== '' && !everyoneListens.value,
+  publishNeedsKey: !(everyone.value?.publish ?? hubKey.value === ''),
+  listenNeedsKey: !(everyone.value?.listen ?? hubKey.value === ''),
 }));
 
 /** The title of the browser's tab: while it is hidden it counts what arrives. */
@@ -106,11 +106,8 @@ export function startPage(): void {
     return () => next.close();
   });
   effect(() => {
-    everyoneListens.value = false;
-    if (hubKey.value === '') return;
-    void fetchDirectory(directoryUrl(base), { isAnonymous: true }).then(
-      (found) => (everyoneListens.value = found !== undefined),
-    );
+    void hubKey.value;
+    void fetchPermissions(base).then((found) => (everyone.value = found));
   });
   effect(() => {
     void hubKey.value;

@@ -17,7 +17,9 @@ export function SnippetList({ snippets }: { snippets: readonly Snippet[] }): JSX
           <CopySnippet key={snippet.title} snippet={snippet} />
         ),
       )}
-      {snippets.some(namesKey) && <p class="quiet key-note">{keyNote(credentialName.value)}</p>}
+      {snippets.some(namesKey) && (
+        <p class="quiet key-note">{keyNote(hubKey.value === '' ? undefined : credentialName.value)}</p>
+      )}
     </div>
   );
 }

@@ -31,9 +31,13 @@ const KEY_NAME = 'TIDINGS_KEY';
 const KEY_FROM_ENVIRONMENT = `const headers = { Authorization: \`Bearer \${process.env.${KEY_NAME}}\` };`;
 const KEY_HEADER = ` -H "Authorization: Bearer $${KEY_NAME}"`;
 
-/** What the variable in a snippet is. */
-export function keyNote(name: 'key' | 'token'): string {
-  return `${KEY_NAME} stands for the ${name} that you gave this page: set it as an environment variable where you use these lines.`;
+/**
+ * What the variable in a snippet is.
+ * @param given what this page was given; undefined for nothing
+ */
+export function keyNote(given: 'key' | 'token' | undefined): string {
+  const what = given === undefined ? 'a key or a token of this hub' : `the ${given} that you gave this page`;
+  return `${KEY_NAME} stands for ${what}: set it as an environment variable where you use these lines.`;
 }
 
 /** Whether a snippet needs the key where it is used. */

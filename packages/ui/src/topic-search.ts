@@ -35,7 +35,7 @@ export class TopicSearch {
     this.#found.value = [];
     if (prefix === '') return;
     this.#timer = setTimeout(() => {
-      void fetchDirectory(searchUrl(this.#base, prefix), { stopped }).then((directory) => {
+      void fetchDirectory(searchUrl(this.#base, prefix), stopped).then((directory) => {
         if (!stopped.aborted) this.#found.value = directory?.topics ?? [];
       });
     }, SETTLED_MS);
@@ -44,15 +44,12 @@ export class TopicSearch {
 
 /**
  * A list of topics; undefined if the hub does not give it.
- * @param options - whether the key is left out, and what ends the request
+ * @param stopped ends the request
  */
-export async function fetchDirectory(
-  url: string,
-  { isAnonymous = false, stopped }: { isAnonymous?: boolean; stopped?: AbortSignal } = {},
-): Promise<TopicDirectory | undefined> {
+export async function fetchDirectory(url: string, stopped?: AbortSignal): Promise<TopicDirectory | undefined> {
   try {
     const response = await fetch(url, {
-      headers: { ...(isAnonymous ? {} : authorization()), Accept: 'application/json' },
+      headers: { ...authorization(), Accept: 'application/json' },
       ...(stopped ? { signal: stopped } : {}),
     });
     return response.ok ? readDirectory(await response.text()) : undefined;

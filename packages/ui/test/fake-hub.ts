@@ -33,8 +33,10 @@ const PAGE = new URL('../dist/page.html', import.meta.url);
 
 /** As much of PROTOCOL.md as the page uses, in memory, with hands to break it off and to bring it back on the same port. */
 export class FakeHub {
-  /** When set, every request has to carry it. */
+  /** When set, every request has to carry it, those of listeners only if not everyone may listen. */
   key: string | undefined;
+  /** Whether everyone may listen, though publishing takes the key. */
+  everyoneListens = false;
   /** Why it does not take another one. */
   refusal = 'This hub asks for a key';
   /** What each token allows. */
@@ -176,7 +178,13 @@ export class FakeHub {
     }
     const sent = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const rights = this.tokens.get(sent);
-    if (this.key !== undefined && sent !== this.key && rights === undefined) {
+    if (url.pathname === '/healthz') {
+      const may = this.key === undefined || sent === this.key ? ['listen', 'publish'] : [];
+      response.end(JSON.stringify({ status: 'ok', may: this.everyoneListens ? ['listen', ...may] : may }));
+      return;
+    }
+    const isOpen = this.key === undefined || (this.everyoneListens && request.method === 'GET');
+    if (!isOpen && sent !== this.key && rights === undefined) {
       problem(response, 401, 'unauthorized', this.refusal);
       return;
     }

@@ -483,6 +483,18 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     expect(await page.$eval('.connect', ({ textContent }) => textContent)).not.toContain('secret');
   });
 
+  test('what a hub offers that lets everyone listen has a key where it publishes', async () => {
+    hub.key = 'secret';
+    hub.everyoneListens = true;
+    hub.append('news', 'one');
+    await openTopic('news');
+    await page.waitForSelector('#events > li');
+    await page.click('.connect summary');
+    await expectText('.connect', 'curl -H "Authorization: Bearer $TIDINGS_KEY" -d');
+    await expectText('.connect', "curl -N 'http");
+    await expectText('.key-note', 'TIDINGS_KEY stands for a key or a token of this hub');
+  });
+
   test('on a narrow screen the head of the page stays calm', async () => {
     await page.setViewport({ width: 390, height: 844 });
     hub.key = 'secret';

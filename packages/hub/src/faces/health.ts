@@ -2,6 +2,7 @@ import { formatCursor } from '@tidings/server/log';
 import { may } from '@tidings/server/live';
 import { jsonAnswer } from '../http/answer.ts';
 import { ownRights } from '../access/everyone.ts';
+import type { Rights } from '@tidings/server';
 import type { MakeFace } from './face.ts';
 
 /** `GET /healthz` (PROTOCOL §8). */
@@ -22,8 +23,15 @@ export function health(): MakeFace {
       const { listen = 'all' } = rights;
       const cursor = listen === 'all' && rights.private === 'all' ? { cursor: formatCursor(position) } : {};
       const place = epoch === '' ? {} : { epoch, ...cursor };
-      const document = { ...state, ...place, listeners: await context.everyone.count() };
+      const document = { ...state, ...place, listeners: await context.everyone.count(), may: allowedTo(rights) };
       return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
     },
   });
+}
+
+/** What a sender may do on some topic. A page learns by it what lines to offer. */
+function allowedTo(rights: Rights): readonly string[] {
+  const { listen = 'all', publish = [] } = rights;
+  const allowed = { listen, publish };
+  return Object.entries(allowed).flatMap(([action, topics]) => (topics.length > 0 ? [action] : []));
 }
