@@ -35,7 +35,10 @@ export class PostgresServer {
     this.#isSafe = isSafe;
   }
 
-  /** @param isSafe whether it is to keep what it has answered when its machine fails, which takes time */
+  /**
+   * @param isSafe whether it is to keep what it has answered when its machine fails, which takes time. Without, it keeps what was committed when its
+   * processes are killed only for those who ask for it in their transactions, as the log does
+   */
   static async start({ isSafe = false }: { isSafe?: boolean } = {}): Promise<PostgresServer> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tidings-postgres-')));
     if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY);

@@ -113,8 +113,10 @@ export class Transaction {
     const idleMs = Math.ceil(statementMs / 2);
     // Compiling a statement takes longer than these take.
     const settings = `set local statement_timeout = ${statementMs}; set local idle_in_transaction_session_timeout = ${idleMs}; set local jit = off`;
+    // What is acknowledged is on the disk of the server, though others of this role may not ask for that.
+    const durable = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
     const [head] = await ask<HeadColumns & { xact: string }>(
-      `begin; ${settings}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h for update`,
+      `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h for update`,
     );
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
