@@ -30,17 +30,27 @@ const OPTIONS: Readonly<Record<BrowserName, LaunchOptions>> = {
   },
 };
 
+/** For a machine with much else to do: a page shows what is waited for within seconds. */
+const TIMEOUT_MS = 100_000;
+
 /** Starts a browser, without a window, with more options and arguments if need be. Whoever starts it closes it. */
-export function startBrowser(
+export async function startBrowser(
   name: BrowserName,
   { args = [], extraPrefsFirefox = {}, ...options }: LaunchOptions = {},
 ): Promise<Browser> {
   const usual = OPTIONS[name];
-  return launch({
+  const browser = await launch({
     ...usual,
     executablePath: programPath(name),
     ...options,
     args: [...(usual.args ?? []), ...args],
     extraPrefsFirefox: { ...usual.extraPrefsFirefox, ...extraPrefsFirefox },
   });
+  const newPage = browser.newPage.bind(browser);
+  browser.newPage = async (...given) => {
+    const page = await newPage(...given);
+    page.setDefaultTimeout(TIMEOUT_MS);
+    return page;
+  };
+  return browser;
 }

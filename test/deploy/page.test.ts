@@ -24,8 +24,15 @@ describe.skipIf(isMissing('chromium'))('the page of a hub', () => {
       await page.goto(`${tls}/#/t/a%2Fb`);
       await page.type('#publish-data', 'from the page');
       await page.click('#publish-send');
-      await page.waitForFunction(() => document.querySelector('#events > li')?.textContent?.includes('from the page'));
-      expect(await page.$eval('#publish-answer', (answer) => answer.textContent)).toMatch(/^Published as/);
+      const shown = (): Promise<(string | undefined)[]> =>
+        page.evaluate(() =>
+          ['#publish-answer', '#events > li', '#connection'].map(
+            (selector) => document.querySelector(selector)?.textContent ?? undefined,
+          ),
+        );
+      await expect
+        .poll(shown, { timeout: 60_000 })
+        .toEqual([expect.stringMatching(/^Published as/), expect.stringContaining('from the page'), expect.anything()]);
     });
   });
 });

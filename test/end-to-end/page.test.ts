@@ -11,11 +11,19 @@ async function publish(port: number, data: string): Promise<string> {
 }
 
 async function showsConnection(page: Page, text: string): Promise<void> {
-  await page.waitForFunction((what) => document.querySelector('#connection')?.textContent?.includes(what), {}, text);
+  await page.waitForFunction(
+    (what) => document.querySelector('#connection')?.textContent?.includes(what),
+    { polling: 50 },
+    text,
+  );
 }
 
 async function showsRows(page: Page, count: number): Promise<void> {
-  await page.waitForFunction((least) => document.querySelectorAll('#events > li[data-id]').length >= least, {}, count);
+  await page.waitForFunction(
+    (least) => document.querySelectorAll('#events > li[data-id]').length >= least,
+    { polling: 50 },
+    count,
+  );
 }
 
 describe.each(BROWSERS)('the hub’s page in %s', (name) => {

@@ -100,9 +100,9 @@ describe.each(BROWSERS)('in %s', (name) => {
     await page.reload();
     await page.waitForSelector('#closed');
     // The list may tell that it is closed before its events have come.
-    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 2);
+    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 2, { polling: 50 });
     await page.click('#delete-topic');
-    await page.waitForFunction(() => location.hash === '#/');
+    await page.waitForFunction(() => location.hash === '#/', { polling: 50 });
     const { headers } = await fetch(`${hub.url}/topics/jobs`, { method: 'HEAD' });
     expect(headers.get('tidings-state')).toBe('unknown');
   });

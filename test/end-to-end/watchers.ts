@@ -151,7 +151,7 @@ export async function watchWithBrowser(browser: Browser, hub: RestartableHub, pa
     async reach(count) {
       await page.waitForFunction(
         (least) => (globalThis as unknown as { watching: Watching }).watching.received.length >= least,
-        { timeout: TIMEOUT_MS },
+        { timeout: TIMEOUT_MS, polling: 50 },
         count,
       );
     },
@@ -181,7 +181,7 @@ export async function watchOnPage(browser: Browser, hub: RestartableHub, topic: 
     async reach(count) {
       await page.waitForFunction(
         (least) => document.querySelectorAll('#events > li[data-id]').length >= least,
-        { timeout: TIMEOUT_MS },
+        { timeout: TIMEOUT_MS, polling: 50 },
         count,
       );
     },

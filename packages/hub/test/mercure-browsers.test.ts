@@ -227,7 +227,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
         ['data', 'last'],
         ['id', 'last'],
       ]);
-      await page.waitForFunction(`received.some(({ data }) => data === 'last')`);
+      await page.waitForFunction(`received.some(({ data }) => data === 'last')`, { polling: 50 });
       expect(await page.evaluate('received')).toEqual([
         ...(isReceived ? [{ data: 'hello', lastEventId: ID }] : []),
         { data: 'last', lastEventId: 'last' },
@@ -244,7 +244,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
       ['data', 'one'],
       ['retry', '1'],
     ]);
-    await page.waitForFunction('received.length === 1');
+    await page.waitForFunction('received.length === 1', { polling: 50 });
     hub.hub.kick(() => true);
     await post(hub, 'new', [
       ['topic', 'a'],
@@ -254,7 +254,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
       ['topic', 'a'],
       ['data', 'three'],
     ]);
-    await page.waitForFunction('received.length === 3');
+    await page.waitForFunction('received.length === 3', { polling: 50 });
     const ids = [1, 2, 3].map((seq) => `#${hub.cursor(seq)}`);
     expect(await page.evaluate('received')).toEqual(
       ['one', 'two', 'three'].map((data, index) => ({ data, lastEventId: ids[index] })),
@@ -275,7 +275,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
       ['data', 'private'],
       ['private', 'on'],
     ]);
-    await page.waitForFunction('received.length === 1');
+    await page.waitForFunction('received.length === 1', { polling: 50 });
     expect(await page.evaluate('received[0].data')).toBe('private');
   });
 });

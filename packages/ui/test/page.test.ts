@@ -44,7 +44,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   async function expectText(selector: string, text: string): Promise<void> {
     await page.waitForFunction(
       (where, what) => document.querySelector(where)?.textContent?.includes(what) === true,
-      {},
+      { polling: 50 },
       selector,
       text,
     );
@@ -53,7 +53,11 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   const expectConnection = (text: string): Promise<void> => expectText('#connection', text);
 
   async function expectRows(ids: readonly string[]): Promise<void> {
-    await page.waitForFunction((count) => document.querySelectorAll('#events > li').length >= count, {}, ids.length);
+    await page.waitForFunction(
+      (count) => document.querySelectorAll('#events > li').length >= count,
+      { polling: 50 },
+      ids.length,
+    );
     expect(await shownIds()).toEqual(ids);
   }
 
@@ -76,7 +80,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await expectText('#topics [data-topic="greetings"]', '1 event');
     hub.append('greetings', 'Hello again');
     await expectText('#topics [data-topic="greetings"]', '2 events');
-    await page.waitForFunction(() => document.querySelector('#empty') === null);
+    await page.waitForFunction(() => document.querySelector('#empty') === null, { polling: 50 });
   });
 
   test('a topic opens with its history, goes on live, and the back button leads back', async () => {
@@ -100,7 +104,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await page.goto(hub.url);
     await page.waitForSelector('#topic-filter');
     await type('#topic-filter', '7 ROOM');
-    await page.waitForFunction(() => document.querySelectorAll('#topics > li').length === 1);
+    await page.waitForFunction(() => document.querySelectorAll('#topics > li').length === 1, { polling: 50 });
     expect(await page.$eval('#topics [data-topic]', (link) => (link as HTMLElement).dataset['topic'])).toBe(
       'sensors/room 7',
     );
@@ -268,7 +272,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     // The lease is given back.
     hub.states.delete('jobs/7');
     hub.append('jobs/7', '2');
-    await page.waitForFunction(() => document.querySelector('#leased') === null);
+    await page.waitForFunction(() => document.querySelector('#leased') === null, { polling: 50 });
     expect(await stateOfPage()).toMatchObject({ hasForm: true, offers: ['Close', 'Delete'] });
     // It is leased anew before the list says so.
     hub.nextProblem = { status: 409, name: 'lease-lost', detail: 'send the token as Tidings-Lease' };
@@ -335,7 +339,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await type('#type-filter', 'message');
     hub.isListHeld = false;
     hub.append('other', 'x');
-    await page.waitForFunction(() => document.querySelector('#topics [data-topic="news"]') === null);
+    await page.waitForFunction(() => document.querySelector('#topics [data-topic="news"]') === null, { polling: 50 });
     await page.keyboard.press('Enter');
     await expectText('.feed-note', 'No event of the type message here yet.');
     expect(await stateOfPage()).toMatchObject({ offers: [] });
@@ -588,7 +592,9 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     }
     // Three topics and the list.
     await expect.poll(() => hub.listeners).toBeLessThanOrEqual(4);
-    await page.waitForFunction(() => document.querySelector('#connection')?.textContent?.startsWith('Paused'));
+    await page.waitForFunction(() => document.querySelector('#connection')?.textContent?.startsWith('Paused'), {
+      polling: 50,
+    });
     const missed = hub.append('topic 1', 'while it waits');
     await page.bringToFront();
     await page.evaluate(() => dispatchEvent(new Event('focus')));
@@ -703,9 +709,9 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await expectRows(ids.slice(-200));
     await page.waitForSelector('#show-everything');
     await page.click('#show-everything');
-    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 230);
+    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 230, { polling: 50 });
     expect(await shownIds()).toEqual(ids);
-    await page.waitForFunction(() => document.querySelector('#show-everything') === null);
+    await page.waitForFunction(() => document.querySelector('#show-everything') === null, { polling: 50 });
   });
 
   test('only events of one type are shown when it is chosen, kept ones too, and all of them again after that', async () => {
@@ -729,7 +735,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     expect(await shownIds()).toEqual(['fake1.100', 'fake1.200', 'fake1.300', 'fake1.302']);
     await page.$eval('#type-filter', (input) => (input as HTMLInputElement).select());
     await page.keyboard.press('Backspace');
-    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 200);
+    await page.waitForFunction(() => document.querySelectorAll('#events > li').length === 200, { polling: 50 });
     expect((await shownIds()).at(-1)).toBe('fake1.302');
     await type('#type-filter', 'never');
     await page.keyboard.press('Enter');
@@ -748,25 +754,31 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     const ids = await shownIds();
     expect(ids).toEqual(Array.from({ length: 2000 }, (_unused, index) => `fake1.${index + 501}`));
     await expectText('.feed-note', '500 older ones were let go of');
-    await page.waitForFunction(() => {
-      const view = document.querySelector('.feed-view');
-      return view !== null && view.scrollHeight - view.scrollTop - view.clientHeight < 40;
-    });
+    await page.waitForFunction(
+      () => {
+        const view = document.querySelector('.feed-view');
+        return view !== null && view.scrollHeight - view.scrollTop - view.clientHeight < 40;
+      },
+      { polling: 50 },
+    );
   });
 
   test('a person who scrolled up stays there until they jump to the newest', async () => {
     for (let index = 0; index < 100; index += 1) hub.append('news', 'x');
     await openTopic('news');
-    await page.waitForFunction(() => (document.querySelector('.feed-view')?.scrollTop ?? 0) > 1000);
+    await page.waitForFunction(() => (document.querySelector('.feed-view')?.scrollTop ?? 0) > 1000, { polling: 50 });
     await page.$eval('.feed-view', (view) => (view.scrollTop -= 800));
     await expectText('#to-newest', 'Jump to newest');
     hub.append('news', 'y');
     await expectText('#to-newest', '1 new event');
     await page.click('#to-newest');
-    await page.waitForFunction(() => {
-      const view = document.querySelector('.feed-view');
-      return view !== null && view.scrollHeight - view.scrollTop - view.clientHeight < 40;
-    });
+    await page.waitForFunction(
+      () => {
+        const view = document.querySelector('.feed-view');
+        return view !== null && view.scrollHeight - view.scrollTop - view.clientHeight < 40;
+      },
+      { polling: 50 },
+    );
     expect(await page.$('#to-newest')).toBeNull();
   });
 
