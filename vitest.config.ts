@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['test/each-run.ts'],
     setupFiles: ['test/each-file.ts'],
     // Two cores, and tests that wait for a third of their time: for browsers to come back, and for hubs to drain.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Tests that are concurrent only wait, for a second to pass or a browser.
     maxConcurrency: 12,
     projects: [

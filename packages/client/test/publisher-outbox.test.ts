@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   utimesSync,
@@ -282,8 +283,66 @@ test('a lock of another machine counts until it shows no sign of life', async ()
   );
 });
 
+/** What tells the processes of this container from those of others, as far as the system says. */
+function ownSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+test('a process of another container on the same machine is not looked for among those of this one', async () => {
+  const owner = { pid: 2 ** 30, host: hostname(), space: 'pid:[1]', started: '', at: Date.now() };
+  writeFileSync(`${path}.lock.1`, JSON.stringify(owner));
+  await expect(fileOutbox(path).open()).rejects.toThrow(
+    `in use by the process ${owner.pid} in another container of ${hostname()}, `,
+  );
+  writeFileSync(`${path}.lock.1`, JSON.stringify({ ...owner, space: ownSpace() }));
+  const box = fileOutbox(path);
+  await box.open();
+  await box.close();
+});
+
+test.skipIf(!existsSync('/proc/self/stat'))(
+  'a process that has ended holds nothing, though its parent does not ask for its end',
+  async () => {
+    // The shell waits for what it started only after it has read a line.
+    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; read line'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(said.toString());
+    const started = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${statusOf(child)[19]}`;
+    const owner = { pid: child, host: hostname(), space: ownSpace(), started, at: Date.now() };
+    writeFileSync(`${path}.lock.1`, JSON.stringify(owner));
+    await expect(fileOutbox(path).open()).rejects.toThrow(`in use by the process ${child}, `);
+    process.kill(parent.pid!, 'SIGSTOP');
+    process.kill(child, 'SIGKILL');
+    await expect.poll(() => statusOf(child)[0]).toBe('Z');
+    const box = fileOutbox(path);
+    await box.open();
+    await box.close();
+  },
+);
+
+/** What the system tells of a process, from its state on. */
+function statusOf(id: number): string[] {
+  return readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+}
+
+test('what was left by processes that were killed while they took the lock is removed', async () => {
+  const [old, fresh] = [`${path}.lock-7-abc`, `${path}.lock-8-def`];
+  for (const name of [old, fresh]) writeFileSync(name, '{}');
+  const past = new Date(Date.now() - 60_000);
+  utimesSync(old, past, past);
+  const box = fileOutbox(path);
+  await box.open();
+  await box.close();
+  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+});
+
 test('the number of a process that is gone may have been given to another one', async () => {
-  const owner = { pid: process.pid, host: hostname(), started: 'another start', at: Date.now() };
+  const owner = { pid: process.pid, host: hostname(), space: ownSpace(), started: 'another start', at: Date.now() };
   writeFileSync(`${path}.lock.1`, JSON.stringify(owner));
   const box = fileOutbox(path);
   if (existsSync('/proc/self/stat')) await box.open();

@@ -1,4 +1,4 @@
-import { link, readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, readlink, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, uptime } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pid } from 'node:process';
@@ -6,16 +6,21 @@ import { pid } from 'node:process';
 /** How often the owner of a lock shows that it lives, in milliseconds. */
 const BEAT_MS = 5_000;
 
-/** After how long without a sign of life an owner on another machine counts as gone, in milliseconds. */
+/** After how long without a sign of life an owner counts as gone whose process cannot be looked for, in milliseconds. */
 const DEAD_MS = 30_000;
 
 /** How much later than now a machine's start may seem to be, in milliseconds: clocks are set. */
 const START_SLACK_MS = 60_000;
 
+/** Between the name of a file and the process that is about to take its lock. */
+const DRAFT = '.lock-';
+
 /** Who has a lock, as its file says. An empty file is a lock that was given up. */
 interface Owner {
   readonly pid: number;
   readonly host: string;
+  /** The numbers of processes among which `pid` is one: containers of one machine may have the same name, and numbers of their own. */
+  readonly space: string;
   /** When the process was started, as the system tells it; `''` where it does not. */
   readonly started: string;
   /** When the lock was taken, in milliseconds since 1970. */
@@ -34,8 +39,10 @@ export interface FileLock {
 
 /** @throws Error where another process has the lock, or this one */
 export async function lockFile(path: string): Promise<FileLock> {
-  const mine = JSON.stringify({ pid, host: hostname(), started: await startOf(pid), at: Date.now() } satisfies Owner);
-  const written = `${path}.lock-${pid}-${Math.random().toString(36).slice(2)}`;
+  const { start } = await processOf(pid);
+  const owner: Owner = { pid, host: hostname(), space: await ownSpace(), started: start, at: Date.now() };
+  const mine = JSON.stringify(owner);
+  const written = `${path}${DRAFT}${pid}-${Math.random().toString(36).slice(2)}`;
   for (;;) {
     const [newest = 0] = await numbers(path);
     if (newest > 0) await refuseOwned(path, lockName(path, newest));
@@ -57,6 +64,7 @@ export async function lockFile(path: string): Promise<FileLock> {
       continue;
     }
     for (const number of others) await unlink(lockName(path, number)).catch(() => {});
+    await removeDrafts(path);
     return hold(path, newest + 1);
   }
 }
@@ -87,6 +95,18 @@ function hold(path: string, number: number): FileLock {
   };
 }
 
+/** Removes what processes have left that were killed while they took the lock. */
+async function removeDrafts(path: string): Promise<void> {
+  const start = `${basename(path)}${DRAFT}`;
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(start)) continue;
+    const draft = join(dirname(path), name);
+    // One that is new may be just about to be linked.
+    const { mtimeMs } = await stat(draft).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > DEAD_MS) await unlink(draft).catch(() => {});
+  }
+}
+
 function lockName(path: string, number: number): string {
   return `${path}.lock.${number}`;
 }
@@ -113,15 +133,16 @@ async function refuseOwned(path: string, name: string): Promise<void> {
     if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return;
     throw error;
   }
-  if (owner.host === hostname()) {
+  if (owner.host === hostname() && owner.space === (await ownSpace())) {
     if (await isGone(owner)) return;
     const holder = owner.pid === pid ? 'this process' : `the process ${owner.pid}`;
     throw new Error(`${path} is in use by ${holder}, only one publisher at a time may have it`);
   }
   const { mtimeMs } = await stat(name);
   if (Date.now() - mtimeMs > DEAD_MS) return;
+  const where = owner.host === hostname() ? 'in another container of' : 'on';
   throw new Error(
-    `${path} is in use by the process ${owner.pid} on ${owner.host}, only one publisher at a time may have it. ` +
+    `${path} is in use by the process ${owner.pid} ${where} ${owner.host}, only one publisher at a time may have it. ` +
       `If that process is gone, it is free after ${DEAD_MS / 1_000} s`,
   );
 }
@@ -136,21 +157,30 @@ async function isGone({ pid: owner = 0, started, at = 0 }: Partial<Owner>): Prom
   } catch (error) {
     if (hasCode(error, 'ESRCH')) return true;
   }
-  const start = await startOf(owner);
-  return start !== '' && started !== '' && start !== started;
+  const { hasEnded, start } = await processOf(owner);
+  return hasEnded || (start !== '' && started !== '' && start !== started);
 }
 
-/** When a process was started, in a form that no other process with its number has; `''` where the system does not tell (only Linux does). */
-async function startOf(id: number): Promise<string> {
+/** What tells the numbers of this process and its neighbours from those of other containers; `''` where the system does not tell (only Linux does). */
+async function ownSpace(): Promise<string> {
+  return await readlink('/proc/self/ns/pid').catch(() => '');
+}
+
+/**
+ * What the system tells of a process (only Linux does): when it was started, in a form that no other process with its number has, else `''`; and whether it has
+ * ended, though its parent has not asked for its end yet.
+ */
+async function processOf(id: number): Promise<{ start: string; hasEnded: boolean }> {
   try {
     const [status, boot] = await Promise.all([
       readFile(join('/proc', String(id), 'stat'), 'utf8'),
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
     ]);
-    // The name of the program may have spaces and brackets. The start is the twentieth field behind it.
-    return `${boot.trim()} ${status.slice(status.lastIndexOf(')') + 2).split(' ')[19]}`;
+    // The name of the program may have spaces and brackets. Behind it are the state and, as the twentieth field, the start.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    return { start: `${boot.trim()} ${fields[19]}`, hasEnded: /^[XZ]/i.test(fields[0] ?? '') };
   } catch {
-    return '';
+    return { start: '', hasEnded: false };
   }
 }
 
