@@ -72,7 +72,7 @@ export class LmdbTopicLife implements TopicStates {
 
   async status(topic: string, { publicOnly = false }: StatusOptions = {}): Promise<TopicStatus> {
     this.#check(topic);
-    const { topics, reader, time, clock, writer } = this.#parts;
+    const { topics, reader, time, clock, writer, store } = this.#parts;
     if (this.#isDue) await writer.inTurn(() => this.settle());
     const search = { topic, publicOnly, after: 0 };
     const { place: earliest } = await this.#hooks.look((turn) => reader.searchFirst(search, turn));
@@ -81,7 +81,7 @@ export class LmdbTopicLife implements TopicStates {
     const facts = topics.factsOf(topic);
     const newest = reader.placeOf(publicOnly ? facts.publicSeq : facts.lastSeq);
     const ahead = time.now() - clock.time();
-    const count = events - (publicOnly ? (hidden?.events ?? 0) : 0);
+    const count = events - (publicOnly ? (hidden?.events ?? 0) : 0) - store.replaced.of(topic, publicOnly);
     return {
       ...statusOf(topic, topics.states.book.get(topic), facts, {
         publicOnly,

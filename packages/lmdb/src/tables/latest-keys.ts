@@ -186,7 +186,7 @@ export class LmdbLatest {
       const replaced = older === undefined ? undefined : this.#store.lend(older);
       const places = replaced ? this.placesOf(replaced) : [];
       if (replaced && this.isReplaced(replaced, places, (of) => this.#recent.of(of))) {
-        this.#store.replaced.set(replaced.seq, Math.max(entry.seq, this.#recent.of(place) ?? 0));
+        this.#store.replaced.add(replaced, Math.max(entry.seq, this.#recent.of(place) ?? 0));
       }
     }
   }

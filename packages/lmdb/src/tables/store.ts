@@ -12,6 +12,7 @@ import {
 } from '@tidings/server/log';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
+import { ReplacedEvents } from './replaced-events.ts';
 import { DamagedFileError } from '../folder/pages.ts';
 import { openFolder, type DataFolder } from '../folder/folder.ts';
 import { unusable } from '../folder/refusal.ts';
@@ -103,8 +104,7 @@ export class LmdbStore {
   /** The sequence numbers of the events for which such rows are still to be written, and of those that forget a key. */
   readonly pending: Database<Buffer, number>;
   readonly forgetting: Database<Buffer, number>;
-  /** Events that newer ones of their keys have replaced, each with the number of that which did. They are removed soon, and reads pass over them. */
-  readonly replaced: Map<number, number> = new Map();
+  readonly replaced: ReplacedEvents = new ReplacedEvents();
   /** The sequence numbers of records that were changed on disk and have to be removed, each with its length. Reads pass over them. */
   readonly damaged: Map<number, number> = new Map();
   /** The sequence numbers of damaged records that could not be removed. */

@@ -168,14 +168,27 @@ export class LmdbTopics {
       if (publicOnly && this.#public.differ) {
         if (order === 'name' && !this.#public.extend(found, this.#names, turn)) return undefined;
         const some = order === 'name' ? found.topics : this.#public.newest(limit);
-        return { topics: listedTopics(some, this.states.book, publicOnly), total: this.#public.total };
+        return {
+          topics: listedTopics(this.#shown(some, publicOnly), this.states.book, publicOnly),
+          total: this.#public.total,
+        };
       }
       const page =
         order === 'time'
           ? this.#recent.newest(limit)
           : this.#names.page(after, limit).flatMap((topic) => this.of(topic) ?? []);
-      return { topics: listedTopics(page, this.states.book, publicOnly), total: this.#recent.size };
+      return { topics: listedTopics(this.#shown(page, false), this.states.book, publicOnly), total: this.#recent.size };
     };
+  }
+
+  /** Summaries without what newer events have replaced, which is removed soon. */
+  #shown<T extends { readonly topic: string; readonly events: number }>(
+    summaries: readonly T[],
+    publicOnly: boolean,
+  ): readonly T[] {
+    const { replaced } = this.#store;
+    if (replaced.size === 0) return summaries;
+    return summaries.map((each) => ({ ...each, events: each.events - replaced.of(each.topic, publicOnly) }));
   }
 
   #drop(topic: string): void {

@@ -52,8 +52,8 @@ export class LmdbCompactor {
       written.push([places, seq]);
     }
     for (const { place, seq } of rows.values()) removal.setRow(place, seq);
-    for (const [seq, by] of store.replaced) {
-      const entry = by <= through ? store.lendAny(seq) : undefined;
+    for (const seq of store.replaced.through(through)) {
+      const entry = store.lendAny(seq);
       if (entry) removal.replace(entry, latest.placesOf(entry));
     }
     for (const topic of fresh) removal.setKeyed(topic, true);

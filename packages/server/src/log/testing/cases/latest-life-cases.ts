@@ -53,6 +53,29 @@ export const latestLifeCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'what was replaced is counted no more, though it may still be on disk',
+    async (probe) => {
+      const states = statesOf(probe);
+      for (const n of range(1, 6)) {
+        await each(probe, keyed('now/a', 'k', n), { ...keyed('now/a', 'p', n), private: true }, keyed('now/a', 'k', n));
+        assert.equal((await states.status('now/a')).events, 2);
+        assert.equal((await states.status('now/a', { publicOnly: true })).events, 1);
+        const all = await probe.log.directory?.list({ order: 'name', limit: 10, publicOnly: false });
+        assert.deepEqual(
+          all?.topics.map(({ topic, events }) => [topic, events]),
+          [['now/a', 2]],
+        );
+        const shown = await probe.log.directory?.list({ order: 'name', limit: 10, publicOnly: true });
+        assert.deepEqual(
+          shown?.topics.map(({ topic, events }) => [topic, events]),
+          [['now/a', 1]],
+        );
+      }
+    },
+    { needs: ['directory', 'trim', 'states'], retention },
+  ),
+
+  logCase(
     'values that replace each other take the room of no others, however many come at once',
     async (probe) => {
       await each(probe, ...range(1, 4).map((n) => keyed('now', `k${n}`, '')), keyed('other', 'plain', ''));
