@@ -1,6 +1,6 @@
 import { ServerError } from '@tidings/server';
 import { FanOut, findStart, type FanOutOptions, type StartAfter, type View } from '@tidings/server/live';
-import { MemoryLog } from '@tidings/server/log';
+import { MemoryLog, type EventLog, type LogEntry, type LogFollower, type LogFollowing } from '@tidings/server/log';
 import { describe, expect, test } from 'vitest';
 import { frame, FROM_NOW, Rig, settled, VIEW } from './fan-out-rig.ts';
 import { FakeSink } from './model/fake-sink.ts';
@@ -175,6 +175,57 @@ describe('the end', () => {
     await rig.settle();
     expect([sink.text, sink.state, rig.fanOut.listeners]).toEqual([FROM_NOW, 'destroyed', 0]);
   });
+});
+
+describe('a deletion', () => {
+  /** A log that hands over everything that was committed since the last time at once, as one in a database does. */
+  function merging(log: MemoryLog): { log: EventLog; handOver: () => void } {
+    const waiting: LogEntry[] = [];
+    let handOver = (): void => {};
+    const follow = (follower: LogFollower): LogFollowing => {
+      handOver = () => follower.onBatch(waiting.splice(0));
+      return log.follow({ ...follower, onBatch: (batch) => void waiting.push(...batch) });
+    };
+    const merged = new Proxy<EventLog>(log, {
+      get: (target, name) => {
+        if (name === 'follow') return follow;
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+    return { log: merged, handOver: () => handOver() };
+  }
+
+  test.each([0, 1, 2, 3, 4])(
+    'that comes in a batch with %i events before it and others behind it takes none of them',
+    async (before) => {
+      let handOver = (): void => {};
+      const rig = new Rig({
+        wrap: (log) => {
+          const merged = merging(log);
+          handOver = merged.handOver;
+          return merged.log;
+        },
+      });
+      const kept = await rig.listen();
+      const gone = await rig.listen({}, { key: 'gone', selection: { topics: ['gone'] } });
+      await rig.publish('gone', 'first');
+      handOver();
+      await rig.settle();
+      const told = gone.text;
+      for (let seq = 2; seq < 6; seq += 1) {
+        if (seq === before + 2) await rig.log.topics.delete('gone');
+        await rig.publish('a', String(seq));
+      }
+      if (before === 4) await rig.log.topics.delete('gone');
+      handOver();
+      await rig.settle();
+      const seqs = [2, 3, 4, 5].map((data) => ({ data, seq: data >= before + 2 ? data + 1 : data }));
+      expect(kept.text).toBe(FROM_NOW + seqs.map(({ data, seq }) => frame(seq, String(data))).join(''));
+      expect(gone.text.startsWith(told)).toBe(true);
+      expect(gone.state).not.toBe('open');
+    },
+  );
 });
 
 describe('options', () => {

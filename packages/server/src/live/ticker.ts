@@ -133,9 +133,18 @@ export class Ticker {
   }
 
   receive(batch: readonly LogEntry[]): void {
-    const [first] = batch;
-    // It is a batch of its own.
-    if (first?.deletes === true) return this.#passDeletion(first);
+    if (!batch.some(({ deletes }) => deletes === true)) return this.#take(batch);
+    let from = 0;
+    for (const [index, entry] of batch.entries()) {
+      if (entry.deletes !== true) continue;
+      if (index > from) this.#take(batch.slice(from, index));
+      this.#passDeletion(entry);
+      from = index + 1;
+    }
+    if (from < batch.length) this.#take(batch.slice(from));
+  }
+
+  #take(batch: readonly LogEntry[]): void {
     this.#counts.published += batch.length;
     if (this.cohorts.isCostly) this.#turns.go((turn) => this.#takeInTime(batch, turn));
     else {

@@ -139,8 +139,8 @@ export interface LogFollower {
    */
   onStart(start: FollowStart): void;
   /**
-   * The next committed batch. Batches come in order, each once, and between two calls of `onStart` none is left out. An event may be left out if a
-   * newer one of its key has replaced it.
+   * What was committed next, of one append or of several, and the deletions of topics among it. It comes in order, each entry once, and between two calls of
+   * `onStart` none is left out. An event may be left out if a newer one of its key has replaced it.
    */
   onBatch(batch: readonly LogEntry[]): void;
   /**
