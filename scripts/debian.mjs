@@ -25,6 +25,8 @@ const PROGRAMS = [
   { name: 'postgresql', programs: ['postgres'], debian: 'postgresql' },
   // With JetStream: what a hub on many nodes stores its events in.
   { name: 'nats-server', programs: ['nats-server'], debian: 'nats-server' },
+  // Stands between a hub and its database, as many have it.
+  { name: 'pgbouncer', programs: ['pgbouncer'], debian: 'pgbouncer' },
 ];
 
 // Where Debian has programs that are not on the PATH of every user, such as nginx, and those of PostgreSQL, by its versions.
@@ -34,10 +36,11 @@ const POSTGRES_VERSIONS = '/usr/lib/postgresql';
 /**
  * Installs the missing programs, if this is a Debian on which the user is root.
  *
+ * @param {readonly string[]} [names] the names of those that are needed, of the list above; all if it is left out
  * @returns {Promise<string[]>} the names of the programs that are still missing
  */
-export async function ensurePrograms() {
-  const wanted = PROGRAMS.filter(isMissing);
+export async function ensurePrograms(names = PROGRAMS.map(({ name }) => name)) {
+  const wanted = PROGRAMS.filter((program) => names.includes(program.name) && isMissing(program));
   const mayInstall = findOnMachine(['apt-get']) !== undefined && process.getuid?.() === 0;
   if (wanted.length > 0 && mayInstall) {
     await aptGet('Reading the package lists', ['update']);

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-const DEPLOY = join(import.meta.dirname, '../../deploy');
+import { adapt } from '../../scripts/cluster/nginx.ts';
 
 /** Where a proxy of a test has what it needs. */
 export interface Place {
@@ -129,13 +127,3 @@ ${host.replace('*:443', `127.0.0.1:${plain}`).replaceAll(/^\s*SSL.*\n/gm, '')}`,
     args: ({ folder }) => ['-f', join(folder, 'apache.conf'), '-DFOREGROUND'],
   },
 };
-
-/** A file of the folder `deploy` with texts in the place of others, each of which must be there. */
-function adapt(name: string, texts: Readonly<Record<string, string>>): string {
-  let file = readFileSync(join(DEPLOY, name), 'utf8');
-  for (const [before, after] of Object.entries(texts)) {
-    if (!file.includes(before)) throw new Error(`deploy/${name} has no ${JSON.stringify(before)}`);
-    file = file.replaceAll(before, after);
-  }
-  return file;
-}

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
+import { freePort } from '../../scripts/cluster/ports.ts';
 import { folder } from '../folder.ts';
+
+export { freePort } from '../../scripts/cluster/ports.ts';
 
 const COMMAND = join(import.meta.dirname, '../../packages/cli/dist/main.js');
 
@@ -82,30 +83,5 @@ export class RestartableHub {
     this.#up = new Promise((resolve) => {
       this.#cameUp = resolve;
     });
-  }
-}
-
-/** The ports that were given. */
-const given = new Set<number>();
-
-/**
- * A port that nobody has, and that nobody gets by chance while a program starts anew: the system gives ports from 32,768 on to those who do not
- * choose. It is given once.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_768);
-    if (given.has(port)) continue;
-    given.add(port);
-    const server = createServer().listen(port, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue;
-      throw error;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
   }
 }

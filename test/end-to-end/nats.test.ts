@@ -3,15 +3,12 @@ import { randomNumbers } from '../seed.ts';
 import { freePort } from './hub.ts';
 import { startNode, Wanderer, type HubNode } from './hub-node.ts';
 import { NatsServer, Way } from '../../packages/nats/test/nats-server.ts';
-import { CommandProcess, run } from '../../packages/cli/test/command.ts';
+import { run } from '../../packages/cli/test/command.ts';
 import { Listener } from '../../packages/hub/test/listener.ts';
 import { contents, dataOf, manage, newName } from '../../packages/nats/test/rig.ts';
 import { isMissing } from '../missing.ts';
 
 const WITHOUT = isMissing('nats-server');
-
-// Longer than a node waits for a sign of life of its store.
-const STOPPED_MS = 4000;
 
 const PATH = '/topics/news';
 const NEWS = { topics: ['news'] };
@@ -134,43 +131,6 @@ describe.skipIf(WITHOUT)('one hub', () => {
     expect((await publishNow('after')).status).toBe(200);
     expect(await listener.take(2)).toEqual(['before', 'after']);
     expect(listener.ended).toBe('no');
-  });
-
-  test('that was stopped for some seconds goes on, tells of no gap, and misses nothing', async () => {
-    const name = newName();
-    const node = await startNode({ servers: server.url, name });
-    const command = new CommandProcess(['serve', '--port', '0', '--log', `${server.url}/${name}`]);
-    await command.until(({ stdout }) => stdout.includes('\n'));
-    const url = /http:\S+(?=\/$)/m.exec(command.stdout)![0];
-    const publishTo = async (hub: string, data: string): Promise<string> => {
-      const response = await fetch(hub + PATH, { method: 'POST', body: data });
-      expect(response.status).toBe(200);
-      return (await response.text()).trim();
-    };
-    await publishTo(url, 'first');
-    const connected = new Wanderer([url], PATH, () => 1 - Number.EPSILON);
-    await connected.until((received) => received.length === 1);
-    command.kill('SIGSTOP');
-    const between: string[] = [];
-    const until = performance.now() + STOPPED_MS;
-    while (performance.now() < until) {
-      between.push(await publishTo(node.url, `while it stood ${between.length}`));
-      await new Promise((resolve) => void setTimeout(resolve, 50));
-    }
-    command.kill('SIGCONT');
-    // Somebody comes at once with a cursor that another node has given.
-    const response = await fetch(url + PATH, { headers: { 'last-event-id': between.at(-1)! } });
-    const last = await publishTo(node.url, 'last');
-    let text = '';
-    for await (const chunk of response.body!) {
-      text += Buffer.from(chunk).toString();
-      if (text.includes(last)) break;
-    }
-    expect(text).not.toContain('tidings-gap');
-    await connected.until((received) => received.at(-1)?.id === last);
-    expect(connected.received.map(({ id }) => id).slice(1)).toEqual([...between, last]);
-    command.kill('SIGKILL');
-    await command.result();
   });
 
   test('does not start on a store that is away, and says why', async () => {

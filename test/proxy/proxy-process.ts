@@ -1,9 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { programPath } from '../../scripts/debian.mjs';
-import { freePort } from '../end-to-end/hub.ts';
+import { freePort, isListening } from '../../scripts/cluster/ports.ts';
 
 // How often a port that was free is taken by somebody else before the proxy has it.
 const MAX_STARTS = 5;
@@ -75,7 +74,7 @@ export class ProxyProcess {
     const closed = once(child, 'close').then(() => 'closed' as const);
     for (const port of [this.ports.plain, this.ports.tls]) {
       for (;;) {
-        const outcome = await Promise.race([closed, canConnect(port)]);
+        const outcome = await Promise.race([closed, isListening(port)]);
         if (outcome === 'closed') return false;
         if (outcome) break;
         await delay(10);
@@ -95,16 +94,4 @@ export function certify(folder: string): void {
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const args = ['req', '-x509', '-days', '2', ...key, ...subject, '-out', 'cert.pem'];
   execFileSync(programPath('openssl'), args, { cwd: folder, stdio: 'pipe' });
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

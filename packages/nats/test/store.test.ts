@@ -277,7 +277,7 @@ test.skipIf(WITHOUT)('a store that was put back to an earlier state begins a new
 describe.skipIf(WITHOUT)('what the server does not allow is told when the log is opened', () => {
   const refusal = async (config: string, url?: (port: number) => string): Promise<string> => {
     const port = await freePort();
-    const other = await NatsServer.start(config, port);
+    const other = await NatsServer.start(config, { port });
     try {
       await NatsLog.open({ servers: url?.(port) ?? other.url });
       return 'opened';
