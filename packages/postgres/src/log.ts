@@ -71,6 +71,7 @@ export class PostgresLog implements EventLog {
   readonly #follower: Follower;
   readonly #life: TopicLife;
   readonly #rounds: TrimRounds;
+  readonly #outbox: Outbox;
   /** What is kept, as of the last head that this node has seen. */
   #kept: LogTotals;
   #closed = false;
@@ -118,7 +119,9 @@ export class PostgresLog implements EventLog {
     this.values = shared.values;
     const parts = { ...this.#parts, readers: this.#readers, writer: this.#writer, isClosed };
     this.topics = this.#life = new TopicLife(parts);
-    const outbox = new Outbox(this.#writer, bounds, reports);
+    const look = (): void => this.#follower.wake();
+    const outbox = new Outbox({ writer: this.#writer, bounds, reports, clock, look });
+    this.#outbox = outbox;
     this.#rounds = new TrimRounds(this.#writer, clock, checked.trimEveryMs, reports);
     this.#follower = new Follower(checked, { clock, ledger, epochs, pollMs: checked.pollMs, node }, seen, {
       onHead: async (found, ask) => {
@@ -126,7 +129,8 @@ export class PostgresLog implements EventLog {
         this.#kept = found.state;
         await shared.sync(ask, found.state.values);
       },
-      onOutbox: () => outbox.move(),
+      onOutbox: () => outbox.told(),
+      onOutboxFound: (isSo) => outbox.found(isSo),
       onMoved: () => this.#writer.change([], () => undefined),
       onReached: (failure) => reports.reached('follow', failure),
     });
@@ -202,6 +206,7 @@ export class PostgresLog implements EventLog {
     this.#closed = true;
     this.#life.close();
     this.#rounds.stop();
+    this.#outbox.close();
     // The time at which it was closed is kept: what passes until then is known when it is opened again.
     const saved = this.#writer.change([], (tx) => {
       tx.isChanged = true;

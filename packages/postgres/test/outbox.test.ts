@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { PostgresLog } from '@tidings/postgres';
+import { CountingWay, POSTGRES_COUNTERS } from '../../../scripts/cluster/counting-way.ts';
 import { randomNumbers } from '../../../test/seed.ts';
 import { withoutPostgres } from '../../../test/postgres-server.ts';
 import { allOf, event, followed, openLog, serverOfFile } from './rig.ts';
@@ -91,6 +93,36 @@ describe.skipIf(withoutPostgres)('the outbox', () => {
     const told = followed(log);
     await told.until(() => told.data.at(-1) === '2500' || told.steps.length > 1);
     expect(await allOf(log)).toEqual(Array.from({ length: 2500 }, (_, index) => String(index + 1)));
+  });
+
+  test('one of several nodes moves what all are told of, and when it is gone another one does', async () => {
+    const schema = file.server.schema();
+    const way = await CountingWay.to(file.server.port, POSTGRES_COUNTERS);
+    onTestFinished(() => way.close());
+    const url = file.server.url.replace(`${file.server.port}`, `${way.port}`);
+    // Nothing is found by looking from time to time.
+    const options = { url, pollMs: 60_000, trimEveryMs: 3_600_000 };
+    const nodes: PostgresLog[] = [];
+    for (let node = 0; node < 4; node += 1) nodes.push(await openLog(file.server, schema, options));
+    const told = nodes.map((node) => followed(node));
+    const app = await client();
+    let published = 0;
+    const publish = async (): Promise<void> => {
+      published += 1;
+      await app.query(`select ${schema}.publish('a', $1)`, [String(published)]);
+      for (const follower of told) await follower.until(() => follower.data.length === published);
+    };
+    await publish();
+    way.take();
+    for (let n = 0; n < 10; n += 1) await publish();
+    // Each moves in one transaction, and the others begin none, or now and then one of them does.
+    expect(way.take()['transactions']).toBeLessThan(10 + 10);
+    while (nodes.length > 1) {
+      told.shift();
+      await nodes.shift()!.close();
+      for (let n = 0; n < 3; n += 1) await publish();
+    }
+    expect(told[0]!.data).toEqual(Array.from({ length: published }, (_, index) => String(index + 1)));
   });
 
   test('what no log would take is refused at the call, with a sentence', async () => {

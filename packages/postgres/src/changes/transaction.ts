@@ -54,6 +54,21 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 /** What a removal tells of an event. */
 export type RemovedEvent = Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>;
 
+interface BeginOptions {
+  /** The cluster to which the connection leads. */
+  readonly identity: Identity | undefined;
+  /** Whether it is to move the outbox. */
+  readonly isMove: boolean;
+}
+
+/**
+ * A condition that holds for one transaction at a time. All nodes are told when something is put into the outbox, and without it each of them would lock the head,
+ * one after the other, mostly to find nothing. Whoever moves is told of what comes meanwhile, and looks again.
+ */
+function mayMove(schema: string): string {
+  return `where pg_try_advisory_xact_lock(hashtextextended('tidings outbox ${schema}', 0))`;
+}
+
 /**
  * A transaction that has the head locked, with what was read of the tables in it. Changes are made here first, and are written when it is finished: so a
  * refused batch leaves no trace.
@@ -106,9 +121,12 @@ export class Transaction {
     this.draft = new TopicDraft({ ...counts, get: (topic) => this.records.get(topic) }, costOfState);
   }
 
-  /** Locks the head. A copy or an older state of the log goes on in a new epoch. @param identity the cluster to which the connection leads */
-  static async begin(ask: Ask, parts: LogParts, identity: Identity | undefined): Promise<Transaction> {
-    const { statementMs, seen } = parts;
+  /**
+   * Locks the head. A copy or an older state of the log goes on in a new epoch. Resolves to undefined if the outbox is to be moved and another node does that: then
+   * the head is not waited for.
+   */
+  static async begin(ask: Ask, parts: LogParts, { identity, isMove }: BeginOptions): Promise<Transaction | undefined> {
+    const { statementMs, seen, schema } = parts;
     // A node that stands still while it has the head locked holds up all others for so long.
     const idleMs = Math.ceil(statementMs / 2);
     // Compiling a statement takes longer than these take.
@@ -116,8 +134,11 @@ export class Transaction {
     // What is acknowledged is on the disk of the server, though others of this role may not ask for that.
     const durable = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
     const [head] = await ask<HeadColumns & { xact: string }>(
-      `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h for update`,
+      `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h ${isMove ? mayMove(schema) : ''} for update`,
     );
+    if (!head && isMove) return undefined;
+    );
+    if (!head && isMove) return undefined;
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
     await parts.ledger.sync(ask, tx.trims);

@@ -18,6 +18,9 @@ import { hasTrimmed, MAX_DELETIONS, type LedgerCopy } from '../store/ledger-copy
 const MAX_EVENTS = 1000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
+// What the function sends that publishes in a transaction of somebody else.
+const OUTBOX = 'outbox';
+
 // How long it waits before it tries again to reach the database, in milliseconds: at first, and at most.
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
@@ -35,8 +38,10 @@ export interface FollowerParts {
 export interface FollowerHooks {
   /** The head has been read: others may have changed what is due and what is stored beside the events. */
   onHead(head: Head, ask: Ask): Promise<void>;
-  /** Something waits in the outbox. */
+  /** Something has come into the outbox. */
   onOutbox(): void;
+  /** Whether something is in the outbox, as of now. */
+  onOutboxFound(isSo: boolean): void;
   /** The connection leads to another cluster, or the log is an older one: a new epoch has to begin. */
   onMoved(): Promise<void>;
   /** Whether the database can be reached. */
@@ -75,8 +80,9 @@ export class Follower {
     this.#connection = new Connection(place, {
       onLost: () => this.wake(),
       // What this node has committed it has handed over by itself.
-      onNotice: (node) => {
-        if (node !== parts.node) this.wake();
+      onNotice: (from) => {
+        if (from === OUTBOX) hooks.onOutbox();
+        else if (from !== parts.node) this.wake();
       },
     });
   }
@@ -183,7 +189,7 @@ export class Follower {
       const [first] = rows;
       if (!first) throw noHead();
       const head = headOf(first);
-      if (first.waits) this.#hooks.onOutbox();
+      this.#hooks.onOutboxFound(first.waits);
       await this.#hooks.onHead(head, ask);
       if (head.epoch !== position.epoch || isOlder(head, position)) {
         throw new PostgresError('ERR_STORE_AWAY', 'The log has begun a new epoch');

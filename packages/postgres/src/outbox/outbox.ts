@@ -1,4 +1,11 @@
-import { prepareBatch, ServerError, type CheckedBounds, type NewEvent, type PreparedBatch } from '@tidings/server/log';
+import {
+  prepareBatch,
+  ServerError,
+  type CheckedBounds,
+  type Clock,
+  type NewEvent,
+  type PreparedBatch,
+} from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import type { Reports } from '../reports.ts';
 import { appendTo } from '../changes/appending.ts';
@@ -12,6 +19,9 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Events that were refused and are kept, the newest. */
 const MAX_REFUSED = 10_000;
+
+// For how long a node leaves it to the one that moved last, in milliseconds, before it looks whether something still waits.
+const PATIENCE_MS = 50;
 
 interface OutboxRow {
   readonly id: number;
@@ -30,60 +40,120 @@ interface Refused {
   readonly reason: string;
 }
 
+/** What a transaction has moved. */
+interface Moved {
+  readonly count: number;
+  readonly hasMore: boolean;
+  readonly refused: readonly Refused[];
+}
+
+interface OutboxParts {
+  readonly writer: Writer;
+  readonly bounds: CheckedBounds;
+  readonly reports: Reports;
+  readonly clock: Clock;
+  /** Looks whether something waits, which {@link Outbox.found} is told. */
+  readonly look: () => void;
+}
+
 /**
- * Moves what was published in the transactions of others into the log. Whoever has the head locked moves, so that there is one mover at a time, whichever node
- * it is of. An event leaves the outbox in the transaction that appends it.
+ * Moves what was published in the transactions of others into the log. There is one mover at a time, whichever node it is of: it has the head locked, and
+ * whoever finds another one at it leaves it alone. All nodes are told of what comes; the one that moved last goes first, and the others only look, after a while, whether it
+ * has. An event leaves the outbox in the transaction that appends it.
  */
 export class Outbox {
-  readonly #writer: Writer;
-  readonly #bounds: CheckedBounds;
-  readonly #reports: Reports;
+  readonly #parts: OutboxParts;
   #isMoving = false;
   #isAsked = false;
+  /** Whether no other node is known to move. */
+  #isFirst = true;
+  #timer: unknown;
+  /** The patience is over: what is found waiting is moved. */
+  #isDue = false;
 
-  constructor(writer: Writer, bounds: CheckedBounds, reports: Reports) {
-    this.#writer = writer;
-    this.#bounds = bounds;
-    this.#reports = reports;
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+  }
+
+  /** Something has come. */
+  told(): void {
+    if (this.#isFirst) this.#move();
+    else this.#lookLater();
+  }
+
+  /** @param isSo whether something waits, as of now */
+  found(isSo: boolean): void {
+    if (isSo && this.#timer !== undefined) return;
+    this.close();
+    if (isSo) this.#move();
+  }
+
+  /** Looks no more. */
+  close(): void {
+    this.#parts.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isDue = false;
+  }
+
+  #lookLater(): void {
+    if (this.#isDue) return;
+    const { clock, look } = this.#parts;
+    this.#timer ??= clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#isDue = true;
+      look();
+    }, PATIENCE_MS);
   }
 
   /** Moves what is there, again if that is under way. */
-  move(): void {
+  #move(): void {
     this.#isAsked = true;
     if (this.#isMoving) return;
     this.#isMoving = true;
-    void this.#moveAll()
-      // It is tried again when the log looks for more.
-      .catch(() => {})
-      .then(() => {
-        this.#isMoving = false;
-      });
+    // It is tried again when the log looks for more.
+    this.#moveAll().catch(() => {});
   }
 
   async #moveAll(): Promise<void> {
-    while (this.#isAsked) {
-      this.#isAsked = false;
-      const moved = await this.#writer.change([], (tx) => this.#moveSome(tx), true);
-      const [first] = moved.refused;
-      if (first) {
-        const more = moved.refused.length > 1 ? ` (${moved.refused.length} were refused, this is the first)` : '';
-        const message = `Cannot publish an event of the outbox: ${first.reason}. It is in the table outbox_refused with the id ${first.row.id}${more}`;
-        this.#reports.tell(new PostgresError('ERR_OUTBOX_REFUSED', message));
+    try {
+      while (this.#isAsked) {
+        this.#isAsked = false;
+        this.#report(await this.#parts.writer.move((tx) => this.#moveSome(tx)));
       }
-      if (moved.hasMore) this.#isAsked = true;
+    } finally {
+      this.#isMoving = false;
     }
   }
 
-  async #moveSome(tx: Transaction): Promise<{ readonly hasMore: boolean; readonly refused: readonly Refused[] }> {
-    const rows = await tx.ask<OutboxRow & { before: number }>(
-      `select * from (select o.*, sum(octet_length(data)) over (order by id) - octet_length(data) as before
-        from (select * from @outbox order by id limit ${MAX_MOVED}) o) m where before < ${MAX_BYTES} order by id`,
+  #report(moved: Moved | undefined): void {
+    if (!moved) {
+      // Another node moves, and is told of what comes meanwhile as this one is.
+      this.#isFirst = false;
+      this.#lookLater();
+      return;
+    }
+    if (moved.count > 0) this.#isFirst = true;
+    if (moved.hasMore) this.#isAsked = true;
+    const [first] = moved.refused;
+    if (!first) return;
+    const more = moved.refused.length > 1 ? ` (${moved.refused.length} were refused, this is the first)` : '';
+    const message = `Cannot publish an event of the outbox: ${first.reason}. It is in the table outbox_refused with the id ${first.row.id}${more}`;
+    this.#parts.reports.tell(new PostgresError('ERR_OUTBOX_REFUSED', message));
+  }
+
+  async #moveSome(tx: Transaction): Promise<Moved> {
+    // Whatever becomes of them, they leave the outbox.
+    const removed = await tx.ask<OutboxRow>(
+      `with m as (select id, sum(octet_length(data)) over (order by id) - octet_length(data) as before
+        from (select id, data from @outbox order by id limit ${MAX_MOVED}) o)
+      delete from @outbox o using m where o.id = m.id and m.before < ${MAX_BYTES} returning o.*`,
     );
-    if (rows.length === 0) return { hasMore: false, refused: [] };
+    const rows = removed.toSorted((one, other) => one.id - other.id);
+    if (rows.length === 0) return { count: 0, hasMore: false, refused: [] };
     const refused: Refused[] = [];
     const batches = rows.map((row) => {
       try {
-        return { row, batch: prepareBatch([eventOf(row)], {}, this.#bounds) };
+        return { row, batch: prepareBatch([eventOf(row)], {}, this.#parts.bounds) };
       } catch (error) {
         refused.push({ row, reason: reasonOf(error) });
         return { row, batch: undefined };
@@ -94,10 +164,10 @@ export class Outbox {
       const reason = batch && tryAppend(tx, batch);
       if (reason !== undefined) refused.push({ row, reason });
     }
-    await tx.ask('delete from @outbox where id = any($1::bigint[])', [rows.map(({ id }) => id)]);
     await keepRefused(tx.ask, refused);
     tx.isChanged = true;
-    return { hasMore: true, refused };
+    const bytes = rows.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
+    return { count: rows.length, hasMore: rows.length === MAX_MOVED || bytes >= MAX_BYTES, refused };
   }
 }
 

@@ -27,6 +27,8 @@ export interface Job {
   readonly keys: readonly Buffer[];
   /** Whether it is part of a transaction for itself. */
   readonly isAlone?: boolean;
+  /** Whether it moves what is in the outbox, in a transaction for itself. It is resolved with undefined if another node moves at the same time. */
+  readonly isMove?: boolean;
   /** Does it. It may come again if the transaction could not be committed. It rejects with a `ServerError` before it has changed anything, or with what fails the transaction. */
   run(tx: Transaction): unknown;
   resolve(result: unknown): void;
@@ -95,6 +97,11 @@ export class Writer {
     return this.do({ bytes: 0, events: 1, topics, keys: [], isAlone, run });
   }
 
+  /** Moves what is in the outbox. Resolves to undefined if another node does that at the same time. */
+  move<T>(run: (tx: Transaction) => Promise<T>): Promise<T | undefined> {
+    return this.do<T | undefined>({ bytes: 0, events: 1, topics: [], keys: [], isAlone: true, isMove: true, run });
+  }
+
   /** Waits for the work under way, and ends the connection. */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -153,7 +160,13 @@ export class Writer {
     const done: (() => void)[] = [];
     try {
       const ask = await this.#connection.open();
-      tx = await Transaction.begin(ask, this.#parts, this.#connection.identity);
+      const isMove = group[0]?.isMove === true;
+      tx = await Transaction.begin(ask, this.#parts, { identity: this.#connection.identity, isMove });
+      if (!tx) {
+        await ask('rollback');
+        for (const job of group) job.resolve(undefined);
+        return undefined;
+      }
       await settle(tx);
       await tx.load(group.flatMap(({ topics }) => topics));
       await tx.loadKeys(group.flatMap(({ keys }) => keys));
