@@ -65,25 +65,28 @@ describe.each(HUB_CLUSTERS)('deploy/compose/%s.yaml', (kind) => {
   const compose = read(kind);
 
   test('starts its hubs with options that the command takes, the same that the tests start them with', () => {
-    for (const [, { command = [], environment = {} }] of hubsOf(compose)) {
-      const env = filled(environment);
-      const found = configuration(command, env);
-      for (const name of Object.keys(env)) {
-        expect([...found.keys()]).toContain(name.replace('TIDINGS_', '').toLowerCase().replaceAll('_', '-'));
-      }
-      const place = kind === 'workers' ? ['--data', '/data'] : ['--log', env['TIDINGS_LOG']!];
-      const ours = configuration(['serve', ...place, ...hubOptions(kind, 'http://127.0.0.1:8080/')], {});
-      // In containers hubs are reached by others, and need a key.
-      expect([...found.keys()].toSorted()).toEqual(
-        [...ours.keys()]
-          .filter((name) => name !== 'anonymous')
-          .concat('host', 'key')
-          .toSorted(),
-      );
-      for (const name of ['log', 'workers', 'data', 'public-url']) expect(found.get(name)).toBe(ours.get(name));
-      const check = spawnSync(process.execPath, [MAIN, ...command, '--check'], { encoding: 'utf8', env });
-      expect({ status: check.status, stderr: check.stderr }).toEqual({ status: 0, stderr: '' });
+    const [[, { command = [], environment = {} }], ...others] = hubsOf(compose) as [
+      [string, Service],
+      ...[string, Service][],
+    ];
+    for (const [, hub] of others) expect([hub.command, hub.environment]).toEqual([command, environment]);
+    const env = filled(environment);
+    const found = configuration(command, env);
+    for (const name of Object.keys(env)) {
+      expect([...found.keys()]).toContain(name.replace('TIDINGS_', '').toLowerCase().replaceAll('_', '-'));
     }
+    const place = kind === 'workers' ? ['--data', '/data'] : ['--log', env['TIDINGS_LOG']!];
+    const ours = configuration(['serve', ...place, ...hubOptions(kind, 'http://127.0.0.1:8080/')], {});
+    // In containers hubs are reached by others, and need a key.
+    expect([...found.keys()].toSorted()).toEqual(
+      [...ours.keys()]
+        .filter((name) => name !== 'anonymous')
+        .concat('host', 'key')
+        .toSorted(),
+    );
+    for (const name of ['log', 'workers', 'data', 'public-url']) expect(found.get(name)).toBe(ours.get(name));
+    const check = spawnSync(process.execPath, [MAIN, ...command, '--check'], { encoding: 'utf8', env });
+    expect({ status: check.status, stderr: check.stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   test('leads nginx to its hubs, which trust it, and names what is there', () => {

@@ -21,7 +21,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_REFUSED = 10_000;
 
 // For how long a node leaves it to the one that moved last, in milliseconds, before it looks whether something still waits.
-const PATIENCE_MS = 50;
+const PATIENCE_MS = 250;
 
 interface OutboxRow {
   readonly id: number;
@@ -67,6 +67,8 @@ export class Outbox {
   #isAsked = false;
   /** Whether no other node is known to move. */
   #isFirst = true;
+  /** Whether this node has moved something since it last found another one at it. */
+  #hasMoved = false;
   #timer: unknown;
   /** The patience is over: what is found waiting is moved. */
   #isDue = false;
@@ -128,11 +130,13 @@ export class Outbox {
   #report(moved: Moved | undefined): void {
     if (!moved) {
       // Another node moves, and is told of what comes meanwhile as this one is.
-      this.#isFirst = false;
+      this.#isFirst = this.#hasMoved = false;
       this.#lookLater();
       return;
     }
-    if (moved.count > 0) this.#isFirst = true;
+    // Who finds nothing was late, unless it has moved that together with what came before.
+    this.#hasMoved ||= moved.count > 0;
+    this.#isFirst = this.#hasMoved;
     if (moved.hasMore) this.#isAsked = true;
     const [first] = moved.refused;
     if (!first) return;
