@@ -137,8 +137,6 @@ export class Transaction {
       `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h ${isMove ? mayMove(schema) : ''} for update`,
     );
     if (!head && isMove) return undefined;
-    );
-    if (!head && isMove) return undefined;
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
     await parts.ledger.sync(ask, tx.trims);
