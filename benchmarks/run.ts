@@ -26,6 +26,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   pages: () => import('./pages.ts'),
   'resume-storm': () => import('./resume-storm.ts'),
   workers: () => import('./workers.ts'),
+  nodes: () => import('./nodes.ts'),
+  outbox: () => import('./outbox.ts'),
 };
 
 const named = process.argv.slice(2);
