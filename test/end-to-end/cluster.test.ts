@@ -25,8 +25,12 @@ const STORES: Readonly<Record<HubCluster, readonly string[]>> = {
 
 const lacks = (kind: HubCluster): boolean => ['nginx', ...STORES[kind]].some(isMissing);
 
+interface Group {
+  readonly cluster: Cluster;
+}
+
 /** Starts a cluster for the tests of a group. */
-function clusterOf(kind: HubCluster): { readonly cluster: Cluster } {
+function clusterOf(kind: HubCluster): Group {
   let started: Cluster | undefined;
   beforeAll(async () => {
     if (!lacks(kind)) started = await Cluster.start(kind);
@@ -112,7 +116,13 @@ describe.each(HUB_CLUSTERS)('%s', (kind) => {
     },
   );
 
-  test.skipIf(lacks(kind) || kind !== 'postgres')(
+  if (kind === 'postgres') awayTests(group);
+  if (kind === 'nats') stillTests(group);
+});
+
+/** What PostgreSQL is like when it is away. */
+function awayTests(group: Group): void {
+  test.skipIf(lacks('postgres'))(
     'listeners stay while the database is away, publishes are refused with 503, and all goes on when it is back',
     async () => {
       const { servers: hubs, store } = group.cluster;
@@ -151,8 +161,11 @@ describe.each(HUB_CLUSTERS)('%s', (kind) => {
       }
     },
   );
+}
 
-  test.skipIf(lacks(kind) || kind !== 'nats')(
+/** A node that stands still. */
+function stillTests(group: Group): void {
+  test.skipIf(lacks('nats'))(
     'a hub that was stopped for ten seconds goes on, tells of no gap, and misses nothing',
     async () => {
       const [still, other] = group.cluster.servers;
@@ -181,7 +194,7 @@ describe.each(HUB_CLUSTERS)('%s', (kind) => {
       expect(connected.received.map(({ id }) => id).slice(1)).toEqual([...between, last]);
     },
   );
-});
+}
 
 interface Listener {
   readonly got: string[];

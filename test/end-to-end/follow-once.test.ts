@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { createServer, Hub, topics } from '@tidings/hub';
+import { Hub, topics } from '@tidings/hub';
 import { NatsLog } from '@tidings/nats';
 import { PostgresLog } from '@tidings/postgres';
 import type { EventLog } from '@tidings/server/log';
@@ -10,22 +10,10 @@ import { NatsServer } from '../../scripts/cluster/nats-server.ts';
 import { freePort } from '../../scripts/cluster/ports.ts';
 import { PostgresServer } from '../../scripts/cluster/postgres-server.ts';
 import { isMissing } from '../missing.ts';
+import { serveHub } from './serve-hub.ts';
 
 const MANY = 1000;
 const EVENTS = 20;
-
-/** A hub on a log, for the length of a test. Resolves to its port. */
-async function serve(log: EventLog): Promise<number> {
-  const hub = new Hub({ log, faces: [topics()] });
-  const server = createServer(hub);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await hub.close({ awayMs: 0, finishMs: 0 });
-  });
-  return (server.address() as { port: number }).port;
-}
 
 /** Listens on a bare socket. Gives how many events have come. */
 async function listen(port: number): Promise<() => number> {
@@ -49,7 +37,7 @@ async function compare<Counts>(
   other: EventLog,
   take: () => Counts | Promise<Counts>,
 ): Promise<Counts[]> {
-  const port = await serve(node);
+  const port = await serveHub(new Hub({ log: node, faces: [topics()] }));
   const listeners = [await listen(port)];
   let sent = 0;
   const publish = async (): Promise<Counts> => {

@@ -1,8 +1,8 @@
-import type { AddressInfo } from 'node:net';
-import { createServer, Hub, type HubOptions, listeners, health, topics } from '@tidings/hub';
+import { Hub, type HubOptions, listeners, health, topics } from '@tidings/hub';
 import { NatsLog, type NatsLogOptions } from '@tidings/nats';
 import { EventStreamDecoder } from '@tidings/wire';
 import { onTestFinished } from 'vitest';
+import { serveHub } from './serve-hub.ts';
 
 const nothing = (): void => {};
 const SILENT = { debug: nothing, warn: nothing, error: nothing, isLevelEnabled: () => false };
@@ -21,14 +21,7 @@ export async function startNode(options: NatsLogOptions): Promise<HubNode> {
     faces: [topics(), listeners(), health()],
     logger: SILENT as unknown as NonNullable<HubOptions['logger']>,
   });
-  const server = createServer(hub);
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await hub.close({ awayMs: 0 });
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, hub, log };
+  return { url: `http://127.0.0.1:${await serveHub(hub)}`, hub, log };
 }
 
 export interface Received {

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { createServer, Hub } from '@tidings/hub';
+import { Hub } from '@tidings/hub';
 import type { EventLog } from '@tidings/server/log';
 import { onTestFinished } from 'vitest';
+import { serveHub } from './serve-hub.ts';
 
 /** A request that a hub was sent, and its answer. */
 export interface Passed {
@@ -84,13 +85,5 @@ export class HubProxy {
 
 /** A hub on a log, behind a proxy, for the length of one test. */
 export async function hubBehindProxy(log: EventLog): Promise<HubProxy> {
-  const hub = new Hub({ log });
-  const server = createServer(hub);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(async () => {
-    await hub.close({ finishMs: 0 });
-    server.closeAllConnections();
-    server.close();
-  });
-  return await HubProxy.start((server.address() as AddressInfo).port);
+  return await HubProxy.start(await serveHub(new Hub({ log })));
 }
