@@ -76,13 +76,13 @@ describe('the process of a log', () => {
       lengths.writeUInt32BE(head.length, 4);
       return Buffer.concat([lengths, head]);
     };
-    const hello = frame({ is: 'hello', version: 1 });
+    const hello = frame({ is: 'hello', version: 2 });
     const mistakes = [
       Buffer.from('GET / HTTP/1.1\r\n\r\n'),
       Buffer.from([0, 0, 0, 1, 0]),
       Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
       Buffer.from([0, 0, 0, 6, 0, 0, 1, 0, 0x7b, 0x7d]),
-      frame({ is: 'hello', version: 2 }),
+      frame({ is: 'hello', version: 3 }),
       frame({ is: 'ask', id: 1, question: { op: 'trim' } }),
       Buffer.concat([hello, frame({ is: 'another' })]),
       Buffer.concat([hello, frame('hello')]),
@@ -110,7 +110,7 @@ describe('the process of a log', () => {
     onTestFinished(() => void server.close());
     await expect(RemoteLog.open({ path: other })).rejects.toMatchObject({
       code: 'ERR_STORE_AWAY',
-      cause: { message: 'The process of the log speaks version 7, and this one 1' },
+      cause: { message: 'The process of the log speaks version 7, and this one 2' },
     });
     await expect(RemoteLog.open({ path: `${path}.nobody` })).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
   });
