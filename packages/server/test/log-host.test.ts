@@ -1,13 +1,13 @@
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EVERYTHING, MemoryLog, type NewEvent } from '@tidings/server/log';
-import { LogHost, type LogHostOptions, RemoteLog, type RemoteLogOptions } from '@tidings/server/log/remote';
+import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { secretOf } from '../dist/log/mark.js';
 import { Recorder } from '../dist/log/testing/recorder.js';
+import { hosted } from './hosted.ts';
 import { HostProcess } from './log-host.ts';
 
 let host: HostProcess;
@@ -30,32 +30,6 @@ describe('a log in another process, over a Unix socket, as an EventLog', () => {
     test(name, () => run((options) => host.open(options)));
   }
 });
-
-/** A log in this process, its host, and connections to it over a pair of sockets. */
-async function hosted(options: LogHostOptions = {}): Promise<{
-  readonly kept: MemoryLog;
-  readonly logHost: LogHost;
-  readonly path: string;
-  open(more?: RemoteLogOptions): Promise<RemoteLog>;
-}> {
-  const kept = new MemoryLog();
-  const logHost = new LogHost(kept, options);
-  const folder = mkdtempSync(join(tmpdir(), 'tidings-host-'));
-  const path = join(folder, 'log.sock');
-  await logHost.listen(path);
-  const logs: RemoteLog[] = [];
-  onTestFinished(async () => {
-    await Promise.all(logs.map((log) => log.close()));
-    logHost.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const open = async (more: RemoteLogOptions = {}): Promise<RemoteLog> => {
-    const log = await RemoteLog.open({ path, ...more });
-    logs.push(log);
-    return log;
-  };
-  return { kept, logHost, path, open };
-}
 
 const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
 
