@@ -95,6 +95,7 @@ export async function placeOnBoth(hub: HubProcess, sender: Sender = {}): Promise
   const first = await place(hub, '', sender);
   for (;;) {
     const second = await place(hub, '', sender);
+    if (second.status !== 200) throw new Error(`A listener was answered ${second.status}: ${second.text()}`);
     if (second.worker !== first.worker) return [first, second];
   }
 }
