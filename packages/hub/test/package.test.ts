@@ -167,7 +167,7 @@ describe('the README', () => {
     let known = '';
     for await (const part of watching.body!.pipeThrough(new TextDecoderStream())) {
       known += part;
-      if (known.includes('\n\n')) break;
+      if (known.includes('"count"')) break;
     }
     expect(known).toContain(`"count":${streams.length}`);
     const read = streams.map(async (stream) => await stream.text());
