@@ -192,7 +192,8 @@ describe.skipIf(process.platform !== 'linux')('the workers of a hub are one hub'
             .filter(({ data }) => all.includes(data['subscriber']) && data['active'] === false)
             .map(({ data }) => data['subscriber']);
         await until(() => ended().length >= gone());
-        expect(ended().toSorted()).toEqual(all.filter((subscriber) => !left.has(subscriber)).toSorted());
+        expect(ended()).toHaveLength(gone());
+        expect(new Set(ended())).toEqual(new Set(all.filter((subscriber) => !left.has(subscriber))));
         seen.add('subscriptions');
       }
       for (const { close } of [watcher, ofMercure, ...subscribers, ...both]) close();
