@@ -344,3 +344,37 @@ test('a reader knows in the end who listens at all processes of a hub, whichever
     { numRuns: 60 },
   );
 });
+
+test('a process whose answer was lost tells everything anew, and nobody is told less', async () => {
+  const log = new MemoryLog({});
+  const fanOut = new FanOut(log, { keepAliveMs: 0 });
+  await fanOut.ready();
+  let answer: (message: unknown) => unknown = () => undefined;
+  const peers = {
+    number: 7,
+    secret: undefined,
+    onAsk: (take: typeof answer) => {
+      answer = take;
+    },
+    onTell() {},
+    onGone() {},
+  };
+  const processes = new Processes(peers as never);
+  new AllListeners({ fanOut, clock: systemClock, processes, audience: { dropTicket() {} } });
+  const ask = async (...seen: (readonly [number, number])[]): Promise<unknown> =>
+    await answer({ what: 'watch', about: { process: 1, topics: ['a'], seen } });
+  const come = (number: number): unknown =>
+    fanOut.listen(bodySink().sink, pattern('a*'), { type: 'now' }, undefined, false, present(number));
+  const page = (...numbers: number[]): object => ({
+    page: { isFirst: true, isLast: true, listeners: numbers.map((number) => [number, expect.any(Number)]) },
+  });
+  come(1);
+  expect(await ask()).toMatchObject({ process: 7, answer: 1, news: [page(1)], hasMore: false });
+  come(2);
+  expect(await ask([7, 1])).toMatchObject({ answer: 2, news: [{ opened: [[2, expect.any(Number)]], closed: [] }] });
+  expect(await ask([7, 2])).toMatchObject({ answer: 3, news: [] });
+  // The third has not come.
+  expect(await ask([7, 2])).toMatchObject({ answer: 4, news: [page(1, 2)] });
+  fanOut.close();
+  await log.close();
+});

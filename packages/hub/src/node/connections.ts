@@ -6,6 +6,9 @@ import { type ConnectionOwner, giveOwner } from './unfinished.ts';
 
 const WARN_EVERY_MS = 60_000;
 
+// The highest limit there is, which stands for none.
+const NO_LIMIT = 2 ** 31 - 1;
+
 /** What of a hub concerns its connections. */
 export type ConnectionHub = Pick<Hub, 'counts' | 'isProxy' | 'processes' | 'reports'>;
 
@@ -80,8 +83,13 @@ export class Connections {
     network.open += 1;
     if (this.#isPlain) counts.open.http1 += 1;
     giveOwner(socket, network);
-    if (network !== this.#unbounded && !this.#hub.processes.isAlone) void this.#share(socket, network);
+    if (this.#isShared(network)) void this.#share(socket, network);
     return true;
+  }
+
+  /** Whether its connections are counted with those of the other processes. */
+  #isShared(network: Network): boolean {
+    return network !== this.#unbounded && this.#max < NO_LIMIT && !this.#hub.processes.isAlone;
   }
 
   /** Counts a connection with those of the other processes. */
@@ -117,7 +125,7 @@ export class Connections {
   #newNetwork(name: string): Network {
     return new Network(name, (network) => {
       if (this.#isPlain) this.#hub.counts.open.http1 -= 1;
-      if (network !== this.#unbounded) this.#free(network);
+      if (this.#isShared(network)) this.#free(network);
       if (network.open === 0) this.#networks.delete(network.name);
     });
   }
