@@ -24,6 +24,8 @@ export class ServeCommand {
   static async start(workers: number): Promise<ServeCommand> {
     const options = ['--port', '0', '--data', dataFolder(), '--keep-alive', 'none', '--max-listeners', 'none'];
     const child = new Child(process.execPath, [MAIN, 'serve', ...options, '--workers', String(workers)]);
+    // The command does not end with its input, as other children do.
+    process.once('exit', () => child.end('SIGTERM'));
     const port = Number(/:(\d+)\/$/.exec(await child.line())?.[1]);
     return new ServeCommand(child, port, await Publisher.connect(port));
   }
@@ -45,7 +47,7 @@ export class ServeCommand {
 
   async stop(): Promise<void> {
     this.publisher.close();
-    process.kill(this.#child.pid, 'SIGTERM');
+    this.#child.end('SIGTERM');
     await this.#child.stop();
   }
 

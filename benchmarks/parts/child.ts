@@ -77,6 +77,11 @@ export class Child {
     return answer.finally(() => clearTimeout(deadline));
   }
 
+  /** Sends it a signal, if it has not ended. */
+  end(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
   /** Ends its input, which ends it. */
   async stop(): Promise<void> {
     this.#process.stdin.end();

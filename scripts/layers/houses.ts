@@ -58,13 +58,14 @@ export const HOUSES: Houses = {
       {
         name: 'supervise',
         purpose: 'holds the socket, runs one hub after the other',
-        uses: ['sockets', 'terminal'],
+        uses: ['restarts', 'sockets', 'terminal'],
       },
       {
         name: 'workers',
         purpose: 'runs the processes that serve connections',
-        uses: ['sockets', 'terminal'],
+        uses: ['restarts', 'sockets', 'terminal'],
       },
+      { name: 'restarts', purpose: 'when a process is started again', uses: [] },
       { name: 'command-line', purpose: 'options and mistakes in them', uses: ['http', 'terminal'] },
       { name: 'http', purpose: 'requests to a hub', uses: [] },
       { name: 'sockets', purpose: 'addresses, and sockets that are handed over', uses: [] },
@@ -86,11 +87,22 @@ export const HOUSES: Houses = {
     runsAnywhere: [],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
-      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'http'] },
+      { name: 'node', purpose: 'the hub as a server of Node', uses: ['hub.ts', 'processes', 'http'] },
       {
         name: 'hub.ts',
         purpose: 'puts log, access and faces together',
-        uses: ['options.ts', 'program', 'faces/topics', 'faces/listeners', 'faces/access', 'faces', 'access', 'http'],
+        uses: [
+          'options.ts',
+          'program',
+          'faces/topics',
+          'faces/listeners',
+          'faces/access',
+          'faces',
+          'faces/presence',
+          'access',
+          'processes',
+          'http',
+        ],
       },
       {
         name: 'program',
@@ -106,7 +118,7 @@ export const HOUSES: Houses = {
       {
         name: 'faces/listeners',
         purpose: 'who listens to a topic',
-        uses: ['faces/topics', 'faces', 'access', 'http'],
+        uses: ['faces/topics', 'faces', 'faces/presence', 'access', 'processes', 'http'],
       },
       {
         name: 'faces/access',
@@ -129,8 +141,18 @@ export const HOUSES: Houses = {
         uses: ['faces/topics/bodies', 'faces', 'access', 'http'],
       },
       { name: 'faces/topics/bodies', purpose: 'the events in a body', uses: ['access', 'http'] },
-      { name: 'faces', purpose: 'what a face is; health, the page', uses: ['access', 'http'] },
-      { name: 'access', purpose: 'rights: keys, tickets, origins, hosts', uses: ['access/tokens', 'http'] },
+      {
+        name: 'faces',
+        purpose: 'what a face is; health, the page',
+        uses: ['faces/presence', 'access', 'processes', 'http'],
+      },
+      { name: 'faces/presence', purpose: 'who listens, in all processes', uses: ['processes'] },
+      {
+        name: 'access',
+        purpose: 'rights: keys, tickets, origins, hosts',
+        uses: ['access/tokens', 'processes', 'http'],
+      },
+      { name: 'processes', purpose: 'those that serve one hub: questions, counts', uses: [] },
       { name: 'access/tokens', purpose: 'signed tokens: keys, checks, grants', uses: ['http'] },
       { name: 'http', purpose: 'requests, parameters, problems', uses: [] },
       { name: 'limits.ts', purpose: 'the bounds of a hub', uses: [], ground: true },
@@ -269,7 +291,7 @@ export const HOUSES: Houses = {
       {
         name: 'log/remote/index.ts',
         purpose: 'a log in another process',
-        uses: ['log/remote'],
+        uses: ['log/remote', 'log/remote/peers'],
       },
       {
         name: 'log/testing/index.ts',
@@ -282,7 +304,12 @@ export const HOUSES: Houses = {
         purpose: 'a log in another process, with faults',
         uses: ['log/testing', 'log/remote', 'log/memory', 'log/keeping', 'log'],
       },
-      { name: 'log/remote', purpose: 'a log over a socket: both ends', uses: ['log/keeping', 'log'] },
+      {
+        name: 'log/remote',
+        purpose: 'a log over a socket: both ends',
+        uses: ['log/remote/peers', 'log/keeping', 'log'],
+      },
+      { name: 'log/remote/peers', purpose: 'what its processes have together', uses: ['log'] },
       { name: 'log/testing', purpose: 'a case, and what it works with', uses: ['log/keeping', 'log'] },
       { name: 'log/memory', purpose: 'MemoryLog', uses: ['log/keeping', 'log'] },
       { name: 'log/keeping', purpose: 'what logs are built of', uses: ['log'] },

@@ -75,7 +75,6 @@ test.each([
     args: ['serve', '--log', 'nats://x', '--workers', '2'],
     parts: ['--workers cannot be used with --log', 'several hubs'],
   },
-  { args: ['serve', '--metrics', '--workers', '2'], parts: ['--metrics cannot be used with --workers'] },
   { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous is "some"', 'one of none, listen, publish, all'] },
   { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key'] },
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },

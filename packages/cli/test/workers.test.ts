@@ -1,99 +1,9 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:http';
-import { text as textOf } from 'node:stream/consumers';
 import { subscribe } from '@tidings/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from './command.ts';
 import { HubProcess } from './hub-process.ts';
-
-/** A listener on a connection of its own, and the worker that has it. */
-interface Placed {
-  readonly worker: number;
-  readonly pid: number;
-  readonly text: () => string;
-  readonly ended: Promise<void>;
-  readonly until: (text: string) => Promise<void>;
-}
-
-let names = 0;
-
-/** Opens a listener of everything, and finds its worker in the log of the hub, which has its URL. */
-async function place(hub: HubProcess, more = ''): Promise<Placed> {
-  names += 1;
-  const name = `listener-${names}`;
-  let text = '';
-  let wake = (): void => {};
-  const ended = new Promise<void>((resolve) => {
-    const sent = request(
-      new URL(`topics?match=t&match=${name}${more}`, hub.url),
-      { agent: false, headers: { accept: 'text/event-stream' } },
-      (response) => {
-        response.setEncoding('utf8').on('data', (part: string) => {
-          text += part;
-          wake();
-        });
-        response.on('error', () => {}).on('close', resolve);
-      },
-    );
-    sent.on('error', () => resolve()).end();
-    onTestFinished(() => void sent.destroy());
-  });
-  const line = await logged(hub, (found) => found.includes('A listener has come') && found.includes(`match=${name}"`));
-  const until = async (part: string): Promise<void> => {
-    while (!text.includes(part)) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  };
-  return { worker: line['worker'] as number, pid: line['pid'] as number, text: () => text, ended, until };
-}
-
-/** The first line of the log of which something is so. */
-async function logged(hub: HubProcess, isIt: (line: string) => boolean): Promise<Record<string, unknown>> {
-  const find = (): string | undefined =>
-    hub.process.stderr.split('\n').find((text) => text.startsWith('{') && isIt(text));
-  await hub.process.until(() => find() !== undefined);
-  return JSON.parse(find()!) as Record<string, unknown>;
-}
-
-/** Opens listeners until each of two workers has one. */
-async function placeOnBoth(hub: HubProcess): Promise<readonly [Placed, Placed]> {
-  const first = await place(hub);
-  for (;;) {
-    const second = await place(hub);
-    if (second.worker !== first.worker) return [first, second];
-  }
-}
-
-/** Asks on a connection of its own, so that any worker may take it. */
-function ask(
-  hub: HubProcess,
-  method: string,
-  path: string,
-  body = '',
-  key = '',
-): Promise<{ status: number; body: string }> {
-  const headers = key === '' ? {} : { authorization: `Bearer ${key}` };
-  return new Promise((resolve, reject) => {
-    request(new URL(path, hub.url), { method, agent: false, headers }, (response) => {
-      textOf(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
-    })
-      .on('error', reject)
-      .end(body);
-  });
-}
-
-async function get(hub: HubProcess, path: string, key: string): Promise<Record<string, unknown>> {
-  return JSON.parse((await ask(hub, 'GET', path, '', key)).body) as Record<string, unknown>;
-}
-
-async function publish(hub: HubProcess, data: string): Promise<number> {
-  return (await ask(hub, 'POST', 'topics/t', data)).status;
-}
-
-const isThere = (pid: number): boolean => existsSync(`/proc/${pid}`);
+import { ask, get, isThere, place, type Placed, placeOnBoth, publish } from './placed.ts';
 
 describe.skipIf(process.platform !== 'linux')('tidings serve --workers', () => {
   test('what is published by one worker reaches the listeners of all, all tell the same of them, and SIGTERM ends all in good order', async () => {
@@ -242,10 +152,5 @@ describe.skipIf(process.platform !== 'linux')('tidings serve --workers', () => {
   test('options that are wrong are told once', async () => {
     const { code, stderr } = await run(['serve', '--workers', '2', '--memory', '--port', '0', '--max-matchers', '0']);
     expect([code, stderr.match(/max-matchers/g)]).toEqual([2, ['max-matchers']]);
-    const few = await run(['serve', '--workers', '3', '--memory', '--max-listeners', '2']);
-    expect([few.code, few.stderr]).toEqual([
-      2,
-      'tidings: --max-listeners is 2, but must be at least the number of --workers, which is 3\n',
-    ]);
   });
 });

@@ -1,6 +1,7 @@
 import {
   type Answer,
   Audience,
+  type AudienceObserver,
   type AudienceStats,
   type KnownListener,
   checkCompression,
@@ -30,11 +31,12 @@ import { Rates } from './access/rates.ts';
 import { problemBehind } from './access/refusal.ts';
 import { Counts } from './counts.ts';
 import { access as accessFace } from './faces/access/index.ts';
-import { AllListeners } from './faces/all-listeners.ts';
 import type { FaceContext } from './faces/face.ts';
 import { health } from './faces/health.ts';
 import { listeners } from './faces/listeners/index.ts';
+import { AllListeners } from './faces/presence/all-listeners.ts';
 import { Routes } from './faces/routes.ts';
+import { States } from './faces/states.ts';
 import { topics } from './faces/topics/index.ts';
 import { Writes } from './faces/writes.ts';
 import { comeBackAnswer, pageMovedAnswer, problemAnswer, refusalAnswer } from './http/answer.ts';
@@ -47,6 +49,8 @@ import { audienceLimits, checkLimits } from './limits.ts';
 import { checkCloseOptions, checkOptions, type CloseOptions, type HubOptions } from './options.ts';
 import { type HubEventsOptions, matchersHere } from './program/matchers.ts';
 import { type HubPublishOptions, publishHere, type PublishReceipt } from './program/publish.ts';
+import { sharedPlaces } from './processes/places.ts';
+import { Processes } from './processes/processes.ts';
 import { Reports } from './reports.ts';
 
 /** What was found out about a request while it was answered. */
@@ -73,6 +77,8 @@ export class Hub {
   readonly reports: Reports;
   /** What the hub and its servers have done, in numbers, for a server of it. */
   readonly counts: Counts = new Counts();
+  /** The processes that serve the hub, for a server of it. */
+  readonly processes: Processes;
   readonly #access: Access | undefined;
   readonly #clock: Clock;
   /** How many requests are being answered. */
@@ -101,26 +107,33 @@ export class Hub {
     const reports = (this.reports = new Reports(logger, this.counts));
     this.#clock = clock;
     const onError = (error: unknown): void => reports.error(error, 'Listeners could not be served');
-    const { access, authenticate } = entryOf(options, { clock, publicUrl: this.#publicUrl, reports, limits });
+    const processes = (this.processes = new Processes(options.peers));
+    const entryParts = { clock, publicUrl: this.#publicUrl, reports, limits, processes };
+    const { access, authenticate } = entryOf(options, entryParts);
     this.#access = access;
     const fanOutOptions = { keepAliveMs, clock, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
     this.#fanOut = new FanOut(log, fanOutOptions, { onError });
     const key = ({ address }: RequestHead): string | undefined => address && networkOf(address);
     const audienceOptions = { authenticate, clock, key, ...audienceLimits(limits) };
-    this.#audience = new Audience(log, this.#fanOut, audienceOptions, {
+    const observer: AudienceObserver = {
       onError,
       onListen: ({ lastEventId }, listener, request) => reports.listens(listener, request, lastEventId),
       onLeave: ({ reason, durationMs }, listener) => reports.leaves(listener, reason, durationMs),
       onTicket: (ticket, since) => everyone.tookTicket(ticket, since),
-    });
+    };
+    const shared = sharedPlaces(processes, limits);
+    this.#audience = new Audience(log, this.#fanOut, audienceOptions, observer, shared);
     const ends = { closing: this.#closing.signal, deadline: this.#deadline.signal };
     const parts = { log, fanOut: this.#fanOut, audience: this.#audience, ...ends };
-    const everyone = new AllListeners({ ...parts, clock, peers: options.peers });
+    const everyone = new AllListeners({ ...parts, clock, processes });
+    const writes = new Writes(clock, reports, this.counts);
     this.#iterators = new EventIterators(log, clock, 'hub');
     const forForms = { ...limits, maxPendingBytes: limits.maxPendingQueryBytes };
     this.#context = {
       ...parts,
+      processes,
       everyone,
+      states: new States(this.#fanOut, writes, processes),
       limits,
       clock,
       logger,
@@ -131,8 +144,8 @@ export class Hub {
       forms: new Bodies({ limits: forForms, clock, counts: this.counts }, ends),
       access,
       authenticate,
-      rates: new Rates(limits, clock),
-      writes: new Writes(clock, reports, this.counts),
+      rates: new Rates('published', limits, { clock, processes }),
+      writes,
       ready: ({ request }) => untilReady(this.#fanOut, request),
       requireHolding: ({ rights }) => requireHolding(rights, access?.revocations, clock.time()),
       holds: ({ rights }) => access?.revocations.covers(rights) !== true,

@@ -46,8 +46,8 @@ export interface HubOptions extends KeyOptions, ProxyOptions {
    */
   readonly logger?: Logger | undefined;
   /**
-   * The other processes that serve this hub on the same log, such as `log.peers` of a `RemoteLog`. Then `/healthz`, the list of topics and `/listeners` tell of the listeners
-   * of all of them. @default there are none
+   * The other processes that serve this hub on the same log, such as `log.peers` of a `RemoteLog`. All of them are one hub then: what clients may do is bounded for all
+   * together, and whichever is asked tells of all (PROTOCOL §1.6). @default there are none
    */
   readonly peers?: Peers | undefined;
   /** The time and its timers, for tests. @default the system's */

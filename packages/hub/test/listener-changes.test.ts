@@ -1,61 +1,83 @@
+import { type Duplex, duplexPair } from 'node:stream';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bodySink, FanOut, type Listener, type Present, type View } from '@tidings/server/live';
 import { MemoryLog, systemClock } from '@tidings/server/log';
+import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import { EventStreamDecoder } from '@tidings/wire';
-import { Changes } from '../src/faces/listeners/changes.ts';
 import { ListenerDocuments } from '../src/faces/listeners/documents.ts';
 import { listenerFeed } from '../src/faces/listeners/feed.ts';
 import { ListenerIds } from '../src/faces/listeners/ids.ts';
+import { AllListeners } from '../src/faces/presence/all-listeners.ts';
+import { Changes } from '../src/faces/presence/changes.ts';
+import { comparePlaces, type ListedListener, type ListedWatch } from '../src/faces/presence/listed.ts';
+import { Processes } from '../src/processes/processes.ts';
 
 function present(number: number): Present {
   return { number, subject: undefined, since: 0 };
 }
 
+function listed(number: number, process = 0): ListedListener {
+  return { ...present(number), process };
+}
+
+/** A page of these listeners. */
+const pageOf = (...listeners: ListedListener[]): Pick<ListedWatch, 'page'> => ({
+  page: (after, limit) => {
+    const found = listeners.filter((each) => comparePlaces(each, after) > 0);
+    return { count: listeners.length, listeners: found.slice(0, limit), isLast: found.length <= limit };
+  },
+});
+
+const NOBODY = pageOf();
+
 test('a reader is told what has changed of the pages that it has, and the rest is on the pages to come', () => {
   const changes = new Changes();
-  const [one, two, three] = [present(1), present(2), present(3)];
+  // Those of one process come after the other, whatever their numbers.
+  const [one, two, three] = [listed(1), listed(9), listed(3, 1)];
   changes.onCome(one);
-  expect([changes.next, changes.take()]).toEqual([0, []]);
-  changes.tellThrough(2);
+  expect(changes.next(pageOf(one, two, three), 2)).toMatchObject({ changes: [], page: { page: { isLast: false } } });
   changes.onGo(one);
   changes.onGo(three);
-  expect([changes.next, changes.take()]).toEqual([2, [[one, 'closed']]]);
-  changes.tellThrough();
+  expect(changes.next(pageOf(two), 2)).toEqual({
+    changes: [[one, 'closed']],
+    page: { after: two, page: { count: 1, listeners: [], isLast: true } },
+  });
   changes.onCome(three);
   changes.onGo(two);
-  expect([changes.next, changes.take(), changes.take()]).toEqual([
-    undefined,
-    [
+  expect(changes.isTold).toBe(false);
+  expect(changes.next(NOBODY, 2)).toEqual({
+    changes: [
       [three, 'opened'],
       [two, 'closed'],
     ],
-    [],
-  ]);
+  });
+  expect([changes.isTold, changes.next(NOBODY, 2)]).toEqual([true, { changes: [] }]);
 });
 
 test('who has come and gone before a reader was told is nothing to tell, and neither is who was only counted elsewhere', () => {
   const changes = new Changes();
-  changes.tellThrough();
-  const one = present(1);
+  changes.next(NOBODY, 1);
+  const one = listed(1);
   changes.onCome(one);
   changes.onGo(one);
-  expect(changes.take()).toEqual([]);
+  expect(changes.next(NOBODY, 1).changes).toEqual([]);
   changes.onGo(one);
   changes.onCome(one);
-  expect(changes.take()).toEqual([]);
+  expect(changes.next(NOBODY, 1).changes).toEqual([]);
   for (const what of ['onCome', 'onCome', 'onGo'] as const) changes[what](one);
-  expect(changes.take()).toEqual([[one, 'opened']]);
+  expect(changes.next(NOBODY, 1).changes).toEqual([[one, 'opened']]);
 });
 
 test('a reader that is too slow is told anew who listens, and nothing grows meanwhile', () => {
   const changes = new Changes(10);
-  changes.tellThrough();
-  for (let number = 1; number <= 10; number += 1) changes.onCome(present(number));
-  expect(changes.next).toBe(undefined);
-  changes.onCome(present(11));
-  for (let number = 1; number <= 20; number += 1) changes.onGo(present(number));
-  expect([changes.next, changes.take()]).toEqual([0, []]);
+  changes.next(NOBODY, 1);
+  for (let number = 1; number <= 10; number += 1) changes.onCome(listed(number));
+  expect(changes.isAnew).toBe(false);
+  changes.onCome(listed(11));
+  for (let number = 1; number <= 20; number += 1) changes.onGo(listed(number));
+  expect(changes.isAnew).toBe(true);
+  expect(changes.next(NOBODY, 1)).toMatchObject({ changes: [], page: { after: { process: 0, number: 0 } } });
 });
 
 test('an id leads to its number, only in the hub that has given it, and nobody can make one', () => {
@@ -143,9 +165,11 @@ test('a reader knows in the end who listens, however slowly it reads and whoever
       const log = new MemoryLog({});
       const fanOut = new FanOut(log, { keepAliveMs: 0 });
       await fanOut.ready();
-      const documents = new ListenerDocuments({ clock });
+      const documents = new ListenerDocuments();
+      const processes = new Processes(undefined);
+      const everyone = new AllListeners({ fanOut, clock, processes, audience: { dropTicket() {} } });
       const over = new AbortController();
-      const options = { presence: fanOut.presence, documents, clock, signals: [over.signal] };
+      const options = { listeners: everyone, documents, clock, signals: [over.signal] };
       const feed = listenerFeed('a', { ...options, pageListeners: 2, maxChanges: 4 })[Symbol.asyncIterator]();
       const reader = new Reader();
       let next: ReturnType<typeof feed.next> | undefined;
@@ -194,4 +218,163 @@ test('a reader knows in the end who listens, however slowly it reads and whoever
     }),
     { numRuns: 200 },
   );
+});
+
+// Everything is in this process, and nothing waits for a timer.
+const MAX_TURNS = 20_000;
+
+function isSame(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((each) => other.has(each));
+}
+
+/** One of several processes of a hub, whose log is in another one. */
+class OneOfSeveral {
+  readonly socket: Duplex;
+  readonly processes: Processes;
+  readonly fanOut: FanOut;
+  readonly everyone: AllListeners;
+  readonly listeners: { readonly listener: Listener; readonly number: number; view: View }[] = [];
+  #number = 0;
+
+  private constructor(log: RemoteLog, socket: Duplex) {
+    this.socket = socket;
+    this.processes = new Processes(log.peers);
+    this.fanOut = new FanOut(log, { keepAliveMs: 0 });
+    let now = 0;
+    // The others are asked again soon.
+    const clock = { ...systemClock, now: () => (now += 100) };
+    const { processes, fanOut } = this;
+    this.everyone = new AllListeners({ fanOut, clock, processes, audience: { dropTicket() {} } });
+  }
+
+  static async join(host: LogHost): Promise<OneOfSeveral> {
+    const [own, other] = duplexPair();
+    host.serve(other);
+    const joined = new OneOfSeveral(await RemoteLog.open({ socket: own }), own);
+    await joined.fanOut.ready();
+    return joined;
+  }
+
+  come(view: View): void {
+    const number = (this.#number += 1);
+    const listener = this.fanOut.listen(bodySink().sink, view, { type: 'now' }, undefined, false, present(number))!;
+    this.listeners.push({ listener, number, view });
+  }
+
+  /** As a process that is killed, which says nothing. */
+  die(): void {
+    this.socket.destroy();
+    this.fanOut.close();
+  }
+}
+
+test('a reader knows in the end who listens at all processes of a hub, whichever dies or is new', async () => {
+  const step = fc.record({
+    what: fc.constantFrom('come', 'come', 'come', 'go', 'move', 'read', 'read', 'die'),
+    process: fc.nat(3),
+    view: fc.nat(VIEWS.length - 1),
+    which: fc.nat(20),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const log = new MemoryLog({});
+      const host = new LogHost(log);
+      const all: OneOfSeveral[] = [];
+      for (let count = 0; count < 3; count += 1) all.push(await OneOfSeveral.join(host));
+      const [own] = all as [OneOfSeveral];
+      const documents = new ListenerDocuments(own.processes);
+      const over = new AbortController();
+      const clock = { ...systemClock, setTimeout: (run: () => void) => void setImmediate(run) };
+      const parts = { listeners: own.everyone, documents, clock, signals: [over.signal], pageListeners: 2 };
+      const feed = listenerFeed('a', { ...parts, maxChanges: 4 })[Symbol.asyncIterator]();
+      const reader = new Reader();
+      let next: ReturnType<typeof feed.next> | undefined;
+      const expected = (): Set<string> => {
+        const places = all.flatMap(({ processes, listeners }) => {
+          const those = listeners.filter(({ view }) => !['b', 'b*'].includes(view.key));
+          return those.map(({ number }) => documents.idOf({ process: processes.number, number }));
+        });
+        return new Set(places);
+      };
+      /** Reads what comes, until something is so. */
+      const readUntil = async (isSo: () => boolean): Promise<void> => {
+        for (let turns = 0; !isSo(); turns += 1) {
+          if (turns === MAX_TURNS) throw new Error(`It knows ${reader.known.size}, and there are ${expected().size}`);
+          next ??= feed.next();
+          const given = await Promise.race([next, new Promise<void>((resolve) => void setImmediate(resolve))]);
+          if (!given) continue;
+          next = undefined;
+          if (given.done !== true) reader.read(given.value.bytes);
+        }
+      };
+      for (const { what, process, view: chosen, which } of steps) {
+        const view = VIEWS[chosen]!;
+        const joined = all[process % all.length]!;
+        const found = joined.listeners[which % joined.listeners.length];
+        if (what === 'read') {
+          let turns = which;
+          await readUntil(() => (turns -= 1) < 0);
+        } else if (what === 'come') joined.come(view);
+        else if (what === 'die' && joined !== own) {
+          joined.die();
+          all.splice(all.indexOf(joined), 1, await OneOfSeveral.join(host));
+        } else if (found && what === 'go') {
+          joined.listeners.splice(joined.listeners.indexOf(found), 1);
+          joined.fanOut.breakOff(found.listener, 'left');
+        } else if (found && what === 'move') {
+          found.view = view;
+          joined.fanOut.hold(found.listener);
+          joined.fanOut.release(found.listener, view);
+        }
+      }
+      await readUntil(() => isSame(reader.known, expected()));
+      over.abort();
+      await (next ?? feed.next());
+      // The others watch nothing for it any more, as soon as they have been told.
+      for (const each of all) {
+        for (let turns = 0; each.fanOut.presence.watched.topics > 0; turns += 1) {
+          if (turns === MAX_TURNS) throw new Error('Another process still watches for it');
+          await new Promise<void>((resolve) => void setImmediate(resolve));
+        }
+      }
+      for (const each of all) each.die();
+      host.close();
+      await log.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a process whose answer was lost tells everything anew, and nobody is told less', async () => {
+  const log = new MemoryLog({});
+  const fanOut = new FanOut(log, { keepAliveMs: 0 });
+  await fanOut.ready();
+  let answer: (message: unknown) => unknown = () => undefined;
+  const peers = {
+    number: 7,
+    secret: undefined,
+    onAsk: (take: typeof answer) => {
+      answer = take;
+    },
+    onTell() {},
+    onGone() {},
+  };
+  const processes = new Processes(peers as never);
+  new AllListeners({ fanOut, clock: systemClock, processes, audience: { dropTicket() {} } });
+  const ask = async (...seen: (readonly [number, number])[]): Promise<unknown> =>
+    await answer({ what: 'watch', about: { process: 1, topics: ['a'], seen } });
+  const come = (number: number): unknown =>
+    fanOut.listen(bodySink().sink, pattern('a*'), { type: 'now' }, undefined, false, present(number));
+  const page = (...numbers: number[]): object => ({
+    page: { isFirst: true, isLast: true, listeners: numbers.map((number) => [number, expect.any(Number)]) },
+  });
+  come(1);
+  expect(await ask()).toMatchObject({ process: 7, answer: 1, news: [page(1)], hasMore: false });
+  come(2);
+  expect(await ask([7, 1])).toMatchObject({ answer: 2, news: [{ opened: [[2, expect.any(Number)]], closed: [] }] });
+  expect(await ask([7, 2])).toMatchObject({ answer: 3, news: [] });
+  // The third has not come.
+  expect(await ask([7, 2])).toMatchObject({ answer: 4, news: [page(1, 2)] });
+  fanOut.close();
+  await log.close();
 });

@@ -161,6 +161,15 @@ describe('the README', () => {
     }
     const { listeners } = (await (await fetch(`${url}/healthz`)).json()) as { listeners: number };
     expect(listeners).toBe(streams.length);
+    // Whichever has it tells of the listeners of all.
+    const accept = 'text/event-stream';
+    const watching = await fetch(`${url}/listeners?topic=a`, { headers: { accept, connection: 'close' } });
+    let known = '';
+    for await (const part of watching.body!.pipeThrough(new TextDecoderStream())) {
+      known += part;
+      if (known.includes('"count"')) break;
+    }
+    expect(known).toContain(`"count":${streams.length}`);
     const read = streams.map(async (stream) => await stream.text());
     running.stop();
     for (const text of await Promise.all(read)) {

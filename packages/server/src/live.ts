@@ -14,6 +14,7 @@ export type {
 export { Audience } from './audience/audience.ts';
 export { readEvent, type ReceivedEvent } from './audience/event-reader.ts';
 export type { AudienceOptions } from './audience/options.ts';
+export type { SharedPlaces } from './audience/places.ts';
 export {
   allowedBy,
   checkRights,
@@ -63,7 +64,7 @@ export { news } from './live/news.ts';
 export { type EventPage, type PageMemory, type PageRequest, readPage } from './live/page.ts';
 export type { EndReason, Listener } from './live/listener.ts';
 export type { Presence, PresenceObserver, PresencePage, PresenceWatch } from './live/presence.ts';
-export type { Present } from './live/present-list.ts';
+export { type Present, PresentList } from './live/present-list.ts';
 export type { FanOutOptions } from './live/options.ts';
 export type { FanOutObserver, FanOutStats } from './live/stats.ts';
 export { findStart, isComplete, type Start, type StartAfter, type StartRequest } from './log/start.ts';

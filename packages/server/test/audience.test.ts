@@ -196,17 +196,17 @@ describe('an audience', () => {
     test('keeps a place for as long as that lasts', async () => {
       const rig = new Rig({ maxListeners: 1 });
       const rights: Rights = { allow: true };
-      const abandoned = rig.audience.reserve(requestHead(), rights, run) as Admitted;
-      expect(rig.audience.reserve(requestHead(), rights, run)).toEqual({ refused: 'full' });
+      const abandoned = (await rig.audience.reserve(requestHead(), rights, run)) as Admitted;
+      expect(await rig.audience.reserve(requestHead(), rights, run)).toEqual({ refused: 'full' });
       abandoned.abandon();
       const sink = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), rights, run) as Admitted).start(sink);
+      ((await rig.audience.reserve(requestHead(), rights, run)) as Admitted).start(sink);
       expect(rig.audience.isFull).toBe(true);
       sink.leave();
       await until(() => !rig.audience.isFull);
-      const failing = rig.audience.reserve(requestHead(), rights, () =>
+      const failing = (await rig.audience.reserve(requestHead(), rights, () =>
         Promise.reject(new Error('it broke')),
-      ) as Admitted;
+      )) as Admitted;
       failing.start(new FakeSink(1e9));
       await until(() => !rig.audience.isFull);
     });
@@ -214,10 +214,12 @@ describe('an audience', () => {
     test('breaks it off when it is kicked, and ends it when its rights expire', async () => {
       const rig = new Rig();
       const kicked = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run) as Admitted).start(kicked);
+      ((await rig.audience.reserve(requestHead(), { allow: true, subject: 'ada' }, run)) as Admitted).start(kicked);
       expect(rig.audience.kick(({ subject }) => subject === 'ada')).toBe(1);
       const expired = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Admitted).start(expired);
+      ((await rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run)) as Admitted).start(
+        expired,
+      );
       rig.clock.advance(9);
       expect([kicked.state, expired.state]).toEqual(['destroyed', 'open']);
       rig.clock.advance(1);
@@ -233,7 +235,7 @@ describe('an audience', () => {
     test('lets go of the timer when it ends before its rights do', async () => {
       const rig = new Rig();
       const sink = new FakeSink(1e9);
-      (rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run) as Admitted).start(sink);
+      ((await rig.audience.reserve(requestHead(), { allow: true, expiresAt: 1_000_010 }, run)) as Admitted).start(sink);
       expect(rig.clock.pending).toBe(1);
       sink.leave();
       await until(() => rig.clock.pending === 0);

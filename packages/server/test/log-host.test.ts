@@ -1,13 +1,13 @@
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EVERYTHING, MemoryLog, type NewEvent } from '@tidings/server/log';
-import { LogHost, type LogHostOptions, RemoteLog, type RemoteLogOptions } from '@tidings/server/log/remote';
+import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import { eventLogCases, ManualClock } from '@tidings/server/log/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { secretOf } from '../dist/log/mark.js';
 import { Recorder } from '../dist/log/testing/recorder.js';
+import { hosted } from './hosted.ts';
 import { HostProcess } from './log-host.ts';
 
 let host: HostProcess;
@@ -31,32 +31,6 @@ describe('a log in another process, over a Unix socket, as an EventLog', () => {
   }
 });
 
-/** A log in this process, its host, and connections to it over a pair of sockets. */
-async function hosted(options: LogHostOptions = {}): Promise<{
-  readonly kept: MemoryLog;
-  readonly logHost: LogHost;
-  readonly path: string;
-  open(more?: RemoteLogOptions): Promise<RemoteLog>;
-}> {
-  const kept = new MemoryLog();
-  const logHost = new LogHost(kept, options);
-  const folder = mkdtempSync(join(tmpdir(), 'tidings-host-'));
-  const path = join(folder, 'log.sock');
-  await logHost.listen(path);
-  const logs: RemoteLog[] = [];
-  onTestFinished(async () => {
-    await Promise.all(logs.map((log) => log.close()));
-    logHost.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const open = async (more: RemoteLogOptions = {}): Promise<RemoteLog> => {
-    const log = await RemoteLog.open({ path, ...more });
-    logs.push(log);
-    return log;
-  };
-  return { kept, logHost, path, open };
-}
-
 const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
 
 /** What comes from a socket until it is closed. */
@@ -76,13 +50,13 @@ describe('the process of a log', () => {
       lengths.writeUInt32BE(head.length, 4);
       return Buffer.concat([lengths, head]);
     };
-    const hello = frame({ is: 'hello', version: 1 });
+    const hello = frame({ is: 'hello', version: 2 });
     const mistakes = [
       Buffer.from('GET / HTTP/1.1\r\n\r\n'),
       Buffer.from([0, 0, 0, 1, 0]),
       Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
       Buffer.from([0, 0, 0, 6, 0, 0, 1, 0, 0x7b, 0x7d]),
-      frame({ is: 'hello', version: 2 }),
+      frame({ is: 'hello', version: 3 }),
       frame({ is: 'ask', id: 1, question: { op: 'trim' } }),
       Buffer.concat([hello, frame({ is: 'another' })]),
       Buffer.concat([hello, frame('hello')]),
@@ -110,7 +84,7 @@ describe('the process of a log', () => {
     onTestFinished(() => void server.close());
     await expect(RemoteLog.open({ path: other })).rejects.toMatchObject({
       code: 'ERR_STORE_AWAY',
-      cause: { message: 'The process of the log speaks version 7, and this one 1' },
+      cause: { message: 'The process of the log speaks version 7, and this one 2' },
     });
     await expect(RemoteLog.open({ path: `${path}.nobody` })).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
   });

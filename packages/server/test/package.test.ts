@@ -90,6 +90,7 @@ describe('the package', () => {
           "FanOut",
           "HISTORY_PARAMETERS",
           "LISTEN_PARAMETERS",
+          "PresentList",
           "SharedChunk",
           "TIME_FORM",
           "allowedBy",

@@ -20,7 +20,7 @@ import { supervisor } from '../supervise/supervised.ts';
 import { type AccessOptions, accessSettings, addAccessOptions, keyPlaces, mercureSettings } from './access.ts';
 import { configurationText, configure, namedByPlace } from './configuration.ts';
 import { addPlaceOptions, addRetainOptions, type KeepOptions, keepSettings } from './keeping.ts';
-import { addLimitOptions, limitsFor } from './limits.ts';
+import { addLimitOptions, limitSettings } from './limits.ts';
 import { addTlsOptions, type TlsOptions, tlsSettings } from './tls/options.ts';
 import { leaveOutput, print } from '../terminal/output.ts';
 import { type WorkerOf, workerOf } from '../workers/worker.ts';
@@ -193,22 +193,17 @@ export function serveSettings(command: Command): Serve {
     proxyHeader,
     metrics: options.metrics === true,
     compression: compress === true,
-    limits: limitsFor(options.workers, { ...options }),
+    limits: limitSettings({ ...options }),
     workers: options.workers,
     verbose: verbose === true,
   };
 }
 
 /** @throws {CliError} `ERR_USAGE` for an option that several processes do not have */
-function checkWorkers({ workers, log, metrics }: ServeOptions): void {
-  if (workers === 1) return;
-  if (log !== undefined) {
-    const instead = 'start several hubs with the same --log instead, each with its own --port';
-    throw new CliError('ERR_USAGE', `--workers cannot be used with --log: ${instead}`);
-  }
-  if (metrics === true) {
-    throw new CliError('ERR_USAGE', '--metrics cannot be used with --workers, because each process counts for itself');
-  }
+function checkWorkers({ workers, log }: ServeOptions): void {
+  if (workers === 1 || log === undefined) return;
+  const instead = 'start several hubs with the same --log instead, each with its own --port';
+  throw new CliError('ERR_USAGE', `--workers cannot be used with --log: ${instead}`);
 }
 
 /** The sockets that the command was started with, else the address that it is to listen on. */

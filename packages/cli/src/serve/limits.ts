@@ -2,7 +2,6 @@ import type { HubLimits, HubOptions, HubServerOptions } from '@tidings/hub';
 import { DURATION_FORM, parseDuration } from '@tidings/server/units';
 import type { Command, Option } from 'commander';
 import { AGE, COUNT, option, type OptionFormat, SIZE } from '../command-line/option.ts';
-import { CliError } from '../errors.ts';
 import { parseInteger, parseSize } from '../terminal/quantity.ts';
 
 /** Bounds of a hub and of its server (PROTOCOL §11), as they take them. */
@@ -136,33 +135,8 @@ export function limitText(name: string, value: unknown): unknown {
   return typeof value === 'number' ? `${value}${LIMITS.get(name)?.unit ?? ''}` : value;
 }
 
-/** How many listeners a hub has at most if nothing else is said (PROTOCOL §11). */
-const DEFAULT_MAX_LISTENERS = 50_000;
-
-/**
- * The limits of one of several workers: listeners are shared evenly, so that all together have no more than one hub would. Every other limit is that of each.
- *
- * @param number that of the worker, from 1
- */
-export function shareOf({ hub, server }: LimitSettings, workers: number, number: number): LimitSettings {
-  const { maxListeners = DEFAULT_MAX_LISTENERS } = hub.limits ?? {};
-  if (maxListeners === Infinity) return { hub, server };
-  const own = Math.floor(maxListeners / workers) + (number <= maxListeners % workers ? 1 : 0);
-  return { hub: { ...hub, limits: { ...hub.limits, maxListeners: own } }, server };
-}
-
-/** The limits that are given to so many workers. @throws {CliError} `ERR_USAGE` if there are more workers than listeners */
-export function limitsFor(workers: number, options: LimitOptions): LimitSettings {
-  const limits = limitSettings(options);
-  const { maxListeners = Infinity } = limits.hub.limits ?? {};
-  if (maxListeners >= workers) return limits;
-  throw new CliError(
-    'ERR_USAGE',
-    `--max-listeners is ${maxListeners}, but must be at least the number of --workers, which is ${workers}`,
-  );
-}
-
-function limitSettings(options: LimitOptions): LimitSettings {
+/** The limits that are given. */
+export function limitSettings(options: LimitOptions): LimitSettings {
   const limits = given(HUB, options);
   return {
     hub: { ...(Object.keys(limits).length === 0 ? {} : { limits }), ...given(STREAMS, options) },

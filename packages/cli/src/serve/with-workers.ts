@@ -7,14 +7,12 @@ import { notice, outliveOutput } from '../terminal/output.ts';
 import { CrewProcesses } from '../workers/crew-processes.ts';
 import type { WorkerSettings } from './as-worker.ts';
 import { explained } from './explain.ts';
-import { shareOf } from './limits.ts';
 import { checkSettings } from './hub.ts';
 import { openLog } from './log.ts';
 import { makeLogger } from './logger.ts';
 import { readPage } from './page-file.ts';
 import { keepNewSpace } from './new-space.ts';
 import { announceHub, isHeldBy, prepare, type Serve } from './serve.ts';
-import type { HubSettings } from './settings.ts';
 import { firstCertificate } from './tls/certificate.ts';
 
 /**
@@ -27,7 +25,7 @@ import { firstCertificate } from './tls/certificate.ts';
 export async function serveWithWorkers(options: Serve, supervisor?: SupervisedBy): Promise<number> {
   keepNewSpace();
   let kill = (): void => {};
-  const { workers } = options;
+  const { places: _places, workers, ...hubSettings } = options;
   const { places, interrupted, isFirst } = await prepare(options, supervisor, () => kill());
   // Once, and not by each worker.
   await checkSettings(options);
@@ -45,7 +43,7 @@ export async function serveWithWorkers(options: Serve, supervisor?: SupervisedBy
     const crew = new CrewProcesses<WorkerSettings>({
       workers,
       sockets,
-      settingsOf: (number) => ({ hub: settingsOf(options, number), isHeld, first }),
+      settings: { hub: hubSettings, isHeld, first },
       serveLog: (socket) => host.serve(socket),
       onServing: (bound: readonly AddressInfo[]) => {
         if (isFirst) announceHub(options, { places, bound, hasPage, dev: first?.dev });
@@ -72,9 +70,4 @@ async function holdAll(places: readonly Place[]): Promise<readonly GivenSocket[]
     sockets.push('fd' in place ? place : { fd: (await holdSocket(place)).fd, name: 'of the hub' });
   }
   return sockets;
-}
-
-/** The settings of one worker: its part of what counts for all together. */
-function settingsOf({ places: _places, workers, ...settings }: Serve, number: number): HubSettings {
-  return { ...settings, limits: shareOf(settings.limits, workers, number) };
 }

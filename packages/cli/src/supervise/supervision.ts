@@ -1,3 +1,5 @@
+import { restartAfter } from '../restarts/restart.ts';
+
 /**
  * A hub in a process of its own:
  * - `preparing`: it loads its program;
@@ -60,15 +62,6 @@ export interface SupervisionStep {
   readonly supervision: Supervision;
   readonly actions: readonly SupervisionAction[];
 }
-
-/** A hub that served for less than this ended at once, in milliseconds. */
-const STABLE_MS = 10_000;
-
-/** The wait after the first hub that ended at once, in milliseconds. It doubles with each. */
-const FIRST_WAIT_MS = 250;
-
-/** The longest wait, in milliseconds. Connections wait during that time, so it must be short. */
-const MAX_WAIT_MS = 10_000;
 
 export const NO_HUBS: Supervision = {
   hubs: [],
@@ -150,11 +143,10 @@ function exited(before: Supervision, id: number, code: number | null, now: numbe
   if (holderOf(without)) {
     return { supervision: without, actions: [{ type: 'tell', text: `The next hub ${how}; the present one goes on` }] };
   }
-  const isStable = hub.phase === 'serving' && now - hub.since >= STABLE_MS;
-  const failures = isStable ? 0 : before.failures + 1;
+  const servedMs = hub.phase === 'serving' ? now - hub.since : undefined;
+  const { failures, ms } = restartAfter(servedMs, before.failures);
   const told: SupervisionAction = { type: 'tell', text: `The hub ${how}; connections wait for the next one` };
   if (failures === 0 || nextOf(without)) return { supervision: { ...without, failures }, actions: [told] };
-  const ms = Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), MAX_WAIT_MS);
   return { supervision: { ...without, failures, isWaiting: true }, actions: [told, { type: 'wait', ms }] };
 }
 

@@ -12,8 +12,8 @@ export interface CrewOptions<Settings> {
   readonly workers: number;
   /** The sockets that all of them listen on. */
   readonly sockets: readonly GivenSocket[];
-  /** What a worker serves with, by its number. It is sent as a structured clone. */
-  readonly settingsOf: (number: number) => Settings;
+  /** What each of them serves with. It is sent as a structured clone. */
+  readonly settings: Settings;
   /** Takes the other end of a worker's socket to the log. */
   readonly serveLog: (socket: Duplex) => void;
   /** All workers listen for the first time. */
@@ -118,7 +118,7 @@ export class CrewProcesses<Settings> {
     const order: WorkerOrder<Settings> = {
       type: 'serve',
       sockets: sockets.map(({ name }) => name),
-      settings: this.#options.settingsOf(number),
+      settings: this.#options.settings,
     };
     // If the worker has ended meanwhile, its `exit` event says so.
     worker.send(order, () => {});

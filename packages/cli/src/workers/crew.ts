@@ -1,3 +1,5 @@
+import { restartAfter } from '../restarts/restart.ts';
+
 /**
  * The process of a worker:
  * - `starting`: it loads its program, and opens its sockets;
@@ -65,15 +67,6 @@ export interface CrewStep {
   readonly actions: readonly CrewAction[];
 }
 
-/** A worker that served for less than this ended at once, in milliseconds. */
-const STABLE_MS = 10_000;
-
-/** The wait after the first worker of a number that ended at once, in milliseconds. It doubles with each. */
-const FIRST_WAIT_MS = 250;
-
-/** The longest wait, in milliseconds. It bounds what a worker costs that ends again and again. */
-const MAX_WAIT_MS = 10_000;
-
 export const NOBODY: Crew = { members: [], hasServed: false, isReleased: false, ending: undefined, isOver: false };
 
 /** Returns the next state of the workers and the actions that follow from an input. A worker that ends by itself is replaced. */
@@ -130,9 +123,8 @@ function exited(
   }
   // The worker itself has reported what is wrong with the options or the sockets. One that was ended by a signal has reported nothing.
   if (!before.hasServed && code !== null) return stop(without, code);
-  const isStable = member.phase === 'serving' && now - member.since >= STABLE_MS;
-  const failures = isStable ? 0 : member.failures + 1;
-  const ms = failures === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), MAX_WAIT_MS);
+  const servedMs = member.phase === 'serving' ? now - member.since : undefined;
+  const { failures, ms } = restartAfter(servedMs, member.failures);
   return {
     crew: changed(before, number, { phase: 'waiting', failures }),
     actions: [

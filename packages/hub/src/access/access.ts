@@ -3,6 +3,7 @@ import type { Audience, Clock } from '@tidings/server/live';
 import type { EventLog } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import type { HubLimits } from '../limits.ts';
+import type { Processes } from '../processes/processes.ts';
 import type { Reports } from '../reports.ts';
 import { type Revocable, revocableOf, Revocations } from './revocations.ts';
 import { Tickets } from './tickets.ts';
@@ -21,6 +22,7 @@ export class Access {
     { values }: EventLog,
     clock: Clock,
     { maxTicketsPerSubject }: HubLimits,
+    processes: Processes,
     { tokens, everyone }: Pick<Access, 'tokens' | 'everyone'>,
   ) {
     if (!values) {
@@ -31,7 +33,7 @@ export class Access {
     }
     this.tokens = tokens;
     this.everyone = everyone;
-    this.tickets = new Tickets(values, clock, maxTicketsPerSubject);
+    this.tickets = new Tickets(values, clock, maxTicketsPerSubject, processes);
     this.revocations = new Revocations(values, clock);
   }
 

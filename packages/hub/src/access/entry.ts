@@ -3,6 +3,7 @@ import type { Clock } from '@tidings/server/live';
 import type { EventLog } from '@tidings/server/log';
 import type { PublicUrl } from '../http/public-url.ts';
 import type { HubLimits } from '../limits.ts';
+import type { Processes } from '../processes/processes.ts';
 import type { Reports } from '../reports.ts';
 import { Access } from './access.ts';
 import { authenticateByToken } from './authentication.ts';
@@ -35,6 +36,7 @@ export interface EntryParts {
   readonly publicUrl: PublicUrl;
   readonly reports: Reports;
   readonly limits: HubLimits;
+  readonly processes: Processes;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface EntryParts {
  */
 export function entryOf(
   options: EntryOptions,
-  { clock, publicUrl, reports, limits }: EntryParts,
+  { clock, publicUrl, reports, limits, processes }: EntryParts,
 ): { readonly authenticate: Authenticate; readonly access: Access | undefined } {
   // The guard of the origins has found by then that the request is of this machine.
   if (isKeyless(options)) return { authenticate: () => LOCAL, access: undefined };
@@ -54,7 +56,7 @@ export function entryOf(
     audience: publicUrl.href,
     warn: (about, message) => reports.warn(about, message),
   });
-  const access = new Access(options.log, clock, limits, { tokens, everyone });
+  const access = new Access(options.log, clock, limits, processes, { tokens, everyone });
   const { tickets, revocations } = access;
   const parts = { keys, everyone, tokens, tickets, revocations, cookie: options.tokens.cookie ?? COOKIE };
   return { authenticate: authenticateByToken({ ...parts, topicsBase: publicUrl.topicsBase }), access };

@@ -3,6 +3,7 @@ import type { Rights } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
 import { counted, ServerError, type StoredValues, type TopicSet, TopicTest } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
+import type { Processes } from '../processes/processes.ts';
 
 /** A ticket as its listener gets it. */
 export interface Ticket {
@@ -51,6 +52,18 @@ const PRUNE_EVERY = 1024;
 
 const PREFIX = 'ticket/';
 
+/** What other processes have of a subject's tickets. */
+const OF_SUBJECT = 'tickets';
+const USED = 'ticket used';
+
+/** The tickets of a subject at one process that can still be used. */
+interface Taken {
+  readonly tickets: number;
+  readonly units: number;
+  /** When the first of them can no longer be used, milliseconds since 1970; undefined if there is none. */
+  readonly first?: number | undefined;
+}
+
 /** Makes tickets: random texts for the URL of a listener that can send neither a header field nor a cookie. */
 export class Tickets {
   readonly #values: StoredValues;
@@ -59,11 +72,17 @@ export class Tickets {
   /** The tickets of each subject that were made or used here, by their digests. */
   readonly #made = new Map<string, Map<string, Made>>();
 
-  /** @param maxPerSubject how many tickets a subject may have that can still be used */
-  constructor(values: StoredValues, clock: Clock, maxPerSubject: number) {
+  readonly #processes: Processes;
+
+  /** @param maxPerSubject how many tickets a subject may have that can still be used, in all processes */
+  constructor(values: StoredValues, clock: Clock, maxPerSubject: number, processes: Processes) {
     this.#values = values;
     this.#clock = clock;
     this.#maxPerSubject = maxPerSubject;
+    this.#processes = processes;
+    processes.onAsk(OF_SUBJECT, (subject: string) => this.#takenBy(subject));
+    // Where it was used it counts from then on.
+    processes.onTell(USED, ([subject, digest]: readonly [string, string]) => this.#made.get(subject)?.delete(digest));
   }
 
   /**
@@ -91,10 +110,11 @@ export class Tickets {
       throw new Problem('too-large', `${found}, and ${MAX_RECORD_LENGTH} are the most`);
     }
     const units = unitsOf(text);
-    this.#requireRoom(subject ?? '', units, now);
+    this.#requireRoom([this.#takenBy(subject ?? '')], units, now);
     // Counted before it is stored, and no longer if it cannot be.
     this.#count(subject ?? '', ticket, { until: useBy, units });
     try {
+      await this.#requireRoomOfAll(subject ?? '', now);
       await this.#store(ticket, text, useBy);
     } catch (error) {
       this.#made.get(subject ?? '')?.delete(hash(ticket));
@@ -115,6 +135,7 @@ export class Tickets {
       const used = JSON.stringify(record);
       await this.#store(ticket, used, expiresAt);
       this.#count(subject ?? '', ticket, { until: expiresAt, units: unitsOf(used) });
+      this.#processes.tell(USED, [subject ?? '', hash(ticket)]);
     }
     return {
       allow: true,
@@ -142,19 +163,32 @@ export class Tickets {
     }
   }
 
+  /** What a subject has in all processes, the ticket included that is being made. @throws {Problem} (as a rejection) `too-many-tickets` */
+  async #requireRoomOfAll(subject: string, now: number): Promise<void> {
+    if (this.#processes.isAlone) return;
+    const others = await this.#processes.ask<Taken>(OF_SUBJECT, subject);
+    this.#requireRoom([...others, this.#takenBy(subject)], 0, now);
+  }
+
   /** @throws {Problem} `too-many-tickets` */
-  #requireRoom(subject: string, units: number, now: number): void {
-    this.#forget(now, subject);
-    let [taken, first] = [0, Infinity];
-    for (const { until, units: each } of this.#made.get(subject)?.values() ?? []) {
-      taken += each;
-      first = Math.min(first, until);
-    }
-    if (taken + units <= this.#maxPerSubject) return;
-    const found = `The sender has ${counted(this.#made.get(subject)?.size ?? 0, 'ticket')} that can still be used`;
+  #requireRoom(taken: readonly Taken[], units: number, now: number): void {
+    if (taken.reduce((sum, each) => sum + each.units, units) <= this.#maxPerSubject) return;
+    const tickets = taken.reduce((sum, each) => sum + each.tickets, 0);
+    const first = Math.min(...taken.map((each) => each.first ?? Number.POSITIVE_INFINITY));
+    const found = `The sender has ${counted(tickets, 'ticket')} that can still be used`;
     throw new Problem('too-many-tickets', `${found}, and ${this.#maxPerSubject} of 1 KiB each are the most`, {
       headers: { 'Retry-After': String(Math.max(1, Math.ceil((first - now) / 1000))) },
     });
+  }
+
+  #takenBy(subject: string): Taken {
+    this.#forget(this.#clock.time(), subject);
+    const made = [...(this.#made.get(subject)?.values() ?? [])];
+    return {
+      tickets: made.length,
+      units: made.reduce((sum, { units }) => sum + units, 0),
+      first: made.length === 0 ? undefined : Math.min(...made.map(({ until }) => until)),
+    };
   }
 
   #count(subject: string, ticket: string, made: Made): void {

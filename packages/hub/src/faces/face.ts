@@ -9,7 +9,9 @@ import type { Bodies } from '../http/bodies.ts';
 import type { Exchange } from '../http/request.ts';
 import type { HubLimits } from '../limits.ts';
 import type { Reports } from '../reports.ts';
-import type { AllListeners } from './all-listeners.ts';
+import type { Processes } from '../processes/processes.ts';
+import type { AllListeners } from './presence/all-listeners.ts';
+import type { States } from './states.ts';
 import type { Writes } from './writes.ts';
 
 /** One HTTP interface of a hub, with its URLs, methods and errors. */
@@ -46,7 +48,9 @@ export interface FaceContext {
   readonly log: EventLog;
   readonly fanOut: FanOut;
   readonly audience: Audience;
-  /** The listeners of all processes that serve the hub. */
+  /** The processes that serve the hub. */
+  readonly processes: Processes;
+  /** The listeners of all of them. */
   readonly everyone: AllListeners;
   readonly limits: HubLimits;
   readonly clock: Clock;
@@ -73,6 +77,8 @@ export interface FaceContext {
   readonly rates: Rates;
   /** Whether the hub can publish, and how fast, as its faces have found. */
   readonly writes: Writes;
+  /** The state of all processes together, as health tells it. */
+  readonly states: States;
   /** Resolves when the log has been reached. Rejects if the sender of the request leaves before. */
   ready(exchange: Exchange): Promise<void>;
   /**

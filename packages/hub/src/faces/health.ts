@@ -12,7 +12,8 @@ export function health(): MakeFace {
     match: ({ pathname }) => (pathname === '/healthz' ? ['GET'] : undefined),
     async handle({ rights }) {
       const { fanOut } = context;
-      const reason = fanOut.isFollowing ? context.writes.failure : 'The store of the log is out of reach';
+      const { listeners, lastWrite } = await context.states.get();
+      const reason = fanOut.isFollowing ? lastWrite.failure : 'The store of the log is out of reach';
       const { position } = fanOut;
       // The reason may name a folder or a disk, so only a sender that is named and may publish everything sees it.
       const shown = rights.subject !== undefined && may(ownRights(rights), 'publish', '') ? { reason } : {};
@@ -23,7 +24,7 @@ export function health(): MakeFace {
       const { listen = 'all' } = rights;
       const cursor = listen === 'all' && rights.private === 'all' ? { cursor: formatCursor(position) } : {};
       const place = epoch === '' ? {} : { epoch, ...cursor };
-      const document = { ...state, ...place, listeners: await context.everyone.count(), may: allowedTo(rights) };
+      const document = { ...state, ...place, listeners, may: allowedTo(rights) };
       return jsonAnswer(reason === undefined ? 200 : 503, JSON.stringify(document));
     },
   });

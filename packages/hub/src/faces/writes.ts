@@ -6,10 +6,17 @@ import type { Reports } from '../reports.ts';
 // The log is slow if events wait and it has taken none of them for this long, in milliseconds.
 const SLOW_MS = 1000;
 
+/** What has become of the last append that the log has taken or has failed to store. */
+export interface WriteOutcome {
+  /** When that was, milliseconds since 1970; 0 if there was none. */
+  readonly at: number;
+  /** Why it failed; undefined if it has not. */
+  readonly failure?: string | undefined;
+}
+
 /** Watches whether the log takes the events that are appended. */
 export class Writes {
-  /** Why the last append failed; undefined once one has succeeded. */
-  failure: string | undefined;
+  last: WriteOutcome = { at: 0 };
   readonly #clock: Clock;
   readonly #reports: Reports;
   readonly #counts: Counts;
@@ -35,12 +42,13 @@ export class Writes {
     try {
       const receipt = await append;
       const ms = clock.now() - since;
-      this.failure = undefined;
+      this.last = { at: clock.time() };
       this.#counts.writes.add(ms / 1000);
       if (this.#isSlow && ms < SLOW_MS) this.#recovered();
       return receipt;
     } catch (error) {
-      if (error instanceof ServerError && error.code === 'ERR_NOT_STORED') this.failure = error.message;
+      if (error instanceof ServerError && error.code === 'ERR_NOT_STORED')
+        this.last = { at: clock.time(), failure: error.message };
       throw error;
     } finally {
       this.#waiting -= 1;

@@ -1,12 +1,16 @@
 import type { Server, Socket } from 'node:net';
 import type { Hub } from '../hub.ts';
 import { networkOf } from '../http/network.ts';
+import type { CountedName } from '../processes/processes.ts';
 import { type ConnectionOwner, giveOwner } from './unfinished.ts';
 
 const WARN_EVERY_MS = 60_000;
 
+// The highest limit there is, which stands for none.
+const NO_LIMIT = 2 ** 31 - 1;
+
 /** What of a hub concerns its connections. */
-export type ConnectionHub = Pick<Hub, 'counts' | 'isProxy' | 'reports'>;
+export type ConnectionHub = Pick<Hub, 'counts' | 'isProxy' | 'processes' | 'reports'>;
 
 type Accept = (socket: Socket) => void;
 
@@ -14,6 +18,8 @@ type Accept = (socket: Socket) => void;
 class Network implements ConnectionOwner {
   readonly name: string;
   open = 0;
+  /** Those that are not counted with the ones of other processes: these refused them. */
+  uncounted = 0;
   readonly #left: (network: Network) => void;
 
   /** @param left called when one has gone */
@@ -30,7 +36,7 @@ class Network implements ConnectionOwner {
 
 /**
  * The connections of a server, counted by the network that they come from. One with as many as it may have gets no more: each further one is closed before anything is
- * read of it or kept for it, so it keeps nobody out. Trusted proxies may have any number, because the connections of all their clients are theirs.
+ * read of it or kept for it, so it keeps nobody out. Of a hub of several processes it is closed as soon as the process of the log has found that they have as many together. Trusted proxies may have any number, because the connections of all their clients are theirs.
  */
 export class Connections {
   readonly #hub: ConnectionHub;
@@ -71,16 +77,38 @@ export class Connections {
     counts.accepted += 1;
     const network = this.#networkOf(addressOf(socket));
     if (network.open >= this.#max && network !== this.#unbounded) {
-      counts.refusedConnections.address += 1;
-      // Its client gets no more of the system than it has to.
-      socket.on('error', () => {}).resetAndDestroy();
-      this.#warn(network.name);
+      this.#refuse(socket, network);
       return false;
     }
     network.open += 1;
     if (this.#isPlain) counts.open.http1 += 1;
     giveOwner(socket, network);
+    if (this.#isShared(network)) void this.#share(socket, network);
     return true;
+  }
+
+  /** Whether its connections are counted with those of the other processes. */
+  #isShared(network: Network): boolean {
+    return network !== this.#unbounded && this.#max < NO_LIMIT && !this.#hub.processes.isAlone;
+  }
+
+  /** Counts a connection with those of the other processes. */
+  async #share(socket: Socket, network: Network): Promise<void> {
+    const full = await this.#hub.processes.take(this.#countedOf(network));
+    if (full === undefined) return;
+    network.uncounted += 1;
+    if (!socket.destroyed) this.#refuse(socket, network);
+  }
+
+  #countedOf({ name }: Network): CountedName {
+    return { kind: 'connections of', name, most: this.#max };
+  }
+
+  #refuse(socket: Socket, { name }: Network): void {
+    this.#hub.counts.refusedConnections.address += 1;
+    // Its client gets no more of the system than it has to.
+    socket.on('error', () => {}).resetAndDestroy();
+    this.#warn(name);
   }
 
   #networkOf(address: string | undefined): Network {
@@ -97,8 +125,15 @@ export class Connections {
   #newNetwork(name: string): Network {
     return new Network(name, (network) => {
       if (this.#isPlain) this.#hub.counts.open.http1 -= 1;
+      if (this.#isShared(network)) this.#free(network);
       if (network.open === 0) this.#networks.delete(network.name);
     });
+  }
+
+  /** One that has gone is as good as another: as many are no longer counted as there were. */
+  #free(network: Network): void {
+    if (network.uncounted > 0) network.uncounted -= 1;
+    else this.#hub.processes.free(this.#countedOf(network));
   }
 
   #warn(address: string): void {

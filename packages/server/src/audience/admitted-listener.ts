@@ -16,6 +16,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener, Present {
   credential: Credential | undefined;
   key: string | undefined;
   since: number;
+  isShared: boolean;
   readonly matchers: CountedMatchers | undefined;
   listener: Listener | undefined;
   /** Ends the search for the place where it begins; undefined if the place is known. */
@@ -37,6 +38,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener, Present {
     this.credential = credential;
     this.key = key;
     this.since = since;
+    this.isShared = false;
     this.matchers = matchers;
     this.listener = undefined;
     this.search = undefined;

@@ -26,7 +26,7 @@ import { hasEnded } from './ended.ts';
 import { Expiry } from './expiry.ts';
 import { type CountedMatchers, countMatchers } from './matcher-memory.ts';
 import { checkAudienceOptions, checkWhich, type AudienceOptions } from './options.ts';
-import { Places } from './places.ts';
+import { Places, type SharedPlaces } from './places.ts';
 import { TicketHolders } from './ticket-holders.ts';
 import { Views } from './views.ts';
 import { checkRights, type Authenticate, type Refusal, type Rights } from './rights.ts';
@@ -61,8 +61,17 @@ export class Audience {
     complete: 0,
   };
 
-  /** @throws {ServerError} `ERR_INVALID_OPTION` */
-  constructor(log: EventLog, fanOut: FanOut, options: AudienceOptions = {}, observer: AudienceObserver = {}) {
+  /**
+   * @param shared counts the listeners with those of other processes, if there are any
+   * @throws {ServerError} `ERR_INVALID_OPTION`
+   */
+  constructor(
+    log: EventLog,
+    fanOut: FanOut,
+    options: AudienceOptions = {},
+    observer: AudienceObserver = {},
+    shared?: SharedPlaces,
+  ) {
     const { authenticate, key, limits, clock } = checkAudienceOptions(options);
     this.#log = log;
     this.#fanOut = fanOut;
@@ -70,8 +79,8 @@ export class Audience {
     this.#key = key;
     this.#clock = clock;
     this.#observer = observer;
-    this.#tickets = new TicketHolders((before) => this.#breakOff([before], 'kicked'), observer);
-    this.#places = new Places(limits, clock);
+    this.#tickets = new TicketHolders((before) => this.#breakOff([before], 'kicked'), clock, observer);
+    this.#places = new Places(limits, clock, shared);
   }
 
   /** Whether the limit of listeners is reached. This is cheaper than `authenticate` may be. */
@@ -99,13 +108,11 @@ export class Audience {
     const own = rights.allow ? this.#views.of(admission, rights) : undefined;
     if (!rights.allow || !own) return { refused: 'forbidden' };
     const view = this.#fanOut.shared(own);
-    const key = this.#keyOf(request, rights);
     const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
-    const full = this.#places.full(key, matchers);
-    if (full)
-      return { refused: (await hasEnded(this.#log, this.#fanOut, view.selection, admission)) ? 'complete' : full };
     // It counts from here on, because the place where it begins may have to be looked for.
-    const admitted = this.#promise(request, rights, key, matchers);
+    const admitted = await this.#promise(request, rights, matchers);
+    if (typeof admitted === 'string')
+      return { refused: (await hasEnded(this.#log, this.#fanOut, view.selection, admission)) ? 'complete' : admitted };
     const parts = { log: this.#log, fanOut: this.#fanOut, places: this.#places };
     const start = await findBeginning(parts, admitted, view, admission);
     if (!start) return GONE;
@@ -124,11 +131,9 @@ export class Audience {
    * that its listener comes back and its rights are decided anew.
    * @param run writes the stream to its sink
    */
-  reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Admission {
-    const key = this.#keyOf(request, rights);
-    const full = this.#places.full(key);
-    if (full) return { refused: full };
-    const admitted = this.#promise(request, rights, key, undefined);
+  async reserve(request: RequestHead, rights: Rights, run: (sink: Sink) => Promise<unknown>): Promise<Admission> {
+    const admitted = await this.#promise(request, rights, undefined);
+    if (typeof admitted === 'string') return { refused: admitted };
     return {
       start: (sink) => {
         this.#places.take(admitted);
@@ -157,11 +162,9 @@ export class Audience {
     const { request, rights } = admission;
     const view = this.#views.of({ ...admission, parameters: NO_PARAMETERS }, rights);
     if (!view) return { refused: 'forbidden' };
-    const key = this.#keyOf(request, rights);
     const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
-    const full = this.#places.full(key, matchers);
-    if (full) return { refused: full };
-    const admitted = this.#promise(request, rights, key, matchers);
+    const admitted = await this.#promise(request, rights, matchers);
+    if (typeof admitted === 'string') return { refused: admitted };
     const { signal, end } = startSearch(this.#places, admitted, request);
     this.#tickets.take(admitted);
     const expiry = new Expiry(this.#clock, () => admitted.search?.abort());
@@ -239,15 +242,18 @@ export class Audience {
     return this.#key && (rights.key ?? this.#key(request));
   }
 
-  #promise(
+  /** Promises a place. Resolves to the limit that refuses it, if one does. */
+  async #promise(
     request: RequestHead,
     rights: Rights,
-    key: string | undefined,
     matchers: CountedMatchers | undefined,
-  ): AdmittedListener {
+  ): Promise<AdmittedListener | 'full' | 'full-for-key'> {
+    const key = this.#keyOf(request, rights);
+    const full = this.#places.full(key, matchers);
+    if (full) return full;
     const admitted = new AdmittedListener(request, rights, { key, since: this.#clock.now(), matchers });
     this.#places.promise(admitted);
-    return admitted;
+    return (await this.#places.share(admitted)) ?? admitted;
   }
 
   #start(

@@ -8,6 +8,16 @@ export interface PlaceLimits {
   readonly maxMatcherBytes: number;
 }
 
+/** Counts the listeners of this process with those of others. Nothing here may throw or reject. */
+export interface SharedPlaces {
+  /** Counts one more, in all and with its key. Resolves to the limit that refuses it, or to undefined if it was counted. */
+  take(key: string | undefined): Promise<'full' | 'full-for-key' | undefined>;
+  /** Counts one more, however many there are. */
+  add(key: string | undefined): void;
+  /** One is no longer counted. */
+  free(key: string | undefined): void;
+}
+
 /** The holder of one listener's place, from the answer to the end of the stream. */
 export interface PlaceHolder {
   key: string | undefined;
@@ -15,6 +25,8 @@ export interface PlaceHolder {
   readonly matchers: CountedMatchers | undefined;
   /** When the place was promised, by the clock's `now`. */
   since: number;
+  /** Whether it is counted with those of other processes. */
+  isShared: boolean;
 }
 
 // An answer is started within microseconds. A place that is promised for longer belongs to an answer that will never be started.
@@ -27,6 +39,7 @@ const PROMISE_MS = 10_000;
 export class Places<Holder extends PlaceHolder> {
   readonly #limits: PlaceLimits;
   readonly #clock: Clock;
+  readonly #shared: SharedPlaces | undefined;
   readonly #promised = new Set<Holder>();
   readonly #taken = new Set<Holder>();
   readonly #perKey = new Map<string, number>();
@@ -34,9 +47,11 @@ export class Places<Holder extends PlaceHolder> {
   /** Called when no place is taken any more. */
   onEmpty: () => void = () => {};
 
-  constructor(limits: PlaceLimits, clock: Clock) {
+  /** @param shared undefined if there are no other processes */
+  constructor(limits: PlaceLimits, clock: Clock, shared?: SharedPlaces) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#shared = shared;
   }
 
   /** The holders of places that are taken. */
@@ -64,9 +79,25 @@ export class Places<Holder extends PlaceHolder> {
     this.#keep(holder);
   }
 
+  /** Counts a promised place with those of other processes. Resolves to the limit that refuses it: then it is free again. */
+  async share(holder: Holder): Promise<'full' | 'full-for-key' | undefined> {
+    if (!this.#shared) return undefined;
+    const { key } = holder;
+    const refused = await this.#shared.take(key);
+    if (refused) this.abandon(holder);
+    // Its promise may have expired meanwhile.
+    else if (this.#promised.has(holder) || this.#taken.has(holder)) holder.isShared = true;
+    else this.#shared.free(key);
+    return refused;
+  }
+
   /** Takes a place, even if its promise has expired, because the head has been sent. */
   take(holder: Holder): void {
-    if (!this.#promised.delete(holder)) this.#keep(holder);
+    if (!this.#promised.delete(holder)) {
+      this.#keep(holder);
+      holder.isShared = this.#shared !== undefined;
+      this.#shared?.add(holder.key);
+    }
     this.#taken.add(holder);
   }
 
@@ -92,7 +123,12 @@ export class Places<Holder extends PlaceHolder> {
 
   /** Counts the holder by another key from now on. */
   rekey(holder: Holder, key: string | undefined): void {
+    if (key === holder.key) return;
     this.#count(holder, -1);
+    if (holder.isShared) {
+      this.#shared?.add(key);
+      this.#shared?.free(holder.key);
+    }
     holder.key = key;
     this.#count(holder, 1);
   }
@@ -104,6 +140,8 @@ export class Places<Holder extends PlaceHolder> {
 
   #release(holder: Holder): void {
     this.#count(holder, -1);
+    if (holder.isShared) this.#shared?.free(holder.key);
+    holder.isShared = false;
     if (holder.matchers) this.#memory.delete(holder.matchers);
   }
 

@@ -1,76 +1,71 @@
-import type { Clock, PresencePage, Present } from '@tidings/server/live';
 import { encodeEvent, LISTENER_CLOSED_TYPE, LISTENER_OPENED_TYPE, LISTENERS_TYPE } from '@tidings/wire';
-import {
-  type AllListeners,
-  aheadOf,
-  type ListedListener,
-  type ListedPage,
-  type ListenerPlace,
-} from '../all-listeners.ts';
-import type { Change } from './changes.ts';
+import type { Processes } from '../../processes/processes.ts';
+import type { Change } from '../presence/changes.ts';
+import { BEGINNING, type ListedListener, type ListedPage, type ListenerPlace } from '../presence/listed.ts';
 import { ListenerIds } from './ids.ts';
-
-const NOWHERE: ListenerPlace = { process: 0, number: 0 };
-
-export interface DocumentParts {
-  readonly clock: Clock;
-  /** @default those of this process */
-  readonly everyone?: Pick<AllListeners, 'process' | 'secret' | 'aheadMs'>;
-}
 
 /** Listeners as others are told of them (PROTOCOL §18). */
 export class ListenerDocuments {
-  readonly #ids: ListenerIds;
-  readonly #process: number;
-  readonly #aheadMs: number;
+  readonly #processes: Pick<Processes, 'secret'>;
+  /** What the ids were made with. */
+  #secret: Uint8Array | undefined;
+  #ids: ListenerIds;
 
-  constructor({ clock, everyone }: DocumentParts) {
-    this.#ids = new ListenerIds(everyone?.secret);
-    this.#process = everyone?.process ?? 0;
-    this.#aheadMs = everyone?.aheadMs ?? aheadOf(clock);
+  /** @param processes has what all processes have together, from which ids are made. @default there is only this one */
+  constructor(processes: Pick<Processes, 'secret'> = { secret: undefined }) {
+    this.#processes = processes;
+    this.#secret = processes.secret;
+    this.#ids = new ListenerIds(this.#secret);
+  }
+
+  idOf(place: ListenerPlace): string {
+    return this.#idsNow.of(place);
   }
 
   /** The place of a listener by its id; undefined if the text is none of this hub's ids. */
   placeOf(id: string): ListenerPlace | undefined {
-    return this.#ids.placeOf(id);
+    return this.#idsNow.placeOf(id);
   }
 
   /** @param after the place behind which the page begins */
-  page(topic: string, { count, listeners, isLast }: ListedPage, after: ListenerPlace = NOWHERE): string {
+  page(topic: string, { count, listeners, isLast }: ListedPage, after: ListenerPlace = BEGINNING): string {
     const last = listeners.at(-1);
     return JSON.stringify({
       topic,
       count,
-      ...(after.number === 0 ? {} : { after: this.#ids.of(after) }),
+      ...(after.number === 0 ? {} : { after: this.idOf(after) }),
       listeners: listeners.map((listed) => this.#describe(listed)),
-      ...(isLast || last === undefined ? {} : { next: this.#ids.of(last) }),
+      ...(isLast || last === undefined ? {} : { next: this.idOf(last) }),
     });
   }
 
-  /** A page of those of this process, as an event. */
-  pageEvent(topic: string, { listeners, ...page }: PresencePage, after: number): string {
-    const listed = listeners.map((present) => this.#listed(present));
-    const data = this.page(topic, { ...page, listeners: listed }, { process: this.#process, number: after });
-    return encodeEvent({ event: LISTENERS_TYPE, data });
+  pageEvent(topic: string, page: ListedPage, after: ListenerPlace): string {
+    return encodeEvent({ event: LISTENERS_TYPE, data: this.page(topic, page, after) });
   }
 
   /** An event for each change. */
-  changeEvents(changes: readonly (readonly [Present, Change])[]): string {
-    return changes.map(([present, change]) => this.#changeEvent(this.#listed(present), change)).join('');
+  changeEvents(changes: readonly (readonly [ListedListener, Change])[]): string {
+    return changes.map(([listed, change]) => this.#changeEvent(listed, change)).join('');
+  }
+
+  /** The secret is another one when the process of the log was started again. */
+  get #idsNow(): ListenerIds {
+    const { secret } = this.#processes;
+    if (secret !== this.#secret) {
+      this.#secret = secret;
+      this.#ids = new ListenerIds(secret);
+    }
+    return this.#ids;
   }
 
   #changeEvent(listed: ListedListener, change: Change): string {
     return change === 'opened'
       ? encodeEvent({ event: LISTENER_OPENED_TYPE, data: JSON.stringify(this.#describe(listed)) })
-      : encodeEvent({ event: LISTENER_CLOSED_TYPE, data: JSON.stringify({ id: this.#ids.of(listed) }) });
-  }
-
-  #listed({ number, subject, since }: Present): ListedListener {
-    return { process: this.#process, number, subject, since: since + this.#aheadMs };
+      : encodeEvent({ event: LISTENER_CLOSED_TYPE, data: JSON.stringify({ id: this.idOf(listed) }) });
   }
 
   #describe({ subject, since, ...place }: ListedListener): object {
     const time = new Date(Math.round(since)).toISOString();
-    return { id: this.#ids.of(place), ...(subject === undefined ? {} : { subject }), since: time };
+    return { id: this.idOf(place), ...(subject === undefined ? {} : { subject }), since: time };
   }
 }

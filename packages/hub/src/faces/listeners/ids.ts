@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import type { ListenerPlace } from '../all-listeners.ts';
+import type { ListenerPlace } from '../presence/listed.ts';
 
 const KEY_BYTES = 16;
 const BLOCK_BYTES = 16;

@@ -4,8 +4,8 @@ import { requireRight } from '../../access/require.ts';
 import { jsonAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
-import type { ListenerPlace } from '../all-listeners.ts';
 import type { FaceContext, MakeFace } from '../face.ts';
+import { BEGINNING, type ListenerPlace } from '../presence/listed.ts';
 import { topicOfQuery } from '../topics/topic.ts';
 import { ListenerDocuments } from './documents.ts';
 import { ListenerStreams } from './streams.ts';
@@ -14,15 +14,13 @@ import { ListenerStreams } from './streams.ts';
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
-const FIRST: ListenerPlace = { process: 0, number: 0 };
-
 const OF_PAGES: readonly string[] = ['topic', 'limit', 'after'];
 const OF_STREAMS: readonly string[] = ['topic'];
 
 /** Makes the face that tells who listens to a topic, at `/listeners` (PROTOCOL §18). */
 export function listeners(): MakeFace {
   return (context) => {
-    const documents = new ListenerDocuments(context);
+    const documents = new ListenerDocuments(context.processes);
     const streams = new ListenerStreams(context, documents);
     return {
       name: 'listeners',
@@ -76,7 +74,7 @@ function checkNames(query: URLSearchParams, isStream: boolean): void {
 
 /** The place of the listener behind which a page begins. @throws {Problem} `invalid-parameter` */
 function placeOf(documents: ListenerDocuments, id: string | undefined): ListenerPlace {
-  if (id === undefined) return FIRST;
+  if (id === undefined) return BEGINNING;
   const place = documents.placeOf(id);
   if (place) return place;
   throw new Problem(

@@ -2,6 +2,7 @@ import { type Answer, codedFor, type EventStreamHandle, pump, type SharedChunk }
 import { streamAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
+import type { CountedName } from '../../processes/processes.ts';
 import type { FaceContext } from '../face.ts';
 import type { ListenerDocuments } from './documents.ts';
 import { listenerFeed } from './feed.ts';
@@ -17,29 +18,30 @@ export class ListenerStreams {
     this.#documents = documents;
   }
 
-  /** Answers a sender that may know who listens to the topic. @throws {Problem} `too-many-listeners` and others */
-  answer(exchange: Exchange, topic: string): Answer {
-    const { reports, audience, keepAliveMs, limits } = this.#context;
-    if (this.#open >= limits.maxPresenceStreams) {
-      throw new Problem(
-        'too-many-listeners',
-        `There are ${this.#open} streams that tell who listens; at most ${limits.maxPresenceStreams} are allowed`,
-      );
-    }
+  /** Answers a sender that may know who listens to the topic. @throws {Problem} (as a rejection) `too-many-listeners` and others */
+  async answer(exchange: Exchange, topic: string): Promise<Answer> {
+    const { reports, audience, keepAliveMs, processes } = this.#context;
     this.#context.requireHolding(exchange);
     const { headers, coding } = this.#context.streamHead(exchange);
-    const { clock, closing, fanOut } = this.#context;
+    const { clock, closing, everyone } = this.#context;
+    const most = this.#context.limits.maxPresenceStreams;
+    const counted: CountedName = { kind: 'presence streams', most };
+    if (this.#open >= most) throw tooMany(this.#open, most);
     const source = ({ signal }: EventStreamHandle): AsyncIterable<SharedChunk> =>
       listenerFeed(topic, {
-        presence: fanOut.presence,
+        listeners: everyone,
         documents: this.#documents,
         clock,
         signals: [signal, closing],
       });
-    const admission = audience.reserve(exchange.request, exchange.rights, async (sink) => {
+    if ((await processes.take(counted)) !== undefined) throw tooMany(most, most);
+    // It counts once it has started, and then until its end: an answer may never be sent.
+    processes.free(counted);
+    const admission = await audience.reserve(exchange.request, exchange.rights, async (sink) => {
       // A token that was revoked while the head was written was not among those whose streams were broken off.
       if (!this.#context.holds(exchange)) return sink.destroy();
       this.#open += 1;
+      processes.add(counted);
       try {
         await pump(source, codedFor(sink, coding), { keepAliveMs });
       } catch (error) {
@@ -47,8 +49,16 @@ export class ListenerStreams {
         reports.error(error, 'The listeners of a topic could not be sent on');
       } finally {
         this.#open -= 1;
+        processes.free(counted);
       }
     });
     return streamAnswer(headers, admission);
   }
+}
+
+function tooMany(open: number, most: number): Problem {
+  return new Problem(
+    'too-many-listeners',
+    `There are ${open} streams that tell who listens; at most ${most} are allowed`,
+  );
 }

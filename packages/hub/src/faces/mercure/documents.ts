@@ -11,7 +11,7 @@ import { grantOf } from './grants.ts';
 import { sentId } from './names.ts';
 import type { MercureDialect, MercureSettings } from './options.ts';
 import { SUBSCRIPTION_TYPE } from './publish.ts';
-import { CONTEXT, documentOf, type Subscription, type Subscriptions } from './subscriptions.ts';
+import { CONTEXT, documentOf, type Subscription, type Subscriptions, type Wanted } from './subscriptions.ts';
 
 const MEDIA_TYPES = { new: 'application/json', old: 'application/ld+json' } as const;
 
@@ -33,12 +33,14 @@ export async function answerSubscriptions(
     throw new Problem('forbidden', `The token does not allow to subscribe to ${JSON.stringify(path)}`);
   }
   const dialect = dialectOf(settings, exchange);
-  const found = subscriptions.list(dialect, matchOf(dialect, variables, path));
-  const isOne = variables.length === (dialect === 'new' ? 3 : 2);
-  if (isOne && found.length === 0) throw nothingAt(path);
-  // The place of what happens from now on. Who may not know of all private events is told one before it.
+  const wanted = wantedOf(dialect, variables, path);
+  // The place of what happens from now on. Who may not know of all private events is told one before it. What the processes tell of is at least as new.
   const { fanOut } = context;
   const position = seen === 'all' && listen === 'all' ? fanOut.position : fanOut.publicPosition;
+  const found = await subscriptions.list(wanted);
+  context.requireHolding(exchange);
+  const isOne = variables.length === (dialect === 'new' ? 3 : 2);
+  if (isOne && found.length === 0) throw nothingAt(path);
   const cursor = sentId(formatCursor(position));
   const [only] = found;
   const document = isOne && only ? documentOf(only, true) : collection(dialect, path, found);
@@ -78,17 +80,13 @@ function variablesOf(pathname: string): readonly string[] {
 }
 
 /** @throws {Problem} `not-found` for a path of another form */
-function matchOf(
-  dialect: MercureDialect,
-  variables: readonly string[],
-  path: string,
-): (subscription: Subscription) => boolean {
-  if (variables.length === 0) return () => true;
+function wantedOf(dialect: MercureDialect, variables: readonly string[], path: string): Wanted {
+  if (variables.length === 0) return { dialect };
   const [first, second, third] = variables;
   if (variables.length > (dialect === 'new' ? 3 : 2) || variables.includes('')) throw nothingAt(path);
-  if (dialect === 'old') return ({ match, subscriber }) => match === first && (second ?? subscriber) === subscriber;
+  if (dialect === 'old') return { dialect, match: first, subscriber: second };
   if (second === undefined) throw nothingAt(path);
-  return ({ type, match, subscriber }) => type === first && match === second && (third ?? subscriber) === subscriber;
+  return { dialect, type: first, match: second, subscriber: third };
 }
 
 function collection(dialect: MercureDialect, path: string, found: readonly Subscription[]): Record<string, unknown> {

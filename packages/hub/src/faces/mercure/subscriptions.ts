@@ -42,7 +42,28 @@ interface Telling {
   isBusy: boolean;
 }
 
-/** The active subscriptions of the listeners of this process. Each that begins or ends is told by a private event of the log. */
+/** Which subscriptions are asked for, as data. */
+export interface Wanted {
+  readonly dialect: MercureDialect;
+  readonly type?: string | undefined;
+  readonly match?: string | undefined;
+  readonly subscriber?: string | undefined;
+}
+
+// What the processes of a hub ask each other, and what they count together.
+const LIST = 'subscriptions';
+const EVENTS = 'subscription events';
+
+/** Those of one process. */
+interface Listed {
+  readonly process: number;
+  readonly found: readonly Subscription[];
+}
+
+/**
+ * The active subscriptions of the listeners. Each that begins or ends is told by a private event of the log. Those of a process that dies are told to have ended by the process
+ * of the log, with which it has left the events.
+ */
 export class Subscriptions {
   readonly #context: FaceContext;
   readonly #active = new Set<readonly Subscription[]>();
@@ -51,9 +72,14 @@ export class Subscriptions {
 
   constructor(context: FaceContext) {
     this.#context = context;
-    const { limits, clock } = context;
+    const { limits, processes } = context;
     const { maxSubscriptionEventsPerSecond: maxEventsPerSecond } = limits;
-    this.#rates = new Rates({ ...limits, maxEventsPerSecond, maxBytesPerSecond: Number.POSITIVE_INFINITY }, clock);
+    this.#rates = new Rates(EVENTS, { maxEventsPerSecond, maxBytesPerSecond: Number.POSITIVE_INFINITY }, context);
+    processes.onAsk(LIST, (wanted: Wanted) => this.#listHere(wanted));
+    // The process of the log was started again, or another one has taken its place.
+    processes.onGone((process) => {
+      if (process === undefined) for (const all of this.#active) this.#leave(all, true);
+    });
   }
 
   /**
@@ -114,9 +140,24 @@ export class Subscriptions {
     rates.count(sender, 2 * sizes.length, 2 * sizes.reduce((sum, size) => sum + size, 0));
   }
 
-  /** Those of a dialect that match, in the order of their coming. */
-  list(dialect: MercureDialect, matches: (subscription: Subscription) => boolean): readonly Subscription[] {
-    return [...this.#active].flatMap((all) => all.filter((each) => each.dialect === dialect && matches(each)));
+  /** Those of all processes that are asked for: of one process after the other, in the order of their coming. */
+  async list(wanted: Wanted): Promise<readonly Subscription[]> {
+    const others = await this.#context.processes.ask<Listed>(LIST, wanted);
+    const all = [...others, this.#listHere(wanted)].toSorted((one, other) => one.process - other.process);
+    return all.flatMap(({ found }) => found);
+  }
+
+  #listHere(wanted: Wanted): Listed {
+    const found = [...this.#active].flatMap((all) => all.filter((each) => isWanted(each, wanted)));
+    return { process: this.#context.processes.number, found };
+  }
+
+  /** Leaves the events that tell of the end of subscriptions, for when this process dies, or takes them back. */
+  #leave(subscriptions: readonly Subscription[], isActive: boolean): void {
+    const [first] = subscriptions;
+    if (!first) return;
+    const events = isActive ? subscriptions.map((each) => eventOf(each, false)) : undefined;
+    this.#context.processes.leave(first.subscriber, events);
   }
 
   /**
@@ -126,6 +167,7 @@ export class Subscriptions {
   async #tell(telling: Telling): Promise<void> {
     if (telling.isBusy) return;
     telling.isBusy = true;
+    if (telling.isActive) this.#leave(telling.subscriptions, true);
     while (telling.isActive !== telling.isToldActive) {
       const { isActive } = telling;
       const failure = await this.#append(telling.subscriptions, isActive);
@@ -134,17 +176,13 @@ export class Subscriptions {
       else await new Promise<void>((resolve) => void this.#context.clock.setTimeout(resolve, AGAIN_MS));
     }
     telling.isBusy = false;
+    if (!telling.isActive) this.#leave(telling.subscriptions, false);
   }
 
   async #append(subscriptions: readonly Subscription[], isActive: boolean): Promise<'closed' | 'failed' | undefined> {
     const { log, writes, reports } = this.#context;
-    const events = subscriptions.map((subscription): NewEvent => {
-      const data = JSON.stringify(documentOf(subscription, isActive));
-      const event = subscription.dialect === 'new' ? { event: SUBSCRIPTION_TYPE } : {};
-      return { topics: [subscription.path], fields: { ...event, data }, private: true };
-    });
     try {
-      await writes.watch(log.append(events));
+      await writes.watch(log.append(subscriptions.map((each) => eventOf(each, isActive))));
       return undefined;
     } catch (error) {
       if (error instanceof ServerError && error.code === 'ERR_CLOSED') return 'closed';
@@ -152,6 +190,21 @@ export class Subscriptions {
       return 'failed';
     }
   }
+}
+
+function isWanted(subscription: Subscription, { dialect, type, match, subscriber }: Wanted): boolean {
+  return (
+    subscription.dialect === dialect &&
+    (type === undefined || subscription.type === type) &&
+    (match === undefined || subscription.match === match) &&
+    (subscriber === undefined || subscription.subscriber === subscriber)
+  );
+}
+
+function eventOf(subscription: Subscription, isActive: boolean): NewEvent {
+  const data = JSON.stringify(documentOf(subscription, isActive));
+  const event = subscription.dialect === 'new' ? { event: SUBSCRIPTION_TYPE } : {};
+  return { topics: [subscription.path], fields: { ...event, data }, private: true };
 }
 
 /** The document of a subscription, as it is listed and told. */

@@ -14,7 +14,12 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly samples: readonly Sample[];
+  /** What holds of several processes together. @default the sum */
+  readonly together?: Together;
 }
+
+/** How the numbers of several processes are put together: what each has of its own is added up. */
+export type Together = 'sum' | 'max' | 'min';
 
 /** The forms in which families are written, by their media types. */
 export const FORMS = {
@@ -37,8 +42,8 @@ export function write(families: readonly Family[], form: keyof typeof FORMS): st
   return `${lines.join('\n')}\n`;
 }
 
-export function gauge(name: string, help: string, value: number): Family {
-  return { name, type: 'gauge', help, samples: [{ value }] };
+export function gauge(name: string, help: string, value: number, together: Together = 'sum'): Family {
+  return { name, type: 'gauge', help, samples: [{ value }], together };
 }
 
 export function counter(name: string, help: string, value: number): Family {

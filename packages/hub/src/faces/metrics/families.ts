@@ -1,4 +1,5 @@
 import type { AudienceStats } from '@tidings/server/live';
+import type { LogTotals } from '@tidings/server/log';
 import { CONNECTION_REFUSALS, Durations } from '../../counts.ts';
 import { PROBLEMS } from '../../http/problem.ts';
 import type { FaceContext } from '../face.ts';
@@ -9,17 +10,39 @@ const REFUSALS: readonly string[] = [...Object.keys(PROBLEMS), 'expired', 'other
 
 const OUTCOMES: readonly string[] = ['published', ...Object.keys(PROBLEMS)];
 
-/** The numbers of a hub. Their cost grows with the number of listeners, and nothing in them belongs to one topic. */
-export function hubFamilies(context: FaceContext): readonly Family[] {
-  const { audience, fanOut, log, limits, counts, writes } = context;
-  const stats = audience.stats();
-  const isUp = fanOut.isFollowing && writes.failure === undefined;
-  const totals = log.totals?.();
+/** What the processes of a hub do not count for themselves. */
+export interface Whole {
+  readonly upSeconds: number;
+  readonly isUp: boolean;
+  /** How many processes serve the hub. */
+  readonly processes: number;
+  /** Events that the log has handed over. */
+  readonly events: number;
+  readonly log: LogTotals | undefined;
+}
+
+/** The numbers of a hub as a whole. Nothing in them belongs to one topic. */
+export function wholeFamilies({ limits }: FaceContext, whole: Whole): readonly Family[] {
+  const { upSeconds, isUp, processes, events, log } = whole;
   return [
+    gauge('tidings_uptime_seconds', 'How long the hub has been up', upSeconds),
     gauge('tidings_up', 'Whether the hub can publish, as its health says: 1 or 0', isUp ? 1 : 0),
+    gauge('tidings_processes', 'Processes that serve the hub', processes),
     gauge('tidings_listener_places', 'The most listeners that the hub lets in', limits.maxListeners),
-    ...listenerFamilies(stats),
-    counter('tidings_events_total', 'Events that the log handed over, whoever published them', stats.published),
+    counter('tidings_events_total', 'Events that the log handed over, whoever published them', events),
+    ...(log
+      ? [
+          gauge('tidings_log_events', 'Events that the log keeps', log.events),
+          gauge('tidings_log_bytes', 'What the log keeps, in bytes as retention by size counts them', log.bytes),
+        ]
+      : []),
+  ];
+}
+
+/** The numbers of one process. Their cost grows with the number of its listeners. */
+export function ownFamilies({ audience, fanOut, counts }: FaceContext): readonly Family[] {
+  return [
+    ...listenerFamilies(audience.stats()),
     byLabel(
       { name: 'tidings_publishes_total', type: 'counter', help: 'Publishes by what came of them' },
       'outcome',
@@ -36,13 +59,12 @@ export function hubFamilies(context: FaceContext): readonly Family[] {
       'reason',
       REFUSALS.map((name) => [name, counts.refusals.of(name)]),
     ),
-    gauge('tidings_log_position', 'The sequence number up to which the log has been handed over', fanOut.position.seq),
-    ...(totals
-      ? [
-          gauge('tidings_log_events', 'Events that the log keeps', totals.events),
-          gauge('tidings_log_bytes', 'What the log keeps, in bytes as retention by size counts them', totals.bytes),
-        ]
-      : []),
+    gauge(
+      'tidings_log_position',
+      'The sequence number up to which the log has been handed over',
+      fanOut.position.seq,
+      'max',
+    ),
     writeTimes(counts.writes),
     byLabel(
       { name: 'tidings_connections', type: 'gauge', help: 'Open connections by what is spoken on them' },
@@ -66,7 +88,7 @@ function listenerFamilies(stats: AudienceStats): readonly Family[] {
     counter('tidings_delivered_events_total', 'Events written to listeners, once for each listener', delivered),
     counter('tidings_delivered_bytes_total', 'Bytes of event streams, before any coding', bytes),
     gauge('tidings_backlog_bytes', 'Bytes that wait for listeners to read', backlog.total),
-    gauge('tidings_longest_backlog_bytes', 'The most bytes that wait for one listener', backlog.max),
+    gauge('tidings_longest_backlog_bytes', 'The most bytes that wait for one listener', backlog.max, 'max'),
     counter('tidings_slow_listeners_total', 'Times a listener fell behind and was caught up from the log', overflows),
     counter(
       'tidings_dropped_events_total',

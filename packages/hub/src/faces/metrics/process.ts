@@ -22,7 +22,7 @@ export class ProcessWatch {
     const { user, system } = process.cpuUsage();
     const { active, idle } = performance.eventLoopUtilization();
     const families = [
-      gauge('process_start_time_seconds', 'When the process started, in seconds since 1970', this.#startedAt),
+      gauge('process_start_time_seconds', 'When the process started, in seconds since 1970', this.#startedAt, 'min'),
       gauge('process_resident_memory_bytes', 'Memory of the process', rss),
       counter('process_cpu_seconds_total', 'Time of the processor, of the user and the system', (user + system) / 1e6),
       gauge('nodejs_heap_size_total_bytes', 'Heap of V8', heapTotal),
@@ -43,6 +43,6 @@ export class ProcessWatch {
     const help = `${what} delay of the event loop since the metrics were read before`;
     // Before the first measurement Node has none.
     const measured = Number.isFinite(ns) && this.#delay.count > 0 ? ns / NS_PER_S - RESOLUTION_MS / MS_PER_S : 0;
-    return gauge(`nodejs_eventloop_lag_${name}_seconds`, help, Math.max(0, measured));
+    return gauge(`nodejs_eventloop_lag_${name}_seconds`, help, Math.max(0, measured), 'max');
   }
 }

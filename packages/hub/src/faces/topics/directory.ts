@@ -77,7 +77,7 @@ export class TopicDocuments {
     const { reports, audience, keepAliveMs } = this.#context;
     const { headers, coding } = this.#context.streamHead(exchange);
     const source = ({ signal }: EventStreamHandle): AsyncIterable<SharedChunk> => this.#stream(directory, kind, signal);
-    const admission = audience.reserve(request, rights, (sink) =>
+    const admission = await audience.reserve(request, rights, (sink) =>
       // A stream that fails is broken off, and its page comes back.
       pump(source, codedFor(sink, coding), { keepAliveMs }).catch((error: unknown) =>
         reports.error(error, 'The list of topics could not be sent on'),
@@ -113,7 +113,7 @@ export class TopicDocuments {
   /** The present document of a kind: the last one if no event and no listener has come since. What other processes of the hub have is asked each time. */
   #current(directory: TopicDirectory, kind: Kind): Promise<TopicDocument> {
     const recent = this.#recent.get(kind);
-    if (recent && this.#context.everyone.isAlone && this.#isFresh(recent) && recent.state === this.#state)
+    if (recent && this.#context.processes.isAlone && this.#isFresh(recent) && recent.state === this.#state)
       return recent.document;
     return this.#renew(directory, kind);
   }

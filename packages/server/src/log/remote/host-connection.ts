@@ -3,6 +3,10 @@ import type { EventLog, FollowStart, LogPage } from '../event-log.ts';
 import { encodeEntries } from './entries.ts';
 import { encodeMessage, type HostMessage, MessageReader, type Received, type UserMessage, VERSION } from './message.ts';
 import { answerTo, type Question, valuesOf } from './question.ts';
+import { LeftEvents } from './peers/left-events.ts';
+import type { Peer } from './host-peers.ts';
+import type { NamedCounts, PeersRecord } from './peers/peers.ts';
+import type { CountChange, Holder, RefusedChange } from './peers/shared-counts.ts';
 import { sentError } from './sent-error.ts';
 
 export interface HostLimits {
@@ -12,12 +16,20 @@ export interface HostLimits {
 
 /** What a connection needs of its host. */
 export interface ConnectionHost {
+  /** The number that it has given to the connection. */
+  readonly number: number;
   /** How far the log has handed over; undefined while it does not. */
   reached(): FollowStart | undefined;
   /** Why it does not. */
   lostReason(): string;
   /** Asks the other processes. */
   askOthers(question: unknown): Promise<readonly unknown[]>;
+  /** Tells the other processes. */
+  tellOthers(news: unknown): void;
+  /** Changes what all processes count. Returns the changes that were refused. */
+  count(changes: readonly CountChange[]): readonly RefusedChange[];
+  /** What is known of all processes. */
+  record(): PeersRecord;
   onClose(): void;
 }
 
@@ -26,7 +38,7 @@ const MAX_WATCHES = 100;
 const MAX_PEER_QUESTIONS = 100;
 
 /** The connection of a process that uses the log of this one. */
-export class HostConnection {
+export class HostConnection implements Peer {
   readonly #socket: Duplex;
   readonly #log: EventLog;
   readonly #limits: HostLimits;
@@ -37,6 +49,10 @@ export class HostConnection {
   readonly #queries = new Map<number, (value: unknown) => void>();
   #lastQuery = 0;
   #peerQuestions = 0;
+  readonly number: number;
+  readonly holder: Holder = new Map();
+  told: NamedCounts = {};
+  readonly left: LeftEvents = new LeftEvents();
   #isGreeted = false;
   /** `behind` is one that reads too slowly: it is handed over nothing more until it has read all that waits. */
   #follows: 'no' | 'yes' | 'behind' = 'no';
@@ -46,6 +62,7 @@ export class HostConnection {
     this.#log = log;
     this.#limits = limits;
     this.#host = host;
+    this.number = host.number;
     const reader = new MessageReader<UserMessage>((received) => this.#receive(received));
     socket.on('data', (part: Buffer) => {
       try {
@@ -77,7 +94,10 @@ export class HostConnection {
     this.#say({ is: 'lost', reason: 'This process has not read what was committed fast enough' });
   }
 
-  /** Asks the other process on behalf of another one. Resolves to undefined if it does not answer. */
+  inform(message: Buffer): void {
+    if (this.#socket.writableLength <= this.#limits.maxUnreadBytes) this.send(message);
+  }
+
   query(question: unknown): Promise<unknown> {
     return new Promise((resolve) => {
       if (this.#queries.size >= MAX_PEER_QUESTIONS || this.#socket.destroyed) return resolve(undefined);
@@ -113,6 +133,19 @@ export class HostConnection {
         return void this.#watches.delete(message.id);
       case 'peers':
         return void this.#askOthers(message.id, message.question);
+      case 'tell':
+        return this.#host.tellOthers(message.news);
+      case 'count':
+        return this.#say({ is: 'answer', id: message.id, value: this.#host.count(message.changes) });
+      case 'keep':
+        this.told = message.counts;
+        return;
+      case 'record':
+        return this.#say({ is: 'answer', id: message.id, value: this.#host.record() });
+      case 'will':
+        return this.left.put(message.name, message.events);
+      case 'bye':
+        return this.left.clear();
       case 'reply':
         this.#queries.get(message.id)?.(message.value);
         this.#queries.delete(message.id);

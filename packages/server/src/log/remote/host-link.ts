@@ -24,9 +24,13 @@ export interface LinkListener {
   onValues(id: number, values: readonly StoredValue[]): void;
   /** Answers what another process asks all. */
   answerPeers(question: unknown): Promise<unknown>;
+  /** Another process tells all. */
+  onTold(news: unknown): void;
+  /** Another process is gone. */
+  onGone(number: number): void;
 }
 
-interface Asked {
+interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -37,15 +41,15 @@ export interface PreparedQuestion {
   readonly encoded: Buffer;
 }
 
-type Asking =
-  | Omit<Extract<UserMessage, { readonly is: 'ask' }>, 'id'>
-  | Omit<Extract<UserMessage, { readonly is: 'peers' }>, 'id'>;
+type Asked<Is extends UserMessage['is']> = Omit<Extract<UserMessage, { readonly is: Is }>, 'id'>;
+
+type Asking = Asked<'ask'> | Asked<'peers'> | Asked<'count'> | Asked<'record'>;
 
 /** One connection to the process of a log. Each question is answered, or rejects when the connection is lost. */
 export class HostLink {
   readonly #socket: Duplex;
   readonly #clock: Clock;
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new Map<number, Waiting>();
   #lastId = 0;
   #onHello: (hello: Hello) => void = () => {};
   #onClose: () => void = () => {};
@@ -139,7 +143,7 @@ export class HostLink {
     this.#onClose = () => {};
     this.#isClosed = true;
     this.#loseAsked(error);
-    this.#socket.end();
+    this.#socket.end(encodeMessage({ is: 'bye' }));
   }
 
   #receive({ message, rest }: Received<HostMessage>): void {
@@ -160,6 +164,10 @@ export class HostLink {
         return this.#listener?.onValues(message.id, message.values);
       case 'query':
         return void this.#reply(message.id, message.question);
+      case 'told':
+        return this.#listener?.onTold(message.news);
+      case 'gone':
+        return this.#listener?.onGone(message.number);
       case 'answer': {
         const { id, error, value, isPage } = message;
         const asked = this.#asked.get(id);

@@ -10,6 +10,7 @@ import type { Capability } from './asking-log.ts';
 import { encodeEntries } from './entries.ts';
 import { HostConnection } from './host-connection.ts';
 import { encodeMessage, VERSION } from './message.ts';
+import { HostPeers } from './host-peers.ts';
 import { listenOnPath } from './unix-socket.ts';
 
 export interface LogHostOptions {
@@ -27,9 +28,6 @@ export interface LogHostOptions {
 const NAMES: Readonly<Record<keyof LogHostOptions, true>> = { maxUnreadBytes: true, maxQuestions: true, clock: true };
 const MAX = 2 ** 31 - 1;
 
-/** How long others may take to answer what a process asks all of them, in milliseconds. */
-const PEERS_MS = 1000;
-
 const CAPABILITIES: readonly Capability[] = ['directory', 'topics', 'values', 'trim', 'plan'];
 
 /**
@@ -42,8 +40,8 @@ const CAPABILITIES: readonly Capability[] = ['directory', 'topics', 'values', 't
 export class LogHost {
   readonly #log: EventLog;
   readonly #limits: { readonly maxUnreadBytes: number; readonly maxQuestions: number };
-  readonly #clock: Clock;
   readonly #connections = new Set<HostConnection>();
+  readonly #peers: HostPeers;
   readonly #servers: Server[] = [];
   readonly #secret = randomBytes(32);
   #served = 0;
@@ -61,8 +59,8 @@ export class LogHost {
       maxUnreadBytes: checkInteger('maxUnreadBytes', maxUnreadBytes, 1, MAX),
       maxQuestions: checkInteger('maxQuestions', maxQuestions, 1, MAX),
     };
-    this.#clock = clock;
     this.#log = log;
+    this.#peers = new HostPeers(log, clock, this.#connections);
     this.#following = log.follow({
       onStart: (start) => {
         this.#reached = start;
@@ -70,6 +68,7 @@ export class LogHost {
       },
       onBatch: (batch) => {
         const last = batch.at(-1);
+        this.#peers.events += batch.length;
         if (!this.#reached || !last) return;
         const { epoch, publicSeq } = this.#reached;
         const newestPublic = batch.findLast((entry) => !entry.private)?.seq ?? publicSeq;
@@ -93,20 +92,29 @@ export class LogHost {
 
   /** Serves a process until its socket is closed. A process that breaks the protocol loses its socket. */
   serve(socket: Duplex): void {
-    const connection = new HostConnection(socket, this.#log, this.#limits, {
+    this.#served += 1;
+    const number = this.#served;
+    const peers = this.#peers;
+    const connection: HostConnection = new HostConnection(socket, this.#log, this.#limits, {
+      number,
       reached: () => this.#reached,
       lostReason: () => this.#lostReason,
-      askOthers: (question) => this.#askOthers(connection, question),
-      onClose: () => void this.#connections.delete(connection),
+      askOthers: (question) => peers.ask(connection, question),
+      tellOthers: (news) => peers.tell(connection, news),
+      count: (changes) => peers.count(connection, changes),
+      record: () => peers.record(connection),
+      onClose: () => {
+        this.#connections.delete(connection);
+        peers.leaves(connection);
+      },
     });
     this.#connections.add(connection);
-    this.#served += 1;
     connection.send(
       encodeMessage({
         is: 'hello',
         version: VERSION,
         facts: { trimmedIsExact: this.#log.trimmedIsExact, has: CAPABILITIES.filter((name) => this.#log[name]) },
-        number: this.#served,
+        number,
         marks: Buffer.from(secretOf(this.#log)).toString('base64'),
         secret: this.#secret.toString('base64'),
       }),
@@ -124,32 +132,12 @@ export class LogHost {
   /** Ends all connections. The log stays open. */
   close(): void {
     this.#following.stop();
+    this.#peers.close();
     for (const server of this.#servers.splice(0)) server.close();
     for (const connection of this.#connections) connection.destroy();
   }
 
   #tell(message: Buffer): void {
     for (const connection of this.#connections) connection.tell(message);
-  }
-
-  async #askOthers(asking: HostConnection, question: unknown): Promise<readonly unknown[]> {
-    const others = [...this.#connections].filter((each) => each !== asking);
-    if (others.length === 0) return [];
-    const answers: unknown[] = [];
-    let timer: unknown;
-    await Promise.race([
-      Promise.all(
-        others.map(async (other) => {
-          const answer = await other.query(question);
-          if (answer !== undefined) answers.push(answer);
-        }),
-      ),
-      new Promise<void>((resolve) => {
-        timer = this.#clock.setTimeout(resolve, PEERS_MS);
-      }),
-    ]);
-    this.#clock.clearTimeout(timer);
-    // One that comes later is not of this answer.
-    return [...answers];
   }
 }

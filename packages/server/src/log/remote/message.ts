@@ -1,7 +1,10 @@
 import { ServerError } from '../../errors.ts';
+import type { NewEvent } from '../entry.ts';
 import type { FollowStart } from '../event-log.ts';
 import type { StoredValue } from '../stored-values.ts';
 import type { LogFacts } from './asking-log.ts';
+import type { NamedCounts } from './peers/peers.ts';
+import type { CountChange } from './peers/shared-counts.ts';
 import type { SentError } from './sent-error.ts';
 import type { Question } from './question.ts';
 
@@ -9,7 +12,7 @@ import type { Question } from './question.ts';
 const LENGTHS = 8;
 
 /** What both sides have to speak. Another number cannot be talked to. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /**
  * The bytes of one message at most, which guards the memory of both sides: a batch of 16 MiB in which every character has to be escaped, and an event as large as a
@@ -44,7 +47,11 @@ export type HostMessage =
     }
   | { readonly is: 'values'; readonly id: number; readonly values: readonly StoredValue[] }
   /** Another process asks all others. */
-  | { readonly is: 'query'; readonly id: number; readonly question: unknown };
+  | { readonly is: 'query'; readonly id: number; readonly question: unknown }
+  /** Another process tells all others. */
+  | { readonly is: 'told'; readonly news: unknown }
+  /** Another process is gone. */
+  | { readonly is: 'gone'; readonly number: number };
 
 /** What a process says that uses the log. Each `id` is its own, and rises. */
 export type UserMessage =
@@ -58,7 +65,19 @@ export type UserMessage =
   /** Asks all others. */
   | { readonly is: 'peers'; readonly id: number; readonly question: unknown }
   /** Answers a query. */
-  | { readonly is: 'reply'; readonly id: number; readonly value?: unknown };
+  | { readonly is: 'reply'; readonly id: number; readonly value?: unknown }
+  /** Tells all others, and waits for no answer. */
+  | { readonly is: 'tell'; readonly news: unknown }
+  /** Changes counts that all processes have together. The answer has those that were refused. */
+  | { readonly is: 'count'; readonly id: number; readonly changes: readonly CountChange[] }
+  /** What the process has counted since it was started. */
+  | { readonly is: 'keep'; readonly counts: NamedCounts }
+  /** Asks for what was kept. */
+  | { readonly is: 'record'; readonly id: number }
+  /** Events to append when the process is gone without `bye`; without events, what was left under the name is taken back. */
+  | { readonly is: 'will'; readonly name: string; readonly events?: readonly NewEvent[] }
+  /** The process has closed its log. */
+  | { readonly is: 'bye' };
 
 /** A message and what follows its head. */
 export interface Received<Message> {

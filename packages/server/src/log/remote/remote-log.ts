@@ -20,7 +20,8 @@ import type { StoredValue } from '../stored-values.ts';
 import { AskingLog } from './asking-log.ts';
 import { type Hello, HostLink } from './host-link.ts';
 import type { PageReader } from './page-reader.ts';
-import type { Peers } from './peers.ts';
+import { OwnPeers } from './own-peers.ts';
+import type { Peers } from './peers/peers.ts';
 import { plainEvents } from './plain-events.ts';
 import type { Question } from './question.ts';
 import { storeAway } from './sent-error.ts';
@@ -61,6 +62,7 @@ const HELLO_MS = 5000;
 export class RemoteLog extends AskingLog {
   /** The other processes that use the log in this way. */
   readonly peers: Peers;
+  readonly #peers: OwnPeers;
   /** Resolves when the socket that was given has been closed, unless `close` was called before. */
   readonly gone: Promise<void>;
   readonly #options: RemoteLogOptions;
@@ -79,7 +81,6 @@ export class RemoteLog extends AskingLog {
   #waitMs = FIRST_WAIT_MS;
   #timer: unknown;
   #lastWatch = 0;
-  #answerPeers: (question: unknown) => unknown = () => undefined;
   #waitingBytes = 0;
   readonly #appending = new Set<Promise<unknown>>();
   #tellGone = (): void => {};
@@ -94,18 +95,8 @@ export class RemoteLog extends AskingLog {
     this.gone = new Promise((resolve) => {
       this.#tellGone = resolve;
     });
-    this.peers = {
-      number: hello.number,
-      secret: hello.secret,
-      ask: async (question) => {
-        const present = this.#link;
-        if (!present) return [];
-        return (await present.ask(present.prepare({ is: 'peers', question })).catch(() => [])) as readonly unknown[];
-      },
-      onAsk: (answer) => {
-        this.#answerPeers = answer;
-      },
-    };
+    this.#peers = new OwnPeers(hello);
+    this.peers = this.#peers;
     this.#use(link, hello);
   }
 
@@ -158,6 +149,7 @@ export class RemoteLog extends AskingLog {
     this.#watches.clear();
     this.#link?.end(new ServerError('ERR_CLOSED', 'Cannot ask the log: it has been closed'));
     this.#link = undefined;
+    this.#peers.cut();
     await this.#options.reader?.close();
   }
 
@@ -195,10 +187,10 @@ export class RemoteLog extends AskingLog {
   }
 
   /** Works over a connection whose other side has said its first word. */
-  #use(link: HostLink, { marks }: Hello): void {
+  #use(link: HostLink, hello: Hello): void {
     this.#link = link;
     this.#waitMs = FIRST_WAIT_MS;
-    shareSecret(this, marks);
+    shareSecret(this, hello.marks);
     link.listen(
       {
         onStart: (start) => {
@@ -208,12 +200,15 @@ export class RemoteLog extends AskingLog {
         onBatch: (batch) => this.#handOver(batch),
         onLost: (reason) => this.#lose(new Error(reason)),
         onValues: (id, values) => this.#watches.get(id)?.onValues(values),
-        answerPeers: async (question) => await this.#answerPeers(question),
+        answerPeers: (question) => this.#peers.answer(question),
+        onTold: (news) => this.#peers.told(news),
+        onGone: (number) => this.#peers.isGone(number),
       },
       () => this.#cut(link),
     );
     if (this.#isFollowing) link.send({ is: 'follow' });
     for (const [id, { prefix }] of this.#watches) link.send({ is: 'watch', id, prefix });
+    this.#peers.use(link, hello);
   }
 
   #handOver(batch: readonly LogEntry[]): void {
@@ -234,6 +229,7 @@ export class RemoteLog extends AskingLog {
   #cut(link: HostLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
+    this.#peers.cut();
     this.#lose(storeAway('Cannot follow the log', link.reason));
     if (this.#options.path === undefined) this.#tellGone();
     else this.#reconnectLater();
