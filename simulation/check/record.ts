@@ -18,6 +18,8 @@ export class Record {
   #untoldThrough: number | undefined;
   /** Up to here a gap has told that events may be missing, between others that are not. */
   #toldThrough = 0;
+  /** Those that it has told. One of them at least may never come. */
+  #told = new Set<number>();
   #lastId = '';
 
   constructor(truth: Truth, entitlement: Entitlement, onBreach: (breach: Breach, what: string) => void) {
@@ -78,6 +80,9 @@ export class Record {
       break;
     }
     this.#untoldThrough = undefined;
+    if (this.#told.delete(event.seq) && this.#told.size === 0) {
+      this.#onBreach('false gap', `everything up to ${event.seq} that was told as missing has come then`);
+    }
   }
 
   gap({ after, resumedAt, reason, through = resumedAt }: GapMessage): void {
@@ -99,6 +104,7 @@ export class Record {
     this.#next = next;
     this.#untoldThrough = undefined;
     this.#toldThrough = Math.max(this.#toldThrough, told);
+    this.#told = new Set(missing);
     this.#lastId = resumedAt;
   }
 

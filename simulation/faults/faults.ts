@@ -27,6 +27,9 @@ export interface Victims {
 /** How long a node may take to shut down before it is killed, in milliseconds. */
 const GRACE_MS = 15_000;
 
+/** How many listeners one fault concerns, unless it concerns all: a crowd that is busy with nothing but coming back would hide everything else. */
+const MANY = 5000;
+
 /** Makes faults happen, and mends them. */
 export class Faults {
   readonly #victims: Victims;
@@ -173,10 +176,11 @@ export class Faults {
     if (first?.log && first.isListening) truth.trim(first.log, share);
   }
 
-  /** A share of the listeners. */
+  /** A share of the listeners, but not too many of a large crowd. */
   #some(share: number): Listener[] {
     const { listeners, random } = this.#victims;
-    return listeners.filter(() => random.chance(share));
+    const chance = Math.min(share, MANY / listeners.length);
+    return listeners.filter(() => random.chance(chance));
   }
 
   #hurry(listener: Listener): void {
