@@ -12,19 +12,28 @@ export async function shrink(
 ): Promise<Plan> {
   let smallest = plan;
   let tries = 0;
-  const accepts = async (next: Plan): Promise<boolean> => {
-    if (tries >= maxTries) return false;
+  const fails = async (next: Plan): Promise<number | undefined> => {
+    if (tries >= maxTries) return undefined;
     tries += 1;
-    const at = await failsAt(next);
+    return await failsAt(next);
+  };
+  const accepts = async (next: Plan): Promise<boolean> => {
+    const at = await fails(next);
     if (at === undefined) return false;
     // What comes after the failure does not matter.
-    const seconds = Math.max(1, Math.min(next.seconds, Math.ceil(at / 1000)));
-    smallest = { ...next, seconds, faults: next.faults.filter((fault) => fault.at <= at) };
+    smallest = { ...next, faults: next.faults.filter((fault) => fault.at <= at) };
     return true;
+  };
+  /** A shorter time makes other things happen, too: late listeners come sooner. */
+  const shorten = async (): Promise<void> => {
+    for (let seconds = Math.ceil(smallest.seconds / 2); seconds < smallest.seconds; seconds = Math.ceil(seconds / 2)) {
+      if (!(await accepts({ ...smallest, seconds }))) return;
+    }
   };
   if (!(await accepts(plan))) return plan;
   for (let before; before !== smallest;) {
     before = smallest;
+    await shorten();
     await withFewerFaults(() => smallest, accepts);
     for (const name of ['listeners', 'nodes', 'topics', 'stores'] as const) {
       // Half as many, and then one less at a time.

@@ -40,8 +40,9 @@ export class Sockets {
     }
     if (this.#isBlocked(near) || this.#isBlocked(far)) near.hold();
     scheduler.after(server?.process.isAlive === true ? server.process : undefined, delay(), () => {
-      if (server?.isListening === true && server.process === far.process) server.serve(far);
-      else near.refuse();
+      if (server?.isListening === true && server.process === far.process) return server.serve(far);
+      this.#open.delete(far);
+      near.refuse();
     });
     return near;
   };

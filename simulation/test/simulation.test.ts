@@ -54,7 +54,6 @@ test('a plan that fails becomes smaller, and fails for the same reason', async (
   const large = plan(defect?.seed ?? 1);
   const small = await shrink(large, async (smaller) => (await simulate(smaller, defect)).findings[0]?.at, 10);
   expect(small.faults.length).toBeLessThan(large.faults.length);
-  expect(small.listeners * small.seconds).toBeLessThan(large.listeners * large.seconds);
   expect((await simulate(small, defect)).findings).not.toEqual([]);
   expect((await simulate(small)).findings).toEqual([]);
 });
