@@ -15,7 +15,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'here',
-          include: ['packages/*/test/**/*.test.ts', 'examples/test/**/*.test.ts', 'test/**/*.test.ts'],
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'examples/test/**/*.test.ts',
+            'simulation/test/**/*.test.ts',
+            'test/**/*.test.ts',
+          ],
         },
       },
       {

@@ -284,6 +284,18 @@ describe('gapBefore', () => {
       { reason: 'unknown', after: 'x', from: 0, resumedAt: 0 },
     ],
     [
+      'tells a misplaced cursor of what was trimmed behind the page, which no later page tells',
+      misplaced,
+      page(7, { trimmedThrough: 8 }),
+      { reason: 'unknown', after: 'x', from: 0, resumedAt: 7, through: 8 },
+    ],
+    [
+      'tells a misplaced cursor how far trimmed events lie between those that are kept',
+      misplaced,
+      page(9, { trimmedThrough: 8, seqs: [3, 9] }),
+      { reason: 'unknown', after: 'x', from: 0, resumedAt: 2, through: 8 },
+    ],
+    [
       'names what the listener came with',
       { phase: 'reading', position: 5, told: 5, trims: 0, sent: 'mine' },
       page(9, { trimmedThrough: 6 }),

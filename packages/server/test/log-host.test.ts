@@ -1,5 +1,6 @@
 import { chmodSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { dirname, join } from 'node:path';
 import { EVERYTHING, MemoryLog, type NewEvent } from '@tidings/server/log';
 import { LogHost, RemoteLog } from '@tidings/server/log/remote';
@@ -33,6 +34,15 @@ describe('a log in another process, over a Unix socket, as an EventLog', () => {
 
 const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data } });
 
+/** A message as it is sent. */
+function frame(message: unknown): Buffer {
+  const head = Buffer.from(JSON.stringify(message));
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32BE(head.length + 4, 0);
+  lengths.writeUInt32BE(head.length, 4);
+  return Buffer.concat([lengths, head]);
+}
+
 /** What comes from a socket until it is closed. */
 async function bytesOf(socket: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
@@ -43,13 +53,6 @@ async function bytesOf(socket: Socket): Promise<Buffer> {
 describe('the process of a log', () => {
   test('closes connections on which something else comes, and goes on', async () => {
     const { path, open, logHost } = await hosted();
-    const frame = (message: unknown): Buffer => {
-      const head = Buffer.from(JSON.stringify(message));
-      const lengths = Buffer.alloc(8);
-      lengths.writeUInt32BE(head.length + 4, 0);
-      lengths.writeUInt32BE(head.length, 4);
-      return Buffer.concat([lengths, head]);
-    };
     const hello = frame({ is: 'hello', version: 2 });
     const mistakes = [
       Buffer.from('GET / HTTP/1.1\r\n\r\n'),
@@ -75,11 +78,7 @@ describe('the process of a log', () => {
     const { path } = await hosted();
     const other = `${path}.other`;
     const server = createServer((socket) => {
-      const head = Buffer.from(JSON.stringify({ is: 'hello', version: 7 }));
-      const lengths = Buffer.alloc(8);
-      lengths.writeUInt32BE(head.length + 4, 0);
-      lengths.writeUInt32BE(head.length, 4);
-      socket.on('error', () => {}).write(Buffer.concat([lengths, head]));
+      socket.on('error', () => {}).write(frame({ is: 'hello', version: 7 }));
     }).listen(other);
     onTestFinished(() => void server.close());
     await expect(RemoteLog.open({ path: other })).rejects.toMatchObject({
@@ -87,6 +86,16 @@ describe('the process of a log', () => {
       cause: { message: 'The process of the log speaks version 7, and this one 2' },
     });
     await expect(RemoteLog.open({ path: `${path}.nobody` })).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
+  });
+
+  test('is known to be gone if its stream is lost with its first word', async () => {
+    const [near, far] = duplexPair();
+    const facts = { trimmedIsExact: true, has: [] };
+    const hello = frame({ is: 'hello', version: 2, facts, number: 1, marks: '', secret: '' });
+    far.on('error', () => {}).write(Buffer.concat([hello, Buffer.from([0x7f, 0xff, 0xff, 0xff])]));
+    const log = await RemoteLog.open({ socket: near });
+    await log.gone;
+    await expect(log.locate('earliest')).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
   });
 
   test.skipIf(process.platform === 'win32')('does not listen where other users could connect', async () => {

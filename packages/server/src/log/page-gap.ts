@@ -63,7 +63,8 @@ export function gapInPage(place: ReadingPlace, page: LogPage): PageGap | undefin
     after: place.sent,
     from: place.position,
     resumedAt,
-    through: !place.misplaced && page.trimmedThrough > resumedAt ? page.trimmedThrough : undefined,
+    // What is told as missing is not told again (see `knownAfter`), so it has to be told that far, whatever the reason is.
+    through: page.trimmedThrough > resumedAt ? page.trimmedThrough : undefined,
   };
 }
 

@@ -96,10 +96,11 @@ export class HostLink {
     });
   }
 
-  /** @param onClose is called when the connection is lost, and not after {@link end} */
+  /** @param onClose is called when the connection is lost, also if it was lost right after its first word, and not after {@link end} */
   listen(listener: LinkListener, onClose: () => void): void {
     this.#listener = listener;
     this.#onClose = onClose;
+    if (this.#isClosed) onClose();
   }
 
   send(message: UserMessage): void {

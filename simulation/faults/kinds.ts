@@ -1,0 +1,31 @@
+/** What can go wrong, and how often in comparison with the others. */
+export const KINDS = [
+  { name: 'connections of a node break', weight: 8 },
+  { name: 'a region and a node do not reach each other', weight: 8 },
+  { name: 'a node and its store do not reach each other', weight: 8 },
+  { name: 'a node loses its connection to the store', weight: 8 },
+  { name: 'a node stands still', weight: 6 },
+  { name: 'a node is killed', weight: 6 },
+  { name: 'the machine of a node dies', weight: 4 },
+  { name: 'a node is deployed', weight: 5 },
+  { name: 'a store is killed', weight: 5 },
+  { name: 'a store stands still', weight: 4 },
+  { name: 'stores are slow', weight: 4 },
+  { name: 'a node hears late of events', weight: 6 },
+  { name: 'the log moves to another machine', weight: 3 },
+  { name: 'the clock of a node jumps', weight: 3 },
+  { name: 'the clock of a store jumps', weight: 2 },
+  { name: 'old events are removed', weight: 8 },
+  { name: 'events are removed before a node hears of them', weight: 8 },
+  { name: 'listeners read slowly', weight: 6 },
+  { name: 'a region is slow', weight: 4 },
+  { name: 'listeners move', weight: 6 },
+  { name: 'listeners are started again', weight: 5 },
+  { name: 'listeners are away', weight: 5 },
+  { name: 'listeners are kicked', weight: 3 },
+  { name: 'many events come at once', weight: 5 },
+  { name: 'nobody publishes', weight: 4 },
+  { name: 'all listeners come back at once', weight: 4 },
+] as const;
+
+export type FaultKind = (typeof KINDS)[number]['name'];
