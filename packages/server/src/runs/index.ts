@@ -1,0 +1,9 @@
+export type { Clock } from '../clock.ts';
+export { ServerError, type ServerErrorCode } from '../errors.ts';
+export type { ItemIterator } from '../log/reading/iterator.ts';
+export type { RunsOptions, StartOptions } from './options.ts';
+export type { RespondOptions } from './respond.ts';
+export { type ResumeOptions, Runs, type StartedRun } from './runs.ts';
+export type { RunContext, RunProducer } from './source.ts';
+export type { NewChunk, NewRunEvent, RunChunk, RunEnd, RunGap, RunItem, RunState, RunStatus } from './store/run.ts';
+export type { AcquireOptions, ReadOptions, RunLease, RunOutcome, RunStore, StopWatch } from './store/run-store.ts';

@@ -1,0 +1,117 @@
+import { type Clock, systemClock } from '../clock.ts';
+import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
+import { DURATION_FORM, parseDuration } from '../http/duration.ts';
+import type { EventLog } from '../log/event-log.ts';
+
+export interface RunsOptions {
+  /** The log in which the runs are. It has to keep states of topics, as the logs of this project do. It is given, or `hub` is. */
+  readonly log?: EventLog | undefined;
+  /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, without a slash at its end. @default 'runs' */
+  readonly topic?: string | undefined;
+  /**
+   * Whether only listeners with a right to private events get the runs from a hub on the same log. What this object answers is not concerned.
+   * @default true
+   */
+  readonly private?: boolean | undefined;
+  /** Called with what no caller learns, such as an end that could not be stored. @default console.error */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /** @default the system's clock */
+  readonly clock?: Clock | undefined;
+}
+
+const RUNS_OPTIONS: Readonly<Record<keyof RunsOptions, true>> = {
+  log: true,
+  topic: true,
+  private: true,
+  onError: true,
+  clock: true,
+};
+
+export interface StartOptions {
+  /** How long after its last event the run is forgotten: milliseconds, or a text such as `24h`. From one second. @default '24h' */
+  readonly ttl?: number | string | undefined;
+  /**
+   * How long the run outlives a producer that is silent, because its process has died: milliseconds, or a text such as `30s`. One second to 24 hours. While the
+   * producer's process lives the lease is renewed.
+   * @default '15s'
+   */
+  readonly lease?: number | string | undefined;
+  /** How long a chunk waits for others that are stored with it, in milliseconds, 0 to 1000. @default 20 */
+  readonly coalesceMs?: number | undefined;
+  /**
+   * Keeps a host running that ends with the request, such as that of a worker at the edge: called with a promise that resolves when the run is over.
+   * @default nothing: the process goes on
+   */
+  readonly waitUntil?: ((over: Promise<unknown>) => void) | undefined;
+}
+
+const START_OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
+  ttl: true,
+  lease: true,
+  coalesceMs: true,
+  waitUntil: true,
+};
+
+export interface CheckedRunsOptions {
+  readonly topic: string;
+  readonly private: boolean;
+  readonly onError: (error: unknown) => void;
+  readonly clock: Clock;
+}
+
+export interface CheckedStartOptions {
+  readonly ttlMs: number;
+  readonly leaseMs: number;
+  readonly coalesceMs: number;
+  readonly waitUntil: StartOptions['waitUntil'];
+}
+
+const SECOND = 1000;
+const DAY = 24 * 60 * 60 * SECOND;
+const MAX_TTL_MS = 36_500 * DAY;
+const MAX_TOPIC_LENGTH = 128;
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
+  checkNames(options, RUNS_OPTIONS);
+  const { topic = 'runs', private: isPrivate = true, clock = systemClock } = options;
+  if (typeof topic !== 'string' || topic === '' || topic.length > MAX_TOPIC_LENGTH || topic.endsWith('/')) {
+    const allowed = `a text of 1 to ${MAX_TOPIC_LENGTH} characters without a slash at its end`;
+    throw new ServerError('ERR_INVALID_OPTION', `The option topic is ${shown(topic)}, but must be ${allowed}`);
+  }
+  if (typeof isPrivate !== 'boolean') {
+    throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);
+  }
+  const given = checkFunction('onError', options.onError);
+  return { topic, private: isPrivate, clock, onError: (error) => report(error, given) };
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkStartOptions(options: StartOptions): CheckedStartOptions {
+  checkNames(options, START_OPTIONS);
+  const { ttl = '24h', lease = '15s', coalesceMs = 20, waitUntil } = options;
+  return {
+    ttlMs: durationOf('ttl', ttl, SECOND, MAX_TTL_MS),
+    leaseMs: durationOf('lease', lease, SECOND, DAY),
+    coalesceMs: checkInteger('coalesceMs', coalesceMs, 0, SECOND),
+    waitUntil: checkFunction('waitUntil', waitUntil),
+  };
+}
+
+function durationOf(name: string, value: number | string, min: number, max: number): number {
+  const ms = typeof value === 'number' ? value : parseDuration(value);
+  if (ms !== undefined && Number.isInteger(ms) && ms >= min && ms <= max) return ms;
+  const allowed = `an integer of milliseconds from ${min} to ${max}, or ${DURATION_FORM}`;
+  throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${shown(value)}, but must be ${allowed}`);
+}
+
+function report(error: unknown, onError: ((error: unknown) => void) | undefined): void {
+  try {
+    if (onError) return onError(error);
+  } catch (failure) {
+    // A handler that fails must not end the process as an unhandled rejection.
+    error = failure;
+  }
+  // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
+  console.error(error);
+}

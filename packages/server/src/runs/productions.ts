@@ -1,0 +1,41 @@
+import type { Production } from './production.ts';
+import type { RunStore, StopWatch } from './store/run-store.ts';
+
+/** The runs that are produced here, and the watch for requests to stop them, which lasts as long as there are any. */
+export class Productions {
+  readonly #store: RunStore;
+  readonly #byId = new Map<string, Set<Production>>();
+  /** How many runs are about to be produced here, or are. */
+  #users = 0;
+  #watch: StopWatch | undefined;
+
+  constructor(store: RunStore) {
+    this.#store = store;
+  }
+
+  /** Watches from now on, so that no request is missed once there is a lease. Returns a function that ends it. */
+  open(): () => void {
+    this.#users += 1;
+    this.#watch ??= this.#store.watchStops((id) => this.stop(id));
+    return () => {
+      this.#users -= 1;
+      if (this.#users > 0) return;
+      this.#watch?.end();
+      this.#watch = undefined;
+    };
+  }
+
+  add(id: string, production: Production): void {
+    let productions = this.#byId.get(id);
+    if (!productions) this.#byId.set(id, (productions = new Set()));
+    productions.add(production);
+    void production.over.then(() => {
+      productions.delete(production);
+      if (productions.size === 0 && this.#byId.get(id) === productions) this.#byId.delete(id);
+    });
+  }
+
+  stop(id: string): void {
+    for (const production of this.#byId.get(id) ?? []) production.end({ state: 'stopped' });
+  }
+}
