@@ -233,12 +233,17 @@ export const HOUSES: Houses = {
       {
         name: 'runs',
         purpose: 'Runs: answers of models, outputs of jobs',
-        uses: ['runs/log', 'runs/store', 'response', 'log/reading', 'log', 'http'],
+        uses: ['runs/log', 'runs/hub', 'runs/store', 'response', 'log/reading', 'log', 'http'],
       },
       {
         name: 'runs/log',
         purpose: 'runs in a log',
         uses: ['runs/store', 'audience', 'log/keeping', 'log/reading', 'log'],
+      },
+      {
+        name: 'runs/hub',
+        purpose: 'runs at a hub, over HTTP',
+        uses: ['runs/store', 'log/keeping', 'log/reading', 'log', 'http'],
       },
       { name: 'runs/store', purpose: 'what keeps runs; the form of chunks', uses: ['log/reading', 'log'] },
       {

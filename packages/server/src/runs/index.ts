@@ -1,6 +1,7 @@
 export type { Clock } from '../clock.ts';
 export { ServerError, type ServerErrorCode } from '../errors.ts';
 export type { ItemIterator } from '../log/reading/iterator.ts';
+export type { HubHeaders } from './hub/hub-connection.ts';
 export type { RunsOptions, StartOptions } from './options.ts';
 export type { RespondOptions } from './respond.ts';
 export { type ResumeOptions, Runs, type StartedRun } from './runs.ts';

@@ -1,11 +1,26 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
+import { checkHeaders } from '../http/head.ts';
 import { DURATION_FORM, parseDuration } from '../http/duration.ts';
 import type { EventLog } from '../log/event-log.ts';
+import type { HubHeaders } from './hub/hub-connection.ts';
+import { HubRunStore } from './hub/hub-run-store.ts';
+import { LogRunStore } from './log/log-run-store.ts';
+import type { RunStore } from './store/run-store.ts';
 
 export interface RunsOptions {
   /** The log in which the runs are. It has to keep states of topics, as the logs of this project do. It is given, or `hub` is. */
   readonly log?: EventLog | undefined;
+  /** The URL of the hub at which the runs are, below which it has `/topics`. It is given, or `log` is. */
+  readonly hub?: string | URL | undefined;
+  /**
+   * With `hub`, the header fields of requests to it, such as `{ authorization: 'Bearer …' }`, or a function that gives them for each request. The hub has to allow to listen to,
+   * publish to and manage the topics `runs`, `runs/*` and `runs-errors/*`, private events included.
+   * @default none
+   */
+  readonly headers?: HubHeaders | undefined;
+  /** With `hub`, makes the requests. @default the runtime's */
+  readonly fetch?: typeof fetch | undefined;
   /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, without a slash at its end. @default 'runs' */
   readonly topic?: string | undefined;
   /**
@@ -21,6 +36,9 @@ export interface RunsOptions {
 
 const RUNS_OPTIONS: Readonly<Record<keyof RunsOptions, true>> = {
   log: true,
+  hub: true,
+  headers: true,
+  fetch: true,
   topic: true,
   private: true,
   onError: true,
@@ -53,8 +71,7 @@ const START_OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
 };
 
 export interface CheckedRunsOptions {
-  readonly topic: string;
-  readonly private: boolean;
+  readonly store: RunStore;
   readonly onError: (error: unknown) => void;
   readonly clock: Clock;
 }
@@ -83,7 +100,47 @@ export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
     throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);
   }
   const given = checkFunction('onError', options.onError);
-  return { topic, private: isPrivate, clock, onError: (error) => report(error, given) };
+  const store = storeOf(options, { topic, private: isPrivate, clock });
+  return { store, clock, onError: (error) => report(error, given) };
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function storeOf(
+  { log, hub, headers, fetch: given }: RunsOptions,
+  common: { readonly topic: string; readonly private: boolean; readonly clock: Clock },
+): RunStore {
+  if ((log === undefined) === (hub === undefined)) {
+    const found = log === undefined ? 'neither log nor hub' : 'log and hub';
+    throw new ServerError('ERR_INVALID_OPTION', `The options have ${found}, but runs are in one log or at one hub`);
+  }
+  if (log !== undefined) {
+    const [other] = Object.entries({ headers, fetch: given }).filter(([, value]) => value !== undefined);
+    if (!other) return new LogRunStore(log, common);
+    throw new ServerError('ERR_INVALID_OPTION', `The options have log and ${other[0]}, which is for a hub`);
+  }
+  checkFunction('fetch', given);
+  return new HubRunStore({
+    ...common,
+    url: checkUrl(hub),
+    headers: checkHubHeaders(headers),
+    // Called without this object, which some runtimes demand.
+    fetch: given ?? ((...args) => fetch(...args)),
+  });
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkUrl(hub: unknown): string {
+  const text = hub instanceof URL ? hub.href : hub;
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return url.href;
+  const allowed = 'an absolute URL with http or https, without a query';
+  throw new ServerError('ERR_INVALID_OPTION', `The option hub is ${shown(hub)}, but must be ${allowed}`);
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkHubHeaders(headers: HubHeaders = {}): HubHeaders {
+  if (typeof headers === 'function') return headers;
+  return checkHeaders(headers);
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */

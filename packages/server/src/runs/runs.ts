@@ -1,6 +1,4 @@
-import { ServerError } from '../errors.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
-import { LogRunStore } from './log/log-run-store.ts';
 import {
   type CheckedRunsOptions,
   checkRunsOptions,
@@ -55,7 +53,7 @@ export class Runs {
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: RunsOptions) {
     this.#options = checkRunsOptions(options);
-    this.store = storeOf(options, this.#options);
+    this.store = this.#options.store;
     this.#productions = new Productions(this.store);
   }
 
@@ -152,10 +150,4 @@ export class Runs {
     }
     clock.clearTimeout(timer);
   }
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-function storeOf({ log }: RunsOptions, { topic, private: isPrivate, clock }: CheckedRunsOptions): RunStore {
-  if (log === undefined) throw new ServerError('ERR_INVALID_OPTION', 'The options have no log');
-  return new LogRunStore(log, { topic, private: isPrivate, clock });
 }

@@ -3,16 +3,17 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { ServerError } from '../../errors.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { checkLog } from '../../log/log-check.ts';
+import { formatCursor } from '../../log/position.ts';
 import { EntryReader } from '../../log/reading/entry-reader.ts';
 import { type ItemIterator, iteratorOf } from '../../log/reading/iterator.ts';
 import type { Selection } from '../../log/selection.ts';
 import type { TopicStates, TopicStatus } from '../../log/topic-states.ts';
-import { endOf, errorIn } from '../store/chunk-form.ts';
-import type { NewChunk, RunEnd, RunItem, RunStatus } from '../store/run.ts';
+import { endOf, errorIn, type StoredEvent } from '../store/chunk-form.ts';
+import type { NewChunk, RunEnd, RunGap, RunItem, RunStatus } from '../store/run.ts';
 import type { AcquireOptions, ReadOptions, RunLease, RunOutcome, RunStore, StopWatch } from '../store/run-store.ts';
+import type { ItemsContext } from '../store/run-items.ts';
 import { RunTopics } from '../store/run-topics.ts';
 import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
-import type { ItemsContext } from './run-items.ts';
 import { RunReading } from './run-reading.ts';
 import { snapshotOf } from './run-snapshot.ts';
 import { RunWriter } from './run-writer.ts';
@@ -116,8 +117,22 @@ export class LogRunStore implements RunStore {
     return { end: () => reader.end() };
   }
 
-  #contextOf(id: string): ItemsContext {
-    return { log: this.#log, selection: this.#selectionOf(id), error: () => this.#errorOf(id) };
+  #contextOf(id: string): ItemsContext & { readonly log: EventLog; readonly selection: Selection } {
+    return {
+      log: this.#log,
+      selection: this.#selectionOf(id),
+      missingBefore: (first) => this.#missingBefore(id, first),
+      error: () => this.#errorOf(id),
+    };
+  }
+
+  async #missingBefore(id: string, first: StoredEvent): Promise<RunGap | undefined> {
+    const selection = this.#selectionOf(id);
+    const { after: seq, epoch } = await this.#log.locate(first.id, selection);
+    const page = await this.#log.read({ selection, after: 0, through: seq, maxBytes: 1 });
+    if (epoch === undefined || page.trimmedThrough <= (page.deletedThrough ?? 0)) return undefined;
+    const cursorOf = (at: number): string => formatCursor({ epoch, seq: at });
+    return { type: 'gap', gap: { after: cursorOf(0), resumedAt: cursorOf(seq - 1), reason: 'trimmed' } };
   }
 
   #selectionOf(id: string): Selection {

@@ -1,10 +1,13 @@
+import { readEvent } from '../../audience/event-reader.ts';
 import type { Clock } from '../../clock.ts';
+import type { EventLog } from '../../log/event-log.ts';
 import { EARLIEST } from '../../log/position.ts';
 import { EntryReader } from '../../log/reading/entry-reader.ts';
+import type { Selection } from '../../log/selection.ts';
 import { findStart, isComplete } from '../../log/start.ts';
 import type { TopicStatus } from '../../log/topic-states.ts';
 import type { RunItem } from '../store/run.ts';
-import { type ItemsContext, RunItems } from './run-items.ts';
+import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
 
 /** How long after the end of a lease a log may take to close the topic (PROTOCOL §12.5), with some time for the way. */
 const CLOSING_MS = 1500;
@@ -13,6 +16,8 @@ const CLOSING_MS = 1500;
 const LOOK_MS = 15_000;
 
 export interface ReadingContext extends ItemsContext {
+  readonly log: EventLog;
+  readonly selection: Selection;
   readonly clock: Clock;
   readonly status: () => Promise<TopicStatus>;
 }
@@ -74,7 +79,8 @@ export class RunReading {
       this.end();
       return;
     }
-    this.#items.push(...(await this.#maker.of(entry)));
+    if ('gap' in entry) this.#items.push({ type: 'gap', gap: entry.gap });
+    else this.#items.push(...(await this.#maker.of(readEvent(entry), entry.final === true)));
     if (this.#items.at(-1)?.type === 'end') this.end();
   }
 
@@ -100,6 +106,3 @@ export class RunReading {
     }, ms);
   }
 }
-
-/** The end of a run that is not there. */
-const GONE: RunItem = { type: 'end', id: undefined, state: 'unknown' };

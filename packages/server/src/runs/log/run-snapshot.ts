@@ -1,15 +1,17 @@
-import type { LogPage } from '../../log/event-log.ts';
+import { readEvent } from '../../audience/event-reader.ts';
+import type { EventLog, LogPage } from '../../log/event-log.ts';
 import { gapInPage, knownAfter, type ReadingPlace, toldGap } from '../../log/page-gap.ts';
 import { EARLIEST, formatCursor } from '../../log/position.ts';
+import type { Selection } from '../../log/selection.ts';
 import { findStart } from '../../log/start.ts';
 import type { RunItem } from '../store/run.ts';
-import { type ItemsContext, RunItems } from './run-items.ts';
+import { type ItemsContext, RunItems } from '../store/run-items.ts';
 
 const PAGE_BYTES = 1024 * 1024;
 
 /** What is stored of a run now, behind a place. */
 export async function snapshotOf(
-  context: ItemsContext,
+  context: ItemsContext & { readonly log: EventLog; readonly selection: Selection },
   after: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<readonly RunItem[]> {
@@ -29,7 +31,9 @@ export async function snapshotOf(
     );
     const missing = gapInPage(place, page);
     if (missing) items.push({ type: 'gap', gap: toldGap(missing, (seq) => formatCursor({ epoch, seq })) });
-    for (const entry of page.entries) items.push(...(await maker.of(entry)));
+    for (const entry of page.entries) {
+      items.push(...(await maker.of(readEvent(entry), entry.final === true)));
+    }
     place = { position: page.through, ...knownAfter(place, page) };
   }
   return items;

@@ -1,6 +1,6 @@
 import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
 import { ServerError, shown } from '../../errors.ts';
-import type { NewChunk, RunChunk, RunEnd, RunItem } from './run.ts';
+import type { NewChunk, RunChunk, RunEnd } from './run.ts';
 import type { RunOutcome } from './run-store.ts';
 
 /** The types of the events of a run that are not its producer's own. */
@@ -70,16 +70,9 @@ export interface StoredEvent {
   readonly data: string;
 }
 
-/** What a reader gets for a stored event that is not the last. */
+/** What a reader gets for an event that a producer has made. */
 export function chunkOf({ id, type, data }: StoredEvent): RunChunk {
   return { type: 'chunk', id, ...contentOf(type, data) };
-}
-
-/** What a reader gets for the last event of a run: its end, and before that a chunk, if the event has content of its own. */
-export function lastItemsOf(event: StoredEvent): readonly RunItem[] {
-  const { type } = event;
-  const end = endOf(event);
-  return type === END_TYPE || type === CLOSED_TYPE ? [end] : [chunkOf(event), end];
 }
 
 /** The end of a run that this event closes. */

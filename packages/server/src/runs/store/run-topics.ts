@@ -3,8 +3,9 @@ import { ServerError, shown } from '../../errors.ts';
 /** The longest id of a run, in UTF-16 units: with its prefix it is the name of a topic. */
 const MAX_ID_LENGTH = 256;
 
-// oxlint-disable-next-line no-control-regex -- no topic has them
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u;
+/** What no topic has, and what no path of a URL can have (PROTOCOL §3.8). */
+// oxlint-disable-next-line no-control-regex -- no topic has control characters
+const REFUSED = /[\u0000-\u001f\u007f-\u009f\\#]|\p{Surrogate}|(?:^|\/)\.{0,2}(?:\/|$)/u;
 
 /** The names of the topics of runs. */
 export class RunTopics {
@@ -30,9 +31,9 @@ export class RunTopics {
 /** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
 export function checkRunId(id: string): string {
   const isText = typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH;
-  if (isText && !CONTROLS.test(id)) return id;
+  if (isText && !REFUSED.test(id)) return id;
   throw new ServerError(
     'ERR_INVALID_OPTION',
-    `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters`,
+    `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`,
   );
 }

@@ -1,0 +1,116 @@
+import { newToken } from '../../log/keeping/topic-options.ts';
+import { BEGIN_FIELDS, fieldsOfChunk, fieldsOfEnd, fieldsOfError } from '../store/chunk-form.ts';
+import { codeOf, isOver, runOver } from '../store/run-over.ts';
+import type { NewChunk } from '../store/run.ts';
+import type { AcquireOptions, RunLease, RunOutcome } from '../store/run-store.ts';
+import type { RunTopics } from '../store/run-topics.ts';
+import { lineOf } from './hub-line.ts';
+import type { HubLine, HubTopics } from './hub-topics.ts';
+
+/** What the writer knows of a run beside its lease. */
+interface Written {
+  hasBegun: boolean;
+  readonly ttlMs: number;
+}
+
+/** For how long the error of a run is kept, in milliseconds, if whoever ends the run has not begun it and does not know its time to live. */
+const ERROR_TTL_MS = 24 * 60 * 60 * 1000;
+
+/** Writes runs to a hub. Each request has a key, so that it can be sent again after a lost answer. */
+export class HubRunWriter {
+  readonly #topics: HubTopics;
+  readonly #names: RunTopics;
+  readonly #private: boolean;
+  readonly #written = new WeakMap<RunLease, Written>();
+
+  constructor(topics: HubTopics, names: RunTopics, isPrivate: boolean) {
+    this.#topics = topics;
+    this.#names = names;
+    this.#private = isPrivate;
+  }
+
+  async acquire(id: string, { leaseMs, ttlMs }: AcquireOptions): Promise<RunLease | undefined> {
+    const topic = this.#names.of(id);
+    const isNew = await this.#topics.create(topic, { ttlMs, onlyUnknown: true, ms: leaseMs });
+    const token = await this.#lease(topic, leaseMs);
+    if (token === undefined) return undefined;
+    // It was known and had no lease: who began it has gone before, or it was forgotten in between. Or the first answer was lost.
+    if (!isNew) await this.#topics.create(topic, { ttlMs, ms: leaseMs });
+    const lease = { id, token, ms: leaseMs };
+    this.#written.set(lease, { hasBegun: !isNew && (await this.#hasEvents(topic)), ttlMs });
+    return lease;
+  }
+
+  async append(lease: RunLease, chunks: readonly NewChunk[]): Promise<readonly string[]> {
+    const lines = chunks.map((chunk) => this.#line(lease, fieldsOfChunk(chunk)));
+    if (lines.length === 0) return [];
+    return (await this.#publish(lease, lines)).slice(-lines.length);
+  }
+
+  async finish(lease: RunLease, outcome: RunOutcome): Promise<boolean> {
+    const lines: HubLine[] = [];
+    if (outcome.state === 'failed') {
+      const topic = this.#names.errorOf(lease.id);
+      const { ttlMs } = await this.#writtenBy(lease);
+      await this.#topics.create(topic, { ttlMs, ms: lease.ms });
+      lines.push({ ...lineOf(topic, fieldsOfError(outcome.error)), private: true });
+    }
+    lines.push({ ...this.#line(lease, fieldsOfEnd(outcome)), close: true });
+    try {
+      await this.#publish(lease, lines);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'ERR_RUN_OVER') return false;
+      throw error;
+    }
+  }
+
+  async renew({ id, token, ms }: RunLease): Promise<void> {
+    try {
+      await this.#topics.lease(this.#names.of(id), ms, { token });
+    } catch (error) {
+      throw isOver(error) ? runOver('renew the lease of', id, error) : error;
+    }
+  }
+
+  async #publish(lease: RunLease, lines: readonly HubLine[]): Promise<readonly string[]> {
+    const written = await this.#writtenBy(lease);
+    const batch = written.hasBegun ? lines : [this.#line(lease, BEGIN_FIELDS), ...lines];
+    try {
+      const ids = await this.#topics.publish(batch, newToken(), lease.ms);
+      written.hasBegun = true;
+      return ids;
+    } catch (error) {
+      throw isOver(error) ? runOver('append to', lease.id, error) : error;
+    }
+  }
+
+  #line({ id, token }: RunLease, fields: Parameters<typeof lineOf>[1]): HubLine {
+    return { ...lineOf(this.#names.of(id), fields), lease: token, ...(this.#private ? { private: true } : {}) };
+  }
+
+  /** The token of a new lease, or undefined if somebody has or had one. */
+  async #lease(topic: string, ms: number): Promise<string | undefined> {
+    try {
+      return await this.#topics.lease(topic, ms, { key: newToken() });
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ERR_LEASED' || code === 'ERR_TOPIC_CLOSED') return undefined;
+      throw error;
+    }
+  }
+
+  async #writtenBy(lease: RunLease): Promise<Written> {
+    let written = this.#written.get(lease);
+    if (!written) {
+      // The lease was made by another process, or sent through one.
+      written = { hasBegun: await this.#hasEvents(this.#names.of(lease.id)), ttlMs: ERROR_TTL_MS };
+      this.#written.set(lease, written);
+    }
+    return written;
+  }
+
+  async #hasEvents(topic: string): Promise<boolean> {
+    return (await this.#topics.page(topic, { last: '1' })).events.length > 0;
+  }
+}
