@@ -224,13 +224,13 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     expect((await runs.respond(new Request('http://app.test/'), id)).status).toBe(404);
   });
 
-  test.concurrent('a run is forgotten when its time to live is over', async () => {
+  test.concurrent('a run is forgotten when its time to live is over', async (context) => {
     const { runs, other } = pair;
     const id = newId();
     const { over } = await runs.start(id, ({ append }) => append('soon gone'), { ttl: 1000 });
     await over;
     expect(contents(await other.snapshot(id))).toEqual(['soon gone', 'done']);
-    await expect.poll(() => other.status(id), { timeout: 30_000 }).toEqual({ id, state: 'unknown' });
+    await context.expect.poll(() => other.status(id), { timeout: 30_000 }).toEqual({ id, state: 'unknown' });
     expect(await other.snapshot(id)).toEqual([]);
   });
 

@@ -28,7 +28,7 @@ async function serve(log: EventLog, atEnd: AtEnd): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const KEY = 'the key of the runs, which is long enough';
+const KEY = 'the-key-of-the-runs';
 
 describe('runs in memory', () => {
   runsCases(async (atEnd) => {
@@ -82,7 +82,7 @@ describe.skipIf(isMissing('nats-server'))('runs in NATS, from two nodes', () => 
     const server = await NatsServer.start();
     atEnd(() => server.end());
     const open = async (): Promise<Runs> => {
-      const log = await NatsLog.open({ servers: `127.0.0.1:${server.port}`, name: 'runs', retention: {} });
+      const log = await NatsLog.open({ servers: `nats://127.0.0.1:${server.port}`, name: 'runs', retention: {} });
       atEnd(() => log.close());
       return new Runs({ log });
     };

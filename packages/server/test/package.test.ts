@@ -7,6 +7,7 @@ import * as units from '@tidings/server/units';
 import * as log from '@tidings/server/log';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
+import * as runs from '@tidings/server/runs';
 import * as remote from '@tidings/server/log/remote';
 import * as testing from '@tidings/server/log/testing';
 import { decodeEventStream } from '@tidings/wire';
@@ -53,6 +54,7 @@ describe('the package', () => {
       './fastify': names(fastify),
       './koa': names(koa),
       './nest': names(nest),
+      './runs': names(runs),
       './log': names(log),
       './log/remote': names(remote),
       './log/testing': names(testing),
@@ -239,6 +241,10 @@ describe('the package', () => {
           "respond",
           "sendAnswer",
           "startResponse",
+        ],
+        "./runs": [
+          "Runs",
+          "ServerError",
         ],
         "./units": [
           "DURATION_FORM",

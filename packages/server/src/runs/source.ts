@@ -29,7 +29,8 @@ export type RunProducer = Chunks | ((context: RunContext) => Chunks | void | Pro
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkProducer(producer: RunProducer): RunProducer {
-  if (typeof producer === 'function' || isStream(producer) || isIterable(producer)) return producer;
+  const isObject = typeof producer === 'object' && producer !== null;
+  if (typeof producer === 'function' || (isObject && (isStream(producer) || isIterable(producer)))) return producer;
   const allowed = 'a function, a ReadableStream or an async iterable';
   throw new ServerError('ERR_INVALID_OPTION', `The producer of a run is ${shown(producer)}, but must be ${allowed}`);
 }
@@ -49,7 +50,8 @@ export async function produce(id: string, producer: RunProducer, production: Pro
   };
   try {
     const made = typeof producer === 'function' ? await producer(context) : producer;
-    if (made !== undefined && (isStream(made) || isIterable(made))) await pump(made, production);
+    const isObject = typeof made === 'object' && made !== null;
+    if (isObject && (isStream(made) || isIterable(made))) await pump(made, context);
     production.end({ state: 'done' });
   } catch (error) {
     production.end({ state: 'failed', error: error instanceof Error ? error.message : String(error) });
@@ -65,8 +67,7 @@ export function abandon(producer: RunProducer): void {
   leave().catch(() => {});
 }
 
-async function pump(chunks: Chunks, production: Production): Promise<void> {
-  const { signal } = production;
+async function pump(chunks: Chunks, { signal, append }: RunContext): Promise<void> {
   const iterator = isStream(chunks) ? iteratorOf(chunks) : chunks[Symbol.asyncIterator]();
   const leave = (): void => {
     // It may be waiting for something of its own: then this is done when that settles.
@@ -77,7 +78,7 @@ async function pump(chunks: Chunks, production: Production): Promise<void> {
     for (;;) {
       const step = await iterator.next();
       if (step.done === true || signal.aborted) return;
-      await production.append(step.value);
+      await append(step.value);
     }
   } catch (error) {
     leave();

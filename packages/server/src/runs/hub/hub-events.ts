@@ -1,4 +1,4 @@
-import { decodeEventStream, type EventMessage } from '@tidings/wire';
+import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
 import type { HubConnection } from './hub-connection.ts';
 
@@ -11,34 +11,56 @@ export interface HubEventsOptions {
   /** Begin behind this cursor, or with `earliest`; with events that are published from now on if it is empty. */
   readonly lastEventId: string;
   readonly signal: AbortSignal;
-  /** Decides whether to come back after a stream has ended, whole or not. */
-  readonly goesOn: () => Promise<boolean>;
+  /** Asked whenever a stream has been opened, so that nobody waits for a topic that was deleted before: whether it is there. */
+  readonly isThere: () => Promise<boolean>;
 }
 
 /**
- * The events of one topic as a hub streams them, heartbeats left out, over as many connections as it takes. It ends when the topic is closed and read, with the signal, and when `goesOn`
- * says so.
+ * The events of one topic as a hub streams them, heartbeats left out, over as many connections as it takes. It ends when the topic is closed and read, when it is not there, and with the
+ * signal.
  */
 export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<EventMessage, void, undefined> {
-  const { connection, topic, signal, goesOn } = options;
+  const { connection, topic, signal } = options;
   let { lastEventId } = options;
   while (!signal.aborted) {
+    const stream = new AbortController();
+    const ended = AbortSignal.any([signal, stream.signal]);
+    let looked: Promise<boolean> | undefined;
     try {
-      const response = await openStream(connection, topic, lastEventId, signal);
+      const response = await openStream(connection, topic, lastEventId, ended);
       // A topic that is closed and read.
       if (response.status === 204 || !response.body) return;
+      looked = look(options, stream);
+      // Nobody waits for it where the consumer breaks off.
+      looked.catch(() => {});
       for await (const event of decodeEventStream(watched(response.body, connection))) {
         lastEventId = event.lastEventId;
-        if (event.type !== 'tidings-heartbeat') yield event;
+        if (event.type !== HEARTBEAT_TYPE) yield event;
       }
     } catch (error) {
       if (signal.aborted) return;
       const code = codeOf(error);
       if (code === 'ERR_FORBIDDEN' || code === 'ERR_HUB') throw error;
+    } finally {
+      // Also if the consumer breaks off.
+      stream.abort();
     }
-    if (signal.aborted || !(await goesOn())) return;
+    if (looked && !(await looked)) return;
     await connection.pause(signal);
   }
+}
+
+/** Ends a stream whose topic is not there. Resolves to whether it is, as far as is known. */
+async function look({ isThere, signal }: HubEventsOptions, stream: AbortController): Promise<boolean> {
+  try {
+    if (await isThere()) return true;
+  } catch (error) {
+    if (signal.aborted || codeOf(error) === 'ERR_STORE_AWAY') return true;
+    stream.abort();
+    throw error;
+  }
+  stream.abort();
+  return false;
 }
 
 async function openStream(

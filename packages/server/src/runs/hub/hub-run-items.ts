@@ -1,6 +1,5 @@
 import { GAP_TYPE } from '@tidings/wire';
 import { EARLIEST } from '../../log/position.ts';
-import { codeOf } from '../store/run-over.ts';
 import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
 import type { RunItem } from '../store/run.ts';
 import { hubEvents } from './hub-events.ts';
@@ -14,23 +13,14 @@ export async function* hubRunItems(
   { after, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
 ): AsyncGenerator<RunItem, void, undefined> {
   const maker = new RunItems(context, after === undefined);
-  if (await isMissing(topics, topic, signal)) {
-    yield GONE;
-    return;
-  }
   let isGone = false;
   let hasRead = after === undefined;
-  const goesOn = async (): Promise<boolean> => {
-    try {
-      isGone = await isMissing(topics, topic, signal);
-    } catch (error) {
-      // The hub is away for longer: the reader waits for it.
-      if (codeOf(error) !== 'ERR_STORE_AWAY') throw error;
-    }
+  const isThere = async (): Promise<boolean> => {
+    isGone = await isMissing(topics, topic, signal);
     return !isGone;
   };
   const lastEventId = after ?? EARLIEST;
-  const events = hubEvents({ connection: topics.connection, topic, lastEventId, signal, goesOn });
+  const events = hubEvents({ connection: topics.connection, topic, lastEventId, signal, isThere });
   for await (const { type, data, lastEventId: id } of events) {
     hasRead = true;
     if (type === GAP_TYPE) {

@@ -126,7 +126,7 @@ export class HubRunStore implements RunStore {
     const { connection } = this.#topics;
     const { signal } = gone;
     const watch = async (): Promise<void> => {
-      const events = hubEvents({ connection, topic, lastEventId: '', signal, goesOn: async () => true });
+      const events = hubEvents({ connection, topic, lastEventId: '', signal, isThere: async () => true });
       for await (const event of events) {
         const id = runToStop(event);
         if (id !== undefined) onStop(id);
