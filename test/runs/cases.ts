@@ -62,12 +62,12 @@ const STORED: readonly unknown[] = CHUNKS.map((chunk) =>
 /** What holds of runs in every store. @param open makes two instances for all tests of the block, which close when they are done */
 export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   let pair: RunsPair;
-  const ends: (() => unknown)[] = [];
+  const closing: (() => unknown)[] = [];
   beforeAll(async () => {
-    pair = await open((end) => ends.unshift(end));
+    pair = await open((end) => closing.unshift(end));
   });
   afterAll(async () => {
-    for (const end of ends) await end();
+    for (const end of closing) await end();
   });
 
   test.concurrent('every reader gets exactly what the producer has appended, from the start and from each place', async () => {
@@ -100,10 +100,10 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   test.concurrent('of many that start a run one is its producer, also after its end', async () => {
     const { runs, other } = pair;
     const id = newId();
-    let made = 0;
+    let producers = 0;
     let cancelled = 0;
     const producer = async function* (): AsyncGenerator<string> {
-      yield `producer ${(made += 1)}`;
+      yield `producer ${(producers += 1)}`;
     };
     const stream = (): ReadableStream<string> => new ReadableStream({ cancel: () => void (cancelled += 1) });
     const started = await Promise.all([runs, other, runs, other].map((each) => each.start(id, producer)));

@@ -114,7 +114,7 @@ function storeOf(
     throw new ServerError('ERR_INVALID_OPTION', `The options have ${found}, but runs are in one log or at one hub`);
   }
   if (log !== undefined) {
-    const [other] = Object.entries({ headers, fetch: given }).filter(([, value]) => value !== undefined);
+    const other = Object.entries({ headers, fetch: given }).find(([, value]) => value !== undefined);
     if (!other) return new LogRunStore(log, common);
     throw new ServerError('ERR_INVALID_OPTION', `The options have log and ${other[0]}, which is for a hub`);
   }

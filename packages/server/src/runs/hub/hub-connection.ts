@@ -61,7 +61,7 @@ export class HubConnection {
 
   /** The answer to a request, which is a success, with its head read and not its body. */
   async open({ method, path = '', query, headers, body, signal }: HubRequest): Promise<Response> {
-    const url = `${this.#url}/topics${path}?${new URLSearchParams(query)}`;
+    const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
     const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
     let response;
     try {
