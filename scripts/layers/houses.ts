@@ -233,7 +233,7 @@ export const HOUSES: Houses = {
       {
         name: 'runs',
         purpose: 'Runs: answers of models, outputs of jobs',
-        uses: ['runs/log', 'runs/hub', 'runs/store', 'response', 'log/reading', 'log', 'http'],
+        uses: ['runs/log', 'runs/hub', 'runs/store', 'response', 'log/reading', 'log', 'http', 'coding'],
       },
       {
         name: 'runs/log',

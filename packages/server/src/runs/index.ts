@@ -1,5 +1,7 @@
 export type { Clock } from '../clock.ts';
 export { ServerError, type ServerErrorCode } from '../errors.ts';
+export type { Answer } from '../http/answer.ts';
+export type { RequestHead } from '../http/request.ts';
 export type { ItemIterator } from '../log/reading/iterator.ts';
 export type { HubHeaders } from './hub/hub-connection.ts';
 export type { RunsOptions, StartOptions } from './options.ts';

@@ -6,6 +6,7 @@ import type { EventLog } from '../log/event-log.ts';
 import type { HubHeaders } from './hub/hub-connection.ts';
 import { HubRunStore } from './hub/hub-run-store.ts';
 import { LogRunStore } from './log/log-run-store.ts';
+import { reportTo } from './report.ts';
 import type { RunStore } from './store/run-store.ts';
 
 export interface RunsOptions {
@@ -101,7 +102,7 @@ export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
   }
   const given = checkFunction('onError', options.onError);
   const store = storeOf(options, { topic, private: isPrivate, clock });
-  return { store, clock, onError: (error) => report(error, given) };
+  return { store, clock, onError: (error) => reportTo(given, error) };
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -160,15 +161,4 @@ function durationOf(name: string, value: number | string, min: number, max: numb
   if (ms !== undefined && Number.isInteger(ms) && ms >= min && ms <= max) return ms;
   const allowed = `an integer of milliseconds from ${min} to ${max}, or ${DURATION_FORM}`;
   throw new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${shown(value)}, but must be ${allowed}`);
-}
-
-function report(error: unknown, onError: ((error: unknown) => void) | undefined): void {
-  try {
-    if (onError) return onError(error);
-  } catch (failure) {
-    // A handler that fails must not end the process as an unhandled rejection.
-    error = failure;
-  }
-  // oxlint-disable-next-line no-console -- the one place that every runtime has for an error that has no caller
-  console.error(error);
 }

@@ -147,6 +147,11 @@ export class Production {
   async #fail(error: unknown): Promise<RunEnd['state'] | undefined> {
     if (codeOf(error) === 'ERR_RUN_OVER') return await this.#found();
     this.#options.onError(error);
+    if (codeOf(error) === 'ERR_STORE_AWAY') {
+      // It was asked again for as long as the lease lasts. What it was asked for may have been done.
+      this.#abort(error);
+      return await this.#endOfRun();
+    }
     // The end could not be stored either: the lease ends without a word.
     if (this.#outcome && this.#chunks.isEmpty) return 'lost';
     this.#chunks.clear();
@@ -165,6 +170,20 @@ export class Production {
       this.#options.onError(error);
       return 'lost';
     }
+  }
+
+  /** How the run has ended, or ends when the lease does. */
+  async #endOfRun(): Promise<RunEnd['state']> {
+    try {
+      const { state, lastEventId } = await this.#store.status(this.#lease.id);
+      if (state !== 'streaming') return state;
+      for await (const item of this.#store.read(this.#lease.id, { after: lastEventId })) {
+        if (item.type === 'end') return item.state;
+      }
+    } catch (error) {
+      this.#options.onError(error);
+    }
+    return 'lost';
   }
 
   #abort(reason: unknown): void {

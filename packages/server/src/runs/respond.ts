@@ -1,16 +1,22 @@
 import { type EventFields, GAP_TYPE } from '@tidings/wire';
-import { checkNames, ServerError, shown } from '../errors.ts';
+import { codedStream } from '../coding/coded-sink.ts';
+import { checkFunction, checkNames, ServerError, shown } from '../errors.ts';
+import type { Answer } from '../http/answer.ts';
 import { streamHead } from '../http/head.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
-import { fetchHead } from '../http/request.ts';
+import { checkHead } from '../http/request-check.ts';
+import type { RequestHead } from '../http/request.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
-import { eventStream, type FetchEventStreamOptions } from '../response/event-stream.ts';
-import { STREAM_OPTIONS } from '../response/pump.ts';
-import { END_TYPE, toBase64, BYTES_TYPE } from './store/chunk-form.ts';
+import type { EventStreamHandle } from '../response/open-stream.ts';
+import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
+import { reportTo } from './report.ts';
+import { BYTES_TYPE, END_TYPE, toBase64 } from './store/chunk-form.ts';
 import type { RunItem } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
 
-export interface RespondOptions extends FetchEventStreamOptions {
+export interface RespondOptions extends EventStreamOptions {
+  /** Called with the error that broke the stream off, because no caller can get it once the answer has been returned. @default console.error */
+  readonly onError?: ((error: unknown) => void) | undefined;
   /** Whether the data of `run-end` has the error with which a run has failed, as `error`. It may tell what is not for everyone. @default false */
   readonly errors?: boolean | undefined;
 }
@@ -24,52 +30,55 @@ const RESPOND_OPTIONS: Readonly<Record<keyof RespondOptions, true>> = {
 const UNKNOWN = 'There is no such run: it never was, was deleted, or its time to live is over\n';
 
 /** @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` */
-export async function respond(
+export async function answerRun(
   store: RunStore,
-  request: Request,
+  request: RequestHead,
   id: string,
   options: RespondOptions,
-): Promise<Response> {
+): Promise<Answer> {
+  checkHead(request);
   checkNames(options, RESPOND_OPTIONS);
-  const { errors = false, ...streamOptions } = options;
+  const { errors = false, onError, ...streamOptions } = options;
   if (typeof errors !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option errors is ${shown(errors)}, but must be true or false`);
   }
-  const requestHead = fetchHead(request);
-  if (request.method === 'OPTIONS') return eventStream(request, nothing(), streamOptions);
-  const after = lastEventIdOf(requestHead) || undefined;
+  checkFunction('onError', onError);
+  checkPump(streamOptions);
+  const { status, headers, coding } = streamHead(request, streamOptions);
+  if (request.method === 'OPTIONS') return { status, headers };
   const { state } = await store.status(id);
-  if (state === 'unknown') return refusal(request, 404, UNKNOWN, streamOptions);
-  const items = store.read(id, { after });
+  if (state === 'unknown') return refusal(404, { headers, body: UNKNOWN });
+  const items = store.read(id, { after: lastEventIdOf(request) || undefined });
+  const leave = (): void => void items.return();
   // Of a run that is over, the first item shows whether there is anything to send.
   const first = state === 'streaming' ? undefined : await items.next();
-  if (first?.done === true) return refusal(request, 204, null, streamOptions);
-  if (request.method === 'HEAD') await items.return();
-  try {
-    return eventStream(
-      request,
-      ({ signal }) => {
-        const leave = (): void => void items.return();
+  if (first?.done === true) return refusal(204, { headers });
+  if (request.method === 'HEAD') {
+    leave();
+    return { status, headers };
+  }
+  return {
+    status,
+    headers,
+    start(sink) {
+      const source = ({ signal }: EventStreamHandle): AsyncGenerator<EventFields> => {
         if (signal.aborted) leave();
         else signal.addEventListener('abort', leave, { once: true });
         return eventsOf(items, first?.value, errors);
-      },
-      streamOptions,
-    );
-  } catch (error) {
-    await items.return();
-    throw error;
-  }
+      };
+      pump(source, codedStream(sink, coding), streamOptions).catch((error: unknown) => reportTo(onError, error));
+    },
+    abandon: leave,
+  };
 }
 
 /** An answer that is no stream, which pages of other origins may read as they may read the stream. */
-function refusal(request: Request, status: number, body: string | null, options: FetchEventStreamOptions): Response {
-  const { headers } = streamHead(fetchHead(request), { cors: options.cors, headers: options.headers });
-  const own = new Headers(headers);
-  own.set('Cache-Control', 'no-store');
-  if (body === null) own.delete('Content-Type');
-  else own.set('Content-Type', 'text/plain; charset=utf-8');
-  return new Response(request.method === 'HEAD' ? null : body, { status, headers: own });
+function refusal(status: number, { headers, body }: Pick<Answer, 'headers' | 'body'>): Answer {
+  const { 'Content-Type': _, 'Content-Encoding': __, ...others } = headers;
+  const own = { ...others, 'Cache-Control': 'no-store' };
+  return body === undefined
+    ? { status, headers: own }
+    : { status, headers: { ...own, 'Content-Type': 'text/plain; charset=utf-8' }, body };
 }
 
 async function* eventsOf(
@@ -80,8 +89,6 @@ async function* eventsOf(
   if (first) yield fieldsOf(first, errors);
   for await (const item of items) yield fieldsOf(item, errors);
 }
-
-async function* nothing(): AsyncGenerator<EventFields> {}
 
 /** An item as an event of a stream. */
 function fieldsOf(item: RunItem, errors: boolean): EventFields {

@@ -1,3 +1,5 @@
+import { type Answer, toResponse } from '../http/answer.ts';
+import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
 import {
   type CheckedRunsOptions,
@@ -8,10 +10,11 @@ import {
 } from './options.ts';
 import { Production } from './production.ts';
 import { Productions } from './productions.ts';
-import { respond, type RespondOptions } from './respond.ts';
+import { answerRun, type RespondOptions } from './respond.ts';
 import { abandon, checkProducer, produce, type RunProducer } from './source.ts';
 import type { RunEnd, RunItem, RunStatus } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
+import { keepRunning } from './store/keep-running.ts';
 import { checkRunId } from './store/run-topics.ts';
 
 export interface ResumeOptions {
@@ -59,7 +62,7 @@ export class Runs {
 
   /**
    * Starts a run, once: of many calls with one id, in whatever process, also after its end, the first one's producer is run. It goes on without the request that has
-   * started it. The others' streams are cancelled, and their functions not called. Resolves when it is known whose producer it is.
+   * started it, and keeps the process alive. The others' streams are cancelled, and their functions not called. Resolves when it is known whose producer it is.
    * @param id names the run: 1 to 256 characters
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
    */
@@ -68,7 +71,7 @@ export class Runs {
     checkProducer(producer);
     const { ttlMs, leaseMs, coalesceMs, waitUntil } = checkStartOptions(options);
     const { clock, onError } = this.#options;
-    const leave = this.#productions.open();
+    const leave = this.#hold();
     let lease;
     try {
       lease = await this.store.acquire(id, { ttlMs, leaseMs });
@@ -105,7 +108,18 @@ export class Runs {
    * app.get('/runs/:id', (context) => runs.respond(context.req.raw, context.req.param('id')));
    */
   async respond(request: Request, id: string, options: RespondOptions = {}): Promise<Response> {
-    return await respond(this.store, request, checkRunId(id), options);
+    const answer = await this.answer(fetchHead(request), id, options);
+    return toResponse(answer, request.signal, request.method === 'HEAD');
+  }
+
+  /**
+   * Decides the same answer for any server: `sendAnswer` of `@tidings/server/node` sends it.
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
+   * @example
+   * sendAnswer(request, response, await runs.answer(nodeHead(request), id));
+   */
+  async answer(request: RequestHead, id: string, options: RespondOptions = {}): Promise<Answer> {
+    return await answerRun(this.store, request, checkRunId(id), options);
   }
 
   /** What is stored of a run now. It does not wait for more. A run that is unknown has no items. */
@@ -138,6 +152,16 @@ export class Runs {
       await this.store.askToStop(id);
       await this.#overWithin(status, ASK_MS);
     }
+  }
+
+  /** What a producer needs here, until the returned function is called: requests to stop, and a process that goes on. */
+  #hold(): () => void {
+    const release = keepRunning();
+    const leave = this.#productions.open();
+    return () => {
+      release();
+      leave();
+    };
   }
 
   /** Resolves when a run is over, or after a time. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
+import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
 
 /** Header fields of requests to a hub, or a function that gives them for each request. */
@@ -109,12 +110,22 @@ export class HubConnection {
     }
   }
 
-  /** Resolves after a short time, or when the signal aborts. */
+  /** Resolves after a short time, or when the signal aborts. Who waits for a hub that is away keeps the process alive, as a request does. */
   async pause(signal?: AbortSignal): Promise<void> {
+    const release = keepRunning();
     await new Promise<void>((resolve) => {
-      this.clock.setTimeout(resolve, AGAIN_MS);
-      signal?.addEventListener('abort', () => resolve(), { once: true });
+      const timer = this.clock.setTimeout(done, AGAIN_MS);
+      signal?.addEventListener('abort', done, { once: true });
+      function done(): void {
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+      if (signal?.aborted) {
+        this.clock.clearTimeout(timer);
+        done();
+      }
     });
+    release();
   }
 
   async #refusal(method: string, response: Response): Promise<ServerError> {

@@ -31,11 +31,11 @@ export class HubRunWriter {
 
   async acquire(id: string, { leaseMs, ttlMs }: AcquireOptions): Promise<RunLease | undefined> {
     const topic = this.#names.of(id);
-    const isNew = await this.#topics.create(topic, { ttlMs, onlyUnknown: true, ms: leaseMs });
+    const isNew = await this.#topics.create(topic, { ttlMs, onlyUnknown: true });
     const token = await this.#lease(topic, leaseMs);
     if (token === undefined) return undefined;
     // It was known and had no lease: who began it has gone before, or it was forgotten in between. Or the first answer was lost.
-    if (!isNew) await this.#topics.create(topic, { ttlMs, ms: leaseMs });
+    if (!isNew) await this.#topics.create(topic, { ttlMs });
     const lease = { id, token, ms: leaseMs };
     this.#written.set(lease, { hasBegun: !isNew && (await this.#hasEvents(topic)), ttlMs });
     return lease;
@@ -52,7 +52,7 @@ export class HubRunWriter {
     if (outcome.state === 'failed') {
       const topic = this.#names.errorOf(lease.id);
       const { ttlMs } = await this.#writtenBy(lease);
-      await this.#topics.create(topic, { ttlMs, ms: lease.ms });
+      await this.#topics.create(topic, { ttlMs });
       lines.push({ ...lineOf(topic, fieldsOfError(outcome.error)), private: true });
     }
     lines.push({ ...this.#line(lease, fieldsOfEnd(outcome)), close: true });

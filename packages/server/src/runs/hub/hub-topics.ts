@@ -43,14 +43,11 @@ export class HubTopics {
   }
 
   /** Makes a topic known, or sets its options. Resolves to whether it was made; false if it was known and had to be new. */
-  async create(
-    topic: string,
-    { ttlMs, keep, onlyUnknown = false, ms = PATIENCE_MS }: CreateHubTopic,
-  ): Promise<boolean> {
+  async create(topic: string, { ttlMs, keep, onlyUnknown = false }: CreateHubTopic): Promise<boolean> {
     const body = JSON.stringify({ ttl: formatDuration(ttlMs), ...(keep === undefined ? {} : { keep }) });
     const headers = { 'Content-Type': 'application/json', ...(onlyUnknown ? { 'If-None-Match': '*' } : {}) };
     try {
-      await this.connection.askAgain(ms, { method: 'PUT', query: { topic }, headers, body });
+      await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
       return true;
     } catch (error) {
       if (codeOf(error) === 'ERR_TOPIC_EXISTS') return false;
@@ -63,10 +60,9 @@ export class HubTopics {
     const headers: Record<string, string> =
       'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
     const query = { topic, lease: `${ms}ms` };
-    const { lease } = JSON.parse(await this.connection.askAgain(ms, { method: 'PUT', query, headers })) as {
-      readonly lease: string;
-    };
-    return lease;
+    const patience = 'key' in how ? PATIENCE_MS : ms;
+    const answer = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
+    return (JSON.parse(answer) as { readonly lease: string }).lease;
   }
 
   /** Publishes lines, all or none, once for a key. Resolves to their ids. */
@@ -109,6 +105,4 @@ interface CreateHubTopic {
   readonly ttlMs: number;
   readonly keep?: 'latest' | undefined;
   readonly onlyUnknown?: boolean | undefined;
-  /** For how long it is tried, in milliseconds. */
-  readonly ms?: number | undefined;
 }
