@@ -387,6 +387,25 @@ describe('the README', () => {
     child.kill();
   });
 
+  test('has runs that go on without the request that has started them, and can be stopped', async () => {
+    const child = run(program('new Runs('));
+    const started = await answer(child, { method: 'POST' });
+    const url = started.url;
+    const ask = async (init?: RequestInit): Promise<string> => (await fetch(url, init)).text();
+    const text = await started.text();
+    expect(text.match(/^data: .*$/gm)).toEqual([
+      'data: It',
+      'data:  goes',
+      'data:  on',
+      'data:  without',
+      'data:  you.',
+      'data: {"state":"done"}',
+    ]);
+    expect(await ask()).toBe(text);
+    expect(await ask({ method: 'DELETE' })).toBe('done');
+    child.kill();
+  });
+
   test('has a program that answers pages of other origins', async () => {
     const child = run(program('const cors ='));
     const { headers, body } = await answer(child, { headers: { Origin: 'https://app.example' } });

@@ -96,7 +96,7 @@ export class Runs {
    * @throws {ServerError} `ERR_INVALID_OPTION`; as a rejection of `next()`, what the log throws
    */
   resume(id: string, { lastEventId, signal }: ResumeOptions = {}): ItemIterator<RunItem> {
-    return this.store.read(checkRunId(id), { after: lastEventId === '' ? undefined : lastEventId, signal });
+    return this.store.read(checkRunId(id), { after: lastEventId, signal });
   }
 
   /**

@@ -60,38 +60,40 @@ export class HubConnection {
     this.#fetch = call;
   }
 
-  /** The answer to a request, which is a success, with its head read and not its body. */
+  /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head for longer than half a minute. */
   async open({ method, path = '', query, headers, body, signal }: HubRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
     const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
+    const late = new AbortController();
+    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
     let response;
     try {
       response = await this.#fetch(url, {
         method,
         headers: { ...given, ...headers },
         body: body ?? null,
-        signal: signal ?? null,
+        signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
         redirect: 'error',
       });
     } catch (cause) {
       throw this.#away(method, 'could not be reached', cause);
+    } finally {
+      this.clock.clearTimeout(timer);
     }
     if (response.ok) return response;
     throw await this.#refusal(method, response);
   }
 
-  /** The same, with the text of the body. It does not wait for longer than half a minute. */
+  /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */
   async ask(request: HubRequest): Promise<{ readonly response: Response; readonly text: string }> {
     const late = new AbortController();
-    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
     const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
+    const response = await this.open({ ...request, signal });
+    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
     try {
-      const response = await this.open({ ...request, signal });
-      try {
-        return { response, text: await response.text() };
-      } catch (cause) {
-        throw this.#away(request.method, 'broke its answer off', cause);
-      }
+      return { response, text: await response.text() };
+    } catch (cause) {
+      throw this.#away(request.method, 'broke its answer off', cause);
     } finally {
       this.clock.clearTimeout(timer);
     }

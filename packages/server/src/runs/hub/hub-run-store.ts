@@ -51,7 +51,8 @@ export class HubRunStore implements RunStore {
     return this.#writer.renew(lease);
   }
 
-  read(id: string, { after, signal }: ReadOptions = {}): ItemIterator<RunItem> {
+  read(id: string, { after: given, signal }: ReadOptions = {}): ItemIterator<RunItem> {
+    const after = given || undefined;
     const gone = new AbortController();
     const items = hubRunItems(this.#topics, this.#names.of(id), this.#contextOf(id), { after, signal: gone.signal });
     const leave = (): void => {
@@ -73,7 +74,8 @@ export class HubRunStore implements RunStore {
     return iteratorOf(take, leave);
   }
 
-  async snapshot(id: string, { after, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
+  async snapshot(id: string, { after: given, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
+    const after = given || undefined;
     const topic = this.#names.of(id);
     const { lastEventId: newest } = await this.status(id);
     const items: RunItem[] = [];

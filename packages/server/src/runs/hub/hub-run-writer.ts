@@ -31,13 +31,17 @@ export class HubRunWriter {
 
   async acquire(id: string, { leaseMs, ttlMs }: AcquireOptions): Promise<RunLease | undefined> {
     const topic = this.#names.of(id);
-    const isNew = await this.#topics.create(topic, { ttlMs, onlyUnknown: true });
     const token = await this.#lease(topic, leaseMs);
     if (token === undefined) return undefined;
-    // It was known and had no lease: who began it has gone before, or it was forgotten in between. Or the first answer was lost.
-    if (!isNew) await this.#topics.create(topic, { ttlMs });
     const lease = { id, token, ms: leaseMs };
-    this.#written.set(lease, { hasBegun: !isNew && (await this.#hasEvents(topic)), ttlMs });
+    try {
+      await this.#topics.create(topic, { ttlMs });
+      this.#written.set(lease, { hasBegun: await this.#hasEvents(topic), ttlMs });
+    } catch (error) {
+      // Nothing is left of a topic that was only leased.
+      await this.#topics.release(topic, token).catch(() => {});
+      throw error;
+    }
     return lease;
   }
 

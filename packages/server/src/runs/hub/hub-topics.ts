@@ -1,5 +1,4 @@
 import { formatDuration } from '../../http/duration.ts';
-import { codeOf } from '../store/run-over.ts';
 import type { StoredEvent } from '../store/chunk-form.ts';
 import type { HubConnection } from './hub-connection.ts';
 
@@ -42,17 +41,11 @@ export class HubTopics {
     this.connection = connection;
   }
 
-  /** Makes a topic known, or sets its options. Resolves to whether it was made; false if it was known and had to be new. */
-  async create(topic: string, { ttlMs, keep, onlyUnknown = false }: CreateHubTopic): Promise<boolean> {
+  /** Makes a topic known, or sets its options. */
+  async create(topic: string, { ttlMs, keep }: HubTopicOptions): Promise<void> {
     const body = JSON.stringify({ ttl: formatDuration(ttlMs), ...(keep === undefined ? {} : { keep }) });
-    const headers = { 'Content-Type': 'application/json', ...(onlyUnknown ? { 'If-None-Match': '*' } : {}) };
-    try {
-      await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'ERR_TOPIC_EXISTS') return false;
-      throw error;
-    }
+    const headers = { 'Content-Type': 'application/json' };
+    await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
   }
 
   /** Makes or renews a lease, and resolves to its token. */
@@ -63,6 +56,12 @@ export class HubTopics {
     const patience = 'key' in how ? PATIENCE_MS : ms;
     const answer = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
     return (JSON.parse(answer) as { readonly lease: string }).lease;
+  }
+
+  /** Gives a lease back. It is asked for once. */
+  async release(topic: string, token: string): Promise<void> {
+    const headers = { 'Tidings-Lease': token };
+    await this.connection.ask({ method: 'DELETE', query: { topic, lease: '' }, headers });
   }
 
   /** Publishes lines, all or none, once for a key. Resolves to their ids. */
@@ -101,8 +100,7 @@ export class HubTopics {
   }
 }
 
-interface CreateHubTopic {
+interface HubTopicOptions {
   readonly ttlMs: number;
   readonly keep?: 'latest' | undefined;
-  readonly onlyUnknown?: boolean | undefined;
 }

@@ -62,7 +62,8 @@ export class LogRunStore implements RunStore {
     return this.#writer.renew(lease);
   }
 
-  read(id: string, { after, signal }: ReadOptions = {}): ItemIterator<RunItem> {
+  read(id: string, { after: given, signal }: ReadOptions = {}): ItemIterator<RunItem> {
+    const after = given || undefined;
     const status = (): Promise<TopicStatus> => this.#topics.status(this.#names.of(id));
     const reading = new RunReading({ ...this.#contextOf(id), clock: this.#clock, status }, after);
     const leave = (): void => {
@@ -74,7 +75,8 @@ export class LogRunStore implements RunStore {
     return iteratorOf(() => reading.take(), leave);
   }
 
-  snapshot(id: string, { after, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
+  snapshot(id: string, { after: given, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
+    const after = given || undefined;
     return snapshotOf(this.#contextOf(id), after, signal);
   }
 

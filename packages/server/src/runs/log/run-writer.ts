@@ -10,6 +10,9 @@ import type { NewChunk } from '../store/run.ts';
 import type { AcquireOptions, RunLease, RunOutcome } from '../store/run-store.ts';
 import type { RunTopics } from '../store/run-topics.ts';
 
+/** For how long a lease is asked for while the store is out of reach, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
 /** How long it waits before it asks again a store that is out of reach, in milliseconds. */
 const AGAIN_MS = 100;
 
@@ -41,13 +44,17 @@ export class RunWriter {
     const { topics, names } = this.#context;
     const topic = names.of(id);
     const key = newToken();
-    const isNew = await this.#again(leaseMs, () => this.#create(topic, ttlMs));
-    const token = await this.#again(leaseMs, () => this.#lease(topic, leaseMs, key));
+    const token = await this.#again(PATIENCE_MS, () => this.#lease(topic, leaseMs, key));
     if (token === undefined) return undefined;
-    // It was known and had no lease: who began it has gone before, or it was forgotten in between.
-    if (!isNew) await this.#again(leaseMs, () => topics.create(topic, { ttlMs }));
     const lease = { id, token, ms: leaseMs };
-    this.#written.set(lease, isNew ? { lastSeq: 0, ttlMs } : await this.#ask(lease));
+    try {
+      await this.#again(leaseMs, () => topics.create(topic, { ttlMs }));
+      this.#written.set(lease, await this.#ask(lease));
+    } catch (error) {
+      // Nothing is left of a topic that was only leased.
+      await topics.release(topic, token).catch(() => {});
+      throw error;
+    }
     return lease;
   }
 
@@ -79,7 +86,7 @@ export class RunWriter {
   async renew({ id, token, ms }: RunLease): Promise<void> {
     const { topics, names } = this.#context;
     try {
-      await topics.lease(names.of(id), ms, { token });
+      await this.#again(ms, () => topics.lease(names.of(id), ms, { token }));
     } catch (error) {
       throw isOver(error) ? runOver('renew the lease of', id, error) : error;
     }
@@ -87,17 +94,6 @@ export class RunWriter {
 
   #event({ id }: RunLease, fields: NewEvent['fields']): NewEvent {
     return { topics: [this.#context.names.of(id)], fields, private: this.#context.private };
-  }
-
-  /** Whether the topic was unknown. */
-  async #create(topic: string, ttlMs: number): Promise<boolean> {
-    try {
-      await this.#context.topics.create(topic, { ttlMs }, { onlyUnknown: true });
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'ERR_TOPIC_EXISTS') return false;
-      throw error;
-    }
   }
 
   /** The token of a new lease, or undefined if somebody has or had one. */

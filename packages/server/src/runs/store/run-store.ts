@@ -20,7 +20,7 @@ export interface AcquireOptions {
 export type RunOutcome = { readonly state: 'done' | 'stopped' } | { readonly state: 'failed'; readonly error: string };
 
 export interface ReadOptions {
-  /** Begin behind this place, which is the `id` of an item. @default the start of the run */
+  /** Begin behind this place, which is the `id` of an item. An empty one counts as none. @default the start of the run */
   readonly after?: string | undefined;
   /** Ends the reading when it aborts: nothing is thrown. @default nothing */
   readonly signal?: AbortSignal | undefined;
