@@ -9,4 +9,12 @@ export type { RespondOptions } from './respond.ts';
 export { type ResumeOptions, Runs, type StartedRun } from './runs.ts';
 export type { RunContext, RunProducer } from './source.ts';
 export type { NewChunk, NewRunEvent, RunChunk, RunEnd, RunGap, RunItem, RunState, RunStatus } from './store/run.ts';
-export type { AcquireOptions, ReadOptions, RunLease, RunOutcome, RunStore, StopWatch } from './store/run-store.ts';
+export type {
+  AcquireOptions,
+  ReadOptions,
+  RunLease,
+  RunOutcome,
+  RunStore,
+  StopRequest,
+  StopWatch,
+} from './store/run-store.ts';

@@ -46,6 +46,11 @@ export class Production {
     this.over = this.#run();
   }
 
+  /** The place of the run's beginning, if it is known. */
+  get begunAt(): string | undefined {
+    return this.#lease.begunAt;
+  }
+
   /** Aborted when the run is over before its producer is, or is to be. */
   get signal(): AbortSignal {
     return this.#gone.signal;

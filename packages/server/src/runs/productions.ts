@@ -1,3 +1,4 @@
+import { parseCursor } from '../log/position.ts';
 import type { Production } from './production.ts';
 import type { RunStore, StopWatch } from './store/run-store.ts';
 
@@ -16,7 +17,7 @@ export class Productions {
   /** Watches from now on, so that no request is missed once there is a lease. Returns a function that ends it. */
   open(): () => void {
     this.#users += 1;
-    this.#watch ??= this.#store.watchStops((id) => this.stop(id));
+    this.#watch ??= this.#store.watchStops(({ id, at }) => this.stop(id, at));
     return () => {
       this.#users -= 1;
       if (this.#users > 0) return;
@@ -35,7 +36,16 @@ export class Productions {
     });
   }
 
-  stop(id: string): void {
-    for (const production of this.#byId.get(id) ?? []) production.end({ state: 'stopped' });
+  /** @param at the place of the request, if it was asked for in the store: one from before a run is that of an earlier run of this id */
+  stop(id: string, at?: string): void {
+    for (const production of this.#byId.get(id) ?? []) {
+      if (at === undefined || !isBefore(at, production.begunAt)) production.end({ state: 'stopped' });
+    }
   }
+}
+
+/** Whether a place is known to be before another one. */
+function isBefore(at: string, other: string | undefined): boolean {
+  const [one, two] = [parseCursor(at), parseCursor(other ?? '')];
+  return one !== undefined && one.epoch === two?.epoch && one.seq < two.seq;
 }

@@ -133,10 +133,10 @@ export class Runs {
 
   /** Removes a run, and stops its producer. Its readers end. Resolves to whether it was known. */
   async delete(id: string): Promise<boolean> {
-    const existed = await this.store.delete(checkRunId(id));
-    this.#productions.stop(id);
-    if (existed) await this.store.askToStop(id);
-    return existed;
+    const { state } = await this.store.status(checkRunId(id));
+    // Before it is deleted: what is asked for behind that would be asked of the next run of this id.
+    if (state === 'streaming') await this.store.askToStop(id);
+    return await this.store.delete(id);
   }
 
   /**

@@ -4,7 +4,15 @@ import { EARLIEST, formatCursor, parseCursor } from '../../log/position.ts';
 import { endOf, errorIn, type StoredEvent } from '../store/chunk-form.ts';
 import { type ItemsContext, RunItems } from '../store/run-items.ts';
 import type { NewChunk, RunGap, RunItem, RunStatus } from '../store/run.ts';
-import type { AcquireOptions, ReadOptions, RunLease, RunOutcome, RunStore, StopWatch } from '../store/run-store.ts';
+import type {
+  AcquireOptions,
+  ReadOptions,
+  RunLease,
+  RunOutcome,
+  RunStore,
+  StopRequest,
+  StopWatch,
+} from '../store/run-store.ts';
 import { RunTopics } from '../store/run-topics.ts';
 import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.ts';
@@ -122,7 +130,7 @@ export class HubRunStore implements RunStore {
     await this.#topics.publish([line], newToken());
   }
 
-  watchStops(onStop: (id: string) => void): StopWatch {
+  watchStops(onStop: (request: StopRequest) => void): StopWatch {
     const gone = new AbortController();
     const topic = this.#names.stops;
     const { connection } = this.#topics;
@@ -131,7 +139,7 @@ export class HubRunStore implements RunStore {
       const events = hubEvents({ connection, topic, lastEventId: '', signal, isThere: async () => true });
       for await (const event of events) {
         const id = runToStop(event);
-        if (id !== undefined) onStop(id);
+        if (id !== undefined) onStop({ id, at: event.lastEventId });
       }
     };
     // Who asks for a stop asks again until the run is over.

@@ -7,12 +7,6 @@ import type { RunTopics } from '../store/run-topics.ts';
 import { lineOf } from './hub-line.ts';
 import type { HubLine, HubTopics } from './hub-topics.ts';
 
-/** What the writer knows of a run beside its lease. */
-interface Written {
-  hasBegun: boolean;
-  readonly ttlMs: number;
-}
-
 /** For how long the error of a run is kept, in milliseconds, if whoever ends the run has not begun it and does not know its time to live. */
 const ERROR_TTL_MS = 24 * 60 * 60 * 1000;
 
@@ -21,7 +15,8 @@ export class HubRunWriter {
   readonly #topics: HubTopics;
   readonly #names: RunTopics;
   readonly #private: boolean;
-  readonly #written = new WeakMap<RunLease, Written>();
+  /** The times to live of the runs that were begun here, in milliseconds. */
+  readonly #ttls = new WeakMap<RunLease, number>();
 
   constructor(topics: HubTopics, names: RunTopics, isPrivate: boolean) {
     this.#topics = topics;
@@ -36,27 +31,28 @@ export class HubRunWriter {
     const lease = { id, token, ms: leaseMs };
     try {
       await this.#topics.create(topic, { ttlMs });
-      this.#written.set(lease, { hasBegun: await this.#hasEvents(topic), ttlMs });
+      const [begunAt] = await this.#publish(lease, [this.#line(lease, BEGIN_FIELDS)]);
+      const begun = { ...lease, begunAt };
+      this.#ttls.set(begun, ttlMs);
+      return begun;
     } catch (error) {
       // Nothing is left of a topic that was only leased.
       await this.#topics.release(topic, token).catch(() => {});
       throw error;
     }
-    return lease;
   }
 
   async append(lease: RunLease, chunks: readonly NewChunk[]): Promise<readonly string[]> {
     const lines = chunks.map((chunk) => this.#line(lease, fieldsOfChunk(chunk)));
     if (lines.length === 0) return [];
-    return (await this.#publish(lease, lines)).slice(-lines.length);
+    return await this.#publish(lease, lines);
   }
 
   async finish(lease: RunLease, outcome: RunOutcome): Promise<boolean> {
     const lines: HubLine[] = [];
     if (outcome.state === 'failed') {
       const topic = this.#names.errorOf(lease.id);
-      const { ttlMs } = await this.#writtenBy(lease);
-      await this.#topics.create(topic, { ttlMs });
+      await this.#topics.create(topic, { ttlMs: this.#ttls.get(lease) ?? ERROR_TTL_MS });
       lines.push({ ...lineOf(topic, fieldsOfError(outcome.error)), private: true });
     }
     lines.push({ ...this.#line(lease, fieldsOfEnd(outcome)), close: true });
@@ -78,12 +74,8 @@ export class HubRunWriter {
   }
 
   async #publish(lease: RunLease, lines: readonly HubLine[]): Promise<readonly string[]> {
-    const written = await this.#writtenBy(lease);
-    const batch = written.hasBegun ? lines : [this.#line(lease, BEGIN_FIELDS), ...lines];
     try {
-      const ids = await this.#topics.publish(batch, newToken(), lease.ms);
-      written.hasBegun = true;
-      return ids;
+      return await this.#topics.publish(lines, newToken(), lease.ms);
     } catch (error) {
       throw isOver(error) ? runOver('append to', lease.id, error) : error;
     }
@@ -102,19 +94,5 @@ export class HubRunWriter {
       if (code === 'ERR_LEASED' || code === 'ERR_TOPIC_CLOSED') return undefined;
       throw error;
     }
-  }
-
-  async #writtenBy(lease: RunLease): Promise<Written> {
-    let written = this.#written.get(lease);
-    if (!written) {
-      // The lease was made by another process, or sent through one.
-      written = { hasBegun: await this.#hasEvents(this.#names.of(lease.id)), ttlMs: ERROR_TTL_MS };
-      this.#written.set(lease, written);
-    }
-    return written;
-  }
-
-  async #hasEvents(topic: string): Promise<boolean> {
-    return (await this.#topics.page(topic, { last: '1' })).events.length > 0;
   }
 }

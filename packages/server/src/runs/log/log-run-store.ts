@@ -10,7 +10,15 @@ import type { Selection } from '../../log/selection.ts';
 import type { TopicStates, TopicStatus } from '../../log/topic-states.ts';
 import { endOf, errorIn, type StoredEvent } from '../store/chunk-form.ts';
 import type { NewChunk, RunEnd, RunGap, RunItem, RunStatus } from '../store/run.ts';
-import type { AcquireOptions, ReadOptions, RunLease, RunOutcome, RunStore, StopWatch } from '../store/run-store.ts';
+import type {
+  AcquireOptions,
+  ReadOptions,
+  RunLease,
+  RunOutcome,
+  RunStore,
+  StopRequest,
+  StopWatch,
+} from '../store/run-store.ts';
 import type { ItemsContext } from '../store/run-items.ts';
 import { RunTopics } from '../store/run-topics.ts';
 import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
@@ -104,14 +112,15 @@ export class LogRunStore implements RunStore {
     await this.#log.append([{ topics: [topic], fields: stopRequest(id), private: true, latestKey: id, forget: true }]);
   }
 
-  watchStops(onStop: (id: string) => void): StopWatch {
+  watchStops(onStop: (request: StopRequest) => void): StopWatch {
     const reader = new EntryReader(this.#log, { topics: [this.#names.stops], private: 'all' }, {});
     const watch = async (): Promise<void> => {
       for (;;) {
         const entry = await reader.take();
         if (!entry) return;
-        const id = 'gap' in entry ? undefined : runToStop(readEvent(entry));
-        if (id !== undefined) onStop(id);
+        if ('gap' in entry) continue;
+        const id = runToStop(readEvent(entry));
+        if (id !== undefined) onStop({ id, at: entry.id });
       }
     };
     // Who asks for a stop asks again until the run is over.

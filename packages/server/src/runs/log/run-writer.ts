@@ -49,19 +49,19 @@ export class RunWriter {
     const lease = { id, token, ms: leaseMs };
     try {
       await this.#again(leaseMs, () => topics.create(topic, { ttlMs }));
-      this.#written.set(lease, await this.#ask(lease));
+      const [begunAt] = await this.#append(lease, [this.#event(lease, BEGIN_FIELDS)]);
+      return this.#known({ ...lease, begunAt }, await this.#writtenBy(lease));
     } catch (error) {
       // Nothing is left of a topic that was only leased.
       await topics.release(topic, token).catch(() => {});
       throw error;
     }
-    return lease;
   }
 
   async append(lease: RunLease, chunks: readonly NewChunk[]): Promise<readonly string[]> {
     const events = chunks.map((chunk) => this.#event(lease, fieldsOfChunk(chunk)));
     if (events.length === 0) return [];
-    return (await this.#append(lease, events)).slice(-events.length);
+    return await this.#append(lease, events);
   }
 
   async finish(lease: RunLease, outcome: RunOutcome): Promise<boolean> {
@@ -115,20 +115,19 @@ export class RunWriter {
     const { log, names } = this.#context;
     const topic = names.of(lease.id);
     const written = await this.#writtenBy(lease);
-    const batch = written.lastSeq === 0 ? [this.#event(lease, BEGIN_FIELDS), ...events] : events;
     let isUnsure = false;
     const attempt = async (): Promise<readonly string[]> => {
       const conditions = [{ topic, lastSeq: written.lastSeq }];
       try {
-        const receipt = await log.append(batch, { leases: [lease.token], conditions });
+        const receipt = await log.append(events, { leases: [lease.token], conditions });
         written.lastSeq = receipt.seq;
         return receipt.ids;
       } catch (error) {
         const code = codeOf(error);
         if (code === 'ERR_STORE_AWAY') isUnsure = true;
-        const mayBeStored = isUnsure && (code === 'ERR_CONDITION' || (code === 'ERR_TOPIC_CLOSED' && isLast(batch)));
+        const mayBeStored = isUnsure && (code === 'ERR_CONDITION' || (code === 'ERR_TOPIC_CLOSED' && isLast(events)));
         const stored = mayBeStored ? await this.#storedBehind(topic, written.lastSeq) : [];
-        if (stored.length === batch.filter(({ topics }) => topics[0] === topic).length) {
+        if (stored.length === events.filter(({ topics }) => topics[0] === topic).length) {
           written.lastSeq = stored.at(-1)?.seq ?? 0;
           return stored.map(({ id }) => id);
         }
@@ -152,9 +151,14 @@ export class RunWriter {
 
   async #writtenBy(lease: RunLease): Promise<Written> {
     let written = this.#written.get(lease);
-    // The lease was made by another process, or sent through one.
-    if (!written) this.#written.set(lease, (written = await this.#ask(lease)));
+    // The lease is new, or was made by another process.
+    if (!written) this.#known(lease, (written = await this.#ask(lease)));
     return written;
+  }
+
+  #known(lease: RunLease, written: Written): RunLease {
+    this.#written.set(lease, written);
+    return lease;
   }
 
   async #ask({ id }: RunLease): Promise<Written> {

@@ -7,6 +7,8 @@ export interface RunLease {
   readonly token: string;
   /** How long it lasts after each append and each renewal, in milliseconds. */
   readonly ms: number;
+  /** The place of the run's beginning: what was asked of a run of this id before it does not concern this one. @default unknown */
+  readonly begunAt?: string | undefined;
 }
 
 export interface AcquireOptions {
@@ -24,6 +26,13 @@ export interface ReadOptions {
   readonly after?: string | undefined;
   /** Ends the reading when it aborts: nothing is thrown. @default nothing */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Somebody has asked the producer of a run to stop. */
+export interface StopRequest {
+  readonly id: string;
+  /** The place of the request. */
+  readonly at: string;
 }
 
 /** Somebody follows who asks for the end of runs. */
@@ -63,6 +72,6 @@ export interface RunStore {
   delete(id: string): Promise<boolean>;
   /** Asks the producer of a run to stop, wherever it is. Resolves when the request is stored, whether there is a producer or not. */
   askToStop(id: string): Promise<void>;
-  /** Calls back with the id of each run that is asked to stop from now on. A request may come twice. */
-  watchStops(onStop: (id: string) => void): StopWatch;
+  /** Calls back with each request to stop that comes from now on. It may come twice. */
+  watchStops(onStop: (request: StopRequest) => void): StopWatch;
 }
