@@ -12,7 +12,7 @@ import { folder } from '../folder.ts';
 import { randomNumbers } from '../seed.ts';
 
 /** How many processes are killed in all. `npm run faults` kills more. */
-const KILLS = Number(process.env['TIDINGS_KILLS'] ?? 15);
+const KILLS = Number(process.env['TIDINGS_KILLS'] ?? 12);
 
 /** How many runs go on at a time, and how many read each. */
 const RUNS = 3;
