@@ -170,10 +170,10 @@ test(`producers, readers and the hub are killed ${KILLS} times, and every reader
       // Not to wait for anything: the kill comes at any moment of what is going on.
       await delay(random() * 600);
       if (random() < 0.1) {
+        figures.hubs += 1;
         await hub.kill();
         await delay(random() * 300);
         await hub.start();
-        figures.hubs += 1;
       } else {
         const all = [...victims];
         const victim = all[Math.floor(random() * all.length)];
