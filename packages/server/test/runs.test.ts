@@ -110,6 +110,27 @@ test('an append whose answer is lost is stored once', async () => {
   expect((await runs.status('b')).error).toBe('no luck');
 });
 
+test('an end whose answer is lost is not taken for the one with which the log closes a lost run', async () => {
+  const clock = new FakeClock();
+  const log = new MemoryLog({ clock });
+  onTestFinished(() => log.close());
+  let isAway = false;
+  const append: Append = async (...args) => {
+    if (isAway) throw Object.assign(new Error('The store is away'), { code: 'ERR_STORE_AWAY' });
+    return await log.append(...args);
+  };
+  const { store } = new Runs({ log: replacing(log, { append }), clock });
+  const lease = (await store.acquire('a', { leaseMs: 1000, ttlMs: 60_000 }))!;
+  clock.advance(500);
+  isAway = true;
+  const finished = store.finish(lease, { state: 'done' });
+  await turn();
+  isAway = false;
+  clock.advance(900);
+  expect(await finished).toBe(false);
+  expect(await store.status('a')).toMatchObject({ state: 'lost' });
+});
+
 test('a reader is told what was trimmed of a run, also from the start', async () => {
   const log = new MemoryLog({ retention: { perTopic: [{ topics: ['runs/a'], maxEvents: 3 }] } });
   onTestFinished(() => log.close());

@@ -4,6 +4,7 @@ import type { EventLog } from '../../log/event-log.ts';
 import { EARLIEST } from '../../log/position.ts';
 import { newToken } from '../../log/keeping/topic-options.ts';
 import type { TopicStates } from '../../log/topic-states.ts';
+import { NO_TYPE, typeOf } from '../../log/type-of.ts';
 import { BEGIN_FIELDS, fieldsOfChunk, fieldsOfEnd, fieldsOfError } from '../store/chunk-form.ts';
 import { codeOf, isOver, runOver } from '../store/run-over.ts';
 import type { NewChunk } from '../store/run.ts';
@@ -125,9 +126,9 @@ export class RunWriter {
       } catch (error) {
         const code = codeOf(error);
         if (code === 'ERR_STORE_AWAY') isUnsure = true;
-        const mayBeStored = isUnsure && (code === 'ERR_CONDITION' || (code === 'ERR_TOPIC_CLOSED' && isLast(events)));
+        const mayBeStored = isUnsure && (code === 'ERR_CONDITION' || code === 'ERR_TOPIC_CLOSED');
         const stored = mayBeStored ? await this.#storedBehind(topic, written.lastSeq) : [];
-        if (stored.length === events.filter(({ topics }) => topics[0] === topic).length) {
+        if (isSame(stored, events, topic)) {
           written.lastSeq = stored.at(-1)?.seq ?? 0;
           return stored.map(({ id }) => id);
         }
@@ -189,6 +190,10 @@ export class RunWriter {
 /** A condition did not hold, and can hold now. */
 class TrimmedMeanwhile extends Error {}
 
-function isLast(batch: readonly NewEvent[]): boolean {
-  return batch.at(-1)?.final === true;
+/** Whether what is stored is a batch. A log closes a topic whose lease has ended with an event of its own, which is another one. */
+function isSame(stored: readonly LogEntry[], batch: readonly NewEvent[], topic: string): boolean {
+  const own = batch.filter(({ topics }) => topics[0] === topic);
+  return (
+    stored.length === own.length && stored.every((entry, at) => typeOf(entry) === (own[at]?.fields.event || NO_TYPE))
+  );
 }
