@@ -146,6 +146,8 @@ test(`producers, readers and the hub are killed ${KILLS} times, and every reader
     const reading = Promise.all(Array.from({ length: READERS }, () => read(id, () => (isDisturbed = true))));
     // Before its end, or behind it.
     const stopping = ending === 'stop' ? delay(random() * 600).then(() => runs.stop(id)) : undefined;
+    // It is waited for below.
+    stopping?.catch(() => {});
     await producer.said;
     victims.delete(victim);
     const readings = await reading;

@@ -26,6 +26,12 @@ export interface HubRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An answer that is a success. */
+export interface HubAnswer {
+  readonly response: Response;
+  readonly text: string;
+}
+
 /** Guards whoever waits against a hub that takes a request and never answers, in milliseconds. */
 const ANSWER_MS = 30_000;
 
@@ -85,7 +91,7 @@ export class HubConnection {
   }
 
   /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */
-  async ask(request: HubRequest): Promise<{ readonly response: Response; readonly text: string }> {
+  async ask(request: HubRequest): Promise<HubAnswer> {
     const late = new AbortController();
     const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
     const response = await this.open({ ...request, signal });
@@ -100,11 +106,11 @@ export class HubConnection {
   }
 
   /** Asks again while the hub is away, for at most this time. What is asked has to be safe to repeat. */
-  async askAgain(ms: number, request: HubRequest): Promise<string> {
+  async askAgain(ms: number, request: HubRequest): Promise<HubAnswer> {
     const end = this.clock.now() + ms;
     for (;;) {
       try {
-        return (await this.ask(request)).text;
+        return await this.ask(request);
       } catch (error) {
         if (codeOf(error) !== 'ERR_STORE_AWAY' || this.clock.now() >= end || request.signal?.aborted) throw error;
       }

@@ -54,8 +54,8 @@ export class HubTopics {
       'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
     const query = { topic, lease: `${ms}ms` };
     const patience = 'key' in how ? PATIENCE_MS : ms;
-    const answer = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
-    return (JSON.parse(answer) as { readonly lease: string }).lease;
+    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
+    return (JSON.parse(text) as { readonly lease: string }).lease;
   }
 
   /** Gives a lease back. It is asked for once. */
@@ -72,31 +72,28 @@ export class HubTopics {
       'Idempotency-Key': key,
     };
     const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    const answer = await this.connection.askAgain(ms, { method: 'POST', query: {}, headers, body });
-    return (JSON.parse(answer) as { readonly ids: readonly string[] }).ids;
+    const { text } = await this.connection.askAgain(ms, { method: 'POST', query: {}, headers, body });
+    return (JSON.parse(text) as { readonly ids: readonly string[] }).ids;
   }
 
   /** One page, which does not wait for events. */
   async page(topic: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HubPage> {
     const headers = { Accept: 'application/json' };
     const request = { method: 'GET', query: { ...query, match: topic }, headers, signal };
-    return JSON.parse(await this.connection.askAgain(PATIENCE_MS, request)) as HubPage;
+    return JSON.parse((await this.connection.askAgain(PATIENCE_MS, request)).text) as HubPage;
   }
 
   /** When the lease of a topic ends, milliseconds since 1970; undefined if it has none, or that may not be known. */
   async leasedUntil(topic: string): Promise<number | undefined> {
-    const { response } = await this.connection.ask({
-      method: 'HEAD',
-      path: `/${encodeURIComponent(topic)}`,
-      query: {},
-    });
+    const path = `/${encodeURIComponent(topic)}`;
+    const { response } = await this.connection.askAgain(PATIENCE_MS, { method: 'HEAD', path, query: {} });
     const until = response.headers.get('tidings-leased-until');
     return until === null ? undefined : Date.parse(until);
   }
 
   async delete(topic: string): Promise<boolean> {
-    const answer = await this.connection.askAgain(PATIENCE_MS, { method: 'DELETE', query: { topic } });
-    return (JSON.parse(answer) as { readonly existed: boolean }).existed;
+    const { text } = await this.connection.askAgain(PATIENCE_MS, { method: 'DELETE', query: { topic } });
+    return (JSON.parse(text) as { readonly existed: boolean }).existed;
   }
 }
 
