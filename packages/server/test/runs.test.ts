@@ -243,6 +243,9 @@ test('what a run is asked for wrongly is refused with what was found and what is
   for (const id of ['', 5, 'a\nb', 'a\\b', '../a', 'a/./b', 'a//b', 'a/', 'a#b', '\ud800', 'x'.repeat(300)]) {
     await expect(runs.status(id as string)).rejects.toThrow('The id of a run is');
   }
+  expect(() => runs.resume('a', { lastEventId: 5 as never })).toThrow('The option lastEventId is 5');
+  expect(() => runs.resume('a', { signal: {} as never })).toThrow('The option signal is an object');
+  expect(() => runs.resume('a', { after: '' } as never)).toThrow('no option "after"');
   const wrongStarts: [unknown, unknown, RegExp][] = [
     ['text', {}, /The producer of a run is "text", but must be a function, a ReadableStream or an async iterable/],
     [() => {}, { ttl: 'soon' }, /The option ttl is "soon", but must be an integer of milliseconds from 1000/],

@@ -71,6 +71,15 @@ const START_OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   waitUntil: true,
 };
 
+export interface ResumeOptions {
+  /** Go on behind this place, which is the `id` of an item. An empty one counts as none. @default from the start of the run */
+  readonly lastEventId?: string | undefined;
+  /** Ends the reading when it aborts: nothing is thrown. @default nothing */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const RESUME_OPTIONS: Readonly<Record<keyof ResumeOptions, true>> = { lastEventId: true, signal: true };
+
 export interface CheckedRunsOptions {
   readonly store: RunStore;
   readonly onError: (error: unknown) => void;
@@ -154,6 +163,17 @@ export function checkStartOptions(options: StartOptions): CheckedStartOptions {
     coalesceMs: checkInteger('coalesceMs', coalesceMs, 0, SECOND),
     waitUntil: checkFunction('waitUntil', waitUntil),
   };
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkResumeOptions(options: ResumeOptions): ResumeOptions {
+  checkNames(options, RESUME_OPTIONS);
+  const { lastEventId, signal } = options;
+  const wrong = (name: string, found: unknown, allowed: string): ServerError =>
+    new ServerError('ERR_INVALID_OPTION', `The option ${name} is ${shown(found)}, but must be ${allowed}`);
+  if (lastEventId !== undefined && typeof lastEventId !== 'string') throw wrong('lastEventId', lastEventId, 'a string');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong('signal', signal, 'an AbortSignal');
+  return options;
 }
 
 function durationOf(name: string, value: number | string, min: number, max: number): number {

@@ -3,8 +3,10 @@ import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
 import {
   type CheckedRunsOptions,
+  checkResumeOptions,
   checkRunsOptions,
   checkStartOptions,
+  type ResumeOptions,
   type RunsOptions,
   type StartOptions,
 } from './options.ts';
@@ -16,13 +18,6 @@ import type { RunEnd, RunItem, RunStatus } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
 import { keepRunning } from './store/keep-running.ts';
 import { checkRunId } from './store/run-topics.ts';
-
-export interface ResumeOptions {
-  /** Go on behind this place, which is the `id` of an item. An empty one counts as none. @default from the start of the run */
-  readonly lastEventId?: string | undefined;
-  /** Ends the reading when it aborts: nothing is thrown. @default nothing */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** A run that was started, here or before. */
 export interface StartedRun {
@@ -95,7 +90,8 @@ export class Runs {
    * Where chunks are no longer kept, or the place is not known, an item says so.
    * @throws {ServerError} `ERR_INVALID_OPTION`; as a rejection of `next()`, what the log throws
    */
-  resume(id: string, { lastEventId, signal }: ResumeOptions = {}): ItemIterator<RunItem> {
+  resume(id: string, options: ResumeOptions = {}): ItemIterator<RunItem> {
+    const { lastEventId, signal } = checkResumeOptions(options);
     return this.store.read(checkRunId(id), { after: lastEventId, signal });
   }
 

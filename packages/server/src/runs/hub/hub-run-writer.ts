@@ -36,6 +36,8 @@ export class HubRunWriter {
       this.#ttls.set(begun, ttlMs);
       return begun;
     } catch (error) {
+      // The lease has ended before the run began, or the topic was deleted: the run is not this caller's.
+      if (codeOf(error) === 'ERR_RUN_OVER') return undefined;
       // Nothing is left of a topic that was only leased.
       await this.#topics.release(topic, token).catch(() => {});
       throw error;

@@ -53,6 +53,8 @@ export class RunWriter {
       const [begunAt] = await this.#append(lease, [this.#event(lease, BEGIN_FIELDS)]);
       return this.#known({ ...lease, begunAt }, await this.#writtenBy(lease));
     } catch (error) {
+      // The lease has ended before the run began, or the topic was deleted: the run is not this caller's.
+      if (codeOf(error) === 'ERR_RUN_OVER') return undefined;
       // Nothing is left of a topic that was only leased.
       await topics.release(topic, token).catch(() => {});
       throw error;
