@@ -59,7 +59,7 @@ export const subscription: EventSubscription = subscribe('https://example.org', 
   fetch: undiciFetch,
 });
 
-export async function run(nothing: undefined, chunks: ReadableStream<string>): Promise<RunItem | undefined> {
+export async function answer(nothing: undefined, chunks: ReadableStream<string>): Promise<RunItem | undefined> {
   const kept: RunsOptions = {
     log: new MemoryLog(),
     topic: nothing,
@@ -72,7 +72,7 @@ export async function run(nothing: undefined, chunks: ReadableStream<string>): P
     ttl: '1h',
     lease: 5000,
     coalesceMs: nothing,
-    waitUntil: (over) => void over.finally(),
+    waitUntil: (over) => void over.then(String),
   };
   const { over } = await new Runs(kept).start('a', chunks, options);
   await new Runs(atHub).start('a', async ({ append, signal }) => append(String(signal.aborted)), {});
