@@ -59,7 +59,7 @@ export const subscription: EventSubscription = subscribe('https://example.org', 
   fetch: undiciFetch,
 });
 
-export async function answer(nothing: undefined, chunks: ReadableStream<string>): Promise<RunItem | undefined> {
+export async function startRun(nothing: undefined, chunks: ReadableStream<string>): Promise<RunItem | undefined> {
   const kept: RunsOptions = {
     log: new MemoryLog(),
     topic: nothing,
