@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { clock } from './clock/server.ts';
+import { jobs } from './jobs/server.ts';
 import { ping } from './ping/server.ts';
 import { reconnect } from './reconnect/server.ts';
 import { sendMessage } from './send-message/server.ts';
@@ -13,7 +14,7 @@ import { startStop } from './start-stop/server.ts';
 
 const asked = portAsked(4100);
 const sites = new Map<string, Site>();
-for (const example of [clock, startStop, reconnect, sendMessage, ping]) {
+for (const example of [clock, startStop, reconnect, sendMessage, ping, jobs]) {
   sites.set(example.name, await Site.make(example, `/${example.name}/`));
 }
 const index = await bundlePage(join(import.meta.dirname, 'index.html'), '/');

@@ -247,11 +247,27 @@ export const HOUSES: Houses = {
     purpose: 'responses, channels, the log, fan-out',
     mayUse: ['wire'],
     thirdParty: false,
-    runsAnywhere: ['index.ts', 'live.ts', 'log/index.ts'],
+    runsAnywhere: ['index.ts', 'live.ts', 'log/index.ts', 'runs/index.ts'],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       { name: 'live.ts', purpose: 'what the author of a hub imports', uses: 'all' },
       { name: 'frameworks', purpose: 'Fastify, Koa, Nest', uses: ['node', 'channel'] },
+      {
+        name: 'runs',
+        purpose: 'Runs: answers of models, outputs of jobs',
+        uses: ['runs/log', 'runs/hub', 'runs/store', 'response', 'log/reading', 'log', 'http', 'coding'],
+      },
+      {
+        name: 'runs/log',
+        purpose: 'runs in a log',
+        uses: ['runs/store', 'audience', 'log/keeping', 'log/reading', 'log'],
+      },
+      {
+        name: 'runs/hub',
+        purpose: 'runs at a hub, over HTTP',
+        uses: ['runs/store', 'log/keeping', 'log/reading', 'log', 'http'],
+      },
+      { name: 'runs/store', purpose: 'what keeps runs; the form of chunks', uses: ['log/reading', 'log'] },
       {
         name: 'node',
         purpose: '(req, res) of HTTP/1.1 and HTTP/2',

@@ -20,6 +20,10 @@ export type ServerErrorCode =
   | 'ERR_LEASED'
   /** A condition of an append does not hold. Nothing was appended. */
   | 'ERR_CONDITION'
+  /** A hub has refused a request, or what answers is no hub. */
+  | 'ERR_HUB'
+  /** A run is over, was deleted, or has another producer. Nothing was appended. */
+  | 'ERR_RUN_OVER'
   /** The topic is known, and was only to be made if it was not. */
   | 'ERR_TOPIC_EXISTS'
   /** The log remembers as many created topics, or leases, as it takes. */

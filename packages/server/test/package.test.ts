@@ -7,6 +7,7 @@ import * as units from '@tidings/server/units';
 import * as log from '@tidings/server/log';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
+import * as runs from '@tidings/server/runs';
 import * as remote from '@tidings/server/log/remote';
 import * as testing from '@tidings/server/log/testing';
 import { decodeEventStream } from '@tidings/wire';
@@ -53,6 +54,7 @@ describe('the package', () => {
       './fastify': names(fastify),
       './koa': names(koa),
       './nest': names(nest),
+      './runs': names(runs),
       './log': names(log),
       './log/remote': names(remote),
       './log/testing': names(testing),
@@ -241,6 +243,10 @@ describe('the package', () => {
           "sendAnswer",
           "startResponse",
         ],
+        "./runs": [
+          "Runs",
+          "ServerError",
+        ],
         "./units": [
           "DURATION_FORM",
           "TIME_FORM",
@@ -379,6 +385,25 @@ describe('the README', () => {
     const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (!/event: price\ndata: 0\.\d+\n\n/.test(text)) text += (await reader.read()).value;
+    child.kill();
+  });
+
+  test('has runs that go on without the request that has started them, and can be stopped', async () => {
+    const child = run(program('new Runs('));
+    const started = await answer(child, { method: 'POST' });
+    const url = started.url;
+    const ask = async (init?: RequestInit): Promise<string> => (await fetch(url, init)).text();
+    const text = await started.text();
+    expect(text.match(/^data: .*$/gm)).toEqual([
+      'data: It',
+      'data:  goes',
+      'data:  on',
+      'data:  without',
+      'data:  you.',
+      'data: {"state":"done"}',
+    ]);
+    expect(await ask()).toBe(text);
+    expect(await ask({ method: 'DELETE' })).toBe('done');
     child.kill();
   });
 

@@ -20,6 +20,7 @@ import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import * as logTesting from '@tidings/server/log/testing';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
+import { type RunItem, Runs, type RunsOptions, type StartOptions } from '@tidings/server/runs';
 import { decodeEventStream, type EventMessage, EventStreamDecoderStream } from '@tidings/wire';
 import { Agent, fetch as undiciFetch } from 'undici';
 
@@ -57,6 +58,28 @@ export const subscription: EventSubscription = subscribe('https://example.org', 
   signal: AbortSignal.timeout(1000),
   fetch: undiciFetch,
 });
+
+export async function startRun(nothing: undefined, chunks: ReadableStream<string>): Promise<RunItem | undefined> {
+  const kept: RunsOptions = {
+    log: new MemoryLog(),
+    topic: nothing,
+    private: nothing,
+    onError: nothing,
+    clock: nothing,
+  };
+  const atHub: RunsOptions = { hub: new URL('https://example.org'), headers: async () => ({ a: 'b' }), fetch };
+  const options: StartOptions = {
+    ttl: '1h',
+    lease: 5000,
+    coalesceMs: nothing,
+    waitUntil: (over) => void over.then(String),
+  };
+  const { over } = await new Runs(kept).start('a', chunks, options);
+  await new Runs(atHub).start('a', async ({ append, signal }) => append(String(signal.aborted)), {});
+  await over;
+  for await (const item of new Runs(kept).resume('a', { lastEventId: nothing, signal: nothing })) return item;
+  return undefined;
+}
 
 /** Every option, each of which may be `undefined`. */
 export function channel(nothing: undefined): Channel {

@@ -135,6 +135,8 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_INVALID_OPTION':
     case 'ERR_INVALID_RIGHTS':
     case 'ERR_BACKLOG_EXCEEDED':
+    case 'ERR_HUB':
+    case 'ERR_RUN_OVER':
       return undefined;
   }
 }

@@ -58,6 +58,11 @@ export function checkStream(source: EventStreamSource, options: EventStreamOptio
     );
   }
   if (isGeneratorFunction(source)) throw notAsync('is a function* that is not async');
+  checkPump(options);
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkPump(options: PumpOptions): void {
   if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);
   if (options.maxBacklogBytes !== undefined) checkInteger('maxBacklogBytes', options.maxBacklogBytes, 0, 2 ** 31);
 }

@@ -1,0 +1,165 @@
+import type { Clock } from '../../clock.ts';
+import { ServerError, type ServerErrorCode } from '../../errors.ts';
+import { keepRunning } from '../store/keep-running.ts';
+import { codeOf } from '../store/run-over.ts';
+
+/** Header fields of requests to a hub, or a function that gives them for each request. */
+export type HubHeaders =
+  | Readonly<Record<string, string>>
+  | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+
+export interface HubConnectionOptions {
+  /** The URL below which `/topics` is. */
+  readonly url: string;
+  readonly headers: HubHeaders;
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+}
+
+export interface HubRequest {
+  readonly method: string;
+  /** The rest of the path behind `/topics`, encoded. @default '' */
+  readonly path?: string | undefined;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An answer that is a success. */
+export interface HubAnswer {
+  readonly response: Response;
+  readonly text: string;
+}
+
+/** Guards whoever waits against a hub that takes a request and never answers, in milliseconds. */
+const ANSWER_MS = 30_000;
+
+/** How long it waits before it asks again, in milliseconds. */
+const AGAIN_MS = 100;
+
+/** What the problems of a hub (PROTOCOL §10) are called in a log. */
+const CODES: Readonly<Record<string, ServerErrorCode>> = {
+  'topic-closed': 'ERR_TOPIC_CLOSED',
+  'lease-lost': 'ERR_LEASE_LOST',
+  leased: 'ERR_LEASED',
+  'topic-exists': 'ERR_TOPIC_EXISTS',
+  'too-many-topics': 'ERR_TOO_MANY_TOPICS',
+  'too-large': 'ERR_EVENT_TOO_LARGE',
+  'invalid-event': 'ERR_INVALID_EVENT',
+  'not-stored': 'ERR_NOT_STORED',
+  unauthorized: 'ERR_FORBIDDEN',
+  forbidden: 'ERR_FORBIDDEN',
+};
+
+/** Asks a hub over HTTP. What it refuses is a `ServerError` with the code that a log has for it; a hub that is away, busy or defective is `ERR_STORE_AWAY`. */
+export class HubConnection {
+  readonly clock: Clock;
+  readonly #url: string;
+  readonly #headers: HubHeaders;
+  readonly #fetch: typeof fetch;
+
+  constructor({ url, headers, fetch: call, clock }: HubConnectionOptions) {
+    this.clock = clock;
+    this.#url = url.replace(/\/+$/, '');
+    this.#headers = headers;
+    this.#fetch = call;
+  }
+
+  /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head for longer than half a minute. */
+  async open({ method, path = '', query, headers, body, signal }: HubRequest): Promise<Response> {
+    const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
+    const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
+    const late = new AbortController();
+    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
+    let response;
+    try {
+      response = await this.#fetch(url, {
+        method,
+        headers: { ...given, ...headers },
+        body: body ?? null,
+        signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+        redirect: 'error',
+      });
+    } catch (cause) {
+      throw this.#away(method, 'could not be reached', cause);
+    } finally {
+      this.clock.clearTimeout(timer);
+    }
+    if (response.ok) return response;
+    throw await this.#refusal(method, response);
+  }
+
+  /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */
+  async ask(request: HubRequest): Promise<HubAnswer> {
+    const late = new AbortController();
+    const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
+    const response = await this.open({ ...request, signal });
+    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
+    try {
+      return { response, text: await response.text() };
+    } catch (cause) {
+      throw this.#away(request.method, 'broke its answer off', cause);
+    } finally {
+      this.clock.clearTimeout(timer);
+    }
+  }
+
+  /** Asks again while the hub is away, for at most this time. What is asked has to be safe to repeat. */
+  async askAgain(ms: number, request: HubRequest): Promise<HubAnswer> {
+    const end = this.clock.now() + ms;
+    for (;;) {
+      try {
+        return await this.ask(request);
+      } catch (error) {
+        if (codeOf(error) !== 'ERR_STORE_AWAY' || this.clock.now() >= end || request.signal?.aborted) throw error;
+      }
+      await this.pause();
+    }
+  }
+
+  /** Resolves after a short time, or when the signal aborts. Who waits for a hub that is away keeps the process alive, as a request does. */
+  async pause(signal?: AbortSignal): Promise<void> {
+    const release = keepRunning();
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.setTimeout(done, AGAIN_MS);
+      signal?.addEventListener('abort', done, { once: true });
+      function done(): void {
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+      if (signal?.aborted) {
+        this.clock.clearTimeout(timer);
+        done();
+      }
+    });
+    release();
+  }
+
+  async #refusal(method: string, response: Response): Promise<ServerError> {
+    const { status } = response;
+    const { problem, detail } = readProblem(await response.text().catch(() => ''));
+    const code = problem === undefined ? undefined : CODES[problem];
+    const said = `the hub answered ${status}${detail === undefined ? '' : `: ${detail}`}`;
+    if (code !== undefined) return new ServerError(code, `Cannot ${method} at the hub: ${said}`);
+    const mayPass = status === 408 || status === 429 || status >= 500;
+    if (mayPass && problem !== 'unsupported') return this.#away(method, said);
+    return new ServerError('ERR_HUB', `Cannot ${method} at the hub: ${said}`);
+  }
+
+  #away(method: string, why: string, cause?: unknown): ServerError {
+    const found = why.startsWith('the hub') ? why : `the hub ${why}`;
+    return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub: ${found}`, { cause });
+  }
+}
+
+/** The name and the detail of a hub's refusal (PROTOCOL §10), if the body is such a document. */
+function readProblem(body: string): { readonly problem?: string | undefined; readonly detail?: string | undefined } {
+  try {
+    const { type, detail } = JSON.parse(body) as { readonly type?: unknown; readonly detail?: unknown };
+    const problem = /^\/PROTOCOL\.md#([a-z-]+)$/.exec(String(type))?.[1];
+    return { problem, detail: typeof detail === 'string' ? detail : undefined };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,51 @@
+import { GAP_TYPE } from '@tidings/wire';
+import { EARLIEST } from '../../log/position.ts';
+import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
+import type { RunItem } from '../store/run.ts';
+import { hubEvents } from './hub-events.ts';
+import type { HubGap, HubTopics } from './hub-topics.ts';
+
+/** The items of a run behind a place, and then what its producer makes, to its end. */
+export async function* hubRunItems(
+  topics: HubTopics,
+  topic: string,
+  context: ItemsContext,
+  { after, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
+): AsyncGenerator<RunItem, void, undefined> {
+  const maker = new RunItems(context, after === undefined);
+  let isGone = false;
+  let hasRead = after === undefined;
+  const isThere = async (): Promise<boolean> => {
+    isGone = await isMissing(topics, topic, signal);
+    return !isGone;
+  };
+  const lastEventId = after ?? EARLIEST;
+  const events = hubEvents({ connection: topics.connection, topic, lastEventId, signal, isThere });
+  for await (const { type, data, lastEventId: id } of events) {
+    hasRead = true;
+    if (type === GAP_TYPE) {
+      yield { type: 'gap', gap: JSON.parse(data) as HubGap };
+      continue;
+    }
+    for (const item of await maker.of({ id, type, data }, false)) {
+      yield item;
+      if (item.type === 'end') return;
+    }
+  }
+  if (signal.aborted) return;
+  if (isGone) yield GONE;
+  // Somebody else has closed the topic, with an event of their own, or the end was trimmed.
+  else if (hasRead) yield await foreignEnd(topics, topic);
+}
+
+/** Whether there is no run: nobody knows the topic, or who has made it known has gone before it had a lease. */
+async function isMissing(topics: HubTopics, topic: string, signal: AbortSignal): Promise<boolean> {
+  const { state, events } = await topics.page(topic, { last: '1' }, signal);
+  if (state !== 'open' || events.length > 0) return state === 'unknown';
+  return (await topics.leasedUntil(topic)) === undefined;
+}
+
+async function foreignEnd(topics: HubTopics, topic: string): Promise<RunItem> {
+  const [last] = (await topics.page(topic, { last: '1' })).events;
+  return last ? { type: 'end', id: last.id, state: 'done' } : GONE;
+}

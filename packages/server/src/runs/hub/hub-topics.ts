@@ -1,0 +1,103 @@
+import { formatDuration } from '../../http/duration.ts';
+import type { StoredEvent } from '../store/chunk-form.ts';
+import type { HubConnection } from './hub-connection.ts';
+
+/** A line of a publish (PROTOCOL §4.11). */
+export interface HubLine {
+  readonly topic: string;
+  readonly data: string;
+  readonly type?: string | undefined;
+  readonly private?: boolean | undefined;
+  readonly key?: string | undefined;
+  readonly forget?: boolean | undefined;
+  readonly close?: boolean | undefined;
+  readonly lease?: string | undefined;
+}
+
+/** A page of a topic (PROTOCOL §14). */
+export interface HubPage {
+  readonly events: readonly StoredEvent[];
+  readonly next: string;
+  readonly state: 'open' | 'closed' | 'unknown';
+  readonly gap?: HubGap | undefined;
+}
+
+/** A gap as a hub tells it (PROTOCOL §6.1). */
+export interface HubGap {
+  readonly after: string;
+  readonly resumedAt: string;
+  readonly reason: 'trimmed' | 'deleted' | 'unknown' | 'foreign' | 'ahead';
+  readonly through?: string | undefined;
+}
+
+/** How long questions are repeated that have no lease to be in time for, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
+/** The topics of a hub. Every request can be repeated, and is while the hub is away. */
+export class HubTopics {
+  readonly connection: HubConnection;
+
+  constructor(connection: HubConnection) {
+    this.connection = connection;
+  }
+
+  /** Makes a topic known, or sets its options. */
+  async create(topic: string, { ttlMs, keep }: HubTopicOptions): Promise<void> {
+    const body = JSON.stringify({ ttl: formatDuration(ttlMs), ...(keep === undefined ? {} : { keep }) });
+    const headers = { 'Content-Type': 'application/json' };
+    await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
+  }
+
+  /** Makes or renews a lease, and resolves to its token. */
+  async lease(topic: string, ms: number, how: { readonly key: string } | { readonly token: string }): Promise<string> {
+    const headers: Record<string, string> =
+      'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
+    const query = { topic, lease: `${ms}ms` };
+    const patience = 'key' in how ? PATIENCE_MS : ms;
+    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
+    return (JSON.parse(text) as { readonly lease: string }).lease;
+  }
+
+  /** Gives a lease back. It is asked for once. */
+  async release(topic: string, token: string): Promise<void> {
+    const headers = { 'Tidings-Lease': token };
+    await this.connection.ask({ method: 'DELETE', query: { topic, lease: '' }, headers });
+  }
+
+  /** Publishes lines, all or none, once for a key. Resolves to their ids. */
+  async publish(lines: readonly HubLine[], key: string, ms: number = PATIENCE_MS): Promise<readonly string[]> {
+    const headers = {
+      'Content-Type': 'application/x-ndjson',
+      Accept: 'application/json',
+      'Idempotency-Key': key,
+    };
+    const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    const { text } = await this.connection.askAgain(ms, { method: 'POST', query: {}, headers, body });
+    return (JSON.parse(text) as { readonly ids: readonly string[] }).ids;
+  }
+
+  /** One page, which does not wait for events. */
+  async page(topic: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HubPage> {
+    const headers = { Accept: 'application/json' };
+    const request = { method: 'GET', query: { ...query, match: topic }, headers, signal };
+    return JSON.parse((await this.connection.askAgain(PATIENCE_MS, request)).text) as HubPage;
+  }
+
+  /** When the lease of a topic ends, milliseconds since 1970; undefined if it has none, or that may not be known. */
+  async leasedUntil(topic: string): Promise<number | undefined> {
+    const path = `/${encodeURIComponent(topic)}`;
+    const { response } = await this.connection.askAgain(PATIENCE_MS, { method: 'HEAD', path, query: {} });
+    const until = response.headers.get('tidings-leased-until');
+    return until === null ? undefined : Date.parse(until);
+  }
+
+  async delete(topic: string): Promise<boolean> {
+    const { text } = await this.connection.askAgain(PATIENCE_MS, { method: 'DELETE', query: { topic } });
+    return (JSON.parse(text) as { readonly existed: boolean }).existed;
+  }
+}
+
+interface HubTopicOptions {
+  readonly ttlMs: number;
+  readonly keep?: 'latest' | undefined;
+}

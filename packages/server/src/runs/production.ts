@@ -1,0 +1,221 @@
+import type { Clock } from '../clock.ts';
+import { Coalescer } from './coalescer.ts';
+import { codeOf, runOver } from './store/run-over.ts';
+import type { NewChunk, RunEnd } from './store/run.ts';
+import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
+
+/** How often a lease is renewed in its time, if the producer has nothing to write. */
+const RENEWALS = 3;
+
+export interface ProductionOptions {
+  readonly clock: Clock;
+  /** How long a chunk waits for others that are stored with it, in milliseconds. */
+  readonly coalesceMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The life of a run in the process of its producer. One loop does what is due: it stores what was appended, a batch after the other, renews the lease while
+ * there is nothing to store, and ends the run. The run ends once: with its producer, by a stop, or because it is no longer this producer's.
+ */
+export class Production {
+  readonly #store: RunStore;
+  readonly #lease: RunLease;
+  readonly #options: ProductionOptions;
+  readonly #chunks: Coalescer;
+  readonly #gone = new AbortController();
+  /** How the run has ended, when it has. It never rejects. */
+  readonly over: Promise<RunEnd['state']>;
+  /** How the run is to end, behind what was appended. */
+  #outcome: RunOutcome | undefined;
+  #isOver = false;
+  #isStoring = false;
+  /** How many callers wait until everything is stored. */
+  #flushes = 0;
+  #renewedAt: number;
+  #wakeLoop: () => void = () => {};
+  /** The callers that wait for room, or until everything is stored. */
+  #waiting: (() => void)[] = [];
+
+  constructor(store: RunStore, lease: RunLease, options: ProductionOptions) {
+    this.#store = store;
+    this.#lease = lease;
+    this.#options = options;
+    this.#chunks = new Coalescer(options.coalesceMs);
+    this.#renewedAt = options.clock.now();
+    this.over = this.#run();
+  }
+
+  /** The place of the run's beginning, if it is known. */
+  get begunAt(): string | undefined {
+    return this.#lease.begunAt;
+  }
+
+  /** Aborted when the run is over before its producer is, or is to be. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /**
+   * Takes a chunk that can be stored. Resolves when there is room for more, which is at once unless the producer is faster than the store.
+   * @throws {ServerError} (as a rejection) `ERR_RUN_OVER`
+   */
+  async append(chunk: NewChunk): Promise<void> {
+    this.#checkOpen();
+    this.#chunks.add(chunk instanceof Uint8Array ? chunk.slice() : chunk, this.#options.clock.now());
+    this.#wakeLoop();
+    while (this.#chunks.isFull) {
+      await this.#changed();
+      this.#checkOpen();
+    }
+  }
+
+  /**
+   * Resolves when everything is stored that was appended before.
+   * @throws {ServerError} (as a rejection) `ERR_RUN_OVER`
+   */
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    this.#flushes += 1;
+    try {
+      while (!this.#chunks.isEmpty || this.#isStoring) {
+        this.#wakeLoop();
+        await this.#changed();
+        if (this.#gone.signal.aborted) throw runOver('append to', this.#lease.id, this.#gone.signal.reason);
+      }
+    } finally {
+      this.#flushes -= 1;
+    }
+  }
+
+  /** Ends the run behind what was appended. The first call counts. */
+  end(outcome: RunOutcome): void {
+    if (this.#outcome || this.#isOver) return;
+    this.#outcome = outcome;
+    if (outcome.state === 'stopped') this.#abort(runOver('go on with', this.#lease.id));
+    this.#wakeLoop();
+  }
+
+  #checkOpen(): void {
+    if (this.#isOver || this.#outcome) throw runOver('append to', this.#lease.id, this.#gone.signal.reason);
+  }
+
+  async #run(): Promise<RunEnd['state']> {
+    let state: RunEnd['state'] | undefined;
+    while (state === undefined) {
+      try {
+        state = await this.#step();
+      } catch (error) {
+        state = await this.#fail(error);
+      }
+      this.#notify();
+    }
+    this.#isOver = true;
+    this.#chunks.clear();
+    this.#abort(runOver('go on with', this.#lease.id));
+    this.#notify();
+    return state;
+  }
+
+  /** Does what is due next, or waits for it. Resolves to how the run has ended, once it has. */
+  async #step(): Promise<RunEnd['state'] | undefined> {
+    const now = this.#options.clock.now();
+    const isUrgent = this.#flushes > 0 || this.#outcome !== undefined;
+    if (!this.#chunks.isEmpty && (isUrgent || this.#chunks.dueAt <= now)) {
+      await this.#storeBatch(now);
+    } else if (this.#outcome) {
+      const isOurs = await this.#store.finish(this.#lease, this.#outcome);
+      return isOurs ? this.#outcome.state : await this.#found();
+    } else {
+      const renewAt = this.#renewedAt + this.#lease.ms / RENEWALS;
+      if (renewAt <= now) {
+        await this.#store.renew(this.#lease);
+        this.#renewedAt = now;
+      } else {
+        await this.#waitUntil(Math.min(renewAt, this.#chunks.dueAt));
+      }
+    }
+    return undefined;
+  }
+
+  async #storeBatch(now: number): Promise<void> {
+    this.#isStoring = true;
+    try {
+      await this.#store.append(this.#lease, this.#chunks.take(now));
+      this.#renewedAt = now;
+    } finally {
+      this.#isStoring = false;
+    }
+  }
+
+  /** A step has failed: the run is over, or is to fail, or cannot even be told so. */
+  async #fail(error: unknown): Promise<RunEnd['state'] | undefined> {
+    if (codeOf(error) === 'ERR_RUN_OVER') return await this.#found();
+    this.#options.onError(error);
+    if (codeOf(error) === 'ERR_STORE_AWAY') {
+      // It was asked again for as long as the lease lasts. What it was asked for may have been done.
+      this.#abort(error);
+      return await this.#endOfRun();
+    }
+    // The end could not be stored either: the lease ends without a word.
+    if (this.#outcome && this.#chunks.isEmpty) return 'lost';
+    this.#chunks.clear();
+    this.#outcome = { state: 'failed', error: error instanceof Error ? error.message : String(error) };
+    this.#abort(error);
+    return undefined;
+  }
+
+  /** How others have ended the run. */
+  async #found(): Promise<RunEnd['state']> {
+    try {
+      const { state } = await this.#store.status(this.#lease.id);
+      // It was deleted, and another producer has begun it anew.
+      return state === 'streaming' ? 'unknown' : state;
+    } catch (error) {
+      this.#options.onError(error);
+      return 'lost';
+    }
+  }
+
+  /** How the run has ended, or ends when the lease does. */
+  async #endOfRun(): Promise<RunEnd['state']> {
+    try {
+      const { state, lastEventId } = await this.#store.status(this.#lease.id);
+      if (state !== 'streaming') return state;
+      for await (const item of this.#store.read(this.#lease.id, { after: lastEventId })) {
+        if (item.type === 'end') return item.state;
+      }
+    } catch (error) {
+      this.#options.onError(error);
+    }
+    return 'lost';
+  }
+
+  #abort(reason: unknown): void {
+    if (!this.#gone.signal.aborted) this.#gone.abort(reason);
+  }
+
+  /** Resolves at a time, or when something was appended or is to end. */
+  async #waitUntil(time: number): Promise<void> {
+    const { clock } = this.#options;
+    let timer: unknown;
+    await new Promise<void>((resolve) => {
+      this.#wakeLoop = resolve;
+      timer = clock.setTimeout(resolve, Math.max(0, Math.ceil(time - clock.now())));
+    });
+    this.#wakeLoop = () => {};
+    clock.clearTimeout(timer);
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  #notify(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}

@@ -1,0 +1,91 @@
+import { createServer, Hub } from '@tidings/hub';
+import { LmdbLog } from '@tidings/lmdb';
+import { NatsLog } from '@tidings/nats';
+import { PostgresLog } from '@tidings/postgres';
+import { type EventLog, MemoryLog } from '@tidings/server/log';
+import { Runs } from '@tidings/server/runs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import { NatsServer } from '../../packages/nats/test/nats-server.ts';
+import { isMissing } from '../missing.ts';
+import { PostgresServer, withoutPostgres } from '../postgres-server.ts';
+import { type AtEnd, runsCases } from './cases.ts';
+
+/** Serves a hub on a log, on a port of its own. */
+async function serve(log: EventLog, atEnd: AtEnd): Promise<string> {
+  const hub = new Hub({ log, key: KEY });
+  const server = createServer(hub);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  atEnd(async () => {
+    server.closeAllConnections();
+    server.close();
+    await hub.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const KEY = 'the-key-of-the-runs';
+
+describe('runs in memory', () => {
+  runsCases(async (atEnd) => {
+    const log = new MemoryLog();
+    atEnd(() => log.close());
+    return { runs: new Runs({ log }), other: new Runs({ log }) };
+  });
+});
+
+describe('runs in LMDB', () => {
+  runsCases(async (atEnd) => {
+    const path = mkdtempSync(join(tmpdir(), 'tidings-runs-'));
+    atEnd(() => rmSync(path, { recursive: true }));
+    const log = await LmdbLog.open({ path });
+    atEnd(() => log.close());
+    return { runs: new Runs({ log }), other: new Runs({ log }) };
+  });
+});
+
+describe('runs at a hub', () => {
+  runsCases(async (atEnd) => {
+    const hub = await serve(new MemoryLog(), atEnd);
+    const headers = { authorization: `Bearer ${KEY}` };
+    return { runs: new Runs({ hub, headers }), other: new Runs({ hub: `${hub}/`, headers: async () => headers }) };
+  });
+});
+
+describe('runs in a log and at a hub on it', () => {
+  runsCases(async (atEnd) => {
+    const log = new MemoryLog();
+    const hub = await serve(log, atEnd);
+    return { runs: new Runs({ log }), other: new Runs({ hub, headers: { authorization: `Bearer ${KEY}` } }) };
+  });
+});
+
+describe.skipIf(withoutPostgres)('runs in Postgres, from two nodes', () => {
+  runsCases(async (atEnd) => {
+    const server = await PostgresServer.start();
+    atEnd(() => server.close());
+    const open = async (): Promise<Runs> => {
+      const log = await PostgresLog.open({ url: server.url, schema: 'runs', retention: {} });
+      atEnd(() => log.close());
+      return new Runs({ log });
+    };
+    return { runs: await open(), other: await open() };
+  });
+});
+
+describe.skipIf(isMissing('nats-server'))('runs in NATS, from two nodes', () => {
+  runsCases(async (atEnd) => {
+    const server = await NatsServer.start();
+    atEnd(() => server.end());
+    const open = async (): Promise<Runs> => {
+      const log = await NatsLog.open({ servers: `nats://127.0.0.1:${server.port}`, name: 'runs', retention: {} });
+      atEnd(() => log.close());
+      return new Runs({ log });
+    };
+    return { runs: await open(), other: await open() };
+  });
+});
