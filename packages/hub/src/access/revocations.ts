@@ -3,6 +3,7 @@ import type { Rights } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
 import { ServerError, type StoredValue, type StoredValues } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
+import { subjectOf } from './tokens/sender.ts';
 
 /** What is revoked: the tokens of a subject or all tokens, as far as they were issued up to a time, or one token by its id (`jti`). */
 export interface Revocation {
@@ -28,7 +29,7 @@ export function revocableOf({ subject, credential }: Pick<Rights, 'subject' | 'c
   if (issuedAt === undefined) return undefined;
   return {
     issuedAt,
-    ...(subject === undefined ? {} : { subject: hash(subject) }),
+    ...(subject === undefined ? {} : { subject: hash(subjectOf(subject)) }),
     ...(id === undefined ? {} : { token: hash(id) }),
   };
 }
@@ -122,7 +123,7 @@ export class Revocations {
     for (const { subject, token, before = Infinity } of values.map(read)) {
       if (token !== undefined) this.#tokens.add(hash(token));
       else if (subject === undefined) this.#all = before;
-      else this.#subjects.set(hash(subject), before);
+      else this.#subjects.set(hash(subjectOf(subject)), before);
     }
   }
 }
@@ -134,7 +135,7 @@ function read({ value }: StoredValue): Revocation {
 /** A subject and an id may be of any length and have any characters. */
 function nameOf({ subject, token }: Pick<Revocation, 'subject' | 'token'>): string {
   if (token !== undefined) return `${PREFIX}token/${hash(token)}`;
-  return subject === undefined ? `${PREFIX}all` : `${PREFIX}subject/${hash(subject)}`;
+  return subject === undefined ? `${PREFIX}all` : `${PREFIX}subject/${hash(subjectOf(subject))}`;
 }
 
 function hash(text: string): string {
