@@ -26,19 +26,22 @@ const ANSWERS: readonly (readonly [accept: string | undefined, pageIsUsual: stri
 ];
 
 describe('a request that accepts', () => {
-  test.each(ANSWERS)('%s gets a page or a stream, as it prefers, wherever there are both', async (accept, ...expected) => {
-    const hub = await startHub();
-    const headers = accept === undefined ? {} : { accept };
-    const type = async (path: string): Promise<string | undefined> => {
-      const answer = await Listener.open(hub.port, path, headers);
-      answer.close();
-      return answer.response.headers['content-type']?.split(';')[0];
-    };
-    const [page, stream] = expected;
-    expect([await type('/topics'), await type('/listeners?topic=a'), await type('/topics/a?last=0')]).toEqual([
-      page,
-      page,
-      stream,
-    ]);
-  });
+  test.each(ANSWERS)(
+    '%s gets a page or a stream, as it prefers, wherever there are both',
+    async (accept, ...expected) => {
+      const hub = await startHub();
+      const headers = accept === undefined ? {} : { accept };
+      const type = async (path: string): Promise<string | undefined> => {
+        const answer = await Listener.open(hub.port, path, headers);
+        answer.close();
+        return answer.response.headers['content-type']?.split(';')[0];
+      };
+      const [page, stream] = expected;
+      expect([await type('/topics'), await type('/listeners?topic=a'), await type('/topics/a?last=0')]).toEqual([
+        page,
+        page,
+        stream,
+      ]);
+    },
+  );
 });
