@@ -1,6 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import type { FollowStart } from '../event-log.ts';
-import type { StoredValue } from '../stored-values.ts';
+import type { ValuesChange } from '../stored-values.ts';
 import type { LogFacts } from './asking-log.ts';
 import type { SentError } from './sent-error.ts';
 import type { Question } from './question.ts';
@@ -9,7 +9,7 @@ import type { Question } from './question.ts';
 const LENGTHS = 8;
 
 /** What both sides have to speak. Another number cannot be talked to. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /**
  * The bytes of one message at most, which guards the memory of both sides: a batch of 16 MiB in which every character has to be escaped, and an event as large as a
@@ -42,7 +42,7 @@ export type HostMessage =
       readonly isPage?: true;
       readonly error?: SentError;
     }
-  | { readonly is: 'values'; readonly id: number; readonly values: readonly StoredValue[] }
+  | { readonly is: 'values'; readonly id: number; readonly change: ValuesChange }
   /** Another process asks all others. */
   | { readonly is: 'query'; readonly id: number; readonly question: unknown };
 
