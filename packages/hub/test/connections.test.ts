@@ -145,6 +145,6 @@ test('the network of an address is the same in each form in which it can be writ
     const { address: short } = new SocketAddress({ address: long, family: 'ipv6' });
     const forms = [long, long.toUpperCase(), hostname.slice(1, -1), short, `${plain.slice(0, 6).join(':')}:${v4}`];
     const networks = new Set(forms.map(networkOf));
-    expect([...networks], forms.join()).toHaveLength(1);
+    expect(networks.size === 1 ? [] : forms).toEqual([]);
   }
 });

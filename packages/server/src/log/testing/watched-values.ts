@@ -13,7 +13,7 @@ export function changeFrom(known: readonly StoredValue[] | null, found: readonly
 
 /** The values that somebody has been told who watches them. */
 export class WatchedValues {
-  #values = new Map<string, string>();
+  readonly #values = new Map<string, string>();
 
   /** Takes a change. Returns what there is with it, in the order of the names. */
   take({ isWhole, set, removed }: ValuesChange): readonly StoredValue[] {
