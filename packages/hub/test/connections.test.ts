@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket, SocketAddress } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { createServer, Hub, MemoryLog, type HubOptions, type HubServerOptions } from '@tidings/hub';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { randomNumbers } from '../../../test/seed.ts';
 import { networkOf } from '../src/http/network.ts';
 import { ask, serve } from './test-hub.ts';
 import { SecureHub } from './secure-hub.ts';
@@ -96,6 +97,54 @@ test.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ['2001:DB8::1', '2001:db8:0:0::/64'],
+  ['2001:0db8:0000:0000::2', '2001:db8:0:0::/64'],
+  ['2001:db8:0:0:0:0:192.0.2.1', '2001:db8:0:0::/64'],
+  ['2001:db8:0:1::1:0:0', '2001:db8:0:1::/64'],
+  ['::', '0:0:0:0::/64'],
+  ['1::', '1:0:0:0::/64'],
+  ['::ffff:c000:201', '192.0.2.1'],
+  ['::FFFF:192.0.2.1', '192.0.2.1'],
+  ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
+  ['0000::ffff:C000:0201%eth0', '192.0.2.1'],
+  ['::ffff:0:192.0.2.1', '0:0:0:0::/64'],
 ])('the network of %s is %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
+});
+
+test.each([
+  '',
+  'unix',
+  ':',
+  ':::',
+  '1:2',
+  '1::2::3',
+  '1:2:3:4:5:6:7:8:9',
+  '1:2:3:4:5:6:7::8',
+  '::g',
+  '::12345',
+  '::1.2.3',
+  '::1.2.3.256',
+  '::1.2.3.4:1',
+  '1.2.3.4::',
+])('the network of %j, which is no address, is the text itself', (text) => {
+  expect([isIP(text), networkOf(text)]).toEqual([0, text]);
+});
+
+test('the network of an address is the same in each form in which it can be written', () => {
+  const random = randomNumbers();
+  const group = (): number => (random() < 0.5 ? 0 : random() < 0.3 ? 0xffff : Math.floor(random() * 65_536));
+  for (let round = 0; round < 500; round += 1) {
+    const groups = Array.from({ length: 8 }, group);
+    const plain = groups.map((each) => each.toString(16));
+    const long = plain.map((each) => each.padStart(4, '0')).join(':');
+    const [high = 0, low = 0] = groups.slice(6);
+    const v4 = [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+    // As the library of Node writes it.
+    const { hostname } = new URL(`http://[${long}]/`);
+    const { address: short } = new SocketAddress({ address: long, family: 'ipv6' });
+    const forms = [long, long.toUpperCase(), hostname.slice(1, -1), short, `${plain.slice(0, 6).join(':')}:${v4}`];
+    const networks = new Set(forms.map(networkOf));
+    expect(networks.size === 1 ? [] : forms).toEqual([]);
+  }
 });

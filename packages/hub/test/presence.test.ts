@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { listeners as listenersFace, mercure, topics } from '@tidings/hub';
 import { systemClock } from '@tidings/server/log';
 import { Listener } from './listener.ts';
@@ -339,6 +339,29 @@ describe('a stream of who listens', () => {
       const next = await Listener.open(hub.port, '/listeners?topic=a', { ...BY_KEY, ...STREAM });
       open = next.response.statusCode === 503;
     }
+  });
+
+  test('is no more of a hub than the limits allow, also if many ask for it at once', async () => {
+    const { hub } = await startHub({ ...OPTIONS, clock: quick().clock, limits: { maxPresenceStreams: 2 } });
+    const ask = async (): Promise<boolean> => {
+      const stop = new AbortController();
+      onTestFinished(() => stop.abort());
+      const request = new Request(`${AUDIENCE}listeners?topic=a`, {
+        headers: { ...BY_KEY, ...STREAM },
+        signal: stop.signal,
+      });
+      const { status, body } = await hub.fetch(request);
+      if (status !== 200) return false;
+      return await body!
+        .getReader()
+        .read()
+        .then(
+          ({ done }) => !done,
+          () => false,
+        );
+    };
+    const open = await Promise.all(Array.from({ length: 6 }, ask));
+    expect(open.filter(Boolean)).toHaveLength(2);
   });
 
   test('ends whole when the hub closes', async () => {

@@ -98,6 +98,9 @@ describe('proxies that are trusted', () => {
     expect((await listen('1.2.3.4')).response.statusCode).toBe(200);
     expect((await listen('1.2.3.5')).response.statusCode).toBe(200);
     expect((await listen('1.2.3.4')).response.statusCode).toBe(429);
+    expect((await listen('::ffff:102:304')).response.statusCode).toBe(429);
+    expect((await listen('2001:db8::1')).response.statusCode).toBe(200);
+    expect((await listen('2001:0DB8:0:0::2')).response.statusCode).toBe(429);
   });
 
   test('a listener that came through one is given what was before, and is gone when its connection is', async () => {

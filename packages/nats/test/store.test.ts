@@ -50,9 +50,7 @@ describe.skipIf(WITHOUT)('several nodes on one stream', () => {
     await one.append([{ ...event('c'), final: true }]);
     await expect(other.append([event('c')])).rejects.toMatchObject({ code: 'ERR_TOPIC_CLOSED' });
     await one.values.set('v', '1');
-    const seen = new Promise(
-      (resolve) => void other.values.watch('', (values) => values.length > 0 && resolve(values)),
-    );
+    const seen = new Promise((resolve) => void other.values.watch('', ({ set }) => set.length > 0 && resolve(set)));
     expect(await seen).toEqual([{ name: 'v', value: '1' }]);
   });
 

@@ -40,8 +40,8 @@ export class Access {
   /** Ends the streams and the leases of those from whom something was or is revoked, from now on. */
   watch(log: EventLog, audience: Audience, reports: Reports): void {
     const { revocations } = this;
-    revocations.start(() => {
-      audience.kick((listener) => revocations.covers(listener));
+    revocations.start((covers) => {
+      audience.kick(covers);
       endLeases(log, revocations).catch((error: unknown) =>
         reports.error(error, 'The leases of revoked tokens could not be ended'),
       );

@@ -5,6 +5,7 @@ import { counted, shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { isLoopback } from '../http/loopback.ts';
+import { KEY_SENDER, LOCAL_SENDER } from './tokens/sender.ts';
 
 /** What everyone may do without the key. */
 export type AnonymousAccess = 'none' | 'listen' | 'publish' | 'all';
@@ -28,7 +29,7 @@ const ANONYMOUS: readonly string[] = ['none', 'listen', 'publish', 'all'] satisf
 /** The rights of requests with the key. */
 const ALL: Rights = {
   allow: true,
-  subject: 'key',
+  subject: KEY_SENDER,
   listen: 'all',
   publish: 'all',
   manage: 'all',
@@ -38,7 +39,7 @@ const ALL: Rights = {
 };
 
 /** The rights of all requests to a hub that needs no key: they come from its own machine. */
-export const LOCAL: Rights = { ...ALL, subject: 'local' };
+export const LOCAL: Rights = { ...ALL, subject: LOCAL_SENDER };
 
 const ALL_BUT_ADMIN: Rights = { ...ALL, manage: [], admin: false };
 

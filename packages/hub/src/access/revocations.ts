@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Rights } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
-import { ServerError, type StoredValue, type StoredValues } from '@tidings/server/log';
+import { ServerError, type StoredValue, type StoredValues, type ValuesChange } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
+import { subjectOf } from './tokens/sender.ts';
 
 /** What is revoked: the tokens of a subject or all tokens, as far as they were issued up to a time, or one token by its id (`jti`). */
 export interface Revocation {
@@ -23,26 +24,70 @@ export interface Revocable {
 }
 
 /** What of rights may be revoked; undefined if they are not of a token. */
-export function revocableOf({ subject, credential }: Pick<Rights, 'subject' | 'credential'>): Revocable | undefined {
-  const { id, issuedAt } = credential ?? {};
+export function revocableOf(rights: Pick<Rights, 'subject' | 'credential'>): Revocable | undefined {
+  const { subject, token, issuedAt } = namesOf(rights) ?? {};
   if (issuedAt === undefined) return undefined;
   return {
     issuedAt,
     ...(subject === undefined ? {} : { subject: hash(subject) }),
-    ...(id === undefined ? {} : { token: hash(id) }),
+    ...(token === undefined ? {} : { token: hash(token) }),
   };
 }
 
+/** The names of what may be revoked, in place of their digests. */
+function namesOf({ subject, credential }: Pick<Rights, 'subject' | 'credential'>): Revocable | undefined {
+  const { id: token, issuedAt } = credential ?? {};
+  if (issuedAt === undefined) return undefined;
+  return { subject: subject === undefined ? undefined : subjectOf(subject), token, issuedAt };
+}
+
 const PREFIX = 'revoked/';
+const SUBJECT = `${PREFIX}subject/`;
+const TOKEN = `${PREFIX}token/`;
+const ALL = `${PREFIX}all`;
+
+/** Some revocations, by names or by digests of them. */
+class Revoked {
+  #all: number | undefined;
+  readonly #subjects = new Map<string, number>();
+  readonly #tokens = new Set<string>();
+
+  get isEmpty(): boolean {
+    return this.#all === undefined && this.#subjects.size === 0 && this.#tokens.size === 0;
+  }
+
+  has({ subject, token, issuedAt }: Revocable): boolean {
+    if (token !== undefined && this.#tokens.has(token)) return true;
+    const before = [this.#all, subject === undefined ? undefined : this.#subjects.get(subject)];
+    return before.some((time) => time !== undefined && issuedAt <= time);
+  }
+
+  add({ subject, token }: Pick<Revocable, 'subject' | 'token'>, before: number): void {
+    if (token !== undefined) this.#tokens.add(token);
+    else if (subject === undefined) this.#all = before;
+    else this.#subjects.set(subject, before);
+  }
+
+  delete({ subject, token }: Pick<Revocable, 'subject' | 'token'>): void {
+    if (token !== undefined) this.#tokens.delete(token);
+    else if (subject === undefined) this.#all = undefined;
+    else this.#subjects.delete(subject);
+  }
+
+  clear(): void {
+    this.#all = undefined;
+    this.#subjects.clear();
+    this.#tokens.clear();
+  }
+}
 
 /** What is revoked of a hub's tokens. It is kept by the log, so all hubs on it know it, and those that are started later. */
 export class Revocations {
   readonly #values: StoredValues;
   readonly #clock: Clock;
   #stop: () => void = () => {};
-  #all: number | undefined;
-  #subjects = new Map<string, number>();
-  #tokens = new Set<string>();
+  /** By the digests in the names of the values. */
+  readonly #revoked = new Revoked();
   readonly #ready: Promise<void>;
 
   #known = (): void => {};
@@ -55,12 +100,19 @@ export class Revocations {
     });
   }
 
-  /** @param onChange is called when it is known what was revoked before, and when something else was */
-  start(onChange: () => void): void {
-    this.#stop = this.#values.watch(PREFIX, (found) => {
-      this.#take(found);
+  /**
+   * Follows what is revoked. A revocation costs the same however many there are.
+   * @param onRevoked is called when it is known what was revoked before, and when something else was. It is given a test of rights: whether that covers them
+   */
+  start(onRevoked: (covers: (rights: Pick<Rights, 'subject' | 'credential'>) => boolean) => void): void {
+    this.#stop = this.#values.watch(PREFIX, (change) => {
+      const fresh = this.#take(change);
       this.#known();
-      onChange();
+      if (fresh.isEmpty && !change.isWhole) return;
+      onRevoked((rights) => {
+        const names = namesOf(rights);
+        return names !== undefined && fresh.has(names);
+      });
     });
   }
 
@@ -71,15 +123,13 @@ export class Revocations {
 
   /** Whether rights have been revoked. Those of a key cannot be. */
   covers(rights: Pick<Rights, 'subject' | 'credential'>): boolean {
-    if (this.#all === undefined && this.#subjects.size === 0 && this.#tokens.size === 0) return false;
+    if (this.#revoked.isEmpty) return false;
     const revocable = revocableOf(rights);
     return revocable !== undefined && this.has(revocable);
   }
 
-  has({ subject, token, issuedAt }: Revocable): boolean {
-    if (token !== undefined && this.#tokens.has(token)) return true;
-    const before = [this.#all, subject === undefined ? undefined : this.#subjects.get(subject)];
-    return before.some((time) => time !== undefined && issuedAt <= time);
+  has(revocable: Revocable): boolean {
+    return this.#revoked.has(revocable);
   }
 
   /** Revokes, on every hub of the log. Resolves when it is stored. @throws {Problem} (as a rejection) `too-many-revocations` */
@@ -115,15 +165,17 @@ export class Revocations {
     this.#stop();
   }
 
-  #take(values: readonly StoredValue[]): void {
-    this.#all = undefined;
-    this.#subjects = new Map();
-    this.#tokens = new Set();
-    for (const { subject, token, before = Infinity } of values.map(read)) {
-      if (token !== undefined) this.#tokens.add(hash(token));
-      else if (subject === undefined) this.#all = before;
-      else this.#subjects.set(hash(subject), before);
+  /** Takes a change, and no more than that: there may be many revocations. Returns what was revoked, by names. */
+  #take({ isWhole, set, removed }: ValuesChange): Revoked {
+    const fresh = new Revoked();
+    if (isWhole) this.#revoked.clear();
+    for (const name of removed) this.#revoked.delete(digestsIn(name));
+    for (const stored of set) {
+      const { subject, token, before = Infinity } = read(stored);
+      this.#revoked.add(digestsIn(stored.name), before);
+      fresh.add({ subject: subject === undefined ? undefined : subjectOf(subject), token }, before);
     }
+    return fresh;
   }
 }
 
@@ -133,8 +185,14 @@ function read({ value }: StoredValue): Revocation {
 
 /** A subject and an id may be of any length and have any characters. */
 function nameOf({ subject, token }: Pick<Revocation, 'subject' | 'token'>): string {
-  if (token !== undefined) return `${PREFIX}token/${hash(token)}`;
-  return subject === undefined ? `${PREFIX}all` : `${PREFIX}subject/${hash(subject)}`;
+  if (token !== undefined) return TOKEN + hash(token);
+  return subject === undefined ? ALL : SUBJECT + hash(subjectOf(subject));
+}
+
+/** The digests in the name of a value; none in that of what is revoked by time alone. */
+function digestsIn(name: string): Pick<Revocable, 'subject' | 'token'> {
+  if (name.startsWith(TOKEN)) return { token: name.slice(TOKEN.length) };
+  return name.startsWith(SUBJECT) ? { subject: name.slice(SUBJECT.length) } : {};
 }
 
 function hash(text: string): string {

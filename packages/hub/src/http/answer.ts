@@ -8,6 +8,7 @@ import {
   type RequestHead,
 } from '@tidings/server/live';
 import type { Refusal } from '@tidings/server';
+import { asksForStream } from './preference.ts';
 import { Problem, type ProblemName, problemOfRefusal } from './problem.ts';
 
 export function problemAnswer(problem: Problem): Answer {
@@ -74,7 +75,7 @@ export function comeBackAnswer(
 ): Answer | undefined {
   if (problem !== 'draining' && problem !== 'store-away') return undefined;
   const ms = problem === 'draining' ? drainingMs() : STORE_AWAY_MS * (1 + Math.random());
-  if (request.method !== 'GET' || !/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) return undefined;
+  if (request.method !== 'GET' || !asksForStream(request)) return undefined;
   return { status: 200, headers: EVENT_STREAM_HEADERS, body: `retry: ${Math.round(ms)}\n\n` };
 }
 

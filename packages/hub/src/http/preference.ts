@@ -10,14 +10,15 @@ interface Wish {
 
 /**
  * Chooses the media type of an answer by the `Accept` of its request (RFC 9110, 12.5.1): the one with the greatest weight, of those the one that is named
- * most exactly, of those the first. If none is acceptable it is the first, too: an answer of another type is better than none.
+ * most exactly, of those the first. If none is acceptable it is the first that is not refused by its name, or else the first: an answer of another type is better than none.
  * @param offers in small letters, the usual one first
  */
 export function preferred<T extends string>(request: RequestHead, offers: readonly [T, ...T[]]): T {
   const accept = request.header('accept');
-  let [best] = offers;
-  if (accept === undefined || accept === '*/*' || accept === best) return best;
+  const [usual] = offers;
+  if (accept === undefined || accept === '*/*' || accept === usual) return usual;
   const ranges = rangesOf(accept);
+  let best = offers.find((offer) => ranges.get(offer) !== 0) ?? usual;
   let most: Wish = { weight: 0, exactness: 0 };
   for (const offer of offers) {
     const wish = wishFor(offer, ranges);
@@ -27,6 +28,19 @@ export function preferred<T extends string>(request: RequestHead, offers: readon
     best = offer;
   }
   return best;
+}
+
+const EVENT_STREAM = 'text/event-stream';
+
+/**
+ * Whether a request asks for a stream where something else is the usual answer: it names the type, does not refuse it, and wants no page more. Between these two it is chosen
+ * as {@link preferred} does it where a stream is usual.
+ */
+export function asksForStream(request: RequestHead): boolean {
+  const accept = request.header('accept');
+  if (accept === undefined || accept === EVENT_STREAM) return accept !== undefined;
+  if ((rangesOf(accept).get(EVENT_STREAM) ?? 0) === 0) return false;
+  return preferred(request, [EVENT_STREAM, 'application/json']) === EVENT_STREAM;
 }
 
 function rangesOf(accept: string): ReadonlyMap<string, number> {

@@ -1,4 +1,11 @@
-import { KeptValues, type MemoryLog, type SetOptions, type StoredValue, type StoredValues } from '@tidings/server/log';
+import {
+  KeptValues,
+  type MemoryLog,
+  type SetOptions,
+  type StoredValue,
+  type StoredValues,
+  type ValuesChange,
+} from '@tidings/server/log';
 import type { Command } from '../replica/command.ts';
 
 export interface ValuesHost {
@@ -13,7 +20,7 @@ export interface ValuesHost {
 
 interface Watcher {
   readonly prefix: string;
-  readonly onValues: (values: readonly StoredValue[]) => void;
+  readonly onChange: (change: ValuesChange) => void;
   stop: () => void;
 }
 
@@ -49,8 +56,8 @@ export class NatsValues implements StoredValues {
     return await this.#host.log.values.list(prefix);
   }
 
-  watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void {
-    const watcher: Watcher = { prefix, onValues, stop: this.#host.log.values.watch(prefix, onValues) };
+  watch(prefix: string, onChange: (change: ValuesChange) => void): () => void {
+    const watcher: Watcher = { prefix, onChange, stop: this.#host.log.values.watch(prefix, onChange) };
     this.#watchers.add(watcher);
     return () => {
       watcher.stop();
@@ -62,7 +69,7 @@ export class NatsValues implements StoredValues {
   changed(log: MemoryLog): void {
     for (const watcher of this.#watchers) {
       watcher.stop();
-      watcher.stop = log.values.watch(watcher.prefix, watcher.onValues);
+      watcher.stop = log.values.watch(watcher.prefix, watcher.onChange);
     }
   }
 

@@ -2,6 +2,17 @@ import { KeptValues, type ValueRecord, type ValuesHost } from '@tidings/server/l
 import type { Ask } from '../store/connection.ts';
 import type { Writer } from '../writing/writer.ts';
 
+// How many changes are noted. A node that has missed more reads all values.
+const NOTED_CHANGES = 256;
+
+/** A value that may have been removed. */
+interface Row extends Record<string, unknown> {
+  readonly name: string | null;
+  readonly record: string | null;
+  /** That of the head, in each row. */
+  readonly state: string;
+}
+
 /** The values of the log: in a table, and in the memory of each node, which takes the changes of others as it follows them. */
 export class SharedValues {
   readonly values: KeptValues;
@@ -14,21 +25,36 @@ export class SharedValues {
     this.values = new KeptValues({ ...host, inTurn: (change) => change((changes) => this.#store(changes)) });
   }
 
-  /** Reads what is stored, unless that is known. @param version how often it has been changed */
+  /** Reads what has changed, unless that is known. @param version how often it has been changed */
   async sync(ask: Ask, version: number): Promise<void> {
     if (version === this.#version) return;
+    if (this.#version >= 0 && (await this.#readChanges(ask))) return;
     // The version is that of the same moment.
-    const rows = await ask<{ name: string | null; record: string | null; state: string }>(
-      'select v.name, v.record, h.state from @head h left join @stored_values v on true',
-    );
-    const stored = (JSON.parse(rows[0]?.state ?? '{}') as { values?: number }).values ?? 0;
+    const rows = await ask<Row>('select v.name, v.record, h.state from @head h left join @stored_values v on true');
+    const stored = versionIn(rows);
     if (stored <= this.#version) return;
     this.#version = stored;
-    this.values.refresh(
-      rows.flatMap(({ name, record }) =>
-        name === null || record === null ? [] : [[JSON.parse(name) as string, JSON.parse(record) as ValueRecord]],
-      ),
+    this.values.refresh(recordsIn(rows).flatMap(([name, record]) => (record ? [[name, record]] : [])));
+  }
+
+  /** Reads the values that have changed since the last time. Resolves to false if not all of that is noted any more, or by a program of before. */
+  async #readChanges(ask: Ask): Promise<boolean> {
+    const known = this.#version;
+    const rows = await ask<Row & { versions: string | null }>(
+      `select c.name, v.record, c.versions, h.state from @head h
+        left join (
+          select name, (select count(distinct version) from @value_changes where version > $1) as versions
+          from @value_changes where version > $1 group by name
+        ) c on true
+        left join @stored_values v on v.name = c.name`,
+      [known],
     );
+    const stored = versionIn(rows);
+    if (stored <= this.#version) return true;
+    if (this.#version !== known || Number(rows[0]?.versions ?? 0) !== stored - known) return false;
+    this.#version = stored;
+    this.values.take(new Map(recordsIn(rows)));
+    return true;
   }
 
   async #store(changes: ReadonlyMap<string, ValueRecord | undefined>): Promise<void> {
@@ -49,10 +75,27 @@ export class SharedValues {
         given,
       );
       tx.state.values += 1;
+      await tx.ask(
+        'insert into @value_changes (version, name) select $1, name from json_to_recordset($2::json) as r(name text)',
+        [tx.state.values, ...given],
+      );
+      await tx.ask('delete from @value_changes where version <= $1', [tx.state.values - NOTED_CHANGES]);
       tx.isChanged = true;
       return tx.state.values;
     });
     // If another node has changed some, too, all are read when this one hears of it.
     if (version === this.#version + 1) this.#version = version;
   }
+}
+
+function versionIn([first]: readonly Row[]): number {
+  return (JSON.parse(first?.state ?? '{}') as { values?: number }).values ?? 0;
+}
+
+function recordsIn(rows: readonly Row[]): [name: string, record: ValueRecord | undefined][] {
+  return rows.flatMap(({ name, record }) =>
+    name === null
+      ? []
+      : [[JSON.parse(name) as string, record === null ? undefined : (JSON.parse(record) as ValueRecord)]],
+  );
 }

@@ -203,4 +203,12 @@ export const STEPS: readonly string[] = [
   revoke execute on function @publish_to(text[], text, text, text, boolean, text, boolean, boolean) from public;
   revoke execute on function @publish(text, text, text, text, boolean, text, boolean, boolean) from public;
   `,
+  `
+  -- The names of the values that the last changes have set or removed, by which other nodes follow.
+  create table @value_changes (
+    version bigint not null,
+    name text collate "C" not null,
+    primary key (version, name)
+  );
+  `,
 ];

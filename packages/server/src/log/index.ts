@@ -99,7 +99,7 @@ export {
   TopicBounds,
   type TopicRetention,
 } from './keeping/retention.ts';
-export type { SetOptions, StoredValue, StoredValues } from './stored-values.ts';
+export type { SetOptions, StoredValue, StoredValues, ValuesChange } from './stored-values.ts';
 export { isSelected } from './keeping/scan.ts';
 export { NO_TYPE } from './type-of.ts';
 export { EVERYTHING, type Matcher, type Selection, Selector, type TopicSet, TopicTest } from './selection.ts';

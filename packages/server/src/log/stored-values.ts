@@ -4,6 +4,16 @@ export interface StoredValue {
   readonly value: string;
 }
 
+/** What has become of values that are watched. */
+export interface ValuesChange {
+  /** Whether `set` are all that there are: what was told before, and is not among them, is gone. */
+  readonly isWhole: boolean;
+  /** The values that were set, in the order of their names. */
+  readonly set: readonly StoredValue[];
+  /** The names of those that were removed. */
+  readonly removed: readonly string[];
+}
+
 export interface SetOptions {
   /**
    * When the value is forgotten, in milliseconds since 1970. The rest of its time is counted from the call by the log's own time, which runs only forward, also if the
@@ -32,9 +42,10 @@ export interface StoredValues {
   /** The values whose names begin with a text, in the order of their names. */
   list(prefix: string): Promise<readonly StoredValue[]>;
   /**
-   * Calls `onValues` with the values whose names begin with a text: soon, and again whenever one of them was set or removed, by whom ever. A value that expires is no such
-   * change. Several changes may be one call. `onValues` may not throw.
+   * Calls `onChange` with the values whose names begin with a text: soon with all of them, and then with what has changed whenever one was set or removed, by whom ever.
+   * A value that expires is no such change. Several changes may be one call, in which a name comes once. All values are told again where it is not known what has changed.
+   * `onChange` may not throw.
    * @returns ends it
    */
-  watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void;
+  watch(prefix: string, onChange: (change: ValuesChange) => void): () => void;
 }

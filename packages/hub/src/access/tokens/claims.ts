@@ -1,4 +1,5 @@
 import { errors, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import { senderOf } from './sender.ts';
 import { TokenError } from './token-error.ts';
 
 /** A token whose signature, issuer, audience and time hold. */
@@ -6,7 +7,7 @@ export interface VerifiedToken {
   readonly claims: JWTPayload;
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
-  /** Who sends it, for people and for limits: its subject, else what there is. With several issuers, their names come first. */
+  /** Who sends it, by a name that no other sender has: made of its subject, or else of what there is. */
   readonly sender: string;
   /** Its claim `jti`. */
   readonly id: string | undefined;
@@ -61,7 +62,7 @@ export function checkTimes(
 /**
  * Reads the claims that every token has.
  * @param tolerance seconds
- * @param isOneOfSeveral whether there are several issuers: a subject is only one of its issuer, and two issuers may have the same
+ * @param isOneOfSeveral whether there are several issuers
  * @throws {TokenError} `malformed`
  */
 export function verified(
@@ -72,13 +73,11 @@ export function verified(
   for (const name of ['iss', 'sub', 'jti'] as const) checkName(name, claims[name]);
   for (const name of TIMES) checkTime(name, claims[name]);
   const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);
-  const [before, behind] = isOneOfSeveral ? [`${issuer ?? ''}#`, ` of ${issuer ?? 'nobody'}`] : ['', ''];
-  const nameless = id === undefined ? `a token without a subject${behind}` : `token ${id}${behind}`;
   return {
     claims,
     issuer,
     subject,
-    sender: subject === undefined ? nameless : before + subject,
+    sender: senderOf({ issuer, subject, id }, isOneOfSeveral),
     id,
     issuedAt: ms(iat),
     expiresAt: ms(exp === undefined ? exp : exp + tolerance),

@@ -17,7 +17,10 @@ export interface TokenKeyOptions {
 
 /** Whose tokens a hub takes. */
 export interface TokenIssuerOptions {
-  /** The claim `iss` of its tokens. Without it only one issuer can be given, and its tokens may name any. @default any */
+  /**
+   * The claim `iss` of its tokens, usually a URL. Without it only one issuer can be given, and its tokens may name any. Of several, none has `#` or white space, because
+   * senders are named by issuer and subject. @default any
+   */
   readonly issuer?: string | undefined;
   readonly keys: readonly TokenKeyOptions[];
   /** The algorithms that its tokens may be signed with. A key is used with those that are meant for its kind alone. @default those of its keys */
@@ -65,8 +68,14 @@ export function checkTokenOptions(options: TokenOptions): void {
       throw invalid(`issuers.${index}.issuer`, issuer.issuer, 'another one than that of the issuers before it');
     names.add(issuer.issuer);
   }
-  if (issuers.length > 1 && names.has(undefined))
-    throw invalid('issuers', 'several, one of them without a name', 'issuers that each have the option issuer');
+  if (issuers.length === 1) return;
+  for (const [index, name] of [...names].entries()) {
+    if (name === undefined)
+      throw invalid('issuers', 'several, one of them without a name', 'issuers that each have the option issuer');
+    // The subject `b#c` of an issuer `a` would be taken for the subject `c` of one called `a#b`. The URL of an issuer has no fragment (RFC 8414, 2).
+    if (/[#\s]/.test(name))
+      throw invalid(`issuers.${index}.issuer`, name, 'a text without # and white space, as there are several issuers');
+  }
 }
 
 function checkIssuer(prefix: string, options: TokenIssuerOptions): void {

@@ -2,6 +2,7 @@ import { type Answer, checkParameters, parameter, wholeNumber } from '@tidings/s
 import { ownRights } from '../../access/everyone.ts';
 import { requireRight } from '../../access/require.ts';
 import { jsonAnswer } from '../../http/answer.ts';
+import { asksForStream } from '../../http/preference.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext, MakeFace } from '../face.ts';
@@ -37,7 +38,7 @@ async function answer(
 ): Promise<Answer> {
   const { request, url, rights } = exchange;
   const query = url.searchParams;
-  const isStream = /\btext\/event-stream\b/i.test(request.header('accept') ?? '');
+  const isStream = asksForStream(request);
   checkNames(query, isStream);
   const topic = topicOfQuery(query);
   if (topic === undefined) {

@@ -40,6 +40,8 @@ export class ListenerStreams {
     const admission = await audience.reserve(exchange.request, exchange.rights, async (sink) => {
       // A token that was revoked while the head was written was not among those whose streams were broken off.
       if (!this.#context.holds(exchange)) return sink.destroy();
+      // Others may have begun meanwhile, too.
+      if (this.#open >= limits.maxPresenceStreams) return sink.destroy();
       this.#open += 1;
       processes.add(counted);
       try {

@@ -10,6 +10,7 @@ import { formatCursor, type TopicDirectory } from '@tidings/server/log';
 import { encodeEvent } from '@tidings/wire';
 import { requireRight } from '../../access/require.ts';
 import { jsonAnswer, streamAnswer } from '../../http/answer.ts';
+import { asksForStream } from '../../http/preference.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import { sleep } from '../../http/sleep.ts';
@@ -70,7 +71,7 @@ export class TopicDocuments {
     const directory = this.#directory();
     await this.#context.ready(exchange);
     const kind = isPublicOnly(rights) ? 'public' : 'all';
-    if (!/\btext\/event-stream\b/i.test(request.header('accept') ?? '')) {
+    if (!asksForStream(request)) {
       const { text } = await this.#current(directory, kind);
       return jsonAnswer(200, text);
     }

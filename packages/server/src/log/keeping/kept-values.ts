@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { checkNames, ServerError, shown } from '../../errors.ts';
-import type { SetOptions, StoredValue, StoredValues } from '../stored-values.ts';
+import type { SetOptions, StoredValue, StoredValues, ValuesChange } from '../stored-values.ts';
 import type { LogTime } from './log-time.ts';
 import { RankedNames } from './ranked-names.ts';
 
@@ -34,6 +34,13 @@ export interface ValuesHost {
   inTurn(change: (store: (changes: ValueChanges) => Promise<void>) => Promise<void>): Promise<void>;
 }
 
+interface Watcher {
+  readonly prefix: string;
+  readonly onChange: (change: ValuesChange) => void;
+  /** Whether it has been told what there is. */
+  isTold: boolean;
+}
+
 interface Waiting {
   readonly name: string;
   readonly record: ValueRecord | undefined;
@@ -47,10 +54,7 @@ export class KeptValues implements StoredValues {
   readonly #host: ValuesHost;
   readonly #records = new Map<string, ValueRecord>();
   readonly #ends = new RankedNames();
-  readonly #watchers = new Set<{
-    readonly prefix: string;
-    readonly onValues: (values: readonly StoredValue[]) => void;
-  }>();
+  readonly #watchers = new Set<Watcher>();
   #bytes = 0;
   #waiting: Waiting[] = [];
   #storing: Promise<void> = Promise.resolve();
@@ -126,10 +130,19 @@ export class KeptValues implements StoredValues {
     if (changes.size > 0) this.#apply(changes);
   }
 
-  watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void {
-    const watcher = { prefix, onValues };
+  /** Takes changes that others have stored. */
+  take(changes: ValueChanges): void {
+    this.#apply(changes);
+  }
+
+  watch(prefix: string, onChange: (change: ValuesChange) => void): () => void {
+    const watcher: Watcher = { prefix, onChange, isTold: false };
     this.#watchers.add(watcher);
-    queueMicrotask(() => this.#watchers.has(watcher) && onValues(this.#beginningWith(prefix)));
+    queueMicrotask(() => {
+      if (!this.#watchers.has(watcher)) return;
+      watcher.isTold = true;
+      onChange({ isWhole: true, set: this.#beginningWith(prefix), removed: [] });
+    });
     return () => void this.#watchers.delete(watcher);
   }
 
@@ -199,15 +212,28 @@ export class KeptValues implements StoredValues {
       if (record?.until === undefined) this.#ends.delete(name);
       else this.#ends.set(name, record.until);
     }
-    const names = [...changes.keys()];
-    for (const { prefix, onValues } of this.#watchers) {
-      if (names.some((name) => name.startsWith(prefix))) onValues(this.#beginningWith(prefix));
+    for (const { prefix, onChange, isTold } of this.#watchers) {
+      const change = isTold ? changeOf(changes, prefix) : undefined;
+      if (change) onChange(change);
     }
   }
 
   #checkOpen(): void {
     if (this.#host.isClosed()) throw new ServerError('ERR_CLOSED', 'Cannot use stored values: the log has been closed');
   }
+}
+
+/** What changes are to who watches a prefix; undefined if they are nothing. The cost grows with the changes, and not with the values. */
+function changeOf(changes: ValueChanges, prefix: string): ValuesChange | undefined {
+  const names = [...changes.keys()].filter((name) => name.startsWith(prefix)).toSorted();
+  if (names.length === 0) return undefined;
+  const [set, removed]: [StoredValue[], string[]] = [[], []];
+  for (const name of names) {
+    const record = changes.get(name);
+    if (record) set.push({ name, value: record.value });
+    else removed.push(name);
+  }
+  return { isWhole: false, set, removed };
 }
 
 function costOf(name: string, record: ValueRecord | undefined): number {

@@ -16,7 +16,7 @@ import type {
   TopicPage,
 } from '../event-log.ts';
 import type { Selection } from '../selection.ts';
-import type { SetOptions, StoredValue, StoredValues } from '../stored-values.ts';
+import type { SetOptions, StoredValue, StoredValues, ValuesChange } from '../stored-values.ts';
 import type { HeldLease, TopicLease, TopicStates, TopicStatus } from '../topic-states.ts';
 import type { Question } from './question.ts';
 
@@ -61,8 +61,8 @@ export abstract class AskingLog implements EventLog {
   /** Resolves to the answer of the other process. */
   protected abstract ask(question: Question, options?: AskOptions): Promise<unknown>;
 
-  /** Calls back with the values of a prefix, now and when they have changed. Returns a function that ends that. */
-  protected abstract watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void;
+  /** Watches the values of a prefix, as {@link StoredValues.watch}. */
+  protected abstract watch(prefix: string, onChange: (change: ValuesChange) => void): () => void;
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.isClosed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
@@ -105,7 +105,7 @@ export abstract class AskingLog implements EventLog {
         void (await this.ask({ op: 'setValue', name, value, options })),
       remove: async (name) => (await this.ask({ op: 'removeValue', name })) as boolean,
       list: async (prefix) => (await this.ask({ op: 'listValues', prefix })) as readonly StoredValue[],
-      watch: (prefix, onValues) => this.watch(prefix, onValues),
+      watch: (prefix, onChange) => this.watch(prefix, onChange),
     };
   }
 

@@ -184,7 +184,7 @@ export class HostConnection implements Peer {
 
   #watch(id: number, prefix: string): void {
     if (this.#watches.size >= MAX_WATCHES) throw new Error('Too many watches');
-    const stop = valuesOf(this.#log).watch(prefix, (values) => this.#say({ is: 'values', id, values }));
+    const stop = valuesOf(this.#log).watch(prefix, (change) => this.#say({ is: 'values', id, change }));
     this.#watches.set(id, stop);
   }
 

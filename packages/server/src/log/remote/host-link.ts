@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { LogEntry } from '../entry.ts';
 import type { FollowStart } from '../event-log.ts';
-import type { StoredValue } from '../stored-values.ts';
+import type { ValuesChange } from '../stored-values.ts';
 import type { LogFacts } from './asking-log.ts';
 import { decodeEntries } from './entries.ts';
 import { encodeMessage, type HostMessage, MessageReader, type Received, type UserMessage, VERSION } from './message.ts';
@@ -21,7 +21,7 @@ export interface LinkListener {
   onStart(start: FollowStart): void;
   onBatch(batch: readonly LogEntry[]): void;
   onLost(reason: string): void;
-  onValues(id: number, values: readonly StoredValue[]): void;
+  onValues(id: number, change: ValuesChange): void;
   /** Answers what another process asks all. */
   answerPeers(question: unknown): Promise<unknown>;
   /** Another process tells all. */
@@ -162,7 +162,7 @@ export class HostLink {
       case 'lost':
         return this.#listener?.onLost(message.reason);
       case 'values':
-        return this.#listener?.onValues(message.id, message.values);
+        return this.#listener?.onValues(message.id, message.change);
       case 'query':
         return void this.#reply(message.id, message.question);
       case 'told':

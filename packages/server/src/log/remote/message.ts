@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import type { NewEvent } from '../entry.ts';
 import type { FollowStart } from '../event-log.ts';
-import type { StoredValue } from '../stored-values.ts';
+import type { ValuesChange } from '../stored-values.ts';
 import type { LogFacts } from './asking-log.ts';
 import type { NamedCounts } from './peers/peers.ts';
 import type { CountChange } from './peers/shared-counts.ts';
@@ -45,7 +45,7 @@ export type HostMessage =
       readonly isPage?: true;
       readonly error?: SentError;
     }
-  | { readonly is: 'values'; readonly id: number; readonly values: readonly StoredValue[] }
+  | { readonly is: 'values'; readonly id: number; readonly change: ValuesChange }
   /** Another process asks all others. */
   | { readonly is: 'query'; readonly id: number; readonly question: unknown }
   /** Another process tells all others. */

@@ -16,7 +16,7 @@ import type {
 } from '../event-log.ts';
 import { Followers } from '../keeping/followers.ts';
 import { shareSecret } from '../mark.ts';
-import type { StoredValue } from '../stored-values.ts';
+import type { ValuesChange } from '../stored-values.ts';
 import { AskingLog } from './asking-log.ts';
 import { type Hello, HostLink } from './host-link.ts';
 import type { PageReader } from './page-reader.ts';
@@ -69,10 +69,7 @@ export class RemoteLog extends AskingLog {
   readonly #clock: Clock;
   readonly #maxWaitingBytes: number;
   readonly #followers = new Followers();
-  readonly #watches = new Map<
-    number,
-    { readonly prefix: string; readonly onValues: (v: readonly StoredValue[]) => void }
-  >();
+  readonly #watches = new Map<number, { readonly prefix: string; readonly onChange: (change: ValuesChange) => void }>();
   /** Undefined while there is no connection. */
   #link: HostLink | undefined;
   #isFollowing = false;
@@ -176,10 +173,10 @@ export class RemoteLog extends AskingLog {
     }
   }
 
-  protected watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void {
+  protected watch(prefix: string, onChange: (change: ValuesChange) => void): () => void {
     this.#lastWatch += 1;
     const id = this.#lastWatch;
-    this.#watches.set(id, { prefix, onValues });
+    this.#watches.set(id, { prefix, onChange });
     this.#link?.send({ is: 'watch', id, prefix });
     return () => {
       if (this.#watches.delete(id)) this.#link?.send({ is: 'unwatch', id });
@@ -199,7 +196,7 @@ export class RemoteLog extends AskingLog {
         },
         onBatch: (batch) => this.#handOver(batch),
         onLost: (reason) => this.#lose(new Error(reason)),
-        onValues: (id, values) => this.#watches.get(id)?.onValues(values),
+        onValues: (id, change) => this.#watches.get(id)?.onChange(change),
         answerPeers: (question) => this.#peers.answer(question),
         onTold: (news) => this.#peers.told(news),
         onGone: (number) => this.#peers.isGone(number),

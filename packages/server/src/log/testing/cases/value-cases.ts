@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { logCase, type LogCase } from '../log-case.ts';
 import { refused, type LogProbe } from '../log-probe.ts';
-import type { StoredValue, StoredValues } from '../../stored-values.ts';
+import type { StoredValue, StoredValues, ValuesChange } from '../../stored-values.ts';
+import { WatchedValues } from '../watched-values.ts';
 
 const SECOND_MS = 1000;
 
@@ -18,8 +19,9 @@ async function list(probe: LogProbe, prefix = ''): Promise<unknown> {
 function watched(probe: LogProbe, prefix: string): (...expected: readonly string[]) => Promise<void> {
   let last: readonly StoredValue[] | undefined;
   let check = (): void => {};
-  valuesOf(probe).watch(prefix, (values) => {
-    last = values;
+  const found = new WatchedValues();
+  valuesOf(probe).watch(prefix, (change) => {
+    last = found.take(change);
     check();
   });
   return (...expected) =>
@@ -96,6 +98,45 @@ export const valueCases: readonly LogCase[] = [
       await told('a/1=1', 'a/2=2');
       await values.remove('a/1');
       await told('a/2=2');
+    },
+    { needs: ['values'] },
+  ),
+
+  logCase(
+    'who watches many values is told, of each change, that alone',
+    async (probe) => {
+      const values = valuesOf(probe);
+      const total = 64;
+      await Promise.all(Array.from({ length: total }, (_, index) => values.set(`a/${index}`, 'x')));
+      const changes: ValuesChange[] = [];
+      let told = (): void => {};
+      values.watch('a/', (change) => {
+        changes.push(change);
+        told();
+      });
+      const until = (isSo: (change: ValuesChange) => boolean): Promise<void> =>
+        new Promise((resolve) => {
+          told = () => changes.some(isSo) && resolve();
+          told();
+        });
+      await until(({ isWhole, set }) => isWhole && set.length === total);
+      changes.length = 0;
+      await values.set('b', 'x');
+      await values.set('a/new', 'y');
+      await values.remove('a/0');
+      await until(({ removed }) => removed.includes('a/0'));
+      assert.deepEqual(
+        changes.flatMap(({ set }) => set),
+        [{ name: 'a/new', value: 'y' }],
+      );
+      assert.deepEqual(
+        changes.flatMap(({ removed }) => removed),
+        ['a/0'],
+      );
+      assert.ok(
+        changes.every(({ isWhole }) => !isWhole),
+        'nothing is told again',
+      );
     },
     { needs: ['values'] },
   ),

@@ -13,7 +13,8 @@ import type {
 import { Followers } from '../../keeping/followers.ts';
 import { AskingLog } from '../../remote/asking-log.ts';
 import type { Question } from '../../remote/question.ts';
-import type { StoredValue } from '../../stored-values.ts';
+import type { StoredValue, ValuesChange } from '../../stored-values.ts';
+import { changeFrom } from '../watched-values.ts';
 import { Connection } from './connection.ts';
 import { entryFromJson, type Begun } from './protocol.ts';
 
@@ -76,13 +77,14 @@ export class RemoteLog extends AskingLog {
     return { ...page, entries: page.entries.map(entryFromJson) };
   }
 
-  protected watch(prefix: string, onValues: (values: readonly StoredValue[]) => void): () => void {
+  protected watch(prefix: string, onChange: (change: ValuesChange) => void): () => void {
     let isWatched = true;
     const watch = async (): Promise<void> => {
       let known: readonly StoredValue[] | null = null;
       while (isWatched) {
-        known = (await this.#watching.ask({ op: 'watchValues', prefix, known })) as readonly StoredValue[];
-        if (isWatched) onValues(known);
+        const found = (await this.#watching.ask({ op: 'watchValues', prefix, known })) as readonly StoredValue[];
+        if (isWatched) onChange(changeFrom(known, found));
+        known = found;
       }
     };
     // It ends when the log is closed.
