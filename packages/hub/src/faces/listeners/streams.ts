@@ -41,7 +41,7 @@ export class ListenerStreams {
       // A token that was revoked while the head was written was not among those whose streams were broken off.
       if (!this.#context.holds(exchange)) return sink.destroy();
       // Others may have begun meanwhile, too.
-      if (this.#open >= limits.maxPresenceStreams) return sink.destroy();
+      if (this.#open >= most) return sink.destroy();
       this.#open += 1;
       processes.add(counted);
       try {
