@@ -175,6 +175,8 @@ describe('the processes that use one log', () => {
     const three = await served.join();
     three.log.peers.keep({ a: 10 });
     three.socket.destroy();
-    await expect.poll(async () => await two.log.peers.record(), PATIENT).toMatchObject({ told: [], gone: { a: 13, b: 2 } });
+    await expect
+      .poll(async () => await two.log.peers.record(), PATIENT)
+      .toMatchObject({ told: [], gone: { a: 13, b: 2 } });
   });
 });
