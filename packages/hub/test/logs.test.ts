@@ -72,13 +72,18 @@ describe('a hub whose log is out of reach', () => {
     const port = await serve(new Hub({ log: new BareLog(false) }));
     expect(await healthOf(port)).toEqual([
       503,
-      { status: 'failing', reason: 'The store of the log is out of reach', listeners: 0 },
+      {
+        status: 'failing',
+        reason: 'The store of the log is out of reach',
+        listeners: 0,
+        may: ['listen', 'publish'],
+      },
     ]);
   });
 
   test('does not say why to strangers', async () => {
     const port = await serve(new Hub({ log: new BareLog(false), key: 'a-key-of-the-hub' }));
-    expect(await healthOf(port)).toEqual([503, { status: 'failing', listeners: 0 }]);
+    expect(await healthOf(port)).toEqual([503, { status: 'failing', listeners: 0, may: [] }]);
   });
 
   test('closes, though its listeners still wait to be let in', async () => {

@@ -8,6 +8,9 @@ import { hosted } from './hosted.ts';
 
 const event = (data: string): NewEvent => ({ topics: ['a'], fields: { data }, private: true });
 
+/** The machine may be busy. */
+const PATIENT = { timeout: 20_000 };
+
 /** A log and its host in this process. */
 class Served {
   readonly kept = new MemoryLog();
@@ -126,9 +129,9 @@ describe('the processes that use one log', () => {
     await two.log.peers.record();
     expect(heard).toEqual([{ a: 1 }, [2]]);
     three.socket.destroy();
-    await expect.poll(() => gone).toEqual([3]);
+    await expect.poll(() => gone, PATIENT).toEqual([3]);
     await one.log.close();
-    await expect.poll(() => gone).toEqual([3, 1]);
+    await expect.poll(() => gone, PATIENT).toEqual([3, 1]);
   });
 
   test('leave events, which are appended when one is gone that has not closed its log', async () => {
@@ -141,7 +144,7 @@ describe('the processes that use one log', () => {
     await two.log.close();
     await one.log.peers.record();
     one.socket.destroy();
-    await expect.poll(async () => (await served.data()).length).toBe(1500);
+    await expect.poll(async () => (await served.data()).length, PATIENT).toBe(1500);
     const data = await served.data();
     expect(data).not.toContain('3');
     expect(data).not.toContain('4');
@@ -172,6 +175,8 @@ describe('the processes that use one log', () => {
     const three = await served.join();
     three.log.peers.keep({ a: 10 });
     three.socket.destroy();
-    await expect.poll(async () => await two.log.peers.record()).toMatchObject({ told: [], gone: { a: 13, b: 2 } });
+    await expect
+      .poll(async () => await two.log.peers.record(), PATIENT)
+      .toMatchObject({ told: [], gone: { a: 13, b: 2 } });
   });
 });
