@@ -47,10 +47,9 @@ export class Record {
   get missing(): number {
     if (this.#next === undefined) return 0;
     const { events } = this.#entitlement;
-    return (
-      events.length -
-      Math.max(this.#next, this.#untoldThrough === undefined ? 0 : indexAfter(events, this.#truth.trimmedThrough))
-    );
+    // Those that were removed, and are told as missing or need not be.
+    const excused = Math.min(this.#truth.trimmedThrough, Math.max(this.#toldThrough, this.#untoldThrough ?? 0));
+    return events.length - Math.max(this.#next, indexAfter(events, excused));
   }
 
   /** The listener was told a position before it got an event, so that it begins there. */
