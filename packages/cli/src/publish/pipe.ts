@@ -7,7 +7,7 @@ import {
   type PublisherState,
 } from '@tidings/client/publisher';
 import { CliError } from '../errors.ts';
-import { unreachable } from '../http/failure.ts';
+import { certificateFault, unreachable } from '../http/failure.ts';
 import type { HubAddress } from '../http/hub-address.ts';
 import { notice } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
@@ -67,10 +67,11 @@ export class Pipe {
 
   /** Becomes the one producer of the topic. @throws {CliError} */
   async lease(topic: string, ms: number): Promise<void> {
-    const late = setTimeout(() => this.#tellLost('it does not answer', 'lease a topic of'), LATE_MS);
+    const late = setTimeout(() => this.#tellLost('(it does not answer)', 'lease a topic of'), LATE_MS);
     try {
       this.#lease = await this.#publisher.lease(topic, { ttl: `${ms}ms` });
     } catch (error) {
+      if (this.#failure) throw this.#failure;
       const { text, status } = describeReason(error);
       if (this.#isInterrupted) throw new CliError('ERR_UNREACHABLE', INTERRUPTED, { cause: error });
       throw status === undefined ? unreachable('lease a topic of', this.#hub, text, error) : refused(text, error);
@@ -164,8 +165,11 @@ export class Pipe {
   }
 
   #follow({ phase, attempt, error }: PublisherState): void {
-    if (phase === 'waiting' && attempt > REPORTED_FAILURES && !this.#isLost) {
-      this.#tellLost(describeReason(error).text, 'publish to');
+    const fault = certificateFault(error);
+    // A hub that was reached before may get its certificate back. One that never was is another one than was meant, or a setting is missing here.
+    if (phase === 'waiting' && fault !== undefined && this.#published === 0) this.#giveUp(error);
+    else if (phase === 'waiting' && attempt > REPORTED_FAILURES && !this.#isLost) {
+      this.#tellLost(fault ?? `(${describeReason(error).text})`, 'publish to');
     } else if (attempt === 1 && !error && this.#isLost) {
       this.#isLost = false;
       notice('Publishing again');
@@ -174,6 +178,13 @@ export class Pipe {
 
   #tellLost(reason: string, what: string): void {
     this.#isLost = true;
-    notice(`Cannot ${what} the hub at ${this.#hub.url.href} (${reason}), trying again…`);
+    notice(`Cannot ${what} the hub at ${this.#hub.url.href} ${reason}, trying again…`);
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#failure || this.#isInterrupted) return;
+    this.#failure = unreachable('publish to', this.#hub, describeReason(error).text, error);
+    process.stdin.destroy();
+    void this.#publisher.close({ patienceMs: 0 });
   }
 }
