@@ -463,6 +463,17 @@ test('a configuration is checked without a hub, and a hub runs with it', async (
   expect(await metrics.text()).toContain('tidings_publishes_total{outcome="published"} 5\n');
 });
 
+test('a list with commas may be one of the file', async () => {
+  const lines = async (text: string): Promise<readonly string[]> =>
+    (await printed(fileOf(text))).split('\n').filter((line) => line.endsWith('# --config'));
+  expect(await lines('trusted-proxies: [loopback, 10.0.0.0/8]\njwt-algorithms: [RS256, ES256]')).toEqual([
+    'jwt-algorithms: "RS256,ES256" # --config',
+    'trusted-proxies: "loopback,10.0.0.0/8" # --config',
+  ]);
+  expect(await refusal('trusted-proxies: [a, 1]')).toContain('a text or a list of texts');
+  expect(await refusal('trusted-proxies: []')).toContain('one or more values');
+});
+
 test('a variable names the file, too, and --config counts before it', async () => {
   const env = { TIDINGS_CONFIG: fileOf('port: 5001') };
   const ports = async (args: readonly string[], more: Record<string, string> = {}): Promise<string | undefined> => {

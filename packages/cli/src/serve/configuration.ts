@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { isList, isSecret, textsOf, unsetText } from '../command-line/option.ts';
+import { isCommaList, isList, isSecret, textsOf, unsetText } from '../command-line/option.ts';
 import { meant } from '../command-line/usage-error.ts';
 import { CliError } from '../errors.ts';
 import { visible } from '../terminal/output.ts';
@@ -158,12 +158,18 @@ function textsIn(label: string, option: Option, value: unknown): readonly (strin
     throw wrong('true or false');
   }
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (Array.isArray(value) && !isList(option)) throw wrong('one value');
+  // As on the command line, where they are one text.
+  if (isCommaList(option) && list.length > 0 && list.every((each) => typeof each === 'string')) return [list.join(',')];
+  if (Array.isArray(value) && !isList(option) && !isCommaList(option)) throw wrong('one value');
   if (list.length === 0) throw wrong('one or more values');
   return list.map((each) => {
     if (typeof each === 'string') return each;
     if (typeof each === 'number') return String(each);
-    throw wrong(isList(option) ? `a text or a list of texts, such as ["${valueOf(option)}"]` : 'a text or a number');
+    throw wrong(
+      isList(option) || isCommaList(option)
+        ? `a text or a list of texts, such as ["${valueOf(option)}"]`
+        : 'a text or a number',
+    );
   });
 }
 

@@ -180,21 +180,25 @@ function isBehindProxy({ publicUrl, trustedProxies }: HubSettings): boolean {
   return trustedProxies.length > 0 || (publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname));
 }
 
+/** How a hub gets what its users have to show. */
+const CREDENTIALS =
+  'set a key with --key or TIDINGS_KEY, or take tokens with --jwt-key, --jwks-url or TIDINGS_JWT_SECRET';
+
 function checkKeyless(settings: HubSettings): void {
   const { anonymous } = settings.access;
   if (anonymous === 'none' && isBehindProxy(settings)) {
     const option = settings.trustedProxies.length > 0 ? '--trusted-proxies' : `--public-url ${settings.publicUrl}`;
     throw new CliError(
       'ERR_USAGE',
-      `without a key the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
-        'set a key with --key or TIDINGS_KEY, or let everyone in with --anonymous all',
+      `without a key and without keys of tokens the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
+        `${CREDENTIALS}, or let everyone in with --anonymous all`,
     );
   }
   if (anonymous !== 'listen' && anonymous !== 'publish') return;
   const closed = anonymous === 'listen' ? 'publish' : 'listen';
   throw new CliError(
     'ERR_USAGE',
-    `with --anonymous ${anonymous} and no key nobody may ${closed}: set a key with --key or TIDINGS_KEY`,
+    `with --anonymous ${anonymous} and without a key and keys of tokens nobody may ${closed}: ${CREDENTIALS}`,
   );
 }
 
