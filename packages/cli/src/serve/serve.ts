@@ -6,7 +6,7 @@ import { givenSockets } from '../sockets/inherited.ts';
 import type { SupervisedBy } from '../supervise/supervised.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { notice, outliveOutput, print } from '../terminal/output.ts';
-import { hasCredentials } from './access.ts';
+import { CREDENTIALS, hasCredentials } from './access.ts';
 import { announce } from './announcement.ts';
 import { validUntil, watchCertificate } from './tls/certificate.ts';
 import { closeServer } from './closing.ts';
@@ -180,26 +180,19 @@ function isBehindProxy({ publicUrl, trustedProxies }: HubSettings): boolean {
   return trustedProxies.length > 0 || (publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname));
 }
 
-/** How a hub gets what its users have to show. */
-const CREDENTIALS =
-  'set a key with --key or TIDINGS_KEY, or take tokens with --jwt-key, --jwks-url or TIDINGS_JWT_SECRET';
-
 function checkKeyless(settings: HubSettings): void {
   const { anonymous } = settings.access;
   if (anonymous === 'none' && isBehindProxy(settings)) {
     const option = settings.trustedProxies.length > 0 ? '--trusted-proxies' : `--public-url ${settings.publicUrl}`;
     throw new CliError(
       'ERR_USAGE',
-      `without a key and without keys of tokens the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
+      `without a key the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
         `${CREDENTIALS}, or let everyone in with --anonymous all`,
     );
   }
   if (anonymous !== 'listen' && anonymous !== 'publish') return;
   const closed = anonymous === 'listen' ? 'publish' : 'listen';
-  throw new CliError(
-    'ERR_USAGE',
-    `with --anonymous ${anonymous} and without a key and keys of tokens nobody may ${closed}: ${CREDENTIALS}`,
-  );
+  throw new CliError('ERR_USAGE', `with --anonymous ${anonymous} and no key nobody may ${closed}: ${CREDENTIALS}`);
 }
 
 function urlOf(scheme: string, host: string, port: number): URL {
