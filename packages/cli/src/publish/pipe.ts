@@ -7,8 +7,9 @@ import {
   type PublisherState,
 } from '@tidings/client/publisher';
 import { CliError } from '../errors.ts';
-import { certificateFault, unreachable } from '../http/failure.ts';
+import { certificateFault, describeFailure, unreachable } from '../http/failure.ts';
 import type { HubAddress } from '../http/hub-address.ts';
+import { send } from '../http/request.ts';
 import { notice } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
 import type { InputEvent } from './input-event.ts';
@@ -67,7 +68,7 @@ export class Pipe {
 
   /** Becomes the one producer of the topic. @throws {CliError} */
   async lease(topic: string, ms: number): Promise<void> {
-    const late = setTimeout(() => this.#tellLost('(it does not answer)', 'lease a topic of'), LATE_MS);
+    const late = setTimeout(() => void this.#explainLate(), LATE_MS);
     try {
       this.#lease = await this.#publisher.lease(topic, { ttl: `${ms}ms` });
     } catch (error) {
@@ -181,9 +182,23 @@ export class Pipe {
     notice(`Cannot ${what} the hub at ${this.#hub.url.href} ${reason}, trying again…`);
   }
 
-  #giveUp(error: unknown): void {
+  /** Says why there is no lease yet. The publisher does not say why it asks again, so the hub is asked for something else. */
+  async #explainLate(): Promise<void> {
+    const what = 'lease a topic of';
+    try {
+      await send(new URL('healthz', this.#hub.url), { method: 'GET', headers: {}, timeoutMs: LATE_MS });
+      if (!this.#lease) this.#tellLost('(it does not answer)', what);
+    } catch (error) {
+      if (this.#lease) return;
+      const fault = certificateFault(error);
+      if (fault === undefined) this.#tellLost(`(${describeFailure(error)})`, what);
+      else this.#giveUp(error, what);
+    }
+  }
+
+  #giveUp(error: unknown, what = 'publish to'): void {
     if (this.#failure || this.#isInterrupted) return;
-    this.#failure = unreachable('publish to', this.#hub, describeReason(error).text, error);
+    this.#failure = unreachable(what, this.#hub, describeReason(error).text, error);
     process.stdin.destroy();
     void this.#publisher.close({ patienceMs: 0 });
   }
