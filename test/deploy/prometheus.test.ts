@@ -29,6 +29,49 @@ test.skipIf(isMissing('promtool'))('Prometheus takes the configuration and the r
   expect(check(['credentials_file', 'credential_file']).status).not.toBe(0);
 });
 
+test.skipIf(isMissing('promtool'))('each hub that is away or cannot publish is told, and the others are not', () => {
+  const rules = readFileSync(join(DEPLOY, 'tidings.rules.yml'), 'utf8');
+  const series = (name: string, hub: string, values: string): object => ({
+    series: `${name}{job="tidings",instance="${hub}"}`,
+    values,
+  });
+  const alert = (exp_labels: object): object => ({
+    eval_time: '10m',
+    alertname: 'HubCannotPublish',
+    exp_alerts: [{ exp_labels }],
+  });
+  const ofHub = (hub: string): object => ({ job: 'tidings', instance: hub });
+  const cases = [
+    // The metrics of a hub that is away are stale.
+    [
+      [series('up', 'a', '1x20'), series('tidings_up', 'a', '1x20')],
+      [series('up', 'b', '1 1 0x18'), series('tidings_up', 'b', '1 1 stale')],
+      ofHub('b'),
+    ],
+    [
+      [series('up', 'a', '1x20'), series('tidings_up', 'a', '0x20')],
+      [series('up', 'b', '1x20'), series('tidings_up', 'b', '1x20')],
+      ofHub('a'),
+    ],
+    [[], [], { job: 'tidings' }],
+  ] as const;
+  const tests = cases.map(([a, b, labels]) => ({
+    interval: '1m',
+    input_series: [...a, ...b],
+    alert_rule_test: [alert(labels)],
+  }));
+  const run = (text: string): number | null => {
+    // JSON is YAML.
+    const place = folder({
+      'tidings.rules.yml': text,
+      'test.json': JSON.stringify({ rule_files: ['tidings.rules.yml'], evaluation_interval: '1m', tests }),
+    });
+    return spawnSync(programPath('promtool'), ['test', 'rules', 'test.json'], { cwd: place }).status;
+  };
+  expect(run(rules)).toBe(0);
+  expect(run(rules.replace('up{job="tidings"} == 0 or ', ''))).not.toBe(0);
+});
+
 test('the rules name metrics that a hub has, and no others', async () => {
   const hub = new Hub({ log: new MemoryLog(), faces: [metrics()] });
   const text = await (await hub.fetch(new Request('http://localhost/metrics'))).text();

@@ -33,7 +33,7 @@ async function configured(
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   const command = serveCommand();
   command.parseOptions(['--config', file, ...args]);
-  await configure(command, file);
+  await configure(command);
   return command;
 }
 
@@ -461,4 +461,53 @@ test('a configuration is checked without a hub, and a hub runs with it', async (
   expect(await publish(tokens[1]!)).toBe(200);
   const metrics = await fetch(new URL('metrics', url), { headers: { authorization: 'Bearer a-key-of-the-hub-2' } });
   expect(await metrics.text()).toContain('tidings_publishes_total{outcome="published"} 5\n');
+});
+
+test('a list with commas may be one of the file', async () => {
+  const lines = async (text: string): Promise<readonly string[]> =>
+    (await printed(fileOf(text))).split('\n').filter((line) => line.endsWith('# --config'));
+  expect(await lines('trusted-proxies: [loopback, 10.0.0.0/8]\njwt-algorithms: [RS256, ES256]')).toEqual([
+    'jwt-algorithms: "RS256,ES256" # --config',
+    'trusted-proxies: "loopback,10.0.0.0/8" # --config',
+  ]);
+  expect(await refusal('trusted-proxies: [a, 1]')).toContain('a text or a list of texts');
+  expect(await refusal('trusted-proxies: []')).toContain('one or more values');
+});
+
+test('a variable names the file, too, and --config counts before it', async () => {
+  const env = { TIDINGS_CONFIG: fileOf('port: 5001') };
+  const ports = async (args: readonly string[], more: Record<string, string> = {}): Promise<string | undefined> => {
+    const { stdout, stderr } = await run(['serve', ...args, '--print-config'], { env: { ...env, ...more } });
+    return /^port: \S+/m.exec(stdout)?.[0].replaceAll('"', '') ?? stderr;
+  };
+  expect(await ports([])).toBe('port: 5001');
+  expect(await ports([], { TIDINGS_PORT: '5002' })).toBe('port: 5002');
+  expect(await ports(['--config', fileOf('port: 5003')])).toBe('port: 5003');
+  expect(await ports([], { TIDINGS_CONFIG: 'missing.yaml' })).toMatch(
+    /^tidings: TIDINGS_CONFIG is "missing.yaml", which cannot be read/,
+  );
+});
+
+test('a misspelled variable is refused with the nearest name, and one that may be meant for others is told', async () => {
+  const checked = async (env: Record<string, string>): Promise<readonly [number | null, string]> => {
+    const { code, stderr } = await run(['serve', '--memory', '--check'], { env });
+    return [code, stderr];
+  };
+  const found = (name: string): string => `tidings: The environment has ${name}, which is no option of "tidings serve"`;
+  for (const [name, meant] of [
+    ['TIDINGS_MAX_LISTENER_PER_ADDRESS', 'TIDINGS_MAX_LISTENERS_PER_ADDRESS'],
+    ['TIDINGS_PUBLIC_URLS', 'TIDINGS_PUBLIC_URL'],
+    ['TIDINGS_CONFG', 'TIDINGS_CONFIG'],
+  ] as const) {
+    expect(await checked({ [name]: '3' })).toEqual([
+      2,
+      `${found(name)}: did you mean ${meant}? Rename it, or take it out\n`,
+    ]);
+  }
+  // Those of the other commands, and one that a shell has left empty.
+  const others = { TIDINGS_HUB: 'http://localhost:4000/', TIDINGS_SEED: '1', TIDINGS_MAX_LISTENER: '' };
+  expect(await checked({ ...others, TIDINGS_SERVICE_HOST: '10.0.0.1' })).toEqual([
+    0,
+    `${found('TIDINGS_SERVICE_HOST')} and is ignored\n`,
+  ]);
 });

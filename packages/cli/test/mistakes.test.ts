@@ -76,7 +76,7 @@ test.each([
     parts: ['--workers cannot be used with --log', 'several hubs'],
   },
   { args: ['serve', '--anonymous', 'some'], parts: ['--anonymous is "some"', 'one of none, listen, publish, all'] },
-  { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key'] },
+  { args: ['serve', '--anonymous', 'listen'], parts: ['nobody may publish', '--key', '--jwt-key'] },
   { args: ['serve', '--cors-origin', 'example.com'], parts: ['"example.com"', 'such as https://example.com'] },
   {
     args: ['serve', '--memory', '--port', '0', '--key', 'short'],
@@ -313,7 +313,7 @@ test('a refusal of the hub is shown with its reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
   const unauthorized = ['the hub answered 401 Unauthorized: ', '--key or TIDINGS_KEY'];
   const keyless = await run(['publish', 't', 'x', '--hub', url]);
-  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish (give the key with');
+  expectMistake(keyless, 1, ...unauthorized, 'has no key, and needs it to publish (give the key, or a token, with');
   expectMistake(await run(['listen', 't', '--hub', url, '--key', KEY.replace(/./, 'x')]), 1, ...unauthorized);
   const refused = await run(['publish', 't', 'x', '--hub', url, '--key', KEY, '--type', 'tidings-x']);
   expectMistake(refused, 1, 'the hub answered 400 Bad Request: ', 'tidings-x');
@@ -323,8 +323,16 @@ test('a refusal of the hub is shown with its reason', async () => {
 test('a topic that may not be shown, and a list that may not be seen, are refused with the reason', async () => {
   const { url } = await HubProcess.start('--key', KEY);
   const refused = async (...args: string[]): Promise<Result> => await run(['topics', ...args, '--hub', url]);
-  expectMistake(await refused('show', 'a'), 1, 'has no key, and needs it to listen to "a" (give the key with --key');
-  expectMistake(await refused('list'), 1, 'has no key, and needs it to list the topics (give the key with --key');
+  expectMistake(
+    await refused('show', 'a'),
+    1,
+    'has no key, and needs it to listen to "a" (give the key, or a token, with --key',
+  );
+  expectMistake(
+    await refused('list'),
+    1,
+    'has no key, and needs it to list the topics (give the key, or a token, with --key',
+  );
 });
 
 test('with --verbose an error brings its stack', async () => {

@@ -90,6 +90,16 @@ describe('--tls-cert and --tls-key', () => {
     expect(await listening(hub.url)).toMatch(
       /its certificate is not trusted: .*: name the file .* NODE_EXTRA_CA_CERTS\n$/,
     );
+    // A publisher does not try for ever either.
+    const untrusted = {
+      code: 1,
+      stderr: expect.stringMatching(
+        /tidings: cannot (?:publish to|lease a topic of) the hub at \S+ \(its certificate is not trusted: .*: name the file .* NODE_EXTRA_CA_CERTS\n/,
+      ),
+    };
+    expect(await run(['publish', 't', 'x', '--hub', hub.url])).toMatchObject(untrusted);
+    expect(await run(['publish', 't', '--hub', hub.url], { input: 'x\n' })).toMatchObject(untrusted);
+    expect(await run(['publish', 't', '--lease', '10s', '--hub', hub.url], { input: 'x\n' })).toMatchObject(untrusted);
     hub.process.kill('SIGTERM');
     expect((await hub.process.result()).code).toBe(0);
   });

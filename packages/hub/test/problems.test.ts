@@ -312,7 +312,7 @@ describe('health', () => {
       epoch: hub.epoch,
       cursor: hub.cursor(1),
       listeners: 1,
-      may: ['listen', 'publish'],
+      may: ['listen', 'publish', 'manage'],
     });
     expect((await hub.ask('HEAD', '/healthz')).status).toBe(200);
     expect((await hub.ask('POST', '/healthz')).headers['allow']).toBe('GET, HEAD, OPTIONS');

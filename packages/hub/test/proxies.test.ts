@@ -37,6 +37,9 @@ describe('proxies that are trusted', () => {
     ],
     [['private'], '10.0.0.1', { 'x-forwarded-for': '10.0.0.2, 10.0.0.3' }, `10.0.0.2 ${AS_ASKED}`],
     [['private'], '10.0.0.1', { 'x-forwarded-for': '1.2.3.4, unknown, 10.0.0.3' }, `10.0.0.3 ${AS_ASKED}`],
+    [['private'], '10.0.0.1', { 'x-forwarded-for': 'garbage, 1.2.3.4, 10.0.0.3' }, `1.2.3.4 ${AS_ASKED}`],
+    [['loopback'], '127.0.0.1', { 'x-forwarded-for': '9.9.9.9,' }, `127.0.0.1 ${AS_ASKED}`],
+    [['unix'], undefined, { 'x-forwarded-for': 'unix:' }, `undefined ${AS_ASKED}`],
     [['loopback'], '127.0.0.1', {}, `127.0.0.1 ${AS_ASKED}`],
     [
       ['loopback'],
@@ -62,6 +65,11 @@ describe('proxies that are trusted', () => {
     ['for=9.9.9.9;proto=http, for=1.2.3.4;proto=https', '1.2.3.4 https://10.0.0.9:4000//topics/a?x'],
     ['for="1.2.3.4, for=9.9.9.9", for=5.6.7.8', `5.6.7.8 ${AS_ASKED}`],
     ['for=_hidden', `127.0.0.1 ${AS_ASKED}`],
+    ['for="_hidden:_port"', `127.0.0.1 ${AS_ASKED}`],
+    ['for=unknown', `127.0.0.1 ${AS_ASKED}`],
+    ['for="1.2.3.4:_port"', `1.2.3.4 ${AS_ASKED}`],
+    ['for=garbage, for=1.2.3.4', `1.2.3.4 ${AS_ASKED}`],
+    ['proto=https', '127.0.0.1 https://10.0.0.9:4000//topics/a?x'],
     ['for=1.2.3.4 ; by=x', `1.2.3.4 ${AS_ASKED}`],
   ])('Forwarded: %s', (forwarded, expected) => {
     const options: ProxyOptions = { trustedProxies: ['loopback'], proxyHeader: 'forwarded' };
@@ -69,6 +77,10 @@ describe('proxies that are trusted', () => {
   });
 
   test.each([
+    ['x-forwarded', { 'x-forwarded-for': 'garbage' }],
+    ['x-forwarded', { 'x-forwarded-for': '300.1.1.1' }],
+    ['x-forwarded', { 'x-forwarded-for': '1.2.3.4, garbage' }],
+    ['x-forwarded', { 'x-forwarded-for': '1.2.3.4, garbage, 127.0.0.1' }],
     ['x-forwarded', { 'x-forwarded-proto': 'ftp' }],
     ['x-forwarded', { 'x-forwarded-host': 'a/b' }],
     ['x-forwarded', { 'x-forwarded-host': 'user@host' }],
@@ -76,6 +88,9 @@ describe('proxies that are trusted', () => {
     ['x-forwarded', { 'x-forwarded-host': '' }],
     ['forwarded', { forwarded: 'for=1.2.3.4;for=5.6.7.8' }],
     ['forwarded', { forwarded: 'for' }],
+    ['forwarded', { forwarded: 'for="[::1"' }],
+    ['forwarded', { forwarded: 'for=hidden' }],
+    ['forwarded', { forwarded: 'for=1.2.3.4, for=""' }],
     ['forwarded', { forwarded: 'host="a\\\\b"' }],
     ['forwarded', { forwarded: 'for="1.2.3.4' }],
   ] as const)('%s with %j, which breaks the grammar, is refused', async (proxyHeader, headers) => {

@@ -38,7 +38,7 @@ function detailOf({ text }: Reply): string {
 describe('a token', () => {
   const now = Math.floor(Date.now() / 1000);
   const REFUSED: readonly [what: string, parts: TokenParts, why: RegExp][] = [
-    ['of another type', { header: { typ: 'JWT' } }, /type of the token \(typ\) is "jwt", but must be at\+jwt/],
+    ['of another type', { header: { typ: 'JWT' } }, /type of the token \(typ\) is "JWT", but must be at\+jwt/],
     ['without a type', { header: { typ: undefined } }, /has no type \(typ\), but must be at\+jwt/],
     [
       'of another issuer',
@@ -130,6 +130,37 @@ describe('a token', () => {
       key: KEY_PAIRS.RS256.privateKey,
     }).catch(() => '');
     if (critical !== '') expect(await verdict(hub, critical)).toMatch(/^401/);
+  });
+
+  test('is checked by those keys of a set that fit the algorithms, and a set without any names its keys', async () => {
+    const jwks = (...names: (keyof typeof KEY_PAIRS)[]): string =>
+      JSON.stringify({
+        keys: names.map((name) => ({ ...KEY_PAIRS[name].publicKey.export({ format: 'jwk' }), kid: `of ${name}` })),
+      });
+    const issuer = (text: string): TokenIssuerOptions => ({ issuer: ISSUER, keys: [{ text }], algorithms: ['RS256'] });
+    const hub = await hubOf([issuer(jwks('RS256', 'ES256', 'EdDSA'))]);
+    const sign = (alg: keyof typeof KEY_PAIRS): Promise<string> =>
+      makeToken(ALL, { header: { alg }, key: KEY_PAIRS[alg].privateKey });
+    expect(await verdict(hub, await sign('RS256'))).toBe('ok');
+    expect(await verdict(hub, await sign('ES256'))).toMatch(/^401 .*algorithm/);
+    await expect(hubOf([issuer(jwks('ES256', 'EdDSA'))])).rejects.toThrow(
+      'The option tokens.issuers.0.keys.0 has no key that can be used with RS256; found "of ES256" (one for ES256), "of EdDSA" (one for EdDSA, Ed25519)',
+    );
+  });
+
+  test('is asked for by a hub that has no key, and a ticket is named among the parameters', async () => {
+    const hub = await hubOf();
+    const reply = await hub.ask('GET', '/topics/a');
+    expect([reply.status, detailOf(reply)]).toEqual([
+      401,
+      'The request has no token, and needs one to listen to "a": send Authorization: Bearer <token>',
+    ]);
+    const both = await hubOf([BY_SECRET], { key: 'a-key-of-the-hub-1' });
+    expect(detailOf(await both.ask('GET', '/topics/a'))).toContain('The request has no key or token');
+    const open = await hubOf([BY_SECRET], { anonymous: 'listen' });
+    expect(detailOf(await open.ask('GET', '/topics/a?tiket=x'))).toMatch(
+      /allowed are .*, ticket; did you mean ticket\?$/,
+    );
   });
 
   test('of each kind of key is taken, whatever form the key has', async () => {

@@ -4,7 +4,8 @@ import { useRef } from 'preact/hooks';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { credentialName, hubKey, rememberKey } from './hub-key.ts';
 import { KeyForm } from './key-form.tsx';
-import { connection, keyWanted, openFeed, openTopic, pageTitle } from './page.ts';
+import { keyWanted, openFeed, openTopic, pageTitle } from './page.ts';
+import { RefusedNotice } from './refused-notice.tsx';
 import { StartView } from './start-view.tsx';
 import { TopicList } from './topic-list.tsx';
 import { TopicView } from './topic-view.tsx';
@@ -34,6 +35,8 @@ export function App(): JSX.Element {
       </header>
       <TopicList />
       <main ref={main} tabIndex={-1}>
+        {/* Another refusal begins anew. */}
+        <RefusedNotice key={hubKey.value} />
         <MainView />
       </main>
     </div>
@@ -41,7 +44,7 @@ export function App(): JSX.Element {
 }
 
 function MainView(): JSX.Element {
-  if (keyWanted.value) return <KeyForm purpose="listening" refusal={connection.value.reason} />;
+  if (keyWanted.value) return <KeyForm purpose="listening" />;
   const topicFeed = openFeed.value;
   if (topicFeed === null) return <StartView />;
   return <TopicView key={topicFeed.topic} topicFeed={topicFeed} />;

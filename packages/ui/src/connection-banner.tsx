@@ -2,7 +2,7 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { describeConnection, isTroubled } from './connection.ts';
 import type { ConnectionText } from './connection.ts';
-import { connection, retryNow } from './page.ts';
+import { connection, openFeed, retryNow } from './page.ts';
 import { isPaused } from './places.ts';
 
 /** How often the seconds to the next attempt are counted, in milliseconds. */
@@ -14,6 +14,9 @@ const PAUSED: ConnectionText = {
   seconds: undefined,
 };
 
+/** Who may not have the list is told that in its place. There is nothing to try again. */
+const WITHOUT_LIST: ConnectionText = { tone: 'calm', text: 'Ready', seconds: undefined };
+
 /** The state of the connection in words, with a way to try again at once. */
 export function ConnectionBanner(): JSX.Element {
   const tick = useSignal(0);
@@ -23,10 +26,16 @@ export function ConnectionBanner(): JSX.Element {
     return () => clearInterval(timer);
   });
 
-  const { phase } = connection.value;
+  const { phase, status } = connection.value;
+  const isWithoutList = openFeed.value === null && phase === 'closed' && status === 403;
   void tick.value;
-  const { tone, text, seconds } = isPaused.value ? PAUSED : describeConnection(connection.value, Date.now());
-  const isLong = isPaused.value || isTroubled(connection.value);
+  const { tone, text, seconds } = isPaused.value
+    ? PAUSED
+    : isWithoutList
+      ? WITHOUT_LIST
+      : describeConnection(connection.value, Date.now());
+  const hasTrouble = isTroubled(connection.value) && !isWithoutList;
+  const isLong = isPaused.value || hasTrouble;
   return (
     <div id="connection" class={isLong ? 'connection long' : 'connection'} data-phase={phase} data-tone={tone}>
       <span class="connection-light" aria-hidden="true" />
@@ -34,7 +43,7 @@ export function ConnectionBanner(): JSX.Element {
         {text}
         {seconds !== undefined && <span aria-hidden="true">{` in ${seconds} s…`}</span>}
       </p>
-      {isTroubled(connection.value) && phase !== 'connecting' && (
+      {hasTrouble && phase !== 'connecting' && (
         <button type="button" id="try-now" onClick={retryNow}>
           Try now
         </button>

@@ -1,10 +1,21 @@
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 
 const STORED_AS = 'tidings-key';
 
 const current: Signal<string> = signal('');
+const ended: Signal<RefusedCredential | undefined> = signal(undefined);
 let group = 'everyone';
+
+/** What the hub took no more, or never. */
+export interface RefusedCredential {
+  readonly name: 'key' | 'token';
+  /** Why, in the words of the hub. */
+  readonly reason: string;
+}
+
+/** What was given last and the hub has refused. The page goes on as everyone. Undefined until then, and after another one was given. */
+export const refusedCredential: ReadonlySignal<RefusedCredential | undefined> = ended;
 
 /** The key to the hub, empty if none was asked for. It lives as long as the browser's tab does. */
 export const hubKey: ReadonlySignal<string> = current;
@@ -36,14 +47,33 @@ export async function restoreKey(): Promise<void> {
 
 /** Uses a key from now on; an empty one forgets it. */
 export async function rememberKey(key: string): Promise<void> {
-  if (key === '') sessionStorage.removeItem(STORED_AS);
-  else sessionStorage.setItem(STORED_AS, key);
+  store(key);
   await useKey(key);
 }
 
-async function useKey(key: string): Promise<void> {
+/** Forgets a key that the hub has refused, and goes on without one. One that this page no longer uses is of no interest. */
+export async function dropKey(key: string, reason: string): Promise<void> {
+  if (key === '' || key !== current.peek()) return;
+  store('');
+  await useKey('', { name: isToken(key) ? 'token' : 'key', reason });
+}
+
+/** Says no more that a key was refused. */
+export function dismissRefusal(): void {
+  ended.value = undefined;
+}
+
+function store(key: string): void {
+  if (key === '') sessionStorage.removeItem(STORED_AS);
+  else sessionStorage.setItem(STORED_AS, key);
+}
+
+async function useKey(key: string, refusal?: RefusedCredential): Promise<void> {
   group = await groupOf(key);
-  current.value = key;
+  batch(() => {
+    current.value = key;
+    ended.value = refusal;
+  });
 }
 
 /** A name that does not tell the key. Pages that did not come over HTTPS or from a loopback address have no digests, and share nothing. */

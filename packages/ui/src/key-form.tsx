@@ -1,15 +1,16 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { credentialName, hubKey, rememberKey } from './hub-key.ts';
+import { hubKey, refusedCredential, rememberKey } from './hub-key.ts';
 import { retryNow } from './page.ts';
 
 /**
  * Asks for the hub's key, or for a token. If one was given already, the hub has refused it.
- * @param props - what needs it, and why the hub has refused that
+ * @param props - what needs it; undefined if nothing on the page does
  */
-export function KeyForm({ purpose, refusal }: { purpose: string; refusal: string | undefined }): JSX.Element {
+export function KeyForm({ purpose }: { purpose: string | undefined }): JSX.Element {
   const [key, setKey] = useState('');
   const input = useRef<HTMLInputElement>(null);
+  const refused = purpose === undefined ? undefined : refusedCredential.value;
   useEffect(() => input.current?.focus(), []);
 
   const submit = (event: Event): void => {
@@ -20,11 +21,14 @@ export function KeyForm({ purpose, refusal }: { purpose: string; refusal: string
   };
   return (
     <form id="key-form" class="card key-form" onSubmit={submit}>
-      <h2>This hub asks for a key or token</h2>
-      <p>It was started with one, and {purpose} needs it. This tab keeps it until it is closed.</p>
-      {hubKey.value !== '' && (
+      <h2>{purpose === undefined ? 'Give a key or token' : 'This hub asks for a key or token'}</h2>
+      <p>
+        {purpose !== undefined && `It was started with one, and ${purpose} needs it. `}This tab keeps it until it is
+        closed.
+      </p>
+      {refused !== undefined && (
         <p class="problem" role="alert">
-          The hub did not take the {credentialName.value} that was given. {refusal}
+          The hub did not take the {refused.name} that was given. {refused.reason}
         </p>
       )}
       <label for="key">Key or token</label>

@@ -4,7 +4,7 @@ import { authorization, hubKey, sender } from './hub-key.ts';
 import { changeTopic } from './manage.ts';
 import type { TopicChange } from './manage.ts';
 import { base } from './page.ts';
-import { isRefused, noteRefusal } from './refusals.ts';
+import { isNowhereAllowed, isRefused, noteRefusal } from './refusals.ts';
 import type { TopicState } from './topic-state.ts';
 
 const QUESTIONS: Readonly<Record<TopicChange, string>> = {
@@ -40,7 +40,7 @@ export function ManageTopic({ topic, state }: { topic: string; state: TopicState
         </button>
       )}
       <span id="manage-answer" role="status">
-        {!mayManage && `${sender.value} may not delete this topic. `}
+        {!mayManage && !isNowhereAllowed('manage') && `${sender.value} may not delete this topic. `}
         {failure}
       </span>
     </div>

@@ -5,12 +5,12 @@ import { topicHash, topicOfHash } from './address.ts';
 import { FIRST_CONNECTION, isComplete } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { countAfter } from './feed.ts';
-import { credentialName, hubKey } from './hub-key.ts';
+import { authorization, credentialName, dropKey, hubKey } from './hub-key.ts';
 import type { TopicDirectory, TopicSummary } from './topic-directory.ts';
 import type { SnippetAccess } from './snippet.ts';
-import { fetchPermissions, type Permissions } from './permissions.ts';
+import { everyonesPermissions, sendersPermissions, type Permissions } from './permissions.ts';
 import { followUse } from './places.ts';
-import { forgetRefusals } from './refusals.ts';
+import { forgetRefusals, notePermissions } from './refusals.ts';
 import { TopicFeed } from './topic-feed.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -53,10 +53,13 @@ export const connection: ReadonlySignal<Connection> = computed(
   () => (feed.value ?? watch.value)?.connection.value ?? FIRST_CONNECTION,
 );
 
-/** Whether the hub lets no one listen without a key. */
+/** Whether the hub lets no one listen without a key, and has none from this page. */
 export const keyWanted: ReadonlySignal<boolean> = computed(
-  () => connection.value.phase === 'closed' && connection.value.status === 401,
+  () => hubKey.value === '' && isUnauthorized(connection.value),
 );
+
+/** Whether everyone may listen, as far as the page knows. */
+export const everyoneListens: ReadonlySignal<boolean> = computed(() => everyone.value?.listen === true);
 
 /** What the hub asks of its users, as far as this page knows. */
 export const snippetAccess: ReadonlySignal<SnippetAccess> = computed(() => ({
@@ -107,7 +110,11 @@ export function startPage(): void {
   });
   effect(() => {
     void hubKey.value;
-    void fetchPermissions(base).then((found) => (everyone.value = found));
+    void everyonesPermissions(base).then((found) => (everyone.value = found));
+  });
+  effect(() => {
+    const key = hubKey.value;
+    if (key !== '') void sendersPermissions(base, authorization()).then((found) => notePermissions(found, key));
   });
   effect(() => {
     void hubKey.value;
@@ -115,6 +122,15 @@ export function startPage(): void {
     const next = topic === null ? null : new TopicFeed(base, topic);
     feed.value = next;
     return () => next?.close();
+  });
+
+  // A key or token that the hub does not take, or takes no more, would keep the page from what everyone may do.
+  effect(() => {
+    for (const stream of [feed.value, watch.value]) {
+      const state = stream?.connection.value;
+      if (state === undefined || !isUnauthorized(state)) continue;
+      void dropKey(hubKey.peek(), state.reason ?? '');
+    }
   });
 
   // A closed topic may be deleted and made anew, which the list is the first to know.
@@ -131,6 +147,10 @@ export function startPage(): void {
   effect(() => {
     if (returnedAt.value > 0) untracked(retryNow);
   });
+}
+
+function isUnauthorized({ phase, status }: Connection): boolean {
+  return phase === 'closed' && status === 401;
 }
 
 /** Asks whether the open topic is still closed, if it was. */

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { authorization, hubKey } from './hub-key.ts';
+import { authorization, dropKey, hubKey } from './hub-key.ts';
 import { KeyForm } from './key-form.tsx';
 import { base } from './page.ts';
 import { newAttempt, publish } from './publish.ts';
@@ -46,6 +46,7 @@ export function PublishForm({ topic, isHidden = false, onPublished }: PublishFor
     setAnswer(result);
     if (!result.ok) {
       if (result.isForbidden) noteRefusal('publish', draft.topic, key);
+      if (result.status === 401) await dropKey(key, result.detail);
       return;
     }
     attempt.current = newAttempt();
@@ -55,7 +56,7 @@ export function PublishForm({ topic, isHidden = false, onPublished }: PublishFor
 
   return (
     <section class="publish" aria-label="Publish" hidden={isHidden}>
-      {answer?.ok === false && answer.status === 401 && <KeyForm purpose="publishing" refusal={answer.detail} />}
+      {answer?.ok === false && answer.status === 401 && <KeyForm purpose="publishing" />}
       <form
         id="publish-form"
         onSubmit={(event) => {

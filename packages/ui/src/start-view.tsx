@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
-import { hubKey } from './hub-key.ts';
+import { hubKey, sender } from './hub-key.ts';
 import { base, directory, openTopicPage, snippetAccess } from './page.ts';
 import { PublishForm } from './publish-form.tsx';
+import { isNowhereAllowed } from './refusals.ts';
 import { SnippetList } from './snippet-list.tsx';
 import { publishSnippet, topicSnippets } from './snippet.ts';
 
@@ -12,6 +13,7 @@ const EXAMPLE_TOPIC = 'greetings';
 export function StartView(): JSX.Element {
   const isNew = directory.value?.topics.length === 0;
   const hasKey = hubKey.value !== '';
+  const mayPublish = !isNowhereAllowed('publish');
   return (
     <div class="start-view" id={isNew ? 'empty' : undefined}>
       {!isNew && <h1 class="unseen">The topics of this hub</h1>}
@@ -19,21 +21,33 @@ export function StartView(): JSX.Element {
         <section class="welcome">
           <h1>Nothing has been published here yet</h1>
           <p>
-            This hub keeps what is published to it and passes it on to everyone who listens. Paste this line into a
-            terminal, and watch the topic appear here:
+            This hub keeps what is published to it and passes it on to everyone who listens.
+            {mayPublish && ' Paste this line into a terminal, and watch the topic appear here:'}
           </p>
-          <SnippetList snippets={[{ title: 'Publish with curl', text: publishSnippet(base, EXAMPLE_TOPIC, hasKey) }]} />
-          <p>Or write the first event right here.</p>
+          {mayPublish && (
+            <>
+              <SnippetList
+                snippets={[{ title: 'Publish with curl', text: publishSnippet(base, EXAMPLE_TOPIC, hasKey) }]}
+              />
+              <p>Or write the first event right here.</p>
+            </>
+          )}
         </section>
       )}
-      <section class="card">
-        <h2>Publish to a topic</h2>
-        <PublishForm topic={null} onPublished={openTopicPage} />
-      </section>
+      {mayPublish ? (
+        <section class="card">
+          <h2>Publish to a topic</h2>
+          <PublishForm topic={null} onPublished={openTopicPage} />
+        </section>
+      ) : (
+        <p id="refused" class="quiet">
+          {sender.value} may not publish to any topic.
+        </p>
+      )}
       {!isNew && (
         <section class="card">
           <h2>How to connect</h2>
-          <SnippetList snippets={topicSnippets(base, EXAMPLE_TOPIC, snippetAccess.value, true)} />
+          <SnippetList snippets={topicSnippets(base, EXAMPLE_TOPIC, snippetAccess.value, mayPublish)} />
         </section>
       )}
     </div>

@@ -13,6 +13,14 @@ interface Listener {
   response: ServerResponse;
 }
 
+interface TokenRights {
+  readonly list?: true;
+  readonly publish?: true;
+  readonly manage?: true;
+  /** What it may do on some topic. @default everything */
+  readonly may?: readonly string[];
+}
+
 interface TopicDocument {
   topics: { topic: string; events: number; bytes: number; listeners: number; last: string | undefined }[];
   total: number;
@@ -40,7 +48,7 @@ export class FakeHub {
   /** Why it does not take another one. */
   refusal = 'This hub asks for a key';
   /** What each token allows. */
-  readonly tokens = new Map<string, { list?: true; publish?: true; manage?: true }>();
+  readonly tokens = new Map<string, TokenRights>();
   /** The reconnection time that listeners are told, in milliseconds. */
   retry: number | undefined;
   /** What the next publish is answered instead, once. */
@@ -179,11 +187,18 @@ export class FakeHub {
     const sent = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const rights = this.tokens.get(sent);
     if (url.pathname === '/healthz') {
-      const may = this.key === undefined || sent === this.key ? ['listen', 'publish'] : [];
+      if (sent !== '' && this.key !== undefined && sent !== this.key && rights === undefined) {
+        problem(response, 401, 'unauthorized', this.refusal);
+        return;
+      }
+      const all = ['listen', 'publish', 'manage'];
+      const may = this.key === undefined || sent === this.key ? all : rights ? (rights.may ?? all) : [];
       response.end(JSON.stringify({ status: 'ok', may: this.everyoneListens ? ['listen', ...may] : may }));
       return;
     }
-    const isOpen = this.key === undefined || (this.everyoneListens && request.method === 'GET');
+    // A credential that it does not take is refused, also where everyone may do without.
+    const isOpen =
+      this.key === undefined || (this.everyoneListens && sent === '' && /^(GET|HEAD)$/.test(request.method ?? ''));
     if (!isOpen && sent !== this.key && rights === undefined) {
       problem(response, 401, 'unauthorized', this.refusal);
       return;

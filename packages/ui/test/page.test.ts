@@ -371,7 +371,9 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await type('#key', `${TOKEN}\n`);
     await expectText('#no-list', 'This token may not list the topics.');
     await expectText('#forget-key', 'Forget token');
-    await expectConnection('The rights of web do not allow it to list');
+    // It is told once, in the place of the list, and is no alarm.
+    await expectConnection('Ready');
+    expect(await page.$('#try-now')).toBeNull();
     await type('#open-name', 'a/b\n');
     await expectRows([id]);
     await expectConnection('Connected');
@@ -405,6 +407,59 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await page.waitForSelector('#close-topic');
     expect(await stateOfPage()).toMatchObject({ hasForm: true, offers: ['Close', 'Delete'] });
     expect(await page.$('#refused')).toBeNull();
+  });
+
+  test('a token that may only listen is offered neither to publish, nor to close or delete a topic', async () => {
+    hub.key = 'secret';
+    hub.tokens.set(TOKEN, { list: true, may: ['listen'] });
+    const id = hub.append('news', 'one');
+    await enter(TOKEN);
+    await expectText('#refused', 'This token may not publish to any topic.');
+    expect(await page.$('#publish-form')).toBeNull();
+    await page.click('#topics [data-topic="news"]');
+    await expectRows([id]);
+    await expectText('#refused', 'This token may not publish to this topic or close it.');
+    expect(await stateOfPage()).toMatchObject({ hasForm: false, offers: [] });
+  });
+
+  test('where everyone may listen, a refused key or token is told and forgotten, and the page goes on', async () => {
+    hub.key = 'secret';
+    hub.everyoneListens = true;
+    const stored = (): Promise<number> => page.evaluate(() => sessionStorage.length);
+    const ids = [hub.append('news', 'one')];
+    await openTopic('news');
+    await type('#publish-data', 'precious');
+    await page.click('#publish-send');
+    await page.waitForSelector('#key-form');
+    await type('#key', 'wrong\n');
+    await expectText('#refused-key', 'The hub does not take the key that was given. This hub asks for a key');
+    await expectConnection('Connected');
+    await expectRows(ids);
+    await page.waitForSelector('#topics [data-topic="news"]');
+    expect(await stored()).toBe(0);
+    await page.reload();
+    await expectConnection('Connected');
+    expect(await page.$('#refused-key')).toBeNull();
+
+    // One that has been taken may end.
+    hub.tokens.set(TOKEN, { list: true, publish: true });
+    await page.evaluate((token) => sessionStorage.setItem('tidings-key', token), TOKEN);
+    await page.reload();
+    await page.waitForSelector('#forget-key');
+    await expectConnection('Connected');
+    hub.tokens.clear();
+    hub.refusal = 'The token has expired (exp)';
+    hub.endStreams('news');
+    await expectText('#refused-key', 'does not take the token that was given. The token has expired (exp)');
+    await expectConnection('Connected');
+    ids.push(hub.append('news', 'two'));
+    await expectRows(ids);
+    expect(await stored()).toBe(0);
+    await page.click('#another-key');
+    await type('#key', 'secret\n');
+    await page.waitForSelector('#forget-key');
+    expect(await page.$('#refused-key')).toBeNull();
+    await expectConnection('Connected');
   });
 
   test('a refusal that is not for want of rights leaves the form as it is', async () => {

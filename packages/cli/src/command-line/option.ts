@@ -12,6 +12,8 @@ export interface OptionFormat<T> {
   readonly allowed: string;
   /** Whether an error tells only the length of what was given. @default false */
   readonly secret?: boolean;
+  /** Whether it is a list with commas between its entries. @default false */
+  readonly isCommaList?: boolean;
 }
 
 /** The word that stands for "without a limit", whose value is Infinity because commander knows no option without a value. */
@@ -108,6 +110,7 @@ export const SECRET: OptionFormat<string> = {
 
 /** The hub checks the names. */
 export const ALGORITHM_LIST: OptionFormat<readonly string[]> = {
+  isCommaList: true,
   parse: (text) => (/^[\w]+(\s*,\s*[\w]+)*$/.test(text) ? text.split(/\s*,\s*/) : undefined),
   allowed: 'names with commas between them, such as RS256,ES256',
 };
@@ -173,6 +176,7 @@ export const PUBLIC_URL: OptionFormat<string> = {
 
 /** A list with commas between its entries. The hub checks the entries. */
 export const PROXIES: OptionFormat<readonly string[]> = {
+  isCommaList: true,
   parse: (text) => (/^[^\s,]+(\s*,\s*[^\s,]+)*$/.test(text) ? text.split(/\s*,\s*/) : undefined),
   allowed: 'addresses or networks with commas between them, such as 10.0.0.0/8,::1',
 };
@@ -191,11 +195,13 @@ function notEmpty(text: string): string | undefined {
 const texts = new WeakMap<Option, string[]>();
 const lists = new WeakSet<Option>();
 const secrets = new WeakSet<Option>();
+const commaLists = new WeakSet<Option>();
 
 /** An option with one value. */
 export function option<T>(flags: string, description: string, format: OptionFormat<T>): Option {
   const made = new Option(flags, description);
   if (format.secret === true) secrets.add(made);
+  if (format.isCommaList === true) commaLists.add(made);
   return made.argParser((text: string) => {
     texts.set(made, [text]);
     return parseValue(`--${made.name()}`, text, format);
@@ -242,6 +248,11 @@ export function textsOf(made: Option): readonly string[] {
 
 export function isList(made: Option): boolean {
   return lists.has(made);
+}
+
+/** Whether its one value is a list with commas between its entries. */
+export function isCommaList(made: Option): boolean {
+  return commaLists.has(made);
 }
 
 /** Whether its value may not be shown. */

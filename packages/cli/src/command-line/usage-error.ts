@@ -106,7 +106,8 @@ export function meant(found: string, known: readonly string[]): string {
   return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }
 
-function nearestOf(found: string, known: readonly string[]): string | undefined {
+/** The word that is most like what was found; undefined if none is like it. */
+export function nearestOf(found: string, known: readonly string[]): string | undefined {
   const nearest = known
     .map((word) => ({ word, distance: editDistance(found, word) }))
     .filter(({ word, distance }) => distance <= MAX_DIFFERENCE * Math.max(word.length, found.length))

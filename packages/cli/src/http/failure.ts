@@ -38,8 +38,8 @@ export function unreachable(attempt: string, { url }: HubAddress, reason: string
   return new CliError('ERR_UNREACHABLE', message, { cause });
 }
 
-/** What is wrong with the certificate of the hub; undefined if nothing is. */
-function certificateFault(error: unknown): string | undefined {
+/** What is wrong with the certificate of the hub, and does not get better by waiting; undefined if nothing is. */
+export function certificateFault(error: unknown): string | undefined {
   for (let current = error; current instanceof Error; current = innerError(current)) {
     const code = 'code' in current ? String(current.code) : '';
     const [untrusted, unfit] = [UNTRUSTED[code], UNFIT[code]];

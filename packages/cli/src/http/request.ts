@@ -71,7 +71,7 @@ function sentenceOf(type: string | undefined, text: string): string | undefined 
 function adviceFor(detail = ''): string {
   if (/^The (?:token|issuer|type of the token|algorithm|signature|claim)/.test(detail))
     return ' ("tidings token inspect" explains a token)';
-  return ' (give the key with --key or TIDINGS_KEY)';
+  return ' (give the key, or a token, with --key or TIDINGS_KEY)';
 }
 
 /** The text of a problem, or undefined if the body is not the JSON that its type promises. */

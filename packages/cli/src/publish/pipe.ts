@@ -7,8 +7,9 @@ import {
   type PublisherState,
 } from '@tidings/client/publisher';
 import { CliError } from '../errors.ts';
-import { unreachable } from '../http/failure.ts';
+import { certificateFault, describeFailure, unreachable } from '../http/failure.ts';
 import type { HubAddress } from '../http/hub-address.ts';
+import { send } from '../http/request.ts';
 import { notice } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
 import type { InputEvent } from './input-event.ts';
@@ -67,10 +68,11 @@ export class Pipe {
 
   /** Becomes the one producer of the topic. @throws {CliError} */
   async lease(topic: string, ms: number): Promise<void> {
-    const late = setTimeout(() => this.#tellLost('it does not answer', 'lease a topic of'), LATE_MS);
+    const late = setTimeout(() => void this.#explainLate(), LATE_MS);
     try {
       this.#lease = await this.#publisher.lease(topic, { ttl: `${ms}ms` });
     } catch (error) {
+      if (this.#failure) throw this.#failure;
       const { text, status } = describeReason(error);
       if (this.#isInterrupted) throw new CliError('ERR_UNREACHABLE', INTERRUPTED, { cause: error });
       throw status === undefined ? unreachable('lease a topic of', this.#hub, text, error) : refused(text, error);
@@ -164,8 +166,11 @@ export class Pipe {
   }
 
   #follow({ phase, attempt, error }: PublisherState): void {
-    if (phase === 'waiting' && attempt > REPORTED_FAILURES && !this.#isLost) {
-      this.#tellLost(describeReason(error).text, 'publish to');
+    const fault = certificateFault(error);
+    // A hub that was reached before may get its certificate back. One that never was is another one than was meant, or a setting is missing here.
+    if (phase === 'waiting' && fault !== undefined && this.#published === 0) this.#giveUp(error);
+    else if (phase === 'waiting' && attempt > REPORTED_FAILURES && !this.#isLost) {
+      this.#tellLost(fault ?? `(${describeReason(error).text})`, 'publish to');
     } else if (attempt === 1 && !error && this.#isLost) {
       this.#isLost = false;
       notice('Publishing again');
@@ -174,6 +179,27 @@ export class Pipe {
 
   #tellLost(reason: string, what: string): void {
     this.#isLost = true;
-    notice(`Cannot ${what} the hub at ${this.#hub.url.href} (${reason}), trying again…`);
+    notice(`Cannot ${what} the hub at ${this.#hub.url.href} ${reason}, trying again…`);
+  }
+
+  /** Says why there is no lease yet. The publisher does not say why it asks again, so the hub is asked for something else. */
+  async #explainLate(): Promise<void> {
+    const what = 'lease a topic of';
+    try {
+      await send(new URL('healthz', this.#hub.url), { method: 'GET', headers: {}, timeoutMs: LATE_MS });
+      if (!this.#lease) this.#tellLost('(it does not answer)', what);
+    } catch (error) {
+      if (this.#lease) return;
+      const fault = certificateFault(error);
+      if (fault === undefined) this.#tellLost(`(${describeFailure(error)})`, what);
+      else this.#giveUp(error, what);
+    }
+  }
+
+  #giveUp(error: unknown, what = 'publish to'): void {
+    if (this.#failure || this.#isInterrupted) return;
+    this.#failure = unreachable(what, this.#hub, describeReason(error).text, error);
+    process.stdin.destroy();
+    void this.#publisher.close({ patienceMs: 0 });
   }
 }

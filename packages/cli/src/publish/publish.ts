@@ -75,8 +75,9 @@ export async function publishEvent(event: EventPublish): Promise<void> {
   try {
     process.stdout.write(`${await publication}\n`);
   } catch (error) {
-    const { text, status } = describeReason(isGivenUp(error) ? lost : error);
-    throw status === undefined ? unreachable('publish to', hub, text, error) : refused(text, error);
+    const reason = isGivenUp(error) ? lost : error;
+    const { text, status } = describeReason(reason);
+    throw status === undefined ? unreachable('publish to', hub, text, reason) : refused(text, error);
   }
   await closed;
 }

@@ -133,6 +133,10 @@ export function addAccessOptions(command: Command): Command {
     );
 }
 
+/** How a hub gets what its users have to show, as the end of a sentence about one that has nothing. */
+export const CREDENTIALS =
+  'set a key with --key or TIDINGS_KEY, or take tokens (--jwt-key, --jwks-url or TIDINGS_JWT_SECRET)';
+
 /** Reads keys of tokens from their files. @throws {CliError} `ERR_USAGE` */
 export function accessSettings(options: AccessOptions): AccessSettings {
   const { anonymous, jwtAlgorithms, jwtIssuer, jwtAudience, clockTolerance } = options;

@@ -120,11 +120,11 @@ export function serveCommand(): Command {
     .option('--print-config', 'print what it would run with, and where each value comes from, and end')
     .option('--check', 'check what it would run with, and end')
     .addHelpText('after', HELP)
-    .action(async (given: ServeOptions, command: Command) => {
+    .action(async (_given: ServeOptions, command: Command) => {
       const worker = await workerOf<WorkerSettings>();
       if (worker) return await work(worker);
       try {
-        await configure(command, given.config);
+        await configure(command);
         await act(command);
       } catch (error) {
         throw namedByPlace(command, error);

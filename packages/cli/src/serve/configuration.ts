@@ -1,23 +1,25 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { isList, isSecret, textsOf, unsetText } from '../command-line/option.ts';
+import { isCommaList, isList, isSecret, textsOf, unsetText } from '../command-line/option.ts';
 import { meant } from '../command-line/usage-error.ts';
 import { CliError } from '../errors.ts';
 import { visible } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
+import { checkEnvironment, environmentName, fromEnvironment } from './environment.ts';
 import { type GivenIssuer, maskedIssuers, readIssuers } from './issuers.ts';
 import { LIMIT_NAMES, limitOption, limitText } from './limits.ts';
 
-/** Options that say how the command is to be run once, so that neither the environment nor a file has them. */
-const ONCE: ReadonlySet<string> = new Set(['config', 'check', 'print-config']);
+/** Names the file, so that a file does not have it. */
+const CONFIG = 'config';
 
-const ENVIRONMENT = 'TIDINGS_';
+/** Options that say how the command is to be run once, so that neither the environment nor a file has them. */
+const ONCE: ReadonlySet<string> = new Set(['check', 'print-config']);
 
 /** What a file has together under one name: limits, each of which is an option, too, and issuers of tokens, which have parts that no option has. */
 const LIMITS = 'limits';
 const ISSUERS = 'issuers';
 
-const FROM_FILE = '--config';
+const FROM_FILE = `--${CONFIG}`;
 
 /** A value in a file. */
 interface Found {
@@ -46,28 +48,21 @@ export function namedByPlace(command: Command, error: unknown): unknown {
 }
 
 /**
- * Fills in the options of a command that are not on its command line: from the environment (`TIDINGS_RETAIN_AGE` for `--retain-age`), else from a file in YAML or JSON.
- * All three have the same names, forms and bounds. The issuers of tokens in the file become a value of their own, `issuers`.
- * @param file the path of the file; undefined for none
+ * Fills in the options of a command that are not on its command line: from the environment (`TIDINGS_RETAIN_AGE` for `--retain-age`), else from a file in YAML or JSON, which
+ * `--config` names or the environment. All three have the same names, forms and bounds. The issuers of tokens in the file become a value of their own, `issuers`.
  * @throws {CliError} `ERR_USAGE`, which names the source, what was found and what is allowed
  */
-export async function configure(command: Command, file: string | undefined): Promise<void> {
+export async function configure(command: Command): Promise<void> {
   const settings = settingsOf(command);
-  const values = file === undefined ? new Map<string, Found>() : await readFile(file, settings);
   const labels = new Map<string, string>();
   places.set(command, labels);
+  const config = command.options.filter((option) => option.name() === CONFIG);
+  checkEnvironment([...settings, ...config]);
+  for (const option of config) fillIn(command, option, labels);
+  const file = command.getOptionValue(CONFIG) as string | undefined;
+  const values = file === undefined ? new Map<string, Found>() : await readFile(file, settings);
   for (const option of settings) {
-    const attribute = option.attributeName();
-    if (command.getOptionValueSource(attribute) === 'cli') continue;
-    const label = environmentName(option);
-    const text = process.env[label] ?? '';
-    // Shells make it easy to set an empty variable, so an empty one counts as none.
-    if (text.trim() !== '') {
-      labels.set(option.name(), label);
-      const texts = isList(option) ? text.trim().split(/\s+/) : [text];
-      set(command, option, { kind: 'env', label }, option.required ? texts : [flagOf(label, text)]);
-      continue;
-    }
+    if (fillIn(command, option, labels)) continue;
     const found = values.get(option.name());
     if (!found) continue;
     labels.set(option.name(), found.label);
@@ -75,6 +70,18 @@ export async function configure(command: Command, file: string | undefined): Pro
   }
   const issuers = values.get(ISSUERS);
   if (issuers) command.setOptionValueWithSource(ISSUERS, readIssuers(file ?? '', issuers.value), 'config');
+}
+
+/** Fills in an option from the environment, unless it is on the command line. Returns whether it has its value. @throws {CliError} `ERR_USAGE` */
+function fillIn(command: Command, option: Option, labels: Map<string, string>): boolean {
+  if (command.getOptionValueSource(option.attributeName()) === 'cli') return true;
+  const text = fromEnvironment(option);
+  if (text === undefined) return false;
+  const label = environmentName(option);
+  labels.set(option.name(), label);
+  const texts = isList(option) ? text.trim().split(/\s+/) : [text];
+  set(command, option, { kind: 'env', label }, option.required ? texts : [flagOf(label, text)]);
+  return true;
 }
 
 /** What a command runs with, as a file that could be given to it, and where each value comes from. It shows no secret. */
@@ -111,11 +118,7 @@ function defaultOf({ defaultValue, defaultValueDescription }: Option): string {
 }
 
 function settingsOf({ options }: Command): readonly Option[] {
-  return options.filter((option) => !ONCE.has(option.name()));
-}
-
-function environmentName(option: Option): string {
-  return ENVIRONMENT + option.name().toUpperCase().replaceAll('-', '_');
+  return options.filter((option) => option.name() !== CONFIG && !ONCE.has(option.name()));
 }
 
 /** Gives an option its value, as if its texts were on the command line. @throws {CliError} `ERR_USAGE` */
@@ -155,12 +158,18 @@ function textsIn(label: string, option: Option, value: unknown): readonly (strin
     throw wrong('true or false');
   }
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (Array.isArray(value) && !isList(option)) throw wrong('one value');
+  // As on the command line, where they are one text.
+  if (isCommaList(option) && list.length > 0 && list.every((each) => typeof each === 'string')) return [list.join(',')];
+  if (Array.isArray(value) && !isList(option) && !isCommaList(option)) throw wrong('one value');
   if (list.length === 0) throw wrong('one or more values');
   return list.map((each) => {
     if (typeof each === 'string') return each;
     if (typeof each === 'number') return String(each);
-    throw wrong(isList(option) ? `a text or a list of texts, such as ["${valueOf(option)}"]` : 'a text or a number');
+    throw wrong(
+      isList(option) || isCommaList(option)
+        ? `a text or a list of texts, such as ["${valueOf(option)}"]`
+        : 'a text or a number',
+    );
   });
 }
 

@@ -20,6 +20,7 @@ import {
 import type { EventLog } from '@tidings/server/log';
 import type { Peers, RemoteLog } from '@tidings/server/log/remote';
 import { CliError } from '../errors.ts';
+import { CREDENTIALS } from './access.ts';
 import { explained } from './explain.ts';
 import { checkRetain, openLog } from './log.ts';
 import { makeLogger } from './logger.ts';
@@ -74,7 +75,7 @@ export function checkHost(host: string, settings: HubSettings): void {
     throw new CliError(
       'ERR_USAGE',
       `without a key the hub listens on loopback addresses only, and ${host} is not one: ` +
-        'set a key with --key or TIDINGS_KEY, or let everyone in with --anonymous all',
+        `${CREDENTIALS}, or let everyone in with --anonymous all`,
       { cause: error },
     );
   }

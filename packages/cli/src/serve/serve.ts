@@ -6,7 +6,7 @@ import { givenSockets } from '../sockets/inherited.ts';
 import type { SupervisedBy } from '../supervise/supervised.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { notice, outliveOutput, print } from '../terminal/output.ts';
-import { hasCredentials } from './access.ts';
+import { CREDENTIALS, hasCredentials } from './access.ts';
 import { announce } from './announcement.ts';
 import { validUntil, watchCertificate } from './tls/certificate.ts';
 import { closeServer } from './closing.ts';
@@ -187,15 +187,12 @@ function checkKeyless(settings: HubSettings): void {
     throw new CliError(
       'ERR_USAGE',
       `without a key the hub is for this machine only, but ${option} is for a proxy, whose clients could all publish and listen: ` +
-        'set a key with --key or TIDINGS_KEY, or let everyone in with --anonymous all',
+        `${CREDENTIALS}, or let everyone in with --anonymous all`,
     );
   }
   if (anonymous !== 'listen' && anonymous !== 'publish') return;
   const closed = anonymous === 'listen' ? 'publish' : 'listen';
-  throw new CliError(
-    'ERR_USAGE',
-    `with --anonymous ${anonymous} and no key nobody may ${closed}: set a key with --key or TIDINGS_KEY`,
-  );
+  throw new CliError('ERR_USAGE', `with --anonymous ${anonymous} and no key nobody may ${closed}: ${CREDENTIALS}`);
 }
 
 function urlOf(scheme: string, host: string, port: number): URL {

@@ -50,7 +50,7 @@ export function entryOf(
   // The guard of the origins has found by then that the request is of this machine.
   if (isKeyless(options)) return { authenticate: () => LOCAL, access: undefined };
   if (!options.tokens) return { authenticate: options.authenticate ?? authenticateByKey(options), access: undefined };
-  const { keys, everyone } = checkAccess(options);
+  const { keys, everyone } = checkAccess(options, true);
   const tokens = new Tokens(options.tokens, {
     clock,
     audience: publicUrl.href,

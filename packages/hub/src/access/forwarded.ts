@@ -3,8 +3,10 @@ import type { RequestHead } from '@tidings/server/live';
 
 /** What a proxy says about a request that it passes on. A member is undefined if the proxy does not give it. */
 export interface Hop {
-  /** The address from which the request came to the proxy; undefined if it cannot be read. */
+  /** The address from which the request came to the proxy; undefined if the proxy does not tell it. */
   readonly address: string | undefined;
+  /** What stands in the place of the address and is none; undefined if nothing does. */
+  readonly wrong?: string | undefined;
   /** `http` or `https`, unchecked. */
   readonly proto: string | undefined;
   /** The host in the request that the proxy got, unchecked. */
@@ -25,7 +27,7 @@ export function readForwarded(head: Head): readonly Hop[] | undefined {
       if (name === undefined || pairs.has(name.toLowerCase())) return undefined;
       pairs.set(name.toLowerCase(), token ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
     }
-    hops.push({ address: addressOf(pairs.get('for') ?? ''), proto: pairs.get('proto'), host: pairs.get('host') });
+    hops.push({ ...senderOf(pairs.get('for')), proto: pairs.get('proto'), host: pairs.get('host') });
   }
   return hops;
 }
@@ -41,14 +43,27 @@ export function readXForwarded(head: Head): readonly Hop[] {
       .map((each) => each.trim()) ?? [];
   const proto = list('x-forwarded-proto').at(-1);
   const host = list('x-forwarded-host').at(-1);
-  const addresses = list('x-forwarded-for').map(addressOf);
-  const last = { address: addresses.at(-1), proto, host };
-  return [...addresses.slice(0, -1).map((address) => ({ address, proto: undefined, host: undefined })), last];
+  // An element without anything is no mistake (RFC 9110, 5.6.1.2), and tells no address.
+  const senders = list('x-forwarded-for').map((text) => senderOf(text === '' ? undefined : text));
+  const last = { ...(senders.at(-1) ?? { address: undefined }), proto, host };
+  return [...senders.slice(0, -1).map((sender) => ({ ...sender, proto: undefined, host: undefined })), last];
+}
+
+/**
+ * A sender that is no address: `unknown`, a name that hides it (RFC 7239, 6.2 and 6.3), or `unix:`, which nginx writes of a connection without an address.
+ */
+const HIDDEN = /^(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?$|^unix:$/i;
+
+function senderOf(text: string | undefined): Pick<Hop, 'address' | 'wrong'> {
+  if (text === undefined || HIDDEN.test(text)) return { address: undefined };
+  const address = addressOf(text);
+  return address === undefined ? { address, wrong: text } : { address };
 }
 
 /** An IP address, which may have a port, and brackets if it is an IPv6 address. */
 function addressOf(text: string): string | undefined {
-  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d{1,5})?|(.*?)(?::\d{1,5})?)$/.exec(text) ?? [];
+  const [, bracketed, plain] =
+    /^(?:\[([^\]]*)\](?::(?:\d{1,5}|_[\w.-]+))?|(.*?)(?::(?:\d{1,5}|_[\w.-]+))?)$/.exec(text) ?? [];
   for (const address of [text, bracketed, plain]) {
     if (address !== undefined && isIP(address) !== 0) return address;
   }

@@ -43,12 +43,15 @@ export const LOCAL: Rights = { ...ALL, subject: LOCAL_SENDER };
 
 const ALL_BUT_ADMIN: Rights = { ...ALL, manage: [], admin: false };
 
-/** The rights of requests that have not the key of their hub. */
-const withoutKey = new WeakSet<Rights>();
+/** What a request can show to a hub. */
+export type Credential = 'key' | 'token' | 'key or token';
 
-/** Whether the key of the hub is what a request with these rights lacks. */
-export function lacksKey(rights: Rights): boolean {
-  return withoutKey.has(rights);
+/** What requests lack that show nothing, by their rights. */
+const lacking = new WeakMap<Rights, Credential>();
+
+/** What a request with these rights lacks; undefined if that is not known. */
+export function lackedBy(rights: Rights): Credential | undefined {
+  return lacking.get(rights);
 }
 
 /**
@@ -95,10 +98,14 @@ export class Keys {
 
 /**
  * Checks who may do what by keys.
+ * @param hasTokens whether the hub takes signed tokens, too
  * @returns the keys, if there are any, and the rights of everyone else
  * @throws {HubError} `ERR_INVALID_OPTION`
  */
-export function checkAccess({ key, adminKey, anonymous = 'none' }: KeyOptions): {
+export function checkAccess(
+  { key, adminKey, anonymous = 'none' }: KeyOptions,
+  hasTokens = false,
+): {
   readonly keys: Keys | undefined;
   readonly everyone: Rights;
 } {
@@ -115,7 +122,8 @@ export function checkAccess({ key, adminKey, anonymous = 'none' }: KeyOptions): 
     publish: anonymous === 'all' || anonymous === 'publish' ? 'all' : [],
   };
   const hasKeys = given !== undefined || adminKey !== undefined;
-  if (hasKeys) withoutKey.add(everyone);
+  const credential = hasTokens ? (hasKeys ? 'key or token' : 'token') : hasKeys ? 'key' : undefined;
+  if (credential !== undefined) lacking.set(everyone, credential);
   return { keys: hasKeys ? new Keys((given ?? []) as readonly string[], adminKey) : undefined, everyone };
 }
 

@@ -81,7 +81,8 @@ export class Proxies {
   /** The nearest address that is not a proxy's. Anybody may have written the addresses before it. */
   #addressOf(peer: string | undefined, hops: readonly Hop[]): string | undefined {
     let found = peer;
-    for (const { address } of hops.toReversed()) {
+    for (const { address, wrong } of hops.toReversed()) {
+      if (wrong !== undefined) throw malformed(this.#isForwarded ? 'Forwarded' : 'X-Forwarded-For', wrong);
       if (address === undefined) break;
       found = address;
       if (!this.#isTrusted(address)) break;

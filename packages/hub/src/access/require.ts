@@ -2,7 +2,7 @@ import type { Rights } from '@tidings/server';
 import { type Action, allowedBy, may } from '@tidings/server/live';
 import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
-import { lacksKey, unauthorized } from './key.ts';
+import { lackedBy, unauthorized } from './key.ts';
 
 const VERBS: Readonly<Record<Action, string>> = {
   listen: 'listen to',
@@ -30,8 +30,14 @@ export function requireRight(rights: Rights, action: Action, matchers: readonly 
 
 /** @param what completes the sentence "the request needs a key to …" */
 function needsCredentials(rights: Rights, what: string): Problem {
+  const lacked = lackedBy(rights);
+  if (lacked === 'token' || lacked === 'key or token') {
+    return unauthorized(
+      `The request has no ${lacked}, and needs one to ${what}: send Authorization: Bearer <${lacked}>`,
+    );
+  }
   return unauthorized(
-    lacksKey(rights)
+    lacked === 'key'
       ? `The request has no key, and needs it to ${what}: send Authorization: Bearer <key>`
       : `The request has no credentials that allow it to ${what}: send some, such as Authorization: Bearer <key>`,
   );

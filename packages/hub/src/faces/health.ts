@@ -1,5 +1,5 @@
 import { formatCursor } from '@tidings/server/log';
-import { may } from '@tidings/server/live';
+import { allowedBy, may } from '@tidings/server/live';
 import { jsonAnswer } from '../http/answer.ts';
 import { ownRights } from '../access/everyone.ts';
 import type { Rights } from '@tidings/server';
@@ -32,7 +32,5 @@ export function health(): MakeFace {
 
 /** What a sender may do on some topic. A page learns by it what lines to offer. */
 function allowedTo(rights: Rights): readonly string[] {
-  const { listen = 'all', publish = [] } = rights;
-  const allowed = { listen, publish };
-  return Object.entries(allowed).flatMap(([action, topics]) => (topics.length > 0 ? [action] : []));
+  return (['listen', 'publish', 'manage'] as const).filter((action) => allowedBy(rights, action).length > 0);
 }

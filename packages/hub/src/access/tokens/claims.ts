@@ -1,6 +1,7 @@
 import { errors, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
 import { senderOf } from './sender.ts';
 import { TokenError } from './token-error.ts';
+import { ALGORITHMS } from './verify-key.ts';
 
 /** A token whose signature, issuer, audience and time hold. */
 export interface VerifiedToken {
@@ -30,8 +31,29 @@ export function checkType(type: unknown, allowed: readonly string[] | undefined)
   const plain = typeof type === 'string' ? type.toLowerCase().replace(/^application\//, '') : undefined;
   if (allowed === undefined || (plain !== undefined && allowed.includes(plain))) return;
   const found =
-    plain === undefined ? 'The token has no type (typ)' : `The type of the token (typ) is ${shownClaim(plain)}`;
+    plain === undefined ? 'The token has no type (typ)' : `The type of the token (typ) is ${shownClaim(String(type))}`;
   throw new TokenError('type', `${found}, but must be ${allowed.join(' or ')}`);
+}
+
+/** Every value of `alg` that a hub takes: that of Ed25519 has two names (RFC 9864). */
+const TAKEN: ReadonlySet<string> = new Set([...ALGORITHMS, 'Ed25519']);
+
+/** Checks what no key can make right in the header of a token. @throws {TokenError} `algorithm`, `malformed` */
+function checkHeader({ alg, crit, b64 }: ProtectedHeaderParameters): void {
+  if (typeof alg !== 'string' || !TAKEN.has(alg)) {
+    const found =
+      typeof alg === 'string'
+        ? `The algorithm of the token (alg) is ${shownClaim(alg)}, which no hub takes`
+        : 'The token has no algorithm (alg)';
+    throw new TokenError('algorithm', `${found}; allowed are ${ALGORITHMS.join(', ')}`);
+  }
+  if (crit === undefined) return;
+  // A hub has to understand each of them (RFC 7515, 4.1.11), and of a token this one has to be true (RFC 7797, 7).
+  if (Array.isArray(crit) && crit.length > 0 && crit.every((name) => name === 'b64') && b64 === true) return;
+  throw new TokenError(
+    'malformed',
+    `The token has the critical parameters (crit) ${shownClaim(JSON.stringify(crit))}, which no hub knows`,
+  );
 }
 
 /**
@@ -41,16 +63,17 @@ export function checkType(type: unknown, allowed: readonly string[] | undefined)
  * @param until 'any' if it may be of any time
  * @throws {TokenError}
  */
-export function checkTimes(
+export function checkWithoutKey(
   claims: JWTPayload,
-  { typ }: ProtectedHeaderParameters,
+  header: ProtectedHeaderParameters,
   types: readonly string[] | undefined,
   time: number,
   until?: 'any',
 ): VerifiedToken {
-  checkType(typ, types);
+  checkType(header.typ, types);
   const token = verified(claims, { tolerance: 0, isOneOfSeveral: false });
   if (until === 'any') return token;
+  checkHeader(header);
   const { exp, nbf } = claims;
   if (exp === undefined && types !== undefined)
     throw new TokenError('malformed', 'The token has no exp, which it needs');

@@ -7,7 +7,7 @@ import { checkTokenOptions, type TokenIssuerOptions, type TokenKeyOptions, type 
 import { readToken } from './read-token.ts';
 import { RemoteKeys } from './remote-keys.ts';
 import { TokenError } from './token-error.ts';
-import { KeyError, minSecretBytes, readKeys, secretKey, type VerifyKey } from './verify-key.ts';
+import { describeKey, KeyError, minSecretBytes, readKeys, secretKey, type VerifyKey } from './verify-key.ts';
 
 /** What a dialect of claims asks of a token beside its signature. */
 export interface TokenRules {
@@ -133,17 +133,22 @@ export class Tokens {
   }
 }
 
-/** The keys that options have themselves. @throws {KeyError} */
+/** The keys that options have themselves: of several, those that can be used with the algorithms. @throws {KeyError} if none can be */
 function keysOf({ secret, text }: TokenKeyOptions, algorithms: readonly string[] | undefined): readonly VerifyKey[] {
   const keys = secret !== undefined ? [secretKey(secret)] : text === undefined ? [] : readKeys(text);
-  for (const { algorithms: usable, key } of keys) {
-    if (algorithms === undefined || algorithms.some((each) => usable.has(each))) continue;
-    const needed =
-      key.type === 'secret' ? algorithms.map(minSecretBytes).find((bytes) => bytes !== undefined) : undefined;
-    const why = needed === undefined ? '' : `, which needs a secret of ${counted(needed, 'byte')} or more`;
-    throw new KeyError(`a key that cannot be used with ${algorithms.join(', ')}${why}`);
-  }
-  return keys;
+  if (algorithms === undefined) return keys;
+  const fitting = keys.filter((key) => algorithms.some((each) => key.algorithms.has(each)));
+  if (fitting.length > 0 || keys.length === 0) return fitting;
+  const what = keys.length === 1 ? 'a key' : 'no key';
+  const can = keys.length === 1 ? 'cannot' : 'can';
+  const needed = secret === undefined ? undefined : algorithms.map(minSecretBytes).find((bytes) => bytes !== undefined);
+  const why =
+    needed === undefined
+      ? secret === undefined
+        ? `; found ${keys.map(describeKey).join(', ')}`
+        : ''
+      : `, which needs a secret of ${counted(needed, 'byte')} or more`;
+  throw new KeyError(`${what} that ${can} be used with ${algorithms.join(', ')}${why}`);
 }
 
 /** A URL that ends in a slash, or has no path, is named with its last slash and without it: people write both. */

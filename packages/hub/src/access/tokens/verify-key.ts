@@ -140,6 +140,12 @@ function publicKey(key: KeyObject, id?: string, bound?: readonly string[]): Veri
   return { id, algorithms: new Set(bound ? fitting.filter((name) => bound.includes(name)) : fitting), key };
 }
 
+/** Which key it is, and of what kind. */
+export function describeKey({ id, algorithms }: VerifyKey): string {
+  const usable = `one for ${[...algorithms].join(', ') || 'no algorithm that a hub takes'}`;
+  return id === undefined ? usable : `${shown(id)} (${usable})`;
+}
+
 function algorithmsOf(key: KeyObject): readonly string[] {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type === 'ed25519') return ['EdDSA', 'Ed25519'];

@@ -1,7 +1,7 @@
 import type { Rights } from '@tidings/server';
 import { systemClock } from '@tidings/server/live';
 import { type TopicSet, URI_TEMPLATE } from '@tidings/server/log';
-import { checkTimes, type VerifiedToken } from '../../access/tokens/claims.ts';
+import { checkWithoutKey, type VerifiedToken } from '../../access/tokens/claims.ts';
 import { type ExplainedToken, type ExplainOptions, tokensToExplain } from '../../access/tokens/explain.ts';
 import { readToken } from '../../access/tokens/read-token.ts';
 import { TokenError } from '../../access/tokens/token-error.ts';
@@ -60,14 +60,14 @@ export async function explainMercureToken(
     const base = URL.canParse(hub) ? hub : `http://localhost${ROOT}`;
     const rules = rulesOf(dialect, base);
     // It shows what it allows also if it does not hold.
-    const allowed = rightsOfMercure(checkTimes(claims, header, undefined, 0, 'any'), dialect, base);
+    const allowed = rightsOfMercure(checkWithoutKey(claims, header, undefined, 0, 'any'), dialect, base);
     const { listen, publish, private: subscribe } = allowed;
     const grant = { publish: shown(publish), subscribe: shown(subscribe), listens: listen === 'all' };
     const known = { dialect, header, claims, grant };
     try {
       if (dialect === 'new') checkAudience([claims.aud ?? []].flat(), options);
       if (options.keys.length > 0) await tokensToExplain(claims, options).verify(text, rules);
-      else checkTimes(claims, header, rules.types, systemClock.time());
+      else checkWithoutKey(claims, header, rules.types, systemClock.time());
       return { ...known, refusal: undefined };
     } catch (error) {
       if (error instanceof TokenError) return { ...known, refusal: error.message };
