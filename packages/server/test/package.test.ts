@@ -105,6 +105,7 @@ describe('the package', () => {
           "fetchHead",
           "findStart",
           "formatDuration",
+          "hasNoBody",
           "historyParameters",
           "isComplete",
           "joinHeaders",
