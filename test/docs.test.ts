@@ -151,6 +151,12 @@ test.each(PAGES)('every link of %s leads somewhere', (path) => {
   expect(broken).toEqual([]);
 });
 
+test.each(PAGES)('the programs of %s are for the oldest Node that is supported', (path) => {
+  const programs = [...readFileSync(join(ROOT, path), 'utf8').matchAll(/^ *```js\n([\s\S]*?)^ *```$/gm)];
+  // Before Node 24 these declarations are a mistake of syntax.
+  expect(programs.filter(([, code]) => /^\s*(?:await )?using \w+ =/m.test(code!))).toEqual([]);
+});
+
 test('every path that CONTRIBUTING.md names is there', () => {
   const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
   const paths = [...page.matchAll(/`((?:packages|scripts|test|docs|examples|benchmarks)(?:\/[\w./-]*)?)`/g)].map(

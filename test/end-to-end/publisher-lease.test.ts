@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { fileOutbox } from '@tidings/client/file-outbox';
 import { type KeptEvent, type Lease, LeaseError, Publisher, type PublisherOptions } from '@tidings/client/publisher';
 import type { Clock } from '@tidings/client';
@@ -145,6 +146,7 @@ describe.each(LOGS)('with a log of %s', (kind) => {
     const refused = (await other.lease('runs/1 ü').catch((error: unknown) => error)) as LeaseError;
     expect(refused).toBeInstanceOf(LeaseError);
     expect(refused).toMatchObject({ code: 'ERR_REFUSED', problem: 'leased', status: 409, topic: 'runs/1 ü' });
+    expect(inspect(refused)).not.toMatch(/RawHeaders|undefined|cause/);
     expect(refused.headers?.get('retry-after')).toMatch(/^\d+$/);
     expect(refused.leasedUntil).toBeGreaterThan(before);
     const events = [0, 1, 2].map((data) => run.publish({ data }));

@@ -148,7 +148,7 @@ test('a line that is too large for the hub ends the pipe after everything before
   await publisher.write(`one\ntwo\n${'x'.repeat(1024 * 1024 + 1)}\nfour\n`);
   const { code, stderr } = await publisher.result();
   const [summary, mistake] = stderr.split('\n');
-  expect(summary).toMatch(/^Published 2 events to logs, \d events? read but not confirmed$/);
+  expect(summary).toMatch(/^Published 2 events to logs, \d events? read but not published$/);
   expect(mistake).toMatch(
     /^tidings: line 3 is too large for the hub: the hub answered 413 Payload Too Large: .*1048577.*1048576/,
   );
@@ -183,7 +183,7 @@ test('a refusal ends a pipe that is still open', async () => {
   await publisher.write('one\n');
   const { code, stderr } = await publisher.result();
   expect(stderr).toMatch(
-    /^Published 0 events to logs, 1 event read but not confirmed\ntidings: the hub answered 400 .*tidings-own.*\n$/,
+    /^Published 0 events to logs, 1 event read but not published\ntidings: the hub answered 400 .*tidings-own.*\n$/,
   );
   expect(code).toBe(1);
 });
@@ -202,7 +202,7 @@ test('Ctrl-C publishes what was read, and reports what it could not', async () =
   await lost.until(({ stderr }) => stderr.includes('trying again…'));
   lost.kill('SIGINT');
   const { code, stderr } = await lost.result();
-  expect(stderr).toContain('Published 0 events to logs, 1 event read but not confirmed\ntidings: interrupted');
+  expect(stderr).toContain('Published 0 events to logs, 1 event read but not published\ntidings: interrupted');
   expect(code).toBe(1);
 });
 

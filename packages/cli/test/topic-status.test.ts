@@ -69,7 +69,9 @@ test('what there is of a topic is read, and no more is waited for', async () => 
   expect(await data()).toEqual([...Array.from({ length: 1500 }, (_, index) => String(index)), 'last']);
   expect(await data('--limit', '2')).toEqual(['0', '1']);
   expect(await data('--since', '1h', '--type', 'odd')).toEqual(['last']);
-  expect(await tidings(hub, 'read', 'none')).toEqual([0, '', 'none has no such events\n']);
+  expect(await tidings(hub, 'read', 'none')).toEqual([0, '', 'none has no events\n']);
+  expect(await tidings(hub, 'read', 'logs', '--type', 'none')).toEqual([0, '', 'logs has no such events\n']);
+  expect(await tidings(hub, 'read', 'logs', '--since', '2100-01-01')).toEqual([0, '', 'logs has no such events\n']);
   const [, gap, said] = await tidings(hub, 'read', 'logs', '--json', '--since', 'never-seen', '--limit', '1');
   expect(JSON.parse(gap.split('\n')[0]!)).toMatchObject({ gap: { after: 'never-seen', reason: 'unknown' } });
   expect(said).toContain('Gap: events after never-seen may be missing');

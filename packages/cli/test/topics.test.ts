@@ -12,8 +12,10 @@ async function tidings({ url }: HubProcess, ...args: string[]): Promise<[number 
 test('a list of nothing says so to a person, and is empty for programs', async () => {
   const hub = await HubProcess.start();
   const list = (...args: string[]): Promise<unknown> => run(['topics', 'list', ...args, '--hub', hub.url]);
-  expect(await list()).toEqual({ code: 0, stdout: '', stderr: 'The hub has no topics\n' });
-  expect(await list('jobs/')).toEqual({ code: 0, stdout: '', stderr: 'No topic begins with jobs/\n' });
+  expect(await list()).toEqual({ code: 0, stdout: '', stderr: 'The hub has no topic with events\n' });
+  // A topic without events is known, and not listed.
+  await tidings(hub, 'topics', 'lease', 'jobs/7', '30s');
+  expect(await list('jobs/')).toEqual({ code: 0, stdout: '', stderr: 'No topic with events begins with jobs/\n' });
   expect(await list('--json')).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 

@@ -48,7 +48,7 @@ export interface ResponseHeaders {
 }
 
 /** The constructor copies each of these to the error. */
-interface ErrorFields {
+export interface ErrorFields {
   readonly code: ClientErrorCode;
   readonly message: string;
   readonly cause?: unknown;

@@ -6,8 +6,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -261,6 +263,25 @@ test('two publishers cannot have one file, neither of this process nor of anothe
   await using last = publisherFor(hub);
   await last.publish('a', { data: 3 });
   expect(hub.data).toEqual([1, 3]);
+});
+
+test('a link to the file gives it no second lock, and stays a link', async () => {
+  const hub = await StandInHub.start();
+  const byLink = join(folder, 'link');
+  symlinkSync(path, byLink);
+  const first = publisherFor(hub);
+  // It is long enough to be written anew.
+  const large = 'x'.repeat(40_000);
+  await first.publish('a', { data: 1 });
+  const second = publisherFor(hub, { store: fileOutbox(byLink) });
+  await expect(second.flush()).rejects.toThrow(`${realpathSync(path)} is in use by this process, only one`);
+  await second.close();
+  await first.close();
+  await using last = publisherFor(hub, { store: fileOutbox(byLink) });
+  for (const at of count(60)) await last.publish('a', { data: `${at} ${large}` });
+  expect(statSync(path).size).toBeLessThan(60 * 40_000);
+  expect(readlinkSync(byLink)).toBe(path);
+  expect(readdirSync(folder).toSorted()).toEqual(['link', 'outbox', 'outbox.lock.2']);
 });
 
 test('of many that want the lock of a process that is gone, one gets it', async () => {

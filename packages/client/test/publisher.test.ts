@@ -1,4 +1,5 @@
 import { Publisher, PublishError, type PublisherOptions, type PublisherState } from '@tidings/client/publisher';
+import { inspect } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { problem, StandInHub } from './publisher-hub.ts';
 
@@ -120,6 +121,17 @@ test('an error says which event was refused, and why', async () => {
     status: 400,
     problem: 'invalid-event',
   });
+});
+
+test('an error that is printed says once why, and nothing that is not there', async () => {
+  const hub = await StandInHub.start();
+  await using publisher = publisherFor(hub);
+  const error = await publisher.publish('a', { data: 'bad' }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ body: expect.stringContaining('invalid-event') as string });
+  expect((error as PublishError).headers?.get('content-type')).toBe('application/problem+json');
+  const printed = inspect(error);
+  expect(printed.match(/it is invalid-event/g)).toHaveLength(1);
+  expect(printed).not.toMatch(/RawHeaders|undefined|cause/);
 });
 
 test('a topic that is refused costs few requests, however its events lie among others', async () => {
@@ -520,7 +532,8 @@ test.each([
 });
 
 test.each([
-  ['ftp://127.0.0.1/', 'url has to be a URL with http: or https:, found "ftp://127.0.0.1/"'],
+  ['ftp://127.0.0.1/', 'hubUrl has to be a URL with http: or https:, found "ftp://127.0.0.1/"'],
+  ['no URL', 'hubUrl has to be a URL, found "no URL"'],
   ['http://127.0.0.1/?a', 'hubUrl has to be without a query, found "http://127.0.0.1/?a"'],
   ['http://127.0.0.1/topics', 'hubUrl has to be the URL of the hub, above topics, found "http://127.0.0.1/topics"'],
   ['http://127.0.0.1/topics/', 'hubUrl has to be the URL of the hub, above topics'],

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidOptionError, localStorageStore, type PositionStore, StoreError, subscribe } from '@tidings/client';
@@ -247,6 +247,16 @@ describe('a file', () => {
     expect(await fileStore(path).get()).toBe('ü.2');
     expect(readFileSync(path, 'utf8')).toBe('ü.2');
     expect(readdirSync(join(path, '..'))).toEqual(['position']);
+    rmSync(join(path, '..'), { recursive: true });
+  });
+
+  test('that a link leads to is replaced, and the link stays', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'tidings-store-')), 'position');
+    const link = `${path}-link`;
+    symlinkSync(path, link);
+    await fileStore(path).set('e.1');
+    await fileStore(link).set('e.2');
+    expect([readFileSync(path, 'utf8'), readlinkSync(link)]).toEqual(['e.2', path]);
     rmSync(join(path, '..'), { recursive: true });
   });
 

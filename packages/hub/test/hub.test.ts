@@ -53,6 +53,25 @@ describe('a hub in a Fetch server', () => {
     expect([preflight.status, await preflight.text()]).toEqual([204, '']);
   });
 
+  test('answers without a body where the status allows none', async () => {
+    const hub = fetchHub();
+    const send = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+      const response = await hub.fetch(new Request(at(path), { method, headers, ...(body ? { body } : {}) }));
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    };
+    const nothing = { status: 204, text: '' };
+    const { lease } = JSON.parse((await send('PUT', '/topics/a?lease=30s')).text) as { lease: string };
+    expect(await send('DELETE', '/topics/a?lease', { 'tidings-lease': lease })).toMatchObject(nothing);
+    const { text: first } = await send('POST', '/topics/a', {}, 'x');
+    await send('POST', '/topics/a', {}, 'y');
+    const read = (headers: Record<string, string>) =>
+      send('GET', `/topics/a?limit=1&lastEventId=${first}`, { accept: 'application/json', ...headers });
+    const etag = (await read({})).headers.get('etag') ?? '';
+    expect(await read({ 'if-none-match': etag })).toMatchObject({ status: 304, text: '' });
+    await send('POST', '/topics/a?close');
+    expect(await send('GET', '/topics/a')).toMatchObject(nothing);
+  });
+
   test('lets a listener go when its request is aborted or its body cancelled', async () => {
     const hub = fetchHub();
     const listeners = async (): Promise<number> =>

@@ -77,6 +77,27 @@ test('an envelope of a forgotten key names its topic, for a listener to several'
   ]);
 });
 
+test('a topic that is closed while a key is forgotten, without a body, ends with the event of the close, which forgets the key', async () => {
+  const hub = await startHub({ retention: { perTopic: [{ topics: ['request', 'line', 'program'], keep: 'latest' }] } });
+  const line = (topic: string): string => JSON.stringify({ topic, data: '', key: 'a', forget: true, close: true });
+  const closeAndForget: Record<string, (topic: string) => Promise<unknown>> = {
+    request: (topic) => hub.publish(`${topic}?close&forget&key=a`, ''),
+    line: (topic) =>
+      hub.ask('POST', '/topics', { headers: { 'content-type': 'application/x-ndjson' }, body: line(topic) }),
+    program: (topic) => hub.hub.publish(topic, {}, { key: 'a', forget: true, final: true }),
+  };
+  for (const [topic, publish] of Object.entries(closeAndForget)) {
+    await hub.publish(`${topic}?key=a`, 'x');
+    await publish(topic);
+    await hub.log.trim();
+    const { text } = await hub.ask('GET', `/topics/${topic}`, { headers: { accept: 'application/json' } });
+    expect(JSON.parse(text), `closed by a ${topic}`).toMatchObject({
+      events: [{ type: 'tidings-closed', data: '{"reason":"closed"}', key: 'a', forget: true }],
+      state: 'closed',
+    });
+  }
+});
+
 test('a page names the keys that were given, and says which were forgotten', async () => {
   const hub = await startHub();
   await hub.publish('all?key=a', 'x');

@@ -162,8 +162,11 @@ describe('a page', () => {
   });
 
   test.each([
-    ['limit=0', 'limit is 0; allowed is a whole number from 1 to 1000'],
-    ['limit=1001', 'limit is 1001; allowed is a whole number from 1 to 1000'],
+    ...['0', '1001', '-1', 'x', '1e3', '9'.repeat(20)].map((limit) => [
+      `limit=${limit}`,
+      `limit is "${limit}"; allowed is a whole number from 1 to 1000`,
+    ]),
+    ['last=10001', 'last is "10001"; allowed is a whole number from 0 to 10000'],
     ['wait=30', 'wait is "30"; allowed is a number with a unit (ms, s, m, h, d, w), such as 30s, of at most 1m'],
     ['wait=61s', 'wait is "61s"'],
     ['limt=1', 'There is no query parameter "limt"; allowed are'],

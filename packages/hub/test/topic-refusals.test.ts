@@ -39,7 +39,7 @@ test.each([
     'leased',
     {},
     'lease-lost',
-    'Cannot append: the topic "leased" is leased, and its lease was not given: give its token in the header field Tidings-Lease, as lease of a line, or among the leases of an append',
+    'Cannot append: the topic "leased" is leased, and its lease was not given: give its token in the header field Tidings-Lease, as lease of a line or of an event of a Publisher, or in the option leases of a program',
   ],
   [
     'POST',

@@ -25,6 +25,17 @@ describe('?since=', () => {
     }
   });
 
+  test('with a time to come begins with the next event, and a page has none', async () => {
+    const hub = await startHub();
+    const before = await hub.publish('a', 'old');
+    const since = new Date(Date.now() + 365 * 24 * 60 * MINUTE_MS).toISOString();
+    const listener = await Listener.open(hub.port, `/topics/a?since=${since}`);
+    const { text } = await hub.ask('GET', `/topics/a?since=${since}`, { headers: { accept: 'application/json' } });
+    expect(JSON.parse(text)).toEqual({ events: [], next: before, state: 'open' });
+    await hub.publish('a', 'next');
+    expect(await listener.take(1)).toEqual(['next']);
+  });
+
   test('does not count if the request names a position', async () => {
     const hub = await startHub();
     for (const data of ['1', '2']) await hub.publish('a', data);

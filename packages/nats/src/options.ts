@@ -178,7 +178,8 @@ function checkServers(servers: NatsLogOptions['servers']): readonly string[] {
 
 function checkNumber(name: string, value: number, least: number, most: number): number {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw refused(`The option ${name} is ${shown(value)}, but must be an integer from ${least} to ${most}`);
+  const allowed = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`;
+  throw refused(`The option ${name} is ${shown(value)}, but must be an integer from ${least}${allowed}`);
 }
 
 function refused(message: string, cause?: unknown): NatsError {

@@ -184,9 +184,10 @@ function distance(from: string, to: string): number {
  */
 export function checkInteger(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max) {
+    const most = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`;
     throw new ServerError(
       'ERR_INVALID_OPTION',
-      `The option ${name} is ${shown(value)}, but must be an integer from ${min} to ${max}`,
+      `The option ${name} is ${shown(value)}, but must be an integer from ${min}${most}`,
     );
   }
   return value;

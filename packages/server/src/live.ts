@@ -32,7 +32,7 @@ export { codedFor } from './coding/coded-sink.ts';
 export type { ContentCoding } from './coding/content-coding.ts';
 export { EventIterators } from './events/event-iterators.ts';
 export type { EventsOptions } from './events/options.ts';
-export { toResponse, type Answer } from './http/answer.ts';
+export { hasNoBody, toResponse, type Answer } from './http/answer.ts';
 export { answerOptions, checkCors, type Cors, type CorsOptions } from './http/cors.ts';
 export { DURATION_FORM, formatDuration, parseDuration } from './http/duration.ts';
 export {

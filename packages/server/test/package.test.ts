@@ -108,6 +108,7 @@ describe('the package', () => {
           "fetchHead",
           "findStart",
           "formatDuration",
+          "hasNoBody",
           "historyParameters",
           "isComplete",
           "joinHeaders",

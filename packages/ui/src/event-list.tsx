@@ -8,8 +8,15 @@ import { useFollow } from './follow.ts';
 import { countText } from './time-text.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
+interface EventListProps {
+  readonly topicFeed: TopicFeed;
+  readonly isClosed: boolean;
+  /** The rows that newer ones have replaced, by their keys. */
+  readonly older: ReadonlySet<number>;
+}
+
 /** The rows of a topic, newest at the bottom, where the view stays until the person scrolls up. */
-export function EventList({ topicFeed, isClosed }: { topicFeed: TopicFeed; isClosed: boolean }): JSX.Element {
+export function EventList({ topicFeed, isClosed, older }: EventListProps): JSX.Element {
   const view = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const follow = useFollow(view, list);
@@ -41,7 +48,7 @@ export function EventList({ topicFeed, isClosed }: { topicFeed: TopicFeed; isClo
           )}
           <ol id="events" onClick={(event) => isOpening(event.target) && follow.pause()}>
             {rows.map((row) => (
-              <FeedRowView key={row.key} row={row} />
+              <FeedRowView key={row.key} row={row} isOlder={older.has(row.key)} />
             ))}
           </ol>
         </div>

@@ -4,21 +4,27 @@ import { EventBody } from './event-body.tsx';
 import type { EventRow, FeedRow, GapRow } from './feed.ts';
 import { clockText } from './time-text.ts';
 
+interface FeedRowProps {
+  readonly row: FeedRow;
+  /** Whether it has an older value of a key. */
+  readonly isOlder: boolean;
+}
+
 /** One row of a feed. A row never changes, so it is rendered once, however many more arrive. */
-export class FeedRowView extends Component<{ row: FeedRow }> {
-  override shouldComponentUpdate(next: { row: FeedRow }): boolean {
-    return next.row !== this.props.row;
+export class FeedRowView extends Component<FeedRowProps> {
+  override shouldComponentUpdate(next: FeedRowProps): boolean {
+    return next.row !== this.props.row || next.isOlder !== this.props.isOlder;
   }
 
   override render(): JSX.Element {
-    const { row } = this.props;
-    return row.kind === 'gap' ? <Gap row={row} /> : <Event row={row} />;
+    const { row, isOlder } = this.props;
+    return row.kind === 'gap' ? <Gap row={row} /> : <Event row={row} isOlder={isOlder} />;
   }
 }
 
-function Event({ row }: { row: EventRow }): JSX.Element {
+function Event({ row, isOlder }: { row: EventRow; isOlder: boolean }): JSX.Element {
   return (
-    <li class={row.missed ? 'row missed' : 'row'} data-id={row.id} data-type={row.type}>
+    <li class={`row${row.missed ? ' missed' : ''}${isOlder ? ' older' : ''}`} data-id={row.id} data-type={row.type}>
       <div class="row-head">
         {row.time !== undefined && (
           <time dateTime={row.time} title={row.time}>
@@ -34,6 +40,11 @@ function Event({ row }: { row: EventRow }): JSX.Element {
         {row.missed && (
           <span class="note" title="Published while this page had no connection">
             caught up
+          </span>
+        )}
+        {isOlder && (
+          <span class="note" title="A newer event has the same key: this topic keeps the latest">
+            replaced
           </span>
         )}
         <span class="id" title={row.id}>

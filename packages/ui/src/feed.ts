@@ -63,6 +63,19 @@ export function appendRows(feed: Feed, arrived: readonly FeedRow[]): Feed {
   return { rows: first === 0 ? rows : rows.slice(first), size, dropped: feed.dropped + first };
 }
 
+/** The rows whose key has a newer event, by their keys: of a topic that keeps the latest they are history. The key of an event without one is its type (PROTOCOL §13.2). */
+export function olderValues({ rows }: Feed): ReadonlySet<number> {
+  const older = new Set<number>();
+  const seen = new Set<string>();
+  for (const row of rows.toReversed()) {
+    if (row.kind === 'gap') continue;
+    const latest = row.latestKey === undefined ? `type ${row.type}` : `key ${row.latestKey}`;
+    if (seen.has(latest)) older.add(row.key);
+    seen.add(latest);
+  }
+  return older;
+}
+
 /** How many rows arrived after the one with this key. */
 export function countAfter(feed: Feed, key: number): number {
   const newest = feed.rows.at(-1)?.key ?? 0;

@@ -12,6 +12,7 @@ import { everyonesPermissions, sendersPermissions, type Permissions } from './pe
 import { followUse } from './places.ts';
 import { forgetRefusals, notePermissions } from './refusals.ts';
 import { TopicFeed } from './topic-feed.ts';
+import { fetchTopicHead, type TopicHead } from './topic-head.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 /** The URL that the hub's are relative to. */
@@ -20,10 +21,14 @@ export const base: string = new URL('.', location.href).href;
 /** How long a hidden page keeps the list of topics live, in milliseconds. HTTP/1.1 has six connections for all tabs. */
 const HIDDEN_WATCH_MS = 60_000;
 
+/** The shortest time after which the hub is asked again what a topic is, in milliseconds: clocks differ. */
+const MIN_HEAD_MS = 2000;
+
 const hash: Signal<string> = signal(location.hash);
 const unwatched: Signal<boolean> = signal(false);
 const watch: Signal<TopicWatch | null> = signal(null);
 const feed: Signal<TopicFeed | null> = signal(null);
+const head: Signal<TopicHead | undefined> = signal(undefined);
 /** The key of the newest row when the page was hidden; undefined while it is seen. */
 const lastSeen: Signal<number | undefined> = signal(undefined);
 /** What the hub lets everyone do. Until it has answered, a page without a key takes it for a hub that asks for none. */
@@ -47,6 +52,9 @@ export const listConnection: ReadonlySignal<Connection> = computed(
 export const openSummary: ReadonlySignal<TopicSummary | undefined> = computed(() =>
   directory.value?.topics.find(({ topic }) => topic === openTopic.value),
 );
+
+/** What the hub has told of the open topic; undefined until then. */
+export const openHead: ReadonlySignal<TopicHead | undefined> = head;
 
 /** The connection that the person depends on: that of the open topic, else that of the list. */
 export const connection: ReadonlySignal<Connection> = computed(
@@ -139,6 +147,7 @@ export function startPage(): void {
     void listed.value;
     untracked(askAgain);
   });
+  followHead();
 
   // If one stream has come back, the other need not wait.
   const returnedAt = computed(() =>
@@ -151,6 +160,41 @@ export function startPage(): void {
 
 function isUnauthorized({ phase, status }: Connection): boolean {
   return phase === 'closed' && status === 401;
+}
+
+/** Asks what the open topic is when it is opened, when the list says something else of it, and when its lease would be over. */
+function followHead(): void {
+  const listed = computed(() => {
+    const { isClosed, isLeased } = openSummary.value ?? {};
+    return `${isClosed} ${isLeased}`;
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  effect(() => {
+    void hubKey.value;
+    void openTopic.value;
+    head.value = undefined;
+  });
+  effect(() => {
+    void hubKey.value;
+    void listed.value;
+    void feed.value?.isDeleted.value;
+    const topic = openTopic.value;
+    if (topic === null) return undefined;
+    let isOver = false;
+    const ask = async (): Promise<void> => {
+      const told = await fetchTopicHead(base, topic, authorization());
+      if (isOver) return;
+      head.value = told;
+      // The list tells of the leases of topics with events.
+      if (told?.leasedUntil === undefined || openSummary.peek() !== undefined) return;
+      timer = setTimeout(() => void ask(), Math.max(MIN_HEAD_MS, told.leasedUntil - Date.now()));
+    };
+    untracked(() => void ask());
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  });
 }
 
 /** Asks whether the open topic is still closed, if it was. */

@@ -1,6 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { topicHash } from './address.ts';
 import { MissingList } from './missing-list.tsx';
 import { base, directory, openTopic, retryNow } from './page.ts';
@@ -28,6 +28,13 @@ export function TopicList(): JSX.Element {
     const timer = setInterval(() => (now.value = Date.now()), AGES_MS);
     return () => clearInterval(timer);
   });
+
+  const list = useRef<HTMLUListElement>(null);
+  const isListed = topicsHave(openTopic.value);
+  // The open topic is seen in a long list, once it is in it. The person may scroll it away then.
+  useEffect(() => {
+    list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+  }, [openTopic.value, isListed]);
 
   const known = directory.value;
   const topics = known?.topics ?? [];
@@ -59,6 +66,7 @@ export function TopicList(): JSX.Element {
       )}
       <ul
         id="topics"
+        ref={list}
         onPointerEnter={() => (isHeld.value = true)}
         onPointerLeave={() => (isHeld.value = false)}
         onFocusIn={() => (isHeld.value = true)}
@@ -85,6 +93,11 @@ export function TopicList(): JSX.Element {
       )}
     </nav>
   );
+}
+
+/** Whether a topic is in the list. */
+function topicsHave(name: string | null): boolean {
+  return directory.value?.topics.some(({ topic }) => topic === name) === true;
 }
 
 function TopicLink(props: { summary: TopicSummary; now: number; isOpen: boolean }): JSX.Element {

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { SHOWN_AT_FIRST } from './address.ts';
 import { EventList } from './event-list.tsx';
-import { MAX_ROWS } from './feed.ts';
+import { MAX_ROWS, olderValues } from './feed.ts';
 import { ManageTopic } from './manage-topic.tsx';
-import { base, directory, openSummary, snippetAccess } from './page.ts';
+import { base, directory, openHead, openSummary, snippetAccess } from './page.ts';
 import { hubKey, sender } from './hub-key.ts';
 import { LEASED } from './publish.ts';
 import { PublishForm } from './publish-form.tsx';
@@ -15,6 +15,8 @@ import type { TopicFeed } from './topic-feed.ts';
 import { topicState } from './topic-state.ts';
 import type { TopicState } from './topic-state.ts';
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** One topic: what was published, what arrives, and a form to publish more. */
 export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element {
   const { topic } = topicFeed;
@@ -22,7 +24,8 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
   // A topic that was made anew may have no events of the type that is shown, and is in the list all the same.
   const isGone = topicFeed.isDeleted.value && (topicFeed.type.value === '' || openSummary.value === undefined);
   const summary = isGone ? undefined : openSummary.value;
-  const state = topicState(summary, connection, !isGone && topicFeed.types.value.length > 0);
+  const state = topicState(summary, openHead.value, connection, !isGone && topicFeed.types.value.length > 0);
+  const older = openHead.value?.keepsLatest === true ? olderValues(topicFeed.feed.value) : NONE;
   const whyNot = whyNotPublish(topic, state);
   const canPublish = whyNot === undefined;
   // A form that goes again at once would move the events.
@@ -36,7 +39,7 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
         <h1 id="topic-name" title={topic} tabIndex={-1}>
           {topic}
         </h1>
-        <Kept topicFeed={topicFeed} />
+        <Kept topicFeed={topicFeed} older={older.size} />
         <TypeFilter topicFeed={topicFeed} />
         <ManageTopic key={hubKey.value} topic={topic} state={state} />
         <details class="connect">
@@ -46,7 +49,7 @@ export function TopicView({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element 
           </div>
         </details>
       </header>
-      <EventList topicFeed={topicFeed} isClosed={state.isClosed} />
+      <EventList topicFeed={topicFeed} isClosed={state.isClosed} older={older} />
       {whyNot !== undefined && (
         <p id={whyNot.id} class="no-form" role="status">
           {whyNot.text}
@@ -90,21 +93,33 @@ function TypeFilter({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element | null
   );
 }
 
-/** How much of the topic is on the page, and a way to see the rest. */
-function Kept({ topicFeed }: { topicFeed: TopicFeed }): JSX.Element {
+/**
+ * How much of the topic is on the page, and a way to see the rest.
+ * @param props.older how many of the rows newer ones have replaced
+ */
+function Kept({ topicFeed, older }: { topicFeed: TopicFeed; older: number }): JSX.Element {
   const summary = openSummary.value;
-  const shown = topicFeed.feed.value.rows.length;
+  const shown = topicFeed.feed.value.rows.length - older;
+  const isFiltered = topicFeed.type.value !== '';
   const hasMore = summary !== undefined && summary.events > shown;
   // How many there are of a type is not known. If there are more, at first so many are shown.
-  const mayShowMore = hasMore && (topicFeed.type.value === '' || shown >= SHOWN_AT_FIRST);
+  const mayShowMore = hasMore && (!isFiltered || shown >= SHOWN_AT_FIRST);
+  const latest = openHead.value?.keepsLatest === true;
   return (
     <p class="kept">
+      {summary === undefined && latest && 'Keeps the latest of each key'}
       {summary !== undefined && (
-        <>
-          {hasMore ? `${shown.toLocaleString('en')} of ` : ''}
-          {countText(summary.events, 'event')} kept, {countText(summary.listeners, 'listener')}
+        <span
+          title={
+            latest ? 'A newer event of a key replaces the older ones. Without a key, the type is the key' : undefined
+          }
+        >
+          {isFiltered && `${countText(shown, 'event')} shown, `}
+          {hasMore && !isFiltered && `${shown.toLocaleString('en')} of `}
+          {isFiltered ? `${summary.events.toLocaleString('en')} of all types` : countText(summary.events, 'event')} kept
+          {latest && ', the latest of each key'}, {countText(summary.listeners, 'listener')}
           {summary.isLeased && ', leased by its producer'}
-        </>
+        </span>
       )}
       {mayShowMore && shown < MAX_ROWS && topicFeed.start.value === 'newest' && (
         <button type="button" id="show-everything" class="link" onClick={() => topicFeed.showEverything()}>

@@ -65,6 +65,8 @@ export class FakeHub {
   ticketMs = 30_000;
   /** What the list says of a topic beside its events. */
   readonly states = new Map<string, { state?: 'closed'; leased?: true }>();
+  /** What HEAD says of a topic. */
+  readonly heads = new Map<string, Record<string, string>>();
   readonly requests: {
     method: string;
     url: string;
@@ -238,7 +240,7 @@ export class FakeHub {
     const isComplete = isClosed && lastEventId !== null && this.#isAtEnd(topic, lastEventId);
     if (request.method === 'HEAD' && !this.answersHead) return;
     if (isComplete || request.method === 'HEAD') {
-      response.writeHead(isComplete ? 204 : 200).end();
+      response.writeHead(isComplete ? 204 : 200, this.heads.get(topic)).end();
       return;
     }
     const envelope = url.searchParams.get('envelope') === 'json';

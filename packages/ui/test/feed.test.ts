@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { appendRows, countAfter, EMPTY_FEED, MAX_ROWS, MAX_SIZE, readRow } from '../src/feed.ts';
+import { appendRows, countAfter, EMPTY_FEED, MAX_ROWS, MAX_SIZE, olderValues, readRow } from '../src/feed.ts';
 import type { FeedRow } from '../src/feed.ts';
 
 function row(key: number, data = ''): FeedRow {
@@ -90,4 +90,21 @@ test('a gap is a row of its own', () => {
   const gap = { after: 'e.3', resumedAt: 'e.8', reason: 'trimmed' };
   const event = { type: 'tidings-gap', data: JSON.stringify(gap), lastEventId: 'e.8', ...gap };
   expect(readRow(event, 4)).toEqual({ kind: 'gap', key: 4, id: 'e.8', ...gap });
+});
+
+test('of the rows with a key, the newest has its value; without a key the type is one', () => {
+  const keyed = (key: number, latestKey: string | undefined, type = 'message'): FeedRow => {
+    const made = row(key);
+    return made.kind === 'gap' ? made : { ...made, latestKey, type };
+  };
+  const feed = appendRows(EMPTY_FEED, [
+    keyed(1, 'a'),
+    keyed(2, undefined),
+    keyed(3, 'message'),
+    { kind: 'gap', key: 4, id: '', after: '', resumedAt: '', reason: 'trimmed' },
+    keyed(5, 'a', 'other'),
+    keyed(6, undefined, 'other'),
+    keyed(7, undefined),
+  ]);
+  expect(olderValues(feed)).toEqual(new Set([1, 2]));
 });

@@ -281,6 +281,42 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await expectText('#publish-answer', 'This topic is leased: only its producer can publish to it.');
   });
 
+  test('a topic that is leased without an event offers nothing that only its producer can do, until the lease is over', async () => {
+    const leasedUntil = new Date(Date.now() + 2000).toISOString();
+    hub.heads.set('jobs/8', { 'Tidings-State': 'open', 'Tidings-Leased-Until': leasedUntil });
+    await openTopic('jobs/8');
+    await expectText('#leased', 'This topic is leased: only its producer can publish to it.');
+    expect(await stateOfPage()).toMatchObject({ hasForm: false, offers: ['Delete'] });
+    hub.heads.set('jobs/8', { 'Tidings-State': 'open' });
+    await page.waitForFunction(() => document.querySelector('#leased') === null, { polling: 50 });
+    expect(await stateOfPage()).toMatchObject({ hasForm: true, offers: ['Close', 'Delete'] });
+  });
+
+  test('a topic that keeps the latest says so, and marks what newer events have replaced', async () => {
+    hub.heads.set('rates', { 'Tidings-State': 'open', 'Tidings-Keep': 'latest' });
+    hub.append('rates', '1', { key: 'USD' });
+    hub.append('rates', '2', { key: 'EUR' });
+    await openTopic('rates');
+    await expectText('.kept', '2 events kept, the latest of each key, 1 listener');
+    const newer = hub.append('rates', '3', { key: 'USD' });
+    await page.waitForSelector(`#events > li[data-id="${newer}"]`);
+    const marks = await page.$$eval('#events > li', (rows) =>
+      rows.map((row) => row.querySelector('.note')?.textContent ?? ''),
+    );
+    expect(marks).toEqual(['replaced', '', '']);
+  });
+
+  test('the open topic is in sight in a long list', async () => {
+    for (let n = 0; n < 60; n += 1) hub.append(`topic-${n}`, 'x');
+    await openTopic('topic-0');
+    await page.waitForSelector('#topics [aria-current]');
+    const isInSight = (): boolean => {
+      const { top, bottom } = document.querySelector('#topics [aria-current]')!.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    };
+    await expect.poll(() => page.evaluate(isInSight)).toBe(true);
+  });
+
   test('keys of events are shown, also of those that were forgotten, and can be published with', async () => {
     hub.append('rates', '1.08', { key: 'USD' });
     hub.append('rates', '{"key":"USD"}', { key: 'USD', forget: true, type: 'tidings-forgotten' });
@@ -670,7 +706,9 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     ids.push(hub.append('news', 'six'));
     await expectRows(ids);
     expect(await page.$$eval('#events > li.missed', (items) => items.length)).toBe(2);
-    expect(hub.requests.findLast(({ url }) => url.startsWith('/topics/news'))?.lastEventId).toBe(ids[2]);
+    expect(
+      hub.requests.findLast(({ method, url }) => method === 'GET' && url.startsWith('/topics/news'))?.lastEventId,
+    ).toBe(ids[2]);
   });
 
   test('the person may try again at once, also on a topic that nothing was published to', async () => {
@@ -782,7 +820,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await page.keyboard.press('Enter');
     await expectRows(['fake1.100', 'fake1.200', 'fake1.300']);
     await expectConnection('Connected');
-    await expectText('.kept', '3 of 300 events kept');
+    await expectText('.kept', '3 events shown, 300 of all types kept, 1 listener');
     expect(await page.$('#show-everything')).toBeNull();
     hub.append('news', 'x', { type: 'often' });
     hub.append('news', 'y', { type: 'rare' });

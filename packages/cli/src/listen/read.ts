@@ -59,7 +59,8 @@ export async function read({ hub, topic, types, since = 'earliest', limit = Infi
     }
     await print(events.map((event) => (json ? formatJson(event) : formatEvent(event, format))).join(''));
     if (events.length === 0) {
-      if (isFirst && !gap && !json) notice(`${visible(topic)} has no such events`);
+      const isAll = types.length === 0 && since === 'earliest';
+      if (isFirst && !gap && !json) notice(`${visible(topic)} has no ${isAll ? '' : 'such '}events`);
       return;
     }
     left -= events.length;

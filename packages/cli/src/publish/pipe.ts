@@ -50,6 +50,8 @@ export class Pipe {
   #lease: Lease | undefined;
   #read = 0;
   #published = 0;
+  /** How many of the events are certainly not stored. */
+  #unpublished = 0;
   /** The final event, once it is published. */
   #closing: Promise<void> | undefined;
   #finalId: string | undefined;
@@ -91,7 +93,10 @@ export class Pipe {
       const publication = this.#publish(topic, event);
       publication.then(
         () => (this.#published += 1),
-        (error: unknown) => this.#fail(number, error),
+        (error: unknown) => {
+          if (isNotStored(error)) this.#unpublished += 1;
+          this.#fail(number, error);
+        },
       );
       last = publication.accepted;
     }
@@ -130,8 +135,12 @@ export class Pipe {
   get summary(): string {
     const where = this.#topic === undefined ? '' : ` to ${this.#topic}`;
     const done = `Published ${formatCount(this.#published, 'event')}${where}`;
-    const unconfirmed = this.#read - this.#published;
-    return unconfirmed === 0 ? done : `${done}, ${formatCount(unconfirmed, 'event')} read but not confirmed`;
+    const unconfirmed = this.#read - this.#published - this.#unpublished;
+    return [
+      done,
+      ...(this.#unpublished === 0 ? [] : [`${formatCount(this.#unpublished, 'event')} read but not published`]),
+      ...(unconfirmed === 0 ? [] : [`${formatCount(unconfirmed, 'event')} read but not confirmed`]),
+    ].join(', ');
   }
 
   #publish(topic: string, event: NewEvent): Publication {
@@ -202,4 +211,9 @@ export class Pipe {
     process.stdin.destroy();
     void this.#publisher.close({ patienceMs: 0 });
   }
+}
+
+/** Whether the hub has refused an event, or was never sent it. */
+function isNotStored(error: unknown): boolean {
+  return error instanceof PublishError && (error.code === 'ERR_REFUSED' || error.code === 'ERR_CLOSED');
 }

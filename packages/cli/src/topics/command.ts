@@ -66,10 +66,14 @@ function listCommand(): Command {
   const command = new Command('list')
     .summary('print the topics of the hub')
     .description(
-      'Prints the topics of the hub by name: when the last event came, events, size, listeners, open or closed, name.',
+      'Prints the topics of the hub that have events, by name: when the last event came, events, size, listeners, open or leased or closed, name. ' +
+        '"tidings topics show" tells of a topic without events, too.',
     )
     .argument('[prefix]', 'only topics whose names begin with this')
-    .option('--json', 'print each topic as a line of JSON: {topic, state, events, bytes, listeners, last}');
+    .option(
+      '--json',
+      'print each topic as a line of JSON: {topic, state, leased, events, bytes, listeners, last}, with leased: true or without it',
+    );
   return addHubOptions(command).action(
     async (prefix: string | undefined, options: HubOptions & { readonly json?: true }) => {
       await listTopics(hubAddress(options), prefix ?? '', options.json === true);
@@ -117,7 +121,7 @@ function leaseCommand(): Command {
     .summary('become the one producer of a topic')
     .description(
       'Leases a topic and prints the token, which every publish to the topic needs until the lease ends and which renews it: ' +
-        'tidings publish --token. If the lease ends by itself, the hub closes the topic. "tidings publish --lease" does all of that for standard input.',
+        'tidings publish --token. If the lease ends by itself, the hub closes the topic; "tidings topics release" gives it back. "tidings publish --lease" does all of that for standard input.',
     )
     .argument('<topic>', 'topic to lease')
     .argument('<duration>', 'how long, such as 30s (1s to 24h)')

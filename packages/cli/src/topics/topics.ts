@@ -21,7 +21,7 @@ interface ListedTopic {
 }
 
 /**
- * Prints all topics whose names begin with a text, in the order of their names.
+ * Prints all topics with events whose names begin with a text, in the order of their names. A hub lists no others.
  *
  * @throws {CliError} `ERR_REFUSED`, `ERR_UNREACHABLE`
  */
@@ -36,7 +36,9 @@ export async function listTopics(hub: HubAddress, prefix: string, json: boolean)
     const last = topics.at(-1);
     if (last === undefined) {
       if (after === '' && !json)
-        notice(prefix === '' ? 'The hub has no topics' : `No topic begins with ${visible(prefix)}`);
+        notice(
+          prefix === '' ? 'The hub has no topic with events' : `No topic with events begins with ${visible(prefix)}`,
+        );
       return;
     }
     await print(topics.map((topic) => (json ? `${JSON.stringify(topic)}\n` : line(topic))).join(''));

@@ -1,4 +1,4 @@
-import { open, rename, stat } from 'node:fs/promises';
+import { open, realpath, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkPath, namingFile } from '../platform/file.ts';
 import type { PositionStore } from './position-store.ts';
@@ -43,7 +43,9 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-async function write(path: string, id: string): Promise<void> {
+async function write(given: string, id: string): Promise<void> {
+  // A link stays one: the file that it leads to is replaced.
+  const path = await realpath(given).catch(() => given);
   const written = `${path}.new`;
   {
     await using file = await open(written, 'w');

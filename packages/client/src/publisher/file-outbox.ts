@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { checkPath, namingFile } from '../platform/file.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
@@ -16,7 +16,7 @@ const MAX_FILE_BYTES = 1024 ** 3;
 /**
  * Keeps what a publisher was given in a file, on Node and on runtimes that have its modules. Changes are appended, and are on disk when the publisher goes on. The
  * file is written anew now and then, so that it is not much longer than twice what is in the queue. One publisher at a time may use it. A lock beside
- * it, `PATH.lock.N`, says which process has it, and one that a process has left behind is taken over.
+ * it, `PATH.lock.N`, says which process has it, and one that a process has left behind is taken over. Where `path` is a link, they are beside the file that it leads to.
  * @param path - the file, in a folder that exists
  * @throws InvalidOptionError
  * @example
@@ -33,7 +33,9 @@ export function fileOutbox(path: string): Outbox {
 }
 
 class FileOutbox implements Outbox {
-  readonly #path: string;
+  readonly #given: string;
+  /** Where the file is, without links: they would give one file two locks, and the file that is written anew would take the place of a link. */
+  #path = '';
   #lock: FileLock | undefined;
   #file: FileHandle | undefined;
   #state = new OutboxState();
@@ -41,16 +43,17 @@ class FileOutbox implements Outbox {
   #length = 0;
 
   constructor(path: string) {
-    this.#path = path;
+    this.#given = path;
   }
 
   async open(): Promise<ReturnType<OutboxState['content']>> {
+    // It is made if it is not there. What is open for appending could not be written over.
+    await (await open(this.#given, 'a', 0o600)).close();
+    this.#path = await realpath(this.#given);
     this.#lock = await lockFile(this.#path);
     // A publisher that is made with the same outbox again reads it again.
     this.#state = new OutboxState();
     await unlink(`${this.#path}.new`).catch(() => {});
-    // It is made if it is not there. What is open for appending could not be written over.
-    await (await open(this.#path, 'a', 0o600)).close();
     const file = (this.#file = await open(this.#path, 'r+'));
     const { size } = await file.stat();
     if (size > MAX_FILE_BYTES) throw new RangeError(`found ${size} bytes, at most ${MAX_FILE_BYTES} are read`);

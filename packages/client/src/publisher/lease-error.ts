@@ -1,4 +1,4 @@
-import { ClientError, type ResponseHeaders } from '../errors.ts';
+import { HubError } from './hub-error.ts';
 
 /**
  * A topic could not be leased, or its lease is lost or was not given back.
@@ -9,18 +9,10 @@ import { ClientError, type ResponseHeaders } from '../errors.ts';
  *   `cause` says why. A lease that was given all the same runs out.
  * - `ERR_CLOSED`: the publisher was closed, or has ended for the reason in `cause`.
  */
-export class LeaseError extends ClientError {
+export class LeaseError extends HubError {
   override readonly name: string = 'LeaseError';
   declare readonly code: 'ERR_CLOSED' | 'ERR_REFUSED' | 'ERR_UNCONFIRMED';
   declare readonly topic: string;
-  /** The status of the hub's answer; `undefined` if there was none. */
-  declare readonly status: number | undefined;
-  /** The name of the hub's refusal, such as `leased`; `undefined` where the answer was not one of a hub. */
-  declare readonly problem: string | undefined;
-  /** The headers of the hub's answer. */
-  declare readonly headers: ResponseHeaders | undefined;
-  /** The start of the body of the hub's answer: at most 4,096 bytes. */
-  declare readonly body: string | undefined;
   /** When the lease of another ends unless it is renewed, in milliseconds since 1970 (UTC), to the second. It is there with the problem `leased` only. */
   declare readonly leasedUntil: number | undefined;
 }

@@ -1,5 +1,6 @@
 import { readRetryAfter } from '../connection/response.ts';
 import { check } from '../subscription/option-checks.ts';
+import { fieldsOf } from './failed.ts';
 import { LeaseError } from './lease-error.ts';
 import { newKey } from './key.ts';
 import type { HubRequest, LastFailure } from './sender.ts';
@@ -91,21 +92,15 @@ function readToken(body: string, ttlMs: number): string | undefined {
 }
 
 /** The error for a request about a lease that has failed for good. */
-export function leaseError(topic: string, { error, problem }: LastFailure, time: number): LeaseError {
-  const { message, status, headers, body } = error;
-  const isLeased = problem === 'leased' && headers;
-  const retryAfter = isLeased ? headers.get('retry-after') : null;
+export function leaseError(topic: string, failure: LastFailure, time: number): LeaseError {
+  const { error, headers } = failure;
+  const retryAfter = failure.problem === 'leased' && headers?.get('retry-after');
   return new LeaseError({
-    code: status === undefined ? 'ERR_UNCONFIRMED' : 'ERR_REFUSED',
-    message,
+    ...fieldsOf(failure),
+    message: error.message,
     topic,
-    status,
-    headers,
-    body,
-    problem,
-    cause: error,
-    leasedUntil:
-      isLeased && retryAfter !== null ? time + readRetryAfter(retryAfter, headers.get('date'), time) : undefined,
+    ...(failure.status === undefined ? { code: 'ERR_UNCONFIRMED', cause: error } : { code: 'ERR_REFUSED' }),
+    ...(retryAfter && { leasedUntil: time + readRetryAfter(retryAfter, headers?.get('date') ?? null, time) }),
   });
 }
 

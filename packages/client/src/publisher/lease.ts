@@ -3,6 +3,7 @@ import { type Alarm, createAlarm } from '../platform/alarm.ts';
 import type { PlatformSignal } from '../globals.ts';
 import { judge } from './answer.ts';
 import type { NewEvent } from './event.ts';
+import { fieldsOf } from './failed.ts';
 import { LeaseError } from './lease-error.ts';
 import { leaseError, type LeaseTarget, release, renewal, renewalMs } from './lease-request.ts';
 import { type Moment, momentOf } from './moment.ts';
@@ -163,10 +164,10 @@ export class HeldLease implements Lease {
   }
 
   /** The hub has refused something because the lease is over. */
-  refused({ message, status, headers, body, problem, error }: LastFailure): void {
-    const found = `the lease of the topic ${JSON.stringify(this.topic)} is lost: ${message}`;
-    const fields = { message: found, topic: this.topic, status, headers, body, problem, cause: error };
-    this.lose(new LeaseError({ code: 'ERR_REFUSED', ...fields }));
+  refused(failure: LastFailure): void {
+    const { topic } = this;
+    const message = `the lease of the topic ${JSON.stringify(topic)} is lost: ${failure.message}`;
+    this.lose(new LeaseError({ ...fieldsOf(failure), code: 'ERR_REFUSED', message, topic }));
   }
 
   /** The lease is over, or may be. */

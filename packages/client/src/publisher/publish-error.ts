@@ -1,5 +1,7 @@
-import { ClientError, type PublishErrorCode, type ResponseHeaders } from '../errors.ts';
+import type { PublishErrorCode } from '../errors.ts';
+
 import type { NewEvent } from './event.ts';
+import { HubError } from './hub-error.ts';
 
 /**
  * An event that was given to a `Publisher` was not published, or it is not known whether it was.
@@ -11,19 +13,11 @@ import type { NewEvent } from './event.ts';
  * - `ERR_UNCONFIRMED`: it was sent, and no answer came that says whether it is stored. With a store, the code is given only to an event that will
  *   not be sent again.
  */
-export class PublishError extends ClientError {
+export class PublishError extends HubError {
   override readonly name: string = 'PublishError';
   declare readonly code: PublishErrorCode;
   /** The topic that the event was for. */
   declare readonly topic: string;
   /** The event as it was to be sent: `publish` takes it again. */
   declare readonly event: NewEvent;
-  /** The status of the hub's answer; `undefined` if there was none. */
-  declare readonly status: number | undefined;
-  /** The name of the hub's refusal, such as `too-large`; `undefined` where the answer was not one of a hub. */
-  declare readonly problem: string | undefined;
-  /** The headers of the hub's answer. */
-  declare readonly headers: ResponseHeaders | undefined;
-  /** The start of the body of the hub's answer: at most 4,096 bytes. */
-  declare readonly body: string | undefined;
 }

@@ -14,8 +14,12 @@ import { type PublisherSettings, readLeaseOptions, readPublisherOptions } from '
  * Publishes events to a hub: each once, and in the order of the calls. What waits goes together in one request. A request that is not answered is sent
  * again with the same idempotency key until it is.
  * @example
- * await using publisher = new Publisher('https://example.org/', { headers: { authorization: `Bearer ${key}` } });
- * const id = await publisher.publish('orders/42', { type: 'paid', data: { cents: 1250 } });
+ * const publisher = new Publisher('https://example.org/', { headers: { authorization: `Bearer ${key}` } });
+ * try {
+ *   const id = await publisher.publish('orders/42', { type: 'paid', data: { cents: 1250 } });
+ * } finally {
+ *   await publisher.close();
+ * }
  */
 export class Publisher implements AsyncDisposable {
   readonly #settings: PublisherSettings;
@@ -63,7 +67,7 @@ export class Publisher implements AsyncDisposable {
    * or the publisher has ended
    * @throws InvalidOptionError
    * @example
-   * await using run = await publisher.lease('runs/42', { ttl: '30s' });
+   * const run = await publisher.lease('runs/42', { ttl: '30s' });
    * run.signal.addEventListener('abort', () => stopWorking(run.signal.reason));
    * try {
    *   for await (const step of work()) await run.publish({ type: 'step', data: step });
@@ -85,7 +89,7 @@ export class Publisher implements AsyncDisposable {
       const line = encodeEvent(topic, event);
       const { failure, isFull } = this.#dispatch;
       const { refusal } = how ?? {};
-      if (refusal) throw failed({ topic, line }, 'ERR_CLOSED', refusal.found, { cause: refusal.cause });
+      if (refusal) throw failed({ topic, line }, 'ERR_CLOSED', refusal.found, refusal);
       if (failure) throw failed({ topic, line }, 'ERR_CLOSED', 'the publisher has ended', { cause: failure.reason });
       if (this.#isClosing) throw failed({ topic, line }, 'ERR_CLOSED', 'the publisher is closed');
       if (isFull && this.#settings.whenFull === 'reject') {

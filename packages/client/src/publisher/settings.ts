@@ -89,7 +89,7 @@ export function readPublisherOptions(hubUrl: string | UrlLike, options: Publishe
   checkEach(options, '');
   checkEach(options.retry ?? {}, 'retry.');
   const { headers = {}, retry = {} } = options;
-  const hub = readUrl(hubUrl);
+  const hub = readUrl(hubUrl, undefined, 'hubUrl');
   check(/^https?:$/.test(hub.protocol), 'hubUrl', 'http: or https:', hubUrl);
   check(!hub.search, 'hubUrl', 'without a query', hubUrl);
   // A hub would take a batch that is posted below for one event to the topic of that name.

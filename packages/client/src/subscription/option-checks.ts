@@ -30,17 +30,18 @@ export function readObject<T extends object>(name: string, value: T): T {
 
 /**
  * @param setUrl - called with the URL, whatever its scheme is
+ * @param name - what the option is called
  * @throws InvalidOptionError
  */
-export function readUrl(url: string | UrlLike, setUrl?: (url: URL) => void): URL {
+export function readUrl(url: string | UrlLike, setUrl?: (url: URL) => void, name = 'url'): URL {
   let target: URL;
   try {
     target = parseTargetUrl(String(url));
   } catch (cause) {
-    check(false, 'url', 'a URL', url, cause);
+    check(false, name, 'a URL', url, cause);
   }
   setUrl?.(target);
-  check(hasRequestableScheme(target), 'url', 'a URL with http: or https:', url);
+  check(hasRequestableScheme(target), name, 'a URL with http: or https:', url);
   return target;
 }
 

@@ -90,6 +90,11 @@ class RawHeaders {
     return values.length > 0 ? values.join(', ') : null;
   }
 
+  /** What is printed of it. */
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, string> {
+    return Object.fromEntries(this);
+  }
+
   *[Symbol.iterator](): Generator<[name: string, value: string]> {
     const names = new Set(this.#raw.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
     for (const name of names) yield [name, this.get(name) ?? ''];

@@ -64,6 +64,17 @@ export async function endLease({ topics }: EventLog, topic: string, token: strin
 /** Ends the leases of those from whom something was revoked. */
 async function endLeases(log: EventLog, revocations: Revocations): Promise<void> {
   for (const { topic, token, holder } of (await log.topics?.leases()) ?? []) {
-    if (holder !== undefined && revocations.has(JSON.parse(holder) as Revocable)) await endLease(log, topic, token);
+    const revocable = holder === undefined ? undefined : readHolder(holder);
+    if (revocable && revocations.has(revocable)) await endLease(log, topic, token);
+  }
+}
+
+/** Reads what {@link holderOf} gave; undefined for the holder of a lease that the program took itself. */
+function readHolder(holder: string): Revocable | undefined {
+  try {
+    const read: unknown = JSON.parse(holder);
+    return typeof read === 'object' && read !== null && 'issuedAt' in read ? (read as Revocable) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Answer } from '@tidings/server/live';
+import { type Answer, hasNoBody } from '@tidings/server/live';
 import { nodeHead, startResponse } from '@tidings/server/node';
 import { problemAnswer } from '../http/answer.ts';
 import { Problem } from '../http/problem.ts';
@@ -93,9 +93,9 @@ export class Door {
     // If a request is refused because there is no room, its connection is closed to make room for others.
     const close = isOver && status !== 503 && status !== 429 ? {} : { Connection: 'close' };
     // The length of a stream, for `HEAD`, is not known (RFC 9110, 8.6).
-    const length = status === 204 || start ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    const length = hasNoBody(status) || start ? {} : { 'Content-Length': Buffer.byteLength(body) };
     response.writeHead(status, { ...headers, ...length, ...close });
-    const sent = request.method === 'HEAD' || status === 204 ? '' : body;
+    const sent = request.method === 'HEAD' || hasNoBody(status) ? '' : body;
     if (isOver) {
       response.end(sent, () => {
         this.#unsent.sent(peer);

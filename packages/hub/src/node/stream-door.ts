@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { type Answer, SharedChunk } from '@tidings/server/live';
+import { type Answer, hasNoBody, SharedChunk } from '@tidings/server/live';
 import { http2Head, startStream } from '@tidings/server/http2';
 import { problemAnswer } from '../http/answer.ts';
 import { Problem } from '../http/problem.ts';
@@ -104,8 +104,8 @@ export class StreamDoor {
   #send(asking: Asking, { status, headers, body = '', start }: Answer, isHead: boolean): void {
     const { stream, connection } = asking;
     const bytes = Buffer.from(body);
-    const length = status === 204 || start ? {} : { 'Content-Length': String(bytes.length) };
-    const sent = isHead || status === 204 ? '' : body;
+    const length = hasNoBody(status) || start ? {} : { 'Content-Length': String(bytes.length) };
+    const sent = isHead || hasNoBody(status) ? '' : body;
     // In pieces, so that a session that is not read holds little of it: it refuses new streams when it holds much.
     const sink = startStream(stream, status, { ...sendable(headers), ...length }, sent === '');
     if (sent !== '') {

@@ -58,8 +58,14 @@ export class LmdbDeletion {
         return await this.#delete(topic);
       });
       if (existed === false) return { existed };
-      // Its own events, or those of a deletion that was under way.
-      await this.removeDeleted();
+      try {
+        // Its own events, or those of a deletion that was under way.
+        await this.removeDeleted();
+      } catch (error) {
+        if (existed === undefined) throw await this.#parts.writer.notStored(error);
+        // The topic is deleted. Its events are removed with the next trimming, or when the log is opened again.
+        if (!this.#hooks.isClosed()) this.#hooks.report(error);
+      }
       if (existed === true) return { existed };
     }
   }

@@ -131,10 +131,22 @@ export class LmdbWriter {
         track(store.meta.put('head', head));
       });
     } catch (error) {
-      throw await this.#notStored(error);
+      throw await this.notStored(error);
     }
     this.head = head;
     this.#savedTime = changes;
+  }
+
+  /** What those are told whose change could not be written. */
+  async notStored(cause: unknown): Promise<ServerError> {
+    if (cause instanceof ServerError) return cause;
+    const { path } = this.#parts.store;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const free = await statfs(path).then(
+      (disk) => `, ${disk.bavail * disk.bsize} bytes are free on its disk`,
+      () => '',
+    );
+    return new ServerError('ERR_NOT_STORED', `Cannot store events in ${path}: ${found}${free}`, { cause });
   }
 
   /** Forgets a small number of keys that are too old. Returns whether there were any. */
@@ -213,7 +225,7 @@ export class LmdbWriter {
         else if (outcome) resolve(outcome);
       });
     } catch (error) {
-      const failure = await this.#notStored(error);
+      const failure = await this.notStored(error);
       for (const { reject } of waiting) reject(failure);
     }
   }
@@ -282,15 +294,5 @@ export class LmdbWriter {
     this.head = head;
     this.#savedTime = changes;
     this.#hooks.onCommitted(entries);
-  }
-
-  async #notStored(cause: unknown): Promise<ServerError> {
-    const { path } = this.#parts.store;
-    const found = cause instanceof Error ? cause.message : String(cause);
-    const free = await statfs(path).then(
-      (disk) => `, ${disk.bavail * disk.bsize} bytes are free on its disk`,
-      () => '',
-    );
-    return new ServerError('ERR_NOT_STORED', `Cannot store events in ${path}: ${found}${free}`, { cause });
   }
 }

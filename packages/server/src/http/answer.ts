@@ -18,6 +18,11 @@ export interface Answer {
   readonly abandon?: (() => void) | undefined;
 }
 
+/** Whether an answer has no body by its status, not even an empty one (RFC 9110, 15.3.5, 15.3.6 and 15.4.5). A `Response` with such a status refuses one. */
+export function hasNoBody(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
 /**
  * Returns the answer as a `Response`. If the request was aborted before there was an answer, the place of its listener is freed at once.
  * @param signal the signal of the request
@@ -29,7 +34,7 @@ export function toResponse(answer: Answer, signal: AbortSignal, isHead: boolean 
   const { status, headers, body, start, abandon } = answer;
   if (!start || isHead || signal.aborted) {
     abandon?.();
-    return new Response(isHead || start ? null : (body ?? null), { status, headers });
+    return new Response(isHead || start || hasNoBody(status) ? null : (body ?? null), { status, headers });
   }
   try {
     const stream = bodySink(signal);

@@ -82,7 +82,7 @@ export function listenParameters(head: RequestHead, query: URLSearchParams = que
   for (const name of LISTEN_PARAMETERS) parameter(query, name);
   return {
     lastEventId: lastEventIdOf(head, query),
-    last: wholeNumber(query, 'last', MAX_LAST),
+    last: wholeNumber(query, 'last', 0, MAX_LAST),
     heartbeat: choice(query, 'heartbeat', HEARTBEATS) ?? (acceptsEvents(head) ? undefined : 'comment'),
   };
 }
@@ -132,15 +132,15 @@ export function parameter(query: URLSearchParams, name: string): string | undefi
 }
 
 /**
- * Returns the value of a parameter that is a whole number from 0 to `max`, or undefined if it is not given.
+ * Returns the value of a parameter that is a whole number from `least` to `most`, or undefined if it is not given.
  * @throws {ServerError} `ERR_INVALID_PARAMETER`
  */
-export function wholeNumber(query: URLSearchParams, name: string, max: number): number | undefined {
+export function wholeNumber(query: URLSearchParams, name: string, least: number, most: number): number | undefined {
   const text = parameter(query, name);
   if (text === undefined) return undefined;
   const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
-  if (value <= max) return value;
-  throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, `a whole number from 0 to ${max}`);
+  if (value >= least && value <= most) return value;
+  throw invalid(`The query parameter ${name} is ${JSON.stringify(text)}`, `a whole number from ${least} to ${most}`);
 }
 
 /**

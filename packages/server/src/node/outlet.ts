@@ -1,7 +1,7 @@
 import type { Channel } from '../channel/channel.ts';
 import { codedStream } from '../coding/coded-sink.ts';
 import { checkNames, ServerError } from '../errors.ts';
-import { checkAnswer, type Answer } from '../http/answer.ts';
+import { checkAnswer, hasNoBody, type Answer } from '../http/answer.ts';
 import { streamHead } from '../http/head.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
@@ -65,7 +65,7 @@ export function sendAnswer(outlet: Outlet, answer: Answer): void {
   const isHead = outlet.head.method === 'HEAD';
   if (!start || isHead) {
     abandon?.();
-    outlet.send(status, headers, isHead ? undefined : body);
+    outlet.send(status, headers, isHead || hasNoBody(status) ? undefined : body);
     return;
   }
   let sink: Sink;

@@ -47,12 +47,7 @@ async function answer(
   // Nothing of a topic is told to who may not listen to it by a right of its own, whatever else its rights allow.
   requireRight(ownRights(rights), 'listen', [topic], `see who listens to ${JSON.stringify(topic)}`);
   requireRight(rights, 'presence', [topic]);
-  const limit = wholeNumber(query, 'limit', MAX_LIMIT) ?? DEFAULT_LIMIT;
-  if (limit === 0)
-    throw new Problem(
-      'invalid-parameter',
-      `The query parameter limit is 0; allowed is a whole number from 1 to ${MAX_LIMIT}`,
-    );
+  const limit = wholeNumber(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
   const after = placeOf(documents, parameter(query, 'after'));
   await context.ready(exchange);
   if (isStream) return streams.answer(exchange, topic);

@@ -68,13 +68,7 @@ export async function answerPage(
   { parameters, view }: Listening,
 ): Promise<Answer> {
   const { request, rights, url } = exchange;
-  const limit = wholeNumber(url.searchParams, 'limit', Number.MAX_SAFE_INTEGER) ?? DEFAULT_LIMIT;
-  if (limit < 1 || limit > MAX_LIMIT) {
-    throw new Problem(
-      'invalid-parameter',
-      `The query parameter limit is ${limit}; allowed is a whole number from 1 to ${MAX_LIMIT}`,
-    );
-  }
+  const limit = wholeNumber(url.searchParams, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
   const waitMs = duration(url.searchParams, 'wait', MAX_WAIT_MS) ?? 0;
   const deadline = new AbortController();
   const end = (): void => deadline.abort();

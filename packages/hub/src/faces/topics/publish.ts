@@ -76,7 +76,7 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
   const { searchParams: query } = exchange.url;
   const type = parameter(query, 'type');
   const id = parameter(query, 'id');
-  const retry = wholeNumber(query, 'retry', Math.min(limits.maxRetryMs, Number.MAX_SAFE_INTEGER));
+  const retry = wholeNumber(query, 'retry', 0, Math.min(limits.maxRetryMs, Number.MAX_SAFE_INTEGER));
   if (type) checkType(type);
   const bytes = await body.whole(limits.maxEventBytes);
   let data: string;

@@ -7,10 +7,10 @@ const MAX_LEASE_MS = 24 * 60 * 60 * 1000;
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkTopicOptions(options: TopicOptions): TopicOptions {
-  checkNames(options, { ttlMs: true, keep: true }, 'options.');
+  checkNames(options, { ttlMs: true, keep: true });
   const { ttlMs, keep } = options;
-  if (ttlMs !== undefined) checkInteger('options.ttlMs', ttlMs, 1, Number.MAX_SAFE_INTEGER);
-  if (keep !== undefined) checkChoice('options.keep', keep, ['all', 'latest'] as const);
+  if (ttlMs !== undefined) checkInteger('ttlMs', ttlMs, 1, Number.MAX_SAFE_INTEGER);
+  if (keep !== undefined) checkChoice('keep', keep, ['all', 'latest'] as const);
   return { ...(ttlMs === undefined ? {} : { ttlMs }), ...(keep === undefined ? {} : { keep }) };
 }
 

@@ -18,7 +18,7 @@ export interface TopicFacts {
 
 /** Whoever reads it may have published by HTTP, or in the program. */
 const LEASE_MISSING =
-  'its lease was not given: give its token in the header field Tidings-Lease, as lease of a line, or among the leases of an append';
+  'its lease was not given: give its token in the header field Tidings-Lease, as lease of a line or of an event of a Publisher, or in the option leases of a program';
 
 /** What can be done with a token that is none. */
 const LEASE_ANEW =
