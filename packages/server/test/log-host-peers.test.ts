@@ -28,13 +28,20 @@ class Served {
 
   /** The data of all events. */
   async data(): Promise<readonly string[]> {
-    const { entries } = await this.kept.read({
-      selection: { ...EVERYTHING, private: 'all' },
-      after: 0,
-      through: 1e6,
-      maxBytes: 1e6,
-    });
-    return entries.map((entry) => readEvent(entry).data);
+    const { head: through } = await this.kept.locate(EARLIEST);
+    const found: string[] = [];
+    // A page may have less than it could, if the machine is busy.
+    for (let after = 0; after < through;) {
+      const page = await this.kept.read({
+        selection: { ...EVERYTHING, private: 'all' },
+        after,
+        through,
+        maxBytes: 1e6,
+      });
+      found.push(...page.entries.map((entry) => readEvent(entry).data));
+      after = page.through;
+    }
+    return found;
   }
 }
 
