@@ -76,7 +76,7 @@ describe('a hub whose log is out of reach', () => {
         status: 'failing',
         reason: 'The store of the log is out of reach',
         listeners: 0,
-        may: ['listen', 'publish'],
+        may: ['listen', 'publish', 'manage'],
       },
     ]);
   });
