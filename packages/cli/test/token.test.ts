@@ -117,6 +117,13 @@ test('a token is explained in words, and why a hub would refuse it', async () =>
     code: 1,
     stderr: expect.stringContaining('The signature of the token is not of a key of its issuer'),
   });
+  // What no key can make right.
+  const [, claims] = token.split('.');
+  const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${claims}.`;
+  expect(await inspect([none])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('The algorithm of the token (alg) is "none", which no hub takes'),
+  });
   expect(await inspect(['abc'])).toMatchObject({
     code: 1,
     stdout: '',
@@ -254,32 +261,4 @@ test('several keys are taken, and the one of who administers may do what they ma
   const refused = await tidings(one, 'topics', 'delete', 'a', '--yes');
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('do not allow it to manage "a"')]);
   expect((await tidings(admin, 'topics', 'delete', 'a', '--yes')).code).toBe(0);
-});
-
-test('what no hub takes is told without a key, too', async () => {
-  const times = { exp: Math.floor(Date.now() / 1000) + 600 };
-  const claims = { ...times, iss: 'a', aud: AUDIENCE, tidings: { publish: ['*'] } };
-  const old = { ...times, mercure: { publish: ['*'] } };
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const inspect = async (header: object, body: object): Promise<readonly [number | null, string]> => {
-    const { code, stderr } = await run(['token', 'inspect', `${part(header)}.${part(body)}.AAAA`]);
-    return [code, stderr];
-  };
-  const wrong = [
-    [{ alg: 'none' }, '(alg) is "none", which no hub takes; allowed are HS256,'],
-    [{ alg: 'ES256K' }, '(alg) is "ES256K", which no hub takes'],
-    [{}, 'The token has no algorithm (alg)'],
-    [{ alg: 'ES256', crit: ['x'], x: 1 }, 'the critical parameters (crit) ["x"], which no hub knows'],
-  ] as const;
-  for (const [header, said] of wrong) {
-    const refused = [1, expect.stringContaining(said)];
-    expect(await inspect({ typ: 'at+jwt', ...header }, claims)).toEqual(refused);
-    expect(await inspect(header, old)).toEqual(refused);
-  }
-  expect(await inspect({ typ: 'at+jwt', alg: 'EdDSA' }, claims)).toEqual([0, '']);
-  expect(await inspect({ typ: 'at+jwt', alg: 'Ed25519' }, claims)).toEqual([0, '']);
-  expect(await inspect({ typ: 'ID+JWT', alg: 'ES256' }, claims)).toEqual([
-    1,
-    expect.stringContaining('(typ) is "ID+JWT", but must be at+jwt'),
-  ]);
 });

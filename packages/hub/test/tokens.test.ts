@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Hub, MemoryLog, type TokenIssuerOptions } from '@tidings/hub';
+import { explainMercureToken, explainToken, Hub, MemoryLog, type TokenIssuerOptions } from '@tidings/hub';
 import { type Clock, systemClock } from '@tidings/server/live';
 import { ServerError } from '@tidings/server/log';
 import { pino } from 'pino';
@@ -130,6 +130,27 @@ describe('a token', () => {
       key: KEY_PAIRS.RS256.privateKey,
     }).catch(() => '');
     if (critical !== '') expect(await verdict(hub, critical)).toMatch(/^401/);
+  });
+
+  test('that no hub takes is told without a key, too', async () => {
+    const times = { exp: now + 3600 };
+    const own = { ...times, iss: 'a', aud: AUDIENCE, tidings: ALL };
+    const old = { ...times, mercure: { publish: ['*'] } };
+    const refusals = async (header: object): Promise<readonly (string | undefined)[]> => {
+      const ours = await explainToken(forge({ typ: 'at+jwt', ...header }, own), { keys: [] });
+      return [ours.refusal, (await explainMercureToken(forge(header, old), { keys: [] }))?.refusal];
+    };
+    for (const [header, said] of [
+      [{ alg: 'none' }, /\(alg\) is "none", which no hub takes; allowed are HS256,/],
+      [{ alg: 'ES256K' }, /\(alg\) is "ES256K", which no hub takes/],
+      [{}, /^The token has no algorithm \(alg\)/],
+      [{ alg: 'ES256', crit: ['x'], x: 1 }, /the critical parameters \(crit\) \["x"\], which no hub knows/],
+      [{ alg: 'ES256', crit: [] }, /\(crit\) \[\]/],
+    ] as const) {
+      const told: unknown = expect.stringMatching(said);
+      expect(await refusals(header)).toEqual([told, told]);
+    }
+    for (const alg of ['HS256', 'EdDSA', 'Ed25519']) expect(await refusals({ alg })).toEqual([undefined, undefined]);
   });
 
   test('is checked by those keys of a set that fit the algorithms, and a set without any names its keys', async () => {

@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 const page = readFileSync(new URL('../dist/page.html', import.meta.url), 'utf8');
 
 /** Bytes of the page, as it is and as it is sent. Preact, signals and the client are most of it. */
-const MAX_BYTES = 111_000;
-const MAX_GZIP_BYTES = 40_300;
+const MAX_BYTES = 112_600;
+const MAX_GZIP_BYTES = 40_600;
 
 test('the page stays within its size budget', () => {
   expect(Buffer.byteLength(page)).toBeLessThan(MAX_BYTES);

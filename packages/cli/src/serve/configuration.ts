@@ -158,11 +158,9 @@ function textsIn(label: string, option: Option, value: unknown): readonly (strin
     throw wrong('true or false');
   }
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  // As on the command line, where they are one text.
-  if (isCommaList(option) && list.length > 0 && list.every((each) => typeof each === 'string')) return [list.join(',')];
   if (Array.isArray(value) && !isList(option) && !isCommaList(option)) throw wrong('one value');
   if (list.length === 0) throw wrong('one or more values');
-  return list.map((each) => {
+  const texts = list.map((each) => {
     if (typeof each === 'string') return each;
     if (typeof each === 'number') return String(each);
     throw wrong(
@@ -171,6 +169,8 @@ function textsIn(label: string, option: Option, value: unknown): readonly (strin
         : 'a text or a number',
     );
   });
+  // As on the command line, where they are one text.
+  return isCommaList(option) ? [texts.join(',')] : texts;
 }
 
 /** What an option takes, in a word of its help. */
