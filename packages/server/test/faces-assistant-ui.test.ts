@@ -156,6 +156,14 @@ test('a producer that is silent for longer than its lease keeps its stream', asy
   await expect(textOf(store)).rejects.toThrow('boom');
 });
 
+test('a producer that was forgotten does not live for ever', async () => {
+  const log = makeLog();
+  const store = createResumableStreamStore({ runs: new Runs({ log }), lease: '1s', ttl: '1s' });
+  await store.acquire('a');
+  // It ends with its lease, and is then forgotten.
+  await expect(textOf(store)).rejects.toThrow('is lost');
+});
+
 test('mistakes are refused', async () => {
   const store = makeStore(makeLog());
   await expect(store.acquire('a b')).rejects.toMatchObject({ name: 'ResumableStreamError', code: 'invalid-id' });

@@ -30,7 +30,7 @@ export interface ResumableStreamEntry {
 
 /** How long a stream is kept after the last change of it, in milliseconds, from 1,000. @default the store's `ttl` */
 export interface StreamAcquireOptions {
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 /** The store of `createResumableStreamContext` of `assistant-stream/resumable`: its `ResumableStreamStore`. */
@@ -107,6 +107,7 @@ class RunsStreamStore {
     const producer = await LeasedProducer.acquire(this.#runs.store, streamId, { leaseMs: this.#leaseMs, ttlMs });
     if (!producer) return { role: 'consumer' };
     this.#producers.get(streamId)?.leave();
+    for (const [id, { isOver }] of this.#producers) if (isOver) this.#producers.delete(id);
     this.#producers.set(streamId, producer);
     return { role: 'producer', lease: { token: producer.token } };
   }

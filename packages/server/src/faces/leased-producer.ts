@@ -5,20 +5,27 @@ import { codeOf } from '../runs/store/run-over.ts';
 /** How often a lease is renewed in its time. */
 const RENEWALS = 3;
 
-/** The producer of a run, for a library that appends by itself. It renews the lease until the run is over. */
+/**
+ * The producer of a run, for a library that appends by itself. It renews the lease until the run is over, or nothing was appended for as long as a run is kept: so one that
+ * was forgotten does not live for ever.
+ */
 export class LeasedProducer {
   readonly #store: RunStore;
   readonly #lease: RunLease;
   readonly #clock: Clock;
+  readonly #ttlMs: number;
+  #appendedAt: number;
   /** Settles when what was asked for before is done: the calls of one lease may not overlap. */
   #turn: Promise<unknown> = Promise.resolve();
   #timer: unknown;
   #isOver = false;
 
-  private constructor(store: RunStore, lease: RunLease, clock: Clock) {
+  private constructor(store: RunStore, lease: RunLease, ttlMs: number, clock: Clock) {
     this.#store = store;
     this.#lease = lease;
     this.#clock = clock;
+    this.#ttlMs = ttlMs;
+    this.#appendedAt = clock.now();
     this.#renewLater();
   }
 
@@ -29,7 +36,12 @@ export class LeasedProducer {
     { clock = systemClock, ...options }: AcquireOptions & { readonly clock?: Clock | undefined },
   ): Promise<LeasedProducer | undefined> {
     const lease = await store.acquire(id, options);
-    return lease && new LeasedProducer(store, lease, clock);
+    return lease && new LeasedProducer(store, lease, options.ttlMs, clock);
+  }
+
+  /** Whether the lease is renewed no more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get token(): string {
@@ -41,6 +53,7 @@ export class LeasedProducer {
    * @throws {ServerError} (as a rejection) `ERR_RUN_OVER`, or what the log refuses
    */
   append(chunks: readonly NewChunk[]): Promise<readonly string[]> {
+    this.#appendedAt = this.#clock.now();
     return this.#inTurn(() => this.#store.append(this.#lease, chunks));
   }
 
@@ -68,6 +81,7 @@ export class LeasedProducer {
   }
 
   async #renew(): Promise<void> {
+    if (this.#clock.now() - this.#appendedAt > this.#ttlMs) return this.leave();
     try {
       await this.#inTurn(() => this.#store.renew(this.#lease));
     } catch (error) {

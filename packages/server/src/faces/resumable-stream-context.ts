@@ -7,7 +7,7 @@ export interface ResumableStreamContextOptions extends Omit<StartOptions, 'waitU
   /** Where the streams are kept: each is a run with the stream's id. */
   readonly runs: Runs;
   /** Keeps a host running that ends with the request, such as `after` of Next.js. @default nothing: the process goes on */
-  readonly waitUntil?: StartOptions['waitUntil'] | null;
+  readonly waitUntil?: StartOptions['waitUntil'] | null | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof ResumableStreamContextOptions, true>> = {
