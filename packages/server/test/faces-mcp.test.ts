@@ -136,6 +136,32 @@ async function serveMcp(begun: Promise<void>): Promise<URL> {
   return new URL(`http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`);
 }
 
+test('a stream begins with an event that primes it, behind which all of it comes again', async () => {
+  const url = await serveMcp(Promise.resolve());
+  const accept = 'application/json, text/event-stream';
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { accept, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1.0.0' } },
+    }),
+  });
+  const text = await response.text();
+  const [, id = '', rest] = /^id: (.*)\nretry: 1\ndata: \n\n([\s\S]*)$/.exec(text) ?? [];
+  expect(rest).toContain('"serverInfo"');
+  const headers = { accept, 'mcp-session-id': response.headers.get('mcp-session-id') ?? '', 'last-event-id': id };
+  const replay = await fetch(url, { headers });
+  const reader = replay.body!.getReader();
+  const { value } = await reader.read();
+  expect(new TextDecoder().decode(value)).toBe(rest);
+  await reader.cancel();
+  const forged = await fetch(url, { headers: { ...headers, 'last-event-id': 'x.1/a' } });
+  expect(forged.status).toBe(400);
+});
+
 test(`a call of the official client gets every message once and in order, cut and resumed ${CUTS} times`, async () => {
   const begun = deferred();
   const url = await serveMcp(begun.promise);
