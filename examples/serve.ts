@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { chat } from './chat/server.ts';
 import { clock } from './clock/server.ts';
 import { jobs } from './jobs/server.ts';
 import { ping } from './ping/server.ts';
@@ -14,7 +15,7 @@ import { startStop } from './start-stop/server.ts';
 
 const asked = portAsked(4100);
 const sites = new Map<string, Site>();
-for (const example of [clock, startStop, reconnect, sendMessage, ping, jobs]) {
+for (const example of [clock, startStop, reconnect, sendMessage, ping, jobs, chat]) {
   sites.set(example.name, await Site.make(example, `/${example.name}/`));
 }
 const index = await bundlePage(join(import.meta.dirname, 'index.html'), '/');

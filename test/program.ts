@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 
 /** The one program of a page (from the workshop's root) in a language that has the word, ready to run. */
-export function program(page: string, language: 'js' | 'json' | 'sh' | 'ts' | 'yaml', word: string): string {
+export function program(page: string, language: 'js' | 'json' | 'jsx' | 'sh' | 'ts' | 'yaml', word: string): string {
   const text = readFileSync(join(ROOT, page), 'utf8');
   const fences = new RegExp(String.raw`^( *)\`\`\`${language}\n([\s\S]*?)^ *\`\`\`$`, 'gm');
   const programs = [...text.matchAll(fences)].map(([, indent, code]) => code!.replaceAll(`\n${indent}`, '\n'));

@@ -6,7 +6,7 @@ import { CLIENTS, ExampleTab, startExampleBrowser } from './browsers.ts';
 import { curl } from './curl.ts';
 import { ExampleProcess } from './example-process.ts';
 
-const FOLDERS = ['clock', 'start-stop', 'reconnect', 'send-message', 'ping', 'jobs'];
+const FOLDERS = ['clock', 'start-stop', 'reconnect', 'send-message', 'ping', 'jobs', 'chat'];
 const STREAMS = [
   ['clock/event', 'cur_time'],
   ['start-stop/currentTime', 'GMT'],
@@ -34,7 +34,7 @@ describe('npm run examples', () => {
     skip(isMissing(name));
     await using examples = await ExampleProcess.start('scripts/examples.mjs', { addresses: 2, node });
     const index = await fetch(examples.url());
-    expect(await index.text()).toContain('Six small systems');
+    expect(await index.text()).toContain('Seven small systems');
     await examples.end();
     await expect(fetch(examples.url())).rejects.toThrow('fetch failed');
   });

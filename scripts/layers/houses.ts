@@ -247,11 +247,25 @@ export const HOUSES: Houses = {
     purpose: 'responses, channels, the log, fan-out',
     mayUse: ['wire'],
     thirdParty: false,
-    runsAnywhere: ['index.ts', 'live.ts', 'log/index.ts', 'runs/index.ts'],
+    runsAnywhere: [
+      'index.ts',
+      'live.ts',
+      'log/index.ts',
+      'runs/index.ts',
+      'faces/ai-sdk.ts',
+      'faces/tanstack-ai.ts',
+      'faces/assistant-ui.ts',
+      'faces/mcp.ts',
+    ],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       { name: 'live.ts', purpose: 'what the author of a hub imports', uses: 'all' },
       { name: 'frameworks', purpose: 'Fastify, Koa, Nest', uses: ['node', 'channel'] },
+      {
+        name: 'faces',
+        purpose: 'AI SDK, TanStack AI, assistant-ui, MCP',
+        uses: ['runs', 'runs/store', 'response', 'audience', 'log', 'http', 'coding'],
+      },
       {
         name: 'runs',
         purpose: 'Runs: answers of models, outputs of jobs',
@@ -341,9 +355,20 @@ export const HOUSES: Houses = {
     purpose: 'EventSource, subscribe(), Publisher',
     mayUse: ['wire'],
     thirdParty: false,
-    runsAnywhere: ['index.ts', 'event-source/polyfill.ts', 'publisher/index.ts'],
+    runsAnywhere: [
+      'index.ts',
+      'event-source/polyfill.ts',
+      'publisher/index.ts',
+      'answers/chat-transport.ts',
+      'answers/response-events.ts',
+    ],
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
+      {
+        name: 'answers',
+        purpose: 'answers of models: AI SDK, OpenAI',
+        uses: ['subscription', 'transport'],
+      },
       {
         name: 'publisher',
         purpose: 'Publisher: a queue to a hub, and outboxes',

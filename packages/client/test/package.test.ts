@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import * as client from '@tidings/client';
+import * as aiSdk from '@tidings/client/ai-sdk';
 import * as fileOutbox from '@tidings/client/file-outbox';
+import * as openai from '@tidings/client/openai';
 import * as publisher from '@tidings/client/publisher';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
@@ -26,6 +28,10 @@ test('the package exports exactly these names', () => {
 test('the entries for publishing export exactly these names', () => {
   expect(Object.keys(publisher).toSorted()).toEqual(['LeaseError', 'PublishError', 'Publisher', 'indexedDbOutbox']);
   expect(Object.keys(fileOutbox)).toEqual(['fileOutbox']);
+});
+
+test('the entries for answers of models export exactly these names', () => {
+  expect([Object.keys(aiSdk), Object.keys(openai)]).toEqual([['resumingChatTransport'], ['responseEvents']]);
 });
 
 test('every error code is documented', () => {

@@ -24,6 +24,8 @@ export type ServerErrorCode =
   | 'ERR_HUB'
   /** A run is over, was deleted, or has another producer. Nothing was appended. */
   | 'ERR_RUN_OVER'
+  /** A run has failed or is lost, or is no longer kept: what was read is not all that was to come. */
+  | 'ERR_RUN_BROKEN'
   /** The topic is known, and was only to be made if it was not. */
   | 'ERR_TOPIC_EXISTS'
   /** The log remembers as many created topics, or leases, as it takes. */

@@ -1,13 +1,17 @@
 import * as root from '@tidings/server';
+import * as aiSdk from '@tidings/server/ai-sdk';
+import * as assistantUi from '@tidings/server/assistant-ui';
 import * as fastify from '@tidings/server/fastify';
 import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
 import * as live from '@tidings/server/live';
 import * as units from '@tidings/server/units';
 import * as log from '@tidings/server/log';
+import * as mcp from '@tidings/server/mcp';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
 import * as runs from '@tidings/server/runs';
+import * as tanstackAi from '@tidings/server/tanstack-ai';
 import * as remote from '@tidings/server/log/remote';
 import * as testing from '@tidings/server/log/testing';
 import { decodeEventStream } from '@tidings/wire';
@@ -55,6 +59,10 @@ describe('the package', () => {
       './koa': names(koa),
       './nest': names(nest),
       './runs': names(runs),
+      './ai-sdk': names(aiSdk),
+      './tanstack-ai': names(tanstackAi),
+      './assistant-ui': names(assistantUi),
+      './mcp': names(mcp),
       './log': names(log),
       './log/remote': names(remote),
       './log/testing': names(testing),
@@ -67,6 +75,17 @@ describe('the package', () => {
           "fetchHead",
           "isGap",
           "toResponse",
+        ],
+        "./ai-sdk": [
+          "answerUIMessages",
+          "createResumableStreamContext",
+          "respondUIMessages",
+          "startUIMessages",
+          "storedUIMessageChunks",
+        ],
+        "./assistant-ui": [
+          "ResumableStreamError",
+          "createResumableStreamStore",
         ],
         "./fastify": [
           "eventStream",
@@ -232,6 +251,9 @@ describe('the package', () => {
           "RemoteStore",
           "eventLogCases",
         ],
+        "./mcp": [
+          "createEventStore",
+        ],
         "./nest": [
           "eventStream",
           "respond",
@@ -247,6 +269,9 @@ describe('the package', () => {
         "./runs": [
           "Runs",
           "ServerError",
+        ],
+        "./tanstack-ai": [
+          "runDurability",
         ],
         "./units": [
           "DURATION_FORM",

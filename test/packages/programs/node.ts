@@ -3,14 +3,18 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { ReadableStream } from 'node:stream/web';
 import { EventSource, type EventSubscription, subscribe } from '@tidings/client';
+import { resumingChatTransport } from '@tidings/client/ai-sdk';
 import { fileOutbox } from '@tidings/client/file-outbox';
 import { fileStore } from '@tidings/client/file-store';
+import { responseEvents } from '@tidings/client/openai';
 import { type Lease, type LeaseError, Publisher, type PublisherOptions } from '@tidings/client/publisher';
 import { createServer as createHubServer, Hub, MemoryLog } from '@tidings/hub';
 import { LmdbLog } from '@tidings/lmdb';
 import { NatsLog } from '@tidings/nats';
 import { PostgresLog } from '@tidings/postgres';
 import { Channel, type ChannelOptions, eventStream, fetchHead, ServerError } from '@tidings/server';
+import { createResumableStreamContext, respondUIMessages, startUIMessages } from '@tidings/server/ai-sdk';
+import { createResumableStreamStore } from '@tidings/server/assistant-ui';
 import * as fastify from '@tidings/server/fastify';
 import * as http2 from '@tidings/server/http2';
 import * as koa from '@tidings/server/koa';
@@ -18,9 +22,11 @@ import { FanOut } from '@tidings/server/live';
 import { type EventLog, formatCursor } from '@tidings/server/log';
 import { LogHost, RemoteLog } from '@tidings/server/log/remote';
 import * as logTesting from '@tidings/server/log/testing';
+import { createEventStore } from '@tidings/server/mcp';
 import * as nest from '@tidings/server/nest';
 import * as node from '@tidings/server/node';
 import { type RunItem, Runs, type RunsOptions, type StartOptions } from '@tidings/server/runs';
+import { runDurability } from '@tidings/server/tanstack-ai';
 import { decodeEventStream, type EventMessage, EventStreamDecoderStream } from '@tidings/wire';
 import { Agent, fetch as undiciFetch } from 'undici';
 
@@ -79,6 +85,23 @@ export async function startRun(nothing: undefined, chunks: ReadableStream<string
   await over;
   for await (const item of new Runs(kept).resume('a', { lastEventId: nothing, signal: nothing })) return item;
   return undefined;
+}
+
+/** Answers of models, by the faces of other libraries. */
+export async function answers(nothing: undefined, runs: Runs, request: Request): Promise<Response> {
+  const settings = { ttl: nothing, lease: nothing, coalesceMs: nothing, waitUntil: nothing };
+  await createResumableStreamContext({ runs, ...settings }).hasExistingStream('a');
+  await startUIMessages(runs, 'a', async function* ({ signal }) {
+    yield { type: 'text-delta', delta: String(signal.aborted) };
+  });
+  const durability = runDurability<{ type: string }>(request, { runs, lease: '5s', abortController: nothing });
+  await durability.upsert(await durability.snapshot());
+  const { role } = await createResumableStreamStore({ runs, ttl: nothing }).acquireLease('a', { ttlMs: nothing });
+  await createEventStore({ log: new MemoryLog(), session: role, topic: nothing }).storeEvent('a', {});
+  const transport = resumingChatTransport<object, object>({ api: nothing, headers: () => ({ a: 'b' }), fetch });
+  await transport.reconnectToStream({ chatId: 'a', abortSignal: request.signal });
+  for await (const { type } of responseEvents('https://example.org', { body: {}, retry: nothing })) console.log(type);
+  return await respondUIMessages(runs, request, 'a', { errorText: ({ state }) => state, replay: nothing });
 }
 
 /** Every option, each of which may be `undefined`. */

@@ -137,6 +137,7 @@ export function problemOf(error: unknown): Problem | undefined {
     case 'ERR_BACKLOG_EXCEEDED':
     case 'ERR_HUB':
     case 'ERR_RUN_OVER':
+    case 'ERR_RUN_BROKEN':
       return undefined;
   }
 }

@@ -1,0 +1,79 @@
+// One of the chat's servers, in a process of its own. It keeps nothing: what the others have to know is at the hub.
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { argv, stderr, stdin, stdout } from 'node:process';
+import { json } from 'node:stream/consumers';
+import { answerUIMessages, startUIMessages } from '@tidings/server/ai-sdk';
+import { nodeHead, sendAnswer } from '@tidings/server/node';
+import { Runs } from '@tidings/server/runs';
+import { askByAiSdk, askByOpenAi, type ChatMessage } from './answers.ts';
+import { Chats } from './chats.ts';
+
+const [, , hub = '', model = '', server = ''] = argv;
+const runs = new Runs({ hub });
+const chats = new Chats(hub, runs);
+
+const NAMES = { 'ai-sdk': 'the AI SDK', openai: 'openai' } as const;
+
+interface Asked {
+  readonly id: string;
+  readonly messages: readonly ChatMessage[];
+  readonly by: keyof typeof NAMES;
+}
+
+/** Starts an answer, once, and streams it. It goes on when the page has gone. */
+async function send(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { id: chat, messages, by } = (await json(request)) as Asked;
+  const question = messages.at(-1);
+  if (question?.role !== 'user') return void response.writeHead(400).end('The last message is not a question.\n');
+  const run = Chats.runOf(chat, question.id);
+  const ask = by === 'openai' ? askByOpenAi : askByAiSdk;
+  const metadata = { server, by: NAMES[by] };
+  const options = { lease: '3s' } as const;
+  await startUIMessages(
+    runs,
+    run,
+    ({ signal }) => ask({ messages, model, metadata, id: `answer-${question.id}`, signal }),
+    options,
+  );
+  // When it can be followed, the other tabs are told.
+  await chats.ask(chat, question);
+  sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), run));
+}
+
+/** Goes on with the answer under way, from its start. */
+async function resume(request: IncomingMessage, response: ServerResponse, chat: string): Promise<void> {
+  const run = await chats.newest(chat);
+  if (run === undefined) return void response.writeHead(204).end();
+  sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), run));
+}
+
+/** Stops the answer under way, whichever server makes it. */
+async function stop(response: ServerResponse, chat: string): Promise<void> {
+  const run = await chats.newest(chat);
+  const { state } = run === undefined ? { state: 'unknown' } : await runs.stop(run);
+  response.end(state);
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [, chat = '', what = ''] = /^\/api\/chat(?:\/([\w-]+)(?:\/(\w+))?)?$/.exec(request.url ?? '') ?? [];
+  if (request.method === 'POST' && chat === '') await send(request, response);
+  else if (request.method === 'POST' && what === 'stop') await stop(response, chat);
+  else if (what === 'stream') await resume(request, response, chat);
+  else if (chat !== '' && what === '') response.end(JSON.stringify(await chats.messages(chat)));
+  else response.writeHead(404).end('There is nothing here.\n');
+}
+
+// Whoever has started this process has gone.
+stdin.on('end', () => process.exit()).resume();
+
+const http = createServer((request, response) => {
+  answer(request, response).catch((error: unknown) => {
+    stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    if (!response.headersSent) response.writeHead(500).end('Something went wrong here.\n');
+  });
+});
+await once(http.listen(0, '127.0.0.1'), 'listening');
+stdout.write(`http://127.0.0.1:${(http.address() as AddressInfo).port}\n`);

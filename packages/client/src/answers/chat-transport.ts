@@ -1,0 +1,125 @@
+import type { AbortSignalLike } from '../globals.ts';
+import { ConnectionError } from '../errors.ts';
+import type { RetryOptions } from '../subscription/options.ts';
+import { subscribe } from '../subscription/subscription.ts';
+import type { Fetch } from '../transport/fetch.ts';
+import { checkNames, type PerRequest, valueOf } from './requests.ts';
+
+export interface ChatTransportOptions {
+  /** The URL of the route that answers. `{api}/{chat}/stream` goes on with an answer. In a browser it may be relative to the page. @default '/api/chat' */
+  readonly api?: string | undefined;
+  /** Header fields of each request, or a function that is called for them. @default none */
+  readonly headers?: PerRequest<Readonly<Record<string, string>>> | undefined;
+  /** Members of each body beside `id`, `messages`, `trigger` and `messageId`, or a function that is called for them. @default none */
+  readonly body?: PerRequest<object> | undefined;
+  /** Whether requests to another origin carry cookies, in browsers. @default false */
+  readonly withCredentials?: boolean | undefined;
+  /** How long a stream may be silent before the connection counts as lost, in milliseconds. Any byte counts, such as the comment that the server sends every 15 seconds. @default 45000 */
+  readonly idleTimeoutMs?: number | undefined;
+  /** When it tries again, as `subscribe()` does. @default up to 10 attempts in a row may fail */
+  readonly retry?: RetryOptions | undefined;
+  /** Makes the requests. @default the platform's */
+  readonly fetch?: Fetch | undefined;
+}
+
+const NAMES: Readonly<Record<keyof ChatTransportOptions, true>> = {
+  api: true,
+  headers: true,
+  body: true,
+  withCredentials: true,
+  idleTimeoutMs: true,
+  retry: true,
+  fetch: true,
+};
+
+/** What the AI SDK gives with each request. */
+interface ChatRequest {
+  readonly chatId: string;
+  readonly abortSignal?: AbortSignalLike | undefined;
+  readonly headers?: Readonly<Record<string, string>> | Headers | undefined;
+  readonly body?: object | undefined;
+}
+
+/** What it gives with a message to send. */
+interface SendRequest<Message> extends ChatRequest {
+  readonly trigger: 'submit-message' | 'regenerate-message';
+  readonly messageId: string | undefined;
+  readonly messages: Message[];
+}
+
+/** The `ChatTransport` of the AI SDK. */
+export interface ResumingChatTransport<Message, Chunk> {
+  readonly resumeStreamIsReplay: true;
+  sendMessages: (request: SendRequest<Message>) => Promise<ReadableStream<Chunk>>;
+  reconnectToStream: (request: ChatRequest) => Promise<ReadableStream<Chunk> | null>;
+}
+
+/** The event that ends a UI message stream. */
+const DONE = '[DONE]';
+
+/**
+ * Makes a transport for `useChat` that goes on by itself when the connection is lost: behind the last chunk, with the same stream, so that the chat does not notice. The
+ * server has to give each chunk an id and to take `Last-Event-ID`, as `@tidings/server/ai-sdk` does, and not to answer a message twice: a POST that failed is sent again.
+ * @throws InvalidOptionError
+ * @example
+ * const chat = useChat({ id, resume: true, transport: resumingChatTransport({ api: '/api/chat' }) });
+ */
+export function resumingChatTransport<Message, Chunk>(
+  options: ChatTransportOptions = {},
+): ResumingChatTransport<Message, Chunk> {
+  checkNames(options, NAMES);
+  const { api = '/api/chat' } = options;
+
+  async function chunksOf(request: ChatRequest, sent: object | undefined): Promise<ReadableStream<Chunk>> {
+    const { chatId, abortSignal } = request;
+    const resumeUrl = `${api}/${encodeURIComponent(chatId)}/stream`;
+    // The first request of a message that is sent is a POST, until there is a place to go on behind.
+    const isPost = (lastEventId: string): boolean => sent !== undefined && lastEventId === '';
+    const events = subscribe(({ lastEventId }) => (isPost(lastEventId) ? api : resumeUrl), {
+      method: ({ lastEventId }) => (isPost(lastEventId) ? 'POST' : 'GET'),
+      headers: async ({ lastEventId }) => ({
+        ...(isPost(lastEventId) ? { 'content-type': 'application/json' } : {}),
+        ...(await valueOf(options.headers)),
+        ...Object.fromEntries(new Headers(request.headers)),
+      }),
+      body: async ({ lastEventId }) =>
+        isPost(lastEventId)
+          ? JSON.stringify({ ...(await valueOf(options.body)), ...request.body, ...sent })
+          : undefined,
+      until: ({ data }) => data === DONE,
+      retry: { maxAttempts: 10, ...options.retry },
+      idleTimeoutMs: options.idleTimeoutMs ?? 45_000,
+      withCredentials: options.withCredentials,
+      fetch: options.fetch,
+      signal: abortSignal,
+    });
+    const iterator = events[Symbol.asyncIterator]();
+    // With the first chunk it is known whether there is an answer.
+    let next: Promise<IteratorResult<{ readonly data: string }, undefined>> | undefined = iterator.next();
+    await next;
+    return new ReadableStream<Chunk>({
+      async pull(controller) {
+        const step = await (next ?? iterator.next());
+        next = undefined;
+        if (step.done === true) controller.close();
+        else controller.enqueue(JSON.parse(step.value.data) as Chunk);
+      },
+      cancel: () => events.close(),
+    });
+  }
+
+  return {
+    resumeStreamIsReplay: true,
+    sendMessages: ({ trigger, messageId, messages, ...request }) =>
+      chunksOf(request, { id: request.chatId, messages, trigger, messageId }),
+    async reconnectToStream(request) {
+      try {
+        return await chunksOf(request, undefined);
+      } catch (error) {
+        // There is nothing to go on with.
+        if (error instanceof ConnectionError && error.status === 204) return null;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { InvalidOptionError } from '../errors.ts';
+
+/** A value, or a function that is called for it with each request. */
+export type PerRequest<T extends object> = T | (() => T | Promise<T>);
+
+export async function valueOf<T extends object>(value: PerRequest<T> | undefined): Promise<T | undefined> {
+  return typeof value === 'function' ? await value() : value;
+}
+
+/** @throws InvalidOptionError for a name that is none of the allowed ones */
+export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return;
+  const allowed = Object.keys(names).join(', ');
+  const message = `There is no option ${JSON.stringify(unknown)}; allowed are ${allowed}`;
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+}

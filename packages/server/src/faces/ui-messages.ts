@@ -1,0 +1,236 @@
+import type { EventFields } from '@tidings/wire';
+import { codedStream } from '../coding/coded-sink.ts';
+import { checkFunction, checkNames, ServerError, shown } from '../errors.ts';
+import { type Answer, toResponse } from '../http/answer.ts';
+import { streamHead } from '../http/head.ts';
+import { lastEventIdOf } from '../http/parameters.ts';
+import { checkHead } from '../http/request-check.ts';
+import { fetchHead, type RequestHead } from '../http/request.ts';
+import type { EventStreamHandle } from '../response/open-stream.ts';
+import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
+import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
+import { reportTo } from '../runs/report.ts';
+import { checkRuns } from './check-runs.ts';
+
+/** A chunk of the AI SDK's UI message stream: its `UIMessageChunk`. */
+export interface UIMessageChunkLike {
+  readonly type: string;
+}
+
+/** Makes the chunks of an answer. What it throws is not told to the page. */
+export type UIMessageProducer = (
+  context: RunContext,
+) =>
+  | AsyncIterable<UIMessageChunkLike>
+  | ReadableStream<UIMessageChunkLike>
+  | Promise<AsyncIterable<UIMessageChunkLike> | ReadableStream<UIMessageChunkLike>>;
+
+export interface UIMessageOptions extends EventStreamOptions {
+  /** Called with the error that broke the stream off, because no caller can get it once the answer has been returned. @default console.error */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /**
+   * The text with which the page is told that the answer broke off, for a run that has failed, is lost, or is no longer kept. The `error` of a failed run may tell what is not for
+   * everyone.
+   * @default 'The answer broke off.'
+   */
+  readonly errorText?: ((end: Pick<RunEnd, 'state' | 'error'>) => string) | undefined;
+  /** Whether a `GET` without a last event ID gets the answer also if it was done, or stopped, before. @default false: 204 */
+  readonly replay?: boolean | undefined;
+}
+
+const OPTIONS: Readonly<Record<keyof UIMessageOptions, true>> = {
+  ...STREAM_OPTIONS,
+  onError: true,
+  errorText: true,
+  replay: true,
+};
+
+/** The header field by which the AI SDK knows its protocol. */
+const PROTOCOL = { 'X-Vercel-AI-UI-Message-Stream': 'v1' } as const;
+
+/**
+ * Starts a run whose chunks are those of a UI message stream, once. Answer the request with {@link respondUIMessages}, or {@link answerUIMessages} behind it.
+ * @param id names the run. Make it of the chat's id and that of the message that is answered, so that the same request is never answered twice
+ * @param producer is called only by the first of many calls. Give its `signal` to the model, so that the request is aborted when somebody stops the run
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
+ * @example
+ * await startUIMessages(runs, `${chat}/${message.id}`, ({ signal }) =>
+ *   toUIMessageStream({ stream: streamText({ model, messages, abortSignal: signal }).stream }));
+ */
+export async function startUIMessages(
+  runs: Runs,
+  id: string,
+  producer: UIMessageProducer,
+  options: StartOptions = {},
+): Promise<StartedRun> {
+  if (typeof producer !== 'function') {
+    throw new ServerError('ERR_INVALID_OPTION', `The producer is ${shown(producer)}, but must be a function`);
+  }
+  return await checkRuns(runs).start(id, async (context) => textsOf(await producer(context)), options);
+}
+
+/**
+ * Answers both routes of the AI SDK's `DefaultChatTransport` with a run: its `POST`, and the `GET` with which a page comes back. The answer is the UI message stream
+ * of the run from its start, or behind the request's last event ID. Each chunk has its place as the event's id. At the end of a run that was stopped there is a chunk
+ * `abort`, and of one that broke off a chunk `error`. A `GET` gets 204 if the run is unknown, and without a last event ID
+ * also if it was done or stopped before.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
+ */
+export async function respondUIMessages(
+  runs: Runs,
+  request: Request,
+  id: string,
+  options: UIMessageOptions = {},
+): Promise<Response> {
+  const answer = await answerUIMessages(runs, fetchHead(request), id, options);
+  return toResponse(answer, request.signal, request.method === 'HEAD');
+}
+
+/**
+ * Decides the same answer for any server: `sendAnswer` of `@tidings/server/node` sends it.
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
+ */
+export async function answerUIMessages(
+  runs: Runs,
+  request: RequestHead,
+  id: string,
+  options: UIMessageOptions = {},
+): Promise<Answer> {
+  checkRuns(runs);
+  checkHead(request);
+  const { replay, errorText, onError, streamOptions } = checkOptions(options);
+  const { status, headers, coding } = streamHead(request, streamOptions);
+  if (request.method === 'OPTIONS') return { status, headers };
+  const { state } = await runs.status(id);
+  const lastEventId = lastEventIdOf(request);
+  // Who has a place in it wants the rest.
+  const isWanted = replay || request.method === 'POST' || isBroken(state) || lastEventId !== '';
+  if (state === 'unknown' || (state !== 'streaming' && !isWanted)) return noContent(headers);
+  const items = runs.resume(id, { lastEventId });
+  const leave = (): void => void items.return();
+  // Of a run that is over, the first item shows whether there is anything to send.
+  const first = state === 'streaming' ? undefined : await items.next();
+  if (first?.done === true) return noContent(headers);
+  if (request.method === 'HEAD') {
+    leave();
+    return { status, headers };
+  }
+  return {
+    status,
+    headers,
+    start(sink) {
+      const source = ({ signal }: EventStreamHandle): AsyncGenerator<EventFields> => {
+        if (signal.aborted) leave();
+        else signal.addEventListener('abort', leave, { once: true });
+        return eventsOf(first?.value, items, errorText);
+      };
+      pump(source, codedStream(sink, coding), streamOptions).catch((error: unknown) => reportTo(onError, error));
+    },
+    abandon: leave,
+  };
+}
+
+/**
+ * The chunks of a run that are stored now, for `readUIMessageStream`, which makes a message of them. It does not wait for more.
+ * @throws {ServerError} (as an error of the stream) what the log refuses
+ */
+export function storedUIMessageChunks<Chunk extends UIMessageChunkLike>(runs: Runs, id: string): ReadableStream<Chunk> {
+  checkRuns(runs);
+  return new ReadableStream<Chunk>({
+    async start(controller) {
+      for (const item of await runs.snapshot(id)) {
+        if (item.type === 'chunk') controller.enqueue(JSON.parse(String(item.data)) as Chunk);
+      }
+      controller.close();
+    },
+  });
+}
+
+interface CheckedOptions {
+  readonly replay: boolean;
+  readonly errorText: NonNullable<UIMessageOptions['errorText']>;
+  readonly onError: UIMessageOptions['onError'];
+  readonly streamOptions: EventStreamOptions;
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkOptions(options: UIMessageOptions): CheckedOptions {
+  checkNames(options, OPTIONS);
+  const { replay = false, errorText = () => 'The answer broke off.', onError, ...others } = options;
+  if (typeof replay !== 'boolean') {
+    throw new ServerError('ERR_INVALID_OPTION', `The option replay is ${shown(replay)}, but must be true or false`);
+  }
+  checkFunction('errorText', errorText);
+  checkFunction('onError', onError);
+  checkPump(others);
+  const streamOptions = { ...others, headers: { ...PROTOCOL, ...others.headers } };
+  return { replay, errorText, onError, streamOptions };
+}
+
+function isBroken(state: RunState): boolean {
+  return state === 'failed' || state === 'lost';
+}
+
+function noContent(headers: Answer['headers']): Answer {
+  const { 'Content-Type': _, 'Content-Encoding': __, ...others } = headers;
+  return { status: 204, headers: { ...others, 'Cache-Control': 'no-store' } };
+}
+
+/** The chunks as texts. What it is given is let go of when the run is over. */
+function textsOf(
+  chunks: AsyncIterable<UIMessageChunkLike> | ReadableStream<UIMessageChunkLike>,
+): AsyncIterable<string> | ReadableStream<string> {
+  if ('getReader' in chunks) {
+    const toText = new TransformStream<UIMessageChunkLike, string>({
+      transform: (chunk, controller) => controller.enqueue(JSON.stringify(chunk)),
+    });
+    return chunks.pipeThrough(toText);
+  }
+  const iterator = chunks[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next(): Promise<IteratorResult<string>> {
+        const step = await iterator.next();
+        return step.done === true
+          ? { done: true, value: undefined }
+          : { done: false, value: JSON.stringify(step.value) };
+      },
+      async return(): Promise<IteratorResult<string>> {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+async function* eventsOf(
+  first: RunItem | undefined,
+  items: AsyncIterable<RunItem>,
+  errorText: CheckedOptions['errorText'],
+): AsyncGenerator<EventFields> {
+  if (first && (yield* eventsOfItem(first, errorText))) return;
+  for await (const item of items) if (yield* eventsOfItem(item, errorText)) return;
+}
+
+/** The events of an item. Returns whether the stream ends with them. */
+function* eventsOfItem(item: RunItem, errorText: CheckedOptions['errorText']): Generator<EventFields, boolean> {
+  if (item.type === 'chunk') {
+    yield { id: item.id, data: String(item.data) };
+    return false;
+  }
+  const last = lastChunk(item, errorText);
+  if (last) yield { data: JSON.stringify(last) };
+  const id = item.type === 'end' ? item.id : undefined;
+  yield { ...(id === undefined ? {} : { id }), data: '[DONE]' };
+  return true;
+}
+
+/** What the page is told at the end, beside `[DONE]`. */
+function lastChunk(
+  item: Exclude<RunItem, RunChunk>,
+  errorText: CheckedOptions['errorText'],
+): { readonly type: 'abort' } | { readonly type: 'error'; readonly errorText: string } | undefined {
+  if (item.type === 'gap') return { type: 'error', errorText: errorText({ state: 'unknown' }) };
+  if (item.state === 'done') return undefined;
+  return item.state === 'stopped' ? { type: 'abort' } : { type: 'error', errorText: errorText(item) };
+}

@@ -1,0 +1,208 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer as createProxy } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { resumingChatTransport } from '@tidings/client/ai-sdk';
+import { responseEvents } from '@tidings/client/openai';
+import { answerUIMessages, startUIMessages } from '@tidings/server/ai-sdk';
+import { MemoryLog } from '@tidings/server/log';
+import { nodeHead, sendAnswer } from '@tidings/server/node';
+import { Runs } from '@tidings/server/runs';
+import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
+import { afterEach, describe, expect, test } from 'vitest';
+import { deferred } from '../packages/server/test/deferred.ts';
+
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+async function serve(handle: Handler): Promise<string> {
+  const server = createServer((request, response) => void handle(request, response));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  closers.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A proxy that breaks each connection after so many bytes of the answer, wherever that is. */
+async function cutting(origin: string, bytes: number): Promise<string> {
+  const proxy = createProxy((client) => {
+    const upstream = connect(Number(new URL(origin).port), '127.0.0.1');
+    let rest = bytes;
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
+    upstream.on('data', (data) => {
+      client.write(data.subarray(0, rest), () => {
+        if (rest <= 0) end();
+      });
+      rest -= data.length;
+    });
+    client.on('data', (data) => upstream.write(data));
+    for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  closers.push(() => proxy.close());
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
+
+async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+const DELTAS = Array.from({ length: 200 }, (_, n) => ({ type: 'text-delta' as const, id: 't', delta: `${n} ` }));
+
+/** Not to wait for seconds. */
+const QUICK = { initialMs: 1, maxMs: 20, maxAttempts: 100 };
+
+describe('the chat transport that goes on in mid-stream', () => {
+  interface App {
+    readonly api: string;
+    readonly runs: Runs;
+    readonly requests: string[];
+  }
+
+  async function serveChat(): Promise<App> {
+    const log = new MemoryLog();
+    closers.push(() => log.close());
+    const runs = new Runs({ log });
+    const requests: string[] = [];
+    const url = await serve(async (request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      if (request.method === 'POST') {
+        const { id } = (await json(request)) as { id: string };
+        await startUIMessages(runs, id, async function* () {
+          yield* DELTAS;
+        });
+      }
+      sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), 'chat'));
+    });
+    return { api: `${url}/api/chat`, runs, requests };
+  }
+
+  /** The type of the AI SDK is what ours has to fit. */
+  function transportTo({ api }: App): ChatTransport<UIMessage> {
+    return resumingChatTransport({ api, retry: QUICK });
+  }
+
+  const QUESTION = {
+    trigger: 'submit-message',
+    chatId: 'chat',
+    messageId: undefined,
+    messages: [],
+    abortSignal: undefined,
+  } as const;
+
+  test('each chunk comes once, however often the connection is lost', async () => {
+    const app = await serveChat();
+    const { origin } = new URL(app.api);
+    const api = app.api.replace(origin, await cutting(origin, 2000));
+    const chunks = await allOf(await transportTo({ ...app, api }).sendMessages({ ...QUESTION, messages: [] }));
+    expect(chunks).toEqual(DELTAS);
+    const [first, ...others] = app.requests;
+    expect(first).toBe('POST /api/chat');
+    expect(others.length).toBeGreaterThan(5);
+    expect(new Set(others)).toEqual(new Set(['GET /api/chat/chat/stream']));
+  });
+
+  test('a page that comes back gets the answer from its start, and null if there is none', async () => {
+    const app = await serveChat();
+    const transport = transportTo(app);
+    expect(await transport.reconnectToStream({ chatId: 'chat' })).toBeNull();
+    const { promise, resolve } = deferred();
+    await startUIMessages(app.runs, 'chat', async function* () {
+      yield* DELTAS.slice(0, 3);
+      await promise;
+      yield* DELTAS.slice(3);
+    });
+    const stream = await transport.reconnectToStream({ chatId: 'chat' });
+    resolve();
+    expect(await allOf(stream!)).toEqual(DELTAS);
+  });
+
+  test('what a server refuses is an error, and so is an option that there is not', async () => {
+    const url = await serve(async (_request, response) => void response.writeHead(403).end());
+    const transport: ChatTransport<UIMessage> = resumingChatTransport({ api: `${url}/api/chat` });
+    await expect(transport.sendMessages({ ...QUESTION, messages: [] })).rejects.toMatchObject({ status: 403 });
+    expect(() => resumingChatTransport<UIMessage, UIMessageChunk>({ url } as object)).toThrow(
+      'There is no option "url"',
+    );
+  });
+});
+
+describe('the events of a response of OpenAI in the background', () => {
+  const EVENTS = [
+    { type: 'response.created', sequence_number: 0, response: { id: 'resp_1' } },
+    ...Array.from({ length: 50 }, (_, n) => ({
+      type: 'response.output_text.delta',
+      sequence_number: n + 1,
+      delta: String(n),
+    })),
+    { type: 'response.completed', sequence_number: 51, response: { id: 'resp_1' } },
+  ];
+
+  interface Service {
+    readonly url: string;
+    readonly requests: string[];
+  }
+
+  /** A stand-in for the service, which sends some events and breaks off. */
+  async function serveResponses(atOnce: number, isClean: boolean = false): Promise<Service> {
+    const requests: string[] = [];
+    const url = await serve(async (request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
+      const body = request.method === 'POST' ? JSON.stringify(await json(request)) : searchParams.toString();
+      requests.push(`${request.method} ${pathname} ${body}`);
+      const from = Number(searchParams.get('starting_after') ?? -1) + 1;
+      const events = EVENTS.slice(from, from + atOnce);
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      const text = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('');
+      if (isClean) response.end(text);
+      else response.write(text, () => response.destroy());
+    });
+    return { url: `${url}/v1/responses`, requests };
+  }
+
+  test.each([true, false])('each event comes once, whether streams end cleanly: %s', async (isClean) => {
+    const { url, requests } = await serveResponses(20, isClean);
+    const body = { model: 'm', input: 'Why?' };
+    expect(await allOf(responseEvents(url, { body, headers: { authorization: 'Bearer key' }, retry: QUICK }))).toEqual(
+      EVENTS,
+    );
+    expect(requests).toEqual([
+      'POST /v1/responses {"model":"m","input":"Why?","background":true,"stream":true}',
+      'GET /v1/responses/resp_1 stream=true&starting_after=19',
+      'GET /v1/responses/resp_1 stream=true&starting_after=39',
+    ]);
+  });
+
+  test('a program that was started anew goes on behind an event', async () => {
+    const { url } = await serveResponses(100);
+    const events = await allOf(responseEvents(url, { response: { id: 'resp_1', after: 48 } }));
+    expect(events).toEqual(EVENTS.slice(49));
+  });
+
+  test('a request that creates a response is never sent twice', async () => {
+    const { url, requests } = await serveResponses(0);
+    await expect(allOf(responseEvents(url, { body: {}, retry: QUICK }))).rejects.toMatchObject({
+      name: 'ConnectionError',
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('mistakes are refused', async () => {
+    await expect(allOf(responseEvents('http://localhost/', {}))).rejects.toThrow('Either body has to be given');
+    await expect(allOf(responseEvents('http://localhost/', { input: '' } as object))).rejects.toThrow(
+      'There is no option "input"',
+    );
+  });
+});

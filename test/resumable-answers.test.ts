@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Page } from 'puppeteer-core';
+import { expect, onTestFinished, test } from 'vitest';
+import { ANSWER, createModel } from '../examples/chat/model.ts';
+import { isMissing, startBrowser } from './browser.ts';
+import { freePort } from './end-to-end/hub.ts';
+import { program, RunningProgram, whenUp } from './program.ts';
+
+const PAGE = 'docs/resumable-answers.md';
+const EXAMPLES = join(import.meta.dirname, '../examples');
+
+/** A folder from where programs find the AI SDK and React. */
+function makeFolder(): string {
+  const cache = join(EXAMPLES, 'node_modules/.cache');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'answers-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function startModel(): Promise<ReturnType<typeof createModel> & { readonly url: string }> {
+  const model = createModel();
+  await once(model.server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    model.server.closeAllConnections();
+    model.server.close();
+  });
+  return { ...model, url: `http://127.0.0.1:${(model.server.address() as AddressInfo).port}/v1` };
+}
+
+async function shows(page: Page, selector: string, text: string): Promise<void> {
+  await page.waitForFunction(
+    (where, what) => document.querySelector(where)?.textContent?.includes(what) === true,
+    { polling: 50 },
+    selector,
+    text,
+  );
+}
+
+async function press(page: Page, button: 'Ask' | 'Stop'): Promise<void> {
+  await page.waitForSelector(`::-p-xpath(//button[text()="${button}" and not(@disabled)])`);
+  await page.$eval(`::-p-xpath(//button[text()="${button}"])`, (element) => (element as HTMLElement).click());
+}
+
+test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat that goes on', async () => {
+  const folder = makeFolder();
+  writeFileSync(join(folder, 'page.jsx'), program(PAGE, 'jsx', 'useChat'));
+  const [bundle = ''] = program(PAGE, 'sh', 'esbuild').split('\n');
+  // In the workshop `npx` would run it in the folder of the workspace.
+  const [, ...args] = bundle.split(' ');
+  await promisify(execFile)(join(import.meta.dirname, '../node_modules/.bin', args.shift() ?? ''), args, {
+    cwd: folder,
+  });
+  const [model, port] = await Promise.all([startModel(), freePort()]);
+  const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
+  const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
+  const server = RunningProgram.node(settings + code, folder);
+  const url = `http://127.0.0.1:${port}/`;
+  await (await whenUp(server, url)).body?.cancel();
+
+  const browser = await startBrowser('chromium');
+  onTestFinished(() => browser.close());
+  const first = await browser.newPage();
+  await first.goto(url);
+  await press(first, 'Ask');
+  await shows(first, '.assistant', 'nobody’s page');
+  await first.reload();
+  const second = await browser.newPage();
+  await second.goto(first.url());
+  for (const page of [first, second]) {
+    await shows(page, '.assistant', ANSWER.slice(-30));
+    expect(await page.$eval('.assistant', (element) => element.textContent)).toBe(ANSWER);
+  }
+  expect(model.counts).toEqual({ underWay: 0, finished: 1, aborted: 0 });
+
+  await press(first, 'Ask');
+  await first.waitForFunction(() => document.querySelectorAll('.assistant').length === 2, { polling: 50 });
+  await second.reload();
+  await shows(second, '.assistant', 'nobody’s page');
+  await press(second, 'Stop');
+  for (const page of [first, second])
+    await page.waitForSelector('::-p-xpath(//button[text()="Ask" and not(@disabled)])');
+  expect(await second.$eval('.assistant', (element) => element.textContent)).not.toContain(ANSWER.slice(-30));
+  while (model.counts.underWay > 0) await new Promise((resolve) => void setImmediate(resolve));
+  expect(model.counts).toEqual({ underWay: 0, finished: 1, aborted: 1 });
+});
