@@ -44,7 +44,8 @@ import { Bodies } from './http/bodies.ts';
 import { networkOf } from './http/network.ts';
 import { Problem, problemOf, refuseReasonOf } from './http/problem.ts';
 import { PublicUrl } from './http/public-url.ts';
-import { draining, fromRequest, untilReady, type Exchange, type HubRequest } from './http/request.ts';
+import { draining, fromRequest, untilReady, type Exchange, type HubRequest, type Visit } from './http/request.ts';
+import { UnderWay } from './http/under-way.ts';
 import { audienceLimits, checkLimits } from './limits.ts';
 import { checkCloseOptions, checkOptions, type CloseOptions, type HubOptions } from './options.ts';
 import { type HubEventsOptions, matchersHere } from './program/matchers.ts';
@@ -52,15 +53,6 @@ import { type HubPublishOptions, publishHere, type PublishReceipt } from './prog
 import { sharedPlaces } from './processes/places.ts';
 import { Processes } from './processes/processes.ts';
 import { Reports } from './reports.ts';
-
-/** What was found out about a request while it was answered. */
-interface Visit {
-  /** With the address and URL that it has behind proxies. */
-  request: HubRequest;
-  /** Why it was refused: the name of the problem, or `expired` if its rights had expired. */
-  reason: string | undefined;
-  subject: string | undefined;
-}
 
 /** A hub answers the requests of any server (PROTOCOL). It puts a log, an audience and faces together. */
 export class Hub {
@@ -81,10 +73,7 @@ export class Hub {
   readonly processes: Processes;
   readonly #access: Access | undefined;
   readonly #clock: Clock;
-  /** How many requests are being answered. */
-  #underWay = 0;
-  /** Called when none is. */
-  #whenIdle: () => void = () => {};
+  readonly #underWay = new UnderWay();
   readonly #closing = new AbortController();
   readonly #deadline = new AbortController();
   #closed: Promise<void> | undefined;
@@ -169,14 +158,13 @@ export class Hub {
   async handle(request: HubRequest): Promise<Answer> {
     const visit: Visit = { request, reason: undefined, subject: undefined };
     let answer: Answer;
-    this.#underWay += 1;
+    this.#underWay.begin();
     try {
       answer = await this.#answer(request, visit);
     } catch (error) {
       answer = this.#failed(error, visit);
     } finally {
-      this.#underWay -= 1;
-      if (this.#underWay === 0) this.#whenIdle();
+      this.#underWay.end();
     }
     const { status, headers } = answer;
     if (status >= 400) this.reports.refused(visit.request, status, visit.reason, visit.subject);
@@ -254,21 +242,10 @@ export class Hub {
     this.#fanOut.drain(windowMs, Math.random, awayMs);
     this.#iterators.close();
     this.#access?.revocations.close();
-    await Promise.all([this.#audience.gone(windowMs), this.#finish(finishMs)]);
+    const finished = this.#underWay.finished(finishMs, this.#clock, this.#deadline);
+    await Promise.all([this.#audience.gone(windowMs), finished]);
     this.#isClosed = true;
     await this.#log.close();
-  }
-
-  /** Waits for requests under way. */
-  async #finish(ms: number): Promise<void> {
-    if (this.#underWay === 0) return;
-    const timer = this.#clock.setTimeout(() => this.#deadline.abort(), ms);
-    await new Promise<void>((resolve) => {
-      this.#whenIdle = resolve;
-      // Work that does not watch the deadline, such as a slow `authenticate`, is not waited for either.
-      this.#deadline.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    this.#clock.clearTimeout(timer);
   }
 
   async #answer(asked: HubRequest, visit: Visit): Promise<Answer> {

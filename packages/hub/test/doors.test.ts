@@ -170,7 +170,7 @@ describe('every door of a hub that takes tokens', () => {
     const reply = await ask(port, 'GET', '/healthz');
     expect([reply.status, Object.keys(JSON.parse(reply.text) as object)]).toEqual([
       200,
-      ['status', 'epoch', 'listeners'],
+      ['status', 'epoch', 'listeners', 'may'],
     ]);
     expect(
       (await ask(port, 'GET', '/healthz', { headers: bearer(await makeToken(ALL, { claims: { exp: 1 } })) })).status,

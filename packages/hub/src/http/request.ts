@@ -48,3 +48,12 @@ export async function untilReady(fanOut: FanOut, request: HubRequest): Promise<v
   );
   await fanOut.ready(gone.signal).finally(stop);
 }
+
+/** What was found out about a request while it was answered. */
+export interface Visit {
+  /** With the address and URL that it has behind proxies. */
+  request: HubRequest;
+  /** Why it was refused: the name of the problem, or `expired` if its rights had expired. */
+  reason: string | undefined;
+  subject: string | undefined;
+}

@@ -17,6 +17,16 @@ import type { Authenticate, Credential, Refusal, Rights } from './rights.ts';
  */
 export type RefuseReason = 'method' | 'parameter' | 'forbidden' | 'full' | 'full-for-key' | 'complete';
 
+/** How many requests were refused, by why, before the first. */
+export const NONE_REFUSED: Readonly<Record<RefuseReason, number>> = {
+  method: 0,
+  parameter: 0,
+  forbidden: 0,
+  full: 0,
+  'full-for-key': 0,
+  complete: 0,
+};
+
 export interface AdmissionRequest {
   readonly request: RequestHead;
   /** The rights that {@link Audience.authenticate} returned. */

@@ -9,16 +9,17 @@ import type { EventLog } from '../log/event-log.ts';
 import { Selector } from '../log/selection.ts';
 import { isComplete, type Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
-import type {
-  Admission,
-  AdmissionRequest,
-  AudienceObserver,
-  AudienceStats,
-  KnownListener,
-  RefuseReason,
-  Visit,
-  Visited,
-  VisitRequest,
+import {
+  NONE_REFUSED,
+  type Admission,
+  type AdmissionRequest,
+  type AudienceObserver,
+  type AudienceStats,
+  type KnownListener,
+  type RefuseReason,
+  type Visit,
+  type Visited,
+  type VisitRequest,
 } from './admission.ts';
 import { AdmittedListener, startSearch } from './admitted-listener.ts';
 import { findBeginning } from './beginning.ts';
@@ -52,14 +53,7 @@ export class Audience {
   readonly #tickets: TicketHolders;
   /** How many streams of the log have started. */
   #started = 0;
-  readonly #refused: Record<RefuseReason, number> = {
-    method: 0,
-    parameter: 0,
-    forbidden: 0,
-    full: 0,
-    'full-for-key': 0,
-    complete: 0,
-  };
+  readonly #refused: Record<RefuseReason, number> = { ...NONE_REFUSED };
 
   /**
    * @param shared counts the listeners with those of other processes, if there are any
