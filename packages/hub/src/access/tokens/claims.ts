@@ -52,7 +52,7 @@ function checkHeader({ alg, crit, b64 }: ProtectedHeaderParameters): void {
   if (Array.isArray(crit) && crit.length > 0 && crit.every((name) => name === 'b64') && b64 === true) return;
   throw new TokenError(
     'malformed',
-    `The token has the critical parameters (crit) ${shownClaim(JSON.stringify(crit))}, which no hub knows`,
+    `The token has the critical parameters (crit) ${shownClaim([crit].flat().join(', '))}, which no hub knows`,
   );
 }
 
