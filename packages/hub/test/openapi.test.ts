@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { access, health, listeners, metrics, PROBLEMS, PROBLEM_TYPES, topics } from '@tidings/hub';
+import { access, health, listeners, mercure, metrics, PROBLEMS, PROBLEM_TYPES, topics } from '@tidings/hub';
 import { EventStreamDecoder } from '@tidings/wire';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { Listener } from './listener.ts';
+import { detail, METADATA, newToken, oldToken, ROOT, startMercure, subscribe } from './mercure-hub.ts';
 import { startHub, type AskOptions, type Reply, type TestHub } from './test-hub.ts';
 import { AUDIENCE, bearer, ISSUER, makeToken, SECRET } from './token-maker.ts';
 
@@ -63,7 +64,7 @@ function schemaOf(name: string): object {
 }
 
 function hub(): Promise<TestHub> {
-  const faces = [topics(), listeners(), health(), access(), metrics()];
+  const faces = [mercure({ subscriptions: true }), topics(), listeners(), health(), access(), metrics()];
   return startHub({
     faces,
     publicUrl: AUDIENCE,
@@ -106,7 +107,7 @@ describe('the OpenAPI description', () => {
   test('has the methods that the hub answers at each path, and no other', async () => {
     const running = await hub();
     for (const [path, operations] of Object.entries(api.paths)) {
-      const { headers } = await running.ask('OPTIONS', path.replace('{topic}', 'a'));
+      const { headers } = await running.ask('OPTIONS', path.replaceAll(/\{\w+\}/g, 'a'));
       const allowed = String(headers['allow'])
         .split(', ')
         .filter((method) => method !== 'OPTIONS');
@@ -198,6 +199,28 @@ describe('the OpenAPI description', () => {
       const { text } = await ask(method, path, options);
       expectValid(typeof schema === 'string' ? schemaOf(schema) : schema, JSON.parse(text));
     }
+  });
+
+  test('describes the documents of Mercure', async () => {
+    const running = await startMercure({ subscriptions: true });
+    const read = async (path: string, token?: string): Promise<unknown> => {
+      const { text } = await running.ask('GET', path, { headers: token === undefined ? {} : bearer(token) });
+      return JSON.parse(text);
+    };
+    const own = await newToken([detail(['subscribe'], ['*'], { name: 'ann' })]);
+    await subscribe(running, 'match=a', bearer(own));
+    const all = (await read(`${ROOT}/subscriptions`, own)) as { subscriptions: readonly { id: string }[] };
+    expect(all.subscriptions).toHaveLength(1);
+    expectValid(schemaOf('MercureSubscriptions'), all);
+    expectValid(schemaOf('MercureSubscriptions'), await read(`${ROOT}/subscriptions/exact/a`, own));
+    expectValid(schemaOf('MercureSubscription'), await read(all.subscriptions[0]!.id, own));
+    const old = await oldToken({ subscribe: ['*'] });
+    await subscribe(running, 'topic=b', bearer(old));
+    const told = (await read(`${ROOT}/subscriptions`, old)) as { subscriptions: readonly object[] };
+    expect(told.subscriptions).toHaveLength(1);
+    expectValid(schemaOf('MercureOldSubscriptions'), told);
+    expectValid(schemaOf('MercureMetadata'), await read(METADATA));
+    expectValid(schemaOf('Problem'), await read(`${ROOT}/subscriptions/x/y/z`, own));
   });
 
   test('describes the items of a stream', async () => {

@@ -51,7 +51,7 @@ export function routesOf(): readonly Route[] {
 
 const SUBSCRIPTIONS = '/.well-known/mercure/subscriptions';
 
-/** Those of the face for Mercure, in both dialects, and some that are of no face. */
+/** Those of the face for Mercure, each dialect by itself, and some that are of no face. */
 export const OTHERS: readonly Route[] = [
   ...['GET', 'QUERY', 'POST'].flatMap((method) => [
     {
