@@ -60,7 +60,7 @@ export const DEFECTS: readonly Defect[] = [
     file: ['server', 'live/fan-out.js'],
     find: 'this.#listeners.skipTo(start);\n            return;',
     replace: 'this.#ticker.startBehind(start);\n            return;',
-    seed: 7,
+    seed: 14,
   },
   {
     name: 'cursors of an earlier epoch are foreign',
