@@ -143,46 +143,21 @@ test.each([
   { args: ['listen', 't', '--last', '10001'], parts: ['--last is "10001"', 'from 0 to 10000'] },
   { args: ['listen', 't', '--last', '1', '--since', 'earliest'], parts: ['--since cannot be used with --last'] },
   { args: ['listen', 't', '--since', 'a\u0007b'], parts: ['--since'] },
-  {
-    args: ['listen', 't', '--since', '2026-13-45'],
-    parts: ['--since is "2026-13-45", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '2026-02-30'],
-    parts: ['--since is "2026-02-30", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '2026-01-01T10:00'],
-    parts: ['--since is "2026-01-01T10:00", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '2026/01/01'],
-    parts: ['--since is "2026/01/01", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '28.11.2026'],
-    parts: ['--since is "28.11.2026", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '10 minutes'],
-    parts: ['--since is "10 minutes", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '10min'],
-    parts: ['--since is "10min", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '5 days ago'],
-    parts: ['--since is "5 days ago", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', '10:30'],
-    parts: ['--since is "10:30", but must be a time that exists', '"earliest", a cursor'],
-  },
-  {
-    args: ['listen', 't', '--since', ''],
-    parts: ['--since is "", but must be a time that exists', '"earliest", a cursor'],
-  },
+  ...[
+    '2026-13-45',
+    '2026-02-30',
+    '2026-01-01T10:00',
+    '2026/01/01',
+    '28.11.2026',
+    '10 minutes',
+    '10min',
+    '5 days ago',
+    '10:30',
+    '',
+  ].map((since) => ({
+    args: ['listen', 't', '--since', since],
+    parts: [`--since is "${since}", but must be a time that exists`, '"earliest", a cursor'],
+  })),
 ])('a wrong call is explained: $args', async ({ args, parts }) => {
   expectMistake(await run(args), 2, ...parts);
 });
