@@ -113,6 +113,20 @@ describe('a token whose subject is the name of the key', () => {
     ).toBe(204);
   });
 
+  test.each(['sub local', 'sub key', 'sub token x', 'sub sub x', 'sub x'])(
+    'is revoked by the subject %s as its token has it',
+    async (sub) => {
+      const hub = await startHub(OPTIONS);
+      const [token, other] = [await by({ sub }), await by({ sub: 'x' })];
+      const publish = (headers: object): Promise<number> =>
+        hub.ask('POST', '/topics/b', { headers: { ...headers }, body: 'x' }).then(({ status }) => status);
+      expect(await publish(token)).toBe(200);
+      await revoke(hub, sub);
+      await expect.poll(() => publish(token)).toBe(401);
+      expect([await publish(other), await publish(BY_KEY)]).toEqual([200, 200]);
+    },
+  );
+
   test('stays revoked, and its leases are found, by what a hub has stored that named it as the key', async () => {
     const hub = await startHub(OPTIONS);
     const [at, subject, jti] = [Date.now(), digest('key'), digest('token-1')];

@@ -18,6 +18,8 @@ export interface Revocation {
 /** Whose rights those are that may be revoked, by digests: names may be of any length and have any characters. */
 export interface Revocable {
   readonly subject?: string | undefined;
+  /** What a revocation is known by that names this very subject, if that is another one: the text may be the hub's name of another sender, too. */
+  readonly named?: string | undefined;
   readonly token?: string | undefined;
   /** Milliseconds since 1970. */
   readonly issuedAt: number;
@@ -25,11 +27,12 @@ export interface Revocable {
 
 /** What of rights may be revoked; undefined if they are not of a token. */
 export function revocableOf(rights: Pick<Rights, 'subject' | 'credential'>): Revocable | undefined {
-  const { subject, token, issuedAt } = namesOf(rights) ?? {};
+  const { subject, named, token, issuedAt } = namesOf(rights) ?? {};
   if (issuedAt === undefined) return undefined;
   return {
     issuedAt,
     ...(subject === undefined ? {} : { subject: hash(subject) }),
+    ...(named === undefined ? {} : { named: hash(named) }),
     ...(token === undefined ? {} : { token: hash(token) }),
   };
 }
@@ -38,7 +41,10 @@ export function revocableOf(rights: Pick<Rights, 'subject' | 'credential'>): Rev
 function namesOf({ subject, credential }: Pick<Rights, 'subject' | 'credential'>): Revocable | undefined {
   const { id: token, issuedAt } = credential ?? {};
   if (issuedAt === undefined) return undefined;
-  return { subject: subject === undefined ? undefined : subjectOf(subject), token, issuedAt };
+  if (subject === undefined) return { token, issuedAt };
+  const own = subjectOf(subject);
+  const named = subjectOf(own);
+  return { subject: own, ...(named === own ? {} : { named }), token, issuedAt };
 }
 
 const PREFIX = 'revoked/';
@@ -56,9 +62,12 @@ class Revoked {
     return this.#all === undefined && this.#subjects.size === 0 && this.#tokens.size === 0;
   }
 
-  has({ subject, token, issuedAt }: Revocable): boolean {
+  has({ subject, named, token, issuedAt }: Revocable): boolean {
     if (token !== undefined && this.#tokens.has(token)) return true;
-    const before = [this.#all, subject === undefined ? undefined : this.#subjects.get(subject)];
+    const before = [
+      this.#all,
+      ...[subject, named].map((each) => (each === undefined ? undefined : this.#subjects.get(each))),
+    ];
     return before.some((time) => time !== undefined && issuedAt <= time);
   }
 
