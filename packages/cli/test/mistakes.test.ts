@@ -186,6 +186,16 @@ test.each([[], ['--supervise']])(
   },
 );
 
+test.each([
+  [['publish', 't', 'x'], 'TIDINGS_HBU', 'TIDINGS_HUB'],
+  [['read', 't'], 'TIDINGS_KYE', 'TIDINGS_KEY'],
+  [['topics', 'list'], 'TIDINGS_KEYS', 'TIDINGS_KEY'],
+  [['token', 'create', '--audience', 'https://hub.example'], 'TIDINGS_JWT_SECRETS', 'TIDINGS_JWT_SECRET'],
+  [['token', 'create', '--secret', 'x'.repeat(32)], 'TIDINGS_HUBB', 'TIDINGS_HUB'],
+])('%j with the misspelled variable %s is refused with the one that was meant', async (args, name, meant) => {
+  expectMistake(await run(args, { env: { [name]: 'http://127.0.0.1:9' } }), 2, name, `did you mean ${meant}?`);
+});
+
 test('an empty key in the environment counts as none', async () => {
   expectMistake(await run(['serve', '--host', '0.0.0.0'], { env: { TIDINGS_KEY: '' } }), 2, 'without a key');
 });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type HubAddress, parseHubUrl } from '../http/hub-address.ts';
 import { KEY, type OptionFormat, option, parseValue } from './option.ts';
+import { variable } from './variable.ts';
 
 const DEFAULT_HUB = 'http://127.0.0.1:4000';
 
@@ -24,13 +25,12 @@ export function addHubOptions(command: Command, other = ''): Command {
 
 /** @throws {CliError} `ERR_USAGE` */
 export function hubAddress({ hub, key }: HubOptions): HubAddress {
-  // Shells make it easy to set an empty variable, so an empty one counts as none.
-  const url = hub ?? (process.env['TIDINGS_HUB'] || DEFAULT_HUB);
+  const url = hub ?? variable('TIDINGS_HUB') ?? DEFAULT_HUB;
   return { url: parseHubUrl(url), key: key ?? keyFromEnvironment(SENT_KEY) };
 }
 
 /** @throws {CliError} `ERR_USAGE` */
 function keyFromEnvironment(format: OptionFormat<string>): string | undefined {
-  const key = process.env['TIDINGS_KEY'];
-  return key === undefined || key === '' ? undefined : parseValue('TIDINGS_KEY', key, format);
+  const key = variable('TIDINGS_KEY');
+  return key === undefined ? undefined : parseValue('TIDINGS_KEY', key, format);
 }

@@ -9,6 +9,7 @@ import {
   TOKEN_LIFE,
   TOKEN_NAME,
 } from '../command-line/option.ts';
+import { variable } from '../command-line/variable.ts';
 import { unknownCommand } from '../command-line/usage-error.ts';
 import { CliError } from '../errors.ts';
 import { signingKey } from './keys.ts';
@@ -113,7 +114,7 @@ function inspectCommand(): Command {
 function audienceOf(given: readonly string[] | undefined): readonly string[] {
   // Without a path it has a slash at its end, as the public URL of a hub has.
   if (given !== undefined) return given.map((name) => (/^https?:\/\/[^/?#]+$/i.test(name) ? `${name}/` : name));
-  const hub = process.env['TIDINGS_HUB'];
+  const hub = variable('TIDINGS_HUB');
   if (hub !== undefined && URL.canParse(hub)) return [new URL(hub).href.replace(/\/?$/, '/')];
   throw new CliError(
     'ERR_USAGE',

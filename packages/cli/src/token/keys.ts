@@ -1,6 +1,7 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { parseValue, SECRET } from '../command-line/option.ts';
 import { readText } from '../command-line/read-text.ts';
+import { variable } from '../command-line/variable.ts';
 import { CliError } from '../errors.ts';
 
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
@@ -46,8 +47,8 @@ export function signingKey(options: {
 
 /** The secret that the environment has. @throws {CliError} `ERR_USAGE` */
 export function secretFromEnvironment(): string | undefined {
-  const secret = process.env['TIDINGS_JWT_SECRET'];
-  return secret === undefined || secret === '' ? undefined : parseValue('TIDINGS_JWT_SECRET', secret, SECRET);
+  const secret = variable('TIDINGS_JWT_SECRET');
+  return secret === undefined ? undefined : parseValue('TIDINGS_JWT_SECRET', secret, SECRET);
 }
 
 function readPrivateKey(file: string): KeyObject {
