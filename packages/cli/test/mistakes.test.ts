@@ -190,8 +190,8 @@ test.each([
   [['publish', 't', 'x'], 'TIDINGS_HBU', 'TIDINGS_HUB'],
   [['read', 't'], 'TIDINGS_KYE', 'TIDINGS_KEY'],
   [['topics', 'list'], 'TIDINGS_KEYS', 'TIDINGS_KEY'],
-  [['token', 'create', '--audience', 'https://hub.example'], 'TIDINGS_JWT_SECRETS', 'TIDINGS_JWT_SECRET'],
-  [['token', 'create', '--secret', 'x'.repeat(32)], 'TIDINGS_HUBB', 'TIDINGS_HUB'],
+  [['token', '--publish', 't', '--audience', 'https://hub.example'], 'TIDINGS_JWT_SECRETS', 'TIDINGS_JWT_SECRET'],
+  [['token', '--publish', 't', '--secret', 'x'.repeat(32)], 'TIDINGS_HUBB', 'TIDINGS_HUB'],
 ])('%j with the misspelled variable %s is refused with the one that was meant', async (args, name, meant) => {
   expectMistake(await run(args, { env: { [name]: 'http://127.0.0.1:9' } }), 2, name, `did you mean ${meant}?`);
 });
