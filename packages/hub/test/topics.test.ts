@@ -55,6 +55,24 @@ describe('a topic is a URL', () => {
     expect(page.topics.map((summary) => summary.topic)).toEqual([topic]);
   });
 
+  test.each(['topic=%ff', 'topic=%ED%A0%80', 'topic=a&id=%fa', 'topic=a&type=%fb', 'topic=a&%80'])(
+    'a query that is not UTF-8 is refused: %s',
+    async (query) => {
+      const hub = await startHub();
+      for (const method of ['GET', 'POST']) {
+        const { status, text } = await hub.ask(method, `/topics?${query}`);
+        expect([status, text]).toEqual([400, expect.stringContaining('The query is not valid UTF-8 after decoding')]);
+      }
+    },
+  );
+
+  test('a percent sign that encodes nothing stands for itself in a query', async () => {
+    const hub = await startHub();
+    await hub.ask('POST', '/topics?topic=100%&type=%zz%C3%A4', { body: 'x' });
+    const page = await hub.log.directory.list({ order: 'name', limit: 10 });
+    expect(page.topics.map((summary) => summary.topic)).toEqual(['100%']);
+  });
+
   test.each(REFUSED)('a path with %s is refused', async (_, path) => {
     const hub = await startHub();
     for (const method of ['GET', 'POST']) {

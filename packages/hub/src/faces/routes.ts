@@ -1,6 +1,7 @@
 import type { Answer } from '@tidings/server/live';
 import { shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
+import { isUtf8 } from '../http/percent.ts';
 import { Problem } from '../http/problem.ts';
 import { asGet, type Exchange } from '../http/request.ts';
 import type { Face, FaceContext, MakeFace } from './face.ts';
@@ -33,7 +34,7 @@ export class Routes {
    * Answers a request.
    * @param found what {@link find} has found for its URL
    * @param onProblem is called with an error that the face itself answers
-   * @throws {Problem} `not-found`, `method-not-allowed`, and what the face throws and does not answer
+   * @throws {Problem} `not-found`, `method-not-allowed`, `invalid-parameter` for a query that is not UTF-8, and what the face throws and does not answer
    */
   async answer(found: FoundFace | undefined, exchange: Exchange, onProblem: (error: unknown) => void): Promise<Answer> {
     const { request, url } = exchange;
@@ -43,6 +44,7 @@ export class Routes {
       if (!methods.includes(request.method) && !(request.method === 'HEAD' && methods.includes('GET'))) {
         throw notAllowed(request.method, withHead(methods));
       }
+      if (!isUtf8(url.search)) throw new Problem('invalid-parameter', 'The query is not valid UTF-8 after decoding');
       const isAsGet = request.method === 'HEAD' && !methods.includes('HEAD');
       const asked = isAsGet ? { ...exchange, request: asGet(request) } : exchange;
       const answer: Answer | undefined = await face.handle(asked);

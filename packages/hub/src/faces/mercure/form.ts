@@ -1,3 +1,4 @@
+import { decodePart } from '../../http/percent.ts';
 import { Problem } from '../../http/problem.ts';
 
 // Guards the memory: small fields cost far more than their bytes.
@@ -31,10 +32,8 @@ export function readForm(bytes: Uint8Array): URLSearchParams {
 }
 
 function decoded(part: string): string {
-  const spaced = part.replaceAll('+', ' ');
   try {
-    // A percent sign that encodes nothing stands for itself.
-    return decodeURIComponent(spaced.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
+    return decodePart(part);
   } catch (error) {
     throw notUtf8(error);
   }

@@ -1,5 +1,6 @@
 import { counted, Turns } from '@tidings/server/log';
 import { requireSomeRight } from '../../access/require.ts';
+import { isUtf8 } from '../../http/percent.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';
 import type { FaceContext } from '../face.ts';
@@ -54,9 +55,12 @@ function withParameters(asked: URL, form: string, maxMatchers: number): URL {
 }
 
 function parse(body: Uint8Array): string {
+  let cause: unknown;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    const form = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    if (isUtf8(form)) return form;
   } catch (error) {
-    throw new Problem('invalid-parameter', 'The form is not valid UTF-8', { cause: error });
+    cause = error;
   }
+  throw new Problem('invalid-parameter', 'The form is not valid UTF-8', { cause });
 }
