@@ -260,8 +260,8 @@ export interface EventLog {
   close(): Promise<void>;
   /**
    * Whether `trimmedThrough` is exact for every set of topics, so that it is the sequence number of a selected event. It may be higher,
-   * but never lower, if types are selected, for private events of several topics, and always if this is false. Then a gap may
-   * be reported although no selected event is missing.
+   * but never lower, if types are selected, for topics whose private events had very many other topics, and always if this is false. Then
+   * a gap may be reported although no selected event is missing.
    */
   readonly trimmedIsExact: boolean;
   /** Lists the topics. */

@@ -1,7 +1,8 @@
-import type { LogEntry } from '../entry.ts';
 import { Selector, type Selection } from '../selection.ts';
-import { covers, joined, lastChange, NO_REMOVALS, type Removals, withRemoval } from './removals.ts';
-import { highest, isSame, NONE, type Trimmed } from './trimmed.ts';
+import { joined, lastChange, NO_REMOVALS } from './removals.ts';
+import { NOTHING, type Removed, removedBy } from './removed.ts';
+import { type Answer, isKnown, type Known, takeTopic, type TrimFacts } from './trim-answer.ts';
+import { highest, highestNumbers, isSame, NONE, type RemovedEntry, removedOf, type Trimmed } from './trimmed.ts';
 import { Turn } from './turns.ts';
 
 /** A change of the ledger, so that a store can write it together with the removal itself. */
@@ -19,25 +20,6 @@ export interface TrimPlan {
 export interface TrimRecord {
   readonly topics: readonly (readonly [topic: string, trimmed: Trimmed])[];
   readonly floor: Trimmed;
-}
-
-/** What was removed since the ledger was made, for each number of {@link Trimmed}. */
-interface Removed {
-  readonly all: Removals;
-  readonly public: Removals;
-  readonly shared: Removals;
-}
-
-const NOTHING: Removed = { all: NO_REMOVALS, public: NO_REMOVALS, shared: NO_REMOVALS };
-
-/** How far a selection has been trimmed. */
-interface Answer {
-  /** The highest sequence number of a selected event that has been trimmed; 0 if none has. */
-  readonly through: number;
-  /** What was removed of the selection since the ledger was made. */
-  readonly removals: Removals;
-  /** The highest sequence number at which a selected topic was deleted; 0 if none was. */
-  readonly deleted: number;
 }
 
 /** What has been trimmed of a selection: see {@link TrimLedger.trimmed}. */
@@ -62,18 +44,6 @@ const MAX_CHANGES = 100_000;
 // What examining a topic costs, in the steps of a turn, without the tests of patterns.
 const TOPIC_STEPS = 64;
 
-/** An answer that is being found, or brought up to date. */
-interface Known extends Answer {
-  through: number;
-  removals: Removals;
-  deleted: number;
-  /** The number of changes that it takes into account. It is not complete while there is a rest. */
-  changes: number;
-  /** The topics that are still to be examined, and their number. Topics that change meanwhile are among the changes. */
-  rest: Iterator<string> | undefined;
-  left: number;
-}
-
 /**
  * How far a log has trimmed each topic, so that a gap is reported exactly if a wanted event is missing. Beyond
  * {@link MAX_TRIMMED_TOPICS}, or if their names are too long, the topics trimmed longest ago are merged into one floor that holds for every
@@ -96,6 +66,10 @@ export class TrimLedger {
   readonly #removed = new Map<string, Removed>();
   #removedOfAll = NOTHING;
   #removedOfForgotten = NOTHING;
+  readonly #facts: TrimFacts = {
+    of: (topic) => this.of(topic),
+    removedOf: (topic) => this.#removed.get(topic) ?? NOTHING,
+  };
   /** The answers that were given or are being found. */
   #known = new WeakMap<Selection, Known>();
 
@@ -106,15 +80,15 @@ export class TrimLedger {
 
   /** Loads what a store has remembered. */
   restore(topic: string, trimmed: Trimmed): void {
-    if (!this.#topics.has(topic)) this.#bytes += costOf(topic);
+    this.#bytes += costOf(topic, trimmed) - costOf(topic, this.#topics.get(topic));
     this.#topics.set(topic, trimmed);
-    this.#top = highest(this.#top, trimmed);
+    this.#top = highestNumbers(this.#top, trimmed);
     this.#known = new WeakMap();
   }
 
   restoreFloor(floor: Trimmed): void {
     this.#floor = floor;
-    this.#top = highest(this.#top, floor);
+    this.#top = highestNumbers(this.#top, floor);
     this.#known = new WeakMap();
   }
 
@@ -146,28 +120,27 @@ export class TrimLedger {
   }
 
   /** What removing these entries changes, or deleting topics, for which stand the entries that tell of it. Nothing is changed before {@link apply}. */
-  plan(entries: readonly Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>[]): TrimPlan {
+  plan(entries: readonly RemovedEntry[]): TrimPlan {
+    const removed = removedOf(entries);
     const topics = new Map<string, Trimmed>();
-    const removed = new Map<string, Trimmed>();
-    for (const { seq, topics: names, private: isPrivate, deletes } of entries) {
-      const publicSeq = isPrivate ? 0 : seq;
-      const ofEvent = { all: seq, public: publicSeq, shared: isPrivate && names.length > 1 ? seq : 0 };
-      const one = deletes === true ? { ...ofEvent, deleted: seq, publicDeleted: publicSeq } : ofEvent;
-      for (const topic of names) removed.set(topic, highest(removed.get(topic) ?? NONE, one));
+    let surplus = this.#topics.size - this.#maxTopics;
+    let bytes = this.#bytes;
+    for (const [topic, now] of removed) {
+      const before = this.#topics.get(topic);
+      const after = highest(before ?? NONE, now);
+      topics.set(topic, after);
+      if (!before) surplus += 1;
+      bytes += costOf(topic, after) - costOf(topic, before);
     }
-    for (const [topic, highestNow] of removed) topics.set(topic, highest(this.of(topic), highestNow));
-    const added = [...topics.keys()].filter((topic) => !this.#topics.has(topic));
-    let surplus = this.#topics.size + added.length - this.#maxTopics;
-    let bytes = added.reduce((sum, topic) => sum + costOf(topic), this.#bytes);
     const forgotten: string[] = [];
     let floor = this.#floor;
     for (const [topic, trimmed] of this.#topics) {
       if (surplus <= 0 && bytes <= this.#maxBytes) break;
       if (topics.has(topic)) continue;
-      floor = highest(floor, trimmed);
+      floor = highestNumbers(floor, trimmed);
       forgotten.push(topic);
       surplus -= 1;
-      bytes -= costOf(topic);
+      bytes -= costOf(topic, trimmed);
     }
     return { topics, removed, forgotten, floor };
   }
@@ -175,19 +148,19 @@ export class TrimLedger {
   /** Applies a plan, which must be the newest one. */
   apply(plan: TrimPlan): void {
     for (const topic of plan.forgotten) {
-      if (this.#topics.delete(topic)) this.#bytes -= costOf(topic);
+      this.#bytes -= costOf(topic, this.#topics.get(topic));
+      this.#topics.delete(topic);
     }
     for (const [topic, trimmed] of plan.topics) {
-      const before = this.#topics.get(topic);
-      if (!before) this.#bytes += costOf(topic);
+      this.#bytes += costOf(topic, trimmed) - costOf(topic, this.#topics.get(topic));
       this.#topics.delete(topic);
       this.#topics.set(topic, trimmed);
-      this.#top = highest(this.#top, trimmed);
+      this.#top = highestNumbers(this.#top, trimmed);
       this.#changes.push(topic);
       this.#changesBytes += costOfChange(topic);
       const at = this.changes;
       const removed = plan.removed.get(topic) ?? NONE;
-      this.#removed.set(topic, removedBy(this.#removed.get(topic) ?? NOTHING, removed, at));
+      this.#removed.set(topic, removedBy(this.#removed.get(topic) ?? NOTHING, removed, at, trimmed));
       this.#removedOfAll = removedBy(this.#removedOfAll, removed, at);
     }
     if (plan.forgotten.length > 0) {
@@ -205,7 +178,7 @@ export class TrimLedger {
   /**
    * What has been trimmed of a selection: `through` is the highest sequence number of a selected event, and `trims` the number of changes up to
    * the last one that removed a selected event after the sequence number `after`; 0 if none has. Both may be higher if the topic is under the
-   * floor, if only some types are selected, or if a private event had several topics.
+   * floor, if only some types are selected, or if the private events of a topic had very many other topics.
    */
   trimmed(selection: Selection, after?: number): SelectionTrimmed;
   /** The same; undefined if the turn is over before it is known. What was found out is remembered, so the next turn gets further. */
@@ -257,7 +230,7 @@ export class TrimLedger {
     if (test.isAll || test.isExact) {
       known.rest = undefined;
       known.changes = this.changes;
-      for (const topic of test.exact) this.#take(selector, known, topic, () => true);
+      for (const topic of test.exact) this.#take(selector, known, topic, () => true, turn);
       return true;
     }
     const ask = (topic: string): boolean => test.ask(topic, turn);
@@ -265,7 +238,7 @@ export class TrimLedger {
     for (; known.rest; known.left -= 1) {
       if (turn.isOver) return false;
       const next = known.left > 0 ? known.rest.next() : undefined;
-      if (next?.done === false) this.#take(selector, known, next.value, ask);
+      if (next?.done === false) this.#take(selector, known, next.value, ask, turn);
       else known.rest = undefined;
       turn.steps += TOPIC_STEPS;
     }
@@ -274,54 +247,31 @@ export class TrimLedger {
     for (; known.changes < this.changes; known.changes += 1) {
       if (turn.isOver) return false;
       const topic = this.#changes[known.changes - this.#dropped] ?? '';
-      this.#take(selector, known, topic, has);
+      this.#take(selector, known, topic, has, turn);
       turn.steps += TOPIC_STEPS;
     }
     return true;
   }
 
   /** Takes what has been trimmed of a topic into an answer, if the topic is one of the selection's. */
-  #take({ topics, private: seen }: Selector, known: Known, topic: string, isIn: (topic: string) => boolean): void {
+  #take(selector: Selector, known: Known, topic: string, isIn: (topic: string) => boolean, turn: Turn): void {
     const trimmed = this.of(topic);
-    const removed = this.#removed.get(topic) ?? NOTHING;
-    const { deleted = 0, publicDeleted = 0 } = trimmed;
+    const removed = this.#facts.removedOf(topic);
     // The numbers are cheaper to compare than a pattern is to test.
-    if (trimmed.all <= known.through && deleted <= known.deleted && covers(known.removals, removed.all)) return;
-    if (!isIn(topic)) return;
-    let through = trimmed.all;
-    let removals = removed.all;
-    if (!topics.isAll && !seen.has(topic)) {
-      through = trimmed.public;
-      removals = removed.public;
-      if (!seen.isEmpty) {
-        through = Math.max(through, trimmed.shared ?? 0);
-        removals = joined(removals, removed.shared);
-      }
-    }
-    known.through = Math.max(known.through, through);
-    known.removals = joined(known.removals, removals);
-    known.deleted = Math.max(known.deleted, topics.isAll || seen.has(topic) ? deleted : publicDeleted);
+    if ((trimmed.deleted ?? 0) <= known.deleted && isKnown(known, trimmed.all, removed.all)) return;
+    if (isIn(topic)) takeTopic(known, topic, selector, this.#facts, turn);
   }
 }
 
-function removedBy(before: Removed, now: Trimmed, at: number): Removed {
-  const all = withRemoval(before.all, now.all, at);
-  return {
-    all,
-    // One list for all if nothing private was removed.
-    public:
-      before.public === before.all && now.public === now.all
-        ? all
-        : now.public > 0
-          ? withRemoval(before.public, now.public, at)
-          : before.public,
-    shared: now.shared ? withRemoval(before.shared, now.shared, at) : before.shared,
-  };
-}
-
-/** What it costs in memory to remember a topic, in bytes: its places in two maps, its numbers, and which of its events were removed. As measured. */
-function costOf(topic: string): number {
-  return 470 + 2 * topic.length;
+/**
+ * What it costs in memory to remember a topic, in bytes: its places in two maps, its numbers, and which of its events were removed; and the same for each of its
+ * other topics. As measured. Nothing for a topic that is not remembered.
+ */
+function costOf(topic: string, trimmed: Trimmed | undefined): number {
+  if (!trimmed) return 0;
+  const cost = 470 + 2 * topic.length;
+  if (!trimmed.others) return cost;
+  return trimmed.others.reduce((sum, [other]) => sum + 200 + 2 * other.length, cost + 300);
 }
 
 /** The same for a change: its place in the list, and the name, which may be remembered for nothing else. */

@@ -106,6 +106,29 @@ export const trimCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'a trimmed private event of several topics is not missing for those with a right to none of them',
+    async (probe) => {
+      const first = await probe.append(privately('book', 'alice'));
+      const second = await probe.append(privately('book', 'bob', 'carol'));
+      await probe.publish('other', 'x');
+      await probe.trim();
+      const through = (topics: Selection['topics'], seen: Selection['topics']): Promise<number> =>
+        probe.trimmedThrough({ topics, private: seen });
+      for (const topics of [['book'], [pattern('book')], ['book', 'zed'], 'all'] as const) {
+        for (const seen of [['zed'], [pattern('zed')], ['zed', pattern('zed/:any')]] as const) {
+          assert.equal(await through(topics, seen), 0, JSON.stringify({ topics, seen }));
+        }
+        assert.equal(await through(topics, ['alice']), first.seq);
+        assert.equal(await through(topics, [pattern('carol'), 'zed']), second.seq);
+      }
+      assert.equal(await through(['alice'], ['book']), first.seq);
+      assert.equal(await through(['alice'], ['bob']), 0);
+      assert.equal(await through(['bob', 'alice'], ['carol']), second.seq);
+    },
+    { needs: ['trim', 'exact'], retention: { maxEvents: 1 } },
+  ),
+
+  logCase(
     'every page says how far its selection has been trimmed',
     async (probe) => {
       const [, second, third, fourth] = await probe.publishTo('a', 'a', 'a', 'a');
