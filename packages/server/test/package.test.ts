@@ -169,6 +169,7 @@ describe('the package', () => {
           "MemoryLog",
           "NO_TYPE",
           "NewestFirst",
+          "PrivateOthers",
           "PublicTopics",
           "RankedNames",
           "RecentTopics",

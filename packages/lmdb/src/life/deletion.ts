@@ -2,6 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import {
   deletionOf,
   isKnownPublicly,
+  PrivateOthers,
   ServerError,
   type CheckedBounds,
   type Clock,
@@ -39,6 +40,9 @@ export interface TopicLifeHooks {
   readonly report: (cause: unknown) => void;
 }
 
+// Events that are looked at in one turn of the event loop.
+const MAX_LOOKED_AT = 1000;
+
 /** Deletes topics, one at a time. Everything that it writes is part of a turn of the writer. */
 export class LmdbDeletion {
   readonly #parts: TopicLifeParts;
@@ -52,10 +56,14 @@ export class LmdbDeletion {
   /** @param begin is called first, as part of a turn */
   async delete(topic: string, begin: () => Promise<void>): Promise<{ existed: boolean }> {
     for (;;) {
+      // Mostly before its turn, so that others wait only for what is published meanwhile.
+      const others = new OthersSearch(topic, this.#parts);
+      await others.goOn(this.#hooks.isClosed);
       const existed = await this.#parts.writer.inTurn(async () => {
         await begin();
+        await others.goOn(this.#hooks.isClosed);
         if (this.#hooks.isClosed()) throw closed();
-        return await this.#delete(topic);
+        return await this.#delete(topic, others);
       });
       if (existed === false) return { existed };
       try {
@@ -80,7 +88,7 @@ export class LmdbDeletion {
   }
 
   /** Deletes a topic, whose events are still to be removed. Returns whether there was one; undefined if another deletion is under way. */
-  async #delete(topic: string): Promise<boolean | undefined> {
+  async #delete(topic: string, others: OthersSearch): Promise<boolean | undefined> {
     const { store, topics, writer, ledger, clock } = this.#parts;
     const { book } = topics.states;
     const [record, summary, facts] = [book.get(topic), topics.of(topic), topics.factsOf(topic)];
@@ -89,7 +97,7 @@ export class LmdbDeletion {
     const seq = writer.head.seq + 1;
     const isPrivate = !isKnownPublicly(record, facts);
     const entry = deletionOf(topic, isPrivate, { epoch: store.epochs.current, seq }, clock.time());
-    const plan = ledger.plan([entry]);
+    const plan = ledger.plan([entry, ...others.removed]);
     const draft = topics.states.without([], [topic]);
     const deletion: DeletionRecord | undefined = summary && { topic, through: seq };
     const bytes = writer.head.bytes + draft.addedBytes - (summary ? costOfTopic(topic) : 0);
@@ -117,7 +125,7 @@ export class LmdbDeletion {
     const { deletion } = store;
     if (!deletion || this.#hooks.isClosed()) return;
     const removal = new Removal(this.#parts, writer.head);
-    for (const entry of reader.deleted(deletion)) {
+    for (const entry of reader.ofTopic(deletion.topic, 0, deletion.through)) {
       if (removal.isFull) break;
       removal.add(entry);
     }
@@ -131,6 +139,42 @@ export class LmdbDeletion {
       if (isUnkeyed) latest.emptied(deletion.topic);
     });
     await this.#hooks.carryOut(step);
+  }
+}
+
+/** A search, in small steps, for the other topics of the private events of a topic. */
+class OthersSearch {
+  readonly #topic: string;
+  readonly #parts: TopicLifeParts;
+  readonly #others: PrivateOthers;
+  #after = 0;
+
+  constructor(topic: string, parts: TopicLifeParts) {
+    this.#topic = topic;
+    this.#parts = parts;
+    this.#others = new PrivateOthers(topic);
+  }
+
+  get removed(): PrivateOthers['removed'] {
+    return this.#others.removed;
+  }
+
+  /** Goes on to the newest event of the topic. */
+  async goOn(isClosed: () => boolean): Promise<void> {
+    const { topics, writer, reader } = this.#parts;
+    for (;;) {
+      if (isClosed() || !topics.of(this.#topic)?.hidden) return;
+      const through = writer.head.seq;
+      let count = 0;
+      for (const entry of reader.ofTopic(this.#topic, this.#after, through)) {
+        this.#others.add(entry);
+        this.#after = entry.seq;
+        count += 1;
+        if (count === MAX_LOOKED_AT) break;
+      }
+      if (count < MAX_LOOKED_AT) return;
+      await turnOfTheLoop();
+    }
   }
 }
 

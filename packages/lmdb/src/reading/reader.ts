@@ -12,7 +12,7 @@ import {
   type Turn,
 } from '@tidings/server/log';
 import type { KeptEntry } from '../records/record.ts';
-import type { DeletionRecord, LmdbStore } from '../tables/store.ts';
+import type { LmdbStore } from '../tables/store.ts';
 import type { LmdbTopics } from '../tables/topics.ts';
 import { EventRows } from './event-rows.ts';
 import { PageRoom } from './page-room.ts';
@@ -121,9 +121,9 @@ export class LmdbReader {
     return { seq: undefined };
   }
 
-  /** The events of a topic that was deleted, oldest first. */
-  *deleted({ topic, through }: DeletionRecord): Iterable<KeptEntry> {
-    for (const [, seq] of this.#store.byTopic.getKeys({ start: [topic, 0], end: [topic, through + 1] })) {
+  /** The events of a topic after a sequence number and up to another, also if the topic was deleted, oldest first. */
+  *ofTopic(topic: string, after: number, through: number): Iterable<KeptEntry> {
+    for (const [, seq] of this.#store.byTopic.getKeys({ start: [topic, after + 1], end: [topic, through + 1] })) {
       // Also those that newer ones have replaced.
       const entry = this.#store.lendAny(seq);
       if (entry) yield entry;

@@ -47,7 +47,9 @@ export async function remove(tx: Transaction, seqs: readonly number[], { isTold,
       if (topic !== deleted) noteEmptied(tx.draft, topic, isPrivate);
     }
     const told = deleted === undefined ? topics : topics.filter((topic) => topic !== deleted);
-    if (isTold && told.length > 0) tx.removed.push({ seq, topics: told, private: isPrivate });
+    if (!isTold || told.length === 0) continue;
+    tx.removed.push({ seq, topics: told, private: isPrivate });
+    if (deleted !== undefined && isPrivate) tx.removed.push({ seq, topics, private: true, leaves: deleted });
   }
   await findTimes(tx, stale);
 }

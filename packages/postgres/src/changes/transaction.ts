@@ -8,6 +8,7 @@ import {
   type LogRetention,
   type LogTime,
   type PreparedEvent,
+  type RemovedEntry,
   type TopicBounds,
   type TopicFacts,
   type TopicRecord,
@@ -51,9 +52,6 @@ export interface Pending {
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-/** What a removal tells of an event. */
-export type RemovedEvent = Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>;
-
 interface BeginOptions {
   /** The cluster to which the connection leads. */
   readonly identity: Identity | undefined;
@@ -92,7 +90,7 @@ export class Transaction {
   /** What followers are handed when it has been committed. */
   readonly entries: LogEntry[] = [];
   readonly deletions: LogEntry[] = [];
-  readonly removed: RemovedEvent[] = [];
+  readonly removed: RemovedEntry[] = [];
   readonly keys: Map<string, KnownKey | undefined> = new Map();
   readonly newKeys: Map<string, { readonly key: Buffer; readonly known: KnownKey }> = new Map();
   readonly summaries: Map<string, Summary | undefined> = new Map();

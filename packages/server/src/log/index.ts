@@ -127,5 +127,6 @@ export {
   TopicSearches,
 } from './keeping/topic-search.ts';
 export { DEFAULT_SCAN_MS, ENTRY_STEPS, MAX_SCAN_MS, type ScanOptions, Turn, Turns } from './keeping/turns.ts';
+export { PrivateOthers } from './keeping/private-others.ts';
 export { TrimLedger, type TrimPlan } from './keeping/trim-ledger.ts';
-export type { Trimmed } from './keeping/trimmed.ts';
+export type { RemovedEntry, Trimmed } from './keeping/trimmed.ts';

@@ -16,9 +16,9 @@ export const NO_REMOVALS: Removals = [];
 // Events that are removed in an order of their own, as retention by topic can do, are distinguished up to this number of them.
 const MAX_REMOVALS = 8;
 
-/** These removals and one more. */
+/** These removals and one more, unless its sequence number is 0. */
 export function withRemoval(removals: Removals, seq: number, at: number): Removals {
-  if (hasRemoval(removals, seq, at)) return removals;
+  if (seq === 0 || hasRemoval(removals, seq, at)) return removals;
   const higher = removals.filter((one) => one.seq > seq && one.at < at);
   const later = removals.filter((one) => one.seq < seq && one.at > at);
   const all = [...higher, { seq, at }, ...later];

@@ -1,6 +1,6 @@
 import type { Selector, TopicTest } from '../selection.ts';
 import { covers, joined, NO_REMOVALS, type Removals } from './removals.ts';
-import { NONE_SHARED, type Removed, type RemovedShared } from './removed.ts';
+import type { Removed, RemovedShared } from './removed.ts';
 import { sharedWith, type Trimmed, unlistedOf } from './trimmed.ts';
 import type { Turn } from './turns.ts';
 
@@ -38,9 +38,15 @@ const OTHER_STEPS = 32;
 // Guards the time of an answer against a selection with the private events of very many topics: beyond that they are not asked one by one.
 const MAX_ASKED = 64;
 
-/** Whether an answer says all of this. */
-export function isKnown(known: Answer, through: number, removals: Removals): boolean {
-  return through <= known.through && covers(known.removals, removals);
+/** Whether an answer says all that has been trimmed of a topic, for whom it may be. */
+export function isTaken(known: Answer, topic: string, facts: TrimFacts): boolean {
+  const { all, deleted = 0, shared = 0 } = facts.of(topic);
+  const removed = facts.removedOf(topic);
+  return (
+    deleted <= known.deleted &&
+    isKnown(known, all, removed.all) &&
+    (shared === 0 || isKnown(known, shared, removed.shared?.all ?? NO_REMOVALS))
+  );
 }
 
 /** Takes what has been trimmed of a topic, which is one of the selection's, into an answer. */
@@ -63,27 +69,32 @@ export function takeTopic(
 
 /** Takes the private events of a topic that had other topics, too, if the private events of one of those are seen. */
 function takeShared(known: Known, topic: string, seen: TopicTest, facts: TrimFacts, turn: Turn): void {
-  const sharedOf = (name: string): RemovedShared => facts.removedOf(name).shared ?? NONE_SHARED;
+  const sharedOf = (name: string): RemovedShared | undefined => facts.removedOf(name).shared;
   const trimmed = facts.of(topic);
   const removed = sharedOf(topic);
+  const removedUnlisted = removed?.unlisted ?? NO_REMOVALS;
   for (const [other, seq] of trimmed.others ?? []) {
     turn.steps += OTHER_STEPS;
-    const removals = removed.others.get(other) ?? NO_REMOVALS;
+    const removals = removed?.others.get(other) ?? NO_REMOVALS;
     if (!isKnown(known, seq, removals) && seen.has(other, turn)) take(known, seq, removals);
   }
   const unlisted = unlistedOf(trimmed);
-  if (isKnown(known, unlisted, removed.unlisted)) return;
-  if (!seen.isExact || seen.exact.size > MAX_ASKED) return take(known, unlisted, removed.unlisted);
+  if (isKnown(known, unlisted, removedUnlisted)) return;
+  if (!seen.isExact || seen.exact.size > MAX_ASKED) return take(known, unlisted, removedUnlisted);
   // Those that the topic does not list may list the topic.
   for (const other of seen.exact) {
     turn.steps += OTHER_STEPS;
     if (sharedWith(trimmed, other) !== undefined) continue;
     const theirs = facts.of(other);
     const seq = sharedWith(theirs, topic);
-    if (seq !== undefined) take(known, seq, sharedOf(other).others.get(topic) ?? NO_REMOVALS);
-    else if (unlistedOf(theirs) > unlisted) take(known, unlisted, removed.unlisted);
-    else take(known, unlistedOf(theirs), sharedOf(other).unlisted);
+    if (seq !== undefined) take(known, seq, sharedOf(other)?.others.get(topic) ?? NO_REMOVALS);
+    else if (unlistedOf(theirs) > unlisted) take(known, unlisted, removedUnlisted);
+    else take(known, unlistedOf(theirs), sharedOf(other)?.unlisted ?? NO_REMOVALS);
   }
+}
+
+function isKnown(known: Answer, through: number, removals: Removals): boolean {
+  return through <= known.through && covers(known.removals, removals);
 }
 
 function take(known: Known, through: number, removals: Removals): void {

@@ -1,7 +1,7 @@
 import { Selector, type Selection } from '../selection.ts';
 import { joined, lastChange, NO_REMOVALS } from './removals.ts';
 import { NOTHING, type Removed, removedBy } from './removed.ts';
-import { type Answer, isKnown, type Known, takeTopic, type TrimFacts } from './trim-answer.ts';
+import { type Answer, isTaken, type Known, takeTopic, type TrimFacts } from './trim-answer.ts';
 import { highest, highestNumbers, isSame, NONE, type RemovedEntry, removedOf, type Trimmed } from './trimmed.ts';
 import { Turn } from './turns.ts';
 
@@ -119,7 +119,8 @@ export class TrimLedger {
     return this.#topics.get(topic) ?? NONE;
   }
 
-  /** What removing these entries changes, or deleting topics, for which stand the entries that tell of it. Nothing is changed before {@link apply}. */
+  /**
+   * What removing these entries changes, or deleting topics, for which stand the entries that tell of it, with what {@link PrivateOthers} adds to them. Nothing is changed before {@link apply}. */
   plan(entries: readonly RemovedEntry[]): TrimPlan {
     const removed = removedOf(entries);
     const topics = new Map<string, Trimmed>();
@@ -255,11 +256,9 @@ export class TrimLedger {
 
   /** Takes what has been trimmed of a topic into an answer, if the topic is one of the selection's. */
   #take(selector: Selector, known: Known, topic: string, isIn: (topic: string) => boolean, turn: Turn): void {
-    const trimmed = this.of(topic);
-    const removed = this.#facts.removedOf(topic);
     // The numbers are cheaper to compare than a pattern is to test.
-    if ((trimmed.deleted ?? 0) <= known.deleted && isKnown(known, trimmed.all, removed.all)) return;
-    if (isIn(topic)) takeTopic(known, topic, selector, this.#facts, turn);
+    if (isTaken(known, topic, this.#facts) || !isIn(topic)) return;
+    takeTopic(known, topic, selector, this.#facts, turn);
   }
 }
 
@@ -271,7 +270,7 @@ function costOf(topic: string, trimmed: Trimmed | undefined): number {
   if (!trimmed) return 0;
   const cost = 470 + 2 * topic.length;
   if (!trimmed.others) return cost;
-  return trimmed.others.reduce((sum, [other]) => sum + 200 + 2 * other.length, cost + 300);
+  return trimmed.others.reduce((sum, [other]) => sum + 250 + 2 * other.length, cost + 400);
 }
 
 /** The same for a change: its place in the list, and the name, which may be remembered for nothing else. */

@@ -22,7 +22,13 @@ export interface Trimmed {
 }
 
 /** What is told of an event that is removed, or of the deletion of a topic. */
-export type RemovedEntry = Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'>;
+export interface RemovedEntry extends Pick<LogEntry, 'seq' | 'topics' | 'private' | 'deletes'> {
+  /**
+   * One of its topics, which is deleted. Then it stands for what that takes from those who got it by this topic and another: the deletion tells the others of this
+   * topic, and those of the other topics are told when the event is removed.
+   */
+  readonly leaves?: string | undefined;
+}
 
 /** Nothing. */
 export const NONE: Trimmed = { all: 0, public: 0 };
@@ -76,16 +82,23 @@ export function highestNumbers(one: Trimmed, other: Trimmed): Trimmed {
 export function removedOf(entries: readonly RemovedEntry[]): Map<string, Trimmed> {
   const removed = new Map<string, Trimmed>();
   const shared = new Map<string, Shared>();
-  for (const { seq, topics, private: isPrivate, deletes } of entries) {
+  for (const { seq, topics, private: isPrivate, deletes, leaves } of entries) {
+    if (leaves !== undefined) {
+      const others = isPrivate ? topics.filter((topic) => topic !== leaves) : [];
+      for (const other of others) noteShared(shared, seq, [leaves, other]);
+      continue;
+    }
     const publicSeq = isPrivate ? 0 : seq;
     const isShared = isPrivate && topics.length > 1;
-    const ofEvent = { all: seq, public: publicSeq, shared: isShared ? seq : 0 };
+    const ofEvent = { all: seq, public: publicSeq };
     const one = deletes === true ? { ...ofEvent, deleted: seq, publicDeleted: publicSeq } : ofEvent;
     for (const topic of topics) removed.set(topic, highestNumbers(removed.get(topic) ?? NONE, one));
     if (isShared) noteShared(shared, seq, topics);
   }
   for (const [topic, { others, unlisted }] of shared) {
-    removed.set(topic, { ...(removed.get(topic) ?? NONE), others: newestFirst(others), unlisted });
+    const listed = newestFirst(others);
+    const highestShared = Math.max(unlisted, listed[0]?.[1] ?? 0);
+    removed.set(topic, { ...(removed.get(topic) ?? NONE), shared: highestShared, others: listed, unlisted });
   }
   return removed;
 }
@@ -106,21 +119,26 @@ function noteShared(shared: Map<string, Shared>, seq: number, topics: readonly s
 
 type Others = Pick<Trimmed, 'others' | 'unlisted'>;
 
+/** Joins two lists that are sorted by their numbers. A topic that is in both counts with its higher number, which comes first. */
 function joinedOthers(one: Trimmed, other: Trimmed): Others {
   // The one of a public event has nothing to add.
   if (!other.others && unlistedOf(other) === 0) return { others: one.others ?? [], unlisted: unlistedOf(one) };
-  const seqs = new Map(one.others);
-  for (const [topic, seq] of other.others ?? []) seqs.set(topic, higher(seqs, topic, seq));
+  const [some = [], more = []] = [one.others, other.others];
   const unlisted = Math.max(unlistedOf(one), unlistedOf(other));
   const others: SharedWith[] = [];
   let length = 0;
-  for (const each of newestFirst(seqs)) {
-    const [topic, seq] = each;
+  for (let [at, from] = [0, 0]; at < some.length || from < more.length;) {
+    const [left, right] = [some[at], more[from]];
+    const next = !left || (right && right[1] >= left[1]) ? right : left;
+    if (next === left) at += 1;
+    else from += 1;
     // An event that is not listed may have had this topic, too.
-    if (seq < unlisted) break;
+    if (!next || next[1] < unlisted) break;
+    const [topic, seq] = next;
+    if (others.some(([listed]) => listed === topic)) continue;
     length += topic.length;
     if (others.length === MAX_OTHERS || length > MAX_OTHERS_LENGTH) return { others, unlisted: seq };
-    others.push(each);
+    others.push(next);
   }
   return { others, unlisted };
 }

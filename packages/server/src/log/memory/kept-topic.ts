@@ -1,5 +1,6 @@
 import type { LogEntry } from '../entry.ts';
 import { EntryList } from '../keeping/entry-list.ts';
+import { PrivateOthers } from '../keeping/private-others.ts';
 import type { TopicRetention } from '../keeping/retention.ts';
 import type { TopicFacts } from '../keeping/topic-rules.ts';
 import { hasNewest, type KeptSummary, withoutEvent, withTimes } from '../keeping/topic-summary.ts';
@@ -102,6 +103,13 @@ export class KeptTopic {
       return { events, earliest: { seq, id }, ...(newest ? { newest: { seq: newest.seq, id: newest.id } } : {}) };
     }
     return { events };
+  }
+
+  /** Which other topics its private events have. It looks at all of its events. */
+  get privateOthers(): PrivateOthers {
+    const others = new PrivateOthers(this.topic);
+    if (this.hidden) for (const entry of this.entries.rising(0)) others.add(entry);
+    return others;
   }
 
   /** The oldest entries after a sequence number, at most so many. */

@@ -31,7 +31,7 @@ import type { TopicStates } from '../topic-states.ts';
 import { TrimLedger } from '../keeping/trim-ledger.ts';
 import { type Turn, Turns } from '../keeping/turns.ts';
 import { KeptEntries } from './kept-entries.ts';
-import { MemoryTopics } from './memory-topics.ts';
+import { type MemoryDeletion, MemoryTopics } from './memory-topics.ts';
 import { KnownKeys, withHoles } from './known-keys.ts';
 import { Replacing } from './replacing.ts';
 import { Sweep } from './sweep.ts';
@@ -98,7 +98,7 @@ export class MemoryLog implements EventLog {
       ...host,
       newToken: options.newToken ?? newToken,
       append: (event) => void this.#store(prepareBatch([event], {}, this.#bounds), this.#trim()),
-      tell: (topic, isPrivate, detach) => this.#tellDeletion(topic, isPrivate, detach),
+      tell: (deletion) => this.#tellDeletion(deletion),
       remove: (entries) => this.#remove(entries),
       changed: (topic) => this.#replacing.changed(topic),
     });
@@ -255,12 +255,12 @@ export class MemoryLog implements EventLog {
   }
 
   /** Gives the deletion of a topic its place in the log, and tells the followers. */
-  #tellDeletion(topic: string, isPrivate: boolean, detach: (seq: number) => void): void {
+  #tellDeletion({ topic, isPrivate, others, detach }: MemoryDeletion): void {
     this.#seq = this.#nextSeq(this.#seq);
     const entry = deletionOf(topic, isPrivate, { epoch: this.#epochs.current, seq: this.#seq }, this.#clock.time());
     if (!isPrivate) this.#publicSeq = entry.seq;
+    this.#ledger.apply(this.#ledger.plan([entry, ...others]));
     detach(entry.seq);
-    this.#ledger.apply(this.#ledger.plan([entry]));
     this.#followers.emit([entry]);
   }
 

@@ -21,6 +21,7 @@ import {
 } from '../keeping/topic-rules.ts';
 import { statusOf } from '../keeping/topic-status.ts';
 import { checkLease, checkTopicOptions } from '../keeping/topic-options.ts';
+import type { RemovedEntry } from '../keeping/trimmed.ts';
 import type { Turn, Turns } from '../keeping/turns.ts';
 import type { Selection } from '../selection.ts';
 import type {
@@ -52,6 +53,16 @@ export interface MemoryTopicsParts {
   readonly turns: Turns;
 }
 
+/** The deletion of a topic. */
+export interface MemoryDeletion {
+  readonly topic: string;
+  readonly isPrivate: boolean;
+  /** What it takes from those who got its private events by another topic, too. */
+  readonly others: readonly RemovedEntry[];
+  /** Takes the topic out, before followers are told. @param seq that of the deletion */
+  readonly detach: (seq: number) => void;
+}
+
 /** What states of topics need of their log. */
 export interface MemoryTopicsHost {
   isClosed(): boolean;
@@ -61,8 +72,8 @@ export interface MemoryTopicsHost {
   newToken(): string;
   /** Appends an event of the log's own. */
   append(event: NewEvent): void;
-  /** Tells that a topic is deleted, and gives the sequence number of that. `detach` runs before followers are told. */
-  tell(topic: string, isPrivate: boolean, detach: (seq: number) => void): void;
+  /** Tells that a topic is deleted. */
+  tell(deletion: MemoryDeletion): void;
   /** Removes entries, and takes note of it as of trimming. */
   remove(entries: readonly LogEntry[]): void;
   /** A topic was created, or its options were set. Resolves when its entries are kept as these say; undefined if they are. */
@@ -205,7 +216,9 @@ export class MemoryTopics implements TopicStates {
     if (!record && facts.events === 0) return { existed: false };
     const { kept } = this.#parts;
     if (record) this.#change((draft) => draft.set(topic, undefined));
-    this.#host.tell(topic, !isKnownPublicly(record, facts), (seq) => kept.detach(topic, seq));
+    const others = kept.topics.get(topic)?.privateOthers.removed ?? [];
+    const isPrivate = !isKnownPublicly(record, facts);
+    this.#host.tell({ topic, isPrivate, others, detach: (seq) => kept.detach(topic, seq) });
     this.#deleting = this.#removeDetached();
     await this.#deleting;
     this.#deleting = undefined;

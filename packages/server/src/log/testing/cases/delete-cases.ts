@@ -159,6 +159,39 @@ export const deleteCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'a private event of several topics goes with the first that is deleted, which is told to all with a right to it and to nobody else',
+    async (probe) => {
+      const { seq: shared } = await probe.append(privately('a', 'b', 'c'));
+      await probe.append(privately('a'));
+      const last = await probe.append(event('z'));
+      const told = async (topics: Selection['topics'], seen: Selection['topics']): Promise<number> =>
+        (await pageOf(probe, { topics, private: seen })).trimmedThrough;
+      await statesOf(probe).delete('a');
+      const head = await probe.head();
+      for (const [topics, seen] of [
+        [['a'], ['b']],
+        [['b'], ['a']],
+        [['c'], ['a', 'z']],
+        [['b'], ['b']],
+        [['b'], ['c']],
+        [[pattern(':any')], ['b']],
+        [['b', 'z'], [pattern('a')]],
+        ['all', ['c']],
+      ] as const) {
+        assert.equal(await told(topics, seen), shared, JSON.stringify({ topics, seen }));
+      }
+      for (const topics of [['a'], [pattern(':any')], 'all'] as const) assert.equal(await told(topics, ['a']), head);
+      for (const topics of [['a', 'b', 'c'], [pattern(':any')], 'all'] as const) {
+        assert.equal(await told(topics, ['z']), 0);
+        assert.equal(await told(topics, []), 0);
+      }
+      const page = await pageOf(probe, { topics: ['a'], private: ['b'] }, shared);
+      assert.deepEqual([page.trims, page.deletedThrough ?? 0, last.seq < head], [0, 0, true]);
+    },
+    { needs: ['states', 'exact'] },
+  ),
+
+  logCase(
     'a topic with very many events is gone for reads at once, and others go on while they are removed',
     async (probe) => {
       const many = range(1, 5000).map((n) => event(n % 2 === 0 ? 'a' : 'b', { data: String(n) }));
