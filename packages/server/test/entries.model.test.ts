@@ -24,6 +24,7 @@ const SELECTIONS: readonly Selection[] = [
   { topics: ['a', 'b'], private: 'all' },
   { topics: 'all', private: 'all' },
   { topics: ['a', 'c'].map((pattern) => ({ pattern, base: BASE })), private: ['a'] },
+  { topics: ['b'], private: ['c'] },
 ];
 
 type Step =
@@ -39,7 +40,7 @@ const who = fc.nat({ max: CONSUMERS - 1 });
 const newEvent: fc.Arbitrary<NewEvent> = fc.record({
   topics: fc.oneof(
     fc.constantFrom(...TOPICS).map((topic) => [topic]),
-    fc.constantFrom(['a', 'b'], ['c', 'a'], ['b', 'c']),
+    fc.constantFrom(['a', 'b'], ['c', 'a'], ['b', 'c'], ['a', 'b', 'c']),
   ),
   fields: fc.constantFrom(0, 0, 0, 30_000, 70_000).map((size) => ({ data: 'x'.repeat(size) })),
   private: fc.constantFrom(false, false, false, true),

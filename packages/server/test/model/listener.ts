@@ -187,6 +187,8 @@ export const VIEWS: readonly View[] = [
   { key: 'b, visible', selection: { topics: ['b'] }, heartbeat: 'event' },
   { key: 'patterns', selection: { topics: [pattern('a'), pattern('c')] } },
   { key: 'all', selection: { topics: 'all', private: ['a', 'b', 'c'] } },
+  { key: 'a with rights to b', selection: { topics: ['a'], private: ['b'] } },
+  { key: 'patterns with rights to a', selection: { topics: [pattern('b'), pattern('c')], private: ['a'] } },
 ];
 
 /** Whether a connection has ended, and everything of it has been taken. */
