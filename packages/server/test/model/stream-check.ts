@@ -69,7 +69,8 @@ export class StreamCheck {
     const isClosed = this.#published.topics.closings.some((closing) => {
       const final = finalSeqOf(closing, this.#selection);
       if (final === undefined || closing.topic !== onlyOf(this.#selection)) return false;
-      const hasMore = this.#between(final, this.#position + 1).some((event) => !event.deletes);
+      // A public event before a private final one may have been replaced.
+      const hasMore = this.#between(closing.seq, this.#position + 1).some((event) => !event.deletes);
       return final <= this.#log.handed && this.#position >= final && !hasMore;
     });
     const isDeleted = this.#between(this.#begun, this.#log.handed + 1).some((event) => event.deletes);
