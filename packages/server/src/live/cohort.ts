@@ -128,9 +128,9 @@ export class Cohort<M extends Member = Member> {
     return this.#selector.topics.only;
   }
 
-  /** Whether its members may know that there is such an entry. */
-  mayKnow(entry: LogEntry): boolean {
-    return this.#selector.mayKnow(entry);
+  /** Whether its members, who listen to one topic alone, know that an entry has closed or deleted it. */
+  knowsEnd(entry: LogEntry): boolean {
+    return this.#selector.knowsEnd(entry);
   }
 
   /** An entry of one of its topics, which was not offered to it, says something that those who begin before it have to ask the log for. */

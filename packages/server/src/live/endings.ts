@@ -59,8 +59,8 @@ export class Endings {
       for (const cohort of this.#ticker.cohorts.onlyOf(topic)) {
         cohort.note(seq);
         for (const member of cohort.members.slice()) {
-          // A private event may be the first of its topic: then nothing has been closed for those who do not see it.
-          if (cohort.mayKnow(entry)) this.finish(member, seq);
+          // A private event may be the first of its topic: then nothing has been closed for those who do not see those.
+          if (cohort.knowsEnd(entry)) this.finish(member, seq);
           else this.#host.ask(member);
         }
       }
@@ -77,7 +77,7 @@ export class Endings {
       // Who comes back with an older cursor is told of it, whatever else it listens to.
       for (const cohort of this.#ticker.cohorts.near(topic)) cohort.note(seq);
       for (const cohort of this.#ticker.cohorts.onlyOf(topic)) {
-        if (!cohort.mayKnow(entry)) continue;
+        if (!cohort.knowsEnd(entry)) continue;
         const all = cohort.listeners === cohort.members.length ? cohort.members.slice() : this.#host.of(cohort);
         // It is told of it when it comes back.
         for (const listener of all) this.#streams.end(listener, 'deleted');

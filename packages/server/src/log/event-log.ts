@@ -109,8 +109,8 @@ export interface Place {
   readonly misplaced?: Exclude<GapReason, 'trimmed' | 'deleted'> | undefined;
   /**
    * If the selection is one exact topic that is closed, the sequence number of its final event, also if that has been trimmed: nothing is selected
-   * after it. If that event is private and the selection does not have the topic's private events, that of its newest public event then; undefined if
-   * the topic has had none.
+   * after it. If that event is private and the selection has no private events, that of its newest public event then. It is undefined if the topic had
+   * no public event and the selection does not have the topic's private events.
    */
   readonly finalSeq?: number | undefined;
 }

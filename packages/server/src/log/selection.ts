@@ -139,6 +139,11 @@ export class Selector {
     return this.types === undefined || this.types.has(typeOf(entry));
   }
 
+  /** Whether who listens to one topic alone knows that an entry has closed or deleted it. A private one tells only those who see the topic's private events. */
+  knowsEnd({ private: isPrivate }: LogEntry): boolean {
+    return !isPrivate || (this.topics.only !== undefined && this.private.has(this.topics.only));
+  }
+
   /** The same by its privacy alone. */
   mayKnow(entry: LogEntry): boolean {
     return !entry.private || entry.topics.some((topic) => this.private.has(topic));

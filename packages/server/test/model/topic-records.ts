@@ -82,5 +82,6 @@ export function onlyOf({ topics }: Selection): string | undefined {
 /** Behind which event nothing follows for a selection of a closed topic; undefined if it is not closed for that. */
 export function finalSeqOf({ topic, seq, publicSeq }: Closing, { private: seen = [] }: Selection): number | undefined {
   if (seen === 'all' || seen.includes(topic)) return seq;
-  return publicSeq === 0 ? undefined : publicSeq;
+  if (publicSeq === 0) return undefined;
+  return seen.length === 0 ? publicSeq : seq;
 }

@@ -225,8 +225,11 @@ export function finalOf(known: KnownTopics, selection: Selection | undefined): {
   if (!topics.isExact || topics.exact.size !== 1) return {};
   const [topic = ''] = topics.exact;
   const record = known.get(topic);
-  const finalSeq = record && finalSeqOf(record, seen.has(topic));
-  return finalSeq === undefined ? {} : { finalSeq };
+  if (!record?.final) return {};
+  const { seq, publicSeq } = record.final;
+  // Private events behind the newest public one may be selected by another topic of theirs.
+  const finalSeq = seen.has(topic) || (publicSeq > 0 && !seen.isEmpty) ? seq : publicSeq;
+  return finalSeq === 0 ? {} : { finalSeq };
 }
 
 /** The event with which a log closes a topic whose lease has ended. It shows nobody a topic of which there are, or were at last, only private events. */

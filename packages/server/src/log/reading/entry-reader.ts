@@ -180,8 +180,8 @@ export class EntryReader implements TailReader {
   /** A topic was closed or deleted by an entry that comes next. */
   #passEnding(entry: LogEntry): void {
     if (!this.#endsWithTopic) return;
-    // A private event may be the first of its topic: then nothing has been closed for who does not see it.
-    if (!this.selector.mayKnow(entry)) this.#askWhetherClosed();
+    // A private event may be the first of its topic: then nothing has been closed for who does not see those.
+    if (!this.selector.knowsEnd(entry)) this.#askWhetherClosed();
     else if (entry.final === true) this.finish(entry.seq);
     else this.#stop();
   }

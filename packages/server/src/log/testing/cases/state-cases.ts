@@ -162,6 +162,23 @@ export const stateCases: readonly LogCase[] = [
   ),
 
   logCase(
+    'nothing is selected after the final event of a topic of which some get private events by another topic only',
+    async (probe) => {
+      const finalOf = async (topic: string, seen: string): Promise<number | undefined> =>
+        (await probe.log.locateLast({ topics: [topic], private: [seen] }, 0)).finalSeq;
+      const { seq: first } = await probe.append(event('a'));
+      await probe.append(privately('a', 'b'));
+      const last = await probe.append({ ...closing('a', 'b'), private: true });
+      assert.deepEqual(await finals(probe, 'a'), [first, first, first]);
+      assert.deepEqual([await finalOf('a', 'b'), await finalOf('a', 'z')], [last.seq, last.seq]);
+      assert.equal((await probe.read({ topics: ['a'], private: ['b'] })).at(-1)?.seq, last.seq);
+      // There has been no public event of this one, so that it is closed only for those with a right to its private ones.
+      assert.deepEqual([await finalOf('b', 'a'), await finalOf('b', 'b')], [undefined, last.seq]);
+    },
+    { needs: ['states'] },
+  ),
+
+  logCase(
     'a closed topic is forgotten with its last kept event, and can be published to again',
     async (probe) => {
       await probe.append(event('a'));
