@@ -238,7 +238,9 @@ export class Published {
   }
 
   #outlive(now: number): void {
-    for (const topic of this.topics.outlived(now)) {
+    for (const [topic, due] of this.topics.outlived(now)) {
+      // What was too old before went before.
+      this.trim(due);
       for (const event of this.kept(topic)) this.#remove(event);
       this.topics.forget(topic, this.step);
     }

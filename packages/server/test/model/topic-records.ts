@@ -54,11 +54,14 @@ export class TopicRecords {
     this.set(topic, { options: this.get(topic)?.options, since: now, closing });
   }
 
-  /** Topics whose time is over since before a time. A leased topic has time. */
-  outlived(now: number): string[] {
-    const isOver = ({ since, options, lease }: TopicRecord): boolean =>
-      !lease && options?.ttlMs !== undefined && since + options.ttlMs <= now;
-    return [...this.#records].filter(([, record]) => isOver(record)).map(([topic]) => topic);
+  /** Topics whose time was over by a time, and when it was, in the order of that. A leased topic has time. */
+  outlived(now: number): (readonly [topic: string, due: number])[] {
+    const dueOf = ({ since, options, lease }: TopicRecord): number =>
+      lease ? Infinity : since + (options?.ttlMs ?? Infinity);
+    return [...this.#records]
+      .map(([topic, record]) => [topic, dueOf(record)] as const)
+      .filter(([, due]) => due <= now)
+      .toSorted(([, one], [, other]) => one - other);
   }
 
   /** The topics whose leases ended by a time, and which are not closed. */
