@@ -265,6 +265,78 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     expect(await (await from('mine.77')).text()).toContain('event: tidings-gap');
   });
 
+  test.concurrent('an id is a name and nothing else, whatever it looks like', async () => {
+    const { runs, other } = pair;
+    const prefix = newId();
+    const odd = [
+      '*',
+      '**',
+      '{/}?',
+      ':id',
+      '(.*)',
+      '%2F',
+      '..a',
+      'a..',
+      '...',
+      'earliest',
+      '__proto__',
+      '?match=*',
+      ' ',
+    ];
+    const ids = [...odd.map((name) => `${prefix}/${name}`), '语'.repeat(256)];
+    await Promise.all(
+      ids.map(async (id) => {
+        const { over } = await runs.start(id, async function* () {
+          yield id;
+          throw new Error(id);
+        });
+        expect(await over).toBe('failed');
+      }),
+    );
+    for (const id of ids) {
+      const all = [id, ['failed', id]];
+      expect(contents(await allOf(other.resume(id)))).toEqual(all);
+      expect(contents(await other.snapshot(id))).toEqual(all);
+      expect(await other.status(id)).toMatchObject({ id, state: 'failed', error: id });
+      expect(await other.delete(id)).toBe(true);
+    }
+  });
+
+  test.concurrent('a place that is none of the run is told, and the run is read from its start', async () => {
+    const { runs, other } = pair;
+    const id = newId();
+    const { over } = await runs.start(id, ({ append }) => append('one'));
+    await over;
+    const places = ['mine', 'no-epoch.1', 'ü', 'a b', '語'.repeat(2000), 'x'.repeat(20_000), '-1', '999999999'];
+    for (const lastEventId of places) {
+      expect(contents(await allOf(other.resume(id, { lastEventId })))).toEqual(['gap', 'one', 'done']);
+      expect(contents(await other.store.snapshot(id, { after: lastEventId }))).toEqual(['gap', 'one', 'done']);
+    }
+  });
+
+  test.concurrent('HEAD and OPTIONS are answered without reading the run', async () => {
+    const { runs, other } = pair;
+    const id = newId();
+    const ends = gate();
+    const ask = async (method: string, lastEventId = ''): Promise<readonly unknown[]> => {
+      const headers = { 'Last-Event-ID': lastEventId, Origin: 'http://page.test' };
+      const response = await other.respond(new Request('http://app.test/', { method, headers }), id);
+      return [response.status, await response.text()];
+    };
+    expect(await ask('HEAD')).toEqual([404, '']);
+    const { over } = await runs.start(id, async ({ append, flush }) => {
+      await append('one');
+      await flush();
+      await ends.opened;
+    });
+    expect(await ask('HEAD')).toEqual([200, '']);
+    expect(await ask('OPTIONS')).toEqual([204, '']);
+    ends.open();
+    await over;
+    expect(await ask('HEAD')).toEqual([200, '']);
+    expect(await ask('HEAD', (await runs.status(id)).lastEventId)).toEqual([204, '']);
+  });
+
   test.concurrent('a reading ends with its signal, and with its loop, while the run goes on', async () => {
     const { runs, other } = pair;
     const id = newId();
