@@ -286,6 +286,20 @@ test('a stop ends a stream whose producer knows no signal at once, and the produ
   expect(errors).toMatchObject([{ code: 'finalized' }]);
 });
 
+test('the signal of a stream aborts when the stream is deleted', async () => {
+  const { log, clock } = rig();
+  const store = createResumableStreamStore({ runs: new Runs({ log, clock }) });
+  await store.acquire('a');
+  const signal = store.signal('a');
+  await store.delete('a');
+  expect(signal.aborted).toBe(true);
+  // An end of its own is no reason.
+  await store.acquire('a');
+  const other = store.signal('a');
+  await store.finalize('a', 'done');
+  expect(other.aborted).toBe(false);
+});
+
 test('a reader is told that a stream is no longer all there', async () => {
   const { store } = rig({ retention: { perTopic: [{ topics: ['runs/a'], maxEvents: 2 }] } });
   await store.acquire('a');

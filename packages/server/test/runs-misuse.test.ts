@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
 import { type Clock, type NewChunk, type RunItem, Runs } from '@tidings/server/runs';
 import { expect, onTestFinished, test } from 'vitest';
@@ -122,6 +125,39 @@ test('a producer that does not wait for room fails, and what it has appended unt
     expect((await runs.status(id)).error).toContain('Await append()');
   }
   expect(told).toEqual(['ERR_TOO_MUCH_WAITS', 'ERR_TOO_MUCH_WAITS']);
+});
+
+test('what a producer does with a chunk after it has appended it does not change the run', async () => {
+  const runs = new Runs({ log: makeLog() });
+  const { over } = await runs.start('a', ({ append }) => {
+    const bytes = new Uint8Array([1, 2]);
+    const event: { event: string; data: string } = { event: 'e', data: 'as it was' };
+    void append(bytes);
+    void append(event);
+    bytes.fill(9);
+    event.data = 'other';
+    event.event = 'run-end';
+  });
+  expect(await over).toBe('done');
+  expect(await allOf(runs.resume('a'))).toEqual([new Uint8Array([1, 2]), 'as it was', 'done']);
+});
+
+test('a hub that refuses and never ends its answer is away, as one that does not answer', async () => {
+  const server = createServer((_, response) => void response.writeHead(500, { 'content-length': 100 }).write('half'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  // Half a minute is over in 30 milliseconds.
+  const clock: Clock = {
+    now: () => performance.now() * 1000,
+    time: () => Date.now(),
+    setTimeout: (callback, ms) => setTimeout(callback, ms / 1000),
+    clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  };
+  const runs = new Runs({ hub: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, clock });
+  await expect(runs.status('a')).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
 });
 
 test('a reader whose clock is wrong by decades sets no timer that it cannot have', async () => {

@@ -113,7 +113,7 @@ class RunsStreamStore {
     checkStartOptions({ ttl: ttlMs });
     const producer = await LeasedProducer.acquire(this.#runs, streamId, { leaseMs: this.#leaseMs, ttlMs });
     if (!producer) return { role: 'consumer' };
-    this.#producers.get(streamId)?.leave();
+    this.#producers.get(streamId)?.lose();
     for (const [id, { isOver }] of this.#producers) if (isOver) this.#producers.delete(id);
     this.#producers.set(streamId, producer);
     return { role: 'producer', lease: { token: producer.token } };
@@ -190,7 +190,7 @@ class RunsStreamStore {
 
   async delete(streamId: string): Promise<void> {
     checkStreamId(streamId);
-    this.#producers.get(streamId)?.leave();
+    this.#producers.get(streamId)?.lose();
     this.#producers.delete(streamId);
     await this.#runs.delete(streamId);
   }

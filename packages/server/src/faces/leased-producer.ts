@@ -105,6 +105,13 @@ export class LeasedProducer {
     this.#unwatch();
   }
 
+  /** The run is no longer this producer's: the library is told. */
+  lose(): void {
+    if (this.#isOver) return;
+    this.leave();
+    this.#gone.abort();
+  }
+
   #stop(): void {
     if (this.#isStopped || this.#isOver) return;
     this.#isStopped = true;
@@ -135,10 +142,7 @@ export class LeasedProducer {
       await this.#inTurn(() => this.#store.renew(this.#lease));
     } catch (error) {
       // What else went wrong may be over before the lease is.
-      if (codeOf(error) === 'ERR_RUN_OVER') {
-        this.leave();
-        this.#gone.abort();
-      }
+      if (codeOf(error) === 'ERR_RUN_OVER') this.lose();
     }
     if (!this.#isOver && !this.#isStopped) this.#renewLater();
   }

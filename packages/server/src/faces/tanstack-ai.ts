@@ -116,15 +116,10 @@ class Durability<Chunk extends object> {
       );
     }
     const after = offset === NOW ? lastEventId : this.#placeOf(offset);
+    // Of what is stored, those that replace others are all that is needed beforehand.
     const stored = await this.#runs.store.snapshot(this.#id, { after, signal });
-    const chunks = new StoredChunks<Chunk>(stored);
-    let place = after;
-    for (const item of stored) {
-      if (item.type !== 'chunk') return yield* this.#lastChunk(item);
-      place = item.id;
-      if (isOwnChunk(item)) yield { offset: this.#offsetOf(item.id), chunk: chunks.of(item) };
-    }
-    for await (const item of this.#runs.store.read(this.#id, { after: place, signal })) {
+    const chunks = new StoredChunks<Chunk>(stored.filter((item) => !isOwnChunk(item)));
+    for await (const item of this.#runs.store.read(this.#id, { after, signal })) {
       if (item.type !== 'chunk') return yield* this.#lastChunk(item);
       if (isOwnChunk(item)) yield { offset: this.#offsetOf(item.id), chunk: chunks.of(item) };
     }

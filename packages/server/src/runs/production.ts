@@ -9,6 +9,12 @@ import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
 /** How often a lease is renewed in its time, if the producer has nothing to write. */
 const RENEWALS = 3;
 
+/** What the caller does with a chunk from now on does not concern what is stored. */
+function copyOf(chunk: NewChunk): NewChunk {
+  if (typeof chunk === 'string') return chunk;
+  return chunk instanceof Uint8Array ? chunk.slice() : { ...chunk };
+}
+
 interface Gate {
   readonly opened: Promise<void>;
   readonly open: () => void;
@@ -77,7 +83,7 @@ export class Production {
   async append(chunk: NewChunk): Promise<void> {
     this.#checkOpen();
     if (this.#chunks.isOverfull) throw this.#failForHaste();
-    this.#chunks.add(chunk instanceof Uint8Array ? chunk.slice() : chunk, this.#options.clock.now());
+    this.#chunks.add(copyOf(chunk), this.#options.clock.now());
     this.#wakeLoop();
     while (this.#chunks.isFull) {
       await (this.#room ??= newGate()).opened;
