@@ -265,7 +265,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     expect(await (await from('mine.77')).text()).toContain('event: tidings-gap');
   });
 
-  test.concurrent('an id is a name and nothing else, whatever it looks like', async () => {
+  test('an id is a name and nothing else, whatever it looks like', async () => {
     const { runs, other } = pair;
     const prefix = newId();
     const odd = [
@@ -302,7 +302,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     }
   });
 
-  test.concurrent('a place that is none of the run is told, and the run is read from its start', async () => {
+  test('a place that is none of the run is told, and the run is read from its start', async () => {
     const { runs, other } = pair;
     const id = newId();
     const { over } = await runs.start(id, ({ append }) => append('one'));
@@ -314,7 +314,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     }
   });
 
-  test.concurrent('HEAD and OPTIONS are answered without reading the run', async () => {
+  test('HEAD and OPTIONS are answered without reading the run', async () => {
     const { runs, other } = pair;
     const id = newId();
     const ends = gate();
