@@ -153,9 +153,9 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   test.concurrent('a run whose producer dies is lost when its lease ends, and its readers are told', async () => {
     const { runs, other } = pair;
     const id = newId();
-    const lease = (await runs.store.acquire(id, { leaseMs: 1000, ttlMs: 60_000 }))!;
+    const lease = (await runs.store.acquire(id, { leaseMs: 3000, ttlMs: 60_000 }))!;
     const silent = newId();
-    await runs.store.acquire(silent, { leaseMs: 1000, ttlMs: 60_000 });
+    await runs.store.acquire(silent, { leaseMs: 3000, ttlMs: 60_000 });
     await runs.store.append(lease, ['a part']);
     expect(contents(await runs.snapshot(id))).toEqual(['a part']);
     expect(await other.status(id)).toMatchObject({ state: 'streaming' });
@@ -165,7 +165,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     await expect(runs.store.renew(lease)).rejects.toMatchObject({ code: 'ERR_RUN_OVER' });
     expect(await runs.store.finish(lease, { state: 'done' })).toBe(false);
     expect(contents(await runs.snapshot(id))).toEqual(['a part', 'lost']);
-    expect(await runs.store.acquire(id, { leaseMs: 1000, ttlMs: 60_000 })).toBeUndefined();
+    expect(await runs.store.acquire(id, { leaseMs: 3000, ttlMs: 60_000 })).toBeUndefined();
   });
 
   test.concurrent('a producer that is silent for longer than its lease keeps its run', async () => {
@@ -177,11 +177,11 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
         await append('before');
         // The lease of another run that is not renewed ends meanwhile.
         const witness = newId();
-        await other.store.acquire(witness, { leaseMs: 2000, ttlMs: 60_000 });
+        await other.store.acquire(witness, { leaseMs: 6000, ttlMs: 60_000 });
         expect(contents(await allOf(other.resume(witness)))).toEqual(['lost']);
         await append('after');
       },
-      { lease: '1s' },
+      { lease: '3s' },
     );
     expect(await over).toBe('done');
     expect(contents(await allOf(other.resume(id)))).toEqual(['before', 'after', 'done']);
@@ -230,7 +230,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   test.concurrent('a run is forgotten when its time to live is over', async (context) => {
     const { runs, other } = pair;
     const id = newId();
-    const { over } = await runs.start(id, ({ append }) => append('soon gone'), { ttl: 1000 });
+    const { over } = await runs.start(id, ({ append }) => append('soon gone'), { ttl: 5000 });
     await over;
     expect(contents(await other.snapshot(id))).toEqual(['soon gone', 'done']);
     await context.expect.poll(() => other.status(id), { timeout: 30_000 }).toEqual({ id, state: 'unknown' });

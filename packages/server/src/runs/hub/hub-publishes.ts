@@ -25,7 +25,7 @@ interface Waiting {
  */
 export class HubPublishes {
   readonly #topics: HubTopics;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #requests = 0;
 
   constructor(topics: HubTopics) {
