@@ -28,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   workers: () => import('./workers.ts'),
   nodes: () => import('./nodes.ts'),
   outbox: () => import('./outbox.ts'),
+  runs: () => import('./runs.ts'),
 };
 
 const named = process.argv.slice(2);

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../parts/child.ts';
+import { childrenOf, cpuOf, sum } from '../parts/cpu.ts';
 import { eventStreamOf } from '../parts/event-data.ts';
 import { dataFolder } from '../parts/folder.ts';
 import { residentOf } from '../parts/resident.ts';
@@ -37,7 +37,7 @@ export class ServeCommand {
 
   /** Processor time of all its processes so far, microseconds. */
   cpu(): number {
-    return sum(this.#processes.flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((task) => cpuOf(pid, task))));
+    return cpuOf(this.#processes);
   }
 
   /** Memory of all its processes as it is, what they share counted once, KiB. */
@@ -53,17 +53,6 @@ export class ServeCommand {
 
   get #processes(): readonly number[] {
     const { pid } = this.#child;
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-    return [pid, ...children.map(Number)];
+    return [pid, ...childrenOf(pid)];
   }
-}
-
-/** Processor time of a thread, microseconds. */
-function cpuOf(pid: number, task: string): number {
-  const [nanoseconds] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');
-  return Number(nanoseconds) / 1000;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((all, value) => all + value, 0);
 }

@@ -153,9 +153,9 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   test.concurrent('a run whose producer dies is lost when its lease ends, and its readers are told', async () => {
     const { runs, other } = pair;
     const id = newId();
-    const lease = (await runs.store.acquire(id, { leaseMs: 1000, ttlMs: 60_000 }))!;
+    const lease = (await runs.store.acquire(id, { leaseMs: 3000, ttlMs: 60_000 }))!;
     const silent = newId();
-    await runs.store.acquire(silent, { leaseMs: 1000, ttlMs: 60_000 });
+    await runs.store.acquire(silent, { leaseMs: 3000, ttlMs: 60_000 });
     await runs.store.append(lease, ['a part']);
     expect(contents(await runs.snapshot(id))).toEqual(['a part']);
     expect(await other.status(id)).toMatchObject({ state: 'streaming' });
@@ -165,7 +165,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     await expect(runs.store.renew(lease)).rejects.toMatchObject({ code: 'ERR_RUN_OVER' });
     expect(await runs.store.finish(lease, { state: 'done' })).toBe(false);
     expect(contents(await runs.snapshot(id))).toEqual(['a part', 'lost']);
-    expect(await runs.store.acquire(id, { leaseMs: 1000, ttlMs: 60_000 })).toBeUndefined();
+    expect(await runs.store.acquire(id, { leaseMs: 3000, ttlMs: 60_000 })).toBeUndefined();
   });
 
   test.concurrent('a producer that is silent for longer than its lease keeps its run', async () => {
@@ -177,11 +177,11 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
         await append('before');
         // The lease of another run that is not renewed ends meanwhile.
         const witness = newId();
-        await other.store.acquire(witness, { leaseMs: 2000, ttlMs: 60_000 });
+        await other.store.acquire(witness, { leaseMs: 6000, ttlMs: 60_000 });
         expect(contents(await allOf(other.resume(witness)))).toEqual(['lost']);
         await append('after');
       },
-      { lease: '1s' },
+      { lease: '3s' },
     );
     expect(await over).toBe('done');
     expect(contents(await allOf(other.resume(id)))).toEqual(['before', 'after', 'done']);
@@ -230,7 +230,7 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
   test.concurrent('a run is forgotten when its time to live is over', async (context) => {
     const { runs, other } = pair;
     const id = newId();
-    const { over } = await runs.start(id, ({ append }) => append('soon gone'), { ttl: 1000 });
+    const { over } = await runs.start(id, ({ append }) => append('soon gone'), { ttl: 5000 });
     await over;
     expect(contents(await other.snapshot(id))).toEqual(['soon gone', 'done']);
     await context.expect.poll(() => other.status(id), { timeout: 30_000 }).toEqual({ id, state: 'unknown' });
@@ -263,6 +263,78 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     const read = await from(ids[3]!);
     expect([read.status, await read.text()]).toEqual([204, '']);
     expect(await (await from('mine.77')).text()).toContain('event: tidings-gap');
+  });
+
+  test('an id is a name and nothing else, whatever it looks like', async () => {
+    const { runs, other } = pair;
+    const prefix = newId();
+    const odd = [
+      '*',
+      '**',
+      '{/}?',
+      ':id',
+      '(.*)',
+      '%2F',
+      '..a',
+      'a..',
+      '...',
+      'earliest',
+      '__proto__',
+      '?match=*',
+      ' ',
+    ];
+    const ids = [...odd.map((name) => `${prefix}/${name}`), '语'.repeat(256)];
+    await Promise.all(
+      ids.map(async (id) => {
+        const { over } = await runs.start(id, async function* () {
+          yield id;
+          throw new Error(id);
+        });
+        expect(await over).toBe('failed');
+      }),
+    );
+    for (const id of ids) {
+      const all = [id, ['failed', id]];
+      expect(contents(await allOf(other.resume(id)))).toEqual(all);
+      expect(contents(await other.snapshot(id))).toEqual(all);
+      expect(await other.status(id)).toMatchObject({ id, state: 'failed', error: id });
+      expect(await other.delete(id)).toBe(true);
+    }
+  });
+
+  test('a place that is none of the run is told, and the run is read from its start', async () => {
+    const { runs, other } = pair;
+    const id = newId();
+    const { over } = await runs.start(id, ({ append }) => append('one'));
+    await over;
+    const places = ['mine', 'no-epoch.1', 'ü', 'a b', '語'.repeat(2000), 'x'.repeat(20_000), '-1', '999999999'];
+    for (const lastEventId of places) {
+      expect(contents(await allOf(other.resume(id, { lastEventId })))).toEqual(['gap', 'one', 'done']);
+      expect(contents(await other.store.snapshot(id, { after: lastEventId }))).toEqual(['gap', 'one', 'done']);
+    }
+  });
+
+  test('HEAD and OPTIONS are answered without reading the run', async () => {
+    const { runs, other } = pair;
+    const id = newId();
+    const ends = gate();
+    const ask = async (method: string, lastEventId = ''): Promise<readonly unknown[]> => {
+      const headers = { 'Last-Event-ID': lastEventId, Origin: 'http://page.test' };
+      const response = await other.respond(new Request('http://app.test/', { method, headers }), id);
+      return [response.status, await response.text()];
+    };
+    expect(await ask('HEAD')).toEqual([404, '']);
+    const { over } = await runs.start(id, async ({ append, flush }) => {
+      await append('one');
+      await flush();
+      await ends.opened;
+    });
+    expect(await ask('HEAD')).toEqual([200, '']);
+    expect(await ask('OPTIONS')).toEqual([204, '']);
+    ends.open();
+    await over;
+    expect(await ask('HEAD')).toEqual([200, '']);
+    expect(await ask('HEAD', (await runs.status(id)).lastEventId)).toEqual([204, '']);
   });
 
   test.concurrent('a reading ends with its signal, and with its loop, while the run goes on', async () => {

@@ -15,7 +15,7 @@ function say(message: unknown): void {
 }
 
 async function produce(lease = '', count = '', ending = ''): Promise<void> {
-  const { isProducer, over } = await runs.start(
+  const started = runs.start(
     id,
     async ({ append, flush, signal }) => {
       for (let n = 0; n < Number(count); n += 1) {
@@ -33,8 +33,15 @@ async function produce(lease = '', count = '', ending = ''): Promise<void> {
     },
     { lease: Number(lease), ttl: '1h' },
   );
-  say({ isProducer });
-  say({ over: await over });
+  try {
+    const { isProducer, over } = await started;
+    say({ isProducer });
+    say({ over: await over });
+  } catch (error) {
+    // The hub was away for longer than is waited for it.
+    if ((error as { readonly code?: unknown }).code !== 'ERR_STORE_AWAY') throw error;
+    say({ isProducer: false });
+  }
 }
 
 async function read(lastEventId?: string): Promise<void> {

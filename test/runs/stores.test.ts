@@ -3,12 +3,15 @@ import { LmdbLog } from '@tidings/lmdb';
 import { NatsLog } from '@tidings/nats';
 import { PostgresLog } from '@tidings/postgres';
 import { type EventLog, MemoryLog } from '@tidings/server/log';
+import { RemoteLog } from '@tidings/server/log/remote';
 import { Runs } from '@tidings/server/runs';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { NatsServer } from '../../packages/nats/test/nats-server.ts';
 import { isMissing } from '../missing.ts';
@@ -45,6 +48,23 @@ describe('runs in LMDB', () => {
     const log = await LmdbLog.open({ path });
     atEnd(() => log.close());
     return { runs: new Runs({ log }), other: new Runs({ log }) };
+  });
+});
+
+describe('runs in a log of another process, from two nodes', () => {
+  runsCases(async (atEnd) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidings-runs-'));
+    atEnd(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'log.sock');
+    const host = fork(fileURLToPath(new URL('log-process.ts', import.meta.url)), [path]);
+    atEnd(() => host.kill());
+    await once(host, 'message');
+    const open = async (): Promise<Runs> => {
+      const log = await RemoteLog.open({ path });
+      atEnd(() => log.close());
+      return new Runs({ log });
+    };
+    return { runs: await open(), other: await open() };
   });
 });
 

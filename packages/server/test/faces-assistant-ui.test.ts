@@ -22,7 +22,10 @@ interface Report {
   }[];
 }
 
-/** The tests that are about an option of the package's own store in memory, by that option: the first one that they give. */
+/**
+ * The tests that are about an option of the package's own store in memory, by that option: the first one that they give. What of them concerns ours, too, is in
+ * faces-assistant-ui-store.test.ts.
+ */
 const PRIVATE: Readonly<Record<string, readonly string[]>> = {
   now: [
     'keeps a producer that outlived its TTL out of the stream a second run reacquired',

@@ -8,6 +8,7 @@ import { runDurability } from '@tidings/server/tanstack-ai';
 import {
   EventType,
   replayRunStream,
+  RUN_CANCEL_REASON,
   resumeServerSentEventsResponse,
   type StreamChunk,
   type StreamDurability,
@@ -166,6 +167,58 @@ test('a stop from another instance aborts the producer, and what there was stays
   await allOf(frames);
   const replayed = await allOf(framesOf(await fetch(`${app.url}?runId=r&offset=-1`)));
   expect(replayed.map(({ what }) => what)).toEqual([...HALF, 'RUN_ERROR']);
+});
+
+test('a stop is a cancellation by the reason that TanStack AI knows, not a page that has gone', async () => {
+  const runs = makeRuns();
+  const abortController = new AbortController();
+  const durability = runDurability<StreamChunk>({ runId: 'r' }, { runs, abortController });
+  await durability.append([delta('one')]);
+  const aborted = new Promise((resolve) => abortController.signal.addEventListener('abort', resolve));
+  const stopped = runs.stop('r');
+  await aborted;
+  expect(abortController.signal.reason).toBe(RUN_CANCEL_REASON);
+  // Its last words are taken, and the run is stopped, whatever it closes with.
+  await durability.append([delta('and out')]);
+  await durability.close();
+  expect((await stopped).state).toBe('stopped');
+  expect(await readAll(durability, '-1')).toEqual(['one', 'and out', 'RUN_ERROR']);
+});
+
+test('a stop ends the run of a producer that does not react to it', async () => {
+  const runs = makeRuns();
+  const deaf = runDurability<StreamChunk>({ runId: 'r' }, { runs, abortController: new AbortController() });
+  await deaf.append([delta('one')]);
+  expect((await runs.stop('r')).state).toBe('stopped');
+  await expect(deaf.append([delta('late')])).rejects.toMatchObject({ code: 'ERR_RUN_OVER' });
+});
+
+test('without an abortController, a stop ends the run at once, and its producer with the next chunk', async () => {
+  const runs = makeRuns();
+  const goOn = deferred();
+  const isLeft = deferred();
+  async function* model(): AsyncGenerator<StreamChunk> {
+    try {
+      yield STARTED;
+      yield delta('one');
+      yield { type: EventType.CUSTOM, name: 'progress', value: {}, timestamp: 1 };
+      await goOn.promise;
+      for (;;) yield delta('late');
+    } finally {
+      isLeft.resolve();
+    }
+  }
+  const frames = framesOf(
+    toServerSentEventsResponse(model(), { durability: { adapter: durabilityOf(runs), batch: 1 }, debug: false }),
+  );
+  for (const what of HALF.filter((each) => each !== 'two')) expect((await frames.next()).value?.what).toBe(what);
+  expect((await runs.stop('r')).state).toBe('stopped');
+  const all = ['CUSTOM', 'RUN_STARTED', 'one', 'CUSTOM', 'RUN_ERROR'];
+  expect(await readAll(durabilityOf(runs), '-1')).toEqual(all);
+  goOn.resolve();
+  await isLeft.promise;
+  expect((await allOf(frames)).map(({ what }) => what)).toEqual(['RUN_ERROR']);
+  expect(await readAll(durabilityOf(runs), '-1')).toEqual(all);
 });
 
 test('a run whose producer’s process is gone ends with an error within its lease', async () => {

@@ -42,6 +42,12 @@ export interface ResumableStreamStore {
   read(streamId: string, cursor: string, signal: AbortSignal): AsyncIterable<ResumableStreamEntry>;
   status(streamId: string): Promise<'streaming' | 'done' | 'error' | 'missing'>;
   delete(streamId: string): Promise<void>;
+  /**
+   * A signal for whoever produces a stream here, which the package's interface has not: aborted when somebody calls `runs.stop(streamId)`, wherever, and when the stream is over in another way before
+   * its producer is. Call it in the function that makes the stream, and give it to the model. Without it a stop reaches the producer with its next chunk, which is refused.
+   * @throws {ResumableStreamError} `missing` if the stream is not produced by this store
+   */
+  signal(streamId: string): AbortSignal;
 }
 
 /** What `assistant-stream` calls by this name, with its codes. */
@@ -81,6 +87,7 @@ export function createResumableStreamStore(options: ResumableStreamStoreOptions)
     read: (...args) => store.read(...args),
     status: (streamId) => store.status(streamId),
     delete: (streamId) => store.delete(streamId),
+    signal: (streamId) => store.signal(streamId),
   };
 }
 
@@ -104,9 +111,9 @@ class RunsStreamStore {
   ): Promise<ResumableStreamAcquisition> {
     checkStreamId(streamId);
     checkStartOptions({ ttl: ttlMs });
-    const producer = await LeasedProducer.acquire(this.#runs.store, streamId, { leaseMs: this.#leaseMs, ttlMs });
+    const producer = await LeasedProducer.acquire(this.#runs, streamId, { leaseMs: this.#leaseMs, ttlMs });
     if (!producer) return { role: 'consumer' };
-    this.#producers.get(streamId)?.leave();
+    this.#producers.get(streamId)?.lose();
     for (const [id, { isOver }] of this.#producers) if (isOver) this.#producers.delete(id);
     this.#producers.set(streamId, producer);
     return { role: 'producer', lease: { token: producer.token } };
@@ -183,9 +190,16 @@ class RunsStreamStore {
 
   async delete(streamId: string): Promise<void> {
     checkStreamId(streamId);
-    this.#producers.get(streamId)?.leave();
+    this.#producers.get(streamId)?.lose();
     this.#producers.delete(streamId);
     await this.#runs.delete(streamId);
+  }
+
+  signal(streamId: string): AbortSignal {
+    checkStreamId(streamId);
+    const producer = this.#producers.get(streamId);
+    if (producer) return producer.tell();
+    throw new ResumableStreamError('missing', `Stream not produced here: ${streamId}`);
   }
 
   #producerOf(streamId: string, lease: ResumableStreamLease | undefined): LeasedProducer | undefined {
@@ -210,8 +224,8 @@ function notFound(streamId: string): Error {
 
 /** A stream that is deleted while it is read ends. */
 function throwIfBroken(streamId: string, item: RunItem): void {
-  if (item.type !== 'end' || item.state === 'unknown') return;
-  if (item.state === 'failed') throw new Error(item.error ?? 'Stream errored');
+  if (item.type === 'end' && item.state === 'unknown') return;
+  if (item.type === 'end' && item.state === 'failed') throw new Error(item.error ?? 'Stream errored');
   const broken = brokenBy(streamId, item);
   if (broken) throw broken;
 }

@@ -1,42 +1,59 @@
-import { type Clock, systemClock } from '../clock.ts';
-import type { AcquireOptions, NewChunk, RunLease, RunOutcome, RunStore } from '../runs/index.ts';
+import type { Clock } from '../clock.ts';
+import type { AcquireOptions, NewChunk, RunLease, RunOutcome, Runs, RunStore } from '../runs/index.ts';
 import { codeOf } from '../runs/store/run-over.ts';
 
 /** How often a lease is renewed in its time. */
 const RENEWALS = 3;
 
+/** How long a library that is told of a stop has for its last words, in milliseconds. */
+const LAST_WORDS_MS = 1000;
+
 /**
  * The producer of a run, for a library that appends by itself. It renews the lease until the run is over, or nothing was appended for as long as a run is kept: so one that
- * was forgotten does not live for ever.
+ * was forgotten does not live for ever. When somebody stops the run, it ends it: at once, or after the library's last words if the library is told.
  */
 export class LeasedProducer {
   readonly #store: RunStore;
   readonly #lease: RunLease;
   readonly #clock: Clock;
   readonly #ttlMs: number;
+  readonly #gone = new AbortController();
+  /** Ends what tells of requests to stop. */
+  readonly #unwatch: () => void;
   #appendedAt: number;
   /** Settles when what was asked for before is done: the calls of one lease may not overlap. */
   #turn: Promise<unknown> = Promise.resolve();
   #timer: unknown;
+  /** Whether the library knows the signal. */
+  #isTold = false;
+  #isStopped = false;
   #isOver = false;
 
-  private constructor(store: RunStore, lease: RunLease, ttlMs: number, clock: Clock) {
-    this.#store = store;
+  private constructor(runs: Runs, lease: RunLease, ttlMs: number, leave: () => void) {
+    this.#store = runs.store;
     this.#lease = lease;
-    this.#clock = clock;
+    this.#clock = runs.clock;
     this.#ttlMs = ttlMs;
-    this.#appendedAt = clock.now();
+    this.#appendedAt = this.#clock.now();
+    const remove = runs.stops.add(lease.id, { begunAt: lease.begunAt, stop: () => this.#stop() });
+    this.#unwatch = () => {
+      remove();
+      leave();
+    };
     this.#renewLater();
   }
 
   /** Becomes the producer of a run. Resolves to undefined if another is or was. */
-  static async acquire(
-    store: RunStore,
-    id: string,
-    { clock = systemClock, ...options }: AcquireOptions & { readonly clock?: Clock | undefined },
-  ): Promise<LeasedProducer | undefined> {
-    const lease = await store.acquire(id, options);
-    return lease && new LeasedProducer(store, lease, options.ttlMs, clock);
+  static async acquire(runs: Runs, id: string, options: AcquireOptions): Promise<LeasedProducer | undefined> {
+    // From before there is a lease, so that no request to stop is missed.
+    const leave = runs.stops.open();
+    let lease: RunLease | undefined;
+    try {
+      lease = await runs.store.acquire(id, options);
+    } finally {
+      if (!lease) leave();
+    }
+    return lease && new LeasedProducer(runs, lease, options.ttlMs, leave);
   }
 
   /** Whether the lease is renewed no more. */
@@ -44,8 +61,19 @@ export class LeasedProducer {
     return this.#isOver;
   }
 
+  /** Whether somebody has stopped the run. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   get token(): string {
     return this.#lease.token;
+  }
+
+  /** A signal for the library: aborted when the run is stopped, and when it is over in another way before the library has ended it. From now on a stop leaves time for last words. */
+  tell(): AbortSignal {
+    this.#isTold = true;
+    return this.#gone.signal;
   }
 
   /**
@@ -57,17 +85,45 @@ export class LeasedProducer {
     return this.#inTurn(() => this.#store.append(this.#lease, chunks));
   }
 
-  /** Ends the run. Resolves to false if nothing was ended. */
+  /** Ends the run: as stopped, if it was stopped. Resolves to false if nothing was ended. Whatever comes of it, the lease is renewed no more. */
   async finish(outcome: RunOutcome): Promise<boolean> {
-    const isOurs = await this.#inTurn(() => this.#store.finish(this.#lease, outcome));
-    this.leave();
-    return isOurs;
+    try {
+      return await this.#inTurn(() => {
+        this.#clock.clearTimeout(this.#timer);
+        return this.#store.finish(this.#lease, this.#isStopped ? { state: 'stopped' } : outcome);
+      });
+    } finally {
+      this.leave();
+    }
   }
 
   /** Renews the lease no more. */
   leave(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#clock.clearTimeout(this.#timer);
+    this.#unwatch();
+  }
+
+  /** The run is no longer this producer's: the library is told. */
+  lose(): void {
+    if (this.#isOver) return;
+    this.leave();
+    this.#gone.abort();
+  }
+
+  #stop(): void {
+    if (this.#isStopped || this.#isOver) return;
+    this.#isStopped = true;
+    this.#gone.abort();
+    const end = (): void => {
+      // What fails here ends with its lease.
+      this.finish({ state: 'stopped' }).catch(() => {});
+    };
+    this.#clock.clearTimeout(this.#timer);
+    // The lease, which is renewed no more, lasts for two thirds of its time at least.
+    if (this.#isTold) this.#timer = this.#clock.setTimeout(end, Math.min(LAST_WORDS_MS, this.#lease.ms / RENEWALS));
+    else end();
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
@@ -86,8 +142,8 @@ export class LeasedProducer {
       await this.#inTurn(() => this.#store.renew(this.#lease));
     } catch (error) {
       // What else went wrong may be over before the lease is.
-      if (codeOf(error) === 'ERR_RUN_OVER') this.#isOver = true;
+      if (codeOf(error) === 'ERR_RUN_OVER') this.lose();
     }
-    if (!this.#isOver) this.#renewLater();
+    if (!this.#isOver && !this.#isStopped) this.#renewLater();
   }
 }

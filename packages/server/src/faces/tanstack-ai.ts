@@ -10,7 +10,10 @@ import { LeasedProducer } from './leased-producer.ts';
 export interface RunDurabilityOptions extends Pick<StartOptions, 'lease' | 'ttl'> {
   /** Where the runs are kept. */
   readonly runs: Runs;
-  /** Aborted when somebody stops the run, wherever. Give it to `chat()` and to the response, too. @default nothing: a stop has no effect */
+  /**
+   * Aborted when somebody stops the run, wherever, with the reason by which TanStack AI knows a cancellation, and when the run is over in another way before its producer is. Give it to `chat()` and
+   * to the response, too. @default nothing: a stop reaches the producer with its next chunk, which is refused
+   */
   readonly abortController?: AbortController | undefined;
 }
 
@@ -47,6 +50,8 @@ export interface RunDurability<Chunk> {
   upsert: (entries: StoredRunChunk<Chunk>[]) => Promise<string[]>;
 }
 
+/** `RUN_CANCEL_REASON` of TanStack AI: without it an abort counts as a page that has gone, which some runs survive. */
+const CANCELLED = 'tanstack-ai:cancel-requested';
 const START = '-1';
 const NOW = 'now';
 /** The type of the event that replaces a chunk. */
@@ -89,8 +94,6 @@ class Durability<Chunk extends object> {
   readonly #id: string;
   readonly #options: DurabilityOptions;
   #producer: Promise<LeasedProducer> | undefined;
-  #isStopped = false;
-  #unwatch: () => void = () => {};
 
   constructor(runs: Runs, id: string, options: DurabilityOptions) {
     this.#runs = runs;
@@ -113,11 +116,13 @@ class Durability<Chunk extends object> {
       );
     }
     const after = offset === NOW ? lastEventId : this.#placeOf(offset);
+    // Of what is stored, those that replace others are all that is needed beforehand.
     const stored = await this.#runs.store.snapshot(this.#id, { after, signal });
-    const chunks = new StoredChunks<Chunk>(stored);
-    for (const item of stored) if (yield* this.#chunkOf(item, chunks)) return;
-    const options = { after: stored.findLast((item) => item.type === 'chunk')?.id ?? after, signal };
-    for await (const item of this.#runs.store.read(this.#id, options)) if (yield* this.#chunkOf(item, chunks)) return;
+    const chunks = new StoredChunks<Chunk>(stored.filter((item) => !isOwnChunk(item)));
+    for await (const item of this.#runs.store.read(this.#id, { after, signal })) {
+      if (item.type !== 'chunk') return yield* this.#lastChunk(item);
+      if (isOwnChunk(item)) yield { offset: this.#offsetOf(item.id), chunk: chunks.of(item) };
+    }
   }
 
   async snapshot(): Promise<StoredRunChunk<Chunk>[]> {
@@ -148,10 +153,9 @@ class Durability<Chunk extends object> {
   }
 
   async close(): Promise<void> {
-    this.#unwatch();
     // Who could not begin the run does not end it.
     const producer = await this.#producer?.catch(() => undefined);
-    await producer?.finish({ state: this.#isStopped ? 'stopped' : 'done' });
+    await producer?.finish({ state: 'done' });
   }
 
   #acquire(): Promise<LeasedProducer> {
@@ -161,33 +165,33 @@ class Durability<Chunk extends object> {
 
   async #begin(): Promise<LeasedProducer> {
     const { abortController, ...options } = this.#options;
-    // From before there is a lease, so that no request to stop is missed.
-    const watch =
-      abortController &&
-      this.#runs.store.watchStops(({ id }) => {
-        if (id !== this.#id) return;
-        this.#isStopped = true;
-        abortController.abort();
-      });
-    this.#unwatch = () => watch?.end();
-    const producer = await LeasedProducer.acquire(this.#runs.store, this.#id, options);
-    if (producer) return producer;
-    this.#unwatch();
-    throw runOver('produce', this.#id);
+    const producer = await LeasedProducer.acquire(this.#runs, this.#id, options);
+    if (!producer) throw runOver('produce', this.#id);
+    if (abortController) {
+      const abort = (): void => abortController.abort(producer.isStopped ? CANCELLED : undefined);
+      const signal = producer.tell();
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+    }
+    return producer;
   }
 
-  /** The chunk of an item, with its place. Returns whether it is the last one. */
-  *#chunkOf(item: RunItem, chunks: StoredChunks<Chunk>): Generator<StoredRunChunk<Chunk>, boolean> {
-    if (item.type === 'chunk') {
-      if (isOwnChunk(item)) yield { offset: this.#offsetOf(item.id), chunk: chunks.of(item) };
-      return false;
-    }
+  /** What a reader is told at the end of a run that its producer has not ended itself. */
+  async *#lastChunk(item: Exclude<RunItem, RunChunk>): AsyncGenerator<StoredRunChunk<Chunk>, void> {
     const broken = brokenBy(this.#id, item);
-    if (!broken) return true;
-    if (item.type === 'gap' || item.id === undefined) throw broken;
-    const chunk = { type: 'RUN_ERROR', timestamp: Date.now(), message: 'The answer broke off' };
+    if (broken && (item.type === 'gap' || item.id === undefined)) throw broken;
+    if (item.type === 'gap' || item.id === undefined) return;
+    // Whoever was told of the stop in time has said so.
+    if (item.state === 'done' || (item.state === 'stopped' && (await this.#hasLastWords()))) return;
+    const told = broken ? { message: 'The answer broke off' } : { message: 'Request aborted', code: 'aborted' };
+    const chunk = { type: 'RUN_ERROR', timestamp: Date.now(), ...told };
     yield { offset: this.#offsetOf(item.id), chunk: chunk as object as Chunk };
-    return true;
+  }
+
+  /** Whether the newest chunk is one with which TanStack AI ends a run. */
+  async #hasLastWords(): Promise<boolean> {
+    const { type } = ((await this.snapshot()).at(-1)?.chunk ?? {}) as { readonly type?: unknown };
+    return type === 'RUN_ERROR' || type === 'RUN_FINISHED';
   }
 
   #offsetOf(id: string): string {

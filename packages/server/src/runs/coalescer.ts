@@ -7,6 +7,13 @@ const MAX_BATCH_BYTES = 64 * 1024;
 // Guards the memory against a producer that is faster than the log: it is held back from here on.
 const MAX_HELD_BYTES = 256 * 1024;
 
+// Guards the memory against a producer that does not wait although it is held back.
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+const MAX_WAITING_CHUNKS = 65_536;
+
+// What a chunk takes beside its text: very many empty ones are not free.
+const CHUNK_BYTES = 64;
+
 /**
  * Chunks that are not stored yet. A batch is due a few milliseconds after its first chunk, or when it is large, so that a hundred tokens a second are not a
  * hundred commits.
@@ -29,6 +36,11 @@ export class Coalescer {
   /** Whether the producer has to wait. */
   get isFull(): boolean {
     return this.#bytes >= MAX_HELD_BYTES;
+  }
+
+  /** Whether the producer should have waited long ago. */
+  get isOverfull(): boolean {
+    return this.#bytes >= MAX_WAITING_BYTES || this.#chunks.length >= MAX_WAITING_CHUNKS;
   }
 
   /** When the next batch is due; infinite if there is none. */
@@ -70,6 +82,6 @@ export class Coalescer {
 
 /** About the memory that a chunk takes, in bytes. */
 function sizeOf(chunk: NewChunk): number {
-  if (typeof chunk === 'string') return 2 * chunk.length;
-  return chunk instanceof Uint8Array ? chunk.length : 2 * chunk.data.length;
+  if (typeof chunk === 'string') return CHUNK_BYTES + 2 * chunk.length;
+  return CHUNK_BYTES + (chunk instanceof Uint8Array ? chunk.length : 2 * chunk.data.length);
 }

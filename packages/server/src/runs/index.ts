@@ -7,6 +7,7 @@ export type { HubHeaders } from './hub/hub-connection.ts';
 export type { ResumeOptions, RunsOptions, StartOptions } from './options.ts';
 export type { RespondOptions } from './respond.ts';
 export { Runs, type StartedRun } from './runs.ts';
+export type { RunStops, Stoppable } from './run-stops.ts';
 export type { RunContext, RunProducer } from './source.ts';
 export type { NewChunk, NewRunEvent, RunChunk, RunEnd, RunGap, RunItem, RunState, RunStatus } from './store/run.ts';
 export type {

@@ -1,11 +1,32 @@
 import type { Clock } from '../clock.ts';
+import { ServerError } from '../errors.ts';
 import { Coalescer } from './coalescer.ts';
+import { failureText } from './failure-text.ts';
 import { codeOf, runOver } from './store/run-over.ts';
 import type { NewChunk, RunEnd } from './store/run.ts';
 import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
 
 /** How often a lease is renewed in its time, if the producer has nothing to write. */
 const RENEWALS = 3;
+
+/** What the caller does with a chunk from now on does not concern what is stored. */
+function copyOf(chunk: NewChunk): NewChunk {
+  if (typeof chunk === 'string') return chunk;
+  return chunk instanceof Uint8Array ? chunk.slice() : { ...chunk };
+}
+
+interface Gate {
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+function newGate(): Gate {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
 
 export interface ProductionOptions {
   readonly clock: Clock;
@@ -34,8 +55,12 @@ export class Production {
   #flushes = 0;
   #renewedAt: number;
   #wakeLoop: () => void = () => {};
-  /** The callers that wait for room, or until everything is stored. */
+  /** The callers that wait until everything is stored. */
   #waiting: (() => void)[] = [];
+  /** What the callers wait for that have to wait for room: there may be very many. */
+  #room: Gate | undefined;
+  /** What is thrown once the run is over, by every call. */
+  #refusal: ServerError | undefined;
 
   constructor(store: RunStore, lease: RunLease, options: ProductionOptions) {
     this.#store = store;
@@ -44,11 +69,6 @@ export class Production {
     this.#chunks = new Coalescer(options.coalesceMs);
     this.#renewedAt = options.clock.now();
     this.over = this.#run();
-  }
-
-  /** The place of the run's beginning, if it is known. */
-  get begunAt(): string | undefined {
-    return this.#lease.begunAt;
   }
 
   /** Aborted when the run is over before its producer is, or is to be. */
@@ -62,10 +82,11 @@ export class Production {
    */
   async append(chunk: NewChunk): Promise<void> {
     this.#checkOpen();
-    this.#chunks.add(chunk instanceof Uint8Array ? chunk.slice() : chunk, this.#options.clock.now());
+    if (this.#chunks.isOverfull) throw this.#failForHaste();
+    this.#chunks.add(copyOf(chunk), this.#options.clock.now());
     this.#wakeLoop();
     while (this.#chunks.isFull) {
-      await this.#changed();
+      await (this.#room ??= newGate()).opened;
       this.#checkOpen();
     }
   }
@@ -80,7 +101,9 @@ export class Production {
     try {
       while (!this.#chunks.isEmpty || this.#isStoring) {
         this.#wakeLoop();
-        await this.#changed();
+        await new Promise<void>((resolve) => {
+          this.#waiting.push(resolve);
+        });
         if (this.#gone.signal.aborted) throw runOver('append to', this.#lease.id, this.#gone.signal.reason);
       }
     } finally {
@@ -97,7 +120,21 @@ export class Production {
   }
 
   #checkOpen(): void {
-    if (this.#isOver || this.#outcome) throw runOver('append to', this.#lease.id, this.#gone.signal.reason);
+    if (!this.#isOver && !this.#outcome) return;
+    this.#refusal ??= runOver('append to', this.#lease.id, this.#gone.signal.reason);
+    throw this.#refusal;
+  }
+
+  /** Ends a run whose producer does not wait for room, behind what was appended. */
+  #failForHaste(): ServerError {
+    const found = 'its producer has appended more than waits for the log at a time';
+    const message = `Cannot append to the run ${JSON.stringify(this.#lease.id)}: ${found}. Await append()`;
+    const error = new ServerError('ERR_TOO_MUCH_WAITS', message);
+    this.#options.onError(error);
+    this.#outcome = { state: 'failed', error: message };
+    this.#abort(error);
+    this.#wakeLoop();
+    return error;
   }
 
   async #run(): Promise<RunEnd['state']> {
@@ -160,7 +197,7 @@ export class Production {
     // The end could not be stored either: the lease ends without a word.
     if (this.#outcome && this.#chunks.isEmpty) return 'lost';
     this.#chunks.clear();
-    this.#outcome = { state: 'failed', error: error instanceof Error ? error.message : String(error) };
+    this.#outcome = { state: 'failed', error: failureText(error) };
     this.#abort(error);
     return undefined;
   }
@@ -207,15 +244,12 @@ export class Production {
     clock.clearTimeout(timer);
   }
 
-  #changed(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
   #notify(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
+    if (this.#chunks.isFull && !this.#outcome) return;
+    this.#room?.open();
+    this.#room = undefined;
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { type Answer, toResponse } from '../http/answer.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
@@ -11,8 +12,8 @@ import {
   type StartOptions,
 } from './options.ts';
 import { Production } from './production.ts';
-import { Productions } from './productions.ts';
 import { answerRun, type RespondOptions } from './respond.ts';
+import { RunStops } from './run-stops.ts';
 import { abandon, checkProducer, produce, type RunProducer } from './source.ts';
 import type { RunEnd, RunItem, RunStatus } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
@@ -45,14 +46,18 @@ const ASK_TIMES = 30;
 export class Runs {
   /** What keeps the runs, for who writes a face for another library. */
   readonly store: RunStore;
+  /** Tells the producers here of requests to stop them, for who writes a face for another library. */
+  readonly stops: RunStops;
+  /** The clock by which the runs live, for who writes a face for another library. */
+  readonly clock: Clock;
   readonly #options: CheckedRunsOptions;
-  readonly #productions: Productions;
 
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: RunsOptions) {
     this.#options = checkRunsOptions(options);
     this.store = this.#options.store;
-    this.#productions = new Productions(this.store);
+    this.clock = this.#options.clock;
+    this.stops = new RunStops(this.store, this.#options.onError);
   }
 
   /**
@@ -65,7 +70,8 @@ export class Runs {
     checkRunId(id);
     checkProducer(producer);
     const { ttlMs, leaseMs, coalesceMs, waitUntil } = checkStartOptions(options);
-    const { clock, onError } = this.#options;
+    const { clock } = this;
+    const { onError } = this.#options;
     const leave = this.#hold();
     let lease;
     try {
@@ -78,10 +84,19 @@ export class Runs {
     }
     if (!lease) return { id, isProducer: false, over: Promise.resolve(undefined) };
     const production = new Production(this.store, lease, { clock, coalesceMs, onError });
-    this.#productions.add(id, production);
-    void production.over.then(leave);
+    const { begunAt } = lease;
+    const remove = this.stops.add(id, { begunAt, stop: () => production.end({ state: 'stopped' }) });
+    void production.over.then(() => {
+      remove();
+      leave();
+    });
     void produce(id, producer, production);
-    waitUntil?.(production.over);
+    try {
+      waitUntil?.(production.over);
+    } catch (error) {
+      // The run has begun, whether its host keeps running or not.
+      onError(error);
+    }
     return { id, isProducer: true, over: production.over };
   }
 
@@ -141,7 +156,7 @@ export class Runs {
    */
   async stop(id: string): Promise<RunStatus> {
     checkRunId(id);
-    this.#productions.stop(id);
+    this.stops.stop(id);
     for (let times = 0; ; times += 1) {
       const status = await this.store.status(id);
       if (status.state !== 'streaming' || times === ASK_TIMES) return status;
@@ -153,7 +168,7 @@ export class Runs {
   /** What a producer needs here, until the returned function is called: requests to stop, and a process that goes on. */
   #hold(): () => void {
     const release = keepRunning();
-    const leave = this.#productions.open();
+    const leave = this.stops.open();
     return () => {
       release();
       leave();
@@ -162,12 +177,15 @@ export class Runs {
 
   /** Resolves when a run is over, or after a time. */
   async #overWithin({ id, lastEventId }: RunStatus, ms: number): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this;
     const late = new AbortController();
     const timer = clock.setTimeout(() => late.abort(), ms);
-    for await (const item of this.store.read(id, { after: lastEventId, signal: late.signal })) {
-      if (item.type === 'end') break;
+    try {
+      for await (const item of this.store.read(id, { after: lastEventId, signal: late.signal })) {
+        if (item.type === 'end') break;
+      }
+    } finally {
+      clock.clearTimeout(timer);
     }
-    clock.clearTimeout(timer);
   }
 }

@@ -1,5 +1,6 @@
 import type { Production } from './production.ts';
 import { ServerError, shown } from '../errors.ts';
+import { failureText } from './failure-text.ts';
 import { fieldsOfChunk } from './store/chunk-form.ts';
 import { codeOf } from './store/run-over.ts';
 import type { NewChunk } from './store/run.ts';
@@ -54,7 +55,7 @@ export async function produce(id: string, producer: RunProducer, production: Pro
     if (isObject && (isStream(made) || isIterable(made))) await pump(made, context);
     production.end({ state: 'done' });
   } catch (error) {
-    production.end({ state: 'failed', error: error instanceof Error ? error.message : String(error) });
+    production.end({ state: 'failed', error: failureText(error) });
   }
 }
 
@@ -73,6 +74,11 @@ async function pump(chunks: Chunks, { signal, append }: RunContext): Promise<voi
     // It may be waiting for something of its own: then this is done when that settles.
     (async () => iterator.return?.())().catch(() => {});
   };
+  if (signal.aborted) {
+    // It was stopped before it had any chunks.
+    leave();
+    return;
+  }
   signal.addEventListener('abort', leave, { once: true });
   try {
     for (;;) {

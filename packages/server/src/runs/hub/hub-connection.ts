@@ -66,28 +66,29 @@ export class HubConnection {
     this.#fetch = call;
   }
 
-  /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head for longer than half a minute. */
+  /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
   async open({ method, path = '', query, headers, body, signal }: HubRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
     const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
     const late = new AbortController();
     const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
-    let response;
+    let problem;
     try {
-      response = await this.#fetch(url, {
+      const response = await this.#fetch(url, {
         method,
         headers: { ...given, ...headers },
         body: body ?? null,
         signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
         redirect: 'error',
       });
+      if (response.ok) return response;
+      problem = await this.#refusal(method, response);
     } catch (cause) {
       throw this.#away(method, 'could not be reached', cause);
     } finally {
       this.clock.clearTimeout(timer);
     }
-    if (response.ok) return response;
-    throw await this.#refusal(method, response);
+    throw problem;
   }
 
   /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */

@@ -15,6 +15,7 @@ import type {
 } from '../store/run-store.ts';
 import { RunTopics } from '../store/run-topics.ts';
 import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
+import { keepWatching } from '../store/stop-watch.ts';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.ts';
 import { hubEvents } from './hub-events.ts';
 import { hubRunItems } from './hub-run-items.ts';
@@ -130,21 +131,17 @@ export class HubRunStore implements RunStore {
     await this.#topics.publish([line], newToken());
   }
 
-  watchStops(onStop: (request: StopRequest) => void): StopWatch {
-    const gone = new AbortController();
+  watchStops(onStop: (request: StopRequest) => void, onError: (error: unknown) => void = () => {}): StopWatch {
     const topic = this.#names.stops;
     const { connection } = this.#topics;
-    const { signal } = gone;
-    const watch = async (): Promise<void> => {
+    const watch = async (signal: AbortSignal): Promise<void> => {
       const events = hubEvents({ connection, topic, lastEventId: '', signal, isThere: async () => true });
       for await (const event of events) {
         const id = runToStop(event);
         if (id !== undefined) onStop({ id, at: event.lastEventId });
       }
     };
-    // Who asks for a stop asks again until the run is over.
-    watch().catch(() => {});
-    return { end: () => gone.abort() };
+    return keepWatching(watch, onError, connection.clock);
   }
 
   #contextOf(id: string): ItemsContext {

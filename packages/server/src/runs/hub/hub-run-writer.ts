@@ -5,6 +5,7 @@ import type { NewChunk } from '../store/run.ts';
 import type { AcquireOptions, RunLease, RunOutcome } from '../store/run-store.ts';
 import type { RunTopics } from '../store/run-topics.ts';
 import { lineOf } from './hub-line.ts';
+import { HubPublishes } from './hub-publishes.ts';
 import type { HubLine, HubTopics } from './hub-topics.ts';
 
 /** For how long the error of a run is kept, in milliseconds, if whoever ends the run has not begun it and does not know its time to live. */
@@ -13,6 +14,7 @@ const ERROR_TTL_MS = 24 * 60 * 60 * 1000;
 /** Writes runs to a hub. Each request has a key, so that it can be sent again after a lost answer. */
 export class HubRunWriter {
   readonly #topics: HubTopics;
+  readonly #publishes: HubPublishes;
   readonly #names: RunTopics;
   readonly #private: boolean;
   /** The times to live of the runs that were begun here, in milliseconds. */
@@ -20,6 +22,7 @@ export class HubRunWriter {
 
   constructor(topics: HubTopics, names: RunTopics, isPrivate: boolean) {
     this.#topics = topics;
+    this.#publishes = new HubPublishes(topics);
     this.#names = names;
     this.#private = isPrivate;
   }
@@ -77,7 +80,7 @@ export class HubRunWriter {
 
   async #publish(lease: RunLease, lines: readonly HubLine[]): Promise<readonly string[]> {
     try {
-      return await this.#topics.publish(lines, newToken(), lease.ms);
+      return await this.#publishes.publish(lines, lease.ms);
     } catch (error) {
       throw isOver(error) ? runOver('append to', lease.id, error) : error;
     }

@@ -22,6 +22,7 @@ import type {
 import type { ItemsContext } from '../store/run-items.ts';
 import { RunTopics } from '../store/run-topics.ts';
 import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
+import { keepWatching } from '../store/stop-watch.ts';
 import { RunReading } from './run-reading.ts';
 import { snapshotOf } from './run-snapshot.ts';
 import { RunWriter } from './run-writer.ts';
@@ -112,20 +113,24 @@ export class LogRunStore implements RunStore {
     await this.#log.append([{ topics: [topic], fields: stopRequest(id), private: true, latestKey: id, forget: true }]);
   }
 
-  watchStops(onStop: (request: StopRequest) => void): StopWatch {
-    const reader = new EntryReader(this.#log, { topics: [this.#names.stops], private: 'all' }, {});
-    const watch = async (): Promise<void> => {
-      for (;;) {
-        const entry = await reader.take();
-        if (!entry) return;
-        if ('gap' in entry) continue;
-        const id = runToStop(readEvent(entry));
-        if (id !== undefined) onStop({ id, at: entry.id });
+  watchStops(onStop: (request: StopRequest) => void, onError: (error: unknown) => void = () => {}): StopWatch {
+    const selection: Selection = { topics: [this.#names.stops], private: 'all' };
+    const watch = async (signal: AbortSignal): Promise<void> => {
+      const reader = new EntryReader(this.#log, selection, {});
+      signal.addEventListener('abort', () => reader.end(), { once: true });
+      try {
+        for (;;) {
+          const entry = await reader.take();
+          if (!entry) return;
+          if ('gap' in entry) continue;
+          const id = runToStop(readEvent(entry));
+          if (id !== undefined) onStop({ id, at: entry.id });
+        }
+      } finally {
+        reader.end();
       }
     };
-    // Who asks for a stop asks again until the run is over.
-    watch().catch(() => reader.end());
-    return { end: () => reader.end() };
+    return keepWatching(watch, onError, this.#clock);
   }
 
   #contextOf(id: string): ItemsContext & { readonly log: EventLog; readonly selection: Selection } {

@@ -15,6 +15,9 @@ const CLOSING_MS = 1500;
 /** How often a run is looked after that has no lease, because whoever writes to it takes none. */
 const LOOK_MS = 15_000;
 
+/** How long it is not looked after at most: a clock that is wrong would make it a very long time, of which no timer is capable. */
+const MAX_LOOK_MS = 60 * 60 * 1000;
+
 export interface ReadingContext extends ItemsContext {
   readonly log: EventLog;
   readonly selection: Selection;
@@ -97,7 +100,8 @@ export class RunReading {
 
   #lookLater(leasedUntil: number | undefined): void {
     const { clock } = this.#context;
-    const ms = leasedUntil === undefined ? LOOK_MS : Math.max(0, leasedUntil - clock.time()) + CLOSING_MS;
+    const leftMs = leasedUntil === undefined ? LOOK_MS : Math.max(0, leasedUntil - clock.time()) + CLOSING_MS;
+    const ms = Math.min(leftMs, MAX_LOOK_MS);
     this.#timer = clock.setTimeout(() => {
       this.#look().catch((reason: unknown) => {
         this.#failure = { reason };

@@ -72,6 +72,10 @@ export interface RunStore {
   delete(id: string): Promise<boolean>;
   /** Asks the producer of a run to stop, wherever it is. Resolves when the request is stored, whether there is a producer or not. */
   askToStop(id: string): Promise<void>;
-  /** Calls back with each request to stop that comes from now on. It may come twice. */
-  watchStops(onStop: (request: StopRequest) => void): StopWatch;
+  /**
+   * Calls back with each request to stop that comes from now on. It may come twice. Where the store fails, the watch begins anew a second later: who asks for a stop asks again
+   * until the run is over.
+   * @param onError is told why it has failed
+   */
+  watchStops(onStop: (request: StopRequest) => void, onError?: (error: unknown) => void): StopWatch;
 }

@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, Hub } from '@tidings/hub';
+import { MemoryLog } from '@tidings/server/log';
+import { type RunLease, Runs } from '@tidings/server/runs';
+import { expect, onTestFinished, test } from 'vitest';
+
+test('many runs at a hub publish in few requests, and one that is over takes nothing from the others', async () => {
+  const hub = new Hub({ log: new MemoryLog() });
+  const server = createServer(hub);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    server.close();
+    await hub.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  let posts = 0;
+  const counted: typeof fetch = (input, init) => {
+    if (init?.method === 'POST') posts += 1;
+    return fetch(input, init);
+  };
+  const { store } = new Runs({ hub: url, fetch: counted });
+  const ids = Array.from({ length: 50 }, (_, number) => `run ${number}`);
+  const leases = await Promise.all(
+    ids.map(async (id) => (await store.acquire(id, { leaseMs: 60_000, ttlMs: 60_000 })) as RunLease),
+  );
+  posts = 0;
+  const places = await Promise.all(leases.map((lease, at) => store.append(lease, [`one of ${at}`, `two of ${at}`])));
+  // Four at a time, and the rest with the next.
+  expect(posts).toBeLessThanOrEqual(8);
+  for (const [at, id] of ids.entries()) {
+    const items = await store.snapshot(id);
+    expect(items).toMatchObject([{ data: `one of ${at}` }, { data: `two of ${at}` }]);
+    expect(items.map((item) => (item.type === 'chunk' ? item.id : ''))).toEqual(places[at]);
+  }
+  await new Runs({ hub: url }).delete('run 30');
+  const outcomes = await Promise.allSettled(leases.map((lease, at) => store.append(lease, [`three of ${at}`])));
+  for (const [at, outcome] of outcomes.entries()) {
+    if (at === 30) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_RUN_OVER' } });
+    else expect(outcome.status).toBe('fulfilled');
+  }
+  expect((await store.snapshot('run 31')).at(-1)).toMatchObject({ data: 'three of 31' });
+  expect(await store.status('run 30')).toMatchObject({ state: 'unknown' });
+});
