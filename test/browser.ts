@@ -41,7 +41,7 @@ const TIMEOUT_MS = 100_000;
  * borrowed: its pages are in a context of their own, with storage, cookies and connections that no other test has.
  */
 export async function startBrowser(name: BrowserName, options: LaunchOptions = {}): Promise<Browser> {
-  const port = process.env['TIDINGS_BROWSERS'];
+  const port = process.env['BROWSER_POOL_PORT'];
   const { acceptInsecureCerts = false, ...own } = options;
   const isBorrowed = port !== undefined && Object.keys(own).length === 0;
   return isBorrowed

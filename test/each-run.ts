@@ -26,10 +26,10 @@ export async function setup(): Promise<() => Promise<void>> {
   process.env['TIDINGS_SEED'] = String(seed);
   console.log(`Random choices are those of TIDINGS_SEED=${seed}\n`);
   // The projects of a run have one of each.
-  if (process.env['TIDINGS_BROWSERS'] !== undefined) return async () => {};
+  if (process.env['BROWSER_POOL_PORT'] !== undefined) return async () => {};
   const folder = folderInMemory();
   const browsers = await BrowserPool.open();
-  process.env['TIDINGS_BROWSERS'] = String(browsers.port);
+  process.env['BROWSER_POOL_PORT'] = String(browsers.port);
   return async () => {
     await browsers[Symbol.asyncDispose]();
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
