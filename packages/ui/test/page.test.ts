@@ -11,6 +11,12 @@ describe.each(BROWSERS)('the page in %s', (name) => {
 
   beforeAll(async () => {
     browser = await startBrowser(name);
+    // One for all tests, each of which is at an origin of its own: a new page takes more of the machine than most tests.
+    page = await browser.newPage();
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(hub.url) && !request.url().startsWith('data:')) faults.push(request.url());
+    });
   });
 
   afterAll(async () => {
@@ -20,17 +26,15 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   beforeEach(async () => {
     hub = new FakeHub();
     await hub.open();
-    page = await browser.newPage();
+    // A tab of another test may have been in front.
+    await page.bringToFront();
     await page.setViewport({ width: 1280, height: 800 });
     faults = [];
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('request', (request) => {
-      if (!request.url().startsWith(hub.url) && !request.url().startsWith('data:')) faults.push(request.url());
-    });
   });
 
   afterEach(async () => {
-    await page.close();
+    page.removeAllListeners('dialog');
+    await page.goto('data:text/html,');
     await hub.breakOff();
     if (faults.length > 0) throw new Error(`the page failed or asked another place: ${faults.join(', ')}`);
   });
