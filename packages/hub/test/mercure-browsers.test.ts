@@ -201,9 +201,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
   });
 
   async function openPage(hub: TestHub): Promise<void> {
-    onTestFinished(async () => {
-      await page.goto('data:text/html,');
-    });
+    onTestFinished(() => page.evaluate('source.close()') as Promise<void>);
     await page.goto(`${hub.url}/`);
   }
 
