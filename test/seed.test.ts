@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { chosenSeed, USUAL_SEED } from './each-run.ts';
 import { randomNumbers, SEED } from './seed.ts';
 
 describe('random numbers', () => {
@@ -15,6 +16,14 @@ describe('random numbers', () => {
     const tenths = new Set(numbers.map((number) => Math.floor(number * 10)));
     expect(tenths).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
   });
+});
+
+test('a run without a wish has the usual seed, and TIDINGS_SEED asks for another or for one that is drawn', () => {
+  expect([undefined, '', '42', '-7'].map(chosenSeed)).toEqual([USUAL_SEED, USUAL_SEED, 42, -7]);
+  const drawn = Array.from({ length: 5 }, () => chosenSeed('random'));
+  expect(new Set(drawn).size).toBeGreaterThan(1);
+  expect(drawn.every(Number.isSafeInteger)).toBe(true);
+  expect(() => chosenSeed('1.5')).toThrow('TIDINGS_SEED must be an integer or "random", and is "1.5"');
 });
 
 test('the seed of a run is that of TIDINGS_SEED, for properties, too', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { env } from 'node:process';
 
-/** The seed of this run's random choices. `TIDINGS_SEED` repeats those of another run. */
+/** The seed of this run's random choices, which `each-run.ts` has chosen. */
 export const SEED: number = Number(env['TIDINGS_SEED']);
 
 if (!Number.isInteger(SEED)) throw new Error(`TIDINGS_SEED must be an integer, and is ${env['TIDINGS_SEED']}`);

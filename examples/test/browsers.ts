@@ -7,9 +7,6 @@ export const CLIENTS = [
   { client: 'ours', query: '?client=tidings' },
 ] as const;
 
-/** For a machine with much else to do; a tab shows what it waits for within seconds. */
-const TIMEOUT_MS = 100_000;
-
 /** Starts a browser that takes certificates which nobody has signed. */
 export function startExampleBrowser(name: BrowserName): Promise<Browser> {
   return startBrowser(name, { acceptInsecureCerts: true });
@@ -38,7 +35,6 @@ export class ExampleTab implements AsyncDisposable {
   }
 
   static async #load(page: Page, url: string, context?: BrowserContext): Promise<ExampleTab> {
-    page.setDefaultTimeout(TIMEOUT_MS);
     await page.goto(url, { waitUntil: 'domcontentloaded' });
     return new ExampleTab(page, context);
   }

@@ -27,7 +27,7 @@ describe('a simulation of the whole system', () => {
     expect(other.digest).not.toBe(one.digest);
   });
 
-  test('finds nothing wrong with a seed of its own in each run', async () => {
+  test('finds nothing wrong with the seed of the run', async () => {
     const { findings } = await simulate(plan(1000 + (SEED % 1_000_000)));
     expect(findings, `seed ${1000 + (SEED % 1_000_000)}`).toEqual([]);
   });

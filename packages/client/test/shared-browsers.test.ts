@@ -1,5 +1,5 @@
-import type { Browser, Page } from 'puppeteer-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Browser, BrowserContext, Page } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BROWSERS, isMissing, startBrowser } from '../../../test/browser.ts';
 import { contentProcessOf } from './content-process.ts';
 import { ReplayingServer } from './replaying-server.ts';
@@ -48,28 +48,34 @@ interface TabGlobals {
 describe.each(BROWSERS)('tabs of %s', (name) => {
   let script: string;
   let browser: Browser;
+  let context: BrowserContext;
   let server: ReplayingServer;
   let tabs: Map<string, Page>;
 
   beforeAll(async () => {
     if (isMissing(name)) return;
     script = await bundleScript(SCRIPT);
+    browser = await startBrowser(name, APART[name]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
   });
 
   beforeEach(async () => {
     if (isMissing(name)) return;
-    browser = await startBrowser(name, APART[name]);
+    context = await browser.createBrowserContext();
     server = await ReplayingServer.listen(script);
     tabs = new Map();
   });
 
   afterEach(async () => {
-    await browser?.close();
+    await context?.close();
     await server?.[Symbol.asyncDispose]();
   });
 
   async function open(tab: string, query = ''): Promise<Page> {
-    const page = await browser.newPage();
+    const page = await context.newPage();
     await page.goto(`${server.origin}/page?tab=${tab}${query}`);
     tabs.set(tab, page);
     return page;

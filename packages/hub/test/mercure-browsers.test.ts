@@ -187,20 +187,22 @@ async function listen(page: Page, url: string): Promise<void> {
 
 describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) => {
   let browser: Browser | undefined;
+  let page: Page;
 
   beforeAll(async () => {
-    if (!isMissing(name)) browser = await startBrowser(name);
+    if (isMissing(name)) return;
+    browser = await startBrowser(name);
+    // One for all tests: a new page takes more of the machine than they do, and each hub is another origin.
+    page = await browser.newPage();
   });
 
   afterAll(async () => {
     await browser?.close();
   });
 
-  async function openPage(hub: TestHub): Promise<Page> {
-    const page = await browser!.newPage();
-    onTestFinished(() => page.close());
+  async function openPage(hub: TestHub): Promise<void> {
+    onTestFinished(() => page.evaluate('source.close()') as Promise<void>);
     await page.goto(`${hub.url}/`);
-    return page;
   }
 
   test
@@ -211,7 +213,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
     '%s %s, in the %s dialect',
     async (_verb, _title, dialect, { matchers, topics: named, isPrivate = false, isReceived }) => {
       const hub = await startConformanceHub();
-      const page = await openPage(hub);
+      await openPage(hub);
       const last = dialect === 'new' ? 'match' : 'topic';
       const query = new URLSearchParams([...matchers, [last, 'last'] as const].map(([key, value]) => [key, value]));
       await listen(page, `${ROOT}?${query.toString()}`);
@@ -237,7 +239,7 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
 
   test.skipIf(isMissing(name))('comes back with the id that the hub gave, and loses nothing', async () => {
     const hub = await startConformanceHub();
-    const page = await openPage(hub);
+    await openPage(hub);
     await listen(page, `${ROOT}?match=a`);
     await post(hub, 'new', [
       ['topic', 'a'],
@@ -267,15 +269,15 @@ describe.each(BROWSERS)('the page of a hub, in %s', { timeout: 60_000 }, (name) 
     onTestFinished(() => context.close());
     const value = fixedToken({ typ: 'JWT' }, { mercure: { subscribe: ['a'] } });
     await context.setCookie({ name: 'mercureAuthorization', value, domain: '127.0.0.1', path: ROOT, httpOnly: true });
-    const page = await context.newPage();
-    await page.goto(`${hub.url}/`);
-    await listen(page, `${ROOT}?topic=a`);
+    const other = await context.newPage();
+    await other.goto(`${hub.url}/`);
+    await listen(other, `${ROOT}?topic=a`);
     await post(hub, 'old', [
       ['topic', 'a'],
       ['data', 'private'],
       ['private', 'on'],
     ]);
-    await page.waitForFunction('received.length === 1', { polling: 50 });
-    expect(await page.evaluate('received[0].data')).toBe('private');
+    await other.waitForFunction('received.length === 1', { polling: 50 });
+    expect(await other.evaluate('received[0].data')).toBe('private');
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { folder } from '../../../test/folder.ts';
+import { SEED } from '../../../test/seed.ts';
 import { checkDataFile } from '../src/folder/data-file.ts';
 import { DamagedFileError } from '../src/folder/pages.ts';
 import { event, openLog, range, spawnLog } from './rig.ts';
@@ -35,7 +36,7 @@ async function whole(bytes: Buffer): Promise<boolean> {
 
 describe('the check of a data file', () => {
   test('finds what LMDB writes to be whole, whatever was put and removed', async () => {
-    let seed = Number(process.env['TIDINGS_SEED'] ?? 4711);
+    let seed = SEED;
     const random = (below: number): number => {
       seed = (seed * 1_103_515_245 + 12_345) & 0x7f_ff_ff_ff;
       return seed % below;

@@ -11,27 +11,38 @@ describe.each(BROWSERS)('the page in %s', (name) => {
 
   beforeAll(async () => {
     browser = await startBrowser(name);
+    // One for all tests, each of which is at an origin of its own: a new page takes more of the machine than most tests.
+    page = await browser.newPage();
+    // What the last test has left in it is no concern of this one.
+    const isHere = (): boolean => page.url().startsWith(hub.url);
+    page.on('pageerror', (error) => {
+      if (isHere()) faults.push(String(error));
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (isHere() && !url.startsWith(hub.url) && !url.startsWith('data:')) faults.push(url);
+    });
   });
 
   afterAll(async () => {
     await browser?.close();
+    await hub?.breakOff();
   });
 
   beforeEach(async () => {
-    hub = new FakeHub();
-    await hub.open();
-    page = await browser.newPage();
+    const next = new FakeHub();
+    // While the last one has its port, so that this one gets another.
+    await next.open();
+    await hub?.breakOff();
+    hub = next;
+    // A tab of another test may have been in front.
+    await page.bringToFront();
     await page.setViewport({ width: 1280, height: 800 });
     faults = [];
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('request', (request) => {
-      if (!request.url().startsWith(hub.url) && !request.url().startsWith('data:')) faults.push(request.url());
-    });
   });
 
-  afterEach(async () => {
-    await page.close();
-    await hub.breakOff();
+  afterEach(() => {
+    page.removeAllListeners('dialog');
     if (faults.length > 0) throw new Error(`the page failed or asked another place: ${faults.join(', ')}`);
   });
 

@@ -1,15 +1,6 @@
 import fc from 'fast-check';
 import type { EventFields } from '@tidings/wire';
 
-/**
- * A property that fails prints its seed. `TIDINGS_SEED=<the seed>` runs the same cases again.
- */
-const seed = process.env['TIDINGS_SEED'];
-if (seed !== undefined) {
-  if (!/^-?\d+$/.test(seed)) throw new Error(`TIDINGS_SEED must be an integer, but is ${JSON.stringify(seed)}`);
-  fc.configureGlobal({ seed: Number(seed) });
-}
-
 /** Text that breaks encoders: line ends of every kind, what looks like a field, half a pair of surrogates. */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string(),

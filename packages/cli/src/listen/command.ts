@@ -2,7 +2,6 @@ import { Command, Option } from 'commander';
 import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
 import { LAST, listOption, option, TEXT } from '../command-line/option.ts';
 import { CliError } from '../errors.ts';
-import { listen } from './listen.ts';
 
 const HELP = `
 Examples:
@@ -60,9 +59,12 @@ export function listenCommand(): Command {
       if (since !== undefined && last !== undefined) {
         throw new CliError('ERR_USAGE', '--since cannot be used with --last, because both say where to start');
       }
+      const hub = hubAddress(options);
       const matchers = { topics, patterns };
+      // Loaded only here, so that the other commands need not load the client.
+      const { listen } = await import('./listen.ts');
       await listen({
-        hub: hubAddress(options),
+        hub,
         matchers,
         types,
         since,

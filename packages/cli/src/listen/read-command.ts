@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-options.ts';
 import { LIMIT, listOption, option, TEXT } from '../command-line/option.ts';
-import { read } from './read.ts';
 
 const HELP = `
 Examples:
@@ -31,6 +30,8 @@ export function readCommand(): Command {
     .addHelpText('after', HELP)
     .action(async (topic: string, options: ReadOptions) => {
       const { since, limit, type: types = [], json } = options;
-      await read({ hub: hubAddress(options), topic, types, since, limit, json: json === true });
+      const hub = hubAddress(options);
+      const { read } = await import('./read.ts');
+      await read({ hub, topic, types, since, limit, json: json === true });
     });
 }

@@ -5,8 +5,7 @@ import { noticeUrl } from '../command-line/topic-names.ts';
 import { CliError } from '../errors.ts';
 import { type HubAddress, topicUrl } from '../http/hub-address.ts';
 import { notice } from '../terminal/output.ts';
-import { checkOptions, type PublishOptions } from './options.ts';
-import { closedNotice, INPUT_FORMATS, publishEvent, publishInput } from './publish.ts';
+import { checkOptions, INPUT_FORMATS, type PublishOptions } from './options.ts';
 
 const HELP = `
 Examples:
@@ -70,7 +69,10 @@ export function publishCommand(): Command {
       }
       const hub = hubAddress(options);
       checkOptions(data, options);
-      if (topic === undefined) return await publishInput({ hub, topic, format: 'ndjson' });
+      if (topic === undefined) {
+        const { publishInput } = await import('./publish.ts');
+        return await publishInput({ hub, topic, format: 'ndjson' });
+      }
       // It refuses a topic that nobody could listen to.
       topicUrl(hub.url, topic);
       noticeUrl(topic, hub);
@@ -87,6 +89,8 @@ async function publish(
   const { type, id, format = 'lines', latestKey, forget, private: isPrivate, token, close, lease: leaseMs } = options;
   const single = data ?? (forget === true ? '' : undefined);
   const isClosing = close === true;
+  // Loaded only here, so that the other commands need not load the client.
+  const { closedNotice, publishEvent, publishInput } = await import('./publish.ts');
   if (single !== undefined) {
     await publishEvent({ hub, topic, data: single, type, id, latestKey, forget, isPrivate, token, isClosing });
   } else if (isClosing && process.stdin.isTTY) {

@@ -1,6 +1,9 @@
 import type { HubOptions } from '../command-line/hub-options.ts';
 import { CliError } from '../errors.ts';
-import type { InputPublish } from './publish.ts';
+
+/** The forms of standard input. */
+export const INPUT_FORMATS = ['lines', 'event-stream', 'ndjson'] as const;
+export type InputFormat = (typeof INPUT_FORMATS)[number];
 
 export interface PublishOptions extends HubOptions {
   readonly type?: string;
@@ -8,7 +11,7 @@ export interface PublishOptions extends HubOptions {
   readonly latestKey?: string;
   readonly forget?: true;
   readonly private?: true;
-  readonly format?: InputPublish['format'];
+  readonly format?: InputFormat;
   readonly close?: true;
   readonly lease?: number;
   readonly token?: string;

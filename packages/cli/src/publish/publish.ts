@@ -9,6 +9,7 @@ import { notice, visible } from '../terminal/output.ts';
 import type { EventInput } from './event-input.ts';
 import { type CommonMembers, eventsOf, type InputEvent, jsonEvents, type ReadEvent } from './input-event.ts';
 import { LineInput } from './line-input.ts';
+import type { InputFormat } from './options.ts';
 import { Pipe } from './pipe.ts';
 import { isGivenUp, publisherTo, refused } from './publisher.ts';
 import { describeReason } from './refusal.ts';
@@ -39,14 +40,11 @@ export interface EventPublish {
   readonly isClosing?: boolean;
 }
 
-/** The forms of standard input. */
-export const INPUT_FORMATS = ['lines', 'event-stream', 'ndjson'] as const;
-
 export interface InputPublish {
   readonly hub: HubAddress;
   /** Undefined only for lines of JSON, each of which names its own then. */
   readonly topic: string | undefined;
-  readonly format: (typeof INPUT_FORMATS)[number];
+  readonly format: InputFormat;
   /** The type of each line. @default 'message' */
   readonly type?: string | undefined;
   /** What all of its events have. Not for lines of JSON, which say it themselves. */

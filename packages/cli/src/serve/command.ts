@@ -15,7 +15,6 @@ import {
 import { CliError } from '../errors.ts';
 import type { Address, GivenSocket } from '../sockets/binding.ts';
 import { inheritedSockets } from '../sockets/inherited.ts';
-import { supervise } from '../supervise/supervisor.ts';
 import { supervisor } from '../supervise/supervised.ts';
 import { type AccessOptions, accessSettings, addAccessOptions, keyPlaces, mercureSettings } from './access.ts';
 import { configurationText, configure, namedByPlace } from './configuration.ts';
@@ -150,6 +149,7 @@ async function act(command: Command): Promise<void> {
   const settings = serveSettings(command);
   const by = supervisor();
   if (options.supervise === true && by === undefined && options.check !== true) {
+    const { supervise } = await import('../supervise/supervisor.ts');
     process.exitCode = await supervise(placesOf(options, command));
     leaveOutput();
     return;

@@ -3,10 +3,6 @@ import { addHubOptions, hubAddress, type HubOptions } from '../command-line/hub-
 import { choiceOption, LEASE, option, parseValue, TOKEN, TTL } from '../command-line/option.ts';
 import { unknownCommand } from '../command-line/usage-error.ts';
 import { CliError } from '../errors.ts';
-import { leaseTopic, releaseTopic } from './lease.ts';
-import { followListeners, listListeners } from './listeners.ts';
-import { showTopic } from './show.ts';
-import { createTopic, deleteTopic, listTopics } from './topics.ts';
 
 const HELP = `
 Examples:
@@ -34,7 +30,7 @@ interface LeaseOptions extends HubOptions {
   readonly json?: true;
 }
 
-/** `tidings topics` with its own commands. */
+/** `tidings topics` with its own commands. What asks the hub is loaded by the one that does, so that all others start without it. */
 export function topicsCommand(): Command {
   const command = new Command('topics')
     .summary('list, show, create, lease and delete topics')
@@ -76,7 +72,9 @@ function listCommand(): Command {
     );
   return addHubOptions(command).action(
     async (prefix: string | undefined, options: HubOptions & { readonly json?: true }) => {
-      await listTopics(hubAddress(options), prefix ?? '', options.json === true);
+      const hub = hubAddress(options);
+      const { listTopics } = await import('./topics.ts');
+      await listTopics(hub, prefix ?? '', options.json === true);
     },
   );
 }
@@ -94,7 +92,9 @@ function showCommand(): Command {
       'print it as a line of JSON: {topic, state, events, leasedUntil, earliest, newest, ttl, keep}, of which is left out what there is not',
     );
   return addHubOptions(command).action(async (topic: string, options: HubOptions & { readonly json?: true }) => {
-    await showTopic(hubAddress(options), topic, options.json === true);
+    const hub = hubAddress(options);
+    const { showTopic } = await import('./show.ts');
+    await showTopic(hub, topic, options.json === true);
   });
 }
 
@@ -111,8 +111,10 @@ function listenersCommand(): Command {
       'print each listener as a line of JSON: {id, subject, since}; with --follow each event: {type, data}',
     );
   return addHubOptions(command).action(async (topic: string, options: ListenersOptions) => {
+    const hub = hubAddress(options);
+    const { followListeners, listListeners } = await import('./listeners.ts');
     const list = options.follow === true ? followListeners : listListeners;
-    await list(hubAddress(options), topic, options.json === true);
+    await list(hub, topic, options.json === true);
   });
 }
 
@@ -129,7 +131,9 @@ function leaseCommand(): Command {
     .option('--json', 'print it as a line of JSON: {topic, token, until}');
   return addHubOptions(command).action(async (topic: string, duration: string, options: LeaseOptions) => {
     const ms = parseValue('DURATION', duration, LEASE);
-    await leaseTopic({ hub: hubAddress(options), topic, ms, token: options.token, json: options.json === true });
+    const hub = hubAddress(options);
+    const { leaseTopic } = await import('./lease.ts');
+    await leaseTopic({ hub, topic, ms, token: options.token, json: options.json === true });
   });
 }
 
@@ -147,7 +151,9 @@ function releaseCommand(): Command {
         '"tidings topics release" needs --token, which "tidings topics lease" has printed',
       );
     }
-    await releaseTopic(hubAddress(options), topic, token);
+    const hub = hubAddress(options);
+    const { releaseTopic } = await import('./lease.ts');
+    await releaseTopic(hub, topic, token);
   });
 }
 
@@ -167,7 +173,9 @@ function createCommand(): Command {
     .option('--if-unknown', 'fail if the topic is there already');
   return addHubOptions(command).action(async (topic: string, options: CreateOptions) => {
     const { ttl: ttlMs, keep, ifUnknown } = options;
-    await createTopic({ hub: hubAddress(options), topic, ttlMs, keep, onlyUnknown: ifUnknown === true });
+    const hub = hubAddress(options);
+    const { createTopic } = await import('./topics.ts');
+    await createTopic({ hub, topic, ttlMs, keep, onlyUnknown: ifUnknown === true });
   });
 }
 
@@ -178,6 +186,8 @@ function deleteCommand(): Command {
     .argument('<topic>', 'topic to delete')
     .option('--yes', 'do not ask');
   return addHubOptions(command).action(async (topic: string, options: HubOptions & { readonly yes?: true }) => {
-    await deleteTopic(hubAddress(options), topic, options.yes === true);
+    const hub = hubAddress(options);
+    const { deleteTopic } = await import('./topics.ts');
+    await deleteTopic(hub, topic, options.yes === true);
   });
 }
