@@ -17,6 +17,7 @@ import {
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
 import { costsOfPrepared } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
+import { receiptOf, type Part } from './part.ts';
 import { GroupFacts, noteBatch } from '../tables/states.ts';
 import type { HeadRecord, Incoming, Track } from '../tables/store.ts';
 
@@ -46,12 +47,6 @@ export interface WriterHooks {
   readonly onCommitted: (batch: readonly LogEntry[]) => void;
   /** Runs after each commit, before the next one. May not reject. */
   readonly afterCommit: () => Promise<void>;
-}
-
-/** A batch of a group, as a part of the group's events: from an index, up to another. */
-interface Part {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** The batches that are stored together, with the result of each. */
@@ -303,10 +298,4 @@ export class LmdbWriter {
     this.#hooks.onCommitted(entries);
     return entries;
   }
-}
-
-/** What the publisher of a batch is answered. */
-function receiptOf(entries: readonly LogEntry[]): AppendReceipt {
-  const { seq = 0, id = '' } = entries.at(-1) ?? {};
-  return { seq, id, ids: entries.map((entry) => entry.id), repeated: false };
 }

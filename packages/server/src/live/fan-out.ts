@@ -20,6 +20,7 @@ import type { Presence } from './presence.ts';
 import type { Present } from './present-list.ts';
 import { noCounts, type FanOutObserver, type FanOutStats } from './stats.ts';
 import type { Ticker } from './ticker.ts';
+import { watchEnd } from './watch.ts';
 
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
@@ -199,7 +200,7 @@ export class FanOut {
       reason: 'left',
       owed: undefined,
     };
-    this.#listeners.watch(listener);
+    watchEnd(this.#listeners, listener);
     // Some proxies hold the head back until the first byte of the body.
     const told = beginsHere ? flushed : start.after;
     if (beginsHere || start.announce) this.#listeners.tell(listener, told);

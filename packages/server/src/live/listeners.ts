@@ -15,6 +15,7 @@ import type { CohortPage } from './page-cache.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { FanOutCounts, FanOutObserver } from './stats.ts';
 import { Ticker } from './ticker.ts';
+import { watchDrain } from './watch.ts';
 
 export interface ListenersOptions {
   readonly maxBacklogBytes: number;
@@ -94,11 +95,6 @@ export class Listeners implements Iterable<Listener> {
 
   [Symbol.iterator](): Iterator<Listener> {
     return this.#all.values();
-  }
-
-  /** Watches for a listener's going. It is added at once. */
-  watch(listener: Listener): void {
-    listener.sink.onClose = () => this.input(listener, { type: 'end' });
   }
 
   add(listener: Listener, first: ListenerStep): void {
@@ -282,7 +278,7 @@ export class Listeners implements Iterable<Listener> {
     if (from.phase === 'reading' && isUnwanted) {
       for (const source of [this.#inSteps, this.catchUp]) source.leave(listener, from.position);
     }
-    if (state.phase === 'draining') this.#watchDrain(listener);
+    if (state.phase === 'draining') watchDrain(this, listener);
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
     this.apart.note(listener, this.#options.clock.now());
@@ -297,11 +293,6 @@ export class Listeners implements Iterable<Listener> {
     if (state.phase !== 'ended' || !this.#all.delete(listener)) return;
     this.ticker.presence.leave(listener.cohort, listener.present);
     listener.onEnd?.(listener.reason, listener.present);
-  }
-
-  /** Only now, because most listeners are never too slow, and need no function for that. */
-  #watchDrain(listener: Listener): void {
-    listener.sink.onDrain = () => this.input(listener, { type: 'drain' });
   }
 
   #join(listener: Listener): void {

@@ -1,3 +1,5 @@
+import type { PreparedEvent } from './prepared.ts';
+
 // Room before a body for the `id:` line of its cursor, which has an epoch of at most 16 characters and a number of 15.
 const ROOM = ' '.repeat('id: .\n'.length + 16 + 15);
 const SPACE = 0x20;
@@ -44,8 +46,12 @@ function encodeBody(text: string): Uint8Array {
   return encoder.encode(ROOM + text).subarray(ROOM.length);
 }
 
-/** A body with the line of its cursor in the room before it; undefined if there is a line already, or the line is too long. */
-export function framed(cursor: string, { buffer, byteOffset, length }: Uint8Array): Uint8Array | undefined {
+/** The body of an event with the line of its id before it: in the room that was left for that, unless that is taken, or too small. */
+export function framed({ id: own, body, room }: PreparedEvent, id: string): Uint8Array {
+  return (own === undefined && room === body.buffer ? inRoom(id, body) : undefined) ?? joined(id, body);
+}
+
+function inRoom(cursor: string, { buffer, byteOffset, length }: Uint8Array): Uint8Array | undefined {
   const lineBytes = ID_FIELD.length + cursor.length + 1;
   if (lineBytes > ROOM.length) return undefined;
   const frame = new Uint8Array(buffer, byteOffset - lineBytes, lineBytes + length);
@@ -54,5 +60,13 @@ export function framed(cursor: string, { buffer, byteOffset, length }: Uint8Arra
   // A cursor is ASCII. To write it takes less time than to call an encoder.
   for (let at = 0; at < cursor.length; at += 1) frame[ID_FIELD.length + at] = cursor.charCodeAt(at);
   frame[lineBytes - 1] = LF;
+  return frame;
+}
+
+function joined(id: string, body: Uint8Array): Uint8Array {
+  const bytes = encoder.encode(`id: ${id}\n`);
+  const frame = new Uint8Array(bytes.length + body.length);
+  frame.set(bytes);
+  frame.set(body, bytes.length);
   return frame;
 }

@@ -231,8 +231,7 @@ export function placeEvent(
   topics: readonly string[] = event.topics,
 ): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
-  const hasRoom = event.id === undefined && event.room === event.body.buffer;
-  const frame = (hasRoom ? framed(id, event.body) : undefined) ?? joined(id, event.body);
+  const frame = framed(event, id);
   const { latestKey, forget, final, private: isPrivate } = event;
   const entry = { seq, id, topics, time, private: isPrivate, frame };
   if (latestKey === undefined && !final) return entry;
@@ -242,14 +241,6 @@ export function placeEvent(
     ...(forget === true ? { forgets: true } : {}),
     ...(final ? { final } : {}),
   };
-}
-
-function joined(id: string, body: Uint8Array): Uint8Array {
-  const bytes = encoder.encode(`id: ${id}\n`);
-  const frame = new Uint8Array(bytes.length + body.length);
-  frame.set(bytes);
-  frame.set(body, bytes.length);
-  return frame;
 }
 
 /** The entry that tells followers that a topic was deleted. */
