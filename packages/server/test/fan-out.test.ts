@@ -421,7 +421,7 @@ describe('events of new topics that take long to match', () => {
   /** A fan-out with many listeners whose patterns are as bad as they may be, and one to exact topics. */
   async function rigOf(topics: readonly string[]): Promise<{ rig: Rig; exact: FakeSink; pattern: FakeSink }> {
     const rig = new Rig({ maxBacklogBytes: 2 ** 30 });
-    const patterns = Array.from({ length: 40 }, (_, n) => `${'{a}*'.repeat(240)}{b}?${39 - n}{c}?`);
+    const patterns = Array.from({ length: 40 }, (_, n) => `${'{a}*'.repeat(240)}{b}?{${39 - n}}?{c}?`);
     const sinks = await Promise.all(
       patterns.map((text) => rig.listen({}, { key: text, selection: { topics: [{ ...EVERY, pattern: text }] } }, 1e9)),
     );

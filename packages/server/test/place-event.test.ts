@@ -38,3 +38,23 @@ test('a body from elsewhere, as a log may have kept it, is left as it is', () =>
   expect(textOf(placeEvent({ ...event, body: kept }, 'e', 1, 0).frame)).toBe('id: e.1\ndata: 1\n\n');
   expect(whole.subarray(0, 40)).toEqual(new Uint8Array(40).fill(0x20));
 });
+
+test('the events of a batch have their own frames, whether their texts are ASCII or not', () => {
+  for (const text of ['a', 'é', '😀']) {
+    const fields = Array.from({ length: 1000 }, (_, at) => ({ data: `${text}${at}${'.'.repeat(at % 100)}` }));
+    const batch = fields.map((each) => ({ topics: ['a'], fields: each }));
+    for (const apart of [false, true]) {
+      const { events } = prepareBatch(batch, {}, { apart });
+      const frames = events.map((event, at) => placeEvent(event, 'e', at, 0).frame);
+      expect(frames.map(textOf)).toEqual(fields.map(({ data }, at) => `id: e.${at}\ndata: ${data}\n\n`));
+    }
+  }
+});
+
+test('an event keeps not more than a small part of its batch in memory, or nothing of it', () => {
+  const batch = Array.from({ length: 1000 }, () => ({ topics: ['a'], fields: { data: '.'.repeat(100) } }));
+  const sizes = (apart: boolean): number[] =>
+    prepareBatch(batch, {}, { apart }).events.map(({ body }) => body.buffer.byteLength);
+  expect(Math.max(...sizes(false))).toBeLessThan(20_000);
+  expect(Math.max(...sizes(true))).toBeLessThan(200);
+});

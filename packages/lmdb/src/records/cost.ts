@@ -1,5 +1,6 @@
 import type { PreparedEvent } from '@tidings/server/log';
 import { CHECKSUM_BYTES } from './checksum.ts';
+import { NAME_HEADER, namesInRecord } from './names.ts';
 import { DIGEST_BYTES } from './type-digest.ts';
 
 // LMDB keeps rows in pages, sorted, and what is longer than half a page in pages of its own. A page has less room for rows than it has bytes.
@@ -25,9 +26,8 @@ const KEY_VALUE = 80;
 const STATE_VALUE = 200;
 const STATE_MEMORY = 700;
 
-// What a record has in front of names and frame, and a name in front of it.
+// What a record has in front of names and frame.
 const RECORD_HEADER = 10;
-const NAME_HEADER = 2;
 
 // The `id:` line that a log adds to an event.
 const ID_LINE = 40;
@@ -59,13 +59,14 @@ export function costOfTypes(headerBytes: number, names: number, topics: number):
 /** What an event that waits will cost on disk, and what it costs in memory until then. */
 export function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
   const { id, topics, body, latestKey, type } = event;
-  const names = id === undefined ? topics : [...topics, id];
-  let header = names.reduce((sum, name) => sum + NAME_HEADER + Buffer.byteLength(name), RECORD_HEADER);
+  const ownBytes = id === undefined ? 0 : Buffer.byteLength(id);
+  const names = id === undefined ? topics.length : topics.length + 1;
+  let header = RECORD_HEADER + namesInRecord(topics).length;
+  if (id !== undefined) header += NAME_HEADER + ownBytes;
   if (latestKey !== undefined) header += NAME_HEADER + Buffer.byteLength(latestKey);
-  const idBytes = id === undefined ? ID_LINE : ID_LINE + Buffer.byteLength(id);
-  const types = type === undefined ? 0 : costOfTypes(header, names.length, topics.length);
+  const types = type === undefined ? 0 : costOfTypes(header, names, topics.length);
   return {
-    disk: costOfRecord(header, body.length + idBytes, names.length) + types,
+    disk: costOfRecord(header, body.length + ID_LINE + ownBytes, names) + types,
     memory: WAITING + body.length + 2 * header,
   };
 }

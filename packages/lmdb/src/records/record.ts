@@ -1,6 +1,7 @@
 import { formatCursor, ServerError, type Epochs, type LogEntry } from '@tidings/server/log';
 import { CHECKSUM_BYTES, checksum, MIN_BYTES } from './checksum.ts';
 import { costOfRecord, costOfTypes } from './cost.ts';
+import { NAME_HEADER, namesInRecord, writeName } from './names.ts';
 import { DIGEST_BYTES } from './type-digest.ts';
 
 // A record is the stored form of an event: a small header, then the frame as it is sent, then a checksum.
@@ -221,13 +222,13 @@ export function checkTopics({ topics }: Pick<LogEntry, 'topics'>): void {
 
 /** @param digest that of the type, if the event is found by it */
 export function encodeRecord(entry: LogEntry, named: boolean, digest?: number): Buffer {
-  const { latestKey } = entry;
-  const given = [...(named ? [entry.id] : []), ...(latestKey === undefined ? [] : [latestKey])];
-  const names = given.length > 0 ? [...given, ...entry.topics] : entry.topics;
-  const sizes = names.map((name) => Buffer.byteLength(name));
-  const fixed = digest === undefined ? FIXED_BYTES : FIXED_BYTES + DIGEST_BYTES;
-  const header = sizes.reduce((sum, size) => sum + 2 + size, fixed);
-  const end = header + entry.frame.length;
+  const { id, latestKey, frame } = entry;
+  const topics = namesInRecord(entry.topics);
+  let header = FIXED_BYTES + topics.length;
+  if (digest !== undefined) header += DIGEST_BYTES;
+  if (named) header += NAME_HEADER + Buffer.byteLength(id);
+  if (latestKey !== undefined) header += NAME_HEADER + Buffer.byteLength(latestKey);
+  const end = header + frame.length;
   const record = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
   const keyed = (latestKey === undefined ? 0 : KEYED) | (entry.forgets === true ? FORGETS : 0);
   const isFinal = entry.final === true ? FINAL : 0;
@@ -235,13 +236,12 @@ export function encodeRecord(entry: LogEntry, named: boolean, digest?: number): 
   record.writeUInt8((entry.private ? PRIVATE : 0) | (named ? NAMED : 0) | isFinal | keyed | typed, 0);
   record.writeDoubleBE(entry.time, 1);
   record.writeUInt8(entry.topics.length, 9);
-  if (digest !== undefined) record.writeUInt32BE(digest, FIXED_BYTES);
-  let offset = fixed;
-  for (const [index, size] of sizes.entries()) {
-    record.writeUInt16BE(size, offset);
-    offset += 2 + record.write(names[index] ?? '', offset + 2);
-  }
-  record.set(entry.frame, offset);
+  let offset = FIXED_BYTES;
+  if (digest !== undefined) offset = record.writeUInt32BE(digest, offset);
+  if (named) offset = writeName(record, id, offset);
+  if (latestKey !== undefined) offset = writeName(record, latestKey, offset);
+  record.set(topics, offset);
+  record.set(frame, header);
   record.writeUInt32LE(checksum(record, end, entry.seq), end);
   return record;
 }

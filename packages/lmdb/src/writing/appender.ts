@@ -116,7 +116,8 @@ export class LmdbAppender {
 /** The digest by which an event is found, if it is: see the table of types. */
 function digestOf({ type, topics: names }: PreparedEvent, topics: TopicChanges): number | undefined {
   if (type !== undefined) return typeDigest(type);
-  return names.some((topic) => topics.of(topic)?.typedFrom !== undefined) ? MESSAGE : undefined;
+  for (const topic of names) if (topics.of(topic)?.typedFrom !== undefined) return MESSAGE;
+  return undefined;
 }
 
 /** What is put beside an event: nothing unless one of its topics keeps the latest by key. */

@@ -17,6 +17,7 @@ import {
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
 import { costsOfPrepared } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
+import { receiptOf, type Part } from './part.ts';
 import { GroupFacts, noteBatch } from '../tables/states.ts';
 import type { HeadRecord, Incoming, Track } from '../tables/store.ts';
 
@@ -51,8 +52,8 @@ export interface WriterHooks {
 /** The batches that are stored together, with the result of each. */
 interface Group {
   readonly events: readonly PreparedEvent[];
-  /** A receipt for each batch, or an error for one whose key was used for another. */
-  readonly outcomes: readonly (AppendReceipt | ServerError)[];
+  /** What is stored of each batch, the receipt of one that was stored before, or an error for one whose key was used for another. */
+  readonly outcomes: readonly (Part | AppendReceipt | ServerError)[];
   readonly keys: ReadonlyMap<string, KeyedAppend>;
   readonly now: number;
   readonly bytes: number;
@@ -87,11 +88,11 @@ export class LmdbWriter {
   /** Resolves when the batch is on disk. */
   append(batch: PreparedBatch): Promise<AppendReceipt> {
     let [disk, memory] = [0, 0];
-    for (const event of batch.events) {
+    batch.events.forEach((event) => {
       const costs = costsOfPrepared(event);
       disk += costs.disk;
       memory += costs.memory;
-    }
+    });
     const { maxWaitingBytes } = this.#parts;
     // If nothing waits, there is room for any batch.
     if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
@@ -212,17 +213,17 @@ export class LmdbWriter {
   async #commitGroup(waiting: readonly Waiting[]): Promise<void> {
     try {
       const group = this.#prepare(waiting);
-      const { length } = group.events;
-      if (length > 0) {
+      let entries: readonly LogEntry[] = [];
+      if (group.events.length > 0) {
         await this.#hooks.makeRoom(this.#incoming(group));
-        await this.#store(group);
+        entries = await this.#store(group);
         // What is more than the bounds allow now, or would have been without what it has replaced, is removed before it is answered.
         await this.#hooks.makeRoom({ events: 0, bytes: 0 });
       }
       waiting.forEach(({ resolve, reject }, index) => {
         const outcome = group.outcomes[index];
         if (outcome instanceof ServerError) reject(outcome);
-        else if (outcome) resolve(outcome);
+        else if (outcome) resolve('from' in outcome ? receiptOf(entries.slice(outcome.from, outcome.to)) : outcome);
       });
     } catch (error) {
       const failure = await this.notStored(error);
@@ -235,7 +236,7 @@ export class LmdbWriter {
     const { store, time, keys: known, topics } = this.#parts;
     const now = time.now();
     const events: PreparedEvent[] = [];
-    const outcomes: (AppendReceipt | ServerError)[] = [];
+    const outcomes: (Part | AppendReceipt | ServerError)[] = [];
     const keys = new Map<string, KeyedAppend>();
     let bytes = 0;
     const { book } = topics.states;
@@ -258,15 +259,15 @@ export class LmdbWriter {
           continue;
         }
       }
-      const before = this.head.seq + events.length;
+      const from = events.length;
       events.push(...batch.events);
-      if (isNoted && states) noteBatch(states, batch.events, before, now, factsOf);
+      if (isNoted && states) noteBatch(states, batch.events, this.head.seq + from, now, factsOf);
       bytes += disk;
+      outcomes.push({ from, to: events.length });
+      if (key === undefined) continue;
       const seq = this.head.seq + events.length;
-      const ids = idsOf(batch.events, { seq }, store.epochs);
-      const id = ids.at(-1) ?? '';
-      outcomes.push({ seq, id, ids, repeated: false });
-      if (key !== undefined) keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
+      const [id = ''] = idsOf(batch.events.slice(-1), { seq }, store.epochs);
+      keys.set(key, { seq, id, ...(digest === undefined ? {} : { digest }) });
     }
     return { events, outcomes, keys, now, bytes, states };
   }
@@ -278,7 +279,8 @@ export class LmdbWriter {
     return { events: lasting.length, bytes: lasting.reduce((sum, event) => sum + costsOfPrepared(event).disk, 0) };
   }
 
-  async #store({ events, keys, now, states }: Group): Promise<void> {
+  /** Returns the entries of its events. */
+  async #store({ events, keys, now, states }: Group): Promise<readonly LogEntry[]> {
     const { store, time, keys: known, topics } = this.#parts;
     time.append(this.head.seq + 1);
     const changes = time.changes;
@@ -294,5 +296,6 @@ export class LmdbWriter {
     this.head = head;
     this.#savedTime = changes;
     this.#hooks.onCommitted(entries);
+    return entries;
   }
 }

@@ -25,6 +25,8 @@ export class AdmittedListener implements PlaceHolder, KnownListener, Present {
   sink: Sink | undefined;
   /** The timer that ends the rights, or undefined if they do not expire. */
   expiry: Expiry | undefined;
+  /** Called once, when its stream has ended. */
+  onEnd: (() => void) | undefined;
   /** Its network address, or the object that has it. */
   readonly #from: string | RequestHead['peer'];
 
@@ -44,6 +46,7 @@ export class AdmittedListener implements PlaceHolder, KnownListener, Present {
     this.search = undefined;
     this.sink = undefined;
     this.expiry = undefined;
+    this.onEnd = undefined;
     // Only the address, if no other object has it.
     this.#from = request.peer ?? request.address;
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { ListenParameters } from '../http/parameters.ts';
 import type { RequestHead } from '../http/request.ts';
 import type { View } from '../live/cohort.ts';
-import type { EndReason } from '../live/listener.ts';
+import type { EndReason, OnEnd } from '../live/listener.ts';
 import { endExpired } from '../live/control-events.ts';
 import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -102,7 +102,7 @@ export class Audience {
     const own = rights.allow ? this.#views.of(admission, rights) : undefined;
     if (!rights.allow || !own) return { refused: 'forbidden' };
     const view = this.#fanOut.shared(own);
-    const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
+    const matchers = countMatchers(Selector.of(view.selection));
     // It counts from here on, because the place where it begins may have to be looked for.
     const admitted = await this.#promise(request, rights, matchers);
     if (typeof admitted === 'string')
@@ -156,7 +156,7 @@ export class Audience {
     const { request, rights } = admission;
     const view = this.#views.of({ ...admission, parameters: NO_PARAMETERS }, rights);
     if (!view) return { refused: 'forbidden' };
-    const matchers = countMatchers(Selector.of(view.selection).topics, view.selection.types);
+    const matchers = countMatchers(Selector.of(view.selection));
     const admitted = await this.#promise(request, rights, matchers);
     if (typeof admitted === 'string') return { refused: admitted };
     const { signal, end } = startSearch(this.#places, admitted, request);
@@ -257,11 +257,11 @@ export class Audience {
   ): void {
     this.#places.take(admitted);
     this.#tickets.take(admitted);
-    const onEnd = this.#endOf(admitted, admission.onEnd);
+    admitted.onEnd = admission.onEnd;
     // Its rights may have expired while it was let in. Then it gets nothing before they are renewed.
     const isHeld = (stream.rights.expiresAt ?? Infinity) <= this.#clock.time();
     admitted.number = this.#started += 1;
-    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, onEnd, isHeld, admitted);
+    const listener = this.#fanOut.listen(stream.sink, stream.view, stream.start, this.#onEnd, isHeld, admitted);
     if (!listener) return;
     admitted.listener = listener;
     // Who was let in while listeners were chosen to be broken off was not among them.
@@ -270,17 +270,16 @@ export class Audience {
     this.#observer.onListen?.({ lastEventId: admission.parameters.lastEventId }, admitted, admission.request);
   }
 
-  /** What is done when a stream has ended. It is kept for as long as that lasts, so it keeps nothing of the request. */
-  #endOf(admitted: AdmittedListener, told: AdmissionRequest['onEnd']): (reason: EndReason) => void {
-    return (reason) => {
-      admitted.expiry?.end();
-      this.#tickets.free(admitted);
-      admitted.listener = undefined;
-      this.#places.free(admitted);
-      told?.();
-      this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
-    };
-  }
+  /** What is done when a stream has ended: one function for all, because one for each would take as much memory as what is known of a listener. */
+  readonly #onEnd: OnEnd = (reason, admitted) => {
+    if (!(admitted instanceof AdmittedListener)) return;
+    admitted.expiry?.end();
+    this.#tickets.free(admitted);
+    admitted.listener = undefined;
+    this.#places.free(admitted);
+    admitted.onEnd?.();
+    this.#observer.onLeave?.({ reason, durationMs: this.#clock.now() - admitted.since }, admitted);
+  };
 
   // The request is kept only here: if the rights do not expire, it can be freed after the head.
   #expire(admitted: AdmittedListener, admission: AdmissionRequest, { expiresAt }: Rights): void {

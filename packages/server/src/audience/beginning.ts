@@ -2,7 +2,7 @@ import type { FanOut } from '../live/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { View } from '../live/cohort.ts';
 import type { Selection } from '../log/selection.ts';
-import { findStart, type Start } from '../log/start.ts';
+import { findStart, type Start, startNow } from '../log/start.ts';
 import type { AdmissionRequest } from './admission.ts';
 import { type AdmittedListener, startSearch } from './admitted-listener.ts';
 import type { Places } from './places.ts';
@@ -17,16 +17,24 @@ export interface BeginningParts {
  * Finds where a listener begins. Its place, which was promised, is taken meanwhile. Returns undefined if it has left or was sent away by then: it has no place
  * then.
  */
-export async function findBeginning(
+export function findBeginning(
   parts: BeginningParts,
+  admitted: AdmittedListener,
+  view: View,
+  admission: AdmissionRequest,
+): Promise<Start | undefined> {
+  const { lastEventId, last, since } = admission.parameters;
+  const isNow = lastEventId === '' && last === undefined && since === undefined;
+  if (isNow && parts.fanOut.isReady) return findNow(parts, admitted, view.selection);
+  return findPlace(parts, admitted, view, admission);
+}
+
+async function findPlace(
+  { log, fanOut, places }: BeginningParts,
   admitted: AdmittedListener,
   { selection, accepts }: View,
   { request, parameters }: AdmissionRequest,
 ): Promise<Start | undefined> {
-  const { log, fanOut, places } = parts;
-  const { lastEventId, last, since } = parameters;
-  const isNow = lastEventId === '' && last === undefined && since === undefined;
-  if (isNow && fanOut.isReady) return await findNow(parts, admitted, selection);
   const { signal, end } = startSearch(places, admitted, request);
   try {
     await fanOut.ready(signal);
@@ -51,7 +59,7 @@ async function findNow(
 ): Promise<Start | undefined> {
   places.take(admitted);
   try {
-    const start = await findStart(log, selection, {});
+    const start = await startNow(log, selection);
     if (!places.taken.has(admitted)) return undefined;
     places.promiseAgain(admitted);
     return start;

@@ -1,5 +1,5 @@
 import type { CompiledPattern } from '../log/pattern.ts';
-import type { TopicTest } from '../log/selection.ts';
+import type { Selector } from '../log/selection.ts';
 
 // What a topic of a selection takes in memory beside its name, and what a pattern takes once more for each listener that has it: places in lists and
 // indexes, in bytes.
@@ -48,10 +48,18 @@ export class MatcherMemory {
   }
 }
 
-/** The matchers of a listener, as they are counted. The types that it wants are counted as topics are. */
-export function countMatchers({ exact, patterns }: TopicTest, types: readonly string[] = []): CountedMatchers {
+const counted = new WeakMap<Selector, CountedMatchers>();
+
+/** The matchers of a selection, as they are counted: one object for all listeners that have it. The types that it wants are counted as topics are. */
+export function countMatchers(selector: Selector): CountedMatchers {
+  let matchers = counted.get(selector);
+  if (!matchers) counted.set(selector, (matchers = count(selector)));
+  return matchers;
+}
+
+function count({ topics: { exact, patterns }, types }: Selector): CountedMatchers {
   let bytes = USE_BYTES * patterns.length;
   for (const topic of exact) bytes += TOPIC_BYTES + 2 * topic.length;
-  for (const type of types) bytes += TOPIC_BYTES + 2 * type.length;
+  for (const type of types ?? []) bytes += TOPIC_BYTES + 2 * type.length;
   return { patterns: patterns.length === 0 ? NO_PATTERNS : patterns, bytes };
 }

@@ -62,6 +62,8 @@ export function shownObject(value: unknown): string {
 
 /** A member of whatever it is, or of a member of it; undefined if it has none. */
 export function memberOf(value: unknown, path: string): unknown {
+  // Requests are checked by single names.
+  if (!path.includes('.')) return isObject(value) ? value[path] : undefined;
   let found = value;
   for (const name of path.split('.')) {
     if (!isObject(found)) return undefined;

@@ -12,7 +12,7 @@ import { countListeners, type View } from './cohort.ts';
 import { EXPIRED, reconnectAfter } from './control-events.ts';
 import { KeepAlives } from './keep-alives.ts';
 import { catchingUp, holding, joining } from './listener-state.ts';
-import type { EndReason, Listener } from './listener.ts';
+import type { EndReason, Listener, OnEnd } from './listener.ts';
 import { Listeners } from './listeners.ts';
 import { orAborted } from './or-aborted.ts';
 import { checkFanOutOptions, type FanOutOptions } from './options.ts';
@@ -20,6 +20,7 @@ import type { Presence } from './presence.ts';
 import type { Present } from './present-list.ts';
 import { noCounts, type FanOutObserver, type FanOutStats } from './stats.ts';
 import type { Ticker } from './ticker.ts';
+import { watchEnd } from './watch.ts';
 
 // Listeners that are sent away together come back after this long and a random part of the window.
 const COME_BACK_AFTER_MS = 1000;
@@ -165,15 +166,13 @@ export class FanOut {
     to: Sink,
     view: View,
     start: Start,
-    onEnd?: (reason: EndReason) => void,
+    onEnd?: OnEnd,
     isHeld: boolean = false,
     present?: Present,
   ): Listener | undefined {
     const sink = codedFor(to, view.coding);
     if (this.#farewell) {
-      sink.onClose = () => onEnd?.('drained');
-      sink.write(this.#farewell());
-      sink.end();
+      sendAway(sink, this.#farewell(), () => onEnd?.('drained', present));
       return undefined;
     }
     const isNew = start.type === 'now';
@@ -201,8 +200,7 @@ export class FanOut {
       reason: 'left',
       owed: undefined,
     };
-    sink.onDrain = () => this.#listeners.input(listener, { type: 'drain' });
-    sink.onClose = () => this.#listeners.input(listener, { type: 'end' });
+    watchEnd(this.#listeners, listener);
     // Some proxies hold the head back until the first byte of the body.
     const told = beginsHere ? flushed : start.after;
     if (beginsHere || start.announce) this.#listeners.tell(listener, told);
@@ -314,4 +312,11 @@ export class FanOut {
   #position(seq: number): Position {
     return { epoch: this.#epoch ?? '', seq };
   }
+}
+
+/** Ends the stream of a listener that comes too late. */
+function sendAway(sink: Sink, farewell: SharedChunk, onEnd: () => void): void {
+  sink.onClose = onEnd;
+  sink.write(farewell);
+  sink.end();
 }

@@ -78,9 +78,12 @@ export function holding(start: Start, flushed: number): ListenerStep {
   return { state: { phase: 'held', position, told, trims, sent, misplaced }, actions: [] };
 }
 
+/** One for all listeners: most are live, and a state of its own would take memory for each. */
+const JOINING: ListenerStep = { state: { phase: 'live' }, actions: [{ type: 'join' }] };
+
 /** A listener that starts with what is published from now on. */
 export function joining(): ListenerStep {
-  return { state: { phase: 'live' }, actions: [{ type: 'join' }] };
+  return JOINING;
 }
 
 /** The next step of a listener that is not live, from its position on. */

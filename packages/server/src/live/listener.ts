@@ -26,11 +26,14 @@ export type EndReason =
   | 'renumbered'
   | 'failed';
 
+/** Called with what others were told of the listener, so that one function can do for all of them. */
+export type OnEnd = (reason: EndReason, present: Present | undefined) => void;
+
 /** One listener: its state, its cohort and where its bytes go. */
 export interface Listener {
   readonly sink: Sink;
   /** Called once, when the stream has ended. */
-  readonly onEnd: ((reason: EndReason) => void) | undefined;
+  readonly onEnd: OnEnd | undefined;
   /** What others may be told of it; undefined if it is not one that others are told of. */
   readonly present: Present | undefined;
   cohort: Cohort<Listener>;

@@ -15,6 +15,7 @@ import type { CohortPage } from './page-cache.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { FanOutCounts, FanOutObserver } from './stats.ts';
 import { Ticker } from './ticker.ts';
+import { watchDrain } from './watch.ts';
 
 export interface ListenersOptions {
   readonly maxBacklogBytes: number;
@@ -277,6 +278,7 @@ export class Listeners implements Iterable<Listener> {
     if (from.phase === 'reading' && isUnwanted) {
       for (const source of [this.#inSteps, this.catchUp]) source.leave(listener, from.position);
     }
+    if (state.phase === 'draining') watchDrain(this, listener);
     if (state.phase === 'waiting') this.#waiting.add(listener);
     else if (before === 'waiting') this.#waiting.delete(listener);
     this.apart.note(listener, this.#options.clock.now());
@@ -290,7 +292,7 @@ export class Listeners implements Iterable<Listener> {
     }
     if (state.phase !== 'ended' || !this.#all.delete(listener)) return;
     this.ticker.presence.leave(listener.cohort, listener.present);
-    listener.onEnd?.(listener.reason);
+    listener.onEnd?.(listener.reason, listener.present);
   }
 
   #join(listener: Listener): void {

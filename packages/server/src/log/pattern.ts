@@ -12,6 +12,7 @@ import {
   type Token,
   tokenize,
 } from './pattern/syntax.ts';
+import { chosen, type Texts } from './pattern/texts.ts';
 import { pathOnly, TemplateTest, URI_TEMPLATE } from './pattern/template.ts';
 
 export { isTemplate, URI_TEMPLATE } from './pattern/template.ts';
@@ -40,6 +41,9 @@ export const RESOLVE_STEPS = 2048;
 
 // What a compiled pattern takes in memory beside its text and its machines, in bytes: its objects, its places in indexes and what makes it shared.
 const PATTERN_BYTES = 1024;
+
+/** Of a pattern that says nothing of the path. */
+const NO_TEXTS = chosen([]);
 
 const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', ws: '80', https: '443', wss: '443', ftp: '21' };
@@ -112,10 +116,8 @@ export class CompiledPattern {
   readonly source: TopicPattern;
   /** What it takes in memory, in bytes. */
   readonly bytes: number;
-  /** The text with which the path of every topic begins that it matches. */
-  readonly start: string;
-  /** The text with which it ends. */
-  readonly end: string;
+  /** What the path of every topic has that it matches. */
+  readonly texts: Texts;
   readonly #matchers: readonly { readonly component: Component; readonly matcher: TextTest }[];
 
   /** @throws {ServerError} `ERR_INVALID_PATTERN` */
@@ -131,9 +133,7 @@ export class CompiledPattern {
     if (this.states > MAX_STATES) {
       throw refusal(pattern, `it has ${this.states} states when compiled; at most ${MAX_STATES} are allowed`);
     }
-    const path = matchers.find(({ component }) => component === 'pathname')?.matcher;
-    this.start = path?.start ?? '';
-    this.end = path?.end ?? '';
+    this.texts = matchers.find(({ component }) => component === 'pathname')?.matcher.texts ?? NO_TEXTS;
     // The path tells most topics apart
     const order = (component: Component): number => (component === 'pathname' ? 0 : 1);
     this.#matchers = matchers

@@ -97,7 +97,8 @@ export function canEnd(log: EventLog, selection: Selection): boolean {
   return log.topics !== undefined && Selector.of(selection).topics.only !== undefined;
 }
 
-async function startNow(log: EventLog, selection: Selection, options: AskOptions | undefined): Promise<Start> {
+/** The start of a stream with events that are published from now on. */
+export async function startNow(log: EventLog, selection: Selection, options?: AskOptions): Promise<StartNow> {
   if (!canEnd(log, selection)) return { type: 'now' };
   const { head, finalSeq } = await log.locateLast(selection, 0, options);
   return finalSeq === undefined ? { type: 'now', openAt: head } : { type: 'now', finalSeq };

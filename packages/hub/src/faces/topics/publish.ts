@@ -93,7 +93,7 @@ async function publishEvent({ context, exchange, topic, key, body, isClosing, le
     ...(retry === undefined ? {} : { retry }),
   };
   const options = { ...appendOptions(key, exchange, bytes, 'data'), leases };
-  const event = withForgotten({ ...toEvent(exchange, topic, fields), ...latestOf(query) });
+  const event = withForgotten({ ...eventMaker(exchange, topic)(fields), ...latestOf(query) });
   const receipt = await append(context, exchange, [isClosing ? { ...event, final: true } : event], options);
   notePublished(context, exchange, 1, bytes.length);
   return receipt;
@@ -117,11 +117,12 @@ async function publishBatch({ context, exchange, topic, key, body, isClosing, le
   const { limits } = context;
   const bytes = await body.whole(limits.maxBodyBytes);
   const upload = new Upload(limits, exchange.rights);
+  const toEvent = eventMaker(exchange, topic);
   const events: NewEvent[] = [];
   for (const piece of pieces(bytes)) {
     // Other work goes first, before the next piece is decoded.
     if (piece.byteOffset > bytes.byteOffset) await new Promise((resolve) => setImmediate(resolve));
-    for (const fields of upload.write(piece)) events.push(toEvent(exchange, topic, fields));
+    for (const fields of upload.write(piece)) events.push(toEvent(fields));
     if (events.length <= limits.maxBatchEvents) continue;
     throw new Problem(
       'too-large',
@@ -129,7 +130,7 @@ async function publishBatch({ context, exchange, topic, key, body, isClosing, le
     );
   }
   if (isClosing) {
-    const last = events.pop() ?? toEvent(exchange, topic, CLOSED);
+    const last = events.pop() ?? toEvent(CLOSED);
     events.push({ ...last, final: true });
   }
   if (events.length === 0) return { ids: [] };
@@ -142,6 +143,7 @@ async function publishBatch({ context, exchange, topic, key, body, isClosing, le
 async function publishParts({ context, exchange, topic, body, leases }: Publish): Promise<Published> {
   const { limits } = context;
   const upload = new Upload(limits, exchange.rights);
+  const toEvent = eventMaker(exchange, topic);
   const size = Math.min(limits.maxBatchEvents, MAX_PART_EVENTS);
   let ids: readonly string[] = [];
   let count = 0;
@@ -150,7 +152,7 @@ async function publishParts({ context, exchange, topic, body, leases }: Publish)
       context.rates.count(exchange, 0, part.length);
       for (const piece of pieces(part)) {
         body.holds(upload.pendingBytes + piece.length);
-        const events = upload.write(piece).map((fields) => toEvent(exchange, topic, fields));
+        const events = upload.write(piece).map(toEvent);
         for (let from = 0; from < events.length; from += size) {
           // Other requests are handled between two batches.
           if (from > 0) await new Promise((resolve) => setImmediate(resolve));
@@ -202,8 +204,13 @@ function* pieces(bytes: Uint8Array): Iterable<Uint8Array> {
   for (let from = 0; from < bytes.length; from += PIECE_BYTES) yield bytes.subarray(from, from + PIECE_BYTES);
 }
 
-function toEvent({ url }: Exchange, topic: string, fields: EventFields): NewEvent {
-  // In a copy of a stream the event with which a hub closes a topic closes the copy.
-  const final = fields.event === CLOSED_TYPE;
-  return { topics: [topic], fields, private: flag(url.searchParams, 'private'), ...(final ? { final } : {}) };
+/** Makes events of their fields, all for one topic. What they have in common is read once. */
+function eventMaker({ url }: Exchange, topic: string): (fields: EventFields) => NewEvent {
+  const topics = [topic];
+  const isPrivate = flag(url.searchParams, 'private');
+  return (fields) => {
+    const event = { topics, fields, private: isPrivate };
+    // In a copy of a stream the event with which a hub closes a topic closes the copy.
+    return fields.event === CLOSED_TYPE ? { ...event, final: true } : event;
+  };
 }

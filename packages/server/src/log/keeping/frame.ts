@@ -15,6 +15,7 @@ import { checkAppendOptions } from './append-options.ts';
 import { EARLIEST, formatCursor, isCursor, type Position } from '../position.ts';
 import { NO_TYPE } from '../type-of.ts';
 import type { LogBounds } from './bounds.ts';
+import { encodeBodies, framed } from './bodies.ts';
 import { checkPlace } from './field-place.ts';
 import { digestOf } from './digest.ts';
 import { checkGap } from './gap.ts';
@@ -32,15 +33,20 @@ const APPENDED: readonly string[] = [GAP_TYPE, FORGOTTEN_TYPE];
 const CR = 0x0d;
 const LF = 0x0a;
 
-// Room before a body for the `id:` line of its cursor, which has an epoch of at most 16 characters and a number of 15. Memory for a frame of its own would cost more
-// than all else that is done for an event.
-const ROOM = ' '.repeat('id: .\n'.length + 16 + 15);
-const SPACE = 0x20;
+const NO_BYTES = new Uint8Array();
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+export interface PrepareOptions extends Pick<LogBounds, 'maxEventBytes'> {
+  /**
+   * Whether each event has memory of its own. Otherwise an event of a batch that is kept keeps up to 16 KiB of those beside it in memory, too.
+   * @default false
+   */
+  readonly apart?: boolean | undefined;
+}
 
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.
@@ -49,11 +55,23 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 export function prepareBatch(
   events: readonly NewEvent[],
   options: AppendOptions,
-  { maxEventBytes = DEFAULT_MAX_EVENT_BYTES }: Pick<LogBounds, 'maxEventBytes'> = {},
+  { maxEventBytes = DEFAULT_MAX_EVENT_BYTES, apart = false }: PrepareOptions = {},
 ): PreparedBatch {
   const { key, digest, leases, conditions } = checkAppendOptions(options);
   if (events.length === 0) throw invalid('Cannot append a batch without an event');
-  const prepared = events.map((event) => prepareEvent(event, maxEventBytes));
+  let before: Unencoded | undefined;
+  const texts: string[] = [];
+  const prepared = events.map((event) => {
+    before = prepareEvent(event, maxEventBytes, texts, before);
+    return before;
+  });
+  const bodies = encodeBodies(texts, apart);
+  prepared.forEach((event, index) => {
+    const body = bodies[index] ?? NO_BYTES;
+    checkSize(body.length, maxEventBytes);
+    event.body = body;
+    event.room = body.buffer;
+  });
   const bound = key === undefined ? undefined : (digest ?? digestOf(prepared, events));
   return { events: prepared, key, digest: bound, leases, conditions };
 }
@@ -67,15 +85,27 @@ const EVENT_NAMES: Readonly<Record<keyof NewEvent, true>> = {
   final: true,
 };
 
-function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
+/** An event that has been checked. Its body comes later. */
+interface Unencoded extends PreparedEvent {
+  body: Uint8Array;
+  room: ArrayBufferLike | undefined;
+}
+
+/**
+ * @param texts where the text of its body is added
+ * @param before the event before it, whose topics are nearly always the same
+ */
+function prepareEvent(
+  event: NewEvent,
+  maxBytes: number,
+  texts: string[],
+  before: PreparedEvent | undefined,
+): Unencoded {
   if (typeof event !== 'object' || event === null) {
     throw invalid(`An event of the batch is ${shown(event)}, but must be an object with topics and fields`);
   }
-  const { topics, fields, private: isPrivate = false, latestKey, forget = false, final = false } = event;
-  if (!Array.isArray(topics))
-    throw invalid(`The topics of an event are ${shown(topics)}, but must be an array of strings`);
-  if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
-  for (const topic of topics as readonly string[]) checkTopic(topic);
+  const { fields, private: isPrivate = false, latestKey, forget = false, final = false } = event;
+  const topics = readTopics(event.topics, before?.topics);
   // Who wrote 'no' or 0 and who wrote 'yes' or 1 meant different things.
   if (typeof isPrivate !== 'boolean') {
     throw invalid(`The member private of an event is ${shown(isPrivate)}, but must be true or false`);
@@ -98,17 +128,29 @@ function prepareEvent(event: NewEvent, maxBytes: number): PreparedEvent {
   const withoutId = { data, event: type, retry, comment };
   // Before it is encoded: a text of line ends alone becomes six times as long.
   checkSize(leastBytes(withoutId, maxBytes), maxBytes);
-  const body = encode(withoutId);
-  checkSize(body.length, maxBytes);
+  texts.push(textOf(withoutId));
   const prepared = {
-    topics: topics.length === 1 ? [topics[0] as string] : [...new Set(topics as readonly string[])],
+    topics,
     private: isPrivate,
     id: id && copyOf(id),
     type: type === '' || type === NO_TYPE ? undefined : type,
-    body,
+    body: NO_BYTES,
+    room: undefined,
     final,
   };
   return latestKey === undefined ? prepared : { ...prepared, latestKey: copyOf(latestKey), forget };
+}
+
+/** The topics of an event, each once, in a list that nobody else changes: that of the event before it, if it has the same one. */
+function readTopics(topics: readonly string[], before: readonly string[] | undefined): readonly string[] {
+  if (!Array.isArray(topics)) {
+    throw invalid(`The topics of an event are ${shown(topics)}, but must be an array of strings`);
+  }
+  const [first] = topics as readonly string[];
+  if (topics.length === 1 && before?.length === 1 && before[0] === first) return before;
+  if (topics.length === 0) throw invalid('An event needs a topic, and none was given');
+  for (const topic of topics as readonly string[]) checkTopic(topic);
+  return topics.length === 1 ? [first as string] : [...new Set(topics as readonly string[])];
 }
 
 const FIELD_NAMES: Readonly<Record<keyof EventFields, true>> = {
@@ -119,9 +161,9 @@ const FIELD_NAMES: Readonly<Record<keyof EventFields, true>> = {
   comment: true,
 };
 
-function encode(fields: EventFields): Uint8Array {
+function textOf(fields: EventFields): string {
   try {
-    return encoder.encode(ROOM + encodeEvent(fields)).subarray(ROOM.length);
+    return encodeEvent(fields);
   } catch (error) {
     throw new ServerError('ERR_INVALID_EVENT', error instanceof Error ? error.message : String(error), {
       cause: error,
@@ -160,7 +202,8 @@ function readFields(fields: EventFields): EventFields {
     throw invalid(`The fields of an event are ${shown(fields)}, but must be an object such as { data: 'hello' }`);
   }
   const { data, event, id, retry, comment } = fields;
-  for (const name of Object.keys(fields)) if (!Object.hasOwn(FIELD_NAMES, name)) refuseField(name);
+  // Not Object.keys, which makes a list for each event.
+  for (const name in fields) if (!Object.hasOwn(FIELD_NAMES, name) && Object.hasOwn(fields, name)) refuseField(name);
   if (data === undefined && event === undefined && id === undefined && retry === undefined) {
     const given = comment === undefined ? 'none' : 'a comment, which is no event';
     throw invalid(`There is nothing to publish: an event needs data, event, id or retry, and has ${given}`);
@@ -173,7 +216,7 @@ function readFields(fields: EventFields): EventFields {
 /** Refuses a field that has another name than those of an event. @throws {ServerError} `ERR_INVALID_EVENT` */
 function refuseField(name: string): void {
   checkPlace(name);
-  encode({ [name]: undefined });
+  textOf({ [name]: undefined });
 }
 
 /**
@@ -188,8 +231,7 @@ export function placeEvent(
   topics: readonly string[] = event.topics,
 ): LogEntry {
   const id = event.id ?? formatCursor({ epoch, seq });
-  const line = `id: ${id}\n`;
-  const frame = event.id === undefined ? framed(line, event.body) : joined(line, event.body);
+  const frame = framed(event, id);
   const { latestKey, forget, final, private: isPrivate } = event;
   const entry = { seq, id, topics, time, private: isPrivate, frame };
   if (latestKey === undefined && !final) return entry;
@@ -199,28 +241,6 @@ export function placeEvent(
     ...(forget === true ? { forgets: true } : {}),
     ...(final ? { final } : {}),
   };
-}
-
-/** A body with the line of its cursor before it: in the room that was left for that, unless it has a line already. */
-function framed(line: string, body: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, length } = body;
-  const isWhole = byteOffset === ROOM.length && buffer.byteLength === byteOffset + length;
-  if (isWhole && line.length <= ROOM.length) {
-    const frame = new Uint8Array(buffer, byteOffset - line.length);
-    if (frame[line.length - 1] === SPACE) {
-      encoder.encodeInto(line, frame);
-      return frame;
-    }
-  }
-  return joined(line, body);
-}
-
-function joined(line: string, body: Uint8Array): Uint8Array {
-  const bytes = encoder.encode(line);
-  const frame = new Uint8Array(bytes.length + body.length);
-  frame.set(bytes);
-  frame.set(body, bytes.length);
-  return frame;
 }
 
 /** The entry that tells followers that a topic was deleted. */

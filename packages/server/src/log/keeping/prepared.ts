@@ -14,6 +14,8 @@ export interface PreparedEvent {
   readonly forget?: boolean | undefined;
   /** The encoded event without its `id:` line. */
   readonly body: Uint8Array;
+  /** The memory of the body, if it has room before the body for that line, which `placeEvent` writes there. */
+  readonly room?: ArrayBufferLike | undefined;
   /** Whether it closes its topics. */
   readonly final: boolean;
 }

@@ -145,7 +145,7 @@ export class MemoryLog implements EventLog {
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     if (this.#closed) throw new ServerError('ERR_CLOSED', 'Cannot append: the log has been closed');
     checkBatch(events, this.#bounds);
-    const prepared = prepareBatch(events, options, this.#bounds);
+    const prepared = prepareBatch(events, options, { ...this.#bounds, apart: true });
     const repeated = this.#keys.repeated(prepared, this.#time, this.#epochs);
     if (repeated) return repeated;
     // Before one of them can be replaced: events that have become too old are missing, whatever comes after them.

@@ -1,5 +1,6 @@
 import type { Part } from './parts.ts';
 import type { Dialect } from './syntax.ts';
+import { type Texts, textsOf } from './texts.ts';
 
 /** Counts the work of matching, in steps of about a nanosecond. */
 export interface Meter {
@@ -37,10 +38,7 @@ interface Block {
 export interface TextTest {
   /** Its size: one for each character and wildcard after the text that it begins with. */
   readonly states: number;
-  /** The text that begins every text that it matches. */
-  readonly start: string;
-  /** The text that ends every text that it matches. */
-  readonly end: string;
+  readonly texts: Texts;
   /** The most steps that a character may take. */
   readonly cost: number;
   /** What it takes in memory, in bytes. */
@@ -52,12 +50,14 @@ export interface TextTest {
 
 /** The compiled pattern of one component of a URL. */
 export class Matcher implements TextTest {
+  readonly texts: Texts;
   readonly #prefix: string;
   readonly #suffix: string;
   readonly #machine: Machine | undefined;
 
   constructor(parts: readonly Part[], dialect: Dialect) {
     const middle = [...parts];
+    this.texts = textsOf(parts);
     this.#prefix = isText(middle[0]) ? (middle.shift()?.prefix ?? '') : '';
     this.#suffix = isText(middle.at(-1)) ? (middle.pop()?.prefix ?? '') : '';
     if (middle.length > 0) this.#machine = new Machine(middle, dialect.delimiter);
@@ -67,20 +67,14 @@ export class Matcher implements TextTest {
     return this.#suffix.length + (this.#machine?.states ?? 0);
   }
 
-  get start(): string {
-    return this.#prefix;
-  }
-
-  get end(): string {
-    return this.#suffix;
-  }
-
   get cost(): number {
     return this.#machine?.cost ?? 0;
   }
 
   get bytes(): number {
-    return this.#prefix.length + this.#suffix.length + (this.#machine?.bytes ?? 0);
+    const { start, inner, end } = this.texts;
+    const texts = start.length + inner.length + end.length;
+    return texts + this.#prefix.length + this.#suffix.length + (this.#machine?.bytes ?? 0);
   }
 
   get matchesAll(): boolean {

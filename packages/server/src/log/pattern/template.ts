@@ -1,5 +1,6 @@
 import { type Meter, MAX_STATES, type TextTest } from './machine.ts';
 import type { Component } from './syntax.ts';
+import { chosen, type Texts } from './texts.ts';
 import { type Expression, type Operator, parseTemplate, type Variable } from './template-syntax.ts';
 
 /**
@@ -71,8 +72,7 @@ export function isTemplate(text: string): boolean {
 
 /** A compiled URI template. It is in all its states at once and never goes back, so a character takes at most as many steps as there are moves. */
 export class TemplateTest implements TextTest {
-  readonly start: string;
-  readonly end: string;
+  readonly texts: Texts;
   readonly matchesAll = false;
   readonly #plan: Plan | undefined;
 
@@ -80,20 +80,21 @@ export class TemplateTest implements TextTest {
   constructor(text: string) {
     const parsed = parseTemplate(text);
     if (!parsed) throw new SyntaxError('it is no URI template');
-    const pieces = [...parsed];
-    this.start = typeof pieces[0] === 'string' ? encodedText(pieces.shift() as string) : '';
-    this.end = typeof pieces.at(-1) === 'string' ? encodedText(pieces.pop() as string) : '';
+    const pieces = parsed.map((piece) => (typeof piece === 'string' ? encodedText(piece) : piece));
+    this.texts = textsBetween(pieces);
+    if (typeof pieces[0] === 'string') pieces.shift();
+    if (typeof pieces.at(-1) === 'string') pieces.pop();
     if (pieces.length === 0) return;
     const plan = new Plan();
     for (const piece of pieces) {
-      if (typeof piece === 'string') plan.last = plan.text(plan.last, encodedText(piece));
+      if (typeof piece === 'string') plan.last = plan.text(plan.last, piece);
       else plan.add(piece);
     }
     this.#plan = plan;
   }
 
   get states(): number {
-    return this.end.length + (this.#plan?.states.length ?? 0);
+    return this.texts.end.length + (this.#plan?.states.length ?? 0);
   }
 
   get cost(): number {
@@ -101,16 +102,25 @@ export class TemplateTest implements TextTest {
   }
 
   get bytes(): number {
-    return this.start.length + this.end.length + 64 * (this.#plan?.moves ?? 0);
+    const { start, inner, end } = this.texts;
+    return start.length + inner.length + end.length + 64 * (this.#plan?.moves ?? 0);
   }
 
   test(text: string, meter?: Meter): boolean {
     if (meter) meter.steps += 1;
-    const end = text.length - this.end.length;
-    if (this.start.length > end || !text.startsWith(this.start) || !text.endsWith(this.end)) return false;
+    const { start, end: last } = this.texts;
+    const end = text.length - last.length;
+    if (start.length > end || !text.startsWith(start) || !text.endsWith(last)) return false;
     const plan = this.#plan;
-    return plan ? plan.test(text, this.start.length, end, meter) : this.start.length === end;
+    return plan ? plan.test(text, start.length, end, meter) : start.length === end;
   }
+}
+
+/** The texts of a template, of those between its expressions. */
+function textsBetween(pieces: readonly (string | Expression)[]): Texts {
+  const texts = [''];
+  for (const piece of pieces) texts.push(typeof piece === 'string' ? (texts.pop() ?? '') + piece : '');
+  return chosen(texts);
 }
 
 /** Whether nothing tells where a value ends and the next one begins: what is between them may also be in a value. */
