@@ -22,7 +22,9 @@ export class ServeCommand {
 
   /** @param workers how many processes serve connections; with 1 it is the only one */
   static async start(workers: number): Promise<ServeCommand> {
-    const options = ['--port', '0', '--data', dataFolder(), '--keep-alive', 'none', '--max-listeners', 'none'];
+    // All of its clients have one address.
+    const limits = ['--keep-alive', 'none', '--max-listeners', 'none', '--max-connections-per-address', 'none'];
+    const options = ['--port', '0', '--data', dataFolder(), ...limits];
     const child = new Child(process.execPath, [MAIN, 'serve', ...options, '--workers', String(workers)]);
     // The command does not end with its input, as other children do.
     process.once('exit', () => child.end('SIGTERM'));
