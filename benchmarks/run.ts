@@ -28,6 +28,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   workers: () => import('./workers.ts'),
   nodes: () => import('./nodes.ts'),
   outbox: () => import('./outbox.ts'),
+  groups: () => import('./groups.ts'),
+  'stores-publish': () => import('./stores/publish.ts'),
+  'stores-replay': () => import('./stores/replay.ts'),
+  'stores-latency': () => import('./stores/latency.ts'),
+  'stores-failover': () => import('./stores/failover.ts'),
 };
 
 const named = process.argv.slice(2);

@@ -43,7 +43,7 @@ CPU: processor time of all processes, µs a delivered event. Median of alternati
   const rows: Row[] = [];
   try {
     for (const workers of WORKERS) {
-      const server = await ServeCommand.start(workers);
+      const server = await ServeCommand.start({ workers });
       servers.set(workers, server);
       stops.push(() => server.stop());
       for (let topic = 0; topic < Math.max(...REPLAYS); topic += 1) await server.publish(`kept-${topic}`, REPLAYED);
@@ -97,7 +97,7 @@ async function printMemory(): Promise<void> {
   const count = Math.min(IDLE, openFiles() - IDLE_FIRST - OTHER_FILES);
   const rows: string[][] = [];
   for (const workers of WORKERS) {
-    const server = await ServeCommand.start(workers);
+    const server = await ServeCommand.start({ workers });
     const stops: (() => Promise<void>)[] = [() => server.stop()];
     try {
       const connect = async (listeners: number): Promise<number> => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../parts/child.ts';
 import { eventStreamOf } from '../parts/event-data.ts';
@@ -8,28 +8,38 @@ import { Publisher, publishRequest } from './publisher.ts';
 
 const MAIN = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 
-/** The command `tidings serve` on disk, with all of its processes, and one publisher. Only on Linux. */
+export interface ServeOptions {
+  /** How many processes serve connections; with 1 it is the only one. @default 1 */
+  readonly workers?: number;
+  /** The folder of its log, or the URL of a store. @default a folder of its own */
+  readonly log?: string;
+}
+
+/** The command `tidings serve`, with all of its processes, and one publisher. Only on Linux. */
 export class ServeCommand {
   readonly port: number;
   readonly publisher: Publisher;
   readonly #child: Child;
+  readonly #endIt: () => void;
 
-  private constructor(child: Child, port: number, publisher: Publisher) {
+  private constructor(child: Child, endIt: () => void, port: number, publisher: Publisher) {
     this.#child = child;
+    this.#endIt = endIt;
     this.port = port;
     this.publisher = publisher;
   }
 
-  /** @param workers how many processes serve connections; with 1 it is the only one */
-  static async start(workers: number): Promise<ServeCommand> {
+  static async start({ workers = 1, log = dataFolder() }: ServeOptions = {}): Promise<ServeCommand> {
+    const place = [log.includes('://') ? '--log' : '--data', log];
     // All of its clients have one address.
     const limits = ['--keep-alive', 'none', '--max-listeners', 'none', '--max-connections-per-address', 'none'];
-    const options = ['--port', '0', '--data', dataFolder(), ...limits];
-    const child = new Child(process.execPath, [MAIN, 'serve', ...options, '--workers', String(workers)]);
+    const options = ['--port', '0', ...place, ...limits, '--workers', String(workers)];
+    const child = new Child(process.execPath, [...process.execArgv, MAIN, 'serve', ...options]);
     // The command does not end with its input, as other children do.
-    process.once('exit', () => child.end('SIGTERM'));
+    const endIt = (): void => child.end('SIGTERM');
+    process.once('exit', endIt);
     const port = Number(/:(\d+)\/$/.exec(await child.line())?.[1]);
-    return new ServeCommand(child, port, await Publisher.connect(port));
+    return new ServeCommand(child, endIt, port, await Publisher.connect(port));
   }
 
   /** Publishes a number of events as one upload. */
@@ -47,7 +57,22 @@ export class ServeCommand {
     return sum(this.#processes.map((pid) => residentOf(pid).pss));
   }
 
+  /** How many sockets each of its processes has open; the first is the one that was started. */
+  sockets(): readonly number[] {
+    return this.#processes.map((pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length);
+  }
+
+  /** Kills it as a failing machine does. @param which of its processes, in the order of {@link sockets} @default all */
+  async kill(which?: number): Promise<void> {
+    const pid = this.#processes[which ?? 0] ?? Number.NaN;
+    this.publisher.close();
+    if (which === undefined) this.#child.end('SIGKILL');
+    else process.kill(pid, 'SIGKILL');
+    if (which === undefined) await this.stop();
+  }
+
   async stop(): Promise<void> {
+    process.off('exit', this.#endIt);
     this.publisher.close();
     this.#child.end('SIGTERM');
     await this.#child.stop();
@@ -57,6 +82,15 @@ export class ServeCommand {
     const { pid } = this.#child;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
     return [pid, ...children.map(Number)];
+  }
+}
+
+function isSocket(pid: number, fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+  } catch {
+    // It has just been closed.
+    return false;
   }
 }
 
