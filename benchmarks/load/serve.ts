@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../parts/child.ts';
 import { eventStreamOf } from '../parts/event-data.ts';
@@ -62,13 +63,18 @@ export class ServeCommand {
     return this.#processes.map((pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length);
   }
 
-  /** Kills it as a failing machine does. @param which of its processes, in the order of {@link sockets} @default all */
-  async kill(which?: number): Promise<void> {
-    const pid = this.#processes[which ?? 0] ?? Number.NaN;
-    this.publisher.close();
-    if (which === undefined) this.#child.end('SIGKILL');
-    else process.kill(pid, 'SIGKILL');
-    if (which === undefined) await this.stop();
+  /** Kills it as a failing machine does. */
+  async kill(): Promise<void> {
+    this.#child.end('SIGKILL');
+    await this.stop();
+  }
+
+  /** Kills one of its workers, and waits until it is gone. The hub starts another one in its place. */
+  async killWorker(): Promise<void> {
+    const [, worker] = this.#processes;
+    if (worker === undefined) throw new Error('There is no worker');
+    process.kill(worker, 'SIGKILL');
+    while (this.#processes.includes(worker)) await sleep(1);
   }
 
   async stop(): Promise<void> {

@@ -62,8 +62,7 @@ async function postgres(url: string): Promise<BareStore> {
       const client = await connected();
       if (batch === 1) return () => client.query(one);
       const values = [Array.from({ length: batch }, () => RECORD)];
-      return () =>
-        client.query({ name: 'many', text: 'insert into bare (record) select unnest($1::bytea[])', values });
+      return () => client.query({ name: 'many', text: 'insert into bare (record) select unnest($1::bytea[])', values });
     },
     async read(count) {
       return (await reader.query('select id, record from bare order by id limit $1', [count])).rows.length;
@@ -100,7 +99,9 @@ async function nats(url: string): Promise<BareStore> {
 }
 
 const place = process.argv[2] ?? '';
-const store = place.startsWith('postgres:') ? await postgres(place) : await (place.startsWith('nats:') ? nats(place) : lmdb(place));
+const store = place.startsWith('postgres:')
+  ? await postgres(place)
+  : await (place.startsWith('nats:') ? nats(place) : lmdb(place));
 const appenders = new Map<string, (() => Promise<unknown>)[]>();
 
 await obey({

@@ -26,7 +26,11 @@ const TOPIC = 'readings';
 const WINDOW = waitingConnections();
 const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 120_000 };
 
-const COLUMNS = { connected: 'until all have a first byte, ms', live: 'until all are live, ms', cpu: 'CPU, µs a listener' } as const;
+const COLUMNS = {
+  connected: 'until all have a first byte, ms',
+  live: 'until all are live, ms',
+  cpu: 'CPU, µs a listener',
+} as const;
 
 /** Prints the table. Takes about three minutes. */
 export async function run(): Promise<void> {
@@ -66,8 +70,8 @@ async function failover(store: StoreName, missed: number): Promise<Figures> {
     await before.connected;
     await Promise.all([before.expect(1), last.publish(TOPIC, 1)]);
     await before.kill();
-    // The first worker, or the whole of a hub.
-    await first.kill(first === last ? 1 : undefined);
+    if (first === last) await first.killWorker();
+    else await first.kill();
     const publisher = await Publisher.connect(last.port);
     stops.push(() => publisher.close());
     const publish = (count: number): Promise<string> =>

@@ -52,7 +52,10 @@ Median of 3 alternating runs.`);
       stops.push(() => leave(way));
       for (const [rate, milliseconds] of Object.entries(RATES)) {
         await publish(way, Number(rate), WARM_UP_MS);
-        rows.push({ name: `${NODES_OF[store]}, ${rate} a second`, measure: () => publish(way, Number(rate), milliseconds) });
+        rows.push({
+          name: `${NODES_OF[store]}, ${rate} a second`,
+          measure: () => publish(way, Number(rate), milliseconds),
+        });
       }
     }
     const figures = await alternate(rows, ROUNDS);

@@ -70,8 +70,7 @@ async function measure(name: StoreName): Promise<void> {
       LOADS.flatMap((load) =>
         ['hub', 'log', 'store'].map((what) => {
           const own = figures.get(nameOf(what, load));
-          const ratio = (key: string): string =>
-            figure(figures.ratio(nameOf(what, load), nameOf('store', load), key));
+          const ratio = (key: string): string => figure(figures.ratio(nameOf(what, load), nameOf('store', load), key));
           return [
             nameOf(what, load),
             figure(own?.['perSecond']),

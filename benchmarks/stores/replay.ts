@@ -62,7 +62,7 @@ CPU: processor time of the hub, µs a delivered event. Median of alternating run
       ['', 'events/s', 'CPU, µs', 'events/s to the store', 'events/s to LMDB'],
       rows.map(({ name }) => {
         const own = figures.get(name);
-        const [kind = 'LMDB'] = STORE_NAMES.filter((store) => name.includes(store));
+        const kind = STORE_NAMES.find((store) => name.includes(store)) ?? 'LMDB';
         const [, count] = name.split(': ');
         const ratio = (other: string): string => figure(figures.ratio(name, other, 'perSecond'));
         return [
