@@ -1,3 +1,4 @@
+import { keepOn } from '../parts/affinity.ts';
 import { Child } from '../parts/child.ts';
 import { compile } from '../parts/compile.ts';
 
@@ -63,6 +64,11 @@ export class Listeners {
   async latencies(): Promise<Latencies> {
     const [p50 = 0, p99 = 0, max = 0, count = 0] = (await this.#sink.ask('latencies')).split(' ').map(Number);
     return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000, count };
+  }
+
+  /** Lets its process run on some cores only, as `taskset` takes them. */
+  keepOn(cores: string): void {
+    keepOn(this.#sink.pid, cores);
   }
 
   /** Ends its process at once, so that the system closes the connections. */

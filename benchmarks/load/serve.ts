@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { keepOn } from '../parts/affinity.ts';
 import { Child } from '../parts/child.ts';
 import { eventStreamOf } from '../parts/event-data.ts';
 import { dataFolder } from '../parts/folder.ts';
@@ -61,6 +62,11 @@ export class ServeCommand {
   /** How many sockets each of its processes has open; the first is the one that was started. */
   sockets(): readonly number[] {
     return this.#processes.map((pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length);
+  }
+
+  /** Lets all its processes run on some cores only, as `taskset` takes them. */
+  keepOn(cores: string): void {
+    for (const pid of this.#processes) keepOn(pid, cores);
   }
 
   /** Kills it as a failing machine does. */
