@@ -24,7 +24,7 @@ const LISTENERS = Math.min(5_000, openFiles() - OTHER_FILES);
 const MISSED = 100;
 const TOPIC = 'readings';
 const WINDOW = waitingConnections();
-const ROUNDS = { atLeast: 3, atMost: 5, milliseconds: 120_000 };
+const ROUNDS = { atLeast: 2, atMost: 3, milliseconds: 60_000 };
 
 const COLUMNS = {
   connected: 'until all have a first byte, ms',

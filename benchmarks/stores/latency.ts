@@ -21,7 +21,7 @@ export const title: string = 'From one node to the other';
 
 const TARGET = '/topics/readings';
 /** Events a second, and for how many milliseconds. */
-const RATES = { 100: 8_000, 5000: 4_000 } as const;
+const RATES = { 100: 5_000, 5000: 3_000 } as const;
 const WARM_UP_MS = 2_000;
 const ROUNDS = { atLeast: 3, atMost: 3, milliseconds: Number.POSITIVE_INFINITY };
 // So many connections are tried until one is at another process. Each is there or not by chance.
