@@ -14,7 +14,6 @@
 // With the folder of another build, which has to be built, its hub runs beside this one's:
 // npx node benchmarks/resume-storm.ts ../before
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { RunningHub } from './load/hub.ts';
@@ -25,6 +24,7 @@ import { DATA } from './parts/event-data.ts';
 import { openFiles } from './parts/open-files.ts';
 import { alternate, type Figures, type Row } from './parts/rounds.ts';
 import { figure, printTable } from './parts/table.ts';
+import { waitingConnections } from './parts/waiting-connections.ts';
 
 export const title: string = 'Resume storm';
 
@@ -135,16 +135,6 @@ async function storm(start: () => Promise<Server | undefined>, count: number, mi
     };
   } finally {
     for (const stop of stops.toReversed()) await stop();
-  }
-}
-
-/** How many connections may wait for a server to accept them. */
-function waitingConnections(): number {
-  try {
-    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
-  } catch {
-    // Not Linux: what most systems start with.
-    return 128;
   }
 }
 

@@ -29,6 +29,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   nodes: () => import('./nodes.ts'),
   outbox: () => import('./outbox.ts'),
   runs: () => import('./runs.ts'),
+  groups: () => import('./groups.ts'),
+  'stores-publish': () => import('./stores/publish.ts'),
+  'stores-replay': () => import('./stores/replay.ts'),
+  'stores-latency': () => import('./stores/latency.ts'),
+  'stores-failover': () => import('./stores/failover.ts'),
 };
 
 const named = process.argv.slice(2);

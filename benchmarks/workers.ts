@@ -3,13 +3,15 @@
 // Method: `tidings serve` with a log on disk, with `--workers 1`, where one process does everything, and `--workers 2`, where two processes serve connections and a third has
 // the log. The cost is the processor time of all threads of all processes of the command. Fan-out: 2,000 listeners on loopback, 40 events of 100 bytes of data a run, one a tick;
 // a tick is published when every listener has had the one before. `Of one core` is how many events are delivered in a second of processor time, to those of a single process in the
-// same round: 1 says that a core does as much. Replay: one listener, and four at once, each with a topic of its own, ask for 50,000 kept events each. Memory: 10,000 listeners connect that have had their first
+// same round: 1 says that a core does as much. Where listeners run beside the hub, what a write costs depends on whether they sleep, and so on who has the cores just then; so fan-out is measured a second time with all processes of the hub
+// on one core and the listeners on the others (taskset), where only the processor time of the hub differs. Replay: one listener, and four at once, each with a topic of its own, ask for 50,000 kept events each. Memory: 10,000 listeners connect that have had their first
 // bytes; the share of all processes (Pss) after ten seconds, less that with the first 6,000, for each listener; and what the command takes with those 6,000, by when each process has grown once.
 
 import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasSinkInC, Listeners } from './load/listeners.ts';
 import { ServeCommand } from './load/serve.ts';
+import { CORES } from './parts/affinity.ts';
 import { median } from './parts/median.ts';
 import { openFiles } from './parts/open-files.ts';
 import { alternate, type Figures, type Measured, type Row } from './parts/rounds.ts';
@@ -28,7 +30,8 @@ const IDLE = 10_000;
 // What a process has open besides
 const OTHER_FILES = 300;
 const LEFT_ALONE_MS = 10_000;
-const ROUNDS = { atLeast: 5, atMost: 15, milliseconds: 40_000 };
+const ROUNDS = { atLeast: 5, atMost: 15, milliseconds: 60_000 };
+const ON_ONE_CORE = 'fan-out, the hub on one core and the listeners on another';
 
 /** Prints the tables. Takes about two minutes. */
 export async function run(): Promise<void> {
@@ -43,7 +46,7 @@ CPU: processor time of all processes, µs a delivered event. Median of alternati
   const rows: Row[] = [];
   try {
     for (const workers of WORKERS) {
-      const server = await ServeCommand.start(workers);
+      const server = await ServeCommand.start({ workers });
       servers.set(workers, server);
       stops.push(() => server.stop());
       for (let topic = 0; topic < Math.max(...REPLAYS); topic += 1) await server.publish(`kept-${topic}`, REPLAYED);
@@ -52,6 +55,7 @@ CPU: processor time of all processes, µs a delivered event. Median of alternati
       await listeners.connected;
       await publishTicks(server, listeners, WARM_UP_TICKS);
       rows.push({ name: nameOf('fan-out', workers), measure: () => fanOut(server, listeners) });
+      rows.push({ name: nameOf(ON_ONE_CORE, workers), measure: () => fanOutOnOneCore(server, listeners) });
       for (const count of REPLAYS) {
         rows.push({ name: nameOf(`replay ${count}`, workers), measure: () => replay(server, count) });
       }
@@ -80,6 +84,19 @@ async function fanOut(server: ServeCommand, listeners: Listeners): Promise<Figur
   return { cpu, perCore: 1 / cpu, perSecond: (LISTENERS * 1000) / median(times), tick: median(times) };
 }
 
+/** With all processes of the hub on one core, and the listeners on another. */
+async function fanOutOnOneCore(server: ServeCommand, listeners: Listeners): Promise<Figures> {
+  if (!CORES) return {};
+  try {
+    server.keepOn(CORES.first);
+    listeners.keepOn(CORES.others);
+    return await fanOut(server, listeners);
+  } finally {
+    server.keepOn(CORES.all);
+    listeners.keepOn(CORES.all);
+  }
+}
+
 async function replay(server: ServeCommand, count: number): Promise<Figures> {
   const before = server.cpu();
   const start = performance.now();
@@ -97,7 +114,7 @@ async function printMemory(): Promise<void> {
   const count = Math.min(IDLE, openFiles() - IDLE_FIRST - OTHER_FILES);
   const rows: string[][] = [];
   for (const workers of WORKERS) {
-    const server = await ServeCommand.start(workers);
+    const server = await ServeCommand.start({ workers });
     const stops: (() => Promise<void>)[] = [() => server.stop()];
     try {
       const connect = async (listeners: number): Promise<number> => {
@@ -118,7 +135,7 @@ async function printMemory(): Promise<void> {
 }
 
 function print(figures: Measured): void {
-  for (const what of ['fan-out', ...REPLAYS.map((count) => `replay ${count}`)]) {
+  for (const what of ['fan-out', ON_ONE_CORE, ...REPLAYS.map((count) => `replay ${count}`)]) {
     printTable(
       [what, 'CPU, µs', 'of one core', 'events/s', 'to one process'],
       WORKERS.map((workers) => {

@@ -1,3 +1,4 @@
+import { keepOn } from '../parts/affinity.ts';
 import { Child } from '../parts/child.ts';
 import { compile } from '../parts/compile.ts';
 
@@ -7,7 +8,7 @@ const SINK_NODE = new URL('sink.ts', import.meta.url);
 export interface ListenersOptions {
   readonly port: number;
   readonly count: number;
-  /** Path and query of the request. */
+  /** Path and query of the request. With gcc, `{n}` in it is the number of the listener, from 0, and `{t}` a tenth of that. */
   readonly target: string;
   /** What the request has besides. @default none */
   readonly headers?: Readonly<Record<string, string>>;
@@ -63,6 +64,17 @@ export class Listeners {
   async latencies(): Promise<Latencies> {
     const [p50 = 0, p99 = 0, max = 0, count = 0] = (await this.#sink.ask('latencies')).split(' ').map(Number);
     return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000, count };
+  }
+
+  /** Lets its process run on some cores only, as `taskset` takes them. */
+  keepOn(cores: string): void {
+    keepOn(this.#sink.pid, cores);
+  }
+
+  /** Ends its process at once, so that the system closes the connections. */
+  async kill(): Promise<void> {
+    this.#sink.end('SIGKILL');
+    await this.#sink.stop();
   }
 
   /** Closes the connections. */

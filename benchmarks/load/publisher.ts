@@ -46,7 +46,13 @@ export class Publisher {
     for (;;) {
       const head = this.#answers.indexOf('\r\n\r\n');
       if (head === -1) return;
-      const end = head + 4 + Number(/^content-length: (\d+)/im.exec(this.#answers.slice(0, head))?.[1]);
+      const [, length] = /^content-length: (\d+)/im.exec(this.#answers.slice(0, head)) ?? [];
+      if (length === undefined) {
+        this.#settle?.reject(new Error(`A publish got an answer without a length: ${this.#answers}`));
+        this.#socket.destroy();
+        return;
+      }
+      const end = head + 4 + Number(length);
       if (this.#answers.length < end) return;
       const status = this.#answers.slice(9, 12);
       const body = this.#answers.slice(head + 4, end);

@@ -1,7 +1,8 @@
 // Listeners as cheap as can be: they count the events of their streams and keep nothing. Lines on standard input:
 //
 //   connect PORT COUNT WINDOW TARGET  connects COUNT listeners, at most WINDOW of them at a time waiting for their first byte;
-//                                     answers "connected" when each has had one
+//                                     answers "connected" when each has had one. In TARGET, {n} is the number of the listener, from 0,
+//                                     and {t} a tenth of it
 //   expect EVENTS                     answers "got MIN MAX" when each has had EVENTS more events; MIN and MAX are the bytes
 //                                     that one listener has had since the last "got"
 //   header NAME: VALUE                what requests to come have besides; before "connect"
@@ -173,6 +174,23 @@ static void take(struct listener *listener) {
   if (!had_all && has_all(listener) && --behind == 0) tell_got();
 }
 
+/** The request of a listener. */
+static const char *request_of(const struct listener *listener) {
+  static char own[sizeof request];
+  size_t length = 0;
+  for (const char *at = request; *at && length < sizeof own - 16; at++) {
+    int is_number = strncmp(at, "{n}", 3) == 0, is_tenth = strncmp(at, "{t}", 3) == 0;
+    if (!is_number && !is_tenth) {
+      own[length++] = *at;
+      continue;
+    }
+    length += (size_t)sprintf(own + length, "%d", (int)(listener - listeners) / (is_tenth ? 10 : 1));
+    at += 2;
+  }
+  own[length] = 0;
+  return own;
+}
+
 static void meet(struct listener *listener, uint32_t events) {
   if (!(events & EPOLLOUT)) {
     take(listener);
@@ -182,8 +200,9 @@ static void meet(struct listener *listener, uint32_t events) {
   socklen_t size = sizeof error;
   getsockopt(listener->fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error) fail("connect: %s", strerror(error));
-  ssize_t length = (ssize_t)strlen(request);
-  if (write(listener->fd, request, (size_t)length) != length) fail("write: %s", strerror(errno));
+  const char *own = request_of(listener);
+  ssize_t length = (ssize_t)strlen(own);
+  if (write(listener->fd, own, (size_t)length) != length) fail("write: %s", strerror(errno));
   wait_for(listener->fd, EPOLLIN, listener, EPOLL_CTL_MOD);
 }
 

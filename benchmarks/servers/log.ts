@@ -1,9 +1,11 @@
-// A log on disk without a hub. The argument is its data folder.
+// A log without a hub. The argument is its data folder, or the URL of PostgreSQL or NATS.
 
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { LmdbLog } from '@tidings/lmdb';
-import { EARLIEST } from '@tidings/server/log';
+import { NatsLog } from '@tidings/nats';
+import { PostgresLog } from '@tidings/postgres';
+import { EARLIEST, type EventLog } from '@tidings/server/log';
 import { closedLoop } from '../load/closed-loop.ts';
 import { DATA } from '../parts/event-data.ts';
 import { cpuMicroseconds, obey } from './commands.ts';
@@ -12,8 +14,15 @@ import { cpuMicroseconds, obey } from './commands.ts';
 const PAGE_BYTES = 64 * 1024;
 
 const folder = process.argv[2] ?? '';
-const log = await LmdbLog.open({ path: folder });
+const log = await openLog(folder);
 const event = { topics: ['readings'], fields: { data: DATA } };
+
+function openLog(place: string): Promise<EventLog> {
+  const { protocol, host, pathname } = URL.parse(place) ?? { protocol: '', host: '', pathname: '' };
+  if (protocol === 'postgres:') return PostgresLog.open({ url: place });
+  if (protocol === 'nats:') return NatsLog.open({ servers: `nats://${host}`, name: pathname.slice(1) });
+  return LmdbLog.open({ path: place });
+}
 
 await obey({
   /** Appends batches of events for a time, from several appenders that each wait for their answers. Answers figures. */

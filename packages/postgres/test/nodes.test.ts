@@ -30,6 +30,32 @@ describe.skipIf(withoutPostgres)('nodes on one database', () => {
     expect(all[0]!.toSorted()).toEqual(['0', '1', '2', '3']);
   });
 
+  test('what others append, and pages, are read without going through all events, also in a table that was never analyzed', async () => {
+    const schema = file.server.schema();
+    const count = 20_000;
+    // What the connections of logs have counted is there when they have ended.
+    const readInSequence = async (): Promise<number> => {
+      const connections = `select 1 from pg_stat_activity where application_name = 'tidings'`;
+      while ((await file.server.ask(connections)).length > 0) await new Promise((resolve) => setImmediate(resolve));
+      const counted = `select seq_tup_read from pg_stat_user_tables where schemaname = $1 and relname = 'events'`;
+      return Number((await file.server.ask<{ seq_tup_read: string }>(counted, [schema]))[0]!.seq_tup_read);
+    };
+    const filled = await openLog(file.server, schema);
+    for (let n = 0; n < count; n += 10_000) await filled.append(Array.from({ length: 10_000 }, () => event('a')));
+    await filled.close();
+    const before = await readInSequence();
+    const logs = [await openLog(file.server, schema), await openLog(file.server, schema)] as const;
+    const following = followed(logs[1]);
+    for (let n = 1; n <= 10; n += 1) {
+      await logs[0].append([event('a', `more ${n}`)]);
+      await following.until(() => following.data.length === n);
+      const page = { selection: EVERYTHING, after: count + n - 1, through: count + n, maxBytes: 2 ** 16 };
+      expect((await logs[1].read(page)).entries.map(dataOf)).toEqual([`more ${n}`]);
+    }
+    for (const log of logs) await log.close();
+    expect((await readInSequence()) - before).toBeLessThan(count);
+  });
+
   test('a listener that wanders between them while all publish and connections are cut loses nothing, and gets nothing twice', async () => {
     const random = randomNumbers();
     const logs = await nodes();

@@ -180,10 +180,11 @@ export class Follower {
       const rows = await ask<
         HeadColumns & { waits: boolean } & { [Column in keyof EventRow]: EventRow[Column] | null }
       >(
+        // Row by row, whatever the planner knows of the table: until it has been analyzed, it would go through all events.
         `with r as materialized (select e.seq, sum(e.size) over (order by e.seq) - e.size as before
             from (select seq, size from @events where seq > $1 order by seq limit ${MAX_EVENTS}) e)
           select ${HEAD_COLUMNS}, exists (select from @outbox) as waits, ${EVENT_COLUMNS} from @head h
-          left join (r join @events e using (seq)) on r.before < ${MAX_BYTES} order by r.seq`,
+          left join (r cross join lateral (select * from @events where seq = r.seq limit 1) e) on r.before < ${MAX_BYTES} order by r.seq`,
         [position.seq],
       );
       const [first] = rows;

@@ -197,16 +197,18 @@ export class Reader {
 }
 
 /**
- * The statement of a page. Its first column of events may be null, if there are none: the head is there all the same.
+ * The statement of a page. Its first column of events may be null, if there are none: the head is there all the same. Events are looked up row by row, whatever the planner
+ * knows of the table: until it has been analyzed, it would go through all of them.
  * @param seqs the numbers that are examined, as a statement
  */
 function pageOf(seqs: string): string {
   return `with s as materialized (${seqs}),
-    r as (select e.seq, sum(e.size) over (order by e.seq) - e.size as before from s join @events e using (seq)
+    r as (select e.seq, sum(e.size) over (order by e.seq) - e.size as before
+      from s cross join lateral (select seq, size, type from @events where seq = s.seq limit 1) e
       where $5::text[] is null or coalesce(e.type, 'message') = any($5::text[]))
     select ${HEAD_COLUMNS}, (select record from @states where topic = $6) as record,
       (select count(*) from s) as examined, (select max(seq) from s) as last, (select count(*) from r) as matched, ${EVENT_COLUMNS}
-    from @head h left join (r join @events e using (seq)) on r.before < $4 order by r.seq`;
+    from @head h left join (r cross join lateral (select * from @events where seq = r.seq limit 1) e) on r.before < $4 order by r.seq`;
 }
 
 function foundIn(rows: readonly PageRow[], { after, through }: ReadRequest, limit: number): Found {
