@@ -1,9 +1,9 @@
 import { newEpoch } from '@tidings/server/log';
 import { NatsError } from '../errors.ts';
 import type { Moment } from '../replica/clock.ts';
-import { Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
+import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
 import { readSnapshot } from '../replica/snapshot.ts';
-import type { Delivery } from '../store/delivery.ts';
+import type { Delivered, Delivery } from '../store/delivery.ts';
 import { isTooSmall, isWrongSequence, refusalIn, unusable } from '../store/problem.ts';
 import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
@@ -28,6 +28,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 // A node that finds neither the first messages of a log nor a snapshot waits so long for another node to store one, in milliseconds.
 const MISSING_MS = 12_000;
+
+// How many messages that the store left out are asked for one by one, before they are asked for together.
+const MAX_LEFT_OUT = 32;
 
 // A stream that has fewer messages than were there before is given this long, in milliseconds: a server that has just taken over may not have applied all.
 const GONE_BACK_MS = 5000;
@@ -260,25 +263,49 @@ export class Following {
 
   async #apply(seq: number, bytes: Uint8Array, isOffered: boolean): Promise<void> {
     const done = await this.#mutex.run(async () => {
-      const { at, hasBegun } = this.#replica;
-      if (seq <= at || this.#isClosed) return undefined;
-      if (seq > at + 1 && hasBegun) {
-        if (isOffered) return undefined;
-        // A number may be left out, where the store refused a message.
-        const state = await this.#parts.store.state();
-        if (!state || state.first > at + 1) throw new Error('Messages were removed before this node had them');
-      }
-      const { current } = this.#replica.log.epochs;
-      const applied = await this.#replica.apply(seq, bytes);
-      if (this.#isLive) this.#time.hear(this.#replica.moment);
-      if (this.#isLive && this.#replica.log.epochs.current !== current) {
-        this.#host.onLost(new Error('A new epoch has begun'));
-        this.#host.onLive();
-      }
-      return applied;
+      const { at } = this.#replica;
+      if (seq <= at || this.#isClosed || (isOffered && seq > at + 1)) return [];
+      const before = seq > at + 1 ? await this.#leftOut(seq) : [];
+      const all: (Done | undefined)[] = [];
+      for (const one of [...before, { seq, bytes }]) all.push(await this.#carryOut(one));
+      return all;
     });
-    if (done) this.#host.onDone(done);
+    for (const one of done) if (one) this.#host.onDone(one);
     this.#waiting.check();
+  }
+
+  async #carryOut({ seq, bytes }: Delivered): Promise<Done | undefined> {
+    const { current } = this.#replica.log.epochs;
+    const applied = await this.#replica.apply(seq, bytes);
+    if (this.#isLive) this.#time.hear(this.#replica.moment);
+    if (this.#isLive && this.#replica.log.epochs.current !== current) {
+      this.#host.onLost(new Error('A new epoch has begun'));
+      this.#host.onLive();
+    }
+    return applied;
+  }
+
+  /**
+   * What the stream has between the replica and a message. A number is free where the store refused a message. But it may also leave messages out that it has: nats-server
+   * 2.9 does so when anybody purges the stream with a filter.
+   * @throws if this node cannot go on, or has to be delivered the messages anew
+   */
+  async #leftOut(seq: number): Promise<readonly Delivered[]> {
+    const { store } = this.#parts;
+    const { at, hasBegun } = this.#replica;
+    const found: Delivered[] = [];
+    for (let from = at + 1; ;) {
+      const next = await store.next(from);
+      if (!next || next.seq > seq) throw removed();
+      if (next.seq === seq) break;
+      if (found.length === MAX_LEFT_OUT) throw new Error('The store left out messages');
+      found.push(next);
+      from = next.seq + 1;
+    }
+    // Asked last: what was removed until now is not in what was found.
+    const state = await store.state();
+    if (!state || !this.#isSame(state) || (hasBegun && state.first > at + 1)) throw removed();
+    return found;
   }
 
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */
@@ -298,4 +325,8 @@ export class Following {
     // There is less than before, or more and nothing has come since the last look.
     return state.last >= at && (state.last <= this.#replica.at || at !== before);
   }
+}
+
+function removed(): Error {
+  return new Error('Messages were removed before this node had them');
 }
