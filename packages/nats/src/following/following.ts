@@ -1,4 +1,4 @@
-import { newEpoch } from '@tidings/server/log';
+import { newEpoch, type TrimLedger } from '@tidings/server/log';
 import { NatsError } from '../errors.ts';
 import type { Moment } from '../replica/clock.ts';
 import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
@@ -46,12 +46,15 @@ export class Following {
   /** When the stream was made of which the replica is. */
   #created = '';
   #known: Known | undefined;
+  /** What the last replica that had begun has told of its trims, if its numbering goes on. */
+  #ledger: TrimLedger | undefined;
   /** The stream has fewer messages than before. */
   readonly #goneBack = new Patience(GONE_BACK_MS);
   /** There is nothing to begin with. */
   readonly #missing = new Patience(MISSING_MS);
   #delivery: Delivery | undefined;
   #isLive = false;
+  #isWhole = false;
   #isClosed = false;
   #lastLook = -1;
   #looks: Looks | undefined;
@@ -77,6 +80,11 @@ export class Following {
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Whether the replica has all that this node has told of. One that was just made anew has not caught up yet. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get waiting(): Waiting {
@@ -225,9 +233,11 @@ export class Following {
     await this.#mutex.run(async () => {
       const before = this.#replica;
       if (hasLost) this.#known = knownOf(before) ?? this.#known;
+      this.#isWhole = false;
       await before.close();
-      const ledger = hasLost || !before.hasBegun ? undefined : before.log.ledger;
-      this.#replica = new Replica(this.#replicaHost, record, ledger);
+      if (hasLost) this.#ledger = undefined;
+      else if (before.hasBegun) this.#ledger = before.log.ledger;
+      this.#replica = new Replica(this.#replicaHost, record, this.#ledger);
       this.#created = state.created;
       this.#goneBack.forget();
       this.#compaction.found(isThere ? snapshot.bytes : 0);
@@ -257,6 +267,7 @@ export class Following {
     this.#looks?.forget();
     this.#time.begin(this.#replica.moment);
     this.#isLive = true;
+    this.#isWhole = true;
     this.#host.onLive();
     this.#waiting.check();
   }
