@@ -31,7 +31,7 @@ import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
-import { unusable } from './store/problem.ts';
+import { isFull, unusable } from './store/problem.ts';
 import { Store } from './store/store.ts';
 import { Ticks } from './writing/ticks.ts';
 import { away, closed, Writer } from './writing/writer.ts';
@@ -126,11 +126,11 @@ export class NatsLog implements EventLog {
     const log = new NatsLog(store, options, checked);
     try {
       await log.#following.open();
-      await store.check();
-      const { settings } = log.#following.replica;
-      const isOther = JSON.stringify(settings) !== JSON.stringify(checked.settings);
-      // It is seen whether this node may write, and what has become due while no node ran is done.
-      await log.#writer.ask(isOther ? { op: 'settings', settings: checked.settings } : { op: 'tick' });
+      await log.#check(checked).catch((error: unknown) => {
+        if (!isFull(error)) throw error;
+        // What there is can be read.
+        log.#report(unusable(error), options.onError ?? warn);
+      });
       return log;
     } catch (error) {
       await log.close();
@@ -212,6 +212,13 @@ export class NatsLog implements EventLog {
     this.#followers.clear();
     await this.#following.close();
     await this.#store.close();
+  }
+
+  async #check({ settings }: Checked): Promise<void> {
+    await this.#store.check();
+    const isOther = JSON.stringify(this.#following.replica.settings) !== JSON.stringify(settings);
+    // It is seen whether this node may write, and what has become due while no node ran is done.
+    await this.#writer.ask(isOther ? { op: 'settings', settings } : { op: 'tick' });
   }
 
   get #log(): MemoryLog {
