@@ -48,7 +48,8 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
     way.goOn();
     await follower.until(() => follower.reached >= seq);
     expect(follower.steps.filter((step) => step.startsWith('gap'))).toEqual([]);
-    const inShort = (entries: readonly LogEntry[]): string[] => entries.map((entry) => `${entry.id} ${dataOf(entry).slice(0, 9)}`);
+    const inShort = (entries: readonly LogEntry[]): string[] =>
+      entries.map((entry) => `${entry.id} ${dataOf(entry).slice(0, 9)}`);
     const expected = inShort((await contents(one)).entries);
     expect(expected).toHaveLength(MANY + 2);
     expect(inShort(follower.got)).toEqual(expected);
@@ -59,31 +60,34 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
   });
 });
 
-test.skipIf(WITHOUT)('nodes have the same log, however often others start, and somebody purges with a filter', async () => {
-  const servers = server.url;
-  const name = newName();
-  const logs = [await openLog({ servers, name }), await openLog({ servers, name })];
-  const followers = logs.map((log) => new Follower(log));
-  for (const follower of followers) await follower.until(() => follower.steps.length > 0);
-  const { streams } = await manage(servers);
-  let isOver = false;
-  const publish = async (publisher: number): Promise<number> => {
-    for (let count = 0; ; count += 1) {
-      if (isOver) return count;
-      await logs[publisher % 2]!.append([event(`t${publisher}`, `${publisher}:${count}`)]);
+test.skipIf(WITHOUT)(
+  'nodes have the same log, however often others start, and somebody purges with a filter',
+  async () => {
+    const servers = server.url;
+    const name = newName();
+    const logs = [await openLog({ servers, name }), await openLog({ servers, name })];
+    const followers = logs.map((log) => new Follower(log));
+    for (const follower of followers) await follower.until(() => follower.steps.length > 0);
+    const { streams } = await manage(servers);
+    let isOver = false;
+    const publish = async (publisher: number): Promise<number> => {
+      for (let count = 0; ; count += 1) {
+        if (isOver) return count;
+        await logs[publisher % 2]!.append([event(`t${publisher}`, `${publisher}:${count}`)]);
+      }
+    };
+    const publishers = [0, 1, 2, 3].map(publish);
+    for (let count = 0; count < 60; count += 1) {
+      await streams.purge(name, { filter: `${name}.none` });
+      if (count % 20 === 0) await (await openLog({ servers, name })).close();
     }
-  };
-  const publishers = [0, 1, 2, 3].map(publish);
-  for (let count = 0; count < 60; count += 1) {
-    await streams.purge(name, { filter: `${name}.none` });
-    if (count % 20 === 0) await (await openLog({ servers, name })).close();
-  }
-  isOver = true;
-  const counts = await Promise.all(publishers);
-  const { head } = await logs[0]!.locate(EARLIEST);
-  for (const follower of followers) await follower.until(() => follower.reached >= head);
-  const expected = await contents(await openLog({ servers, name }));
-  expect(expected.entries).toHaveLength(counts.reduce((sum, count) => sum + count, 0));
-  for (const log of logs) expect(await contents(log)).toEqual(expected);
-  for (const { got } of followers) expect(got).toEqual(expected.entries);
-});
+    isOver = true;
+    const counts = await Promise.all(publishers);
+    const { head } = await logs[0]!.locate(EARLIEST);
+    for (const follower of followers) await follower.until(() => follower.reached >= head);
+    const expected = await contents(await openLog({ servers, name }));
+    expect(expected.entries).toHaveLength(counts.reduce((sum, count) => sum + count, 0));
+    for (const log of logs) expect(await contents(log)).toEqual(expected);
+    for (const { got } of followers) expect(got).toEqual(expected.entries);
+  },
+);
