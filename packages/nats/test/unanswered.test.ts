@@ -29,7 +29,7 @@ describe.skipIf(WITHOUT)('a store that is there and does not answer', () => {
       const isStored = (): Promise<boolean> =>
         append(data).then(
           () => true,
-          (error) => error.code !== 'ERR_STORE_AWAY',
+          (error: unknown) => (error as { code: string }).code !== 'ERR_STORE_AWAY',
         );
       while (!(await isStored()));
     }

@@ -9,6 +9,7 @@ import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { type Known, knownOf } from './known.ts';
+import { leftOut, removed } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
 import { Mutex } from './mutex.ts';
@@ -28,9 +29,6 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 // A node that finds neither the first messages of a log nor a snapshot waits so long for another node to store one, in milliseconds.
 const MISSING_MS = 12_000;
-
-// How many messages that the store left out are asked for one by one, before they are asked for together.
-const MAX_LEFT_OUT = 32;
 
 // A stream that has fewer messages than were there before is given this long, in milliseconds: a server that has just taken over may not have applied all.
 const GONE_BACK_MS = 5000;
@@ -296,24 +294,12 @@ export class Following {
     return applied;
   }
 
-  /**
-   * What the stream has between the replica and a message. A number is free where the store refused a message. But it may also leave messages out that it has: nats-server
-   * 2.9 does so when anybody purges the stream with a filter.
-   * @throws if this node cannot go on, or has to be delivered the messages anew
-   */
+  /** What the stream has between the replica and a message. */
   async #leftOut(seq: number): Promise<readonly Delivered[]> {
     const { store } = this.#parts;
     const { at, hasBegun } = this.#replica;
-    const found: Delivered[] = [];
-    for (let from = at + 1; ;) {
-      const next = await store.next(from);
-      if (!next || next.seq > seq) throw removed();
-      if (next.seq === seq) break;
-      if (found.length === MAX_LEFT_OUT) throw new Error('The store left out messages');
-      found.push(next);
-      from = next.seq + 1;
-    }
-    // Asked last: what was removed until now is not in what was found.
+    const found = await leftOut(store, at, seq);
+    // Asked last: what was removed until now may not be in what was found.
     const state = await store.state();
     if (!state || !this.#isSame(state) || (hasBegun && state.first > at + 1)) throw removed();
     return found;
@@ -336,8 +322,4 @@ export class Following {
     // There is less than before, or more and nothing has come since the last look.
     return state.last >= at && (state.last <= this.#replica.at || at !== before);
   }
-}
-
-function removed(): Error {
-  return new Error('Messages were removed before this node had them');
 }
