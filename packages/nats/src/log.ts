@@ -26,18 +26,22 @@ import {
   type TopicStates,
 } from '@tidings/server/log';
 import { readUrl } from './address.ts';
+import { NatsError } from './errors.ts';
 import { Following } from './following/following.ts';
 import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
-import { isFull, unusable } from './store/problem.ts';
+import { isFull, isLate, unusable } from './store/problem.ts';
 import { Store } from './store/store.ts';
 import { Ticks } from './writing/ticks.ts';
 import { away, closed, Writer } from './writing/writer.ts';
 
 // How long a read waits for the store that can also do without it, in milliseconds.
 const KNOWN_MS = 1000;
+
+// How often a store that does not answer in time is asked what it allows when the log is opened.
+const MAX_TRIES = 5;
 
 // Steps in which a question waits for the store.
 const STEP_MS = 100;
@@ -127,7 +131,7 @@ export class NatsLog implements EventLog {
     try {
       await log.#following.open();
       await log.#check(checked).catch((error: unknown) => {
-        if (!isFull(error)) throw error;
+        if (!hasNoRoom(error) || store.isNew) throw error;
         // What there is can be read.
         log.#report(unusable(error), options.onError ?? warn);
       });
@@ -215,10 +219,18 @@ export class NatsLog implements EventLog {
   }
 
   async #check({ settings }: Checked): Promise<void> {
-    await this.#store.check();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#store.check();
+        break;
+      } catch (error) {
+        if (!isLate(error) || tries === MAX_TRIES) throw error;
+      }
+    }
     const isOther = JSON.stringify(this.#following.replica.settings) !== JSON.stringify(settings);
     // It is seen whether this node may write, and what has become due while no node ran is done.
     await this.#writer.ask(isOther ? { op: 'settings', settings } : { op: 'tick' });
+    await this.#store.checkRoom();
   }
 
   get #log(): MemoryLog {
@@ -304,6 +316,10 @@ export class NatsLog implements EventLog {
   #checkOpen(): void {
     if (this.#isClosed) throw closed();
   }
+}
+
+function hasNoRoom(error: unknown): boolean {
+  return isFull(error) || (error instanceof NatsError && error.code === 'ERR_STORE_LIMITS');
 }
 
 function warn(error: unknown): void {

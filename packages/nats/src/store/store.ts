@@ -51,6 +51,7 @@ export class Store {
   /** For the stream as it grows, and for two snapshots. */
   readonly #neededBytes: number;
   #isConnected = true;
+  #isNew = false;
   #onChange: () => void = () => {};
 
   private constructor(
@@ -121,8 +122,14 @@ export class Store {
     }
   }
 
+  /** Whether this node has made the stream. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
   /** Makes the stream, unless another node has. */
   async create(): Promise<void> {
+    this.#isNew = true;
     await this.#manager.streams.add({
       name: this.#name,
       subjects: [this.#subject],
@@ -179,10 +186,14 @@ export class Store {
     return found ? { seq: found.seq, bytes: found.data } : undefined;
   }
 
-  /** Finds out whether this node may do what it will have to do later, and whether there is room for it. */
+  /** Finds out whether this node may do what it will have to do later. */
   async check(): Promise<void> {
     await this.snapshots.check();
     await this.#checkPurge();
+  }
+
+  /** Finds out whether there is room for what the log will need. */
+  async checkRoom(): Promise<void> {
     const { limits, storage } = await this.#manager.getAccountInfo();
     if (limits.max_storage < 0 || limits.max_storage - storage >= this.#neededBytes) return;
     const found = `The account on the NATS server may store ${limits.max_storage} bytes, of which ${storage} are used`;
