@@ -25,7 +25,7 @@ interface Waiting {
   readonly reject: (error: ServerError) => void;
   /** Until when it waits while the store is away, by the system's steady clock. */
   readonly until: number;
-  /** Until when it waits for a store that is there and does not answer. */
+  /** Until when it waits for a store that is there and does not answer. As long as that stores anything, it waits on. */
   readonly answeredBy: number;
   isSettled: boolean;
 }
@@ -55,6 +55,8 @@ export class Writer {
   readonly #waiting: Waiting[] = [];
   #bytes = 0;
   #number = 0;
+  /** When the store last stored something for this node. */
+  #storedAt = 0;
   #sent: Sent | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -141,9 +143,14 @@ export class Writer {
 
   /** Tells those who wait no longer, while a message is under way. */
   #look(): void {
-    this.#refuseLate(({ answeredBy }) => answeredBy);
+    const end = (waiting: Waiting): number => this.#endOf(waiting);
+    this.#refuseLate(end);
     const now = performance.now();
-    for (const one of this.#sent?.group ?? []) if (one.answeredBy <= now) this.#settle(one, unknown());
+    for (const one of this.#sent?.group ?? []) if (end(one) <= now) this.#settle(one, unknown());
+  }
+
+  #endOf({ answeredBy }: Waiting): number {
+    return Math.max(answeredBy, this.#storedAt + MIN_ANSWER_MS);
   }
 
   /** Refuses those of whom nothing was sent and who wait no longer. */
@@ -176,15 +183,16 @@ export class Writer {
     const sent: Sent = { number, group, outcomes: undefined };
     this.#sent = sent;
     // Who came last waits longest.
-    const until = group.at(-1)?.answeredBy ?? 0;
+    const last = group.at(-1);
+    const leftMs = (): number => (last ? this.#endOf(last) - performance.now() : 0);
     try {
       let isSent = false;
       for (const part of partsOf({ node: this.#node, number, time }, text, store.maxPayload)) {
-        isSent = await this.#store(part, sent, until);
+        isSent = await this.#store(part, sent, leftMs);
         if (!isSent) break;
       }
       const isOver = (): boolean => sent.outcomes !== undefined || (this.#isClosed && !store.isConnected);
-      await following.waiting.until(isOver, until - performance.now());
+      await following.waiting.until(isOver, leftMs());
       for (const [index, one] of group.entries()) this.#settle(one, sent.outcomes?.[index] ?? unknown());
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -198,10 +206,10 @@ export class Writer {
   }
 
   /** Stores a part, again and again until it is stored or the time is over. Gives whether it is. Throws what refused it. */
-  async #store(part: Uint8Array, sent: Sent, until: number): Promise<boolean> {
+  async #store(part: Uint8Array, sent: Sent, leftMs: () => number): Promise<boolean> {
     const { store, following } = this.#parts;
     while (!sent.outcomes) {
-      const left = until - performance.now();
+      const left = leftMs();
       if (left <= 0) return false;
       // While there is no connection the client would keep it, and send it later, when nobody waits for it any more.
       const mayGoOn = (): boolean => store.isConnected || sent.outcomes !== undefined || this.#isClosed;
@@ -209,6 +217,7 @@ export class Writer {
       if (sent.outcomes !== undefined) break;
       try {
         const seq = await store.publish(part);
+        this.#storedAt = performance.now();
         await following.offer(seq, part);
         return true;
       } catch (error) {
