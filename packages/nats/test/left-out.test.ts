@@ -21,7 +21,7 @@ afterAll(async () => {
 const KIB_200 = 'x'.repeat(200 * 1024);
 
 // The server sends so much to one that takes nothing, and no more: a part of it is under way.
-const MANY = 60;
+const MANY = 25;
 
 describe.skipIf(WITHOUT)('messages that the server has and does not deliver', () => {
   test.each([
@@ -37,26 +37,31 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
     const { streams } = await manage(server.url);
     await one.append([event('a', 'first')]);
     await follower.until(() => follower.got.length > 0);
-    way.hold();
-    await Promise.all(Array.from({ length: MANY }, (_each, count) => one.append([event('a', `${count} ${KIB_200}`)])));
-    // Messages that no log wrote count, too.
-    for (let count = 0; count < small; count += 1) connection.publish(`${name}.log`, 'of another');
-    await connection.flush();
-    // No message has that subject. nats-server 2.9 takes all that has not been delivered for removed.
-    await streams.purge(name, { filter: `${name}.none` });
-    const { seq } = await one.append([event('a', 'last')]);
-    way.goOn();
-    await follower.until(() => follower.reached >= seq);
+    const isOld = connection.info?.version.startsWith('2.9.') === true;
+    let rounds = 0;
+    let seq = 0;
+    // On a slow machine the node may think that the store is away, and be delivered everything anew. A newer server leaves out nothing.
+    do {
+      rounds += 1;
+      way.hold();
+      const appends = Array.from({ length: MANY }, (_each, count) => one.append([event('a', `${count} ${KIB_200}`)]));
+      await Promise.all(appends);
+      // Messages that no log wrote count, too.
+      for (let count = 0; count < small; count += 1) connection.publish(`${name}.log`, 'of another');
+      await connection.flush();
+      // No message has that subject. nats-server 2.9 takes all that has not been delivered for removed.
+      await streams.purge(name, { filter: `${name}.none` });
+      ({ seq } = await one.append([event('a', 'last')]));
+      way.goOn();
+      await follower.until(() => follower.reached >= seq);
+    } while (isOld && !way.asked.includes(`$JS.API.STREAM.MSG.GET.${name}`));
     expect(follower.steps.filter((step) => step.startsWith('gap'))).toEqual([]);
     const inShort = (entries: readonly LogEntry[]): string[] =>
       entries.map((entry) => `${entry.id} ${dataOf(entry).slice(0, 9)}`);
     const expected = inShort((await contents(one)).entries);
-    expect(expected).toHaveLength(MANY + 2);
+    expect(expected).toHaveLength(1 + rounds * (MANY + 1));
     expect(inShort(follower.got)).toEqual(expected);
     expect(inShort((await contents(other)).entries)).toEqual(expected);
-    // It has asked for what was left out, unless a newer server left out nothing.
-    const hasAsked = way.asked.includes(`$JS.API.STREAM.MSG.GET.${name}`);
-    if (connection.info?.version.startsWith('2.9.') === true) expect(hasAsked).toBe(true);
   });
 });
 
