@@ -15,6 +15,8 @@ interface NatsServerOptions {
   readonly port?: number;
   /** Whether it runs until it is ended, and a Ctrl-C at the terminal does not reach it. @default false */
   readonly isForPeople?: boolean;
+  /** How many bytes its JetStream may store. @default what the disk has */
+  readonly maxStoredBytes?: number;
 }
 
 /** A nats-server with a folder of its own, which is killed and started again on the same port. */
@@ -25,18 +27,19 @@ export class NatsServer {
   readonly #isForPeople: boolean;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, config: string, isForPeople: boolean) {
+  private constructor(port: number, config: string, { isForPeople = false, maxStoredBytes }: NatsServerOptions) {
     this.port = port;
     this.#isForPeople = isForPeople;
     this.#folder = mkdtempSync(join(tmpdir(), 'tidings-nats-'));
     this.#config = join(this.#folder, 'server.conf');
     const store = JSON.stringify(join(this.#folder, 'data'));
-    writeFileSync(this.#config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${store} }\n${config}\n`);
+    const limit = maxStoredBytes === undefined ? '' : `, max_file_store: ${maxStoredBytes}`;
+    writeFileSync(this.#config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${store}${limit} }\n${config}\n`);
   }
 
   /** Starts one. @param config more of its configuration */
-  static async start(config = '', { port, isForPeople = false }: NatsServerOptions = {}): Promise<NatsServer> {
-    const server = new NatsServer(port ?? (await freePort()), config, isForPeople);
+  static async start(config = '', options: NatsServerOptions = {}): Promise<NatsServer> {
+    const server = new NatsServer(options.port ?? (await freePort()), config, options);
     await server.start();
     return server;
   }

@@ -26,18 +26,22 @@ import {
   type TopicStates,
 } from '@tidings/server/log';
 import { readUrl } from './address.ts';
+import { NatsError } from './errors.ts';
 import { Following } from './following/following.ts';
 import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
-import { unusable } from './store/problem.ts';
+import { isFull, isLate, unusable } from './store/problem.ts';
 import { Store } from './store/store.ts';
 import { Ticks } from './writing/ticks.ts';
 import { away, closed, Writer } from './writing/writer.ts';
 
 // How long a read waits for the store that can also do without it, in milliseconds.
 const KNOWN_MS = 1000;
+
+// How often a store that does not answer in time is asked what it allows when the log is opened.
+const MAX_TRIES = 5;
 
 // Steps in which a question waits for the store.
 const STEP_MS = 100;
@@ -51,10 +55,7 @@ export class NatsLog implements EventLog {
   readonly topics: TopicStates;
   readonly values: StoredValues;
   readonly directory: TopicDirectory = {
-    list: async (request) => {
-      await this.#current();
-      return await this.#log.directory.list(request);
-    },
+    list: (request) => this.#ask((log) => log.directory.list(request)),
   };
   readonly #store: Store;
   readonly #following: Following;
@@ -66,6 +67,8 @@ export class NatsLog implements EventLog {
   readonly #waitMs: number;
   /** How far followers have been handed over; undefined while they are not handed anything. */
   #reached: FollowStart | undefined;
+  /** The epoch that followers were told of. */
+  #epoch = '';
   #reported = '';
   #isClosed = false;
 
@@ -102,7 +105,7 @@ export class NatsLog implements EventLog {
       },
       ask,
       checkOpen: () => this.#checkOpen(),
-      settle: () => this.#ticks.settle(),
+      settle: () => this.#untilWhole(),
     });
     this.values = this.#values;
     this.topics = natsTopics({
@@ -110,7 +113,10 @@ export class NatsLog implements EventLog {
         return log().topics;
       },
       ask,
-      current: () => this.#current(),
+      current: async () => {
+        do await this.#current();
+        while (!this.#isWhole);
+      },
     });
   }
 
@@ -124,11 +130,11 @@ export class NatsLog implements EventLog {
     const log = new NatsLog(store, options, checked);
     try {
       await log.#following.open();
-      await store.check();
-      const { settings } = log.#following.replica;
-      const isOther = JSON.stringify(settings) !== JSON.stringify(checked.settings);
-      // It is seen whether this node may write, and what has become due while no node ran is done.
-      await log.#writer.ask(isOther ? { op: 'settings', settings: checked.settings } : { op: 'tick' });
+      await log.#check(checked).catch((error: unknown) => {
+        if (!hasNoRoom(error) || store.isNew) throw error;
+        // What there is can be read.
+        log.#report(unusable(error), options.onError ?? warn);
+      });
       return log;
     } catch (error) {
       await log.close();
@@ -154,37 +160,38 @@ export class NatsLog implements EventLog {
   }
 
   async read(request: ReadRequest, options: AskOptions = {}): Promise<LogPage> {
-    // What this node has is right, also while the store is away.
-    const isKnown = request.through <= (this.#reached?.seq ?? this.#position().seq);
-    if (!isKnown || this.#following.isLive) {
-      const waitMs = isKnown ? Math.min(KNOWN_MS, this.#waitMs) : this.#waitMs;
-      await this.#current(options, waitMs).catch((error: unknown) => {
-        options.signal?.throwIfAborted();
-        if (!isKnown || this.#isClosed) throw error;
-      });
+    for (;;) {
+      // What this node has is right, also while the store is away.
+      const isKnown = this.#isWhole && request.through <= (this.#reached?.seq ?? this.#position().seq);
+      if (!isKnown || this.#following.isLive) {
+        const waitMs = isKnown ? Math.min(KNOWN_MS, this.#waitMs) : this.#waitMs;
+        await this.#current(options, waitMs).catch((error: unknown) => {
+          options.signal?.throwIfAborted();
+          if (!isKnown || this.#isClosed) throw error;
+        });
+      }
+      if (this.#isWhole) return await this.#log.read(request, options);
     }
-    return await this.#log.read(request, options);
   }
 
   async locate(id: string, selection?: Selection, options: AskOptions = {}): Promise<Place> {
-    await this.#current(options);
-    const place = await this.#log.locate(id, selection, options);
+    const place = await this.#ask((log) => log.locate(id, selection, options), options);
     if (place.misplaced !== 'ahead') return place;
     // A server that has just taken over may have told too little, and no cursor that was given may be called ahead.
     await this.#ticks.confirm();
-    return await this.#log.locate(id, selection, options);
+    return await this.#ask((log) => log.locate(id, selection, options), options);
   }
 
   async locateLast(selection: Selection, count: number, options: AskOptions = {}): Promise<Place> {
-    await this.#current(options);
-    return await this.#log.locateLast(selection, count, options);
+    return await this.#ask((log) => log.locateLast(selection, count, options), options);
   }
 
   async locateSince(selection: Selection, since: Since, options: AskOptions = {}): Promise<Place> {
-    await this.#current(options);
-    // The replica has the time of its last message.
-    const passed = this.#following.passedMs;
-    return await this.#log.locateSince(selection, 'ago' in since ? { ago: since.ago - passed } : since, options);
+    return await this.#ask((log) => {
+      // The replica has the time of its last message.
+      const passed = this.#following.passedMs;
+      return log.locateSince(selection, 'ago' in since ? { ago: since.ago - passed } : since, options);
+    }, options);
   }
 
   totals(): LogTotals {
@@ -211,8 +218,41 @@ export class NatsLog implements EventLog {
     await this.#store.close();
   }
 
+  async #check({ settings }: Checked): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#store.check();
+        break;
+      } catch (error) {
+        if (!isLate(error) || tries === MAX_TRIES) throw error;
+      }
+    }
+    const isOther = JSON.stringify(this.#following.replica.settings) !== JSON.stringify(settings);
+    // It is seen whether this node may write, and what has become due while no node ran is done.
+    await this.#writer.ask(isOther ? { op: 'settings', settings } : { op: 'tick' });
+    await this.#store.checkRoom();
+  }
+
   get #log(): MemoryLog {
     return this.#following.replica.log;
+  }
+
+  /** Whether the replica has what followers were told of. One that is made anew is empty first, and its numbers are others after a new epoch has begun. */
+  get #isWhole(): boolean {
+    return this.#following.isWhole && this.#log.epochs.current === this.#epoch;
+  }
+
+  /** Asks the replica when it has everything that was stored before the call, and time has done its part. */
+  async #ask<T>(question: (log: MemoryLog) => Promise<T>, options?: AskOptions): Promise<T> {
+    do await this.#current(options);
+    while (!this.#isWhole);
+    return await question(this.#log);
+  }
+
+  /** Resolves when the replica has what this node has told of, and time has done its part, which has to wait while the store is away. */
+  async #untilWhole(): Promise<void> {
+    await this.#ticks.settle();
+    while (!this.#isWhole) await this.#current();
   }
 
   /** Resolves when the replica has everything that was stored before the call, and time has done its part. */
@@ -250,6 +290,7 @@ export class NatsLog implements EventLog {
   #onLive(): void {
     this.#reported = '';
     this.#reached = this.#position();
+    this.#epoch = this.#reached.epoch;
     this.#followers.start(this.#reached);
     this.#ticks.plan();
   }
@@ -275,6 +316,10 @@ export class NatsLog implements EventLog {
   #checkOpen(): void {
     if (this.#isClosed) throw closed();
   }
+}
+
+function hasNoRoom(error: unknown): boolean {
+  return isFull(error) || (error instanceof NatsError && error.code === 'ERR_STORE_LIMITS');
 }
 
 function warn(error: unknown): void {

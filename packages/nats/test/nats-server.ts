@@ -7,7 +7,10 @@ export { NatsServer } from '../../../scripts/cluster/nats-server.ts';
 export class Way {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Those on the side of the server. */
+  readonly #far = new Set<Socket>();
   #isOpen = true;
+  #asked = '';
 
   private constructor(port: number) {
     this.#server = createServer((socket) => {
@@ -22,10 +25,15 @@ export class Way {
           .on('error', () => {})
           .on('close', () => {
             this.#sockets.delete(one);
+            this.#far.delete(one);
             another.destroy();
           });
         one.pipe(another);
       }
+      this.#far.add(other);
+      socket.on('data', (bytes) => {
+        this.#asked += bytes.toString('latin1').replaceAll(/[^\n]{300,}/g, '');
+      });
     });
   }
 
@@ -45,6 +53,20 @@ export class Way {
   cut(isOpen = true): void {
     this.#isOpen = isOpen;
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** What went to the server, without long lines. */
+  get asked(): string {
+    return this.#asked;
+  }
+
+  /** Nothing comes from the server until it goes on. */
+  hold(): void {
+    for (const socket of this.#far) socket.pause();
+  }
+
+  goOn(): void {
+    for (const socket of this.#far) socket.resume();
   }
 
   open(): void {

@@ -1,14 +1,15 @@
-import { newEpoch } from '@tidings/server/log';
+import { newEpoch, type TrimLedger } from '@tidings/server/log';
 import { NatsError } from '../errors.ts';
 import type { Moment } from '../replica/clock.ts';
-import { Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
+import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
 import { readSnapshot } from '../replica/snapshot.ts';
-import type { Delivery } from '../store/delivery.ts';
+import type { Delivered, Delivery } from '../store/delivery.ts';
 import { isTooSmall, isWrongSequence, refusalIn, unusable } from '../store/problem.ts';
 import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { type Known, knownOf } from './known.ts';
+import { leftOut, removed } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
 import { Mutex } from './mutex.ts';
@@ -43,12 +44,15 @@ export class Following {
   /** When the stream was made of which the replica is. */
   #created = '';
   #known: Known | undefined;
+  /** What the last replica that had begun has told of its trims, if its numbering goes on. */
+  #ledger: TrimLedger | undefined;
   /** The stream has fewer messages than before. */
   readonly #goneBack = new Patience(GONE_BACK_MS);
   /** There is nothing to begin with. */
   readonly #missing = new Patience(MISSING_MS);
   #delivery: Delivery | undefined;
   #isLive = false;
+  #isWhole = false;
   #isClosed = false;
   #lastLook = -1;
   #looks: Looks | undefined;
@@ -74,6 +78,11 @@ export class Following {
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Whether the replica has all that this node has told of. One that was just made anew has not caught up yet. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get waiting(): Waiting {
@@ -222,9 +231,11 @@ export class Following {
     await this.#mutex.run(async () => {
       const before = this.#replica;
       if (hasLost) this.#known = knownOf(before) ?? this.#known;
+      this.#isWhole = false;
       await before.close();
-      const ledger = hasLost || !before.hasBegun ? undefined : before.log.ledger;
-      this.#replica = new Replica(this.#replicaHost, record, ledger);
+      if (hasLost) this.#ledger = undefined;
+      else if (before.hasBegun) this.#ledger = before.log.ledger;
+      this.#replica = new Replica(this.#replicaHost, record, this.#ledger);
       this.#created = state.created;
       this.#goneBack.forget();
       this.#compaction.found(isThere ? snapshot.bytes : 0);
@@ -254,31 +265,44 @@ export class Following {
     this.#looks?.forget();
     this.#time.begin(this.#replica.moment);
     this.#isLive = true;
+    this.#isWhole = true;
     this.#host.onLive();
     this.#waiting.check();
   }
 
   async #apply(seq: number, bytes: Uint8Array, isOffered: boolean): Promise<void> {
     const done = await this.#mutex.run(async () => {
-      const { at, hasBegun } = this.#replica;
-      if (seq <= at || this.#isClosed) return undefined;
-      if (seq > at + 1 && hasBegun) {
-        if (isOffered) return undefined;
-        // A number may be left out, where the store refused a message.
-        const state = await this.#parts.store.state();
-        if (!state || state.first > at + 1) throw new Error('Messages were removed before this node had them');
-      }
-      const { current } = this.#replica.log.epochs;
-      const applied = await this.#replica.apply(seq, bytes);
-      if (this.#isLive) this.#time.hear(this.#replica.moment);
-      if (this.#isLive && this.#replica.log.epochs.current !== current) {
-        this.#host.onLost(new Error('A new epoch has begun'));
-        this.#host.onLive();
-      }
-      return applied;
+      const { at } = this.#replica;
+      if (seq <= at || this.#isClosed || (isOffered && seq > at + 1)) return [];
+      const before = seq > at + 1 ? await this.#leftOut(seq) : [];
+      const all: (Done | undefined)[] = [];
+      for (const one of [...before, { seq, bytes }]) all.push(await this.#carryOut(one));
+      return all;
     });
-    if (done) this.#host.onDone(done);
+    for (const one of done) if (one) this.#host.onDone(one);
     this.#waiting.check();
+  }
+
+  async #carryOut({ seq, bytes }: Delivered): Promise<Done | undefined> {
+    const { current } = this.#replica.log.epochs;
+    const applied = await this.#replica.apply(seq, bytes);
+    if (this.#isLive) this.#time.hear(this.#replica.moment);
+    if (this.#isLive && this.#replica.log.epochs.current !== current) {
+      this.#host.onLost(new Error('A new epoch has begun'));
+      this.#host.onLive();
+    }
+    return applied;
+  }
+
+  /** What the stream has between the replica and a message. */
+  async #leftOut(seq: number): Promise<readonly Delivered[]> {
+    const { store } = this.#parts;
+    const { at, hasBegun } = this.#replica;
+    const found = await leftOut(store, at, seq);
+    // Asked last: what was removed until now may not be in what was found.
+    const state = await store.state();
+    if (!state || !this.#isSame(state) || (hasBegun && state.first > at + 1)) throw removed();
+    return found;
   }
 
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */

@@ -38,8 +38,15 @@ export function refusalIn(error: unknown): string | undefined {
   const permission = found(error, errors.PermissionViolationError);
   if (permission) return `the user may not ${permission.operation} ${permission.subject}`;
   const answer = found(error, JetStreamApiError);
-  if (!answer || answer.status >= 503 || answer.status === 408) return undefined;
-  return answer.message;
+  if (!answer) return undefined;
+  // Its status, 503, is that of what may be asked again soon.
+  if (isFull(error)) return `it has no room: ${answer.message}`;
+  return answer.status >= 503 || answer.status === 408 ? undefined : answer.message;
+}
+
+/** Whether the store has no room for what was to be stored. */
+export function isFull(error: unknown): boolean {
+  return NO_STORAGE.has(found(error, JetStreamApiError)?.code ?? 0);
 }
 
 function isNotEnabled(error: unknown): boolean {
@@ -60,7 +67,7 @@ export function unusable(error: unknown): NatsError {
   if (isNotEnabled(error) || (answer && NOT_ENABLED.has(answer.code))) {
     return limits('JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js');
   }
-  if (answer && NO_STORAGE.has(answer.code)) {
+  if (answer && isFull(error)) {
     return limits(
       `The NATS server has no room for the log: ${answer.message}; raise its storage limit, or that of the account`,
     );

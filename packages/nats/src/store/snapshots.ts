@@ -63,8 +63,10 @@ export class Snapshots {
     const before = await this.#pointer();
     let parts = 0;
     let bytes = 0;
+    let first: number | undefined;
     for await (const part of text) {
-      await kv.put(keyOf(about.at, parts), part);
+      const revision = await kv.put(keyOf(about.at, parts), part);
+      first ??= revision;
       parts += 1;
       bytes += part.length;
     }
@@ -75,7 +77,7 @@ export class Snapshots {
       if (!isWrongSequence(error)) throw error;
       return false;
     }
-    await this.#removeBefore(about.at);
+    await this.#removeBefore(first ?? 0);
     return true;
   }
 
@@ -102,15 +104,13 @@ export class Snapshots {
     }
   }
 
-  /** Removes what is left of earlier snapshots, also of those that were not finished. Deleting the keys would leave a message for each. */
-  async #removeBefore(at: number): Promise<void> {
-    const stream = `KV_${this.#bucket}`;
-    const subject = `$KV.${this.#bucket}.`;
-    const { state } = await this.#streams.info(stream, { subjects_filter: `${subject}*.*` });
-    const found = new Set(
-      Object.keys(state.subjects ?? {}).map((key) => Number(key.slice(subject.length).split('.')[0])),
-    );
-    for (const one of found) if (one < at) await this.#streams.purge(stream, { filter: `${subject}${one}.*` });
+  /**
+   * Removes what is left of earlier snapshots, also of those that were not finished. Deleting the keys would leave a message for each, and of what a purge with a filter
+   * removes nats-server 2.9 does not give the room back to the account.
+   */
+  async #removeBefore(revision: number): Promise<void> {
+    // The server takes 1 for all of them.
+    if (revision > 1) await this.#streams.purge(`KV_${this.#bucket}`, { seq: revision });
   }
 }
 

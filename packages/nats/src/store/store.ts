@@ -6,6 +6,8 @@ import {
   jetstreamManager,
   type JetStreamClient,
   type JetStreamManager,
+  type MsgRequest,
+  type NextMsgRequest,
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
@@ -14,7 +16,7 @@ import { connect } from '@nats-io/transport-node';
 import { NatsError } from '../errors.ts';
 import type { Checked } from '../options.ts';
 import { MIN_PAYLOAD } from '../replica/parts.ts';
-import { Delivery, HEARTBEAT_MS } from './delivery.ts';
+import { type Delivered, Delivery, HEARTBEAT_MS } from './delivery.ts';
 import { isLate, isStreamMissing, unusable } from './problem.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -49,6 +51,7 @@ export class Store {
   /** For the stream as it grows, and for two snapshots. */
   readonly #neededBytes: number;
   #isConnected = true;
+  #isNew = false;
   #onChange: () => void = () => {};
 
   private constructor(
@@ -119,8 +122,14 @@ export class Store {
     }
   }
 
+  /** Whether this node has made the stream. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
   /** Makes the stream, unless another node has. */
   async create(): Promise<void> {
+    this.#isNew = true;
     await this.#manager.streams.add({
       name: this.#name,
       subjects: [this.#subject],
@@ -170,11 +179,21 @@ export class Store {
     }
   }
 
-  /** Finds out whether this node may do what it will have to do later, and whether there is room for it. */
+  /** The first message from a number on, as the leader of the stream has it; undefined if there is none. */
+  async next(from: number): Promise<Delivered | undefined> {
+    const about: NextMsgRequest = { seq: from, next_by_subj: '>' };
+    const found = await this.#manager.streams.getMessage(this.#name, about as MsgRequest);
+    return found ? { seq: found.seq, bytes: found.data } : undefined;
+  }
+
+  /** Finds out whether this node may do what it will have to do later. */
   async check(): Promise<void> {
     await this.snapshots.check();
-    // No message has that subject.
-    await this.#manager.streams.purge(this.#name, { filter: `${this.#name}.check` });
+    await this.#checkPurge();
+  }
+
+  /** Finds out whether there is room for what the log will need. */
+  async checkRoom(): Promise<void> {
     const { limits, storage } = await this.#manager.getAccountInfo();
     if (limits.max_storage < 0 || limits.max_storage - storage >= this.#neededBytes) return;
     const found = `The account on the NATS server may store ${limits.max_storage} bytes, of which ${storage} are used`;
@@ -184,7 +203,15 @@ export class Store {
     );
   }
 
-  /** Removes the messages before a number. */
+  /**
+   * Finds out whether this node may purge the stream, with a request that the server cannot read, so that it does nothing. A purge that removes nothing is no harmless
+   * one: for one with a filter, nats-server 2.9 leaves out what it has not yet delivered to other nodes.
+   */
+  async #checkPurge(): Promise<void> {
+    await this.#connection.request(`$JS.API.STREAM.PURGE.${this.#name}`, 'none', { timeout: TIMEOUT_MS });
+  }
+
+  /** Removes the messages before a number. It has no filter, see above. */
   async removeBefore(seq: number): Promise<void> {
     // The server takes 1 for all of them.
     if (seq <= 1) return;

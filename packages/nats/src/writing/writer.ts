@@ -16,12 +16,18 @@ const MAX_COMMAND_BYTES = 128 * 1024 * 1024;
 const MIN_ANSWER_MS = 5000;
 const RETRY_MS = 100;
 
+// How often it is looked who waits no longer while a message is under way, in milliseconds.
+const LOOK_MS = 200;
+
 interface Waiting {
   readonly text: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: ServerError) => void;
   /** Until when it waits while the store is away, by the system's steady clock. */
   readonly until: number;
+  /** Until when it waits for a store that is there and does not answer. As long as that stores anything, it waits on. */
+  readonly answeredBy: number;
+  isSettled: boolean;
 }
 
 /** A message that is being sent. */
@@ -49,6 +55,8 @@ export class Writer {
   readonly #waiting: Waiting[] = [];
   #bytes = 0;
   #number = 0;
+  /** When the store last stored something for this node. */
+  #storedAt = 0;
   #sent: Sent | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -76,7 +84,15 @@ export class Writer {
     }
     this.#bytes += text.length;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ text, resolve, reject, until: performance.now() + waitMs });
+      const now = performance.now();
+      this.#waiting.push({
+        text,
+        resolve,
+        reject,
+        until: now + waitMs,
+        answeredBy: now + Math.max(waitMs, MIN_ANSWER_MS),
+        isSettled: false,
+      });
       this.#running ??= this.#run();
     });
   }
@@ -106,14 +122,13 @@ export class Writer {
   async #run(): Promise<void> {
     // What is asked for in the same turn goes together.
     await Promise.resolve();
+    const { following } = this.#parts;
+    const looks = setInterval(() => this.#look(), LOOK_MS);
     while (this.#waiting.length > 0) {
-      const { following } = this.#parts;
-      if (!following.isLive) {
-        await this.#untilLive();
-        continue;
-      }
-      await this.#send(this.#take());
+      if (following.isLive) await this.#send(this.#take());
+      else await this.#untilLive();
     }
+    clearInterval(looks);
     this.#running = undefined;
   }
 
@@ -123,11 +138,28 @@ export class Writer {
     const until = Math.min(...this.#waiting.map((waiting) => waiting.until));
     const isLive = await following.waiting.until(() => following.isLive || this.#isClosed, until - performance.now());
     if (isLive && following.isLive) return;
+    this.#refuseLate((waiting) => (this.#isClosed ? 0 : waiting.until));
+  }
+
+  /** Tells those who wait no longer, while a message is under way. */
+  #look(): void {
+    const end = (waiting: Waiting): number => this.#endOf(waiting);
+    this.#refuseLate(end);
     const now = performance.now();
-    const refused = this.#waiting.filter((waiting) => this.#isClosed || waiting.until <= now);
-    for (const waiting of refused) {
-      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      this.#settle(waiting, { error: away('nothing of it was stored') });
+    for (const one of this.#sent?.group ?? []) if (end(one) <= now) this.#settle(one, unknown());
+  }
+
+  #endOf({ answeredBy }: Waiting): number {
+    return Math.max(answeredBy, this.#storedAt + MIN_ANSWER_MS);
+  }
+
+  /** Refuses those of whom nothing was sent and who wait no longer. */
+  #refuseLate(end: (waiting: Waiting) => number): void {
+    const now = performance.now();
+    // They have come in this order, and wait equally long.
+    while (this.#waiting[0] && end(this.#waiting[0]) <= now) {
+      const [refused] = this.#waiting.splice(0, 1);
+      if (refused) this.#settle(refused, { error: away('nothing of it was stored') });
     }
   }
 
@@ -143,24 +175,25 @@ export class Writer {
   }
 
   async #send(group: readonly Waiting[]): Promise<void> {
-    const { store, following, waitMs } = this.#parts;
+    const { store, following } = this.#parts;
     this.#number += 1;
     const number = this.#number;
     const { time, now } = following.moment;
     const text = `{"time":${time},"now":${now},"commands":[${group.map((one) => one.text).join()}]}`;
     const sent: Sent = { number, group, outcomes: undefined };
     this.#sent = sent;
-    const until = performance.now() + Math.max(waitMs, MIN_ANSWER_MS);
+    // Who came last waits longest.
+    const last = group.at(-1);
+    const leftMs = (): number => (last ? this.#endOf(last) - performance.now() : 0);
     try {
       let isSent = false;
       for (const part of partsOf({ node: this.#node, number, time }, text, store.maxPayload)) {
-        isSent = await this.#store(part, sent, until);
+        isSent = await this.#store(part, sent, leftMs);
         if (!isSent) break;
       }
       const isOver = (): boolean => sent.outcomes !== undefined || (this.#isClosed && !store.isConnected);
-      await following.waiting.until(isOver, until - performance.now());
-      const outcome: Outcome = { error: away('it is not known whether it was stored') };
-      for (const [index, one] of group.entries()) this.#settle(one, sent.outcomes?.[index] ?? outcome);
+      await following.waiting.until(isOver, leftMs());
+      for (const [index, one] of group.entries()) this.#settle(one, sent.outcomes?.[index] ?? unknown());
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const refused = new ServerError('ERR_NOT_STORED', `The store of the log refused it: ${message}`, {
@@ -173,16 +206,18 @@ export class Writer {
   }
 
   /** Stores a part, again and again until it is stored or the time is over. Gives whether it is. Throws what refused it. */
-  async #store(part: Uint8Array, sent: Sent, until: number): Promise<boolean> {
+  async #store(part: Uint8Array, sent: Sent, leftMs: () => number): Promise<boolean> {
     const { store, following } = this.#parts;
     while (!sent.outcomes) {
-      const left = until - performance.now();
+      const left = leftMs();
+      if (left <= 0) return false;
       // While there is no connection the client would keep it, and send it later, when nobody waits for it any more.
       const mayGoOn = (): boolean => store.isConnected || sent.outcomes !== undefined || this.#isClosed;
       if (!(await following.waiting.until(mayGoOn, left)) || !(store.isConnected || sent.outcomes)) return false;
       if (sent.outcomes !== undefined) break;
       try {
         const seq = await store.publish(part);
+        this.#storedAt = performance.now();
         await following.offer(seq, part);
         return true;
       } catch (error) {
@@ -194,10 +229,12 @@ export class Writer {
     return true;
   }
 
-  #settle({ text, resolve, reject }: Waiting, outcome: Outcome): void {
-    this.#bytes -= text.length;
-    if ('error' in outcome) reject(outcome.error);
-    else resolve(outcome.value);
+  #settle(waiting: Waiting, outcome: Outcome): void {
+    if (waiting.isSettled) return;
+    waiting.isSettled = true;
+    this.#bytes -= waiting.text.length;
+    if ('error' in outcome) waiting.reject(outcome.error);
+    else waiting.resolve(outcome.value);
   }
 }
 
@@ -211,6 +248,10 @@ function textOf(command: Command): string | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+function unknown(): Outcome {
+  return { error: away('it is not known whether it was stored') };
 }
 
 export function away(what: string): ServerError {
