@@ -145,6 +145,14 @@ export class NatsLog implements EventLog {
     return await NatsLog.open({ ...options, ...readUrl(url) });
   }
 
+  /**
+   * Checks what {@link NatsLog.openUrl} is given, as far as that needs no connection.
+   * @throws {NatsError} `ERR_INVALID_OPTION`
+   */
+  static checkUrl(url: string, options: Omit<NatsLogOptions, 'servers' | 'name'> = {}): void {
+    checkOptions({ ...options, ...readUrl(url) });
+  }
+
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
     this.#checkOpen();
     checkBatch(events, this.#bounds);
