@@ -29,6 +29,7 @@ import { readUrl } from './address.ts';
 import { Following } from './following/following.ts';
 import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
+import { failing } from './store/failing.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
 import { unusable } from './store/problem.ts';
@@ -71,7 +72,8 @@ export class NatsLog implements EventLog {
 
   private constructor(store: Store, options: NatsLogOptions, checked: Checked) {
     const clock: Clock = options.clock ?? systemClock;
-    const { onError = warn } = options;
+    const { onError: tell = warn } = options;
+    const onError = (error: unknown): void => tell(failing(error, checked.name));
     const { settings, bounds, waitMs, maxWaitingBytes, compactBytes } = checked;
     this.#store = store;
     this.#bounds = bounds;
