@@ -69,7 +69,7 @@ describe('npm run cluster', () => {
       });
       child.stderr.resume();
       await expect.poll(() => told, { timeout: 60_000 }).toMatch(/Ctrl-C.*\n/);
-      const [made] = readdirSync(place).filter((name) => name.startsWith('tidings-postgres-'));
+      const made = readdirSync(place).find((name) => name.startsWith('tidings-postgres-'));
       const [pid] = readFileSync(join(place, made!, 'data', 'postmaster.pid'), 'utf8').split('\n');
       process.kill(Number(pid), 'SIGKILL');
       await expect.poll(() => told, { timeout: 60_000 }).toMatch(/^postgres has ended, and is not started again/m);

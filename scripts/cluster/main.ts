@@ -80,7 +80,6 @@ async function run(): Promise<void> {
   }
   const { kind, port } = given;
   let isOver = false;
-  let starting: Promise<Cluster> | undefined;
   let signals = 0;
   // From the beginning: what is begun now is to be removed.
   const signal = new Promise<void>((resolve) => {
@@ -89,14 +88,14 @@ async function run(): Promise<void> {
         isOver = true;
         signals += 1;
         // Whoever does not want to wait for the servers.
-        if (signals > 1) starting?.then((cluster) => cluster.kill()).catch(() => {});
+        if (signals > 1) starting.then((cluster) => cluster.kill()).catch(() => {});
         resolve();
       });
     }
   });
   // A terminal that was closed takes nothing any more, and everything has to be ended all the same.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
-  starting = Cluster.start(kind, { ...(port === undefined ? {} : { port }), isForPeople: true });
+  const starting = Cluster.start(kind, { ...(port === undefined ? {} : { port }), isForPeople: true });
   const cluster = await starting;
   if (!isOver) {
     console.log(describe(cluster));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { text as allOf } from 'node:stream/consumers';
 import pg from 'pg';
 import { programPath } from '../debian.mjs';
 import { freePort } from './ports.ts';
@@ -218,8 +218,8 @@ async function initialize(folder: string, isForPeople: boolean): Promise<void> {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: isForPeople,
   });
-  const [told, [code, signal]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-  if (code !== 0) throw new Error(`initdb ended with ${String(signal ?? code)}: ${told}`);
+  const [told] = await Promise.all([allOf(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error(`initdb ended with ${child.signalCode ?? child.exitCode}: ${told}`);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
