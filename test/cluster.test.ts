@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { CLUSTER_KINDS } from '../scripts/cluster/cluster.ts';
 import { isListening } from '../scripts/cluster/ports.ts';
 import { folder } from './folder.ts';
 import { isMissing } from './missing.ts';
@@ -53,6 +54,56 @@ describe('npm run cluster', () => {
     },
   );
 
+  test.skipIf(isMissing('postgresql') || isMissing('nginx'))(
+    'says that its database has ended, and leaves nothing then and where its terminal is gone',
+    async () => {
+      const place = openFolder();
+      const child = spawn(process.execPath, [MAIN, 'postgres'], {
+        env: { ...process.env, TMPDIR: place },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      onTestFinished(() => void child.kill('SIGTERM'));
+      let told = '';
+      child.stdout.setEncoding('utf8').on('data', (more: string) => {
+        told += more;
+      });
+      child.stderr.resume();
+      await expect.poll(() => told, { timeout: 60_000 }).toMatch(/Ctrl-C.*\n/);
+      const made = readdirSync(place).find((name) => name.startsWith('tidings-postgres-'));
+      const [pid] = readFileSync(join(place, made!, 'data', 'postmaster.pid'), 'utf8').split('\n');
+      process.kill(Number(pid), 'SIGKILL');
+      await expect.poll(() => told, { timeout: 60_000 }).toMatch(/^postgres has ended, and is not started again/m);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.kill('SIGHUP');
+      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(readdirSync(place)).toEqual([]);
+    },
+  );
+
+  test.skipIf(isMissing('postgresql') || isMissing('nginx'))(
+    'leaves nothing if it is ended while it starts',
+    async () => {
+      const place = openFolder();
+      const child = spawn(process.execPath, [MAIN, 'postgres'], {
+        env: { ...process.env, TMPDIR: place },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      await expect.poll(() => readdirSync(place), { timeout: 60_000, interval: 1 }).not.toEqual([]);
+      child.kill('SIGINT');
+      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(readdirSync(place)).toEqual([]);
+    },
+  );
+
+  test('says what there is', () => {
+    const { status, stdout } = spawnSync(process.execPath, [MAIN, '--help'], { encoding: 'utf8' });
+    expect(status).toBe(0);
+    for (const kind of CLUSTER_KINDS) expect(stdout).toMatch(new RegExp(`^  ${kind} `, 'm'));
+    expect(stdout).toMatch(/^ {2}--port /m);
+  });
+
   test.each([
     [[], 'Found "": allowed is one of postgres, nats, workers, channel'],
     [['redis'], 'Found "redis": allowed is one of postgres, nats, workers, channel'],
@@ -83,3 +134,10 @@ const LISTENS = `
     process.stdout.write(String(server.address().port));
   });
 `;
+
+/** A folder in which another user may make one, as PostgreSQL does where it must not run as root. */
+function openFolder(): string {
+  const place = folder({});
+  chmodSync(place, 0o777);
+  return place;
+}

@@ -57,6 +57,20 @@ export class Cluster implements AsyncDisposable {
     return this.#nginx?.url ?? '';
   }
 
+  /** The name of the store. */
+  get storeName(): string {
+    return this.store instanceof PostgresServer ? 'postgres' : 'nats';
+  }
+
+  /** Resolves to the name of the store or nginx when one of them has ended, without which nothing of it can be used. */
+  async broken(): Promise<string> {
+    const parts = [
+      ...(this.#nginx ? [{ name: 'nginx', ended: this.#nginx.ended() }] : []),
+      ...(this.store ? [{ name: this.storeName, ended: this.store.ended() }] : []),
+    ];
+    return await Promise.race(parts.map(async ({ name, ended }) => ended.then(() => name)));
+  }
+
   async #start({ port, isForPeople = false }: ClusterOptions): Promise<void> {
     const { kind } = this;
     if (kind === 'postgres' || kind === 'channel') {

@@ -1,7 +1,6 @@
 // Run by `npm run cluster`.
 import { parseArgs } from 'node:util';
 import { Cluster, CLUSTER_KINDS, type ClusterKind } from './cluster.ts';
-import { PostgresServer } from './postgres-server.ts';
 import type { ServerProcess } from './server-process.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -9,9 +8,22 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 // A server that dies again and again must not keep the machine busy.
 const RESTART_MS = 1000;
 
-/** @throws {Error} with a sentence for people, if the command line is wrong */
-function asked(): { readonly kind: ClusterKind; readonly port: number | undefined } {
-  const { values, positionals } = parseArgs({ options: { port: { type: 'string' } }, allowPositionals: true });
+const USAGE = `Runs several servers that share what is published, with nginx in front of them, until Ctrl-C
+
+  npm run cluster <kind> [-- --port <port>]
+
+  postgres   two hubs on PostgreSQL
+  nats       two hubs on NATS JetStream
+  workers    one hub with two workers
+  channel    two servers of the example two-servers, with a channel each, on PostgreSQL
+
+  --port     the port of nginx, 1 to 65535; a free one by default`;
+
+/** Undefined if it is asked what there is. @throws {Error} with a sentence for people, if the command line is wrong */
+function asked(): { readonly kind: ClusterKind; readonly port: number | undefined } | undefined {
+  const options = { port: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  if (values.help === true) return undefined;
   const [name, ...more] = positionals;
   const kind = CLUSTER_KINDS.find((one) => one === name);
   if (kind === undefined || more.length > 0) {
@@ -24,11 +36,11 @@ function asked(): { readonly kind: ClusterKind; readonly port: number | undefine
   return { kind, port: port === undefined ? undefined : Number(port) };
 }
 
-function describe({ kind, url, servers, store }: Cluster): string {
+function describe({ kind, url, servers, store, storeName }: Cluster): string {
   const rows = [
     ['nginx', url],
     ...servers.map((server, index) => [nameOf(kind, index), `${server.url}  process ${server.pid}`]),
-    ...(store ? [[store instanceof PostgresServer ? 'postgres' : 'nats', store.url]] : []),
+    ...(store ? [[storeName, store.url]] : []),
   ];
   const lines = rows.map(([name = '', address = '']) => `  ${name.padEnd(9)} ${address}`);
   const [first] = servers;
@@ -61,27 +73,38 @@ async function keepRunning(server: ServerProcess, name: string, isOver: () => bo
 }
 
 async function run(): Promise<void> {
-  const { kind, port } = asked();
-  const starting = Cluster.start(kind, { ...(port === undefined ? {} : { port }), isForPeople: true });
+  const given = asked();
+  if (!given) {
+    console.log(USAGE);
+    return;
+  }
+  const { kind, port } = given;
   let isOver = false;
   let signals = 0;
+  // From the beginning: what is begun now is to be removed.
   const signal = new Promise<void>((resolve) => {
     for (const name of SIGNALS) {
       process.on(name, () => {
         isOver = true;
         signals += 1;
         // Whoever does not want to wait for the servers.
-        if (signals > 1) void starting.then((cluster) => cluster.kill());
+        if (signals > 1) starting.then((cluster) => cluster.kill()).catch(() => {});
         resolve();
       });
     }
   });
+  // A terminal that was closed takes nothing any more, and everything has to be ended all the same.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+  const starting = Cluster.start(kind, { ...(port === undefined ? {} : { port }), isForPeople: true });
   const cluster = await starting;
   if (!isOver) {
     console.log(describe(cluster));
     for (const [index, server] of cluster.servers.entries()) {
       void keepRunning(server, nameOf(kind, index), () => isOver);
     }
+    void cluster.broken().then((name) => {
+      if (!isOver) console.log(`${name} has ended, and is not started again: end the cluster with Ctrl-C`);
+    });
   }
   await signal;
   console.log('Ending …');

@@ -40,7 +40,12 @@ export class NatsServer {
   /** Starts one. @param config more of its configuration */
   static async start(config = '', options: NatsServerOptions = {}): Promise<NatsServer> {
     const server = new NatsServer(options.port ?? (await freePort()), config, options);
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      await server.end();
+      throw error;
+    }
     return server;
   }
 
@@ -77,11 +82,16 @@ export class NatsServer {
     }
   }
 
-  async kill(): Promise<void> {
+  /** Resolves when its process, if it runs, has ended. */
+  async ended(): Promise<void> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
+  async kill(): Promise<void> {
+    const ended = this.ended();
+    this.#child?.kill('SIGKILL');
+    await ended;
   }
 
   /** Copies what is stored while it does not run. @returns puts that back */

@@ -61,11 +61,16 @@ export class Nginx {
     return `http://127.0.0.1:${this.port}/`;
   }
 
+  /** Resolves when its process has ended. */
+  async ended(): Promise<void> {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode === null && signalCode === null) await once(this.#child, 'exit');
+  }
+
   async end(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill('SIGKILL');
-      await once(this.#child, 'exit');
-    }
+    const ended = this.ended();
+    this.#child.kill('SIGKILL');
+    await ended;
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

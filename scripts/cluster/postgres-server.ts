@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text as allOf } from 'node:stream/consumers';
 import pg from 'pg';
 import { programPath } from '../debian.mjs';
 import { freePort } from './ports.ts';
@@ -58,14 +59,16 @@ export class PostgresServer {
 
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tidings-postgres-')));
-    if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY);
-    const data = join(folder, 'data');
-    const args = ['-D', data, '-U', 'tidings', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-    const made = spawnSync(join(programs(), 'initdb'), args, { ...asNobody, encoding: 'utf8', cwd: folder });
-    if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-    const server = new PostgresServer(await freePort(), folder, options);
-    await server.run();
-    return server;
+    try {
+      if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY);
+      await initialize(folder, options.isForPeople ?? false);
+      const server = new PostgresServer(await freePort(), folder, options);
+      await server.run();
+      return server;
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Runs the server, and waits until it takes connections. */
@@ -118,13 +121,19 @@ export class PostgresServer {
     for (const each of [pid, ...children.split('\n').map(Number)]) if (each > 0) send(each, name);
   }
 
+  /** Resolves when its process, if it runs, has ended. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
   /** Kills the server as a failing machine does. */
   async kill(): Promise<void> {
     const child = this.#child;
     if (!child) return;
-    const exited = once(child, 'exit');
+    const ended = this.ended();
     this.signal('SIGKILL');
-    await exited;
+    await ended;
     this.#child = undefined;
     this.#removeShared();
   }
@@ -197,6 +206,20 @@ export class PostgresServer {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Makes the data of a server. */
+async function initialize(folder: string, isForPeople: boolean): Promise<void> {
+  const data = join(folder, 'data');
+  const args = ['-D', data, '-U', 'tidings', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+  const child = spawn(join(programs(), 'initdb'), args, {
+    ...asNobody,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: isForPeople,
+  });
+  const [told] = await Promise.all([allOf(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error(`initdb ended with ${child.signalCode ?? child.exitCode}: ${told}`);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -196,7 +196,8 @@ export const HOUSES: Houses = {
     rooms: [
       { name: 'index.ts', purpose: 'what an application imports', uses: 'all' },
       { name: 'log.ts', purpose: 'PostgresLog', uses: 'all' },
-      { name: 'options.ts', purpose: 'what PostgresLog is opened with', uses: [] },
+      { name: 'options.ts', purpose: 'what PostgresLog is opened with', uses: ['address.ts'] },
+      { name: 'address.ts', purpose: 'the URL of a database', uses: [] },
       {
         name: 'outbox',
         purpose: 'what others publish in their own transactions',

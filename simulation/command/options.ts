@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Defect, DEFECTS } from '../defects/defects.ts';
-import { type Plan, planOf, type Size } from '../faults/plan.ts';
+import { isPlan, type Plan, planOf, type Size } from '../faults/plan.ts';
 
 /** What the command is asked for. */
 export interface Options {
@@ -65,13 +65,28 @@ export function readOptions(given: readonly string[]): Options {
     meanMs: number('interval', 200),
   };
   return {
-    plan: values.plan === undefined ? planOf(size) : (JSON.parse(readFileSync(values.plan, 'utf8')) as Plan),
+    plan: values.plan === undefined ? planOf(size) : readPlan(values.plan),
     runs: number('runs', 1),
     defect: defectOf(values.defect),
     shrinks: values.shrink,
     isJson: values.json,
     wantsHelp: values.help,
   };
+}
+
+/** @throws {Error} that says why the file cannot be read, or is none of a plan */
+function readPlan(path: string): Plan {
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new Error(`The file ${path} is no plan: it is no JSON`, { cause: error });
+  }
+  if (isPlan(found)) return found;
+  throw new Error(
+    `The file ${path} is no plan: it needs the seed, the sizes and the faults that those in simulation/cases have`,
+  );
 }
 
 function defectOf(name: string | undefined): Defect | undefined {

@@ -30,6 +30,25 @@ export interface Plan {
 
 export type Size = Omit<Plan, 'faults'>;
 
+/** Whether a value that was read from a file is a plan. */
+export function isPlan(value: unknown): value is Plan {
+  const { faults, ...size } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Plan>;
+  const { seed, nodes, stores, listeners, topics, seconds, meanMs } = size;
+  return (
+    [seed, nodes, stores, listeners, topics, seconds, meanMs].every(isCount) &&
+    Array.isArray(faults) &&
+    (faults as readonly (Partial<Fault> | null)[]).every((fault) => {
+      const { kind, at, ms, which, share } = fault ?? {};
+      const isKnown = KINDS.some(({ name }) => name === kind);
+      return isKnown && [at, ms, which, share].every((one) => typeof one === 'number' && one >= 0);
+    })
+  );
+}
+
+function isCount(value: number | undefined): boolean {
+  return typeof value === 'number' && value > 0;
+}
+
 /** The mean time between two faults: shorter the more nodes there are, in milliseconds. */
 const FAULT_MS = 8000;
 const MIN_FAULT_MS = 200;

@@ -40,7 +40,8 @@ test('a log that several hubs share is shown without what may be a password', ()
   const shown = (log: string): string | undefined =>
     /kept (.*), for 7 days/.exec(announce({ ...base, data: undefined, log }))?.[1];
   expect(shown('nats://me:secret@one:4222,two:4222/news?replicas=3')).toBe('in NATS at one:4222,two:4222/news');
-  expect(shown('postgres://me:secret@db:5432/events?schema=a')).toBe('in PostgreSQL at db:5432/events');
+  expect(shown('postgres://me:secret@db:5432/events?schema=a')).toBe('in PostgreSQL at db:5432/events (schema a)');
+  expect(shown('postgres://db/events?schema=tidings')).toBe('in PostgreSQL at db/events');
   expect(shown('postgresql:///events')).toBe('in PostgreSQL at localhost/events');
   for (const log of ['nats://me:se?cret@x', 'nats://me:se#cret@x', 'postgres://x/y?password=se@cret']) {
     expect(shown(log)).toMatch(/^in (NATS|PostgreSQL)$/);

@@ -9,7 +9,7 @@ import { PostgresServer } from '../../../scripts/cluster/postgres-server.ts';
 import { folder } from '../../../test/folder.ts';
 import { isMissing } from '../../../test/missing.ts';
 import { certify } from '../../../test/proxy/proxy-process.ts';
-import { CommandProcess } from './command.ts';
+import { CommandProcess, type Result } from './command.ts';
 import { HubProcess } from './hub-process.ts';
 
 const CLI = join(import.meta.dirname, '..');
@@ -147,6 +147,38 @@ test.each([
     status: 1,
     stdout: '',
     stderr: `tidings: cannot start the hub: events in ${place} need the package ${name}, which cannot be loaded: install it beside tidings, with npm install ${name}\n`,
+  });
+});
+
+describe('serve --check', () => {
+  const run = (...args: string[]): Promise<Result> => new CommandProcess(['serve', '--port', '0', ...args]).result();
+
+  test.each([
+    ['nats://hub:hidden-word@127.0.0.1:1/a.b', /NATS at .*: The option name is "a\.b", but must be/],
+    ['nats://127.0.0.1:1/a?replicas=2', /The option replicas is 2, but must be 1, 3 or 5/],
+    ['nats://127.0.0.1:99999/a', /The option servers has a text that is no URL of a server/],
+    ['nats://hub:hidden%ZZword@127.0.0.1:1/a', /has a % that two hexadecimal digits .*: a % itself is written %25/],
+    ['postgres://127.0.0.1:1/x?schema=AB', /The option schema is "AB"/],
+    ['postgres://127.0.0.1:1/x?shema=other', /has the parameter "shema"; allowed are .*; did you mean schema\?/],
+    ['postgres://hub:hidden-word@127.0.0.1:99999/x', /has the port 99999; 1 to 65535 are allowed/],
+    ['postgres://hub:hidden#word@127.0.0.1:1/x', /has a #: in a user name or a password it is written %23/],
+  ])('refuses %s as serve does, without a connection and without the password', async (url, message) => {
+    const [checked, served] = await Promise.all([run('--log', url, '--check'), run('--log', url)]);
+    expect(checked).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) as string });
+    expect(checked.stderr).not.toContain('hidden');
+    expect(served).toEqual(checked);
+  });
+
+  test('checks the URL of a file, too', async () => {
+    const place = folder({
+      'bad.yaml': 'log: postgres://127.0.0.1:99999/x\n',
+      'good.yaml': 'log: postgres://127.0.0.1:1/x\n',
+    });
+    const [bad, good] = await Promise.all(
+      ['bad.yaml', 'good.yaml'].map((name) => run('--config', join(place, name), '--check')),
+    );
+    expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('has the port 99999') as string });
+    expect(good).toMatchObject({ code: 0, stdout: 'The configuration can be used\n' });
   });
 });
 

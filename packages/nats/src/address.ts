@@ -19,6 +19,11 @@ export function readUrl(url: string): FromUrl {
   if (scheme === '') {
     throw refused('The URL of the log has another form than nats://host:4222,host:4222/name?replicas=3');
   }
+  if (hasBadPercent(url)) {
+    throw refused(
+      'The URL of the log has a % that two hexadecimal digits of a character do not follow: a % itself is written %25',
+    );
+  }
   const before = user === undefined ? '' : `${user}@`;
   const numbers: Partial<Record<(typeof NUMBERS)[number], number>> = {};
   for (const [key, value] of new URLSearchParams(query)) {
@@ -35,6 +40,15 @@ export function readUrl(url: string): FromUrl {
     ...(name === '' ? {} : { name }),
     ...(numbers as Omit<FromUrl, 'servers' | 'name'>),
   };
+}
+
+function hasBadPercent(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function refused(message: string): NatsError {

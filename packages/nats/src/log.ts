@@ -30,6 +30,7 @@ import { NatsError } from './errors.ts';
 import { Following } from './following/following.ts';
 import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
+import { failing } from './store/failing.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
 import { isFull, isLate, unusable } from './store/problem.ts';
@@ -74,7 +75,8 @@ export class NatsLog implements EventLog {
 
   private constructor(store: Store, options: NatsLogOptions, checked: Checked) {
     const clock: Clock = options.clock ?? systemClock;
-    const { onError = warn } = options;
+    const { onError: tell = warn } = options;
+    const onError = (error: unknown): void => tell(failing(error, checked.name));
     const { settings, bounds, waitMs, maxWaitingBytes, compactBytes } = checked;
     this.#store = store;
     this.#bounds = bounds;
@@ -149,6 +151,14 @@ export class NatsLog implements EventLog {
    */
   static async openUrl(url: string, options: Omit<NatsLogOptions, 'servers' | 'name'> = {}): Promise<NatsLog> {
     return await NatsLog.open({ ...options, ...readUrl(url) });
+  }
+
+  /**
+   * Checks what {@link NatsLog.openUrl} is given, as far as that needs no connection.
+   * @throws {NatsError} `ERR_INVALID_OPTION`
+   */
+  static checkUrl(url: string, options: Omit<NatsLogOptions, 'servers' | 'name'> = {}): void {
+    checkOptions({ ...options, ...readUrl(url) });
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {

@@ -4,6 +4,8 @@ export type PostgresErrorCode =
   | 'ERR_INVALID_OPTION'
   /** The database cannot be reached. An open log goes on by itself when it can be reached again. */
   | 'ERR_STORE_AWAY'
+  /** The standby of `replicaUrl` cannot be reached or used. Pages are read from the database itself until it can be. */
+  | 'ERR_REPLICA_AWAY'
   /** The database cannot hold the log: it is too old, has another encoding than UTF-8, is read-only, or its role lacks a right. */
   | 'ERR_STORE_UNFIT'
   /** The tables were made by a newer version of this package. */

@@ -10,7 +10,6 @@ import {
   type AppendOptions,
   type AppendReceipt,
   type AskOptions,
-  type Clock,
   type EventLog,
   type LogFollower,
   type LogFollowing,
@@ -30,28 +29,22 @@ import { Follower } from './following/follower.ts';
 import { TopicLife } from './life/topic-life.ts';
 import { SharedValues } from './life/values.ts';
 import { Outbox } from './outbox/outbox.ts';
-import { checkOptions, type CheckedOptions, type PostgresLogOptions } from './options.ts';
+import { checkOptions, optionsOf, type CheckedOptions, type PostgresLogOptions } from './options.ts';
 import { directory } from './reading/directory.ts';
 import { Reader } from './reading/reader.ts';
 import { Readers } from './reading/readers.ts';
 import { Search } from './reading/search.ts';
+import { Standby } from './reading/standby.ts';
+import type { PostgresError } from './errors.ts';
 import { Reports } from './reports.ts';
 import { Connection } from './store/connection.ts';
 import { EpochsCopy } from './store/epochs-copy.ts';
-import { readHead, type Head } from './store/head.ts';
-import { LedgerCopy } from './store/ledger-copy.ts';
-import { migrate } from './store/migrate.ts';
+import { readHead } from './store/head.ts';
+import { prepare, type Opened } from './store/opening.ts';
 import { TrimRounds } from './writing/rounds.ts';
 import { appendTo, digestOfKey, topicsNeeded } from './changes/appending.ts';
 import type { LogParts, Transaction } from './changes/transaction.ts';
 import { Writer } from './writing/writer.ts';
-
-/** What is read before a log is open. */
-interface Opened {
-  readonly head: Head;
-  readonly ledger: LedgerCopy;
-  readonly connection: Connection;
-}
 
 /**
  * A log in PostgreSQL, which any number of nodes share. Every append locks one row, so that the order of the numbers is that of the commits. Appends that
@@ -64,7 +57,7 @@ export class PostgresLog implements EventLog {
   readonly values: StoredValues;
   readonly #parts: LogParts;
   readonly #readers: Readers;
-  readonly #replica: Readers | undefined;
+  readonly #standby: Standby | undefined;
   readonly #reader: Reader;
   readonly #search: Search;
   readonly #writer: Writer;
@@ -88,14 +81,19 @@ export class PostgresLog implements EventLog {
     const topicBounds = new TopicBounds(retention);
     const node = newToken();
     this.#parts = { schema, node, clock, time, bounds, retention, topicBounds, ledger, epochs, statementMs, seen };
-    this.#readers = new Readers(checked, clock, checked.maxReaders);
-    const { replicaUrl } = checked;
+    const { replicaUrl, maxReaders: max, waitMs } = checked;
+    this.#readers = new Readers(checked, { clock, max, waitMs });
     if (replicaUrl !== undefined) {
-      this.#replica = new Readers({ ...checked, url: replicaUrl, isReplica: true }, clock, checked.maxReaders);
+      const place = { ...checked, url: replicaUrl, isReplica: true };
+      this.#standby = new Standby(new Readers(place, { clock, max, waitMs: 0 }), clock, reports);
     }
+    const reached = (who: string, failure: PostgresError | undefined): void => {
+      if (!failure) this.#readers.reached();
+      reports.reached(who, failure);
+    };
     const readerParts = {
       readers: this.#readers,
-      replica: this.#replica,
+      standby: this.#standby,
       ledger,
       epochs,
       seen,
@@ -112,7 +110,7 @@ export class PostgresLog implements EventLog {
         await this.#follower.handOver(before, entries, { seq, epoch, trims, publicSeq: tx.state.publicSeq });
       },
       onExcess: () => this.#rounds.soon(),
-      onReached: (failure) => reports.reached('write', failure),
+      onReached: (failure) => reached('write', failure),
     });
     const isClosed = (): boolean => this.#closed;
     const shared = new SharedValues(this.#writer, { clock, time, isClosed });
@@ -132,7 +130,7 @@ export class PostgresLog implements EventLog {
       onOutbox: () => outbox.told(),
       onOutboxFound: (isSo) => outbox.found(isSo),
       onMoved: () => this.#writer.change([], () => undefined),
-      onReached: (failure) => reports.reached('follow', failure),
+      onReached: (failure) => reached('follow', failure),
     });
   }
 
@@ -145,17 +143,35 @@ export class PostgresLog implements EventLog {
     const connection = new Connection(checked);
     let log: PostgresLog | undefined;
     try {
-      log = new PostgresLog(options, checked, await prepare(connection, checked, options.clock ?? systemClock));
+      log = new PostgresLog(options, checked, await prepare(connection, checked.schema, options.clock ?? systemClock));
       const { maxEventBytes } = checked.bounds;
       await log.#writer.change([], (tx) => setLimits(tx, maxEventBytes));
       await log.#follower.start();
       log.#rounds.start();
+      // Whether it can be used is told before it is needed.
+      log.#standby?.ask((ask) => readHead(ask)).catch(() => {});
       return log;
     } catch (error) {
       if (log) await log.close();
       else await connection.close();
       throw error instanceof ServerError && error.cause ? error.cause : error;
     }
+  }
+
+  /**
+   * Opens the log of a URL, as `tidings serve --log` does: `postgres://user:password@host:5432/database?schema=tidings`. The parameter `schema` is the option.
+   * @throws {PostgresError} as {@link PostgresLog.open}
+   */
+  static async openUrl(url: string, options: Omit<PostgresLogOptions, 'url' | 'schema'> = {}): Promise<PostgresLog> {
+    return await PostgresLog.open(optionsOf(url, options));
+  }
+
+  /**
+   * Checks what {@link PostgresLog.openUrl} is given, as far as that needs no connection.
+   * @throws {PostgresError} `ERR_INVALID_OPTION`
+   */
+  static checkUrl(url: string, options: Omit<PostgresLogOptions, 'url' | 'schema'> = {}): void {
+    checkOptions(optionsOf(url, options));
   }
 
   async append(events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendReceipt> {
@@ -216,22 +232,8 @@ export class PostgresLog implements EventLog {
     await written;
     await this.#follower.close();
     await this.#readers.close();
-    await this.#replica?.close();
+    await this.#standby?.close();
   }
-}
-
-/** Makes the tables, and reads what every node knows. */
-async function prepare(connection: Connection, { schema }: CheckedOptions, clock: Clock): Promise<Opened> {
-  const ask = await connection.open();
-  const { identity } = connection;
-  if (!identity) throw new Error('The database did not say which one it is');
-  await migrate(ask, schema, clock, identity);
-  await ask('begin isolation level repeatable read read only');
-  const head = await readHead(ask);
-  const ledger = new LedgerCopy();
-  await ledger.open(ask, head);
-  await ask('commit');
-  return { head, ledger, connection };
 }
 
 /** What is published in the transactions of others is checked there, by the limits of the node that was opened last. */

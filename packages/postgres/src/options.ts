@@ -10,10 +10,14 @@ import {
   shown,
   suggestion,
 } from '@tidings/server/log';
+import { checkUrl, withoutSchema } from './address.ts';
 import { PostgresError } from './errors.ts';
 
 export interface PostgresLogOptions extends LogBounds {
-  /** Where the database is, and who uses it: `postgres://user:password@host:5432/database`, with the parameters of the driver `pg`. */
+  /**
+   * Where the database is, and who uses it: `postgres://user:password@host:5432/database`, with the parameters of the driver `pg`, such as `sslmode` and `sslrootcert`.
+   * One that the driver does not honour is refused.
+   */
   readonly url: string;
   /**
    * Where a standby of the database is, in the same form. Pages are read from it when it has everything that they are to hold, as for listeners that catch up. Else, and
@@ -32,7 +36,7 @@ export interface PostgresLogOptions extends LogBounds {
    */
   readonly pollMs?: number | undefined;
   /**
-   * How long an append waits for a database that cannot be reached, in milliseconds, before it is refused with `ERR_STORE_AWAY`. With 0 it is refused
+   * How long an append or a question waits for a database that cannot be reached, in milliseconds, before it is refused with `ERR_STORE_AWAY`. With 0 it is refused
    * when the database has just been tried once. From 0. @default 0
    */
   readonly waitMs?: number | undefined;
@@ -41,7 +45,8 @@ export interface PostgresLogOptions extends LogBounds {
   /** The most connections that read pages at once, 1 to 64. There are two more: one that writes, and one that follows. @default 4 */
   readonly maxReaders?: number | undefined;
   /**
-   * Called with what no caller learns: `ERR_NOT_TRIMMED` and `ERR_STORE_AWAY`, once until it is over or fails in another way, and `ERR_OUTBOX_REFUSED`.
+   * Called with what no caller learns: `ERR_NOT_TRIMMED`, `ERR_STORE_AWAY` and `ERR_REPLICA_AWAY`, once until it is over or fails in another way, and
+   * `ERR_OUTBOX_REFUSED`.
    * @default a warning of the process
    */
   readonly onError?: ((error: PostgresError) => void) | undefined;
@@ -109,8 +114,8 @@ export function checkOptions(options: PostgresLogOptions): CheckedOptions {
     throw refused(`There is no option ${found}; allowed are ${names.join(', ')}${suggestion(unknown, names)}`);
   }
   const { url, replicaUrl, schema = 'tidings', retention = DEFAULT_RETENTION, onError } = options;
-  checkUrl('url', url);
-  if (replicaUrl !== undefined) checkUrl('replicaUrl', replicaUrl);
+  checkUrl('The option url', url);
+  if (replicaUrl !== undefined) checkUrl('The option replicaUrl', replicaUrl);
   if (typeof schema !== 'string' || !SCHEMA.test(schema)) {
     throw refused(
       `The option schema is ${shown(schema)}, but must be 1 to 40 of a to z, 0 to 9 and _, the first no digit`,
@@ -136,11 +141,10 @@ export function checkOptions(options: PostgresLogOptions): CheckedOptions {
   }
 }
 
-function checkUrl(name: string, url: unknown): void {
-  if (typeof url === 'string' && /^postgres(ql)?:\/\//.test(url)) return;
-  // A URL that is written in another way may have a password, too.
-  const found = typeof url === 'string' ? 'of another form' : shown(url);
-  throw refused(`The option ${name} is ${found}, but must begin with postgres://`);
+/** The options of a log whose URL has the schema, too. @throws {PostgresError} `ERR_INVALID_OPTION` */
+export function optionsOf(url: string, options: Omit<PostgresLogOptions, 'url' | 'schema'>): PostgresLogOptions {
+  checkUrl('The URL of the log', url, ['schema']);
+  return { ...options, ...withoutSchema(url) };
 }
 
 function integer(name: string, given: number | undefined, usual: number, least: number, most: number): number {

@@ -33,12 +33,11 @@ export class Reports {
       return;
     }
     const { code } = failure;
+    // What is out of reach may say so in other words each time.
+    const said = code === 'ERR_STORE_AWAY' || code === 'ERR_REPLICA_AWAY' ? code : failure.message;
     // All who cannot reach the database have one reason.
-    if (code === 'ERR_STORE_AWAY' ? [...this.#told.values()].includes(code) : this.#told.get(who) === failure.message) {
-      this.#told.set(who, code);
-      return;
-    }
-    this.#told.set(who, code === 'ERR_STORE_AWAY' ? code : failure.message);
-    this.#onError(failure);
+    const isTold = code === 'ERR_STORE_AWAY' ? [...this.#told.values()].includes(code) : this.#told.get(who) === said;
+    this.#told.set(who, said);
+    if (!isTold) this.#onError(failure);
   }
 }

@@ -2,12 +2,12 @@ import { PostgresLog } from '@tidings/postgres';
 import { formatCursor, type FollowStart } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withoutPostgres } from '../../../test/postgres-server.ts';
-import { LONG, allOf, dataOf, event, followed, openLog, serverOfFile } from './rig.ts';
+import { EVERYTHING, LONG, allOf, dataOf, event, followed, openLog, serverOfFile } from './rig.ts';
 
 const file = serverOfFile({ isSafe: true });
 
 describe.skipIf(withoutPostgres)('while the database is away', () => {
-  test('appends are refused, reads wait, and both go on when it is back', async () => {
+  test('appends and reads are refused, or wait if they may, and go on when it is back', async () => {
     const schema = file.server.schema();
     const log = await openLog(file.server, schema);
     const patient = await openLog(file.server, schema, { waitMs: 60_000 });
@@ -19,10 +19,21 @@ describe.skipIf(withoutPostgres)('while the database is away', () => {
     await expect(log.topics.create('b')).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
     await expect(log.values.set('a', 'b')).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
     const settled: string[] = [];
-    const read = allOf(log).then((data) => settled.push(data.join()));
+    for (const asked of [
+      () => allOf(log),
+      () => log.read({ selection: EVERYTHING, after: 0, through: 1, maxBytes: 100 }),
+      () => log.locateLast(EVERYTHING, 1),
+      () => log.locateSince(EVERYTHING, { ago: 1000 }),
+      () => log.directory.list({ order: 'name', limit: 1 }),
+      () => log.topics.status('a'),
+      () => log.topics.leases(),
+    ]) {
+      await expect(asked()).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_STORE_AWAY' });
+    }
+    const read = allOf(patient).then((data) => settled.push(data.join()));
     const waiting = patient.append([event('a', '2')]).then(({ seq }) => settled.push(`seq ${seq}`));
     const left = new AbortController();
-    const asked = log.locate('earliest', undefined, { signal: left.signal });
+    const asked = patient.locate('earliest', undefined, { signal: left.signal });
     left.abort(new Error('left'));
     await expect(asked).rejects.toThrow('left');
     await expect.poll(() => log.told.map(({ code }) => code), LONG).toContain('ERR_STORE_AWAY');
@@ -119,7 +130,7 @@ test.skipIf(withoutPostgres)(
     await (await openLog(file.server, schema)).append([event('a', '1'), event('small', '2')]);
     const standby = await file.server.standby();
     onTestFinished(() => standby.kill());
-    const log = await openLog(file.server, schema, { replicaUrl: standby.url, retention });
+    const log = await openLog(file.server, schema, { replicaUrl: standby.url, retention, waitMs: 60_000 });
     const request = { selection: { topics: ['a', 'small'] }, after: 0, maxBytes: 1000 };
     const read = async (through: number): Promise<unknown> => {
       const page = await log.read({ ...request, through });
@@ -141,8 +152,96 @@ test.skipIf(withoutPostgres)(
     const waiting = read(3);
     await file.server.run();
     expect(await waiting).toEqual(['1 3', 3, 2]);
+    expect(log.told.map(({ code }) => code)).toContain('ERR_REPLICA_AWAY');
   },
 );
+
+test.skipIf(withoutPostgres)(
+  'a standby that cannot be used is told of once, and again when it has answered meanwhile',
+  async () => {
+    const schema = file.server.schema();
+    await (await openLog(file.server, schema)).append([event('a', '1')]);
+    const standby = await file.server.standby();
+    onTestFinished(() => standby.kill());
+    await standby.kill();
+    const log = await openLog(file.server, schema, { replicaUrl: standby.url });
+    await expect
+      .poll(() => log.told, LONG)
+      .toMatchObject([
+        {
+          name: 'PostgresError',
+          code: 'ERR_REPLICA_AWAY',
+          message: expect.stringMatching(
+            /^Cannot read from the standby of replicaUrl: .*ECONNREFUSED.*\. Pages are read from the database itself meanwhile$/,
+          ) as string,
+        },
+      ]);
+    expect(await allOf(log)).toEqual(['1']);
+    await standby.run();
+    const asked = async (): Promise<unknown> => {
+      await allOf(log);
+      return await standby.ask(
+        `select 1 from pg_stat_activity where application_name = 'tidings' and query like '%head%'`,
+      );
+    };
+    await expect.poll(asked, LONG).not.toEqual([]);
+    expect(log.told.length).toBe(1);
+    await standby.kill();
+    const told = async (): Promise<number> => {
+      await allOf(log);
+      return log.told.length;
+    };
+    await expect.poll(told, LONG).toBe(2);
+  },
+);
+
+describe.skipIf(withoutPostgres)('a database that refuses what the log needs', () => {
+  test.each([
+    [
+      'the schema has another name',
+      'alter schema SCHEMA rename to elsewhere',
+      'alter schema elsewhere rename to SCHEMA',
+    ],
+    ['the head has another name', 'alter table SCHEMA.head rename to neck', 'alter table SCHEMA.neck rename to head'],
+    [
+      'the head has no row',
+      'create table kept as select * from SCHEMA.head; delete from SCHEMA.head',
+      'insert into SCHEMA.head select * from kept; drop table kept',
+    ],
+    [
+      'a column has another name',
+      'alter table SCHEMA.events rename frame to form; alter table SCHEMA.head rename state to form',
+      'alter table SCHEMA.events rename form to frame; alter table SCHEMA.head rename form to state',
+    ],
+    ['the role may not use it', 'revoke usage on schema SCHEMA from hub', 'grant usage on schema SCHEMA to hub'],
+  ])('is out of reach for questions, and answers again: %s', async (_, spoil, mend) => {
+    const schema = file.server.schema();
+    const ask = (text: string): Promise<unknown> => file.server.ask(text.replaceAll('SCHEMA', schema));
+    await ask(`do $$ begin create role hub login; exception when duplicate_object then null; end $$`);
+    await ask('create schema SCHEMA; grant all on schema SCHEMA to hub');
+    const log = await openLog(file.server, schema, { url: file.server.url.replace('tidings@', 'hub@') });
+    const { id } = await log.append([event('a', '1')]);
+    const told = followed(log);
+    await ask(spoil);
+    for (const asked of [
+      () => log.locate(id),
+      () => log.read({ selection: EVERYTHING, after: 0, through: 1, maxBytes: 100 }),
+      () => log.locateLast(EVERYTHING, 1),
+      () => log.topics.status('a'),
+    ]) {
+      await expect(asked()).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_STORE_AWAY' });
+    }
+    await expect(log.append([event('a', 'refused')])).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_(STORE_AWAY|NOT_STORED)$/) as string,
+    });
+    await told.until(() => told.steps.at(-1) === 'lost');
+    await ask(mend);
+    await told.until(() => told.steps.at(-1)?.startsWith('start') === true);
+    await log.append([event('a', '2')]);
+    await told.until(() => told.data.length === 1);
+    expect(await allOf(log)).toEqual(['1', '2']);
+  });
+});
 
 describe('opening', () => {
   test.skipIf(withoutPostgres)(
@@ -176,13 +275,21 @@ describe('opening', () => {
       await file.server.ask(`insert into ${schema}.versions (version) values (99)`);
       await expect(open({})).rejects.toMatchObject({
         code: 'ERR_STORE_NEWER',
-        message: expect.stringMatching(/has the version 99, and this program knows 2: use a newer version/) as string,
+        message: expect.stringMatching(/has the version 99, and this program knows 3: use a newer version/) as string,
       });
     },
   );
 
   test.each([
     [{ url: 'mysql://x' }, /The option url is of another form, but must begin with postgres:/],
+    [
+      { replicaUrl: 'postgres://127.0.0.1:99999/x' },
+      /The option replicaUrl has the port 99999; 1 to 65535 are allowed/,
+    ],
+    [
+      { url: 'postgres://127.0.0.1/x?schema=other' },
+      /The option url has the parameter "schema"; allowed are sslmode, sslrootcert/,
+    ],
     [{ url: undefined }, /The option url is undefined/],
     [{ replicaUrl: 'standby' }, /The option replicaUrl is of another form/],
     [{ schema: 'Big' }, /The option schema is "Big"/],

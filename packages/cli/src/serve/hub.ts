@@ -22,6 +22,7 @@ import type { Peers, RemoteLog } from '@tidings/server/log/remote';
 import { CliError } from '../errors.ts';
 import { CREDENTIALS } from './access.ts';
 import { explained } from './explain.ts';
+import { checkShared } from './log-url.ts';
 import { checkRetain, openLog } from './log.ts';
 import { makeLogger } from './logger.ts';
 import { readPage } from './page-file.ts';
@@ -141,7 +142,9 @@ function makeHub(settings: HubSettings, parts: HubParts, peers?: Peers): Hub {
 
 /** Checks what a hub can be made with, without a folder and without an address. @throws {CliError} `ERR_USAGE` */
 export async function checkSettings(settings: HubSettings): Promise<void> {
-  checkRetain(settings.retention);
+  const { log: url, retention } = settings;
+  checkRetain(retention);
+  if (url !== undefined) await checkShared(url, { retention });
   // A development certificate would be made.
   if (settings.tls && 'cert' in settings.tls) await firstCertificate(settings.tls);
   try {

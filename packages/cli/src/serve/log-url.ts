@@ -2,8 +2,11 @@ import type { EventLog, LogRetention } from '@tidings/server/log';
 import type { OptionFormat } from '../command-line/option.ts';
 import { CliError } from '../errors.ts';
 
-interface OpenOptions {
+interface CheckOptions {
   readonly retention: LogRetention;
+}
+
+interface OpenOptions extends CheckOptions {
   /** Called with failures of which no caller learns. */
   readonly onError: (error: unknown) => void;
 }
@@ -13,6 +16,8 @@ interface SharedKind {
   /** What keeps the events. */
   readonly store: string;
   readonly package: string;
+  /** Loads the package, and checks what needs no connection, as `open` does. */
+  readonly check: (url: string, options: CheckOptions) => Promise<void>;
   /** Loads the package, and opens its log. */
   readonly open: (url: string, options: OpenOptions) => Promise<EventLog>;
   /** How many bytes are kept by default. */
@@ -22,9 +27,13 @@ interface SharedKind {
 const POSTGRES: SharedKind = {
   store: 'PostgreSQL',
   package: '@tidings/postgres',
-  async open(text, options) {
+  async check(url, options) {
     const { PostgresLog } = await import('@tidings/postgres');
-    return await PostgresLog.open({ ...withSchema(text), ...options });
+    PostgresLog.checkUrl(url, options);
+  },
+  async open(url, options) {
+    const { PostgresLog } = await import('@tidings/postgres');
+    return await PostgresLog.openUrl(url, options);
   },
   maxBytes: 2 ** 30,
 };
@@ -32,6 +41,10 @@ const POSTGRES: SharedKind = {
 const NATS: SharedKind = {
   store: 'NATS',
   package: '@tidings/nats',
+  async check(url, options) {
+    const { NatsLog } = await import('@tidings/nats');
+    NatsLog.checkUrl(url, options);
+  },
   async open(url, options) {
     const { NatsLog } = await import('@tidings/nats');
     return await NatsLog.openUrl(url, options);
@@ -49,7 +62,10 @@ const KINDS: ReadonlyMap<string, SharedKind> = new Map([
 ]);
 
 // A URL with an @ where none belongs may have a password in any part.
-const PARTS = /^([a-z]+):\/\/(?:[^?#]*@)?([^?#@]*)(?:\?[^@#]*)?$/;
+const PARTS = /^([a-z]+):\/\/(?:[^?#]*@)?([^?#@]*)(?:\?([^@#]*))?$/;
+
+// The schema that has the tables if the URL of a database names none.
+const SCHEMA = 'tidings';
 
 export const LOG_URL: OptionFormat<string> = {
   parse: (text) => (/^[a-z]+:\/\/./.test(text) && KINDS.has(schemeOf(text)) ? text : undefined),
@@ -66,15 +82,6 @@ function kindOf(url: string): SharedKind {
   return KINDS.get(schemeOf(url)) ?? POSTGRES;
 }
 
-/** The URL and the schema, which is a parameter of it here. */
-function withSchema(text: string): { readonly url: string; readonly schema?: string } {
-  if (!URL.canParse(text)) return { url: text };
-  const url = new URL(text);
-  const schema = url.searchParams.get('schema');
-  url.searchParams.delete('schema');
-  return schema === null ? { url: text } : { url: url.href, schema };
-}
-
 /** How many bytes the log of a URL keeps by default. */
 export function defaultBytes(url: string): number {
   return kindOf(url).maxBytes;
@@ -83,16 +90,27 @@ export function defaultBytes(url: string): number {
 /** Where the events of a log are, without what may be secret in its URL: `PostgreSQL at localhost:5432/events`. */
 export function shownPlace(url: string): string {
   const { store } = kindOf(url);
-  const [, , place] = PARTS.exec(url) ?? [];
+  const [, , place, query] = PARTS.exec(url) ?? [];
   if (place === undefined) return store;
-  return `${store} at ${/^\/|^$/.test(place) ? 'localhost' : ''}${place}`;
+  const schema = new URLSearchParams(query).get('schema') ?? SCHEMA;
+  const within = schema === SCHEMA || !/^\w{1,40}$/.test(schema) ? '' : ` (schema ${schema})`;
+  return `${store} at ${/^\/|^$/.test(place) ? 'localhost' : ''}${place}${within}`;
 }
 
 /** Opens the log of a URL. @throws {CliError} `ERR_DATA`, `ERR_USAGE` */
 export async function openShared(url: string, options: OpenOptions): Promise<EventLog> {
+  return await explaining(url, ({ open }) => open(url, options));
+}
+
+/** Checks the URL of a log, and what is kept in it, as {@link openShared} does before it makes a connection. @throws {CliError} `ERR_DATA`, `ERR_USAGE` */
+export async function checkShared(url: string, options: CheckOptions): Promise<void> {
+  await explaining(url, ({ check }) => check(url, options));
+}
+
+async function explaining<T>(url: string, run: (kind: SharedKind) => Promise<T>): Promise<T> {
   const kind = kindOf(url);
   try {
-    return await kind.open(url, options);
+    return await run(kind);
   } catch (error) {
     throw explainShared(error, shownPlace(url), kind.package);
   }

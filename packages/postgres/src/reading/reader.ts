@@ -24,6 +24,7 @@ import type { EpochsCopy } from '../store/epochs-copy.ts';
 import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead } from '../store/head.ts';
 import type { LedgerCopy } from '../store/ledger-copy.ts';
 import type { Readers } from './readers.ts';
+import type { Standby } from './standby.ts';
 
 // Events that one statement examines, and the most bytes of frames that it gives.
 const MAX_EXAMINED = 1000;
@@ -36,7 +37,7 @@ const MAX_ATTEMPTS = 5;
 export interface ReaderParts {
   readonly readers: Readers;
   /** A standby, which may have less than the database. */
-  readonly replica?: Readers | undefined;
+  readonly standby?: Standby | undefined;
   readonly ledger: LedgerCopy;
   readonly epochs: EpochsCopy;
   readonly turns: Turns;
@@ -99,8 +100,8 @@ export class Reader {
     request: ReadRequest,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly read: Found; readonly entries: readonly LogEntry[] } | undefined> {
-    const { replica, ledger, epochs, seen } = this.#parts;
-    return await replica?.tryOnce(async (ask) => {
+    const { standby, ledger, epochs, seen } = this.#parts;
+    return await standby?.ask(async (ask) => {
       const read = await this.#find(ask, request, signal);
       // One that was a standby of another history may have what was lost.
       if (read.head.epoch !== seen.epoch || read.head.seq < request.through || read.head.trims !== ledger.at) {
@@ -108,7 +109,7 @@ export class Reader {
       }
       const known = await epochs.of(ask, read.head.epoch);
       return { read, entries: read.rows.map((row) => entryOf(row, known)) };
-    });
+    }, signal);
   }
 
   /** Takes those of the entries that are selected. */

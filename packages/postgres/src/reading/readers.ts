@@ -1,34 +1,55 @@
 import { ServerError, type Clock } from '@tidings/server/log';
-import { Connection, isAway, type Ask, type StorePlace } from '../store/connection.ts';
+import { Connection, type Ask, type StorePlace } from '../store/connection.ts';
+import { isOfStore, notAnswered } from '../store/failure.ts';
 
 // How long a reader waits before it tries again to reach a database, in milliseconds: at first, and at most.
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
 
-// For how long one that has failed is not tried, in milliseconds.
-const REST_MS = 1000;
+// For how long those who do not wait are refused at once when the database could not be reached, in milliseconds.
+const RETRY_AFTER_MS = 500;
+
+export interface ReadersOptions {
+  readonly clock: Clock;
+  /** The most connections. */
+  readonly max: number;
+  /** How long a question waits for a database that does not answer, in milliseconds. With 0 it is refused when that is known. */
+  readonly waitMs: number;
+}
 
 /** A small number of connections for those who read. Who finds none free waits for one, in the order of the calls. */
 export class Readers {
   readonly #place: StorePlace;
   readonly #clock: Clock;
   readonly #max: number;
+  readonly #waitMs: number;
   readonly #free: Connection[] = [];
   readonly #all = new Set<Connection>();
   readonly #queue: (() => void)[] = [];
   readonly #pauses = new Set<() => void>();
   #isClosed = false;
-  #restUntil = 0;
+  /** Why the database did not answer last, and until when it is not tried again for those who do not wait. */
+  #away: { readonly failure: unknown; readonly until: number } | undefined;
 
-  constructor(place: StorePlace, clock: Clock, max: number) {
+  constructor(place: StorePlace, { clock, max, waitMs }: ReadersOptions) {
     this.#place = place;
     this.#clock = clock;
     this.#max = max;
+    this.#waitMs = waitMs;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The database has just answered somebody else, so that nobody is refused at once. */
+  reached(): void {
+    this.#away = undefined;
   }
 
   /**
-   * Asks something that changes nothing. While the database cannot be reached, it is asked again and again: an empty answer would be taken for an empty log.
-   * Rejects with the signal's reason when that is aborted, and with `ERR_CLOSED`.
+   * Asks something that changes nothing. A database that does not answer is asked again for as long as may be waited: an empty answer would be taken for an empty log.
+   * Rejects with `ERR_STORE_AWAY` then, with the signal's reason when that is aborted, and with `ERR_CLOSED`.
    */
   async ask<T>(question: (ask: Ask) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (!signal) return await this.#ask(question, signal);
@@ -46,39 +67,49 @@ export class Readers {
     }
   }
 
-  /** Asks once. Undefined if there is no answer: then it is not asked again for a while. */
-  async tryOnce<T>(question: (ask: Ask) => Promise<T>): Promise<T | undefined> {
-    if (this.#isClosed || this.#clock.now() < this.#restUntil) return undefined;
-    const connection = await this.#acquire();
-    try {
-      return await question(await connection.open());
-    } catch {
-      connection.drop();
-      this.#restUntil = this.#clock.now() + REST_MS;
-      return undefined;
-    } finally {
-      this.#release(connection);
-    }
-  }
-
   async #ask<T>(question: (ask: Ask) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const until = this.#clock.now() + this.#waitMs;
     for (let failures = 0; ; failures += 1) {
       signal?.throwIfAborted();
       const connection = await this.#acquire();
+      let failure: unknown;
+      try {
+        if (this.#waitMs === 0 && this.#away && this.#clock.now() < this.#away.until)
+          throw notAnswered(this.#away.failure);
+        const answer = await this.#askBy(connection, question, signal);
+        signal?.throwIfAborted();
+        return answer;
+      } catch (error) {
+        if (error instanceof ServerError || signal?.aborted === true || !isOfStore(error)) throw error;
+        failure = error;
+      } finally {
+        this.#release(connection);
+      }
+      const now = this.#clock.now();
+      this.#away = { failure, until: now + RETRY_AFTER_MS };
+      if (now >= until) throw notAnswered(failure);
+      await this.#pause(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS, until - now), signal);
+    }
+  }
+
+  /** Asks by a connection. One that was lost long ago is made anew once, at once, unless the database is known to be away. */
+  async #askBy<T>(
+    connection: Connection,
+    question: (ask: Ask) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    for (let mayBeOld = !this.#away; ; mayBeOld = false) {
       try {
         if (this.#isClosed) throw closed();
         const answer = await question(await connection.open());
-        signal?.throwIfAborted();
+        this.#away = undefined;
         return answer;
       } catch (error) {
         if (this.#isClosed) throw closed();
         if (error instanceof ServerError || signal?.aborted === true) throw error;
         connection.drop();
-        if (!isAway(error)) throw error;
-      } finally {
-        this.#release(connection);
+        if (!mayBeOld || !isOfStore(error)) throw error;
       }
-      if (failures > 0) await this.#pause(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS), signal);
     }
   }
 

@@ -1,5 +1,6 @@
 import pg, { type Client, type QueryResult, type QueryResultRow } from 'pg';
 import { PostgresError } from '../errors.ts';
+import { isAway } from './failure.ts';
 
 /** The oldest PostgreSQL that will do, as the server says it. */
 const MIN_VERSION = 13;
@@ -113,7 +114,7 @@ export class Connection {
       return client;
     } catch (error) {
       client.end().catch(() => {});
-      throw error instanceof PostgresError ? error : unreachable(error);
+      throw error instanceof PostgresError ? error : (withoutPassword(client, error) ?? unreachable(error));
     }
   }
 
@@ -157,16 +158,13 @@ function inSchema(text: string, schema: string): string {
   return text.replaceAll('@', `"${schema}".`);
 }
 
-// States of SQL with which the server says that it is not, or no longer, there for this client: a connection failed, it is shut down, starting or full,
-// it has become a standby, a transaction stood still, or it could not go on beside others.
-const AWAY = /^(08...|57P0[1-5]|57014|53300|25006|25P0[34]|40001|40P01|55P03)$/;
-
-/** Whether the database did not answer, so that a new connection may help. Another failure is that of a statement. */
-export function isAway(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return AWAY.test(error.code ?? '');
-  // A defect of this program.
-  if (error instanceof TypeError || error instanceof RangeError) return false;
-  return !(error instanceof PostgresError) || error.code === 'ERR_STORE_AWAY';
+/** What refuses a connection for which a password is wanted, if none was given. The driver says so in words of its own, or sends an empty one. */
+function withoutPassword({ password }: Client, error: unknown): PostgresError | undefined {
+  if (typeof password === 'string' && password !== '') return undefined;
+  const isRefused = error instanceof pg.DatabaseError && error.code === '28P01';
+  if (!isRefused && !(error instanceof Error && /^SASL: .* password must be/.test(error.message))) return undefined;
+  const message = 'The database wants a password, and its URL has none: postgres://user:password@host/database has one';
+  return new PostgresError('ERR_INVALID_OPTION', message, { cause: error });
 }
 
 /** The reason why the database cannot be reached, or cannot be used. It never has the password. */

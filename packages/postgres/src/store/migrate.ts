@@ -1,6 +1,7 @@
 import { newEpoch, type Clock } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
-import { isAway, type Ask, type Identity } from './connection.ts';
+import type { Ask, Identity } from './connection.ts';
+import { isAway } from './failure.ts';
 import { newHead } from './head.ts';
 import { STEPS } from './schema.ts';
 

@@ -1,7 +1,8 @@
 import { ServerError, type LogEntry } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import { settle } from '../changes/settle.ts';
-import { isAway, type Ask, type Connection } from '../store/connection.ts';
+import type { Ask, Connection } from '../store/connection.ts';
+import { isAway } from '../store/failure.ts';
 import { trimExcess } from '../changes/excess.ts';
 import { finish, flush } from '../changes/flush.ts';
 import { Transaction, type LogParts } from '../changes/transaction.ts';
