@@ -146,15 +146,17 @@ function awayTests(group: Group): void {
       const refused = await fetch(one!, { method: 'POST', body: 'refused' });
       expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
       expect(await refused.json()).toMatchObject({ type: '/PROTOCOL.md#store-away' });
-      // One that comes now waits for what it has missed, and is not told that there is nothing.
-      const late = listenOnce(`${other}?last_event_id=earliest`);
+      // One that comes now is told to come back, and not that there is nothing.
+      const early = await fetch(`${other}?last_event_id=earliest`, { headers: { accept: 'text/event-stream' } });
+      expect([early.status, await early.text()]).toEqual([200, expect.stringMatching(/^retry: \d+\n\n$/)]);
       expect(listeners.every(({ isOpen }) => isOpen)).toBe(true);
 
       await database.run();
       await expect.poll(health, LONG).toEqual([200, 200]);
       await publish(other!, 'after');
       await expect.poll(() => listeners.map(({ got }) => got.length), LONG).toEqual(listeners.map(() => 2));
-      for (const { got, types, isOpen } of [...listeners, await late]) {
+      const late = await listenOnce(`${other}?last_event_id=earliest`);
+      for (const { got, types, isOpen } of [...listeners, late]) {
         if (got.length < 2) await expect.poll(() => got.length, LONG).toBe(2);
         expect({ got, isOpen }).toEqual({ got: ['before', 'after'], isOpen: true });
         expect(types.filter((type) => type === 'tidings-gap')).toEqual([]);

@@ -26,23 +26,21 @@ import {
   type TopicStates,
 } from '@tidings/server/log';
 import { readUrl } from './address.ts';
-import { NatsError } from './errors.ts';
 import { Following } from './following/following.ts';
 import { natsTopics } from './life/topics.ts';
 import { NatsValues } from './life/values.ts';
-import { failing } from './store/failing.ts';
+import { failing, warn } from './store/failing.ts';
 import { type Checked, checkOptions, type NatsLogOptions } from './options.ts';
 import { plainEvents } from './replica/command.ts';
-import { isFull, isLate, unusable } from './store/problem.ts';
+import { positionOf } from './replica/position.ts';
+import { unusable } from './store/problem.ts';
 import { Store } from './store/store.ts';
 import { Ticks } from './writing/ticks.ts';
+import { checkWritable } from './writing/writable.ts';
 import { away, closed, Writer } from './writing/writer.ts';
 
 // How long a read waits for the store that can also do without it, in milliseconds.
 const KNOWN_MS = 1000;
-
-// How often a store that does not answer in time is asked what it allows when the log is opened.
-const MAX_TRIES = 5;
 
 // Steps in which a question waits for the store.
 const STEP_MS = 100;
@@ -115,10 +113,7 @@ export class NatsLog implements EventLog {
         return log().topics;
       },
       ask,
-      current: async () => {
-        do await this.#current();
-        while (!this.#isWhole);
-      },
+      current: () => this.#ask(() => Promise.resolve()),
     });
   }
 
@@ -132,11 +127,8 @@ export class NatsLog implements EventLog {
     const log = new NatsLog(store, options, checked);
     try {
       await log.#following.open();
-      await log.#check(checked).catch((error: unknown) => {
-        if (!hasNoRoom(error) || store.isNew) throw error;
-        // What there is can be read.
-        log.#report(unusable(error), options.onError ?? warn);
-      });
+      const tell = (error: unknown): void => log.#report(error, options.onError ?? warn);
+      await checkWritable(store, () => log.#begin(checked), tell);
       return log;
     } catch (error) {
       await log.close();
@@ -172,7 +164,7 @@ export class NatsLog implements EventLog {
   async read(request: ReadRequest, options: AskOptions = {}): Promise<LogPage> {
     for (;;) {
       // What this node has is right, also while the store is away.
-      const isKnown = this.#isWhole && request.through <= (this.#reached?.seq ?? this.#position().seq);
+      const isKnown = this.#isWhole && request.through <= (this.#reached?.seq ?? positionOf(this.#log).seq);
       if (!isKnown || this.#following.isLive) {
         const waitMs = isKnown ? Math.min(KNOWN_MS, this.#waitMs) : this.#waitMs;
         await this.#current(options, waitMs).catch((error: unknown) => {
@@ -228,19 +220,10 @@ export class NatsLog implements EventLog {
     await this.#store.close();
   }
 
-  async #check({ settings }: Checked): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await this.#store.check();
-        break;
-      } catch (error) {
-        if (!isLate(error) || tries === MAX_TRIES) throw error;
-      }
-    }
+  /** Carries out what has become due while no node ran, and gives the log its settings if they are others. */
+  async #begin({ settings }: Checked): Promise<void> {
     const isOther = JSON.stringify(this.#following.replica.settings) !== JSON.stringify(settings);
-    // It is seen whether this node may write, and what has become due while no node ran is done.
     await this.#writer.ask(isOther ? { op: 'settings', settings } : { op: 'tick' });
-    await this.#store.checkRoom();
   }
 
   get #log(): MemoryLog {
@@ -293,13 +276,13 @@ export class NatsLog implements EventLog {
 
   #emit(batch: readonly LogEntry[]): void {
     if (!this.#reached) return;
-    this.#reached = this.#position();
+    this.#reached = positionOf(this.#log);
     this.#followers.emit(batch);
   }
 
   #onLive(): void {
     this.#reported = '';
-    this.#reached = this.#position();
+    this.#reached = positionOf(this.#log);
     this.#epoch = this.#reached.epoch;
     this.#followers.start(this.#reached);
     this.#ticks.plan();
@@ -308,12 +291,6 @@ export class NatsLog implements EventLog {
   #onLost(reason: unknown): void {
     this.#reached = undefined;
     this.#followers.lose(reason);
-  }
-
-  #position(): FollowStart {
-    let position: FollowStart = { epoch: '', seq: 0, publicSeq: 0 };
-    this.#log.follow({ onStart: (start) => (position = start), onBatch: () => {}, onLost: () => {} }).stop();
-    return position;
   }
 
   #report(error: unknown, onError: (error: unknown) => void): void {
@@ -326,12 +303,4 @@ export class NatsLog implements EventLog {
   #checkOpen(): void {
     if (this.#isClosed) throw closed();
   }
-}
-
-function hasNoRoom(error: unknown): boolean {
-  return isFull(error) || (error instanceof NatsError && error.code === 'ERR_STORE_LIMITS');
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
 }

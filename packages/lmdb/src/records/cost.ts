@@ -57,7 +57,7 @@ export function costOfTypes(headerBytes: number, names: number, topics: number):
 }
 
 /** What an event that waits will cost on disk, and what it costs in memory until then. */
-export function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
+function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
   const { id, topics, body, latestKey, type } = event;
   const ownBytes = id === undefined ? 0 : Buffer.byteLength(id);
   const names = id === undefined ? topics.length : topics.length + 1;
@@ -69,6 +69,17 @@ export function costsOfPrepared(event: PreparedEvent): { disk: number; memory: n
     disk: costOfRecord(header, body.length + ID_LINE + ownBytes, names) + types,
     memory: WAITING + body.length + 2 * header,
   };
+}
+
+/** The same of a batch. */
+export function costsOfBatch(events: readonly PreparedEvent[]): { disk: number; memory: number } {
+  let [disk, memory] = [0, 0];
+  events.forEach((event) => {
+    const costs = costsOfPrepared(event);
+    disk += costs.disk;
+    memory += costs.memory;
+  });
+  return { disk, memory };
 }
 
 /** What a topic costs for as long as any of its events is kept. */

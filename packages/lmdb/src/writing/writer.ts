@@ -15,7 +15,7 @@ import {
   type TopicDraft,
 } from '@tidings/server/log';
 import { LmdbAppender, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, type AppenderParts } from './appender.ts';
-import { costsOfPrepared } from '../records/cost.ts';
+import { costsOfBatch } from '../records/cost.ts';
 import type { LmdbKeys } from './keys.ts';
 import { receiptOf, type Part } from './part.ts';
 import { GroupFacts, noteBatch } from '../tables/states.ts';
@@ -87,12 +87,7 @@ export class LmdbWriter {
 
   /** Resolves when the batch is on disk. */
   append(batch: PreparedBatch): Promise<AppendReceipt> {
-    let [disk, memory] = [0, 0];
-    batch.events.forEach((event) => {
-      const costs = costsOfPrepared(event);
-      disk += costs.disk;
-      memory += costs.memory;
-    });
+    const { disk, memory } = costsOfBatch(batch.events);
     const { maxWaitingBytes } = this.#parts;
     // If nothing waits, there is room for any batch.
     if (this.#waitingBytes > 0 && this.#waitingBytes + memory > maxWaitingBytes) {
@@ -276,7 +271,7 @@ export class LmdbWriter {
   #incoming({ events, bytes }: Group): Incoming {
     const lasting = this.#parts.topics.lasting(events);
     if (lasting.length === events.length) return { events: events.length, bytes };
-    return { events: lasting.length, bytes: lasting.reduce((sum, event) => sum + costsOfPrepared(event).disk, 0) };
+    return { events: lasting.length, bytes: costsOfBatch(lasting).disk };
   }
 
   /** Returns the entries of its events. */

@@ -1,18 +1,18 @@
 import { newEpoch, type TrimLedger } from '@tidings/server/log';
-import { NatsError } from '../errors.ts';
 import type { Moment } from '../replica/clock.ts';
 import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
 import { readSnapshot } from '../replica/snapshot.ts';
 import type { Delivered, Delivery } from '../store/delivery.ts';
-import { isTooSmall, isWrongSequence, refusalIn, unusable } from '../store/problem.ts';
+import { isWrongSequence, unusable } from '../store/problem.ts';
 import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { type Known, knownOf } from './known.ts';
-import { leftOut, removed } from './left-out.ts';
+import { leftOut } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
 import { Mutex } from './mutex.ts';
+import { Opening } from './opening.ts';
 import { Patience } from './patience.ts';
 import { Shared } from './shared.ts';
 import { Waiting } from './waiting.ts';
@@ -23,8 +23,6 @@ const RETRY_MS = 200;
 // How long opening a log may take, in milliseconds.
 const OPEN_MS = 60_000;
 
-// How long the servers of a cluster that was just started may take to find each other, in milliseconds.
-const CLUSTER_MS = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 // A node that finds neither the first messages of a log nor a snapshot waits so long for another node to store one, in milliseconds.
@@ -38,7 +36,7 @@ export class Following {
   readonly #parts: FollowingParts;
   readonly #host: FollowingHost;
   readonly #mutex = new Mutex();
-  readonly #waiting = new Waiting();
+  readonly waiting: Waiting = new Waiting();
   readonly #time: LocalTime;
   #replica: Replica;
   /** When the stream was made of which the replica is. */
@@ -68,7 +66,7 @@ export class Following {
     this.#compaction = new Compaction(parts.store, parts.compactBytes, (error) => host.onError(error));
     parts.store.onChange(() => {
       if (!parts.store.isConnected) this.#delivery?.stop();
-      this.#waiting.check();
+      this.waiting.check();
     });
   }
 
@@ -83,10 +81,6 @@ export class Following {
   /** Whether the replica has all that this node has told of. One that was just made anew has not caught up yet. */
   get isWhole(): boolean {
     return this.#isWhole;
-  }
-
-  get waiting(): Waiting {
-    return this.#waiting;
   }
 
   /** The time of a message that is sent now. */
@@ -107,20 +101,15 @@ export class Following {
 
   /** Follows the stream from now on. Resolves when the replica has caught up; rejects if that cannot be, or not in time. */
   async open(): Promise<void> {
-    let failure: unknown = new Error('It takes too long to read what is stored');
-    let isFinal = false;
-    const until = performance.now() + CLUSTER_MS;
-    const onFailure = (error: unknown): void => {
-      failure = error;
-      const isWaiting = isTooSmall(error) && performance.now() < until;
-      isFinal = !isWaiting && (error instanceof NatsError || refusalIn(error) !== undefined);
-      this.#waiting.check();
-    };
-    void this.#run(onFailure);
-    await this.#waiting.until(() => this.#isLive || isFinal, OPEN_MS);
+    const opening = new Opening();
+    void this.#run((error) => {
+      opening.note(error);
+      this.waiting.check();
+    });
+    await this.waiting.until(() => this.#isLive || opening.isFinal, OPEN_MS);
     if (!this.#isLive) {
       await this.close();
-      throw unusable(failure);
+      throw unusable(opening.failure);
     }
     this.#looks = new Looks(
       () => this.#isWell(),
@@ -133,7 +122,7 @@ export class Following {
     this.#isLive = false;
     this.#looks?.stop();
     this.#delivery?.stop();
-    this.#waiting.check();
+    this.waiting.check();
     await this.#mutex.run(() => this.#replica.close());
   }
 
@@ -162,7 +151,7 @@ export class Following {
     const { store } = this.#parts;
     let hasBeenLive = false;
     while (!this.#isClosed) {
-      await this.#waiting.until(() => store.isConnected || this.#isClosed, MAX_TIMER_MS);
+      await this.waiting.until(() => store.isConnected || this.#isClosed, MAX_TIMER_MS);
       try {
         await this.#follow();
         this.#lose(new Error('The connection to the store of the log was lost, or the store does not answer'));
@@ -267,20 +256,20 @@ export class Following {
     this.#isLive = true;
     this.#isWhole = true;
     this.#host.onLive();
-    this.#waiting.check();
+    this.waiting.check();
   }
 
   async #apply(seq: number, bytes: Uint8Array, isOffered: boolean): Promise<void> {
     const done = await this.#mutex.run(async () => {
       const { at } = this.#replica;
       if (seq <= at || this.#isClosed || (isOffered && seq > at + 1)) return [];
-      const before = seq > at + 1 ? await this.#leftOut(seq) : [];
+      const before = seq > at + 1 ? await leftOut(this.#parts.store, this.#replica, this.#created, seq) : [];
       const all: (Done | undefined)[] = [];
       for (const one of [...before, { seq, bytes }]) all.push(await this.#carryOut(one));
       return all;
     });
     for (const one of done) if (one) this.#host.onDone(one);
-    this.#waiting.check();
+    this.waiting.check();
   }
 
   async #carryOut({ seq, bytes }: Delivered): Promise<Done | undefined> {
@@ -292,17 +281,6 @@ export class Following {
       this.#host.onLive();
     }
     return applied;
-  }
-
-  /** What the stream has between the replica and a message. */
-  async #leftOut(seq: number): Promise<readonly Delivered[]> {
-    const { store } = this.#parts;
-    const { at, hasBegun } = this.#replica;
-    const found = await leftOut(store, at, seq);
-    // Asked last: what was removed until now may not be in what was found.
-    const state = await store.state();
-    if (!state || !this.#isSame(state) || (hasBegun && state.first > at + 1)) throw removed();
-    return found;
   }
 
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */

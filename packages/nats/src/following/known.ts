@@ -1,4 +1,5 @@
 import type { EarlierEpoch } from '@tidings/server/log';
+import { positionOf } from '../replica/position.ts';
 import type { Replica } from '../replica/replica.ts';
 
 /** The numbering that the log had before its stream was deleted, replaced or cut short. */
@@ -12,7 +13,6 @@ export interface Known {
 export function knownOf({ log, hasBegun }: Replica): Known | undefined {
   if (!hasBegun) return undefined;
   const { epochs } = log;
-  let head = 0;
-  log.follow({ onStart: ({ seq }) => (head = seq), onBatch: () => {}, onLost: () => {} }).stop();
+  const head = positionOf(log).seq;
   return { epoch: epochs.current, begin: (epoch) => epochs.begin(epoch, head).earlier };
 }

@@ -7,3 +7,8 @@ export function failing(error: unknown, name: string): unknown {
   const message = `The log ${name} cannot be followed or written at present: the NATS server did not answer a request in time. It is tried again`;
   return new NatsError('ERR_STORE_AWAY', message, { cause: error });
 }
+
+/** Tells of a failure where nobody else is told. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}

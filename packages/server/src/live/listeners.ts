@@ -243,10 +243,7 @@ export class Listeners implements Iterable<Listener> {
       this.write(listener, seen.chunk);
     }
     const { finalSeq } = page;
-    if (finalSeq !== undefined && page.through >= finalSeq) {
-      this.#endings.finish(listener, finalSeq);
-      return;
-    }
+    if (finalSeq !== undefined && page.through >= finalSeq) return this.#endings.finish(listener, finalSeq);
     if (missing || seen.chunk) listener.isUnplaced = false;
     else if (listener.isUnplaced) this.#place(listener, page);
     this.input(listener, { type: 'page', page, flushed: this.ticker.flushed, needsDrain: listener.sink.needsDrain });
@@ -271,7 +268,6 @@ export class Listeners implements Iterable<Listener> {
 
   #apply(listener: Listener, { state, actions }: ListenerStep): void {
     const from = listener.state;
-    const before = from.phase;
     listener.state = state;
     // A page that it waits for is no longer wanted. Every other change from `reading` is made by the page itself.
     const isUnwanted = state.phase === 'ending' || state.phase === 'ended' || state.phase === 'held';
@@ -280,7 +276,7 @@ export class Listeners implements Iterable<Listener> {
     }
     if (state.phase === 'draining') watchDrain(this, listener);
     if (state.phase === 'waiting') this.#waiting.add(listener);
-    else if (before === 'waiting') this.#waiting.delete(listener);
+    else if (from.phase === 'waiting') this.#waiting.delete(listener);
     this.apart.note(listener, this.#options.clock.now());
     if (!('position' in state)) this.#recent.leave(listener);
     for (const action of actions) {

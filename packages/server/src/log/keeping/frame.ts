@@ -14,12 +14,11 @@ import type { AppendOptions } from '../event-log.ts';
 import { checkAppendOptions } from './append-options.ts';
 import { EARLIEST, formatCursor, isCursor, type Position } from '../position.ts';
 import { NO_TYPE } from '../type-of.ts';
-import type { LogBounds } from './bounds.ts';
 import { encodeBodies, framed } from './bodies.ts';
 import { checkPlace } from './field-place.ts';
 import { digestOf } from './digest.ts';
 import { checkGap } from './gap.ts';
-import type { PreparedBatch, PreparedEvent } from './prepared.ts';
+import type { PreparedBatch, PreparedEvent, PrepareOptions } from './prepared.ts';
 
 /** The longest topic, type and id, in bytes of UTF-8 (PROTOCOL §1, §4). They are keys and header values. */
 export const MAX_NAME_BYTES = 1024;
@@ -39,14 +38,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
-export interface PrepareOptions extends Pick<LogBounds, 'maxEventBytes'> {
-  /**
-   * Whether each event has memory of its own. Otherwise an event of a batch that is kept keeps up to 16 KiB of those beside it in memory, too.
-   * @default false
-   */
-  readonly apart?: boolean | undefined;
-}
 
 /**
  * Checks and encodes a batch when it arrives, so that a bad one is refused to its own publisher and writing it cannot fail.

@@ -1,4 +1,13 @@
+import type { LogBounds } from './bounds.ts';
 import type { TopicCondition } from '../topic-states.ts';
+
+export interface PrepareOptions extends Pick<LogBounds, 'maxEventBytes'> {
+  /**
+   * Whether each event has memory of its own. Otherwise an event of a batch that is kept keeps up to 16 KiB of those beside it in memory, too.
+   * @default false
+   */
+  readonly apart?: boolean | undefined;
+}
 
 /** An event that has been checked and encoded, except for its place in the log. */
 export interface PreparedEvent {
