@@ -129,6 +129,24 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(await allOf(stream!)).toEqual(DELTAS);
   });
 
+  test('a chunk that is not JSON is an error, behind which nothing more is asked for', async () => {
+    const { promise: closed, resolve } = deferred();
+    let requests = 0;
+    const url = await serve(async (_request, response) => {
+      requests += 1;
+      // The server would go on for ever; only the client can close this.
+      response.once('close', resolve);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\ndata: no json\n\n');
+    });
+    const stream = await resumingChatTransport({ api: `${url}/api/chat`, retry: QUICK }).sendMessages({
+      ...QUESTION,
+      messages: [],
+    });
+    await expect(allOf(stream)).rejects.toBeInstanceOf(SyntaxError);
+    await closed;
+    expect(requests).toBe(1);
+  });
+
   test('what a server refuses is an error, and so is an option that there is not', async () => {
     const url = await serve(async (_request, response) => void response.writeHead(403).end());
     const transport: ChatTransport<UIMessage> = resumingChatTransport({ api: `${url}/api/chat` });
