@@ -129,6 +129,24 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(await allOf(stream!)).toEqual(DELTAS);
   });
 
+  test('a chunk that is not JSON is an error, behind which nothing more is asked for', async () => {
+    const { promise: closed, resolve } = deferred();
+    let requests = 0;
+    const url = await serve(async (_request, response) => {
+      requests += 1;
+      // The server would go on for ever; only the client can close this.
+      response.once('close', resolve);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\ndata: no json\n\n');
+    });
+    const stream = await resumingChatTransport({ api: `${url}/api/chat`, retry: QUICK }).sendMessages({
+      ...QUESTION,
+      messages: [],
+    });
+    await expect(allOf(stream)).rejects.toBeInstanceOf(SyntaxError);
+    await closed;
+    expect(requests).toBe(1);
+  });
+
   test('what a server refuses is an error, and so is an option that there is not', async () => {
     const url = await serve(async (_request, response) => void response.writeHead(403).end());
     const transport: ChatTransport<UIMessage> = resumingChatTransport({ api: `${url}/api/chat` });
@@ -199,7 +217,68 @@ describe('the events of a response of OpenAI in the background', () => {
     expect(requests).toHaveLength(1);
   });
 
+  /** A stand-in that answers each request with the events that are given for it: the n-th one, from 0. */
+  async function serveStreams(eventsOf: (n: number) => readonly object[]): Promise<Service> {
+    const requests: string[] = [];
+    const url = await serve(async (request, response) => {
+      const events = eventsOf(requests.length);
+      requests.push(`${request.method} ${new URL(request.url ?? '', 'http://localhost').search}`);
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.end(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(''));
+    });
+    return { url, requests };
+  }
+
+  test.each([undefined, 3])('streams without a new event are asked for a number of times: %s', async (maxAttempts) => {
+    for (const events of [[], EVENTS.slice(0, 8)]) {
+      const { url, requests } = await serveStreams(() => events);
+      const options = { response: { id: 'resp_1', after: 7 }, retry: { ...QUICK, maxAttempts } };
+      await expect(allOf(responseEvents(url, options))).rejects.toMatchObject({
+        name: 'ConnectionError',
+        code: 'ERR_STREAM_ENDED',
+        willRetry: false,
+      });
+      expect(requests.length).toBeGreaterThanOrEqual(maxAttempts ?? 6);
+      expect(requests.length).toBeLessThanOrEqual((maxAttempts ?? 6) + 1);
+    }
+  });
+
+  test('what has arrived comes before the error of the last attempt', async () => {
+    const { url, requests } = await serveStreams((n) => (n === 0 ? EVENTS.slice(0, 3) : []));
+    const found: unknown[] = [];
+    const reading = (async () => {
+      const retry = { ...QUICK, maxAttempts: 1 };
+      for await (const event of responseEvents(url, { body: {}, retry })) found.push(event);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_STREAM_ENDED', message: expect.stringContaining(url) });
+    expect(found).toEqual(EVENTS.slice(0, 3));
+    expect(requests).toEqual(['POST ']);
+  });
+
+  test('events that a server sends again come once', async () => {
+    const { url } = await serveStreams((n) => (n === 0 ? EVENTS.slice(0, 2) : EVENTS));
+    expect(await allOf(responseEvents(url, { body: {}, retry: QUICK }))).toEqual(EVENTS);
+    // Also the last one ends the loop.
+    const after = EVENTS.length - 1;
+    expect(await allOf(responseEvents(url, { response: { id: 'resp_1', after }, retry: QUICK }))).toEqual([]);
+  });
+
+  test('an event without a number does not make it forget the place', async () => {
+    const keepAlive = { type: 'keepalive' };
+    const { url, requests } = await serveStreams((n) =>
+      n === 0 ? [...EVENTS.slice(0, 5), keepAlive] : EVENTS.slice(5),
+    );
+    expect(await allOf(responseEvents(url, { body: {}, retry: QUICK }))).toEqual([
+      ...EVENTS.slice(0, 5),
+      keepAlive,
+      ...EVENTS.slice(5),
+    ]);
+    expect(requests).toEqual(['POST ', 'GET ?stream=true&starting_after=4']);
+  });
+
   test('mistakes are refused', async () => {
+    const options = { body: {}, retry: { maxAttempts: 0 } };
+    await expect(allOf(responseEvents('http://localhost/', options))).rejects.toThrow('retry.maxAttempts is 0');
     await expect(allOf(responseEvents('http://localhost/', {}))).rejects.toThrow('Either body has to be given');
     await expect(allOf(responseEvents('http://localhost/', { input: '' } as object))).rejects.toThrow(
       'There is no option "input"',

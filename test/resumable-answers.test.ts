@@ -89,3 +89,43 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   while (model.counts.underWay > 0) await new Promise((resolve) => void setImmediate(resolve));
   expect(model.counts).toEqual({ underWay: 0, finished: 1, aborted: 1 });
 });
+
+test('the page on resumable answers has a log for several processes of one machine', async () => {
+  const host = RunningProgram.node(program(PAGE, 'js', 'LogHost'));
+  await host.printed('The log is open');
+  const runs = `import { Runs } from '@tidings/server/runs';\n${program(PAGE, 'js', 'RemoteLog')}`;
+  const producer = RunningProgram.node(
+    `${runs}
+    const { over } = await runs.start('answer', async ({ append, flush, signal }) => {
+      await append('one');
+      await flush();
+      console.log('has begun');
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    console.log(await over);
+    process.exit();`,
+    host.folder,
+  );
+  await producer.printed('has begun');
+  const produced = producer.ended();
+  const reader = RunningProgram.node(
+    `${runs}
+    for await (const { type, data, state } of runs.resume('answer')) {
+      console.log(type, data ?? state);
+      if (type === 'chunk') await runs.stop('answer');
+    }
+    process.exit();`,
+    host.folder,
+  );
+  expect(await reader.ended()).toEqual({ code: 0, output: 'chunk one\nend stopped\n' });
+  expect(await produced).toEqual({ code: 0, output: 'has begun\nstopped\n' });
+
+  // What the page says of a second process that opens the folder.
+  const second = RunningProgram.node(
+    `import { LmdbLog } from '@tidings/lmdb';
+    await LmdbLog.open({ path: 'data' }).catch(({ code }) => console.log(code));
+    process.exit();`,
+    host.folder,
+  );
+  expect(await second.ended()).toEqual({ code: 0, output: 'ERR_DATA_IN_USE\n' });
+});

@@ -45,6 +45,11 @@ async function replayed(store: EventStore, after: string): Promise<unknown[]> {
   return [streamId, ...found];
 }
 
+async function expectRefusal(store: EventStore, id: string): Promise<void> {
+  expect(await store.getStreamIdForEventId!(id)).toBeUndefined();
+  await expect(replayed(store, id)).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
+}
+
 test('a replay has what followed in one stream of one session, in order', async () => {
   const log = makeLog();
   const store = storeOf(log);
@@ -59,18 +64,30 @@ test('a replay has what followed in one stream of one session, in order', async 
   expect(await replayed(store, ids[1]!)).toEqual(['a', 3]);
   expect(await replayed(store, ids[2]!)).toEqual(['a']);
   expect(await store.getStreamIdForEventId!(ids[0]!)).toBe('a');
-  // The same id in another session is only a place.
-  expect(await replayed(other, ids[0]!)).toEqual(['a', 5]);
+});
+
+test('an id is taken only if it is that of an event which its stream in this session has', async () => {
+  const log = makeLog();
+  const store = storeOf(log);
+  const other = storeOf(log, 't');
+  await other.storeEvent('a', message(1));
+  const priming = await store.storeEvent('a', {} as JSONRPCMessage);
+  const id = await store.storeEvent('a', message(2));
+  await other.storeEvent('a', message(3));
+  await store.storeEvent('b', message(4));
+  const epoch = id.split('.', 1)[0]!;
+  const foreign = [`${epoch}.0/a`, `${epoch}.99/a`, 'earliest/a', id.replace('/a', '/b'), id.replace('/a', '/never')];
+  for (const each of foreign) await expectRefusal(store, each);
+  for (const each of [priming, id]) await expectRefusal(other, each);
+  expect(await replayed(store, priming)).toEqual(['a', 2]);
+  expect(await replayed(store, id)).toEqual(['a']);
 });
 
 test('an id that is not known, or behind which messages are no longer kept, is refused', async () => {
   const store = storeOf(makeLog({ retention: { maxEvents: 3 } }));
   const ids: string[] = [];
   for (let n = 0; n < 6; n += 1) ids.push(await store.storeEvent('a', message(n)));
-  for (const id of ['', 'nonsense', 'x.1/a', ids[0]!]) {
-    expect(await store.getStreamIdForEventId!(id)).toBeUndefined();
-    await expect(replayed(store, id)).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
-  }
+  for (const id of ['', 'nonsense', 'x.1/a', 'earliest/a', ids[0]!]) await expectRefusal(store, id);
   expect(await replayed(store, ids[3]!)).toEqual(['a', 4, 5]);
 });
 

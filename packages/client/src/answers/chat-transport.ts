@@ -99,10 +99,16 @@ export function resumingChatTransport<Message, Chunk>(
     await next;
     return new ReadableStream<Chunk>({
       async pull(controller) {
-        const step = await (next ?? iterator.next());
-        next = undefined;
-        if (step.done === true) controller.close();
-        else controller.enqueue(JSON.parse(step.value.data) as Chunk);
+        try {
+          const step = await (next ?? iterator.next());
+          next = undefined;
+          if (step.done === true) controller.close();
+          else controller.enqueue(JSON.parse(step.value.data) as Chunk);
+        } catch (error) {
+          // Nobody pulls again: without this it would go on asking.
+          events.close();
+          throw error;
+        }
       },
       cancel: () => events.close(),
     });

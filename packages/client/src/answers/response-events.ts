@@ -1,8 +1,8 @@
 import type { AbortSignalLike } from '../globals.ts';
 import { checkNames, type PerRequest, valueOf } from './requests.ts';
-import { InvalidOptionError } from '../errors.ts';
+import { ConnectionError, InvalidOptionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
-import { subscribe } from '../subscription/subscription.ts';
+import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
 import type { Fetch } from '../transport/fetch.ts';
 
 export interface ResponseEventsOptions {
@@ -16,8 +16,11 @@ export interface ResponseEventsOptions {
   readonly signal?: AbortSignalLike | undefined;
   /** How long the stream may be silent before the connection counts as lost, in milliseconds. @default 60000 */
   readonly idleTimeoutMs?: number | undefined;
-  /** When it tries again, as `subscribe()` does. The request that creates the response is never sent again. @default as there */
-  readonly retry?: Omit<RetryOptions, 'maxAttempts'> | undefined;
+  /**
+   * When it tries again, as `subscribe()` does. `maxAttempts` also is how many streams in a row may end without an event that is new: then the response is over, or unknown. The request that
+   * creates the response is never sent again. @default as there, and 6 such streams
+   */
+  readonly retry?: RetryOptions | undefined;
   /** Makes the requests. @default the platform's */
   readonly fetch?: Fetch | undefined;
 }
@@ -37,6 +40,9 @@ export interface ResponseEventLike {
   readonly type: string;
   readonly sequence_number: number;
 }
+
+/** How many streams in a row may end without a new event, unless the caller says. */
+const MAX_IN_VAIN = 6;
 
 /** The events behind which a response has no other. */
 const LAST = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error']);
@@ -61,9 +67,16 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     const message = 'Either body has to be given, which creates a response, or response, to go on with one';
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
   }
-  let { id, after } = response ?? {};
+  const progress = new Progress(response?.after, retry?.maxAttempts);
+  let id = response?.id;
+  let given = response?.after;
   let last: Event | undefined;
-  const events = subscribe(() => (id === undefined ? url : resumeUrl(url, id, after)), {
+  const nextUrl = (attempt: number): string => {
+    if (id === undefined) return url;
+    progress.check(attempt);
+    return resumeUrl(url, id, progress.after);
+  };
+  const events = subscribe(({ attempt }) => nextUrl(attempt), {
     method: () => (id === undefined ? 'POST' : 'GET'),
     headers: async () => ({
       ...(id === undefined ? { 'content-type': 'application/json' } : {}),
@@ -74,18 +87,105 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     until: ({ data }) => {
       const event = JSON.parse(data) as Event & { readonly response?: { readonly id?: string } };
       id ??= event.response?.id;
-      after = event.sequence_number;
-      if (LAST.has(event.type)) last = event;
-      return last !== undefined;
+      const isNew = progress.arrive(event);
+      const isLast = LAST.has(event.type);
+      if (isLast && isNew) last = event;
+      return isLast;
     },
     idleTimeoutMs,
     // With a number of attempts, it would be.
     retry: { ...retry, maxAttempts: undefined },
+    onState: (state) => progress.follow(state),
     signal,
     fetch,
   });
-  for await (const { data } of events) yield JSON.parse(data) as Event;
+  try {
+    for await (const { data } of events) {
+      const event = JSON.parse(data) as Event;
+      if (!isPast(event, given)) continue;
+      given = event.sequence_number ?? given;
+      yield event;
+    }
+  } catch (error) {
+    throw progress.failure ?? error;
+  }
   if (last) yield last;
+}
+
+/** How far a response has come, and how often it was asked for in vain. */
+class Progress {
+  /** The number of the last event that has arrived; undefined before the first. */
+  after: number | undefined;
+  /** Why nothing more is asked for. */
+  failure: ConnectionError | undefined;
+  readonly #maxAttempts: number | undefined;
+  #lost: ConnectionError | undefined;
+  /** What the stream has brought; undefined when there is none. */
+  #found: 'nothing' | 'nothing new' | 'news' | undefined;
+  /** How many streams in a row have ended in vain. */
+  #inVain = 0;
+
+  /** @throws InvalidOptionError */
+  constructor(after: number | undefined, maxAttempts: number | undefined) {
+    this.after = after;
+    this.#maxAttempts = maxAttempts;
+    if (maxAttempts === undefined || maxAttempts >= 1) return;
+    const message = `The option retry.maxAttempts is ${maxAttempts}, but must be at least 1`;
+    throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+  }
+
+  /** An event has arrived. Returns whether it had not before: not every server or proxy takes `starting_after`. */
+  arrive(event: Numbered): boolean {
+    const isNew = isPast(event, this.after);
+    const number = event.sequence_number;
+    if (isNew && number !== undefined) {
+      this.after = number;
+      this.#found = 'news';
+    } else if (this.#found === 'nothing') this.#found = 'nothing new';
+    return isNew;
+  }
+
+  follow({ phase, attempt, error }: EventSubscription['state']): void {
+    this.#lost = error ?? this.#lost;
+    if (phase === 'open') this.#found = 'nothing';
+    if (phase !== 'waiting' || !this.#found) return;
+    // A stream without an event that has begun a new row was open for long: the response is under way.
+    const isUnderWay = this.#found === 'news' || (this.#found === 'nothing' && attempt <= 2);
+    if (isUnderWay) this.#inVain = 0;
+    else if (error?.code === 'ERR_STREAM_ENDED') this.#inVain += 1;
+    this.#found = undefined;
+  }
+
+  /** @throws InvalidOptionError if there are to be no more attempts: behind it a subscription makes none, and the loop still gets what has arrived */
+  check(attempt: number): void {
+    const lost = this.#lost;
+    const isInVain = this.#inVain >= (this.#maxAttempts ?? MAX_IN_VAIN);
+    if (!lost || (!isInVain && attempt <= (this.#maxAttempts ?? Infinity))) return;
+    const message = isInVain ? `${this.#inVain} streams in a row have ended without a new event` : lost.message;
+    const { code, url, status, headers, body } = lost;
+    this.failure = new ConnectionError({
+      code,
+      message,
+      url,
+      attempt: lost.attempt,
+      willRetry: false,
+      status,
+      headers,
+      body,
+      cause: lost,
+    });
+    throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+  }
+}
+
+/** An event as it comes: not every one has a number. */
+interface Numbered {
+  readonly sequence_number?: number;
+}
+
+/** Whether an event follows the one of a number, as far as it can be known. */
+function isPast({ sequence_number: number }: Numbered, after: number | undefined): boolean {
+  return number === undefined || after === undefined || number > after;
 }
 
 function resumeUrl(url: string, id: string, after: number | undefined): string {

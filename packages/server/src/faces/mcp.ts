@@ -22,11 +22,11 @@ const OPTIONS: Readonly<Record<keyof EventStoreOptions, true>> = { log: true, se
 export interface EventStore<Message extends object> {
   /** Stores a message. The messages of a stream have the order of the calls. Resolves to the event's id when it is durable. */
   storeEvent(streamId: string, message: Message): Promise<string>;
-  /** The stream of an event; undefined if the event is not one of this session, or not all that followed it is kept: the transport refuses such a request. */
+  /** The stream of an event; undefined if no such event of this session is kept, or not all that followed it: the transport refuses such a request. */
   getStreamIdForEventId(eventId: string): Promise<string | undefined>;
   /**
    * Sends what followed an event in its stream, and nothing of other streams. Resolves to the stream.
-   * @throws {ServerError} (as a rejection) `ERR_RUN_BROKEN` if the event is not one of this session, or not all that followed it is kept
+   * @throws {ServerError} (as a rejection) `ERR_RUN_BROKEN` if no such event of this session is kept, or not all that followed it
    */
   replayEventsAfter(
     eventId: string,
@@ -90,7 +90,7 @@ export function createEventStore<Message extends object>(options: EventStoreOpti
   };
 }
 
-/** The pages of a topic behind a place that are stored now; null where events are missing. The first one comes in any case. */
+/** The pages of a topic behind a place that are stored now; null where events are missing, and if the place is not that of an event that is kept. The first one comes in any case. */
 async function* pagesAfter(
   log: EventLog,
   topic: string,
@@ -99,7 +99,10 @@ async function* pagesAfter(
   const selection: Selection = { topics: [topic], private: 'all' };
   const { head } = await log.locateLast(selection, 0);
   const start = await findStart(log, selection, { lastEventId });
-  if (start.type !== 'after') return;
+  if (start.type !== 'after' || !(await isEvent(log, selection, start.after, lastEventId))) {
+    yield null;
+    return;
+  }
   let place: ReadingPlace = { ...start, position: start.after };
   do {
     const through = Math.max(head, place.position);
@@ -107,6 +110,13 @@ async function* pagesAfter(
     yield gapInPage(place, page) ? null : page.entries.map(readEvent);
     place = { position: page.through, ...knownAfter(place, page) };
   } while (place.position < head);
+}
+
+/** Whether an id is that of a selected event that is kept. A place in the log has a cursor also where there is none. */
+async function isEvent(log: EventLog, selection: Selection, seq: number, id: string): Promise<boolean> {
+  if (seq === 0) return false;
+  const { entries } = await log.read({ selection, after: seq - 1, through: seq, maxBytes: 1 });
+  return entries.some((entry) => readEvent(entry).id === id);
 }
 
 /** One thing after the other, for each stream. */
@@ -151,6 +161,6 @@ function checkStreamId(streamId: string): void {
 }
 
 function notKept(eventId: string): ServerError {
-  const message = `Cannot replay what followed ${shown(eventId)}: it is not an event of this session, or not all of it is kept`;
+  const message = `Cannot replay what followed ${shown(eventId)}: no such event of this session is kept, or not all that followed it`;
   return new ServerError('ERR_RUN_BROKEN', message);
 }
