@@ -1,5 +1,6 @@
-import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
+import { CLOSED_TYPE, isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import { ServerError, shown } from '../../errors.ts';
+import { checkType } from '../../log/keeping/frame.ts';
 import type { NewChunk, RunChunk, RunEnd } from './run.ts';
 import type { RunOutcome } from './run-store.ts';
 
@@ -40,6 +41,13 @@ export function fieldsOfChunk(chunk: NewChunk): EventFields {
   if (event.startsWith(OWN_PREFIX)) {
     throw refused(`its event is ${shown(event)}, but types that begin with ${OWN_PREFIX} are those of runs themselves`);
   }
+  if (isOwnType(event)) {
+    throw refused(
+      `its event is ${shown(event)}, but types that begin with ${OWN_TYPE_PREFIX} are those of Tidings itself`,
+    );
+  }
+  // At once: a log would refuse it later, when its producer is elsewhere.
+  if (event !== '') checkType(event, false);
   return { event, data };
 }
 
