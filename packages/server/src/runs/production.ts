@@ -7,7 +7,7 @@ import type { NewChunk, RunEnd } from './store/run.ts';
 import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
 
 /** What a store refuses because of what it is given: each chunk may be all right for itself. */
-const REFUSALS: readonly unknown[] = ['ERR_INVALID_EVENT', 'ERR_EVENT_TOO_LARGE', 'ERR_BATCH_TOO_LARGE'];
+const REFUSALS: ReadonlySet<unknown> = new Set(['ERR_INVALID_EVENT', 'ERR_EVENT_TOO_LARGE', 'ERR_BATCH_TOO_LARGE']);
 
 /** How often a lease is renewed in its time, if the producer has nothing to write. */
 const RENEWALS = 3;
@@ -197,7 +197,7 @@ export class Production {
     try {
       await this.#store.append(this.#lease, chunks);
     } catch (error) {
-      if (chunks.length === 1 || !REFUSALS.includes(codeOf(error))) throw error;
+      if (chunks.length === 1 || !REFUSALS.has(codeOf(error))) throw error;
       const half = chunks.length >> 1;
       await this.#append(chunks.slice(0, half));
       await this.#append(chunks.slice(half));
