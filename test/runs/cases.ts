@@ -52,7 +52,9 @@ const CHUNKS: readonly NewChunk[] = [
   new Uint8Array(),
   Uint8Array.from({ length: 256 }, (_, byte) => byte),
   { event: 'progress', data: '{"percent":50}' },
+  { event: 'lines', data: '1\r\n2\r3 and half \ud83c' },
   { data: 'no type' },
+  { data: 'no type,\r and CR' },
 ];
 
 const STORED: readonly unknown[] = CHUNKS.map((chunk) =>

@@ -144,6 +144,7 @@ test('a reader is told what was trimmed of a run, also from the start', async ()
   const rest = ['trimmed', '4', '5', 'done'];
   expect(await allOf(runs.resume('a'))).toEqual(rest);
   expect(await allOf(runs.resume('a', { lastEventId: first }))).toEqual(rest);
+  expect(await allOf(runs.resume('a', { lastEventId: 'earliest' }))).toEqual(rest);
   expect((await runs.snapshot('a')).map(({ type }) => type)).toEqual(['gap', 'chunk', 'chunk', 'end']);
   // It may have been handed what was trimmed later.
   expect((await allOf(early)).slice(-3)).toEqual(['4', '5', 'done']);

@@ -29,9 +29,11 @@ export interface StartedRun {
   readonly over: Promise<RunEnd['state'] | undefined>;
 }
 
-/** How often a stop is asked for again while the run goes on, and for how long, in milliseconds. */
+/** After how long a stop is asked for again while the run goes on, in milliseconds: soon at first, because a run that only begins has not heard it. */
+const FIRST_ASK_MS = 50;
 const ASK_MS = 1000;
-const ASK_TIMES = 30;
+/** How often it is: for 30 seconds. */
+const ASK_TIMES = 34;
 
 /**
  * Runs: answers of models and outputs of jobs, each with one producer, that survive a reload of the page, and the death of the producer's process. What readers get
@@ -161,7 +163,7 @@ export class Runs {
       const status = await this.store.status(id);
       if (status.state !== 'streaming' || times === ASK_TIMES) return status;
       await this.store.askToStop(id);
-      await this.#overWithin(status, ASK_MS);
+      await this.#overWithin(status, Math.min(ASK_MS, FIRST_ASK_MS * 2 ** times));
     }
   }
 
