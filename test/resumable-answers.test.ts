@@ -62,6 +62,16 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   const server = RunningProgram.node(settings + code, folder);
   const url = `http://127.0.0.1:${port}/`;
   await (await whenUp(server, url)).body?.cancel();
+  const wrong = [
+    'x',
+    'null',
+    '{}',
+    '{"id":"a","messages":[]}',
+    '{"id":"a/../b","messages":[{"id":"m"}]}',
+    '{"id":"a","messages":[{}]}',
+  ];
+  for (const body of wrong)
+    expect([body, (await fetch(`${url}api/chat`, { method: 'POST', body })).status]).toEqual([body, 400]);
 
   const browser = await startBrowser('chromium');
   onTestFinished(() => browser.close());

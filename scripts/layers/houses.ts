@@ -282,7 +282,11 @@ export const HOUSES: Houses = {
         purpose: 'runs at a hub, over HTTP',
         uses: ['runs/store', 'log/keeping', 'log/reading', 'log', 'http'],
       },
-      { name: 'runs/store', purpose: 'what keeps runs; the form of chunks', uses: ['log/reading', 'log'] },
+      {
+        name: 'runs/store',
+        purpose: 'what keeps runs; the form of chunks',
+        uses: ['log/keeping', 'log/reading', 'log'],
+      },
       {
         name: 'node',
         purpose: '(req, res) of HTTP/1.1 and HTTP/2',

@@ -52,7 +52,9 @@ const CHUNKS: readonly NewChunk[] = [
   new Uint8Array(),
   Uint8Array.from({ length: 256 }, (_, byte) => byte),
   { event: 'progress', data: '{"percent":50}' },
+  { event: 'lines', data: '1\r\n2\r3 and half \ud83c' },
   { data: 'no type' },
+  { data: 'no type,\r and CR' },
 ];
 
 const STORED: readonly unknown[] = CHUNKS.map((chunk) =>
@@ -312,6 +314,49 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
       expect(contents(await allOf(other.resume(id, { lastEventId })))).toEqual(['gap', 'one', 'done']);
       expect(contents(await other.store.snapshot(id, { after: lastEventId }))).toEqual(['gap', 'one', 'done']);
     }
+  });
+
+  test('a place of another run is told, and the run is read from its start, while it goes on and when it is over', async () => {
+    const { runs, other } = pair;
+    const [id, before, later] = [newId(), newId(), newId()];
+    const placesOf = async (of: string): Promise<readonly string[]> =>
+      (await allOf(other.resume(of)))
+        .map((item) => item.type !== 'gap' && item.id)
+        .filter((place) => place !== undefined) as string[];
+    await (
+      await runs.start(before, ({ append }) => append('before'))
+    ).over;
+    const ends = gate();
+    const { over } = await runs.start(id, async ({ append, flush }) => {
+      await append('one');
+      await flush();
+      await ends.opened;
+      await append('two');
+    });
+    await (
+      await runs.start(later, ({ append }) => append('later'))
+    ).over;
+    const foreign = [...(await placesOf(before)), ...(await placesOf(later))];
+    expect(foreign).toHaveLength(4);
+    const [first] = await other.snapshot(id);
+    const reading = [...foreign, 'earliest', first?.type === 'chunk' ? first.id : ''].map((lastEventId) =>
+      allOf(other.resume(id, { lastEventId })),
+    );
+    ends.open();
+    await over;
+    const all = ['one', 'two', 'done'];
+    const told = foreign.map(() => ['gap', ...all]);
+    expect((await Promise.all(reading)).map(contents)).toEqual([...told, all, all.slice(1)]);
+    for (const [at, lastEventId] of foreign.entries()) {
+      expect(contents(await allOf(other.resume(id, { lastEventId })))).toEqual(told[at]);
+      expect(contents(await other.store.snapshot(id, { after: lastEventId }))).toEqual(told[at]);
+      const response = await other.respond(new Request(`http://app.test/?lastEventId=${lastEventId}`), id);
+      expect([response.status, (await response.text()).match(/^data: (one|two)$/gm)]).toEqual([
+        200,
+        ['data: one', 'data: two'],
+      ]);
+    }
+    expect(contents(await allOf(other.resume(id, { lastEventId: 'earliest' })))).toEqual(all);
   });
 
   test('HEAD and OPTIONS are answered without reading the run', async () => {

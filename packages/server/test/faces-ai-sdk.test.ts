@@ -416,7 +416,8 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
   test('mistakes are refused', async () => {
     const runs = makeRuns();
     const request = new Request('http://localhost/');
-    await expect(respondUIMessages(runs, request, '../a')).rejects.toThrow('The id of a run is "../a"');
+    const refused = await respondUIMessages(runs, request, '../a');
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('The id of a run is "../a"')]);
     await expect(respondUIMessages(runs, request, 'a', { replay: 1 as never })).rejects.toThrow(
       'The option replay is 1',
     );

@@ -174,3 +174,28 @@ test('mistakes are refused', async () => {
   await expect(store.acquire('a', { ttlMs: 5 })).rejects.toThrow('The option ttl is 5');
   expect(() => createResumableStreamStore({ runs: {} as Runs })).toThrow('must be a Runs');
 });
+
+test('a cursor that no chunk of a stream has is refused, when it is over and while it goes on', async () => {
+  const log = makeLog();
+  const store = makeStore(log);
+  const lease = await leaseOf(store);
+  for (const text of ['1', '2', '3']) await store.append('a', bytes(text), lease);
+  const live = textOf(store, '4');
+  // It has asked what there is by then.
+  const first = store.read('a', '3', new AbortController().signal)[Symbol.asyncIterator]().next();
+  live.catch(() => {});
+  await new Promise((resolve) => void setImmediate(resolve));
+  for (const text of ['4', '5']) await store.append('a', bytes(text), lease);
+  expect((await first).value).toMatchObject({ cursor: '4' });
+  await expect(live).rejects.toThrow('no chunk with the cursor "4"');
+  await store.finalize('a', 'done', undefined, lease);
+  for (const cursor of ['6', '99', 'zz', '-1', ' 2', '2.5', 'é', 'A']) {
+    await expect(textOf(store, cursor)).rejects.toMatchObject({ code: 'missing' });
+  }
+  expect(await Promise.all(['', '0', '2', '5'].map((cursor) => textOf(store, cursor)))).toEqual([
+    '12345',
+    '12345',
+    '345',
+    '',
+  ]);
+});

@@ -144,6 +144,7 @@ test('a reader is told what was trimmed of a run, also from the start', async ()
   const rest = ['trimmed', '4', '5', 'done'];
   expect(await allOf(runs.resume('a'))).toEqual(rest);
   expect(await allOf(runs.resume('a', { lastEventId: first }))).toEqual(rest);
+  expect(await allOf(runs.resume('a', { lastEventId: 'earliest' }))).toEqual(rest);
   expect((await runs.snapshot('a')).map(({ type }) => type)).toEqual(['gap', 'chunk', 'chunk', 'end']);
   // It may have been handed what was trimmed later.
   expect((await allOf(early)).slice(-3)).toEqual(['4', '5', 'done']);
@@ -242,6 +243,8 @@ test('what a run is asked for wrongly is refused with what was found and what is
   const runs = new Runs({ log });
   for (const id of ['', 5, 'a\nb', 'a\\b', '../a', 'a/./b', 'a//b', 'a/', 'a#b', '\ud800', 'x'.repeat(300)]) {
     await expect(runs.status(id as string)).rejects.toThrow('The id of a run is');
+    const response = await runs.respond(new Request('http://app.test/'), id as string);
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('The id of a run is')]);
   }
   expect(() => runs.resume('a', { lastEventId: 5 as never })).toThrow('The option lastEventId is 5');
   expect(() => runs.resume('a', { signal: {} as never })).toThrow('The option signal is an object');

@@ -1,4 +1,5 @@
 import { checkNames } from '../errors.ts';
+import { parseCursor } from '../log/position.ts';
 import type { RunItem, Runs, RunState, StartOptions } from '../runs/index.ts';
 import { checkStartOptions } from '../runs/options.ts';
 import { codeOf } from '../runs/store/run-over.ts';
@@ -67,6 +68,7 @@ const STREAM_ID = /^[A-Za-z0-9_.:-]{1,256}$/;
 const DOTS = /^\.{1,2}$/;
 
 const CURSOR_RADIX = 36;
+const CURSOR = /^[0-9a-z]{1,10}$/;
 
 /**
  * Makes a store of `assistant-stream` that outlives the producer's process. A producer that dies ends its stream with an error within the time of its lease.
@@ -157,11 +159,16 @@ class RunsStreamStore {
 
   async *read(streamId: string, cursor: string, signal: AbortSignal): AsyncGenerator<ResumableStreamEntry> {
     checkStreamId(streamId);
-    if ((await this.#stateOf(streamId)) === 'unknown') throw notFound(streamId);
-    const skip = cursor === '' ? 0 : Number.parseInt(cursor, CURSOR_RADIX) || 0;
+    const { state, lastEventId } = await this.#runs.status(streamId);
+    if (state === 'unknown') throw notFound(streamId);
+    const skip = skippedBy(cursor);
     let number = 0;
     for await (const item of this.#runs.resume(streamId, { signal })) {
       if (signal.aborted) return;
+      // Nobody can have read what was not there yet.
+      if (number < skip && item.type !== 'gap' && (item.type === 'end' || isBehind(item.id, lastEventId))) {
+        throw notInStream(cursor);
+      }
       if (item.type !== 'chunk') return throwIfBroken(streamId, item);
       number += 1;
       if (number <= skip) continue;
@@ -216,6 +223,23 @@ class RunsStreamStore {
 function checkStreamId(streamId: string): void {
   if (STREAM_ID.test(streamId) && !DOTS.test(streamId)) return;
   throw new ResumableStreamError('invalid-id', `Invalid streamId: ${streamId} (must match ${STREAM_ID})`);
+}
+
+/** How many chunks a cursor has behind it. @throws {ResumableStreamError} `missing` if it is none */
+function skippedBy(cursor: string): number {
+  if (cursor === '') return 0;
+  if (!CURSOR.test(cursor)) throw notInStream(cursor);
+  return Number.parseInt(cursor, CURSOR_RADIX);
+}
+
+/** Whether an event is newer than the newest was. */
+function isBehind(id: string, newest: string | undefined): boolean {
+  const [one, other] = [parseCursor(id), parseCursor(newest ?? '')];
+  return one !== undefined && other !== undefined && one.seq > other.seq;
+}
+
+function notInStream(cursor: string): Error {
+  return new ResumableStreamError('missing', `The stream has no chunk with the cursor ${JSON.stringify(cursor)}`);
 }
 
 function notFound(streamId: string): Error {

@@ -10,6 +10,8 @@ import type { EventStreamHandle } from '../response/open-stream.ts';
 import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
 import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
 import { reportTo } from '../runs/report.ts';
+import { noSuchRun, refusal } from '../runs/respond.ts';
+import { isRunId } from '../runs/store/run-topics.ts';
 import { checkRuns } from './check-runs.ts';
 
 /** A chunk of the AI SDK's UI message stream: its `UIMessageChunk`. */
@@ -73,7 +75,7 @@ export async function startUIMessages(
  * Answers both routes of the AI SDK's `DefaultChatTransport` with a run: its `POST`, and the `GET` with which a page comes back. The answer is the UI message stream
  * of the run from its start, or behind the request's last event ID. Each chunk has its place as the event's id. At the end of a run that was stopped there is a chunk
  * `abort`, and of one that broke off a chunk `error`. A `GET` gets 204 if the run is unknown, and without a last event ID
- * also if it was done or stopped before.
+ * also if it was done or stopped before. An id that no run can have is 400.
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
  */
 export async function respondUIMessages(
@@ -101,16 +103,17 @@ export async function answerUIMessages(
   const { replay, errorText, onError, streamOptions } = checkOptions(options);
   const { status, headers, coding } = streamHead(request, streamOptions);
   if (request.method === 'OPTIONS') return { status, headers };
+  if (!isRunId(id)) return noSuchRun(id, headers);
   const { state } = await runs.status(id);
   const lastEventId = lastEventIdOf(request);
   // Who has a place in it wants the rest.
   const isWanted = replay || request.method === 'POST' || isBroken(state) || lastEventId !== '';
-  if (state === 'unknown' || (state !== 'streaming' && !isWanted)) return noContent(headers);
+  if (state === 'unknown' || (state !== 'streaming' && !isWanted)) return refusal(204, { headers });
   const items = runs.resume(id, { lastEventId });
   const leave = (): void => void items.return();
   // Of a run that is over, the first item shows whether there is anything to send.
   const first = state === 'streaming' ? undefined : await items.next();
-  if (first?.done === true) return noContent(headers);
+  if (first?.done === true) return refusal(204, { headers });
   if (request.method === 'HEAD') {
     leave();
     return { status, headers };
@@ -169,11 +172,6 @@ function checkOptions(options: UIMessageOptions): CheckedOptions {
 
 function isBroken(state: RunState): boolean {
   return state === 'failed' || state === 'lost';
-}
-
-function noContent(headers: Answer['headers']): Answer {
-  const { 'Content-Type': _, 'Content-Encoding': __, ...others } = headers;
-  return { status: 204, headers: { ...others, 'Cache-Control': 'no-store' } };
 }
 
 /** The chunks as texts. What it is given is let go of when the run is over. */

@@ -83,5 +83,6 @@ export class Coalescer {
 /** About the memory that a chunk takes, in bytes. */
 function sizeOf(chunk: NewChunk): number {
   if (typeof chunk === 'string') return CHUNK_BYTES + 2 * chunk.length;
-  return CHUNK_BYTES + (chunk instanceof Uint8Array ? chunk.length : 2 * chunk.data.length);
+  if (chunk instanceof Uint8Array) return CHUNK_BYTES + chunk.length;
+  return CHUNK_BYTES + 2 * (chunk.data.length + (chunk.event?.length ?? 0));
 }

@@ -6,13 +6,17 @@ import { codeOf, runOver } from './store/run-over.ts';
 import type { NewChunk, RunEnd } from './store/run.ts';
 import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
 
+/** What a store refuses because of what it is given: each chunk may be all right for itself. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['ERR_INVALID_EVENT', 'ERR_EVENT_TOO_LARGE', 'ERR_BATCH_TOO_LARGE']);
+
 /** How often a lease is renewed in its time, if the producer has nothing to write. */
 const RENEWALS = 3;
 
 /** What the caller does with a chunk from now on does not concern what is stored. */
 function copyOf(chunk: NewChunk): NewChunk {
   if (typeof chunk === 'string') return chunk;
-  return chunk instanceof Uint8Array ? chunk.slice() : { ...chunk };
+  // Not `slice()`, which of a Buffer makes a view.
+  return chunk instanceof Uint8Array ? new Uint8Array(chunk) : { ...chunk };
 }
 
 interface Gate {
@@ -51,6 +55,8 @@ export class Production {
   #outcome: RunOutcome | undefined;
   #isOver = false;
   #isStoring = false;
+  /** Whether everything else is stored, and the end of the run is tried. */
+  #isEnding = false;
   /** How many callers wait until everything is stored. */
   #flushes = 0;
   #renewedAt: number;
@@ -161,6 +167,7 @@ export class Production {
     if (!this.#chunks.isEmpty && (isUrgent || this.#chunks.dueAt <= now)) {
       await this.#storeBatch(now);
     } else if (this.#outcome) {
+      this.#isEnding = true;
       const isOurs = await this.#store.finish(this.#lease, this.#outcome);
       return isOurs ? this.#outcome.state : await this.#found();
     } else {
@@ -178,10 +185,22 @@ export class Production {
   async #storeBatch(now: number): Promise<void> {
     this.#isStoring = true;
     try {
-      await this.#store.append(this.#lease, this.#chunks.take(now));
+      await this.#append(this.#chunks.take(now));
       this.#renewedAt = now;
     } finally {
       this.#isStoring = false;
+    }
+  }
+
+  /** Stores chunks, up to the first that is refused. */
+  async #append(chunks: readonly NewChunk[]): Promise<void> {
+    try {
+      await this.#store.append(this.#lease, chunks);
+    } catch (error) {
+      if (chunks.length === 1 || !REFUSALS.has(codeOf(error))) throw error;
+      const half = chunks.length >> 1;
+      await this.#append(chunks.slice(0, half));
+      await this.#append(chunks.slice(half));
     }
   }
 
@@ -195,7 +214,7 @@ export class Production {
       return await this.#endOfRun();
     }
     // The end could not be stored either: the lease ends without a word.
-    if (this.#outcome && this.#chunks.isEmpty) return 'lost';
+    if (this.#isEnding) return 'lost';
     this.#chunks.clear();
     this.#outcome = { state: 'failed', error: failureText(error) };
     this.#abort(error);

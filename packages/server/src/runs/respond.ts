@@ -13,6 +13,7 @@ import { reportTo } from './report.ts';
 import { BYTES_TYPE, END_TYPE, toBase64 } from './store/chunk-form.ts';
 import type { RunItem } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
+import { isRunId, noRunId } from './store/run-topics.ts';
 
 export interface RespondOptions extends EventStreamOptions {
   /** Called with the error that broke the stream off, because no caller can get it once the answer has been returned. @default console.error */
@@ -46,6 +47,7 @@ export async function answerRun(
   checkPump(streamOptions);
   const { status, headers, coding } = streamHead(request, streamOptions);
   if (request.method === 'OPTIONS') return { status, headers };
+  if (!isRunId(id)) return noSuchRun(id, headers);
   const { state } = await store.status(id);
   if (state === 'unknown') return refusal(404, { headers, body: UNKNOWN });
   const items = store.read(id, { after: lastEventIdOf(request) || undefined });
@@ -72,8 +74,13 @@ export async function answerRun(
   };
 }
 
+/** The answer to who asks for an id that no run can have: ids come with requests. */
+export function noSuchRun(id: string, headers: Answer['headers']): Answer {
+  return refusal(400, { headers, body: `${noRunId(id)}\n` });
+}
+
 /** An answer that is no stream, which pages of other origins may read as they may read the stream. */
-function refusal(status: number, { headers, body }: Pick<Answer, 'headers' | 'body'>): Answer {
+export function refusal(status: number, { headers, body }: Pick<Answer, 'headers' | 'body'>): Answer {
   const { 'Content-Type': _, 'Content-Encoding': __, ...others } = headers;
   const own = { ...others, 'Cache-Control': 'no-store' };
   return body === undefined

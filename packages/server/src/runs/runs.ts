@@ -29,9 +29,11 @@ export interface StartedRun {
   readonly over: Promise<RunEnd['state'] | undefined>;
 }
 
-/** How often a stop is asked for again while the run goes on, and for how long, in milliseconds. */
+/** After how long a stop is asked for again while the run goes on, in milliseconds: soon at first, because a run that only begins has not heard it. */
+const FIRST_ASK_MS = 50;
 const ASK_MS = 1000;
-const ASK_TIMES = 30;
+/** How often it is: for 30 seconds. */
+const ASK_TIMES = 34;
 
 /**
  * Runs: answers of models and outputs of jobs, each with one producer, that survive a reload of the page, and the death of the producer's process. What readers get
@@ -63,7 +65,7 @@ export class Runs {
   /**
    * Starts a run, once: of many calls with one id, in whatever process, also after its end, the first one's producer is run. It goes on without the request that has
    * started it, and keeps the process alive. The others' streams are cancelled, and their functions not called. Resolves when it is known whose producer it is.
-   * @param id names the run: 1 to 256 characters
+   * @param id names the run: 1 to 256 characters, without control characters, backslashes, `#`, and segments between slashes that are empty, `.` or `..`
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
    */
   async start(id: string, producer: RunProducer, options: StartOptions = {}): Promise<StartedRun> {
@@ -113,7 +115,7 @@ export class Runs {
   /**
    * Answers a request, of whatever method, with a run as an event stream: from its start, or behind the request's last event ID. Each chunk is an event with its id, and the
    * last one is `run-end`, whose data is the state as JSON, such as `{"state":"done"}`. The stream has nothing else but comments, and `tidings-gap` where chunks are missing. Where the run
-   * is over and read, the answer is 204, after which an `EventSource` does not come back. An unknown run is 404.
+   * is over and read, the answer is 204, after which an `EventSource` does not come back. An unknown run is 404, and an id that no run can have is 400.
    * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
    * @example
    * app.get('/runs/:id', (context) => runs.respond(context.req.raw, context.req.param('id')));
@@ -130,7 +132,7 @@ export class Runs {
    * sendAnswer(request, response, await runs.answer(nodeHead(request), id));
    */
   async answer(request: RequestHead, id: string, options: RespondOptions = {}): Promise<Answer> {
-    return await answerRun(this.store, request, checkRunId(id), options);
+    return await answerRun(this.store, request, id, options);
   }
 
   /** What is stored of a run now. It does not wait for more. A run that is unknown has no items. */
@@ -161,7 +163,7 @@ export class Runs {
       const status = await this.store.status(id);
       if (status.state !== 'streaming' || times === ASK_TIMES) return status;
       await this.store.askToStop(id);
-      await this.#overWithin(status, ASK_MS);
+      await this.#overWithin(status, Math.min(ASK_MS, FIRST_ASK_MS * 2 ** times));
     }
   }
 

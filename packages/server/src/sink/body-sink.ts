@@ -41,8 +41,8 @@ export function bodySink(signal?: AbortSignal): BodySink {
     },
     write(chunk: SharedChunk): void {
       if (!controller || hasEnded) return;
-      // A copy, because the reader of a body may transfer its buffers, and these are shared.
-      controller.enqueue(chunk.bytes.slice());
+      // A copy, also of a Buffer, whose `slice()` makes none: the reader of a body may transfer its buffers, and these are shared.
+      controller.enqueue(new Uint8Array(chunk.bytes));
       // A reader that fails on the bytes can have given the body up by now (Deno).
       paused = controller !== undefined && (controller.desiredSize ?? 1) <= 0;
     },

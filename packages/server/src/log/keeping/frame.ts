@@ -261,8 +261,11 @@ export function checkTopic(topic: string): void {
   }
 }
 
-/** A listener would take a heartbeat for the log's own, and skip it. */
-function checkType(type: string, isFinal: boolean): void {
+/**
+ * A listener would take a heartbeat for the log's own, and skip it.
+ * @throws {ServerError} `ERR_INVALID_EVENT` if no event, or only a final one, may have the type
+ */
+export function checkType(type: string, isFinal: boolean): void {
   checkName('event type', type);
   if (!isOwnType(type) || APPENDED.includes(type) || (isFinal && type === CLOSED_TYPE)) return;
   throw invalid(

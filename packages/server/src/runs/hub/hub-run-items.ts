@@ -1,6 +1,8 @@
 import { GAP_TYPE } from '@tidings/wire';
-import { EARLIEST } from '../../log/position.ts';
+import { EARLIEST, formatCursor, parseCursor } from '../../log/position.ts';
+import type { StoredEvent } from '../store/chunk-form.ts';
 import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
+import { placeOf, type RunPlace } from '../store/run-place.ts';
 import type { RunItem } from '../store/run.ts';
 import { hubEvents } from './hub-events.ts';
 import type { HubGap, HubTopics } from './hub-topics.ts';
@@ -10,8 +12,10 @@ export async function* hubRunItems(
   topics: HubTopics,
   topic: string,
   context: ItemsContext,
-  { after, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
+  { after: given, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
 ): AsyncGenerator<RunItem, void, undefined> {
+  const { after, gap } = await placeAtHub(topics, topic, given, signal);
+  if (gap) yield gap;
   const maker = new RunItems(context, after === undefined);
   let isGone = false;
   let hasRead = after === undefined;
@@ -36,6 +40,25 @@ export async function* hubRunItems(
   if (isGone) yield GONE;
   // Somebody else has closed the topic, with an event of their own, or the end was trimmed.
   else if (hasRead) yield await foreignEnd(topics, topic);
+}
+
+/** Where a reading of a run at a hub begins. */
+export async function placeAtHub(
+  topics: HubTopics,
+  topic: string,
+  given: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<RunPlace> {
+  const firstAfter = async (lastEventId: string): Promise<StoredEvent | undefined> =>
+    (await topics.page(topic, { lastEventId, limit: '1' }, signal)).events[0];
+  return await placeOf(given, {
+    async hasEvent(cursor) {
+      const position = parseCursor(cursor);
+      if (!position) return false;
+      return (await firstAfter(formatCursor({ ...position, seq: position.seq - 1 })))?.id === cursor;
+    },
+    first: () => firstAfter(EARLIEST),
+  });
 }
 
 /** Whether there is no run: nobody knows the topic, or who has made it known has gone before it had a lease. */

@@ -18,7 +18,7 @@ import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
 import { keepWatching } from '../store/stop-watch.ts';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.ts';
 import { hubEvents } from './hub-events.ts';
-import { hubRunItems } from './hub-run-items.ts';
+import { hubRunItems, placeAtHub } from './hub-run-items.ts';
 import { HubRunWriter } from './hub-run-writer.ts';
 import { lineOf } from './hub-line.ts';
 import { HubTopics } from './hub-topics.ts';
@@ -60,8 +60,7 @@ export class HubRunStore implements RunStore {
     return this.#writer.renew(lease);
   }
 
-  read(id: string, { after: given, signal }: ReadOptions = {}): ItemIterator<RunItem> {
-    const after = given || undefined;
+  read(id: string, { after, signal }: ReadOptions = {}): ItemIterator<RunItem> {
     const gone = new AbortController();
     const items = hubRunItems(this.#topics, this.#names.of(id), this.#contextOf(id), { after, signal: gone.signal });
     const leave = (): void => {
@@ -84,11 +83,11 @@ export class HubRunStore implements RunStore {
   }
 
   async snapshot(id: string, { after: given, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
-    const after = given || undefined;
     const topic = this.#names.of(id);
     const { lastEventId: newest } = await this.status(id);
-    const items: RunItem[] = [];
-    if (newest === undefined) return items;
+    if (newest === undefined) return [];
+    const { after, gap: unknown } = await placeAtHub(this.#topics, topic, given, signal);
+    const items: RunItem[] = unknown ? [unknown] : [];
     const maker = new RunItems(this.#contextOf(id), after === undefined);
     let lastEventId = after ?? EARLIEST;
     for (;;) {

@@ -71,8 +71,7 @@ export class LogRunStore implements RunStore {
     return this.#writer.renew(lease);
   }
 
-  read(id: string, { after: given, signal }: ReadOptions = {}): ItemIterator<RunItem> {
-    const after = given || undefined;
+  read(id: string, { after, signal }: ReadOptions = {}): ItemIterator<RunItem> {
     const status = (): Promise<TopicStatus> => this.#topics.status(this.#names.of(id));
     const reading = new RunReading({ ...this.#contextOf(id), clock: this.#clock, status }, after);
     const leave = (): void => {
@@ -84,8 +83,7 @@ export class LogRunStore implements RunStore {
     return iteratorOf(() => reading.take(), leave);
   }
 
-  snapshot(id: string, { after: given, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
-    const after = given || undefined;
+  snapshot(id: string, { after, signal }: ReadOptions = {}): Promise<readonly RunItem[]> {
     return snapshotOf(this.#contextOf(id), after, signal);
   }
 

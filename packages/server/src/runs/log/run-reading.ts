@@ -8,6 +8,7 @@ import { findStart, isComplete } from '../../log/start.ts';
 import type { TopicStatus } from '../../log/topic-states.ts';
 import type { RunItem } from '../store/run.ts';
 import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
+import { placeInLog } from './run-place.ts';
 
 /** How long after the end of a lease a log may take to close the topic (PROTOCOL §12.5), with some time for the way. */
 const CLOSING_MS = 1500;
@@ -28,9 +29,8 @@ export interface ReadingContext extends ItemsContext {
 /** Reads a run to its end. While nothing comes it looks after the run, once in the time of its lease, so that it does not wait for what is not to come. */
 export class RunReading {
   readonly #context: ReadingContext;
-  readonly #after: string | undefined;
-  readonly #reader: EntryReader;
-  readonly #maker: RunItems;
+  readonly #given: string | undefined;
+  #source: { readonly reader: EntryReader; readonly maker: RunItems } | undefined;
   #hasBegun = false;
   #isOver = false;
   readonly #items: RunItem[] = [];
@@ -38,11 +38,10 @@ export class RunReading {
   /** Why looking after the run has ended the reader. */
   #failure: { readonly reason: unknown } | undefined;
 
-  constructor(context: ReadingContext, after: string | undefined) {
+  /** @param given the place to go on after; none, or an empty one, for the start */
+  constructor(context: ReadingContext, given: string | undefined) {
     this.#context = context;
-    this.#after = after;
-    this.#maker = new RunItems(context, after === undefined);
-    this.#reader = new EntryReader(context.log, context.selection, { lastEventId: after ?? EARLIEST }, true);
+    this.#given = given;
   }
 
   /** The next item, or undefined at the end. It may not be called again before it has answered. */
@@ -62,18 +61,24 @@ export class RunReading {
   end(): void {
     this.#isOver = true;
     this.#context.clock.clearTimeout(this.#timer);
-    this.#reader.end();
+    this.#source?.reader.end();
   }
 
   async #begin(): Promise<void> {
     const { log, selection } = this.#context;
-    if (this.#after !== undefined && isComplete(await findStart(log, selection, { lastEventId: this.#after })))
-      this.end();
-    else await this.#look();
+    const { after, gap } = await placeInLog(this.#context, this.#given);
+    if (after !== undefined && isComplete(await findStart(log, selection, { lastEventId: after }))) this.end();
+    if (this.#isOver) return;
+    if (gap) this.#items.push(gap);
+    const reader = new EntryReader(log, selection, { lastEventId: after ?? EARLIEST }, true);
+    this.#source = { reader, maker: new RunItems(this.#context, after === undefined) };
+    await this.#look(reader);
   }
 
   async #read(): Promise<void> {
-    const entry = await this.#reader.take();
+    if (!this.#source) return;
+    const { reader, maker } = this.#source;
+    const entry = await reader.take();
     if (this.#isOver) return;
     if (this.#failure) throw this.#failure.reason;
     if (!entry) {
@@ -83,29 +88,29 @@ export class RunReading {
       return;
     }
     if ('gap' in entry) this.#items.push({ type: 'gap', gap: entry.gap });
-    else this.#items.push(...(await this.#maker.of(readEvent(entry), entry.final === true)));
+    else this.#items.push(...(await maker.of(readEvent(entry), entry.final === true)));
     if (this.#items.at(-1)?.type === 'end') this.end();
   }
 
   /** Looks whether there is still something to wait for. */
-  async #look(): Promise<void> {
+  async #look(reader: EntryReader): Promise<void> {
     const { state, events, finalSeq, leasedUntil } = await this.#context.status();
     if (this.#isOver) return;
-    if (state === 'closed') this.#reader.finish(finalSeq ?? 0);
+    if (state === 'closed') reader.finish(finalSeq ?? 0);
     else if (events === 0 && leasedUntil === undefined) {
       this.#items.push(GONE);
       this.end();
-    } else this.#lookLater(leasedUntil);
+    } else this.#lookLater(reader, leasedUntil);
   }
 
-  #lookLater(leasedUntil: number | undefined): void {
+  #lookLater(reader: EntryReader, leasedUntil: number | undefined): void {
     const { clock } = this.#context;
     const leftMs = leasedUntil === undefined ? LOOK_MS : Math.max(0, leasedUntil - clock.time()) + CLOSING_MS;
     const ms = Math.min(leftMs, MAX_LOOK_MS);
     this.#timer = clock.setTimeout(() => {
-      this.#look().catch((reason: unknown) => {
+      this.#look(reader).catch((reason: unknown) => {
         this.#failure = { reason };
-        this.#reader.end();
+        reader.end();
       });
     }, ms);
   }

@@ -1,11 +1,12 @@
-import { CLOSED_TYPE, type EventFields } from '@tidings/wire';
+import { CLOSED_TYPE, isOwnType, OWN_TYPE_PREFIX, type EventFields } from '@tidings/wire';
 import { ServerError, shown } from '../../errors.ts';
+import { checkType } from '../../log/keeping/frame.ts';
 import type { NewChunk, RunChunk, RunEnd } from './run.ts';
 import type { RunOutcome } from './run-store.ts';
 
 /** The types of the events of a run that are not its producer's own. */
 const OWN_PREFIX = 'run-';
-/** A text that the lines of an event cannot hold, as JSON. */
+/** A text that the lines of an event cannot hold, as JSON; one with a type of its own is an object with `event` and `data`. */
 const TEXT_TYPE = 'run-text';
 /** Bytes, in base64. */
 export const BYTES_TYPE = 'run-bytes';
@@ -25,9 +26,7 @@ const MAX_ERROR_LENGTH = 8192;
  * @throws {ServerError} `ERR_INVALID_EVENT`
  */
 export function fieldsOfChunk(chunk: NewChunk): EventFields {
-  if (typeof chunk === 'string') {
-    return NOT_PLAIN.test(chunk) ? { event: TEXT_TYPE, data: JSON.stringify(chunk) } : { data: chunk };
-  }
+  if (typeof chunk === 'string') return fieldsOfText(chunk);
   if (chunk instanceof Uint8Array) return { event: BYTES_TYPE, data: toBase64(chunk) };
   const { event, data, ...others } = (chunk ?? {}) as Partial<Record<'event' | 'data', unknown>>;
   const [other] = Object.keys(others);
@@ -35,12 +34,23 @@ export function fieldsOfChunk(chunk: NewChunk): EventFields {
     throw refused(`it is ${shown(chunk)}, but must be a text, a Uint8Array, or an object with data, a text`);
   }
   if (other !== undefined) throw refused(`it has ${JSON.stringify(other)}; allowed are event and data`);
-  if (event === undefined) return { data };
+  if (event === undefined || event === '') return fieldsOfText(data);
   if (typeof event !== 'string') throw refused(`its event is ${shown(event)}, but must be a text`);
   if (event.startsWith(OWN_PREFIX)) {
     throw refused(`its event is ${shown(event)}, but types that begin with ${OWN_PREFIX} are those of runs themselves`);
   }
-  return { event, data };
+  if (isOwnType(event)) {
+    throw refused(
+      `its event is ${shown(event)}, but types that begin with ${OWN_TYPE_PREFIX} are those of Tidings itself`,
+    );
+  }
+  // At once: a log would refuse it later, when its producer is elsewhere.
+  checkType(event, false);
+  return NOT_PLAIN.test(data) ? { event: TEXT_TYPE, data: JSON.stringify({ event, data }) } : { event, data };
+}
+
+function fieldsOfText(text: string): EventFields {
+  return NOT_PLAIN.test(text) ? { event: TEXT_TYPE, data: JSON.stringify(text) } : { data: text };
 }
 
 /** The fields of the first event of a run. */
@@ -88,8 +98,10 @@ function endState(type: string, data: string): RunEnd['state'] {
 
 function contentOf(type: string, data: string): Pick<RunChunk, 'event' | 'data'> {
   if (type === BYTES_TYPE) return { event: 'message', data: fromBase64(data) };
-  const text = type === TEXT_TYPE ? parsed(data) : undefined;
-  return typeof text === 'string' ? { event: 'message', data: text } : { event: type, data };
+  const held = type === TEXT_TYPE ? parsed(data) : undefined;
+  if (typeof held === 'string') return { event: 'message', data: held };
+  const { event, data: text } = (held ?? {}) as Partial<Record<'event' | 'data', unknown>>;
+  return typeof event === 'string' && typeof text === 'string' ? { event, data: text } : { event: type, data };
 }
 
 /** A JSON value; undefined if the text is none, because others may have published it. */

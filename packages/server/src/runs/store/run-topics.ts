@@ -30,10 +30,15 @@ export class RunTopics {
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
 export function checkRunId(id: string): string {
-  const isText = typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH;
-  if (isText && !REFUSED.test(id)) return id;
-  throw new ServerError(
-    'ERR_INVALID_OPTION',
-    `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`,
-  );
+  if (isRunId(id)) return id;
+  throw new ServerError('ERR_INVALID_OPTION', noRunId(id));
+}
+
+export function isRunId(id: string): boolean {
+  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && !REFUSED.test(id);
+}
+
+/** What is said of an id that no run can have. */
+export function noRunId(id: string): string {
+  return `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`;
 }
