@@ -28,12 +28,15 @@ export class RunTopics {
   }
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
-export function checkRunId(id: string): string {
+/**
+ * @param what is named in the error
+ * @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run
+ */
+export function checkRunId(id: string, what: string = 'The id of a run'): string {
   const isText = typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH;
   if (isText && !REFUSED.test(id)) return id;
   throw new ServerError(
     'ERR_INVALID_OPTION',
-    `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`,
+    `${what} is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`,
   );
 }
