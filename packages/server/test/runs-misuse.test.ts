@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
+import { createResumableStreamContext, startUIMessages } from '@tidings/server/ai-sdk';
 import { type Clock, type NewChunk, type RunItem, Runs } from '@tidings/server/runs';
 import { expect, onTestFinished, test } from 'vitest';
 import { deferred } from './deferred.ts';
@@ -239,4 +240,38 @@ test('a run whose producer is silent for longer than its time to live is not for
   clock.advance(3000);
   await turns();
   expect((await runs.status('a')).state).toBe('unknown');
+});
+
+test('a producer whose function returns what is no chunks has failed, and the error says what it returned', async () => {
+  const runs = new Runs({ log: makeLog() });
+  const wrong = new Map<string, [unknown, string]>([
+    ['text', ['text', '"text"']],
+    ['array', [['a'], 'an array']],
+    ['null', [null, 'null']],
+    ['object', [{ stream: 1 }, 'an object']],
+    ['response', [new Response('x'), 'an object of Response']],
+    [
+      'generator',
+      [
+        (function* () {
+          yield 'a';
+        })(),
+        'an iterable that is not async',
+      ],
+    ],
+  ]);
+  const context = createResumableStreamContext({ runs });
+  for (const [id, [returned, named]] of wrong) {
+    const make = () => returned as undefined;
+    const { over } = await runs.start(id, make);
+    expect(await over).toBe('failed');
+    const allowed = 'after append() undefined, or a ReadableStream or an async iterable';
+    expect((await runs.status(id)).error).toBe(`A producer has returned ${named}, but may return ${allowed}`);
+    const chat = await startUIMessages(runs, `chat/${id}`, make as never);
+    expect(await chat.over).toBe('failed');
+    expect((await runs.status(`chat/${id}`)).error).toMatch(`The producer has returned ${named}, but may`);
+    const stream = await context.resumableStream(`stream/${id}`, make as never);
+    await expect(stream?.getReader().read()).rejects.toThrow(`makeStream has returned ${named}, but may`);
+  }
+  expect(await (await runs.start('nothing', () => {})).over).toBe('done');
 });

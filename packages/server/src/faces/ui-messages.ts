@@ -10,6 +10,7 @@ import type { EventStreamHandle } from '../response/open-stream.ts';
 import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
 import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
 import { reportTo } from '../runs/report.ts';
+import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
 
 /** A chunk of the AI SDK's UI message stream: its `UIMessageChunk`. */
@@ -66,7 +67,12 @@ export async function startUIMessages(
   if (typeof producer !== 'function') {
     throw new ServerError('ERR_INVALID_OPTION', `The producer is ${shown(producer)}, but must be a function`);
   }
-  return await checkRuns(runs).start(id, async (context) => textsOf(await producer(context)), options);
+  return await checkRuns(runs).start(
+    id,
+    async (context) =>
+      textsOf(checkChunks('The producer', await producer(context), 'a ReadableStream or an async iterable')),
+    options,
+  );
 }
 
 /**
