@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
 import { createResumableStreamContext, startUIMessages } from '@tidings/server/ai-sdk';
 import { type Clock, type NewChunk, type RunItem, Runs } from '@tidings/server/runs';
@@ -274,4 +276,41 @@ test('a producer whose function returns what is no chunks has failed, and the er
     await expect(stream?.getReader().read()).rejects.toThrow(`makeStream has returned ${named}, but may`);
   }
   expect(await (await runs.start('nothing', () => {})).over).toBe('done');
+});
+
+test('a stream from a hub ends when its reader goes, also behind a garbage collection', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const isOpen = deferred();
+  const isClosed = deferred();
+  const hub = createServer((request, response) => {
+    if (request.headers.accept !== 'text/event-stream') {
+      response.end(JSON.stringify({ events: [{ id: 'x', data: '' }], next: 'x', state: 'open' }));
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(':\n\n');
+    response.on('close', () => isClosed.resolve());
+    isOpen.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(hub, 'listening');
+  onTestFinished(() => void hub.close().closeAllConnections());
+  const runs = new Runs({ hub: `http://127.0.0.1:${(hub.address() as AddressInfo).port}` });
+  const reader = new AbortController();
+  const items = allOf(runs.resume('a', { signal: reader.signal }));
+  await isOpen.promise;
+  for (let n = 0; n < 5; n += 1) {
+    await turns();
+    collect();
+  }
+  reader.abort();
+  expect(await items).toEqual([]);
+  await isClosed.promise;
+});
+
+test('what a hub that is none answers is told with its address', async () => {
+  const other = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const hub = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  await expect(new Runs({ hub }).status('a')).rejects.toThrow(`Cannot GET at the hub ${hub}: the hub answered 404`);
 });
