@@ -293,7 +293,10 @@ test('a stream from a hub ends when its reader goes, also behind a garbage colle
     isOpen.resolve();
   }).listen(0, '127.0.0.1');
   await once(hub, 'listening');
-  onTestFinished(() => void hub.close().closeAllConnections());
+  onTestFinished(() => {
+    hub.close();
+    hub.closeAllConnections();
+  });
   const runs = new Runs({ hub: `http://127.0.0.1:${(hub.address() as AddressInfo).port}` });
   const reader = new AbortController();
   const items = allOf(runs.resume('a', { signal: reader.signal }));

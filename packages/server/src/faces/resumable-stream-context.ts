@@ -72,7 +72,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
   const resumableStream: ResumableStreamContext['resumableStream'] = async (streamId, makeStream, skipCharacters) => {
     const { isProducer } = await runs.start(
       streamId,
-      async () => checkChunks('makeStream', await makeStream(), 'a ReadableStream'),
+      async () => checkChunks('makeStream', await Promise.resolve(makeStream()), 'a ReadableStream'),
       startOptions,
     );
     // Who skips has a part of a stream that was, not of this one.
