@@ -280,6 +280,9 @@ describe('the events of a response of OpenAI in the background', () => {
     const options = { body: {}, retry: { maxAttempts: 0 } };
     await expect(allOf(responseEvents('http://localhost/', options))).rejects.toThrow('retry.maxAttempts is 0');
     await expect(allOf(responseEvents('http://localhost/', {}))).rejects.toThrow('Either body has to be given');
+    await expect(allOf(responseEvents('http://localhost/', undefined as never))).rejects.toThrow(
+      'The options are undefined',
+    );
     await expect(allOf(responseEvents('http://localhost/', { input: '' } as object))).rejects.toThrow(
       'There is no option "input"',
     );

@@ -93,7 +93,8 @@ test('an id that is not known, or behind which messages are no longer kept, is r
 
 test('mistakes are refused', async () => {
   const log = makeLog();
-  expect(() => createEventStore({ log, session: '' })).toThrow('The id of a run is ""');
+  expect(() => createEventStore({ log, session: '' })).toThrow('The option session is ""');
+  expect(() => createEventStore({ log, session: 's', topic: '' })).toThrow('The option topic is ""');
   expect(() => createEventStore({ log: {} as MemoryLog, session: 's' })).toThrow('The option log');
   expect(() => storeOf(log).storeEvent('a/b', message(1))).toThrow('The id of a stream is "a/b"');
 });

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
+import { createResumableStreamContext, startUIMessages } from '@tidings/server/ai-sdk';
 import { type Clock, type NewChunk, type RunItem, Runs } from '@tidings/server/runs';
 import { expect, onTestFinished, test } from 'vitest';
 import { deferred } from './deferred.ts';
@@ -239,4 +242,78 @@ test('a run whose producer is silent for longer than its time to live is not for
   clock.advance(3000);
   await turns();
   expect((await runs.status('a')).state).toBe('unknown');
+});
+
+test('a producer whose function returns what is no chunks has failed, and the error says what it returned', async () => {
+  const runs = new Runs({ log: makeLog() });
+  const wrong = new Map<string, [unknown, string]>([
+    ['text', ['text', '"text"']],
+    ['array', [['a'], 'an array']],
+    ['null', [null, 'null']],
+    ['object', [{ stream: 1 }, 'an object']],
+    ['response', [new Response('x'), 'an object of Response']],
+    [
+      'generator',
+      [
+        (function* () {
+          yield 'a';
+        })(),
+        'an iterable that is not async',
+      ],
+    ],
+  ]);
+  const context = createResumableStreamContext({ runs });
+  for (const [id, [returned, named]] of wrong) {
+    const make = () => returned as undefined;
+    const { over } = await runs.start(id, make);
+    expect(await over).toBe('failed');
+    const allowed = 'after append() undefined, or a ReadableStream or an async iterable';
+    expect((await runs.status(id)).error).toBe(`A producer has returned ${named}, but may return ${allowed}`);
+    const chat = await startUIMessages(runs, `chat/${id}`, make as never);
+    expect(await chat.over).toBe('failed');
+    expect((await runs.status(`chat/${id}`)).error).toMatch(`The producer has returned ${named}, but may`);
+    const stream = await context.resumableStream(`stream/${id}`, make as never);
+    await expect(stream?.getReader().read()).rejects.toThrow(`makeStream has returned ${named}, but may`);
+  }
+  expect(await (await runs.start('nothing', () => {})).over).toBe('done');
+});
+
+test('a stream from a hub ends when its reader goes, also behind a garbage collection', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const isOpen = deferred();
+  const isClosed = deferred();
+  const hub = createServer((request, response) => {
+    if (request.headers.accept !== 'text/event-stream') {
+      response.end(JSON.stringify({ events: [{ id: 'x', data: '' }], next: 'x', state: 'open' }));
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(':\n\n');
+    response.on('close', () => isClosed.resolve());
+    isOpen.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(hub, 'listening');
+  onTestFinished(() => {
+    hub.close();
+    hub.closeAllConnections();
+  });
+  const runs = new Runs({ hub: `http://127.0.0.1:${(hub.address() as AddressInfo).port}` });
+  const reader = new AbortController();
+  const items = allOf(runs.resume('a', { signal: reader.signal }));
+  await isOpen.promise;
+  for (let n = 0; n < 5; n += 1) {
+    await turns();
+    collect();
+  }
+  reader.abort();
+  expect(await items).toEqual([]);
+  await isClosed.promise;
+});
+
+test('what a hub that is none answers is told with its address', async () => {
+  const other = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const hub = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  await expect(new Runs({ hub }).status('a')).rejects.toThrow(`Cannot GET at the hub ${hub}: the hub answered 404`);
 });

@@ -7,8 +7,12 @@ export async function valueOf<T extends object>(value: PerRequest<T> | undefined
   return typeof value === 'function' ? await value() : value;
 }
 
-/** @throws InvalidOptionError for a name that is none of the allowed ones */
-export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+/** @throws InvalidOptionError for what is no object of options, and for a name that is none of the allowed ones */
+export function checkNames(options: object | null | undefined, names: Readonly<Record<string, true>>): void {
+  if (typeof options !== 'object' || options === null) {
+    const message = `The options are ${String(options)}, but must be an object`;
+    throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+  }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
   if (unknown === undefined) return;
   const allowed = Object.keys(names).join(', ');

@@ -53,7 +53,8 @@ export function createEventStore<Message extends object>(options: EventStoreOpti
   checkNames(options, OPTIONS);
   const { log, session, topic = 'mcp' } = options;
   checkLog('log', log);
-  checkRunId(session);
+  checkRunId(session, 'The option session');
+  checkRunId(topic, 'The option topic');
   const turns = new Turns();
   const topicOf = (streamId: string): string => `${topic}/${session}/${streamId}`;
   return {

@@ -1,4 +1,5 @@
 import { checkNames } from '../errors.ts';
+import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
 import type { ItemIterator, RunItem, Runs, RunState, StartOptions } from '../runs/index.ts';
 import { brokenBy } from './run-broken.ts';
@@ -69,7 +70,11 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
   };
 
   const resumableStream: ResumableStreamContext['resumableStream'] = async (streamId, makeStream, skipCharacters) => {
-    const { isProducer } = await runs.start(streamId, () => makeStream(), startOptions);
+    const { isProducer } = await runs.start(
+      streamId,
+      async () => checkChunks('makeStream', await Promise.resolve(makeStream()), 'a ReadableStream'),
+      startOptions,
+    );
     // Who skips has a part of a stream that was, not of this one.
     if (isProducer) return textOf(runs, streamId);
     return (await resumeExistingStream(streamId, skipCharacters)) ?? null;

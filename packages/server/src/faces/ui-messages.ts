@@ -12,6 +12,7 @@ import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun,
 import { reportTo } from '../runs/report.ts';
 import { noSuchRun, refusal } from '../runs/respond.ts';
 import { isRunId } from '../runs/store/run-topics.ts';
+import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
 
 /** A chunk of the AI SDK's UI message stream: its `UIMessageChunk`. */
@@ -68,7 +69,12 @@ export async function startUIMessages(
   if (typeof producer !== 'function') {
     throw new ServerError('ERR_INVALID_OPTION', `The producer is ${shown(producer)}, but must be a function`);
   }
-  return await checkRuns(runs).start(id, async (context) => textsOf(await producer(context)), options);
+  return await checkRuns(runs).start(
+    id,
+    async (context) =>
+      textsOf(checkChunks('The producer', await producer(context), 'a ReadableStream or an async iterable')),
+    options,
+  );
 }
 
 /**

@@ -25,7 +25,7 @@ export interface RunContext {
 
 type Chunks = AsyncIterable<NewChunk> | ReadableStream<NewChunk>;
 
-/** A producer: a function that appends, or returns chunks, or the chunks themselves. Where it throws, the run has failed. */
+/** A producer: a function that appends, or returns chunks, or the chunks themselves. Where it throws, or returns something else, the run has failed. */
 export type RunProducer = Chunks | ((context: RunContext) => Chunks | void | Promise<Chunks | void>);
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
@@ -34,6 +34,29 @@ export function checkProducer(producer: RunProducer): RunProducer {
   if (typeof producer === 'function' || (isObject && (isStream(producer) || isIterable(producer)))) return producer;
   const allowed = 'a function, a ReadableStream or an async iterable';
   throw new ServerError('ERR_INVALID_OPTION', `The producer of a run is ${shown(producer)}, but must be ${allowed}`);
+}
+
+/**
+ * Checks what a function has returned as its chunks. What is neither would be an empty run, and nobody would notice.
+ * @throws {TypeError}
+ */
+export function checkChunks<T extends object>(
+  who: string,
+  made: T,
+  allowed: string = 'after append() undefined, or a ReadableStream or an async iterable',
+): T {
+  const isObject = typeof made === 'object' && made !== null;
+  if (isObject && (isStream(made) || isIterable(made))) return made;
+  const name = isObject ? madeBy(made) : undefined;
+  throw new TypeError(`${who} has returned ${name ?? shown(made)}, but may return ${allowed}`);
+}
+
+/** What has made an object, if that says more than that it is one. */
+function madeBy(made: object): string | undefined {
+  if (Array.isArray(made)) return undefined;
+  if (Symbol.iterator in made) return 'an iterable that is not async';
+  const name: unknown = made.constructor?.name;
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? `an object of ${name}` : undefined;
 }
 
 /** Runs a producer to its end, and ends its run. Never rejects. */
@@ -51,8 +74,7 @@ export async function produce(id: string, producer: RunProducer, production: Pro
   };
   try {
     const made = typeof producer === 'function' ? await producer(context) : producer;
-    const isObject = typeof made === 'object' && made !== null;
-    if (isObject && (isStream(made) || isIterable(made))) await pump(made, context);
+    if (made !== undefined) await pump(checkChunks('A producer', made), context);
     production.end({ state: 'done' });
   } catch (error) {
     production.end({ state: 'failed', error: failureText(error) });

@@ -26,6 +26,12 @@ export interface HubRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A request whose answer is a stream. */
+export interface HubStreamRequest extends Omit<HubRequest, 'signal'> {
+  /** Ends the request and its stream. It is the caller's, who holds it as long as the stream lives; it is aborted if no head comes in time. */
+  readonly abort: AbortController;
+}
+
 /** An answer that is a success. */
 export interface HubAnswer {
   readonly response: Response;
@@ -52,6 +58,16 @@ const CODES: Readonly<Record<string, ServerErrorCode>> = {
   forbidden: 'ERR_FORBIDDEN',
 };
 
+/**
+ * Aborts a controller with a signal, until the returned function is called. Not with `AbortSignal.any()`: Node.js 20 may lose such a signal in a collection.
+ */
+export function abortWith(controller: AbortController, signal: AbortSignal | undefined): () => void {
+  const abort = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  else signal?.addEventListener('abort', abort, { once: true });
+  return () => signal?.removeEventListener('abort', abort);
+}
+
 /** Asks a hub over HTTP. What it refuses is a `ServerError` with the code that a log has for it; a hub that is away, busy or defective is `ERR_STORE_AWAY`. */
 export class HubConnection {
   readonly clock: Clock;
@@ -67,18 +83,17 @@ export class HubConnection {
   }
 
   /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
-  async open({ method, path = '', query, headers, body, signal }: HubRequest): Promise<Response> {
+  async open({ method, path = '', query, headers, body, abort }: HubStreamRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
     const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
-    const late = new AbortController();
-    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
+    const timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
     let problem;
     try {
       const response = await this.#fetch(url, {
         method,
         headers: { ...given, ...headers },
         body: body ?? null,
-        signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+        signal: abort.signal,
         redirect: 'error',
       });
       if (response.ok) return response;
@@ -92,17 +107,20 @@ export class HubConnection {
   }
 
   /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */
-  async ask(request: HubRequest): Promise<HubAnswer> {
-    const late = new AbortController();
-    const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
-    const response = await this.open({ ...request, signal });
-    const timer = this.clock.setTimeout(() => late.abort(), ANSWER_MS);
+  async ask({ signal, ...request }: HubRequest): Promise<HubAnswer> {
+    const abort = new AbortController();
+    const release = abortWith(abort, signal);
+    let timer: unknown;
     try {
-      return { response, text: await response.text() };
-    } catch (cause) {
-      throw this.#away(request.method, 'broke its answer off', cause);
+      const response = await this.open({ ...request, abort });
+      timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
+      const text = await response.text().catch((cause: unknown) => {
+        throw this.#away(request.method, 'broke its answer off', cause);
+      });
+      return { response, text };
     } finally {
       this.clock.clearTimeout(timer);
+      release();
     }
   }
 
@@ -142,15 +160,15 @@ export class HubConnection {
     const { problem, detail } = readProblem(await response.text().catch(() => ''));
     const code = problem === undefined ? undefined : CODES[problem];
     const said = `the hub answered ${status}${detail === undefined ? '' : `: ${detail}`}`;
-    if (code !== undefined) return new ServerError(code, `Cannot ${method} at the hub: ${said}`);
+    if (code !== undefined) return new ServerError(code, `Cannot ${method} at the hub ${this.#url}: ${said}`);
     const mayPass = status === 408 || status === 429 || status >= 500;
     if (mayPass && problem !== 'unsupported') return this.#away(method, said);
-    return new ServerError('ERR_HUB', `Cannot ${method} at the hub: ${said}`);
+    return new ServerError('ERR_HUB', `Cannot ${method} at the hub ${this.#url}: ${said}`);
   }
 
   #away(method: string, why: string, cause?: unknown): ServerError {
     const found = why.startsWith('the hub') ? why : `the hub ${why}`;
-    return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub: ${found}`, { cause });
+    return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub ${this.#url}: ${found}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
-import type { HubConnection } from './hub-connection.ts';
+import { abortWith, type HubConnection } from './hub-connection.ts';
 
 // A hub is never silent for longer than 15 seconds, unless configured otherwise (PROTOCOL §5.5). A connection that is silent for longer is dead.
 const SILENT_MS = 60_000;
@@ -24,16 +24,16 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
   let { lastEventId } = options;
   while (!signal.aborted) {
     const stream = new AbortController();
-    const ended = AbortSignal.any([signal, stream.signal]);
+    const release = abortWith(stream, signal);
     let looked: Promise<boolean> | undefined;
     try {
-      const response = await openStream(connection, topic, lastEventId, ended);
+      const response = await openStream(connection, topic, lastEventId, stream);
       // A topic that is closed and read.
       if (response.status === 204 || !response.body) return;
       looked = look(options, stream);
       // Nobody waits for it where the consumer breaks off.
       looked.catch(() => {});
-      for await (const event of decodeEventStream(watched(response.body, connection))) {
+      for await (const event of decodeEventStream(watched(response.body, connection, stream.signal))) {
         lastEventId = event.lastEventId;
         if (event.type !== HEARTBEAT_TYPE) yield event;
       }
@@ -44,6 +44,7 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
     } finally {
       // Also if the consumer breaks off.
       stream.abort();
+      release();
     }
     if (looked && !(await looked)) return;
     await connection.pause(signal);
@@ -67,33 +68,44 @@ async function openStream(
   connection: HubConnection,
   topic: string,
   lastEventId: string,
-  signal: AbortSignal,
+  abort: AbortController,
 ): Promise<Response> {
   const from: Record<string, string> = lastEventId === '' ? {} : { lastEventId };
   return await connection.open({
     method: 'GET',
     query: { ...from, match: topic },
     headers: { Accept: 'text/event-stream' },
-    signal,
+    abort,
   });
 }
 
-/** The bytes of a body, until it has been silent for too long. */
-async function* watched(body: ReadableStream<Uint8Array>, { clock }: HubConnection): AsyncGenerator<Uint8Array> {
+/**
+ * The bytes of a body, until it has been silent for too long, or the signal aborts: in Node.js 20 a collection may take what leads from the signal of a request to its body, so the body is cancelled
+ * here.
+ */
+async function* watched(
+  body: ReadableStream<Uint8Array>,
+  { clock }: HubConnection,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
+  const leave = (): void => {
+    reader.cancel().catch(() => {});
+  };
+  signal.addEventListener('abort', leave, { once: true });
   let timer: unknown;
   try {
+    if (signal.aborted) return;
     for (;;) {
-      timer = clock.setTimeout(() => {
-        reader.cancel(new Error('The hub is silent')).catch(() => {});
-      }, SILENT_MS);
+      timer = clock.setTimeout(leave, SILENT_MS);
       const { done, value } = await reader.read();
       clock.clearTimeout(timer);
       if (done) return;
       yield value;
     }
   } finally {
+    signal.removeEventListener('abort', leave);
     clock.clearTimeout(timer);
-    reader.cancel().catch(() => {});
+    leave();
   }
 }

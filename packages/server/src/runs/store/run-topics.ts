@@ -28,10 +28,13 @@ export class RunTopics {
   }
 }
 
-/** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
-export function checkRunId(id: string): string {
+/**
+ * @param what is named in the error
+ * @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run
+ */
+export function checkRunId(id: string, what: string = 'The id of a run'): string {
   if (isRunId(id)) return id;
-  throw new ServerError('ERR_INVALID_OPTION', noRunId(id));
+  throw new ServerError('ERR_INVALID_OPTION', noRunId(id, what));
 }
 
 export function isRunId(id: string): boolean {
@@ -39,6 +42,6 @@ export function isRunId(id: string): boolean {
 }
 
 /** What is said of an id that no run can have. */
-export function noRunId(id: string): string {
-  return `The id of a run is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`;
+export function noRunId(id: string, what: string = 'The id of a run'): string {
+  return `${what} is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`;
 }
