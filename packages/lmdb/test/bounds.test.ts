@@ -56,8 +56,13 @@ describe('a large batch', () => {
     let [turns, appending] = [0, true];
     const appended = log.append(many(10_000), { key: 'k' }).finally(() => (appending = false));
     const behind = log.append([event('b')]);
+    void (async () => {
+      while (appending) {
+        turns += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
     while (appending) {
-      turns += 1;
       // Events and places are those of the call, topics may be newer.
       const last = batches.reduce((sum, length) => sum + length, 1);
       expect(await seqs(log)).toEqual(range(1, last));
