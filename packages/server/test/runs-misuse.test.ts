@@ -246,13 +246,12 @@ test('a run whose producer is silent for longer than its time to live is not for
 
 test('a producer whose function returns what is no chunks has failed, and the error says what it returned', async () => {
   const runs = new Runs({ log: makeLog() });
-  class Answer {}
   const wrong = new Map<string, [unknown, string]>([
     ['text', ['text', '"text"']],
     ['array', [['a'], 'an array']],
     ['null', [null, 'null']],
     ['object', [{ stream: 1 }, 'an object']],
-    ['answer', [new Answer(), 'an object of Answer']],
+    ['url', [new URL('x:y'), 'an object of URL']],
     [
       'generator',
       [
