@@ -23,8 +23,23 @@ function makeFolder(): string {
   return folder;
 }
 
-async function startModel(): Promise<ReturnType<typeof createModel> & { readonly url: string }> {
-  const model = createModel();
+/** A model that stops in the middle of an answer while it is held. */
+class Held {
+  #going = Promise.resolve();
+  goOn: () => void = () => {};
+
+  hold(): void {
+    this.#going = new Promise((resolve) => (this.goOn = resolve));
+  }
+
+  async pause(token: number, signal: AbortSignal): Promise<void> {
+    if (token === 30) await Promise.race([this.#going, once(signal, 'abort')]);
+    signal.throwIfAborted();
+  }
+}
+
+async function startModel(held: Held): Promise<ReturnType<typeof createModel> & { readonly url: string }> {
+  const model = createModel((token, signal) => held.pause(token, signal));
   await once(model.server.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => {
     model.server.closeAllConnections();
@@ -42,7 +57,7 @@ async function shows(page: Page, selector: string, text: string): Promise<void> 
   );
 }
 
-async function press(page: Page, button: 'Ask' | 'Stop'): Promise<void> {
+async function press(page: Page, button: 'Ask' | 'Ask again' | 'Stop'): Promise<void> {
   await page.waitForSelector(`::-p-xpath(//button[text()="${button}" and not(@disabled)])`);
   await page.$eval(`::-p-xpath(//button[text()="${button}"])`, (element) => (element as HTMLElement).click());
 }
@@ -50,13 +65,14 @@ async function press(page: Page, button: 'Ask' | 'Stop'): Promise<void> {
 test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat that goes on', async () => {
   const folder = makeFolder();
   writeFileSync(join(folder, 'page.jsx'), program(PAGE, 'jsx', 'useChat'));
-  const [bundle = ''] = program(PAGE, 'sh', 'esbuild').split('\n');
+  const [bundle = ''] = program(PAGE, 'sh', 'esbuild page.jsx').split('\n');
   // In the workshop `npx` would run it in the folder of the workspace.
   const [, ...args] = bundle.split(' ');
   await promisify(execFile)(join(import.meta.dirname, '../node_modules/.bin', args.shift() ?? ''), args, {
     cwd: folder,
   });
-  const [model, port] = await Promise.all([startModel(), freePort()]);
+  const held = new Held();
+  const [model, port] = await Promise.all([startModel(held), freePort()]);
   const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
   const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
   const server = RunningProgram.node(settings + code, folder);
@@ -77,17 +93,21 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   onTestFinished(() => browser.close());
   const first = await browser.newPage();
   await first.goto(url);
+  held.hold();
   await press(first, 'Ask');
   await shows(first, '.assistant', 'nobody’s page');
   await first.reload();
   const second = await browser.newPage();
   await second.goto(first.url());
+  for (const page of [first, second]) await shows(page, '.assistant', 'nobody’s page');
+  held.goOn();
   for (const page of [first, second]) {
     await shows(page, '.assistant', ANSWER.slice(-30));
     expect(await page.$eval('.assistant', (element) => element.textContent)).toBe(ANSWER);
   }
   expect(model.counts).toEqual({ underWay: 0, finished: 1, aborted: 0 });
 
+  held.hold();
   await press(first, 'Ask');
   await first.waitForFunction(() => document.querySelectorAll('.assistant').length === 2, { polling: 50 });
   await second.reload();
@@ -98,6 +118,16 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   expect(await second.$eval('.assistant', (element) => element.textContent)).not.toContain(ANSWER.slice(-30));
   while (model.counts.underWay > 0) await new Promise((resolve) => void setImmediate(resolve));
   expect(model.counts).toEqual({ underWay: 0, finished: 1, aborted: 1 });
+
+  // The question whose answer was stopped is answered again.
+  held.goOn();
+  await press(first, 'Ask again');
+  await first.waitForFunction(
+    (end) => document.querySelectorAll('.assistant')[1]?.textContent?.endsWith(end) === true,
+    { polling: 50 },
+    ANSWER.slice(-30),
+  );
+  expect(model.counts).toEqual({ underWay: 0, finished: 2, aborted: 1 });
 });
 
 test('the page on resumable answers has a log for several processes of one machine', async () => {

@@ -23,14 +23,28 @@ export interface ModelCounts {
   aborted: number;
 }
 
-/** @returns the server, not listening yet, and its counts */
-export function createModel(): { readonly server: Server; readonly counts: Readonly<ModelCounts> } {
+/** What comes before a token, by its number from 0. It rejects when the request was aborted. */
+type Pause = (token: number, signal: AbortSignal) => Promise<unknown>;
+
+/**
+ * @param pause what comes before each token. @default 60 ms
+ * @returns the server, not listening yet, and its counts
+ */
+export function createModel(pause: Pause = (_, signal) => setTimeout(TOKEN_MS, undefined, { signal })): {
+  readonly server: Server;
+  readonly counts: Readonly<ModelCounts>;
+} {
   const counts: ModelCounts = { underWay: 0, finished: 0, aborted: 0 };
-  const server = createServer((request, response) => void answer(request, response, counts));
+  const server = createServer((request, response) => void answer(request, response, counts, pause));
   return { server, counts };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, counts: ModelCounts): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  counts: ModelCounts,
+  pause: Pause,
+): Promise<void> {
   const { model } = (await json(request)) as { readonly model: string };
   response.writeHead(200, { 'Content-Type': 'text/event-stream' });
   const gone = new AbortController();
@@ -44,8 +58,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, counts
   counts.underWay += 1;
   try {
     send({ role: 'assistant', content: '' }, null);
-    for (const content of ANSWER.match(/\S+\s*/g) ?? []) {
-      await setTimeout(TOKEN_MS, undefined, { signal: gone.signal });
+    for (const [token, content] of (ANSWER.match(/\S+\s*/g) ?? []).entries()) {
+      await pause(token, gone.signal);
       send({ content }, null);
     }
     send({}, 'stop');

@@ -34,16 +34,17 @@ describe.skipIf(withoutPostgres)('nodes on one database', () => {
     const schema = file.server.schema();
     const count = 20_000;
     // What the connections of logs have counted is there when they have ended.
-    const readInSequence = async (): Promise<number> => {
+    const rowsRead = async (): Promise<number> => {
       const connections = `select 1 from pg_stat_activity where application_name = 'tidings'`;
       while ((await file.server.ask(connections)).length > 0) await new Promise((resolve) => setImmediate(resolve));
-      const counted = `select seq_tup_read from pg_stat_user_tables where schemaname = $1 and relname = 'events'`;
-      return Number((await file.server.ask<{ seq_tup_read: string }>(counted, [schema]))[0]!.seq_tup_read);
+      const counted = `select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = $1 and relname like 'event%')
+        + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = $1 and relname like 'event%') as rows`;
+      return Number((await file.server.ask<{ rows: string }>(counted, [schema]))[0]!.rows);
     };
     const filled = await openLog(file.server, schema);
     for (let n = 0; n < count; n += 10_000) await filled.append(Array.from({ length: 10_000 }, () => event('a')));
     await filled.close();
-    const before = await readInSequence();
+    const before = await rowsRead();
     const logs = [await openLog(file.server, schema), await openLog(file.server, schema)] as const;
     const following = followed(logs[1]);
     for (let n = 1; n <= 10; n += 1) {
@@ -52,8 +53,15 @@ describe.skipIf(withoutPostgres)('nodes on one database', () => {
       const page = { selection: EVERYTHING, after: count + n - 1, through: count + n, maxBytes: 2 ** 16 };
       expect((await logs[1].read(page)).entries.map(dataOf)).toEqual([`more ${n}`]);
     }
+    const pattern = { pattern: '*', base: 'https://example.com/topics/' };
+    for (const selection of [EVERYTHING, { topics: ['a'] }, { topics: [pattern] }]) {
+      const page = await logs[1].read({ selection, after: 0, through: count, maxBytes: 2 ** 12 });
+      expect(page.entries.length).toBeGreaterThan(10);
+    }
+    expect((await logs[1].locateLast({ topics: ['a'] }, 5)).after).toBe(count + 5);
     for (const log of logs) await log.close();
-    expect((await readInSequence()) - before).toBeLessThan(count);
+    // A page looks at 1,000 events, or 5,000 of which a pattern selects, twice each; a search at as many.
+    expect((await rowsRead()) - before).toBeLessThan(3 * count);
   });
 
   test('a listener that wanders between them while all publish and connections are cut loses nothing, and gets nothing twice', async () => {

@@ -8,6 +8,7 @@ import {
   respondUIMessages,
   startUIMessages,
   storedUIMessageChunks,
+  type UIMessageChunkLike,
 } from '@tidings/server/ai-sdk';
 import { MemoryLog } from '@tidings/server/log';
 import { nodeHead, sendAnswer } from '@tidings/server/node';
@@ -376,6 +377,31 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     const errorText = ({ state, error }: { state: string; error?: string | undefined }): string => `${state}: ${error}`;
     const told = await (await respondUIMessages(runs, request, 'a', { errorText })).text();
     expect(told).toContain('failed: The key sk-1 is wrong');
+  });
+
+  test('an answer in which the AI SDK tells an error has failed, and the page is told once', async () => {
+    const runs = makeRuns();
+    const model = new MockLanguageModelV4({ doStream: () => Promise.reject(new Error('The key sk-1 is wrong')) });
+    const { over } = await startUIMessages(runs, 'chat', ({ signal }) => {
+      const { stream } = streamText({ model, prompt: 'Why?', maxRetries: 0, abortSignal: signal, onError: () => {} });
+      return toUIMessageStream({ stream });
+    });
+    expect(await over).toBe('failed');
+    expect((await runs.status('chat')).error).toBe('An error occurred.');
+    const answer = await (await respondUIMessages(runs, new Request('http://localhost/'), 'chat')).text();
+    expect(answer.match(/"type":"error".*/g)).toEqual(['"type":"error","errorText":"An error occurred."}']);
+    const parts = [{ type: 'error', errorText: 'first' }, { type: 'error' }];
+    for (const id of ['stream', 'iterable']) {
+      const stream = new ReadableStream<UIMessageChunkLike>({
+        start(controller) {
+          for (const part of parts) controller.enqueue(part);
+          controller.close();
+        },
+      });
+      const chunks = id === 'stream' ? stream : stream.values();
+      expect(await (await startUIMessages(runs, id, () => chunks)).over).toBe('failed');
+      expect((await runs.status(id)).error).toBe('first');
+    }
   });
 
   test('each chunk has a place, behind which a request with Last-Event-ID goes on', async () => {

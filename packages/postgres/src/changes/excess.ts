@@ -1,5 +1,6 @@
 import { exceeds, FORGOTTEN_MS, KEY_LIFETIME_MS, type Kept, type Retention } from '@tidings/server/log';
 import { costOfTopic, topicsOf } from '../records.ts';
+import { atMost } from '../store/connection.ts';
 import { remove } from './removal.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -34,7 +35,7 @@ export async function trimAged(tx: Transaction, after: { readonly at: number; re
   if (least === Infinity) return;
   for (let { at, topic } = after; ;) {
     const rows = await tx.ask<{ topic: string; oldest: number }>(
-      `select topic, oldest from @topics where oldest < $1 and (oldest, topic) > ($2, $3) order by oldest, topic limit ${MAX_LOOKED}`,
+      `select topic, oldest from @topics where oldest < $1 and (oldest, topic) > ($2, $3) order by oldest, topic ${atMost(MAX_LOOKED)}`,
       [tx.now - least, at, topic],
     );
     await tx.load(rows.map((row) => row.topic));
@@ -55,7 +56,7 @@ async function trimTopic(tx: Transaction, topic: string): Promise<void> {
   const summary = tx.summaries.get(topic);
   if (!bounds || !summary || !exceeds(summary, bounds, tx.now)) return;
   const rows = await tx.ask<Old>(
-    `select e.seq, e.topics, e.cost, e.at from @event_topics x join @events e using (seq) where x.topic = $1 order by x.seq limit ${MAX_REMOVED}`,
+    `select e.seq, e.topics, e.cost, e.at from @event_topics x join @events e using (seq) where x.topic = $1 order by x.seq ${atMost(MAX_REMOVED)}`,
     [topic],
   );
   let { events, bytes } = summary;
@@ -77,7 +78,7 @@ async function trimWhole(tx: Transaction, byAge: boolean): Promise<void> {
     oldest = first.at;
   }
   if (!exceeds({ events: tx.state.events, bytes: tx.bytes, oldest }, retention, tx.now)) return;
-  const rows = await tx.ask<Old>(`select seq, topics, cost, at from @events order by seq limit ${MAX_REMOVED}`);
+  const rows = await tx.ask<Old>(`select seq, topics, cost, at from @events order by seq ${atMost(MAX_REMOVED)}`);
   await tx.load(rows.flatMap((row) => topicsOf(row)));
   const counts = new Map<string, number>();
   let { events: left } = tx.state;
@@ -116,7 +117,7 @@ async function removeWhile(
 async function trimForgotten(tx: Transaction): Promise<void> {
   for (let after = 0; ;) {
     const rows = await tx.ask<{ seq: number; topics: string }>(
-      `select seq, topics from @events where forgets and seq > $1 and at < $2 order by seq limit ${MAX_LOOKED}`,
+      `select seq, topics from @events where forgets and seq > $1 and at < $2 order by seq ${atMost(MAX_LOOKED)}`,
       [after, tx.now - FORGOTTEN_MS],
     );
     await tx.load(rows.flatMap((row) => topicsOf(row)));

@@ -1,5 +1,6 @@
 import { isReplaceable, latestNameOf, type LogEntry } from '@tidings/server/log';
 import { topicsOf } from '../records.ts';
+import { atMost } from '../store/connection.ts';
 import { remove } from './removal.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -51,7 +52,7 @@ export async function changeKeep(tx: Transaction, topic: string, keepsLatest: bo
   for (let after = 0; ;) {
     const rows = await tx.ask<{ seq: number }>(
       `select x.seq from @event_topics x join @events e using (seq) join @latest l on l.topic = x.topic and l.name = e.name
-        where x.topic = $1 and x.seq > $2 and x.seq < l.seq order by x.seq limit ${MAX_AT_ONCE}`,
+        where x.topic = $1 and x.seq > $2 and x.seq < l.seq order by x.seq ${atMost(MAX_AT_ONCE)}`,
       [topic, after],
     );
     await removeReplaced(

@@ -9,7 +9,7 @@ import {
 } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import { entryOf, EVENT_COLUMNS, type EventRow } from '../records.ts';
-import { Connection, type Ask, type Identity, type StorePlace } from '../store/connection.ts';
+import { atMost, Connection, type Ask, type Identity, type StorePlace } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
 import { HEAD_COLUMNS, headOf, readHead, type Head, type HeadColumns, noHead } from '../store/head.ts';
 import { hasTrimmed, MAX_DELETIONS, type LedgerCopy } from '../store/ledger-copy.ts';
@@ -182,7 +182,7 @@ export class Follower {
       >(
         // Row by row, whatever the planner knows of the table: until it has been analyzed, it would go through all events.
         `with r as materialized (select e.seq, sum(e.size) over (order by e.seq) - e.size as before
-            from (select seq, size from @events where seq > $1 order by seq limit ${MAX_EVENTS}) e)
+            from (select seq, size from @events where seq > $1 order by seq ${atMost(MAX_EVENTS)}) e)
           select ${HEAD_COLUMNS}, exists (select from @outbox) as waits, ${EVENT_COLUMNS} from @head h
           left join (r cross join lateral (select * from @events where seq = r.seq limit 1) e) on r.before < ${MAX_BYTES} order by r.seq`,
         [position.seq],

@@ -26,6 +26,7 @@ import {
 } from '@tidings/server/log';
 import { summaryOf, type TopicRow } from '../records.ts';
 import type { Readers } from '../reading/readers.ts';
+import { atMost } from '../store/connection.ts';
 import { HEAD_COLUMNS, headOf, type HeadColumns, noHead } from '../store/head.ts';
 import { flush } from '../changes/flush.ts';
 import { changeKeep } from '../changes/latest.ts';
@@ -195,7 +196,7 @@ export class TopicLife implements TopicStates {
     tx.draft.set(topic, undefined);
     for (;;) {
       const rows = await tx.ask<{ seq: number }>(
-        `select seq from @event_topics where topic = $1 order by seq limit ${MAX_DELETED}`,
+        `select seq from @event_topics where topic = $1 order by seq ${atMost(MAX_DELETED)}`,
         [topic],
       );
       if (rows.length === 0) break;

@@ -19,7 +19,7 @@ import {
   type EventMeta,
   type EventRow,
 } from '../records.ts';
-import type { Ask } from '../store/connection.ts';
+import { atMost, type Ask } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
 import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead } from '../store/head.ts';
 import type { LedgerCopy } from '../store/ledger-copy.ts';
@@ -150,13 +150,13 @@ export class Reader {
     const bytes = Math.min(request.maxBytes, MAX_PAGE_BYTES);
     if (topics.isExact) {
       const seqs = `select distinct x.seq from json_array_elements_text($1::json) n(topic)
-        cross join lateral (select seq from @event_topics t where t.topic = n.topic and t.seq > $2 and t.seq <= $3 order by t.seq limit ${MAX_EXAMINED}) x
+        cross join lateral (select seq from @event_topics t where t.topic = n.topic and t.seq > $2 and t.seq <= $3 order by t.seq ${atMost(MAX_EXAMINED)}) x
         order by x.seq limit ${MAX_EXAMINED}`;
       const given = [JSON.stringify(possibleOf(topics.exact)), request.after, request.through, bytes, named, only];
       return foundIn(await ask<PageRow>(pageOf(seqs), given), request, MAX_EXAMINED);
     }
     if (topics.isAll) {
-      const seqs = `select seq from @events where $1::int is null and seq > $2 and seq <= $3 order by seq limit ${MAX_EXAMINED}`;
+      const seqs = `select seq from @events where $1::int is null and seq > $2 and seq <= $3 order by seq ${atMost(MAX_EXAMINED)}`;
       const given = [null, request.after, request.through, bytes, named, only];
       return foundIn(await ask<PageRow>(pageOf(seqs), given), request, MAX_EXAMINED);
     }
@@ -174,7 +174,7 @@ export class Reader {
   ): Promise<{ readonly seqs: readonly number[]; readonly through: number }> {
     const selector = Selector.of(selection);
     const rows = await ask<EventMeta>(
-      `select ${META_COLUMNS} from @events e where e.seq > $1 and e.seq <= $2 order by e.seq limit ${MAX_EXAMINED_META}`,
+      `select ${META_COLUMNS} from @events e where e.seq > $1 and e.seq <= $2 order by e.seq ${atMost(MAX_EXAMINED_META)}`,
       [after, through],
     );
     const seqs: number[] = [];

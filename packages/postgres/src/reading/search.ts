@@ -17,7 +17,7 @@ import {
   type Turn,
 } from '@tidings/server/log';
 import { possibleOf, META_COLUMNS, metaEntryOf, type EventMeta } from '../records.ts';
-import type { Ask } from '../store/connection.ts';
+import { atMost, type Ask } from '../store/connection.ts';
 import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead } from '../store/head.ts';
 import { finalIn, type ReaderParts } from './reader.ts';
 
@@ -104,7 +104,7 @@ export class Search {
       listed === undefined
         ? 'where e.seq <= $1 order by e.seq desc'
         : `where e.seq in (select distinct x.seq from json_array_elements_text($2::json) n(topic) cross join lateral
-            (select t.seq from @event_topics t where t.topic = n.topic and t.seq <= $1 order by t.seq desc limit ${MAX_AT_ONCE}) x
+            (select t.seq from @event_topics t where t.topic = n.topic and t.seq <= $1 order by t.seq desc ${atMost(MAX_AT_ONCE)}) x
             order by x.seq desc limit ${MAX_AT_ONCE}) order by e.seq desc`;
     for (;;) {
       const rows = await this.#metas(where, listed === undefined ? [search.through] : [search.through, listed], signal);
@@ -131,7 +131,7 @@ export class Search {
       const rows = await this.#parts.readers.ask(
         (ask) =>
           ask<{ topic: string; events: number; last: number }>(
-            `select topic, events, last_seq as last from @topics where topic > $1 order by topic limit ${MAX_TOPICS_AT_ONCE}`,
+            `select topic, events, last_seq as last from @topics where topic > $1 order by topic ${atMost(MAX_TOPICS_AT_ONCE)}`,
             [after],
           ),
         signal,
@@ -170,7 +170,7 @@ export class Search {
   }
 
   #metas(where: string, values: readonly unknown[], signal: AbortSignal | undefined): Promise<EventMeta[]> {
-    const statement = `select ${META_COLUMNS} from @events e ${where} limit ${MAX_AT_ONCE}`;
+    const statement = `select ${META_COLUMNS} from @events e ${where} ${atMost(MAX_AT_ONCE)}`;
     return this.#parts.readers.ask((ask) => ask<EventMeta & Record<string, unknown>>(statement, values), signal);
   }
 

@@ -33,6 +33,14 @@ export interface Identity {
 /** Asks one statement of the database. `@` in it stands before the names of the log's own tables. */
 export type Ask = <Row extends QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
 
+/**
+ * Ends a statement that reads in the order of an index, after so many rows. The planner is not told how many: of a table that has not been analyzed it expects so few that it would
+ * read and sort all of them for each page.
+ */
+export function atMost(rows: number): string {
+  return `limit (select ${rows})`;
+}
+
 /** A connection that is made when it is needed, and anew when it was lost. One caller uses it at a time. */
 export class Connection {
   readonly #place: StorePlace;

@@ -52,7 +52,7 @@ const OPTIONS: Readonly<Record<keyof UIMessageOptions, true>> = {
 const PROTOCOL = { 'X-Vercel-AI-UI-Message-Stream': 'v1' } as const;
 
 /**
- * Starts a run whose chunks are those of a UI message stream, once. Answer the request with {@link respondUIMessages}, or {@link answerUIMessages} behind it.
+ * Starts a run whose chunks are those of a UI message stream, once. A stream with a chunk `error`, as the AI SDK makes of a model that fails, has failed when it ends. Answer the request with {@link respondUIMessages}, or {@link answerUIMessages} behind it.
  * @param id names the run. Make it of the chat's id and that of the message that is answered, so that the same request is never answered twice
  * @param producer is called only by the first of many calls. Give its `signal` to the model, so that the request is aborted when somebody stops the run
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
@@ -180,13 +180,22 @@ function isBroken(state: RunState): boolean {
   return state === 'failed' || state === 'lost';
 }
 
-/** The chunks as texts. What it is given is let go of when the run is over. */
+/** The chunks as texts, and an error behind them if one of them tells of it. What it is given is let go of when the run is over. */
 function textsOf(
   chunks: AsyncIterable<UIMessageChunkLike> | ReadableStream<UIMessageChunkLike>,
 ): AsyncIterable<string> | ReadableStream<string> {
+  let failure: Error | undefined;
+  const textOf = (chunk: UIMessageChunkLike): string => {
+    if (chunk.type === 'error') failure ??= new Error(errorTextOf(chunk));
+    return JSON.stringify(chunk);
+  };
+  const end = (): void => {
+    if (failure) throw failure;
+  };
   if ('getReader' in chunks) {
     const toText = new TransformStream<UIMessageChunkLike, string>({
-      transform: (chunk, controller) => controller.enqueue(JSON.stringify(chunk)),
+      transform: (chunk, controller) => controller.enqueue(textOf(chunk)),
+      flush: end,
     });
     return chunks.pipeThrough(toText);
   }
@@ -195,9 +204,9 @@ function textsOf(
     [Symbol.asyncIterator]: () => ({
       async next(): Promise<IteratorResult<string>> {
         const step = await iterator.next();
-        return step.done === true
-          ? { done: true, value: undefined }
-          : { done: false, value: JSON.stringify(step.value) };
+        if (step.done !== true) return { done: false, value: textOf(step.value) };
+        end();
+        return { done: true, value: undefined };
       },
       async return(): Promise<IteratorResult<string>> {
         await iterator.return?.();
@@ -207,22 +216,42 @@ function textsOf(
   };
 }
 
+function errorTextOf(chunk: UIMessageChunkLike): string {
+  const { errorText } = chunk as { readonly errorText?: unknown };
+  return typeof errorText === 'string' ? errorText : 'The answer has a chunk of type error without an errorText';
+}
+
 async function* eventsOf(
   first: RunItem | undefined,
   items: AsyncIterable<RunItem>,
   errorText: CheckedOptions['errorText'],
 ): AsyncGenerator<EventFields> {
-  if (first && (yield* eventsOfItem(first, errorText))) return;
-  for await (const item of items) if (yield* eventsOfItem(item, errorText)) return;
+  // A page that has got the error of the answer itself is told of it no second time.
+  let hasError = first !== undefined && tellsError(first);
+  if (first && (yield* eventsOfItem(first, errorText, false))) return;
+  for await (const item of items) {
+    if (yield* eventsOfItem(item, errorText, hasError)) return;
+    hasError ||= tellsError(item);
+  }
+}
+
+/** Whether it is a chunk `error`, which begins with its type as the AI SDK makes it. */
+function tellsError(item: RunItem): boolean {
+  return item.type === 'chunk' && /^\{"type":"error"[,}]/.test(String(item.data));
 }
 
 /** The events of an item. Returns whether the stream ends with them. */
-function* eventsOfItem(item: RunItem, errorText: CheckedOptions['errorText']): Generator<EventFields, boolean> {
+function* eventsOfItem(
+  item: RunItem,
+  errorText: CheckedOptions['errorText'],
+  hasError: boolean,
+): Generator<EventFields, boolean> {
   if (item.type === 'chunk') {
     yield { id: item.id, data: String(item.data) };
     return false;
   }
-  const last = lastChunk(item, errorText);
+  const isTold = hasError && item.type === 'end' && item.state === 'failed';
+  const last = isTold ? undefined : lastChunk(item, errorText);
   if (last) yield { data: JSON.stringify(last) };
   const id = item.type === 'end' ? item.id : undefined;
   yield { ...(id === undefined ? {} : { id }), data: '[DONE]' };
