@@ -46,7 +46,7 @@ export const DEFECTS: readonly Defect[] = [
     file: ['server', 'log/page-gap.js'],
     find: 'through: page.trimmedThrough > resumedAt ?',
     replace: 'through: !place.misplaced && page.trimmedThrough > resumedAt ?',
-    seed: 1,
+    seed: 11,
   },
   {
     name: 'nothing is told of what was trimmed',
@@ -74,7 +74,7 @@ export const DEFECTS: readonly Defect[] = [
     file: ['server', 'live/keep-alives.js'],
     find: 'const position = this.#position(this.#ticker.flushedFor(view));',
     replace: 'const position = this.#position(this.#ticker.flushedFor(view) + 1);',
-    seed: 3,
+    seed: 7,
   },
   {
     name: 'a page that is shared reaches past events that came after it was read',
