@@ -150,6 +150,30 @@ describe('channel.events()', () => {
     expect((await take(events, 1))[0]).toMatchObject({ data: '1' });
   });
 
+  test.each([{ last: 0 }, { last: 1 }, { since: '1h' }, { lastEventId: 'earliest' }])(
+    'gives what is published between the call and the first next(), or tells that it is gone: %o',
+    async (options) => {
+      const channel = channelOf({ log: new MemoryLog({ retention: { maxEvents: 2 } }) });
+      await channel.publish({ data: 'before' });
+      const [taken, late] = [channel.events(options), channel.events(options)];
+      await channel.publish({ data: '1' });
+      const all = options.last === 0 ? ['1'] : ['before', '1'];
+      expect((await take(taken, all.length)).map(({ data }) => data)).toEqual(all);
+      for (const data of ['2', '3', '4']) await channel.publish({ data });
+      await channel.close();
+      expect(await rest(late)).toEqual(['gap trimmed', '3', '4']);
+    },
+  );
+
+  test('tells who began at the end and is behind when the channel is drained', async () => {
+    const channel = channelOf();
+    const events = channel.events({ last: 0 });
+    await channel.publish({ data: '1' });
+    const drained = channel.drain(0);
+    await expect(rest(events)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await drained;
+  });
+
   test('tells of a gap as subscribe() of the client does', async () => {
     const channel = channelOf({ log: new MemoryLog({ epoch: 'e', retention: { maxEvents: 1 } }) });
     for (const data of ['1', '2', '3']) await channel.publish({ data });

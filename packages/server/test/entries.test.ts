@@ -77,6 +77,20 @@ describe('entries()', () => {
     expect(shown((await third).value)).toBe('3');
   });
 
+  test.each([{ last: 0 }, { last: 1 }, { after: 'earliest' }])(
+    'begins at the call and not at the first next(): %o',
+    async (options) => {
+      const log = new MemoryLog({ epoch: 'e', retention: { maxEvents: 3 } });
+      await log.append([event('before')]);
+      const [taken, late] = [open(log, options), open(log, options)];
+      await log.append([event('1'), event('2')]);
+      const all = options.last === 0 ? ['1', '2'] : ['before', '1', '2'];
+      expect(await take(taken, all.length)).toEqual(all);
+      await log.append([event('3'), event('4'), event('5')]);
+      expect((await late.next()).value).toMatchObject({ gap: { reason: 'trimmed', resumedAt: 'e.3' } });
+    },
+  );
+
   test('gives history and then live, each entry once', async () => {
     const log = new MemoryLog();
     for (let n = 0; n < 5; n += 1) await log.append([event(String(n)), event(`other ${n}`, { topics: ['b'] })]);

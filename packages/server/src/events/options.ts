@@ -17,7 +17,7 @@ export interface EventsOptions {
   readonly last?: number | undefined;
   /**
    * Begin with the first kept event that was published at this time or later, if there is no last event ID: a `Date`, or a text as `?since=` has it (PROTOCOL §5.12),
-   * which is a time such as `2026-11-28T10:00:00Z`, or how long before the first `next()` it is, such as `10m`. It is not given together with `last`. @default none
+   * which is a time such as `2026-11-28T10:00:00Z`, or how long before the call it is, such as `10m`. It is not given together with `last`. @default none
    */
   readonly since?: Date | string | undefined;
   /** Only events of these types, 1 to 100; `message` is the type of events without one. Gaps are told whatever is selected. @default all */

@@ -39,7 +39,7 @@ export class EntryReader implements TailReader {
   readonly #gone = new AbortController();
   #phase: Phase = 'starting';
   #request: StartRequest;
-  /** Where it begins, if that was asked before the consumer has come. */
+  /** Where it begins. It is asked at the call, so that a consumer that comes later misses nothing that was published in between. */
   #asked: Promise<Start> | undefined;
   #place: ReadingPlace = { position: 0, told: 0, trims: 0 };
   #held: (LogEntry | EntryGap)[] = [];
@@ -64,9 +64,16 @@ export class EntryReader implements TailReader {
     this.#tail.open(this);
     // What is published from here on is wanted, whenever the consumer comes for it.
     if (this.#tail.isReady) {
+      this.#begunAt = this.#tail.received;
       this.advance();
       if (this.#endsWithTopic && isNow(request)) this.#askWhetherClosed();
-    } else if (isNow(request)) this.#askForEnd();
+    } else if (isNow(request)) {
+      // It is not known yet where the log ends, because it is in another process: it is asked for the place of now.
+      this.#request = { last: 0 };
+      this.#begunAt = 0;
+    }
+    // What fails is told to the consumer, when it comes.
+    if (this.#phase === 'starting') this.#start().catch(() => {});
   }
 
   /** Returns the next entry or gap, or undefined at the end. It may not be called again before it has answered. */
@@ -168,15 +175,6 @@ export class EntryReader implements TailReader {
     return this.#phase === 'starting' ? this.#start() : this.#read();
   }
 
-  /** It is not known yet where the log ends, because it is in another process: it is asked for the place of now. */
-  #askForEnd(): void {
-    this.#request = { last: 0 };
-    this.#begunAt = 0;
-    this.#asked = this.#findStart();
-    // The consumer gets it when it comes.
-    this.#asked.catch(() => {});
-  }
-
   /** A topic was closed or deleted by an entry that comes next. */
   #passEnding(entry: LogEntry): void {
     if (!this.#endsWithTopic) return;
@@ -201,16 +199,11 @@ export class EntryReader implements TailReader {
     if (this.#endsWithTopic && finalSeq !== undefined) this.finish(finalSeq);
   }
 
-  #findStart(): Promise<Start> {
-    return findStart(this.#log, this.#selection, this.#request, { signal: this.#gone.signal });
-  }
-
   async #start(): Promise<void> {
-    const request = this.#request;
-    this.#begunAt ??= this.#tail.received;
-    const start = await (this.#asked ?? this.#findStart());
-    // The numbering may have begun anew meanwhile.
-    if (this.#phase !== 'starting' || this.#request !== request || start.type !== 'after') return;
+    const asked = (this.#asked ??= findStart(this.#log, this.#selection, this.#request, { signal: this.#gone.signal }));
+    const start = await asked;
+    // The numbering may have begun anew meanwhile. A log in another process may not have said yet where following begins.
+    if (this.#phase !== 'starting' || this.#asked !== asked || !this.#tail.isReady || start.type !== 'after') return;
     const { after: position, told, trims, sent, misplaced, finalSeq } = start;
     this.#finishAt(finalSeq);
     this.#goOn({ position, told, trims, sent, misplaced });
@@ -264,7 +257,8 @@ export class EntryReader implements TailReader {
   #isComplete(): boolean {
     const { lastEventId = '', last = 0, since } = this.#request;
     const asksForNothing = lastEventId === '' && last === 0 && since === undefined;
-    return this.#phase === 'live' || (this.#phase === 'starting' && asksForNothing);
+    const isAtItsStart = this.#phase === 'starting' && (this.#begunAt ?? 0) === this.#tail.received;
+    return this.#phase === 'live' || (isAtItsStart && asksForNothing);
   }
 
   #isFinished(): boolean {
