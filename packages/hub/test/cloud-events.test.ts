@@ -85,6 +85,20 @@ describe('a CloudEvent in JSON', () => {
       'it has data and data_base64',
     ],
     [
+      'a time in another form',
+      JSON.stringify(cloudEvent({ time: '2026-11-28 10:00' })),
+      'invalid-event',
+      'its time is "2026-11-28 10:00", but must be one such as 2026-11-28T10:00:00Z',
+    ],
+    ['a subject that is a number', JSON.stringify(cloudEvent({ subject: 5 })), 'invalid-event', 'its subject is 5'],
+    ['an empty type of its data', JSON.stringify(cloudEvent({ datacontenttype: '' })), 'invalid-event', 'its datacon'],
+    ...['A', 'A===', '====', 'AA=A', 'AA-_'].map((text): [string, string, string, string] => [
+      `the Base64 ${text}`,
+      JSON.stringify(cloudEvent({ data_base64: text })),
+      'invalid-event',
+      `its data_base64 is "${text}", which is no Base64`,
+    ]),
+    [
       'data that is no JSON',
       '{"specversion":"1.0","id":"7","source":"s","type":"t","data":nope}',
       'invalid-event',
@@ -112,6 +126,16 @@ describe('a CloudEvent in JSON', () => {
     expect(problemOf(reply)).toBe(problem);
     expect(detailOf(reply)).toContain(detail);
     expect(hub.position.seq).toBe(0);
+  });
+
+  test('optional attributes and data in Base64 are taken', async () => {
+    const hub = await startHub();
+    const times = ['2026-11-28T10:00:00Z', '2026-11-28t10:00:00.123456+05:30'].map((time) => ({ time }));
+    const data = ['', 'AA==', 'AAA=', 'AAAA+/09'].map((text) => ({ data_base64: text }));
+    const others = [{ subject: null }, { subject: 'a', dataschema: '/s', datacontenttype: 'text/plain' }];
+    for (const members of [...times, ...data, ...others]) {
+      expect((await send(hub, '/topics/a', JSON.stringify(cloudEvent(members)), ONE)).status).toBe(200);
+    }
   });
 
   test('another format, and the parameters of other publishes, are refused', async () => {

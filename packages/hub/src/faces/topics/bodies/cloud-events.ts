@@ -8,6 +8,12 @@ import { checkData, checkTopic, checkType } from './checks.ts';
 
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
+/** The optional attributes of the specification that are texts, which may not be empty ([CloudEvents] 3.1.2). */
+const OPTIONAL = ['datacontenttype', 'dataschema', 'subject', 'time'] as const;
+
+/** The form of a time ([RFC 3339] 5.6). */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
+
 /** The header fields of one in binary mode. */
 const REQUIRED_FIELDS: readonly string[] = REQUIRED.map((name) => `ce-${name}`);
 
@@ -129,10 +135,16 @@ function eventOf(text: string, { topic, private: isPrivate, limits }: CloudEvent
   for (const name of REQUIRED) {
     const value = attributes.get(name);
     if (value === undefined) throw new JsonTextError(`it has no ${name}; a CloudEvent needs ${REQUIRED.join(', ')}`);
-    if (typeof value !== 'string' || value === '') {
+  }
+  for (const name of [...REQUIRED, ...OPTIONAL]) {
+    const value = attributes.get(name);
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
       throw new JsonTextError(`its ${name} is ${JSON.stringify(value)}, but must be a string that is not empty`);
     }
   }
+  const time = attributes.get('time');
+  if (typeof time === 'string' && !TIME.test(time))
+    throw new JsonTextError(`its time is ${shown(time)}, but must be one such as 2026-11-28T10:00:00Z`);
   const version = attributes.get('specversion');
   if (version !== '1.0') throw new JsonTextError(`its specversion is ${shown(String(version))}; allowed is 1.0`);
   const type = String(attributes.get('type'));
@@ -160,9 +172,15 @@ function attributesOf(text: string): ReadonlyMap<string, unknown> {
     if (!isAllowed || (name === 'data_base64' && typeof value !== 'string')) {
       throw new JsonTextError(`its ${name} is ${kindOf(valueText)}, but must be a string, a boolean or an integer`);
     }
+    if (name === 'data_base64' && typeof value === 'string' && !isBase64(value))
+      throw new JsonTextError(`its data_base64 is ${shown(value)}, which is no Base64 (RFC 4648, 4)`);
     attributes.set(name, value);
   }
   return attributes;
+}
+
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && !/[^A-Za-z\d+/]/.test(text.replace(/={1,2}$/, ''));
 }
 
 function topicOf(attributes: ReadonlyMap<string, unknown>): string {
