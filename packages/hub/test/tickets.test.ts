@@ -234,6 +234,35 @@ describe('revocation', () => {
     ]);
   });
 
+  test('up to a time takes back nothing of what was revoked up to a later one', async () => {
+    const token = await makeToken({ listen: ['a'] });
+    for (const subject of [{ subject: 'ann' }, {}]) {
+      const hub = await startHub(TOKENS);
+      await revoke(hub, { ...subject, before: new Date().toISOString() });
+      await revoke(hub, { ...subject, before: new Date(Date.now() - 3_600_000).toISOString() });
+      expect(await status(hub, token)).toBe(401);
+    }
+  });
+
+  test('of a subject names its issuer where there are several, and nobody who cannot be', async () => {
+    const other = { issuer: 'builds', keys: [{ secret: `other ${SECRET}` }] };
+    const hub = await startHub({
+      publicUrl: AUDIENCE,
+      tokens: { issuers: [{ issuer: ISSUER, keys: [{ secret: SECRET }] }, other] },
+    });
+    const token = await makeToken({ listen: ['a'] });
+    const headers = bearer(await makeToken(ADMIN, { claims: { sub: 'root' } }));
+    for (const subject of ['ann', 'key', 'sub ann', `${ISSUER}/#ann`, 'token token-1', 'x of builds']) {
+      const reply = await hub.ask('POST', '/revocations', { headers, body: JSON.stringify({ subject }) });
+      expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-parameter']);
+      expect(reply.text).toContain(`such as ${ISSUER}#…, builds#…`);
+    }
+    expect(await status(hub, token)).toBe(200);
+    for (const subject of [`${ISSUER}#ann`, 'builds#a b', 'token x of builds', 'a token without a subject of builds'])
+      expect((await hub.ask('POST', '/revocations', { headers, body: JSON.stringify({ subject }) })).status).toBe(201);
+    expect(await status(hub, token)).toBe(401);
+  });
+
   test('outlives the hub, is listed, and can be taken back', async () => {
     const path = temporaryFolder();
     const hub = await startHub({ ...TOKENS, path });
