@@ -108,6 +108,22 @@ describe('a ticket', () => {
     expect(await third.take(1)).toEqual(['1']);
   });
 
+  test('is let in again where its own stream before is the last that may be', async () => {
+    const hub = await startHub({ ...TOKENS, limits: { maxListenersPerAddress: 2 } });
+    const token = bearer(await makeToken({ listen: ['a'] }));
+    const other = await Listener.open(hub.port, '/topics/a', token);
+    const { ticket } = await ticketFor(hub, 'match=a', token);
+    const path = `/topics/a?ticket=${ticket}`;
+    const first = await Listener.open(hub.port, path);
+    // Another one of the subject is still one too many.
+    expect((await hub.ask('GET', '/topics/a', { headers: token })).status).toBe(429);
+    const second = await Listener.open(hub.port, path);
+    expect(await first.end()).toBe('broken');
+    await hub.publish('a', '1', bearer(await makeToken(ADMIN)));
+    for (const listener of [other, second]) expect(await listener.take(1)).toEqual(['1']);
+    expect(hub.hub.stats().listeners).toBe(2);
+  });
+
   test('has to be used within 30 seconds, and is then good until the token ends', async () => {
     const { clock, pass } = movable();
     const hub = await startHub({ ...TOKENS, clock });
