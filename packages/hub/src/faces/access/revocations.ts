@@ -1,10 +1,8 @@
 import { type Answer, checkParameters, parameter } from '@tidings/server/live';
 import { parseTime, TIME_FORM } from '@tidings/server/units';
-import { requireAdmin } from '../../access/require.ts';
+import { requireAdmin, requireSenderOf } from '../../access/require.ts';
 import type { Access } from '../../access/access.ts';
 import type { Revocation, Revocations } from '../../access/revocations.ts';
-import { shownClaim } from '../../access/tokens/claims.ts';
-import { isSenderOf } from '../../access/tokens/sender.ts';
 import { flag } from '../../http/flag.ts';
 import { jsonAnswer, textAnswer } from '../../http/answer.ts';
 import { JsonTextError, membersOf, twice, valueOf } from '../../http/json-text.ts';
@@ -33,7 +31,7 @@ export async function answerRevocations(
   const body = context.bodies.open(request);
   try {
     const what = read(await body.whole(MAX_BYTES));
-    requireSender(what.subject, tokens.issuers);
+    requireSenderOf(tokens.issuers, what.subject);
     requirePast(what.before, context.clock.time(), tokens.toleranceMs);
     context.requireHolding(exchange);
     return jsonAnswer(201, JSON.stringify(shown(await context.writes.watch(revocations.revoke(what)))));
@@ -87,18 +85,6 @@ function read(bytes: Uint8Array): Pick<Revocation, 'subject' | 'token' | 'before
     ...(token === undefined ? {} : { token }),
     ...(time === undefined ? {} : { before: time }),
   };
-}
-
-/**
- * Refuses a subject that no token can have: nothing would be revoked, and who revokes would not know. With several issuers it has to name one of them.
- * @throws {Problem} `invalid-parameter`
- */
-function requireSender(subject: string | undefined, issuers: readonly string[]): void {
-  if (subject === undefined || issuers.length < 2 || isSenderOf(issuers, subject)) return;
-  const named = issuers.slice(0, 5).map((issuer) => `${issuer}#…`);
-  throw invalid(
-    `has the subject ${shownClaim(subject)}, which no token has here: with several issuers a subject is named {issuer}#{sub}, such as ${named.join(', ')}`,
-  );
 }
 
 /** Refuses a time that has not come: nobody would be let in until then, who revokes included. @throws {Problem} `invalid-parameter` */
