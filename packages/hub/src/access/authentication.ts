@@ -52,6 +52,8 @@ async function rightsOf(found: Credentials, parts: AuthenticationParts): Promise
 }
 
 async function byToken({ text, carrier }: Credentials, parts: AuthenticationParts): Promise<Rights> {
+  if (parts.keys && carrier === 'header' && text.split('.').length !== 3)
+    throw new TokenError('malformed', 'What was sent is neither a key of this hub nor a signed token (JWT)');
   const token = await parts.tokens.verify(text, { types: TOKEN_TYPES });
   const rights = rightsOfToken(token, parts.topicsBase);
   return withEveryone({ ...rights, credential: { ...rights.credential, carrier } }, parts.everyone);
