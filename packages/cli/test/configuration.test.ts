@@ -147,6 +147,11 @@ test.each([
   ],
   ['key: short', {}, /key in \S+ is 5 characters long, but must be 16 or more/],
   ['key: {a: hush}', {}, /key in \S+ is of another kind, but must be a text or a list of texts, such as \["key"\]/],
+  // As a number it would be 123456789012345 or 12345678901234567000, and nobody would get in with what is written.
+  ['key: 0123456789012345', {}, /key in \S+hub\.yaml is a number, which .*, but must be a text: put it in quotes/],
+  ['key: [1234567890123456]', {}, /key in \S+hub\.yaml is a number, which/],
+  ['admin-key: 0x1234567890abcdef', {}, /admin-key in \S+hub\.yaml is a number, which/],
+  ['jwt-issuer: 12345678901234567890', {}, /jwt-issuer in \S+hub\.yaml is a number, which/],
   ['', { TIDINGS_RETAIN_AGE: 'soon' }, /TIDINGS_RETAIN_AGE is "soon", but must be/],
   [
     'max-connections-per-address: 0',

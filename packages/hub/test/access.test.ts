@@ -71,6 +71,29 @@ describe('a hub with a key', () => {
     expect(await statuses(hub, bearer(key))).toEqual([401, 401, 401, 401]);
   });
 
+  test.each(['Bearer', 'Bearer ', 'Bearer a b', KEY])(
+    'takes %j as Authorization for no anonymous request',
+    async (authorization) => {
+      const hub = await startHub({ key: KEY, anonymous: 'all' });
+      expect(await statuses(hub, { authorization })).toEqual([401, 401, 401, 401]);
+      const reply = await hub.ask('GET', '/topics/a', { headers: { authorization } });
+      expect([problemOf(reply), reply.headers['www-authenticate']]).toEqual(['unauthorized', 'Bearer']);
+      expect(reply.text).toContain('Authorization shows nothing: it must be Bearer, a space and the key or token');
+    },
+  );
+
+  test('leaves other schemes to proxies', async () => {
+    const hub = await startHub({ key: KEY, anonymous: 'listen' });
+    expect(await statuses(hub, { authorization: 'Basic eDp5' })).toEqual([401, 200, 200, 200]);
+  });
+
+  test('has another key for who administers it', () => {
+    for (const key of [KEY, ['another-key-of-it', KEY]])
+      expect(() => new Hub({ log: new MemoryLog(), key, adminKey: KEY })).toThrow(
+        'The option adminKey is a key of publishers and listeners, too, but must be another one',
+      );
+  });
+
   const OPENED: readonly [anonymous: AnonymousAccess, statuses: number[]][] = [
     ['none', [401, 401, 401, 401]],
     ['listen', [401, 200, 200, 200]],

@@ -169,6 +169,18 @@ describe('a token of the new dialect', () => {
     },
   );
 
+  test('that cannot be understood is told why, with what it has', async () => {
+    const hub = await startMercure();
+    const detailOf = async (details: object): Promise<string> => {
+      const [reply] = await answers(hub, await newToken([details]));
+      return (JSON.parse(reply?.text ?? '{}') as { detail: string }).detail;
+    };
+    const of = (match_type: unknown): object => detail(['subscribe'], [{ match: 'a', match_type }]);
+    expect(await detailOf(of('regexp'))).toContain('has the match_type "regexp"; known are exact and urlpattern');
+    expect(await detailOf(of([1]))).toContain('has the match_type [1]; known');
+    expect(await detailOf({ type: 'other' })).toContain('are of the type "other", and none is of');
+  });
+
   test('covers the same topics whatever host and scheme its sender names', async () => {
     const issuer = { issuer: ISSUER, keys: [{ secret: SECRET }], audience: HUB_URL };
     const hub = await startMercure({}, { publicUrl: undefined, tokens: { issuers: [issuer] } });

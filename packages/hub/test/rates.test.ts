@@ -54,6 +54,8 @@ describe('a sender that publishes more than it may', () => {
     // What it has left is nothing, and not less.
     expect(await publish(hub, '3')).toBe('ok');
     expect(await publish(hub, '4')).toEqual([429, 'too-many-requests', '1']);
+    const { text } = await hub.ask('POST', '/topics/a', { body: '4' });
+    expect(text).toContain('Too much was published: 2 events a second are the most');
     clock.pass(499);
     expect(await publish(hub, '4')).toEqual([429, 'too-many-requests', '1']);
     clock.pass(1);

@@ -108,6 +108,22 @@ describe('a ticket', () => {
     expect(await third.take(1)).toEqual(['1']);
   });
 
+  test('is let in again where its own stream before is the last that may be', async () => {
+    const hub = await startHub({ ...TOKENS, limits: { maxListenersPerAddress: 2 } });
+    const token = bearer(await makeToken({ listen: ['a'] }));
+    const other = await Listener.open(hub.port, '/topics/a', token);
+    const { ticket } = await ticketFor(hub, 'match=a', token);
+    const path = `/topics/a?ticket=${ticket}`;
+    const first = await Listener.open(hub.port, path);
+    // Another one of the subject is still one too many.
+    expect((await hub.ask('GET', '/topics/a', { headers: token })).status).toBe(429);
+    const second = await Listener.open(hub.port, path);
+    expect(await first.end()).toBe('broken');
+    await hub.publish('a', '1', bearer(await makeToken(ADMIN)));
+    for (const listener of [other, second]) expect(await listener.take(1)).toEqual(['1']);
+    expect(hub.hub.stats().listeners).toBe(2);
+  });
+
   test('has to be used within 30 seconds, and is then good until the token ends', async () => {
     const { clock, pass } = movable();
     const hub = await startHub({ ...TOKENS, clock });
@@ -232,6 +248,35 @@ describe('revocation', () => {
     expect([await status(hub, before!), await status(hub, after!), await status(hub, unknown!)]).toEqual([
       401, 200, 401,
     ]);
+  });
+
+  test('up to a time takes back nothing of what was revoked up to a later one', async () => {
+    const token = await makeToken({ listen: ['a'] });
+    for (const subject of [{ subject: 'ann' }, {}]) {
+      const hub = await startHub(TOKENS);
+      await revoke(hub, { ...subject, before: new Date().toISOString() });
+      await revoke(hub, { ...subject, before: new Date(Date.now() - 3_600_000).toISOString() });
+      expect(await status(hub, token)).toBe(401);
+    }
+  });
+
+  test('of a subject names its issuer where there are several, and nobody who cannot be', async () => {
+    const other = { issuer: 'builds', keys: [{ secret: `other ${SECRET}` }] };
+    const hub = await startHub({
+      publicUrl: AUDIENCE,
+      tokens: { issuers: [{ issuer: ISSUER, keys: [{ secret: SECRET }] }, other] },
+    });
+    const token = await makeToken({ listen: ['a'] });
+    const headers = bearer(await makeToken(ADMIN, { claims: { sub: 'root' } }));
+    for (const subject of ['ann', 'key', 'sub ann', `${ISSUER}/#ann`, 'token token-1', 'x of builds']) {
+      const reply = await hub.ask('POST', '/revocations', { headers, body: JSON.stringify({ subject }) });
+      expect([reply.status, problemOf(reply)]).toEqual([400, 'invalid-parameter']);
+      expect(reply.text).toContain(`such as ${ISSUER}#…, builds#…`);
+    }
+    expect(await status(hub, token)).toBe(200);
+    for (const subject of [`${ISSUER}#ann`, 'builds#a b', 'token x of builds', 'a token without a subject of builds'])
+      expect((await hub.ask('POST', '/revocations', { headers, body: JSON.stringify({ subject }) })).status).toBe(201);
+    expect(await status(hub, token)).toBe(401);
   });
 
   test('outlives the hub, is listed, and can be taken back', async () => {

@@ -162,7 +162,13 @@ function textsIn(label: string, option: Option, value: unknown): readonly (strin
   if (list.length === 0) throw wrong('one or more values');
   const texts = list.map((each) => {
     if (typeof each === 'string') return each;
-    if (typeof each === 'number') return String(each);
+    if (typeof each === 'number') {
+      if (!isSecret(option) && Math.abs(each) <= Number.MAX_SAFE_INTEGER) return String(each);
+      throw new CliError(
+        'ERR_USAGE',
+        `${label} is a number, which need not have the digits that are written, but must be a text: put it in quotes`,
+      );
+    }
     throw wrong(
       isList(option) || isCommaList(option)
         ? `a text or a list of texts, such as ["${valueOf(option)}"]`

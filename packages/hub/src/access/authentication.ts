@@ -2,9 +2,9 @@ import type { Authenticate, Refusal, Rights } from '@tidings/server';
 import { Problem } from '../http/problem.ts';
 import { type Credentials, credentialsOf } from './credentials.ts';
 import { withEveryone } from './everyone.ts';
-import { type Keys, unauthorized } from './key.ts';
+import type { Keys } from './key.ts';
 import { revoked } from './holding.ts';
-import { problemOfToken, refuse } from './refusal.ts';
+import { problemOfToken, refuse, unauthorized } from './refusal.ts';
 import type { Revocations } from './revocations.ts';
 import type { Tickets } from './tickets.ts';
 import { TokenError } from './tokens/token-error.ts';
@@ -52,6 +52,8 @@ async function rightsOf(found: Credentials, parts: AuthenticationParts): Promise
 }
 
 async function byToken({ text, carrier }: Credentials, parts: AuthenticationParts): Promise<Rights> {
+  if (parts.keys && carrier === 'header' && text.split('.').length !== 3)
+    throw new TokenError('malformed', 'What was sent is neither a key of this hub nor a signed token (JWT)');
   const token = await parts.tokens.verify(text, { types: TOKEN_TYPES });
   const rights = rightsOfToken(token, parts.topicsBase);
   return withEveryone({ ...rights, credential: { ...rights.credential, carrier } }, parts.everyone);

@@ -1,5 +1,6 @@
 import type { RequestHead } from '@tidings/server/live';
 import { Problem } from '../http/problem.ts';
+import { unauthorized } from './refusal.ts';
 
 /** What a request has to show who sends it, and where it has that. */
 export interface Credentials {
@@ -12,9 +13,22 @@ export interface Credentials {
 const TOKEN_PARAMETERS = ['authorization', 'access_token', 'token', 'jwt', 'auth'];
 
 /**
+ * What `Authorization: Bearer` has. Undefined if the field is missing or of another scheme, which is that of a proxy.
+ * @param refusal makes the problem of a field that shows nothing and was meant to: its sender would be taken for nobody, and not be told
+ * @throws {Problem} what `refusal` makes
+ */
+export function bearerOf(request: RequestHead, refusal: (detail: string) => Problem): string | undefined {
+  const header = request.header('authorization') ?? '';
+  const [, text] = /^Bearer +(\S+) *$/i.exec(header) ?? [];
+  if (text !== undefined) return text;
+  if (header === '' || /^(?!Bearer )\S+ /i.test(header)) return undefined;
+  throw refusal('The header field Authorization shows nothing: it must be Bearer, a space and the key or token');
+}
+
+/**
  * Finds what a request has: in `Authorization`, else a ticket, else a cookie. Undefined if it has nothing.
  * @param cookie the name of the cookie that may hold a token; undefined if none may
- * @throws {Problem} `invalid-request` for a token in the URL, or several credentials
+ * @throws {Problem} `invalid-parameter` for a token in the URL, `unauthorized` for a field `Authorization` that shows nothing
  */
 export function credentialsOf(request: RequestHead, url: URL, cookie: string | undefined): Credentials | undefined {
   const refused = TOKEN_PARAMETERS.find((name) => url.searchParams.has(name));
@@ -24,11 +38,8 @@ export function credentialsOf(request: RequestHead, url: URL, cookie: string | u
       `The query parameter ${refused} is not taken, because URLs end up in logs and histories: send a token as Authorization: Bearer, or get a ticket with POST /tickets and listen with ?ticket=`,
     );
   }
-  const header = request.header('authorization');
-  if (header !== undefined) {
-    const [, text] = /^Bearer +(\S+) *$/i.exec(header) ?? [];
-    return text === undefined ? undefined : { carrier: 'header', text };
-  }
+  const bearer = bearerOf(request, unauthorized);
+  if (bearer !== undefined) return { carrier: 'header', text: bearer };
   const ticket = url.searchParams.get('ticket');
   if (ticket !== null) return { carrier: 'query', text: ticket };
   const text = cookie === undefined ? undefined : cookieOf(request, cookie);

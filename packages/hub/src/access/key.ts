@@ -5,6 +5,8 @@ import { counted, shown } from '@tidings/server/log';
 import { HubError } from '../errors.ts';
 import { Problem } from '../http/problem.ts';
 import { isLoopback } from '../http/loopback.ts';
+import { bearerOf } from './credentials.ts';
+import { unauthorized } from './refusal.ts';
 import { KEY_SENDER, LOCAL_SENDER } from './tokens/sender.ts';
 
 /** What everyone may do without the key. */
@@ -71,7 +73,7 @@ export function authenticateByKey(options: KeyOptions): Authenticate {
   const { keys, everyone } = checkAccess(options);
   if (keys === undefined && (options.anonymous ?? 'none') === 'none') return authenticateByHost;
   return (request) => {
-    const [, given] = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '') ?? [];
+    const given = keys && bearerOf(request, unauthorized);
     if (keys === undefined || given === undefined) return everyone;
     const rights = keys.rightsOf(given);
     if (rights) return rights;
@@ -113,6 +115,11 @@ export function checkAccess(
   if (given?.length === 0) throw invalid('key is an empty array, but must have one or more keys');
   checkKeys('key', given ?? []);
   if (adminKey !== undefined) checkKeys('adminKey', [adminKey]);
+  if (given?.includes(adminKey)) {
+    throw invalid(
+      'adminKey is a key of publishers and listeners, too, but must be another one: each of them would administer the hub',
+    );
+  }
   if (!ANONYMOUS.includes(anonymous)) {
     throw invalid(`anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`);
   }
@@ -206,11 +213,6 @@ function strangerIn(host: string): string | undefined {
   if (loopbackHosts.size >= MAX_LOOPBACK_HOSTS) loopbackHosts.clear();
   loopbackHosts.add(host);
   return undefined;
-}
-
-/** The answer to a request that needs a key and has none. */
-export function unauthorized(detail: string): Problem {
-  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
 }
 
 function digest(text: string): Buffer {

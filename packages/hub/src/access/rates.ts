@@ -1,5 +1,6 @@
 import type { Rights } from '@tidings/server';
 import type { Clock } from '@tidings/server/live';
+import { counted } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
 import { networkOf } from '../http/network.ts';
 import type { HubRequest } from '../http/request.ts';
@@ -71,7 +72,11 @@ export class Rates {
   check(sender: Sender): void {
     const ms = this.waitMs(sender);
     if (ms === 0) return;
-    const found = `${this.#events} events and ${this.#bytes} bytes a second are the most that one sender may publish`;
+    const bounds = [
+      ...(this.#events === Infinity ? [] : [counted(this.#events, 'event')]),
+      ...(this.#bytes === Infinity ? [] : [counted(this.#bytes, 'byte')]),
+    ];
+    const found = `${bounds.join(' and ')} a second are the most that one sender may publish`;
     throw new Problem('too-many-requests', `Too much was published: ${found}`, {
       headers: { 'Retry-After': String(Math.ceil(ms / 1000)) },
     });

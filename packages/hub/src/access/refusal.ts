@@ -16,6 +16,11 @@ export function problemBehind(refusal: Refusal): Problem | undefined {
   return problems.get(refusal);
 }
 
+/** The answer to a request that needs a key and has none, or shows nothing that holds. */
+export function unauthorized(detail: string): Problem {
+  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
+}
+
 /** The answer to a token that does not hold (RFC 6750, 3.1). */
 export function problemOfToken(error: TokenError): Problem {
   if (error.code === 'unavailable') {

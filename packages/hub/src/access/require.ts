@@ -2,7 +2,10 @@ import type { Rights } from '@tidings/server';
 import { type Action, allowedBy, may } from '@tidings/server/live';
 import type { Matcher } from '@tidings/server/log';
 import { Problem } from '../http/problem.ts';
-import { lackedBy, unauthorized } from './key.ts';
+import { lackedBy } from './key.ts';
+import { unauthorized } from './refusal.ts';
+import { shownClaim } from './tokens/claims.ts';
+import { isSenderOf } from './tokens/sender.ts';
 
 const VERBS: Readonly<Record<Action, string>> = {
   listen: 'listen to',
@@ -71,5 +74,18 @@ export function requireAdmin(rights: Rights, what: string): void {
   throw new Problem(
     'forbidden',
     `The rights of ${subject} do not allow it to ${what}: only senders that may administer the hub can do that`,
+  );
+}
+
+/**
+ * Refuses to revoke a subject that no token can have: nothing would be revoked, and who revokes would not know. With several issuers it has to name one of them.
+ * @throws {Problem} `invalid-parameter`
+ */
+export function requireSenderOf(issuers: readonly string[], subject: string | undefined): void {
+  if (subject === undefined || issuers.length < 2 || isSenderOf(issuers, subject)) return;
+  const named = issuers.slice(0, 5).map((issuer) => `${issuer}#…`);
+  throw new Problem(
+    'invalid-parameter',
+    `The revocation has the subject ${shownClaim(subject)}, which no token has here: with several issuers a subject is named {issuer}#{sub}, such as ${named.join(', ')}`,
   );
 }

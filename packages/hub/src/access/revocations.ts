@@ -141,13 +141,20 @@ export class Revocations {
     return this.#revoked.has(revocable);
   }
 
-  /** Revokes, on every hub of the log. Resolves when it is stored. @throws {Problem} (as a rejection) `too-many-revocations` */
+  /**
+   * Revokes, on every hub of the log. What is revoked up to a later time stays so: that is taken back by {@link restore} alone. Resolves to what holds when it is stored.
+   * @throws {Problem} (as a rejection) `too-many-revocations`
+   */
   async revoke(what: Pick<Revocation, 'subject' | 'token' | 'before'>): Promise<Revocation> {
     const at = this.#clock.time();
-    const revocation: Revocation =
-      what.token === undefined ? { ...what, before: what.before ?? at, at } : { ...what, at };
+    const { token, before = at } = what;
+    const revocation: Revocation = token === undefined ? { ...what, before, at } : { ...what, at };
+    const name = nameOf(revocation);
+    const stored = await this.#values.get(name);
+    const present = stored === undefined ? undefined : read({ name, value: stored });
+    if (present?.before !== undefined && present.before > before) return present;
     try {
-      await this.#values.set(nameOf(revocation), JSON.stringify(revocation));
+      await this.#values.set(name, JSON.stringify(revocation));
     } catch (error) {
       if (!(error instanceof ServerError && error.code === 'ERR_TOO_MANY_VALUES')) throw error;
       throw new Problem(

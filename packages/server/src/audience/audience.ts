@@ -236,18 +236,20 @@ export class Audience {
     return this.#key && (rights.key ?? this.#key(request));
   }
 
-  /** Promises a place. Resolves to the limit that refuses it, if one does. */
+  /**
+   * Promises a place. Resolves to the limit that refuses it, if one does. Whoever comes back with a ticket may find that its own place is the one too many: that of its
+   * stream before, whose end nobody has noticed yet.
+   */
   async #promise(
     request: RequestHead,
     rights: Rights,
     matchers: CountedMatchers | undefined,
   ): Promise<AdmittedListener | 'full' | 'full-for-key'> {
     const key = this.#keyOf(request, rights);
-    const full = this.#places.full(key, matchers);
-    if (full) return full;
     const admitted = new AdmittedListener(request, rights, { key, since: this.#clock.now(), matchers });
-    this.#places.promise(admitted);
-    return (await this.#places.share(admitted)) ?? admitted;
+    let refused = await this.#places.ask(admitted);
+    if (refused && this.#tickets.leave(rights.credential?.ticket)) refused = await this.#places.ask(admitted);
+    return refused ?? admitted;
   }
 
   #start(

@@ -74,13 +74,21 @@ export class Places<Holder extends PlaceHolder> {
     return (this.#perKey.get(key) ?? 0) >= this.#limits.maxListenersPerKey ? 'full-for-key' : undefined;
   }
 
-  promise(holder: Holder): void {
+  /** Promises a place, and asks other processes for it, too. Resolves to the limit that refuses it, if one does. */
+  async ask(holder: Holder): Promise<'full' | 'full-for-key' | undefined> {
+    const full = this.full(holder.key, holder.matchers);
+    if (full) return full;
+    this.#promise(holder);
+    return await this.#share(holder);
+  }
+
+  #promise(holder: Holder): void {
     this.#promised.add(holder);
     this.#keep(holder);
   }
 
   /** Counts a promised place with those of other processes. Resolves to the limit that refuses it: then it is free again. */
-  async share(holder: Holder): Promise<'full' | 'full-for-key' | undefined> {
+  async #share(holder: Holder): Promise<'full' | 'full-for-key' | undefined> {
     if (!this.#shared) return undefined;
     const { key } = holder;
     const refused = await this.#shared.take(key);

@@ -44,6 +44,15 @@ export class TicketHolders {
     if (holder && holder.since < before) this.#onReplaced(holder.listener);
   }
 
+  /** Breaks off the stream of whoever has come with a ticket, so that its place is free for who comes with it now. Returns whether there was one, in this process. */
+  leave(ticket: string | undefined): boolean {
+    const holder = ticket === undefined ? undefined : this.#holders.get(ticket);
+    // A page is answered soon, and frees its place then.
+    if (!holder || holder.listener.search) return false;
+    this.#onReplaced(holder.listener);
+    return true;
+  }
+
   free(listener: AdmittedListener): void {
     const { ticket = '' } = listener.credential ?? {};
     if (this.#holders.get(ticket)?.listener === listener) this.#holders.delete(ticket);

@@ -154,5 +154,14 @@ export function refusalOf(error: unknown, audience: readonly string[]): TokenErr
 
 /** What a token says may be of any length. */
 export function shownClaim(text: string): string {
-  return JSON.stringify(text.length > 128 ? `${text.slice(0, 64)}…` : text);
+  return JSON.stringify(shortened(text));
+}
+
+/** A value of a claim as an error shows it, which an issuer may have made as long as it likes. */
+export function shownJson(value: unknown): string {
+  return typeof value === 'string' ? shownClaim(value) : shortened(JSON.stringify(value) ?? 'none');
+}
+
+function shortened(text: string): string {
+  return text.length > 128 ? `${text.slice(0, 64)}…` : text;
 }

@@ -86,7 +86,12 @@ export class RemoteKeys {
       if (!response.ok) throw new Error(`they were answered ${response.status}`);
       const { keys, refused } = readKeySet(json(await bounded(response)));
       this.#warnOf(refused);
-      if (keys.length === 0) throw new Error('there is no key for signatures');
+      if (keys.length === 0) {
+        // The issuer is not away: it has taken its keys back.
+        this.#keys = [];
+        this.#gotAt = -Infinity;
+        throw new Error('there is no key for signatures');
+      }
       this.#keys = keys;
       this.#gotAt = this.#clock.now();
     } catch (error) {

@@ -36,6 +36,12 @@ export function subjectOf(sender: string): string {
   return isTaken(subject) ? subject : sender;
 }
 
+/** Whether a sender of a hub with several issuers may have this name: that of a token of any other issuer holds nowhere. */
+export function isSenderOf(issuers: readonly string[], name: string): boolean {
+  const isNameless = name.startsWith(TOKEN) || name.startsWith(NAMELESS);
+  return issuers.some((issuer) => name.startsWith(`${issuer}#`) || (isNameless && name.endsWith(` of ${issuer}`)));
+}
+
 /** Whether a subject would be taken for the name of another sender, if it were one. */
 function isTaken(subject: string): boolean {
   const isOfHub = subject === KEY_SENDER || subject === LOCAL_SENDER || subject === NAMELESS;

@@ -1,7 +1,7 @@
 import type { Rights } from '@tidings/server';
 import { checkTopic, compilePattern, type Matcher, type TopicSet } from '@tidings/server/log';
 import { TokenError } from './token-error.ts';
-import { shownClaim, type VerifiedToken } from './claims.ts';
+import { shownClaim, shownJson, type VerifiedToken } from './claims.ts';
 
 /** The type of the hub's own tokens (RFC 9068). */
 export const TOKEN_TYPES: readonly string[] = ['at+jwt'];
@@ -87,9 +87,7 @@ function matcherOf(name: string, matcher: unknown, base: string): Matcher {
   } catch (cause) {
     throw malformed(`has a matcher in ${name} that is not allowed${because(cause)}`, { cause });
   }
-  throw malformed(
-    `has a matcher in ${name}, ${shownClaim(JSON.stringify(matcher))}, that is neither a text nor {"pattern": …}`,
-  );
+  throw malformed(`has a matcher in ${name}, ${shownJson(matcher)}, that is neither a text nor {"pattern": …}`);
 }
 
 /** Why a topic or a pattern is not allowed, which the message of the cause shows in whole. */

@@ -1,6 +1,6 @@
 import { type Answer, checkParameters, parameter } from '@tidings/server/live';
 import { parseTime, TIME_FORM } from '@tidings/server/units';
-import { requireAdmin } from '../../access/require.ts';
+import { requireAdmin, requireSenderOf } from '../../access/require.ts';
 import type { Access } from '../../access/access.ts';
 import type { Revocation, Revocations } from '../../access/revocations.ts';
 import { flag } from '../../http/flag.ts';
@@ -31,6 +31,7 @@ export async function answerRevocations(
   const body = context.bodies.open(request);
   try {
     const what = read(await body.whole(MAX_BYTES));
+    requireSenderOf(tokens.issuers, what.subject);
     requirePast(what.before, context.clock.time(), tokens.toleranceMs);
     context.requireHolding(exchange);
     return jsonAnswer(201, JSON.stringify(shown(await context.writes.watch(revocations.revoke(what)))));

@@ -2,7 +2,7 @@ import { type Answer, checkParameters } from '@tidings/server/live';
 import { compileInTurns } from '@tidings/server/log';
 import { ownRights } from '../../access/everyone.ts';
 import { requireRight } from '../../access/require.ts';
-import { unauthorized } from '../../access/key.ts';
+import { unauthorized } from '../../access/refusal.ts';
 import type { Tickets } from '../../access/tickets.ts';
 import { jsonAnswer } from '../../http/answer.ts';
 import { Problem } from '../../http/problem.ts';

@@ -1,6 +1,6 @@
 import type { Credential } from '@tidings/server';
 import type { RequestHead } from '@tidings/server/live';
-import { cookieOf } from '../../access/credentials.ts';
+import { bearerOf, cookieOf } from '../../access/credentials.ts';
 import type { Problem } from '../../http/problem.ts';
 import { malformedPresentation } from './challenges.ts';
 import type { MercureSettings } from './options.ts';
@@ -20,7 +20,7 @@ export function mercureCredentials(
   { searchParams: query }: URL,
   { dialects, cookies }: MercureSettings,
 ): MercureCredentials | undefined {
-  const header = bearerOf(request.header('authorization'));
+  const header = bearerOf(request, malformedPresentation);
   if (header !== undefined) return { carrier: 'header', text: header };
   const inQuery = query.get('authorization');
   if (inQuery !== null) {
@@ -44,12 +44,4 @@ export function tokenInUrl(): Problem {
 /** Whether a query has a name that begins with `match`. */
 export function isNewDialect(query: URLSearchParams): boolean {
   return [...query.keys()].some((name) => /^match/i.test(name));
-}
-
-function bearerOf(header: string | undefined): string | undefined {
-  // Other schemes are those of proxies.
-  if (header === undefined || !/^Bearer(?: |$)/i.test(header)) return undefined;
-  const [, text] = /^Bearer +(\S+) *$/i.exec(header) ?? [];
-  if (text !== undefined) return text;
-  throw malformedPresentation('The header field Authorization has no token: it must be Bearer, a space and the token');
 }

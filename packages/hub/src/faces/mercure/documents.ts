@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Answer, may } from '@tidings/server/live';
 import { formatCursor, TopicTest } from '@tidings/server/log';
-import { unauthorized } from '../../access/key.ts';
+import { unauthorized } from '../../access/refusal.ts';
 import { preferred } from '../../http/preference.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Exchange } from '../../http/request.ts';

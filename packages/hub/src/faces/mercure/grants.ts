@@ -1,7 +1,7 @@
 import type { Rights } from '@tidings/server';
 import { isTemplate, type Matcher, type TopicSet, TopicTest, URI_TEMPLATE } from '@tidings/server/log';
 import { TokenError } from '../../access/tokens/token-error.ts';
-import { shownClaim, type VerifiedToken } from '../../access/tokens/claims.ts';
+import { shownJson, type VerifiedToken } from '../../access/tokens/claims.ts';
 import { because, credentialOf } from '../../access/tokens/token-rights.ts';
 
 import { Problem } from '../../http/problem.ts';
@@ -43,7 +43,7 @@ export function grantOf(rights: Rights): Grant | undefined {
 export function requireOwnDetails(rights: Rights, allowed: TopicSet | undefined): void {
   const types = grantOf(rights)?.strangeTypes;
   if (!types || allowed === 'all' || (allowed?.length ?? 0) > 0) return;
-  const found = types.slice(0, 3).map((type) => shownClaim(JSON.stringify(type) ?? 'none'));
+  const found = types.slice(0, 3).map((type) => shownJson(type));
   const more = types.length > found.length ? ' and others' : '';
   throw new Problem(
     'forbidden',
@@ -110,9 +110,7 @@ function entryOf(entry: unknown, base: string): Matcher {
   if (type === 'exact' || match === '*') {
     if (type === 'exact' || type === 'urlpattern') return match;
   } else if (type === 'urlpattern') return { pattern: match, base };
-  throw malformed(
-    `a topic of a detail has the match_type ${shownClaim(JSON.stringify(type))}; known are exact and urlpattern`,
-  );
+  throw malformed(`a topic of a detail has the match_type ${shownJson(type)}; known are exact and urlpattern`);
 }
 
 /** The rights of a token by its claim `mercure`. @throws {TokenError} `malformed` */
