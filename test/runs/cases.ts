@@ -219,6 +219,25 @@ export function runsCases(open: (atEnd: AtEnd) => Promise<RunsPair>): void {
     expect(contents(await allOf(runs.resume(`${id} 2`)))).toEqual(['new', 'done']);
   });
 
+  test.concurrent('a reader of a run that is deleted, and begun anew at once, gets nothing of the next run', async () => {
+    const { runs, other } = pair;
+    const id = newId();
+    const terms = { leaseMs: 10_000, ttlMs: 60_000 };
+    const old = (await runs.store.acquire(id, terms))!;
+    await runs.store.append(old, ['old']);
+    const reading = other.resume(id);
+    const first = await reading.next();
+    expect(contents([first.value!])).toEqual(['old']);
+    expect(await other.store.delete(id)).toBe(true);
+    const next = (await runs.store.acquire(id, terms))!;
+    await runs.store.append(next, ['new']);
+    // Where the deletion is noticed behind what was deleted, a gap tells of it, too.
+    expect(contents(await allOf(reading)).filter((content) => content !== 'gap')).toEqual(['unknown']);
+    expect(await runs.store.finish(next, { state: 'done' })).toBe(true);
+    const { id: lastEventId } = first.value as { readonly id: string };
+    expect(contents(await allOf(other.resume(id, { lastEventId })))).toEqual(['gap', 'new', 'done']);
+  });
+
   test.concurrent('a run that is not there is unknown to all who ask, and is not waited for', async () => {
     const { runs } = pair;
     const id = newId();

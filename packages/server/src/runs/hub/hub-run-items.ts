@@ -26,11 +26,18 @@ export async function* hubRunItems(
   const lastEventId = after ?? EARLIEST;
   const events = hubEvents({ connection: topics.connection, topic, lastEventId, signal, isThere });
   for await (const { type, data, lastEventId: id } of events) {
-    hasRead = true;
     if (type === GAP_TYPE) {
-      yield { type: 'gap', gap: JSON.parse(data) as HubGap };
+      const told = JSON.parse(data) as HubGap;
+      if (hasRead && told.reason === 'deleted') {
+        // What follows is a run that was begun anew with this id.
+        yield GONE;
+        return;
+      }
+      hasRead = true;
+      yield { type: 'gap', gap: told };
       continue;
     }
+    hasRead = true;
     for (const item of await maker.of({ id, type, data }, false)) {
       yield item;
       if (item.type === 'end') return;
