@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, Hub } from '@tidings/hub';
 import { MemoryLog } from '@tidings/server/log';
-import { Runs } from '@tidings/server/runs';
+import { Runs, type RunsOptions } from '@tidings/server/runs';
 import { expect, onTestFinished, test } from 'vitest';
 
 const KEY = 'the-key-of-the-watch';
 
-async function serve(): Promise<string> {
-  const hub = new Hub({ log: new MemoryLog(), key: KEY });
+async function serve(log: MemoryLog = new MemoryLog()): Promise<string> {
+  const hub = new Hub({ log, key: KEY });
   const server = createServer(hub);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(async () => {
@@ -52,4 +52,23 @@ test('a token that the hub refuses for a while does not end the watch for stops'
   expect(await other.stop('a')).toMatchObject({ state: 'stopped' });
   expect(await over).toBe('stopped');
   expect(told).toEqual(['ERR_FORBIDDEN']);
+});
+
+test('a request to stop reaches a producer elsewhere, also where there is no room for one more topic', async () => {
+  const log = new MemoryLog({ maxCreatedTopics: 1 });
+  const stores: readonly RunsOptions[] = [
+    { log },
+    { hub: await serve(log), headers: { authorization: `Bearer ${KEY}` } },
+  ];
+  for (const store of stores) {
+    const [runs, other] = [new Runs(store), new Runs(store)];
+    const { over } = await runs.start('a', async ({ append, signal }) => {
+      await append('made before');
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    await expect(other.start('b', () => {})).rejects.toMatchObject({ code: 'ERR_TOO_MANY_TOPICS' });
+    expect(await other.stop('a')).toMatchObject({ state: 'stopped' });
+    expect(await over).toBe('stopped');
+    expect(await other.delete('a')).toBe(true);
+  }
 });

@@ -14,7 +14,7 @@ import type {
   StopWatch,
 } from '../store/run-store.ts';
 import { RunTopics } from '../store/run-topics.ts';
-import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
+import { runToStop, STOPS_TTL_MS, stopRequest, topicOfStops } from '../store/stop-request.ts';
 import { keepWatching } from '../store/stop-watch.ts';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.ts';
 import { hubEvents } from './hub-events.ts';
@@ -125,7 +125,7 @@ export class HubRunStore implements RunStore {
 
   async askToStop(id: string): Promise<void> {
     const topic = this.#names.stops;
-    await this.#topics.create(topic, { ttlMs: STOPS_TTL_MS, keep: 'latest' });
+    await topicOfStops(this.#topics.create(topic, { ttlMs: STOPS_TTL_MS, keep: 'latest' }));
     const line = { ...lineOf(topic, stopRequest(id)), private: true, key: id, forget: true };
     await this.#topics.publish([line], newToken());
   }

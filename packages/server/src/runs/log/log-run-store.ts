@@ -21,7 +21,7 @@ import type {
 } from '../store/run-store.ts';
 import type { ItemsContext } from '../store/run-items.ts';
 import { RunTopics } from '../store/run-topics.ts';
-import { runToStop, STOPS_TTL_MS, stopRequest } from '../store/stop-request.ts';
+import { runToStop, STOPS_TTL_MS, stopRequest, topicOfStops } from '../store/stop-request.ts';
 import { keepWatching } from '../store/stop-watch.ts';
 import { RunReading } from './run-reading.ts';
 import { snapshotOf } from './run-snapshot.ts';
@@ -107,7 +107,7 @@ export class LogRunStore implements RunStore {
 
   async askToStop(id: string): Promise<void> {
     const topic = this.#names.stops;
-    await this.#topics.create(topic, { ttlMs: STOPS_TTL_MS, keep: 'latest' });
+    await topicOfStops(this.#topics.create(topic, { ttlMs: STOPS_TTL_MS, keep: 'latest' }));
     await this.#log.append([{ topics: [topic], fields: stopRequest(id), private: true, latestKey: id, forget: true }]);
   }
 

@@ -1,9 +1,19 @@
 import type { EventFields } from '@tidings/wire';
+import { codeOf } from './run-over.ts';
 
 const STOP_TYPE = 'run-stop';
 
 /** For how long requests to stop are known after the last one, in milliseconds. */
 export const STOPS_TTL_MS: number = 60 * 60 * 1000;
+
+/** Waits for the topic of the requests, which only bounds how long they are kept: a log that has no room for one more topic takes them, too. */
+export async function topicOfStops(created: Promise<unknown>): Promise<void> {
+  try {
+    await created;
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_TOO_MANY_TOPICS') throw error;
+  }
+}
 
 /** The event that asks the producer of a run to stop. */
 export function stopRequest(id: string): EventFields {
