@@ -110,6 +110,45 @@ test('an append whose answer is lost is stored once', async () => {
   expect((await runs.status('b')).error).toBe('no luck');
 });
 
+test('a producer that throws has failed, also where there is no room for the topic of its error', async () => {
+  const log = new MemoryLog({ maxCreatedTopics: 1 });
+  onTestFinished(() => log.close());
+  const told: unknown[] = [];
+  const runs = new Runs({ log, onError: (error) => void told.push((error as Error).message) });
+  const { over } = await runs.start('a', async ({ append }) => {
+    await append('a part');
+    throw new Error('no luck');
+  });
+  expect(await over).toBe('failed');
+  expect(await allOf(runs.resume('a'))).toEqual(['a part', 'failed']);
+  expect(told).toEqual([expect.stringContaining('topics have been created'), 'no luck']);
+});
+
+test('a run begins although the store is out of reach for a moment, whatever it is asked then', async () => {
+  for (const question of ['lease', 'create', 'status'] as const) {
+    const log = new MemoryLog();
+    onTestFinished(() => log.close());
+    let isAway = true;
+    const topics = new Proxy(log.topics, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return async (...args: unknown[]): Promise<unknown> => {
+          if (name === question && isAway) {
+            isAway = false;
+            throw Object.assign(new Error('The store is away'), { code: 'ERR_STORE_AWAY' });
+          }
+          return await (method.apply(target, args) as Promise<unknown>);
+        };
+      },
+    });
+    const runs = new Runs({ log: replacing(log, { topics }) });
+    const { isProducer, over } = await runs.start('a', ({ append }) => append(question));
+    expect([isProducer, await over, isAway]).toEqual([true, 'done', false]);
+    expect(await allOf(runs.resume('a'))).toEqual([question, 'done']);
+  }
+});
+
 test('an end whose answer is lost is not taken for the one with which the log closes a lost run', async () => {
   const clock = new FakeClock();
   const log = new MemoryLog({ clock });

@@ -213,8 +213,14 @@ export class Production {
       this.#abort(error);
       return await this.#endOfRun();
     }
-    // The end could not be stored either: the lease ends without a word.
-    if (this.#isEnding) return 'lost';
+    if (this.#isEnding) {
+      // The end could not be stored: the lease ends without a word.
+      if (this.#outcome?.state !== 'failed' || this.#outcome.error === undefined) return 'lost';
+      // Its error is in a topic of its own, for which there may be no room. Then the run has failed without it.
+      this.#options.onError(new Error(this.#outcome.error));
+      this.#outcome = { state: 'failed' };
+      return undefined;
+    }
     this.#chunks.clear();
     this.#outcome = { state: 'failed', error: failureText(error) };
     this.#abort(error);

@@ -55,7 +55,7 @@ export class HubRunWriter {
 
   async finish(lease: RunLease, outcome: RunOutcome): Promise<boolean> {
     const lines: HubLine[] = [];
-    if (outcome.state === 'failed') {
+    if (outcome.state === 'failed' && outcome.error !== undefined) {
       const topic = this.#names.errorOf(lease.id);
       await this.#topics.create(topic, { ttlMs: this.#ttls.get(lease) ?? ERROR_TTL_MS });
       lines.push({ ...lineOf(topic, fieldsOfError(outcome.error)), private: true });

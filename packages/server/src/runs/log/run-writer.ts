@@ -70,7 +70,7 @@ export class RunWriter {
   async finish(lease: RunLease, outcome: RunOutcome): Promise<boolean> {
     const { topics, names } = this.#context;
     const events: NewEvent[] = [];
-    if (outcome.state === 'failed') {
+    if (outcome.state === 'failed' && outcome.error !== undefined) {
       const topic = names.errorOf(lease.id);
       const { ttlMs } = await this.#writtenBy(lease);
       await this.#again(lease.ms, () => topics.create(topic, { ttlMs }));
@@ -155,7 +155,7 @@ export class RunWriter {
   async #writtenBy(lease: RunLease): Promise<Written> {
     let written = this.#written.get(lease);
     // The lease is new, or was made by another process.
-    if (!written) this.#known(lease, (written = await this.#ask(lease)));
+    if (!written) this.#known(lease, (written = await this.#again(lease.ms, () => this.#ask(lease))));
     return written;
   }
 

@@ -18,8 +18,10 @@ export interface AcquireOptions {
   readonly ttlMs: number;
 }
 
-/** How a producer ends its run. */
-export type RunOutcome = { readonly state: 'done' | 'stopped' } | { readonly state: 'failed'; readonly error: string };
+/** How a producer ends its run. The error is not stored where it is left out. */
+export type RunOutcome =
+  | { readonly state: 'done' | 'stopped' }
+  | { readonly state: 'failed'; readonly error?: string | undefined };
 
 export interface ReadOptions {
   /** Begin behind this place, which is the `id` of an item. An empty one counts as none. @default the start of the run */
