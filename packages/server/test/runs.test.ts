@@ -124,6 +124,19 @@ test('a producer that throws has failed, also where there is no room for the top
   expect(told).toEqual([expect.stringContaining('topics have been created'), 'no luck']);
 });
 
+test('a run whose end is refused is over when its lease has ended, and not before', async () => {
+  const log = logWith(async (target, events, options) => {
+    if (events.at(-1)?.final === true) throw Object.assign(new Error('No room'), { code: 'ERR_NOT_STORED' });
+    return await target.append(events, options);
+  });
+  const told: unknown[] = [];
+  const runs = new Runs({ log, onError: (error) => void told.push((error as Error).message) });
+  const { over } = await runs.start('a', ({ append }) => append('a part'), { lease: 1000 });
+  expect(await over).toBe('lost');
+  expect(await runs.status('a')).toMatchObject({ state: 'lost' });
+  expect(told).toEqual(['No room']);
+});
+
 test('a run begins although the store is out of reach for a moment, whatever it is asked then', async () => {
   for (const question of ['lease', 'create', 'status'] as const) {
     const log = new MemoryLog();

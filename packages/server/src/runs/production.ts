@@ -214,8 +214,8 @@ export class Production {
       return await this.#endOfRun();
     }
     if (this.#isEnding) {
-      // The end could not be stored: the lease ends without a word.
-      if (this.#outcome?.state !== 'failed' || this.#outcome.error === undefined) return 'lost';
+      // The end could not be stored: the lease ends without a word, and the run is over then.
+      if (this.#outcome?.state !== 'failed' || this.#outcome.error === undefined) return await this.#endOfRun();
       // Its error is in a topic of its own, for which there may be no room. Then the run has failed without it.
       this.#options.onError(new Error(this.#outcome.error));
       this.#outcome = { state: 'failed' };
