@@ -113,6 +113,8 @@ export function checkAccess(
   if (given?.length === 0) throw invalid('key is an empty array, but must have one or more keys');
   checkKeys('key', given ?? []);
   if (adminKey !== undefined) checkKeys('adminKey', [adminKey]);
+  if (adminKey !== undefined && given?.includes(adminKey) === true)
+    throw invalid('adminKey is also a key, so whoever publishes and listens could administer: it must be another one');
   if (!ANONYMOUS.includes(anonymous)) {
     throw invalid(`anonymous is ${JSON.stringify(anonymous)}, but must be one of ${ANONYMOUS.join(', ')}`);
   }

@@ -27,6 +27,8 @@ export class RemoteKeys {
   #gotAt = -Infinity;
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
+  /** Whether they were not got when they were last asked for. */
+  #isAway = false;
 
   /**
    * @param warn is told why keys could not be got, each time, and that some are left out, once
@@ -63,7 +65,9 @@ export class RemoteKeys {
       // Old keys do for the moment, if they fit.
       if (age > MAX_OUTAGE_MS || !isKnown(this.#keys)) await asking;
     }
-    if (this.#clock.now() - this.#gotAt <= MAX_OUTAGE_MS) return this.#keys;
+    // While the issuer is away nobody knows whether it has a key that is not known here.
+    const isOut = this.#isAway && !isKnown(this.#keys);
+    if (!isOut && this.#clock.now() - this.#gotAt <= MAX_OUTAGE_MS) return this.#keys;
     throw new TokenError('unavailable', 'The keys of the issuer of the token cannot be got at present');
   }
 
@@ -89,7 +93,9 @@ export class RemoteKeys {
       if (keys.length === 0) throw new Error('there is no key for signatures');
       this.#keys = keys;
       this.#gotAt = this.#clock.now();
+      this.#isAway = false;
     } catch (error) {
+      this.#isAway = true;
       this.#warn({ ...this.#about, reason: reasonOf(error) }, 'The keys of an issuer of tokens could not be got');
     }
   }
