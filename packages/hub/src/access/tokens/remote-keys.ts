@@ -43,7 +43,7 @@ export class RemoteKeys {
     }
     if (!URL.canParse(url) || !isSafe(new URL(url))) {
       throw new KeyError(
-        `the URL ${JSON.stringify(url)}, but it must be one of https (or of http on this machine): whoever answers it decides who is let in`,
+        `the URL ${JSON.stringify(withoutSecrets(url))}, but it must be one of https (or of http on this machine): whoever answers it decides who is let in`,
       );
     }
     this.#url = new URL(url);
@@ -108,10 +108,14 @@ export class RemoteKeys {
     this.#warn(about, 'Keys of an issuer of tokens are left out, because they are not public');
   }
 
-  /** A query may have a secret. */
   get #about(): { readonly url: string } {
-    return { url: this.#url.origin + this.#url.pathname };
+    return { url: withoutSecrets(this.#url.href) };
   }
+}
+
+/** What may be shown of a URL, also of one that is malformed: a query may have a secret, and so may what is before an @. */
+function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/^.*@/s, '…@');
 }
 
 function json(text: string): unknown {
