@@ -13,6 +13,10 @@ export async function locateVisibleSince(
 ): Promise<Place> {
   const place = await log.locateSince(selection, since, options);
   if (selection.private === 'all') return place;
+  // Where nothing is missing the place is not told, and there is nothing to look for.
+  if (place.after >= place.head) return place;
+  const next = { selection, after: place.after, through: place.after + 1, maxBytes: 1 };
+  if ((await log.read(next, options)).trimmedThrough <= place.after) return place;
   const visible: Selection = { topics: 'all', private: selection.private };
   for (let { after } = place; after < place.head;) {
     const { entries, through } = await log.read(
