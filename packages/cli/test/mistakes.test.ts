@@ -42,6 +42,38 @@ async function unusedPort(): Promise<number> {
 }
 
 test.each([
+  ['--jwt-key', '-----BEGIN PUBLIC KEY-----\nhushhush\n-----END PUBLIC KEY-----\n'],
+  ['--jwt-key', 'hush'.repeat(8)],
+  ['--jwt-key', '{"kty":"oct","k":"hush"}'],
+  ['--tls-key', '-----BEGIN PRIVATE KEY-----\nhushhush\n-----END PRIVATE KEY-----\n'],
+  ['--tls-key', '-----BEGIN PRIVATE KEY-----hushhush'],
+])('%s with a key in place of the path of its file does not show the key', async (option, text) => {
+  const cert = join(await temporaryFolder(), 'cert.pem');
+  await writeFile(cert, 'x');
+  const others = option === '--tls-key' ? ['--tls-cert', cert] : [];
+  const result = run(['serve', '--memory', '--check', ...others, option, text]);
+  const found = `${option} is a text of ${text.length} characters that is not the path of a file`;
+  expectMistake(await result, 2, found, /^(?!.*hush)/);
+});
+
+test('a key for tokens in place of the path of its file is not shown', async () => {
+  const text = '-----BEGIN PRIVATE KEY-----\nhushhush\n-----END PRIVATE KEY-----\n';
+  const result = run(['token', '--audience', 'https://hub.example/', '--private-key', text]);
+  expectMistake(await result, 2, '--private-key is a text of 63 characters', /^(?!.*hush)/);
+});
+
+test('the query of a URL of keys is not shown', async () => {
+  const url = 'http://issuer.example/keys?secret=hush';
+  const result = run(['serve', '--memory', '--check', '--jwt-audience', 'x', '--jwks-url', url]);
+  expectMistake(await result, 2, '--jwks-url has the URL "http://issuer.example/keys", but', /^(?!.*hush)/);
+});
+
+test('a key for administering has to be another one', async () => {
+  const result = run(['serve', '--memory', '--check', '--key', KEY, '--admin-key', KEY]);
+  expectMistake(await result, 2, '--admin-key is a key of publishers and listeners, too', /^(?!.*a-key-of)/);
+});
+
+test.each([
   { args: ['serv'], parts: ['no command "serv"', 'did you mean serve?', '"tidings --help"'] },
   { args: ['forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },
   { args: ['help', 'forget'], parts: ['no command "forget"', '"tidings --help" lists all commands'] },

@@ -129,6 +129,7 @@ describe('options of access are checked at the door', () => {
     ['a key that is too short', { key: 'fifteen-letters' }],
     ['a key with a space', { key: 'a key with spaces in it' }],
     ['a key that is not ASCII', { key: 'ein schlüssel!!!' }],
+    ['a key for administering that is one of the keys', { key: ['another-key-of-it', KEY], adminKey: KEY }],
     ['an unknown anonymous access', { anonymous: 'everything' }],
     ['an origin with a path', { allowedOrigins: ['https://example.com/'] }],
     ['an origin without a scheme', { allowedOrigins: ['example.com'] }],

@@ -170,6 +170,31 @@ describe('who may not get private events learns nothing of them', () => {
     expect(await told('secret-id', KNOWN)).toMatchObject([{ data: 'open' }]);
   });
 
+  test('from the time since which it asks, where something is missing', async () => {
+    const start = Date.parse('2026-01-02T03:04:05.678Z');
+    let time = start;
+    const hub = await startHub({ key: KEY, anonymous: 'listen', now: () => time });
+    for (const path of ['a', 'secret?private', 'secret?private', 'b', 'secret?private', 'c']) {
+      await hub.publish(path, path, KNOWN);
+      time += 60_000;
+    }
+    await hub.ask('DELETE', '/topics/a', { headers: KNOWN });
+    await hub.ask('DELETE', '/topics/c', { headers: KNOWN });
+    const gapsOf = async (headers = {}): Promise<unknown[]> =>
+      Promise.all(
+        [0, 1, 2, 3, 4, 5, 6].map(async (minute) => {
+          const since = encodeURIComponent(new Date(start + minute * 60_000).toISOString());
+          const page = await hub.ask('GET', `/topics?match=a&match=c&since=${since}`, {
+            headers: { accept: 'application/json', ...headers },
+          });
+          return (JSON.parse(page.text) as { gap?: { after: string } }).gap?.after;
+        }),
+      );
+    const [beforeB, atTheEnd] = [hub.cursor(3), undefined];
+    expect(await gapsOf()).toEqual([beforeB, beforeB, beforeB, beforeB, atTheEnd, atTheEnd, atTheEnd]);
+    expect(new Set(await gapsOf(KNOWN)).size).toBeGreaterThan(3);
+  });
+
   test('nor does it from an id of a topic that it has not asked for', async () => {
     const hub = await startHub();
     await hub.publish('elsewhere?id=x', 'planted');

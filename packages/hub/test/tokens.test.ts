@@ -559,6 +559,23 @@ describe('keys at a URL', () => {
     expect(await verdict(hub, token)).toBe('ok');
   });
 
+  test('that cannot be got may have changed: a token of one that is not known is to be sent again', async () => {
+    const server = await serveKeys();
+    server.keys = [jwk('ES256')];
+    const { hub, pass } = await clocked(server);
+    expect(await verdict(hub, await signed('ES256'))).toBe('ok');
+    server.keys = [jwk('EdDSA')];
+    server.isDown = true;
+    pass(31_000);
+    // It is so for the one that makes the hub ask, and for the next.
+    for (let n = 0; n < 2; n += 1) expect(await verdict(hub, await signed('EdDSA'))).toMatch(/^503/);
+    expect(await verdict(hub, await signed('ES256'))).toBe('ok');
+    server.isDown = false;
+    pass(31_000);
+    expect(await verdict(hub, await signed('EdDSA'))).toBe('ok');
+    expect(await verdict(hub, await signed('RS256'))).toMatch(/^401/);
+  });
+
   test('that cannot be got keep nobody out whose token another key of the issuer has signed', async () => {
     const server = await serveKeys();
     server.isDown = true;

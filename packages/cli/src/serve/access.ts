@@ -188,7 +188,8 @@ export function keyPlaces({ issuers, jwtSecret, jwtKey, jwksUrl }: AccessOptions
     [
       ...(jwtSecret === undefined ? [] : ['--jwt-secret']),
       ...shown('--jwt-key', jwtKey),
-      ...shown('--jwks-url', jwksUrl),
+      // The hub tells the URL, without its query.
+      ...(jwksUrl ?? []).map(() => '--jwks-url'),
     ],
   ];
 }

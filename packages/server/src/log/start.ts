@@ -3,6 +3,7 @@ import { type Accepts, ifAccepted, locateLastAccepted } from './filtered-start.t
 import { isMark } from './mark.ts';
 import { EARLIEST, isCursor, parseMarked } from './position.ts';
 import { type Selection, Selector } from './selection.ts';
+import { locateVisibleSince } from './since-start.ts';
 
 /** Where a listener's stream begins: with events that are published from now on, or after a sequence number. */
 export type Start = StartNow | StartAfter;
@@ -56,7 +57,7 @@ export async function findStart(
   const { lastEventId = '', last, since, accepts } = request;
   if (lastEventId === '') {
     if (since !== undefined) {
-      const { after, trims, finalSeq } = await log.locateSince(selection, since, options);
+      const { after, trims, finalSeq } = await locateVisibleSince(log, selection, since, options);
       // What was removed behind that place was as new, and is a gap. It is not told the place: it could lie between two private events.
       return { type: 'after', after, told: after, trims, announce: false, finalSeq };
     }

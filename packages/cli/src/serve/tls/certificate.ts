@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Certificate, checkCertificate } from '@tidings/hub';
+import { unreadable } from '../../command-line/read-text.ts';
 import { CliError } from '../../errors.ts';
 import { devCertificate } from './dev-certificate.ts';
 import type { TlsSettings } from './options.ts';
@@ -93,9 +94,6 @@ async function textOf(name: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError('ERR_USAGE', `${name} is ${JSON.stringify(file)}, which cannot be read: ${why}`, {
-      cause: error,
-    });
+    throw unreadable(name, file, error);
   }
 }

@@ -27,6 +27,8 @@ export class RemoteKeys {
   #gotAt = -Infinity;
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
+  /** Whether they were not got when they were last asked for. */
+  #isAway = false;
 
   /**
    * @param warn is told why keys could not be got, each time, and that some are left out, once
@@ -41,7 +43,7 @@ export class RemoteKeys {
     }
     if (!URL.canParse(url) || !isSafe(new URL(url))) {
       throw new KeyError(
-        `the URL ${JSON.stringify(url)}, but it must be one of https (or of http on this machine): whoever answers it decides who is let in`,
+        `the URL ${JSON.stringify(withoutSecrets(url))}, but it must be one of https (or of http on this machine): whoever answers it decides who is let in`,
       );
     }
     this.#url = new URL(url);
@@ -63,7 +65,9 @@ export class RemoteKeys {
       // Old keys do for the moment, if they fit.
       if (age > MAX_OUTAGE_MS || !isKnown(this.#keys)) await asking;
     }
-    if (this.#clock.now() - this.#gotAt <= MAX_OUTAGE_MS) return this.#keys;
+    // While the issuer is away nobody knows whether it has a key that is not known here.
+    const isOut = this.#isAway && !isKnown(this.#keys);
+    if (!isOut && this.#clock.now() - this.#gotAt <= MAX_OUTAGE_MS) return this.#keys;
     throw new TokenError('unavailable', 'The keys of the issuer of the token cannot be got at present');
   }
 
@@ -94,7 +98,9 @@ export class RemoteKeys {
       }
       this.#keys = keys;
       this.#gotAt = this.#clock.now();
+      this.#isAway = false;
     } catch (error) {
+      this.#isAway = true;
       this.#warn({ ...this.#about, reason: reasonOf(error) }, 'The keys of an issuer of tokens could not be got');
     }
   }
@@ -107,10 +113,14 @@ export class RemoteKeys {
     this.#warn(about, 'Keys of an issuer of tokens are left out, because they are not public');
   }
 
-  /** A query may have a secret. */
   get #about(): { readonly url: string } {
-    return { url: this.#url.origin + this.#url.pathname };
+    return { url: withoutSecrets(this.#url.href) };
   }
+}
+
+/** What may be shown of a URL, also of one that is malformed: a query may have a secret, and so may what is before an @. */
+function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/^.*@/s, '…@');
 }
 
 function json(text: string): unknown {
