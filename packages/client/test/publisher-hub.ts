@@ -27,7 +27,13 @@ export type Fault =
   | 'lose-request'
   /** Stores the batch, and says nothing. */
   | 'silence'
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string };
+  | {
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+      /** Whether the connection breaks behind this part of the body. */
+      readonly isCut?: boolean;
+    };
 
 /** What a hub refuses, with the name of the refusal. */
 const REFUSALS: Readonly<Record<string, number>> = {
@@ -100,7 +106,9 @@ export class StandInHub {
     this.requests.push(batch);
     const fault = this.fault(this.requests.length, batch);
     if (typeof fault === 'object') {
-      response.writeHead(fault.status, fault.headers).end(fault.body);
+      response.writeHead(fault.status, fault.headers);
+      if (fault.isCut) response.write(fault.body ?? '', () => request.socket.destroy());
+      else response.end(fault.body);
       return;
     }
     const answer = fault === 'lose-request' ? undefined : this.#publish(batch);

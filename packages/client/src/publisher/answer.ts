@@ -80,13 +80,15 @@ export function mayHaveDone(status: number, problem: string | undefined): boolea
 }
 
 /** What a hub's refusal says, if the body is such a document (PROTOCOL §10). */
-export function readProblem(body: string): Pick<Failure, 'problem' | 'line'> & { readonly detail?: string } {
+export function readProblem(
+  body: string,
+): Pick<Failure, 'problem' | 'line'> & { readonly detail?: string | undefined } {
   try {
-    const { type, detail } = JSON.parse(body) as { readonly type?: unknown; readonly detail?: unknown };
+    const { type, detail } = JSON.parse(body) as { readonly type?: unknown; readonly detail?: string };
     const problem = /^\/PROTOCOL\.md#([a-z-]+)$/.exec(String(type))?.[1];
     // The number is of use to the publisher alone, who has made the batch.
-    const [, line, text] = /^(?:Line (\d+): )?(.*)$/s.exec(typeof detail === 'string' ? detail : '') ?? [];
-    return { ...(problem && { problem, ...(line && { line: Number(line) }) }), ...(text && { detail: text }) };
+    const [, line, text] = /^(?:Line (\d+): )?(.*)$/s.exec(detail ?? '') ?? [];
+    return { ...(problem && { problem, ...(line && { line: Number(line) }) }), detail: text };
   } catch {
     return {};
   }

@@ -9,10 +9,10 @@ import type { PublishAttempt } from './options.ts';
 import { readRequestHeaders } from './request-headers.ts';
 import type { PublisherSettings } from './settings.ts';
 
-/** The most bytes of an answer that are read. The ids of 10,000 events are at most this long. */
+/** The most bytes of an answer that has to be whole. The ids of 10,000 events, and what a hub says of the longest line, are at most this long. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** The most bytes of a refusal that are kept. Guards against a page of megabytes, which each error would hold. */
+/** The most bytes of a refusal that are kept, and of another answer that are read. Guards against a page of megabytes, which each error would hold. */
 const MAX_REFUSAL_BYTES = 4_096;
 
 /** How many times as long as the first one a later request may take. */
@@ -156,9 +156,8 @@ export class Sender {
       cache: 'no-store',
       signal,
     });
-    const isSuccess = response.status >= 200 && response.status <= 299;
-    const text = await readText(response, isSuccess ? MAX_ANSWER_BYTES : MAX_REFUSAL_BYTES, signal);
-    return isSuccess ? readSuccess(response, text, request) : readRefusal(response, text);
+    const text = await readText(response, signal);
+    return response.status < 300 ? readSuccess(response, text, request) : readRefusal(response, text);
   }
 
   /** Waits before the next attempt. */
@@ -217,15 +216,15 @@ function readSuccess<T>(response: FetchResponse, body: string, { read, expected 
   };
 }
 
-function readRefusal({ status, headers }: FetchResponse, body: string): Failure {
-  const { problem, line, detail } = readProblem(body);
+function readRefusal({ status, headers }: FetchResponse, text: string): Failure {
+  const { problem, line, detail } = readProblem(text);
   return {
     type: 'failure',
     code: 'ERR_STATUS',
-    message: `found ${status}${problem ? ` ${problem}` : ''}${detail ? `: ${detail}` : ''}`,
+    message: `found ${status}${problem ? ` ${problem}` : ''}${detail ? `: ${detail}` : ''}`.slice(0, MAX_REFUSAL_BYTES),
     status,
     headers,
-    body,
+    body: text.slice(0, MAX_REFUSAL_BYTES),
     problem,
     line,
     maybe: mayHaveDone(status, problem),
@@ -243,14 +242,16 @@ function failureOf(cause: unknown, isSent: boolean): Pick<Failure, 'code' | 'mes
 }
 
 /** @throws whatever the body breaks with, if it has to be whole */
-async function readText({ body, status }: FetchResponse, maxBytes: number, signal: AbortSignal): Promise<string> {
+async function readText({ body, status }: FetchResponse, signal: AbortSignal): Promise<string> {
   const reader = readBody(body);
   if (!reader) return '';
   const letGo = (): void => void reader.cancel().catch(() => {});
   signal.addEventListener('abort', letGo);
   const decoder = new TextDecoder();
   let text = '';
-  let room = maxBytes;
+  // A refusal of a part of the batch says in its document of which, and that names texts of the sender. Of other refusals the status says enough.
+  const isWhole = status < 404 || status === 409;
+  let room = isWhole ? MAX_ANSWER_BYTES : MAX_REFUSAL_BYTES;
   try {
     while (room > 0) {
       const { value } = await reader.read();
@@ -260,8 +261,8 @@ async function readText({ body, status }: FetchResponse, maxBytes: number, signa
     }
     letGo();
   } catch (error) {
-    // Of a refusal counts what has arrived.
-    if (status < 300) throw error;
+    // Of others counts what has arrived.
+    if (isWhole) throw error;
   } finally {
     signal.removeEventListener('abort', letGo);
   }
