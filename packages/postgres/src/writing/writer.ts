@@ -162,7 +162,7 @@ export class Writer {
     try {
       const ask = await this.#connection.open();
       const isMove = group[0]?.isMove === true;
-      tx = await Transaction.begin(ask, this.#parts, { identity: this.#connection.identity, isMove });
+      tx = await Transaction.begin(ask, this.#parts, isMove);
       if (!tx) {
         await ask('rollback');
         for (const job of group) job.resolve(undefined);
@@ -210,6 +210,7 @@ export class Writer {
     if (tx.plan) ledger.apply(tx.plan.at, tx.plan.plan);
     seen.epoch = tx.epoch;
     seen.seq = tx.seq;
+    seen.started = tx.state.identity.started ?? '';
     if (tx.hasMore) this.#hooks.onExcess();
     await this.#hooks.onCommitted(tx.before, tx, tx.entries);
   }
@@ -222,7 +223,7 @@ export class Writer {
         const ask = await this.#connection.open();
         const [row] = await ask<{ status: string | null }>('select pg_xact_status($1::xid8) as status', [tx.xact]);
         const { system, timeline } = tx.state.identity;
-        const now = this.#connection.identity;
+        const now = this.#connection.cluster;
         // Another server may have given the same number to another transaction.
         if (now?.system !== system || now.timeline !== timeline) return 'unknown';
         if (row?.status === 'committed' || row?.status === 'aborted') return row.status;
