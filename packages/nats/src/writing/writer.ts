@@ -125,7 +125,7 @@ export class Writer {
     const { following } = this.#parts;
     const looks = setInterval(() => this.#look(), LOOK_MS);
     while (this.#waiting.length > 0) {
-      if (following.isLive) await this.#send(this.#take());
+      if (following.isLive) await this.#sendSome();
       else await this.#untilLive();
     }
     clearInterval(looks);
@@ -172,6 +172,29 @@ export class Writer {
       count += 1;
     }
     return this.#waiting.splice(0, count);
+  }
+
+  /** Sends some of what waits, behind what has to be said first. */
+  async #sendSome(): Promise<void> {
+    const group = this.#take();
+    const first = this.#parts.following.arrival;
+    const refusal = first && (await this.#sendFirst(first, group));
+    if (!refusal) return await this.#send(group);
+    const error = refusal.code === 'ERR_STORE_AWAY' ? away('nothing of it was stored') : refusal;
+    for (const one of group) this.#settle(one, { error });
+  }
+
+  /** Sends a command for which nobody else waits than the group that comes next. Gives what refused it. */
+  async #sendFirst(command: Command, group: readonly Waiting[]): Promise<ServerError | undefined> {
+    let refusal: ServerError | undefined;
+    const text = JSON.stringify(command);
+    const [until, answeredBy] = [group.at(-1)?.until ?? 0, group.at(-1)?.answeredBy ?? 0];
+    const reject = (error: ServerError): void => {
+      refusal = error;
+    };
+    this.#bytes += text.length;
+    await this.#send([{ text, resolve: () => {}, reject, until, answeredBy, isSettled: false }]);
+    return refusal;
   }
 
   async #send(group: readonly Waiting[]): Promise<void> {
