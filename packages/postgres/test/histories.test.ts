@@ -1,6 +1,6 @@
 import { type EventLog, formatCursor, type FollowStart } from '@tidings/server/log';
-import { describe, expect, test } from 'vitest';
-import { withoutPostgres } from '../../../test/postgres-server.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PostgresServer, withoutPostgres } from '../../../test/postgres-server.ts';
 import { allOf, event, followed, LONG, openLog, serverOfFile } from './rig.ts';
 
 const file = serverOfFile({ isSafe: true });
@@ -107,4 +107,36 @@ describe.skipIf(withoutPostgres)('a node that outlives a failover to a standby t
       await expect.poll(async () => (await values.list('')).map(({ name }) => name), LONG).toEqual(['kept', 'next']);
     }
   });
+});
+
+test.skipIf(withoutPostgres)('an append whose commit is broken off waits for the standby all the same', async () => {
+  const server = await PostgresServer.start({ isSafe: true });
+  onTestFinished(() => server.close());
+  const standby = await server.standby();
+  onTestFinished(() => standby.kill());
+  await server.ask(`alter system set synchronous_standby_names = '*'`);
+  await server.ask('select pg_reload_conf()');
+  await expect
+    .poll(() => server.ask('select from pg_stat_replication where sync_state = $1', ['sync']), LONG)
+    .toHaveLength(1);
+  const log = await openLog(server, server.schema());
+  await log.append([event('a', '1')]);
+  standby.signal('SIGSTOP');
+  onTestFinished(() => standby.signal('SIGCONT'));
+  const waits = `from pg_stat_activity where wait_event = 'SyncRep'`;
+  const waiting = async (): Promise<unknown[]> =>
+    (await server.ask<{ pid: number }>(`select pid ${waits}`)).map(({ pid }) => pid);
+  let isAnswered = false;
+  const appended = log.append([event('a', '2')]).finally(() => {
+    isAnswered = true;
+  });
+  await expect.poll(waiting, LONG).toHaveLength(1);
+  const [first] = await waiting();
+  await server.ask(`select pg_terminate_backend(pid) ${waits}`);
+  await expect.poll(async () => isAnswered || (await waiting()).some((pid) => pid !== first), LONG).toBe(true);
+  expect(isAnswered).toBe(false);
+  standby.signal('SIGCONT');
+  const { seq } = await appended;
+  // It has it on its disk, and shows it soon after.
+  await expect.poll(() => standby.ask('select seq from log_1.head'), LONG).toEqual([{ seq: String(seq) }]);
 });

@@ -69,6 +69,15 @@ function mayMove(schema: string): string {
   return `where pg_try_advisory_xact_lock(hashtextextended('tidings outbox ${schema}', 0))`;
 }
 
+// What is acknowledged is on the disk of the server, though others of this role may not ask for that.
+const DURABLE = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
+
+/** Waits until what was committed before is where the server is to have it, on its standbys, too: the commit that waited for them was broken off. */
+export async function untilSafe(ask: Ask): Promise<void> {
+  // A lock is written like a change, and its commit waits for all that is before it.
+  await ask(`begin; ${DURABLE}; select from @head for update; commit`);
+}
+
 /**
  * A transaction that has the head locked, with what was read of the tables in it. Changes are made here first, and are written when it is finished: so a
  * refused batch leaves no trace.
@@ -132,10 +141,8 @@ export class Transaction {
     const idleMs = Math.ceil(statementMs / 2);
     // Compiling a statement takes longer than these take.
     const settings = `set local statement_timeout = ${statementMs}; set local idle_in_transaction_session_timeout = ${idleMs}; set local jit = off`;
-    // What is acknowledged is on the disk of the server, though others of this role may not ask for that.
-    const durable = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
     const [head] = await ask<HeadColumns & Here & { xact: string }>(
-      `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, pg_current_xact_id()::text as xact
+      `begin; ${settings}; ${DURABLE}; select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, pg_current_xact_id()::text as xact
         from @head h ${isMove ? mayMove(schema) : ''} for update of h`,
     );
     if (!head && isMove) return undefined;

@@ -5,7 +5,7 @@ import type { Ask, Connection } from '../store/connection.ts';
 import { isAway } from '../store/failure.ts';
 import { trimExcess } from '../changes/excess.ts';
 import { finish, flush } from '../changes/flush.ts';
-import { Transaction, type LogParts } from '../changes/transaction.ts';
+import { Transaction, untilSafe, type LogParts } from '../changes/transaction.ts';
 
 // What a transaction holds at most, a large batch aside: it bounds its memory, and for how long it has the head locked.
 const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
@@ -218,6 +218,7 @@ export class Writer {
   /** What became of a transaction of whose commit no answer came. */
   async #fateOf(tx: Transaction): Promise<'committed' | 'aborted' | 'unknown'> {
     this.#connection.drop();
+    let isCommitted = false;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       try {
         const ask = await this.#connection.open();
@@ -226,9 +227,15 @@ export class Writer {
         const now = this.#connection.cluster;
         // Another server may have given the same number to another transaction.
         if (now?.system !== system || now.timeline !== timeline) return 'unknown';
-        if (row?.status === 'committed' || row?.status === 'aborted') return row.status;
+        if (row?.status === 'aborted') return 'aborted';
+        if (row?.status === 'committed') {
+          isCommitted = true;
+          await untilSafe(ask);
+          return 'committed';
+        }
       } catch {
         this.#connection.drop();
+        if (isCommitted) return 'unknown';
       }
       await this.#pause(FIRST_RETRY_MS * 2 ** attempt);
     }
