@@ -15,7 +15,7 @@ import {
   type TrimPlan,
 } from '@tidings/server/log';
 import { costOfState, summaryOf, type Summary, type TopicRow } from '../records.ts';
-import { type Ask, readCluster } from '../store/connection.ts';
+import { type Ask, BEGIN, readCluster } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
 import {
   HEAD_COLUMNS,
@@ -75,7 +75,7 @@ const DURABLE = `select set_config('synchronous_commit', 'on', true) where curre
 /** Waits until what was committed before is where the server is to have it, on its standbys, too: the commit that waited for them was broken off. */
 export async function untilSafe(ask: Ask): Promise<void> {
   // A lock is written like a change, and its commit waits for all that is before it.
-  await ask(`begin; ${DURABLE}; select from @head for update; commit`);
+  await ask(`${BEGIN}; ${DURABLE}; select from @head for update; commit`);
 }
 
 /**
@@ -142,7 +142,7 @@ export class Transaction {
     // Compiling a statement takes longer than these take.
     const settings = `set local statement_timeout = ${statementMs}; set local idle_in_transaction_session_timeout = ${idleMs}; set local jit = off`;
     const [head] = await ask<HeadColumns & Here & { xact: string }>(
-      `begin; ${settings}; ${DURABLE}; select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, pg_current_xact_id()::text as xact
+      `${BEGIN}; ${settings}; ${DURABLE}; select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, pg_current_xact_id()::text as xact
         from @head h ${isMove ? mayMove(schema) : ''} for update of h`,
     );
     if (!head && isMove) return undefined;

@@ -156,6 +156,12 @@ export class Connection {
   }
 }
 
+/**
+ * Begins a transaction that waits for its turn and then sees what the others have done. Another isolation, which may be the default of a database or of a role, would fail it
+ * instead.
+ */
+export const BEGIN = 'begin isolation level read committed';
+
 /** Asks to which cluster a connection leads now: through a pooler it may be another one than before. */
 export async function readCluster(ask: Ask): Promise<Cluster> {
   const [found] = await ask<Cluster & Record<string, unknown>>(CLUSTER);

@@ -1,6 +1,6 @@
 import { newEpoch, type Clock } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
-import { type Ask, readCluster } from './connection.ts';
+import { type Ask, BEGIN, readCluster } from './connection.ts';
 import { isAway } from './failure.ts';
 import { type Here, HERE_COLUMNS, newHead } from './head.ts';
 import { STEPS } from './schema.ts';
@@ -12,7 +12,7 @@ import { STEPS } from './schema.ts';
 export async function migrate(ask: Ask, schema: string, clock: Clock): Promise<void> {
   try {
     if ((await versionOf(ask, schema)) === STEPS.length) return;
-    await ask('begin');
+    await ask(BEGIN);
     await ask(`select pg_advisory_xact_lock(hashtextextended('tidings ' || $1, 0))`, [schema]);
     // Not "if not exists" at once: a role without the right to create schemas may use one that was made for it.
     const found = await ask('select 1 from pg_namespace where nspname = $1', [schema]);
