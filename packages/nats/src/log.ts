@@ -92,12 +92,7 @@ export class NatsLog implements EventLog {
         },
         onError: (error) => this.#report(error, onError),
         begin: (epoch, earlier, last) =>
-          this.#writer.begin(
-            earlier
-              ? { op: 'begin', epoch, earlier, settings, server: store.run }
-              : { op: 'epoch', epoch, server: store.run },
-            last,
-          ),
+          this.#writer.begin(earlier ? { op: 'begin', epoch, earlier, settings } : { op: 'epoch', epoch }, last),
       },
     );
     this.#writer = new Writer({ store, following: this.#following, waitMs, maxWaitingBytes });
@@ -291,8 +286,6 @@ export class NatsLog implements EventLog {
     this.#epoch = this.#reached.epoch;
     this.#followers.start(this.#reached);
     this.#ticks.plan();
-    // Said at once, so that a node that comes later knows it. If it cannot be stored now, it goes before what is stored next.
-    if (this.#following.arrival) this.#writer.ask({ op: 'tick' }).catch(() => {});
   }
 
   #onLost(reason: unknown): void {

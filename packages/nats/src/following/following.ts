@@ -1,6 +1,5 @@
 import { newEpoch, type TrimLedger } from '@tidings/server/log';
 import type { Moment } from '../replica/clock.ts';
-import type { Command } from '../replica/command.ts';
 import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
 import { readSnapshot } from '../replica/snapshot.ts';
 import type { Delivered, Delivery } from '../store/delivery.ts';
@@ -43,8 +42,6 @@ export class Following {
   /** When the stream was made of which the replica is. */
   #created = '';
   #known: Known | undefined;
-  /** The run of the server with which this node has followed the log. */
-  #server: string | undefined;
   /** What the last replica that had begun has told of its trims, if its numbering goes on. */
   #ledger: TrimLedger | undefined;
   /** The stream has fewer messages than before. */
@@ -100,18 +97,6 @@ export class Following {
   /** How long ago the last message was sent, in milliseconds. */
   get passedMs(): number {
     return this.moment.now - this.#replica.moment.now;
-  }
-
-  /**
-   * What is to be stored before anything else, because the server was started since the log was written last: a node that has followed the log before knows that it is as it was. Else an
-   * older state of its files may have been put back, or the last messages were lost with the power, and a new epoch begins. Undefined if there is nothing to be said.
-   */
-  get arrival(): Command | undefined {
-    const { store, clock } = this.#parts;
-    const { server } = this.#replica;
-    if (store.run === undefined || store.run === server) return undefined;
-    if (server !== undefined && server === this.#server) return { op: 'tick', server: store.run };
-    return { op: 'epoch', epoch: newEpoch(clock.time()), server: store.run };
   }
 
   /** Follows the stream from now on. Resolves when the replica has caught up; rejects if that cannot be, or not in time. */
@@ -270,7 +255,6 @@ export class Following {
     this.#time.begin(this.#replica.moment);
     this.#isLive = true;
     this.#isWhole = true;
-    this.#noteServer();
     this.#host.onLive();
     this.waiting.check();
   }
@@ -292,17 +276,11 @@ export class Following {
     const { current } = this.#replica.log.epochs;
     const applied = await this.#replica.apply(seq, bytes);
     if (this.#isLive) this.#time.hear(this.#replica.moment);
-    if (this.#isLive) this.#noteServer();
     if (this.#isLive && this.#replica.log.epochs.current !== current) {
       this.#host.onLost(new Error('A new epoch has begun'));
       this.#host.onLive();
     }
     return applied;
-  }
-
-  #noteServer(): void {
-    const { server } = this.#replica;
-    if (server !== undefined && server === this.#parts.store.run) this.#server = server;
   }
 
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */

@@ -174,8 +174,7 @@ export class Follower {
     const { seq, epoch, trims, state } = head;
     // What others of this node have seen meanwhile is behind it: it is read with the next look.
     this.#position = { seq, epoch, trims, publicSeq: state.publicSeq };
-    this.#note(this.#position);
-    this.#seen.started = head.here.started;
+    this.#note(this.#position, head.here.started);
     this.#followers.start({ epoch, seq, publicSeq: state.publicSeq });
   }
 
@@ -258,8 +257,8 @@ export class Follower {
     this.#release();
   }
 
-  #note({ epoch, seq }: Position): void {
-    Object.assign(this.#seen, { epoch, seq });
+  #note({ epoch, seq }: Position, started: string = this.#seen.started): void {
+    Object.assign(this.#seen, { epoch, seq, started });
   }
 
   #lose(reason: unknown): void {

@@ -1,5 +1,5 @@
 import type { EventFields } from '@tidings/wire';
-import type { Admission, AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
+import type { AudienceStats, KnownListener, RefuseReason } from '../audience/admission.ts';
 import { Audience } from '../audience/audience.ts';
 import { EXPIRED, may, type Refusal, type Rights } from '../audience/rights.ts';
 import { systemClock } from '../clock.ts';
@@ -270,20 +270,15 @@ export class Channel {
     if (this.#audience.isFull && this.#finalSeq === undefined) return this.#refuse(request, 'full');
     const rights = await this.#audience.authenticate(request);
     const { heartbeat = this.#options.heartbeat, types } = parameters;
-    let admission: Admission;
-    try {
-      admission = await this.#audience.admit({
-        request,
-        rights,
-        parameters: { ...parameters, heartbeat },
-        view: (granted) => this.#viewOf(granted, types, coding),
-        isOver: (start) => this.#isOver(start),
-      });
-    } catch (error) {
-      const comeBack = comeBackAnswer(error, this.#options.headers);
-      if (comeBack) return comeBack;
-      throw error;
-    }
+    const admitted = this.#audience.admit({
+      request,
+      rights,
+      parameters: { ...parameters, heartbeat },
+      view: (granted) => this.#viewOf(granted, types, coding),
+      isOver: (start) => this.#isOver(start),
+    });
+    const admission = await admitted.catch((error: unknown) => comeBackAnswer(error, this.#options.headers));
+    if ('status' in admission) return admission;
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
     if (method !== 'GET') {
       admission.abandon();

@@ -25,11 +25,11 @@ export const EXPIRED_BODY = 'The rights of this request have expired\n';
 const STORE_AWAY_MS = 1000;
 
 /**
- * The answer to a listener that cannot be let in because the store of the log is out of reach: an `EventSource` that is refused would never come back. Undefined for another error.
+ * The answer to a listener that cannot be let in because the store of the log is out of reach: an `EventSource` that is refused would never come back. Throws another error.
  * @param headers those of a stream
  */
-export function comeBackAnswer(error: unknown, headers: Readonly<Record<string, string>>): Answer | undefined {
-  if (!(error instanceof ServerError && error.code === 'ERR_STORE_AWAY')) return undefined;
+export function comeBackAnswer(error: unknown, headers: Readonly<Record<string, string>>): Answer {
+  if (!(error instanceof ServerError && error.code === 'ERR_STORE_AWAY')) throw error;
   const retry = Math.round(STORE_AWAY_MS * (1 + Math.random()));
   return { status: 200, headers, body: encodeEvent({ retry }) };
 }
