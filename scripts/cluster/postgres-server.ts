@@ -185,6 +185,18 @@ export class PostgresServer {
     return target;
   }
 
+  /** Copies what is stored while it does not run. @returns puts that back */
+  keep(): () => void {
+    this.#copies += 1;
+    const [data, copy] = [this.#data, join(this.folder, `kept-${this.#copies}`)];
+    // The files keep their owner.
+    spawnSync('cp', ['-a', data, copy]);
+    return () => {
+      rmSync(data, { recursive: true });
+      spawnSync('cp', ['-a', copy, data]);
+    };
+  }
+
   /** Runs a standby that follows this server. It is killed before this one is closed. */
   async standby(): Promise<PostgresServer> {
     const standby = new PostgresServer(await freePort(), this.folder, { isSafe: this.#isSafe });

@@ -76,7 +76,7 @@ export class PostgresLog implements EventLog {
     const time = new LogTime(clock, { time: at, clock: told, shifts: [] });
     const { schema, bounds, retention, statementMs } = checked;
     const epochs = new EpochsCopy();
-    const seen = { epoch: head.epoch, seq: head.seq };
+    const seen = { epoch: head.epoch, seq: head.seq, started: head.here.started };
     const reports = new Reports(options.onError);
     const topicBounds = new TopicBounds(retention);
     const node = newToken();
@@ -125,7 +125,7 @@ export class PostgresLog implements EventLog {
       onHead: async (found, ask) => {
         this.#life.wakeAt(found.state.due);
         this.#kept = found.state;
-        await shared.sync(ask, found.state.values);
+        await shared.sync(ask, found);
       },
       onOutbox: () => outbox.told(),
       onOutboxFound: (isSo) => outbox.found(isSo),

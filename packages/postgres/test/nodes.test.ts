@@ -1,4 +1,4 @@
-import { type PostgresLog } from '@tidings/postgres';
+import type { PostgresLog } from '@tidings/postgres';
 import { entries, systemClock, type ValuesChange } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import pg from 'pg';
@@ -8,7 +8,9 @@ import { LONG, allOf, dataOf, event, EVERYTHING, followed, openLog, serverOfFile
 
 const file = serverOfFile();
 
-async function nodes(options: Parameters<typeof openLog>[2] = {}): Promise<readonly [PostgresLog, PostgresLog]> {
+async function nodes(
+  options: Parameters<typeof openLog>[2] = {},
+): Promise<readonly [Awaited<ReturnType<typeof openLog>>, Awaited<ReturnType<typeof openLog>>]> {
   const schema = file.server.schema();
   return [await openLog(file.server, schema, options), await openLog(file.server, schema, options)];
 }
@@ -224,6 +226,20 @@ describe.skipIf(withoutPostgres)('nodes on one database', () => {
     await told.until(() => told.data.length === 2);
     expect((await allOf(log)).toSorted()).toEqual(['other', 'still']);
   });
+
+  test.each(['repeatable read', 'serializable'])(
+    'wait for each other also where the default of transactions is %s',
+    async (isolation) => {
+      const options = encodeURIComponent(`-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`);
+      const [one, other] = await nodes({ url: `${file.server.url}?options=${options}` });
+      const appendSome = async (log: PostgresLog): Promise<void> => {
+        for (let n = 0; n < 50; n += 1) await log.append([event('a')]);
+      };
+      await Promise.all([one, other, one, other].map(appendSome));
+      expect(await allOf(one)).toHaveLength(200);
+      expect([...one.told, ...other.told]).toEqual([]);
+    },
+  );
 
   test('names that no event can have may be asked for', async () => {
     const [log] = await nodes();

@@ -43,7 +43,7 @@ describe.skipIf(withoutPostgres).concurrent('PostgresLog as an EventLog', { time
           reopen,
           // As another server that was made from a copy says it.
           async beginEpoch() {
-            await server!.ask(`update "${schema}".head set state = replace(state, '"timeline":"', '"timeline":"f')`);
+            await server!.ask(`update "${schema}".head set state = replace(state, '"started":"', '"started":"1')`);
             return await reopen();
           },
           async cut() {

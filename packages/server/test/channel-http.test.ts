@@ -1,4 +1,4 @@
-import { Channel, type ChannelOptions } from '@tidings/server';
+import { Channel, type ChannelOptions, ServerError } from '@tidings/server';
 import { MemoryLog } from '@tidings/server/log';
 import { respond } from '@tidings/server/node';
 import { describe, expect, test } from 'vitest';
@@ -41,6 +41,43 @@ describe('a request', () => {
     const channel = new Channel({ authenticate: () => false });
     const answer = await channel.answer(requestHead({ method: 'OPTIONS' }));
     expect(answer).toEqual({ status: 204, headers: { Allow: 'GET, HEAD, OPTIONS' } });
+  });
+});
+
+describe('a listener that comes while the store of the log is out of reach', () => {
+  /** A log that cannot say where a listener goes on. */
+  class LogAway extends MemoryLog {
+    override locate(): Promise<never> {
+      return Promise.reject(new ServerError('ERR_STORE_AWAY', 'Cannot read: the store is away'));
+    }
+  }
+
+  test('is told to come back, and is let in when it does', async () => {
+    const log = new LogAway();
+    const channel = new Channel({ log, compression: true, cors: { origins: [PAGE], credentials: false } });
+    await using server = await TestServer.listen((request, response) => void respond(channel, request, response));
+    const headers = { 'Last-Event-ID': 'earliest', 'Accept-Encoding': 'gzip', Origin: PAGE };
+    const early = await fetch(server.url, { headers });
+    expect([early.status, early.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    expect(early.headers.get('access-control-allow-origin')).toBe(PAGE);
+    expect(await early.text()).toMatch(/^retry: 1\d{3}\n\n$/);
+    expect([channel.listeners, (await channel.answer(requestHead({ method: 'HEAD', headers }))).body]).toEqual([
+      0,
+      undefined,
+    ]);
+
+    log.locate = MemoryLog.prototype.locate as LogAway['locate'];
+    await channel.publish({ data: '1' });
+    const { sink } = await listen(channel, { headers: { 'last-event-id': 'earliest' } });
+    await untilData(sink, '1');
+  });
+
+  test('is refused as before if something else fails', async () => {
+    const log = new LogAway();
+    log.locate = () => Promise.reject(new TypeError('defect'));
+    await expect(
+      new Channel({ log }).answer(requestHead({ headers: { 'last-event-id': 'earliest' } })),
+    ).rejects.toThrow('defect');
   });
 });
 

@@ -9,6 +9,12 @@ import type {
 } from '@tidings/server/log';
 import type { Settings } from '../options.ts';
 
+/** What says on which server the log is from now on. */
+interface OnServer {
+  /** Names one run of a single server: it has another name whenever it was started. @default as before */
+  readonly server?: string | undefined;
+}
+
 /** What changes the log. The order of the commands in the stream is the order in which all nodes carry them out. */
 export type Command =
   | { readonly op: 'append'; readonly events: readonly NewEvent[]; readonly options: AppendOptions }
@@ -25,19 +31,19 @@ export type Command =
   | { readonly op: 'release'; readonly topic: string; readonly token: string }
   | { readonly op: 'set value'; readonly name: string; readonly value: string; readonly options: SetOptions }
   | { readonly op: 'remove value'; readonly name: string }
-  /** Nothing but that time has passed. */
-  | { readonly op: 'tick' }
+  /** Nothing but that time has passed, and perhaps that the server was started again with all that it had. */
+  | ({ readonly op: 'tick' } & OnServer)
   /** The log is kept in another way from now on. */
   | { readonly op: 'settings'; readonly settings: Settings }
   /** A new epoch begins after what there is, because what followed it is lost. */
-  | { readonly op: 'epoch'; readonly epoch: string }
+  | ({ readonly op: 'epoch'; readonly epoch: string } & OnServer)
   /** A new epoch begins, with nothing in it. */
-  | {
+  | ({
       readonly op: 'begin';
       readonly epoch: string;
       readonly earlier: readonly EarlierEpoch[];
       readonly settings: Settings;
-    };
+    } & OnServer);
 
 /** What a node sends at once. */
 export interface Message {

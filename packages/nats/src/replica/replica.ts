@@ -34,6 +34,8 @@ export interface ReplicaRecord {
   readonly moment: Moment;
   readonly settings: Settings;
   readonly nodes: readonly (readonly [node: string, number: number])[];
+  /** The run of the server on which the log is, if that is known. */
+  readonly server?: string | undefined;
   readonly log: MemoryLogRecord;
 }
 
@@ -66,6 +68,7 @@ export class Replica {
   #settings: Settings;
   #log: MemoryLog;
   #hasBegun: boolean;
+  #server: string | undefined;
   #fresh = '';
   #batch: LogEntry[] = [];
 
@@ -77,6 +80,7 @@ export class Replica {
     this.#settings = known?.settings ?? { retention: {} };
     this.#nodes = new Map(known?.nodes);
     this.#hasBegun = known !== undefined;
+    this.#server = known?.server;
     this.#log = this.#makeLog(known ? { record: known.log, ledger } : { epoch: newEpoch(0) });
   }
 
@@ -102,6 +106,11 @@ export class Replica {
     return this.#hasBegun;
   }
 
+  /** The run of the server on which the log is, as of the last message that has named one. */
+  get server(): string | undefined {
+    return this.#server;
+  }
+
   /** Whether no message is there in part, so that a record has everything. */
   get isWhole(): boolean {
     return this.#incomplete.size === 0;
@@ -113,6 +122,7 @@ export class Replica {
       moment: this.#clock.moment,
       settings: this.#settings,
       nodes: [...this.#nodes],
+      server: this.#server,
       log: this.#log.record(),
     };
   }
@@ -183,6 +193,7 @@ export class Replica {
 
   async #do(command: Command): Promise<unknown> {
     const { topics, values } = this.#log;
+    if ('server' in command) this.#server = command.server ?? this.#server;
     switch (command.op) {
       case 'append':
         return await this.#log.append(command.events, command.options);

@@ -102,6 +102,12 @@ export class Store {
     return this.#connection.info?.max_payload ?? MIN_PAYLOAD;
   }
 
+  /** Names the run of the server, if there is only one: it has another name whenever it was started. Undefined if servers are a cluster, or another one stores. */
+  get run(): string | undefined {
+    const { info } = this.#connection;
+    return info?.jetstream === true && info.cluster === undefined ? info.server_id : undefined;
+  }
+
   get isConnected(): boolean {
     return this.#isConnected;
   }

@@ -1,4 +1,4 @@
-import { counted, ServerError } from '@tidings/server/log';
+import { counted, newEpoch, ServerError } from '@tidings/server/log';
 import type { Following } from '../following/following.ts';
 import type { Command, Message } from '../replica/command.ts';
 import { partsOf } from '../replica/parts.ts';
@@ -58,6 +58,8 @@ export class Writer {
   /** When the store last stored something for this node. */
   #storedAt = 0;
   #sent: Sent | undefined;
+  /** The run of the server with which this node has followed the log. */
+  #server: string | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
 
@@ -99,6 +101,8 @@ export class Writer {
 
   /** A message of any node was carried out. */
   done({ node, number, outcomes }: Done): void {
+    const { following, store } = this.#parts;
+    if (following.isLive && following.replica.server === store.run) this.#server = store.run;
     if (node === this.#node && this.#sent?.number === number) this.#sent.outcomes = outcomes;
   }
 
@@ -106,7 +110,7 @@ export class Writer {
   async begin(command: Command & { readonly op: 'begin' | 'epoch' }, last: number): Promise<void> {
     const { store, following } = this.#parts;
     const { moment } = following;
-    const text = JSON.stringify({ ...moment, commands: [command] } satisfies Message);
+    const text = JSON.stringify({ ...moment, commands: [{ ...command, server: store.run }] } satisfies Message);
     const about = { node: `begin ${command.epoch}`, number: 1, time: moment.time };
     for (const part of partsOf(about, text, store.maxPayload)) await store.publish(part, last);
   }
@@ -125,7 +129,7 @@ export class Writer {
     const { following } = this.#parts;
     const looks = setInterval(() => this.#look(), LOOK_MS);
     while (this.#waiting.length > 0) {
-      if (following.isLive) await this.#send(this.#take());
+      if (following.isLive) await this.#sendSome();
       else await this.#untilLive();
     }
     clearInterval(looks);
@@ -172,6 +176,41 @@ export class Writer {
       count += 1;
     }
     return this.#waiting.splice(0, count);
+  }
+
+  /** Sends some of what waits, behind what has to be said first. */
+  async #sendSome(): Promise<void> {
+    const group = this.#take();
+    const first = this.#arrival();
+    const refusal = first && (await this.#sendFirst(first, group));
+    if (!refusal) return await this.#send(group);
+    const error = refusal.code === 'ERR_STORE_AWAY' ? away('nothing of it was stored') : refusal;
+    for (const one of group) this.#settle(one, { error });
+  }
+
+  /**
+   * What is to be stored before anything else, because the server was started since the log was written last: a node that has followed the log before knows that it is as it was. Else an
+   * older state of its files may have been put back, or the last messages were lost with the power, and a new epoch begins. Undefined if there is nothing to be said.
+   */
+  #arrival(): Command | undefined {
+    const { run } = this.#parts.store;
+    const { replica, moment } = this.#parts.following;
+    if (run === undefined || run === replica.server) return undefined;
+    if (replica.server !== undefined && replica.server === this.#server) return { op: 'tick', server: run };
+    return { op: 'epoch', epoch: newEpoch(moment.time), server: run };
+  }
+
+  /** Sends a command for which nobody else waits than the group that comes next. Gives what refused it. */
+  async #sendFirst(command: Command, group: readonly Waiting[]): Promise<ServerError | undefined> {
+    let refusal: ServerError | undefined;
+    const text = JSON.stringify(command);
+    const [until, answeredBy] = [group.at(-1)?.until ?? 0, group.at(-1)?.answeredBy ?? 0];
+    const reject = (error: ServerError): void => {
+      refusal = error;
+    };
+    this.#bytes += text.length;
+    await this.#send([{ text, resolve: () => {}, reject, until, answeredBy, isSettled: false }]);
+    return refusal;
   }
 
   async #send(group: readonly Waiting[]): Promise<void> {

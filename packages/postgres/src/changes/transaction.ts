@@ -15,9 +15,19 @@ import {
   type TrimPlan,
 } from '@tidings/server/log';
 import { costOfState, summaryOf, type Summary, type TopicRow } from '../records.ts';
-import type { Ask, Identity } from '../store/connection.ts';
+import { type Ask, BEGIN, readCluster } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
-import { HEAD_COLUMNS, headOf, type HeadColumns, type HeadState, noHead } from '../store/head.ts';
+import {
+  HEAD_COLUMNS,
+  headOf,
+  type HeadColumns,
+  type HeadState,
+  type Here,
+  HERE_COLUMNS,
+  isThere,
+  noHead,
+  type Seen,
+} from '../store/head.ts';
 import type { LedgerCopy } from '../store/ledger-copy.ts';
 
 /** What all that writes has in common. */
@@ -33,8 +43,7 @@ export interface LogParts {
   readonly ledger: LedgerCopy;
   readonly epochs: EpochsCopy;
   readonly statementMs: number;
-  /** The highest sequence number that this node has seen, of which epoch. */
-  readonly seen: { epoch: string; seq: number };
+  readonly seen: Seen;
 }
 
 /** What a log remembers of an append that had a key, and since when, by the log's own time. */
@@ -52,19 +61,21 @@ export interface Pending {
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-interface BeginOptions {
-  /** The cluster to which the connection leads. */
-  readonly identity: Identity | undefined;
-  /** Whether it is to move the outbox. */
-  readonly isMove: boolean;
-}
-
 /**
  * A condition that holds for one transaction at a time. All nodes are told when something is put into the outbox, and without it each of them would lock the head,
  * one after the other, mostly to find nothing. Whoever moves is told of what comes meanwhile, and looks again.
  */
 function mayMove(schema: string): string {
   return `where pg_try_advisory_xact_lock(hashtextextended('tidings outbox ${schema}', 0))`;
+}
+
+// What is acknowledged is on the disk of the server, though others of this role may not ask for that.
+const DURABLE = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
+
+/** Waits until what was committed before is where the server is to have it, on its standbys, too: the commit that waited for them was broken off. */
+export async function untilSafe(ask: Ask): Promise<void> {
+  // A lock is written like a change, and its commit waits for all that is before it.
+  await ask(`${BEGIN}; ${DURABLE}; select from @head for update; commit`);
 }
 
 /**
@@ -122,25 +133,24 @@ export class Transaction {
   /**
    * Locks the head. A copy or an older state of the log goes on in a new epoch. Resolves to undefined if the outbox is to be moved and another node does that: then
    * the head is not waited for.
+   * @param isMove whether the outbox is to be moved
    */
-  static async begin(ask: Ask, parts: LogParts, { identity, isMove }: BeginOptions): Promise<Transaction | undefined> {
+  static async begin(ask: Ask, parts: LogParts, isMove: boolean): Promise<Transaction | undefined> {
     const { statementMs, seen, schema } = parts;
     // A node that stands still while it has the head locked holds up all others for so long.
     const idleMs = Math.ceil(statementMs / 2);
     // Compiling a statement takes longer than these take.
     const settings = `set local statement_timeout = ${statementMs}; set local idle_in_transaction_session_timeout = ${idleMs}; set local jit = off`;
-    // What is acknowledged is on the disk of the server, though others of this role may not ask for that.
-    const durable = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
-    const [head] = await ask<HeadColumns & { xact: string }>(
-      `begin; ${settings}; ${durable}; select ${HEAD_COLUMNS}, pg_current_xact_id()::text as xact from @head h ${isMove ? mayMove(schema) : ''} for update`,
+    const [head] = await ask<HeadColumns & Here & { xact: string }>(
+      `${BEGIN}; ${settings}; ${DURABLE}; select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, pg_current_xact_id()::text as xact
+        from @head h ${isMove ? mayMove(schema) : ''} for update of h`,
     );
     if (!head && isMove) return undefined;
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
-    await parts.ledger.sync(ask, tx.trims);
-    const { system, timeline } = tx.state.identity;
-    const isMoved = identity !== undefined && (identity.system !== system || identity.timeline !== timeline);
-    if (isMoved || (seen.epoch === tx.epoch && seen.seq > tx.seq)) await tx.#beginEpoch(identity ?? tx.state.identity);
+    const isOlder = seen.epoch === tx.epoch && seen.seq > tx.seq;
+    if (isOlder || !isThere(head, tx.state.identity)) await tx.#arrive(head, isOlder);
+    await parts.ledger.sync(ask, tx);
     return tx;
   }
 
@@ -195,15 +205,25 @@ export class Transaction {
     this.isChanged = true;
   }
 
-  async #beginEpoch(identity: Identity): Promise<void> {
-    const { epochs, clock, seen } = this.parts;
+  /**
+   * The log is not where it was, or it is known to be an older one. A server that was only started again has all that it had, if this node knows the log from before and has seen no more than
+   * there is. Else it may be a copy, or an older state of the same disks, and a new epoch begins.
+   */
+  async #arrive({ started, tables }: Here, isOlder: boolean): Promise<void> {
+    const { seen } = this.parts;
+    const before = this.state.identity;
+    const { system, timeline } = await readCluster(this.ask);
+    const isSame = before.system === system && before.timeline === timeline && before.tables === tables;
+    this.state.identity = { system, timeline, started, tables };
+    this.isChanged = true;
+    if (isOlder || !isSame || seen.epoch !== this.epoch || seen.started !== before.started) await this.#beginEpoch();
+  }
+
+  async #beginEpoch(): Promise<void> {
+    const { epochs, clock } = this.parts;
     this.epoch = await epochs.begin(this.ask, this.epoch, this.seq, clock.time());
     this.epochs = await epochs.of(this.ask, this.epoch);
-    this.state.identity = identity;
     // Everything up to here may be asked for by who had it in another history.
     this.state.publicSeq = this.seq;
-    seen.epoch = this.epoch;
-    seen.seq = this.seq;
-    this.isChanged = true;
   }
 }

@@ -9,9 +9,18 @@ import {
 } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import { entryOf, EVENT_COLUMNS, type EventRow } from '../records.ts';
-import { atMost, Connection, type Ask, type Identity, type StorePlace } from '../store/connection.ts';
+import { atMost, Connection, type Ask, type StorePlace } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
-import { HEAD_COLUMNS, headOf, readHead, type Head, type HeadColumns, noHead } from '../store/head.ts';
+import {
+  HEAD_COLUMNS,
+  headOf,
+  isThere,
+  readHead,
+  type Head,
+  type HeadColumns,
+  noHead,
+  type Seen,
+} from '../store/head.ts';
 import { hasTrimmed, MAX_DELETIONS, type LedgerCopy } from '../store/ledger-copy.ts';
 
 // What is read at once.
@@ -42,7 +51,7 @@ export interface FollowerHooks {
   onOutbox(): void;
   /** Whether something is in the outbox, as of now. */
   onOutboxFound(isSo: boolean): void;
-  /** The connection leads to another cluster, or the log is an older one: a new epoch has to begin. */
+  /** The log may be that of a copy or an older one: a new epoch may have to begin. */
   onMoved(): Promise<void>;
   /** Whether the database can be reached. */
   onReached(failure: PostgresError | undefined): void;
@@ -66,14 +75,14 @@ export class Follower {
   /** Undefined while nothing can be handed over. */
   #position: Position | undefined;
   /** How far this node has ever got, of which epoch. */
-  readonly #seen: { epoch: string; seq: number };
+  readonly #seen: Seen;
   #isAsked = false;
   #wake: (() => void) | undefined;
   readonly #waiting = new Set<() => void>();
   #isClosed = false;
   #running: Promise<void> | undefined;
 
-  constructor(place: StorePlace, parts: FollowerParts, seen: { epoch: string; seq: number }, hooks: FollowerHooks) {
+  constructor(place: StorePlace, parts: FollowerParts, seen: Seen, hooks: FollowerHooks) {
     this.#parts = parts;
     this.#seen = seen;
     this.#hooks = hooks;
@@ -155,8 +164,7 @@ export class Follower {
     const ask = await this.#connection.open();
     const seen = { ...this.#seen };
     let head = await readHead(ask);
-    const { identity } = this.#connection;
-    if ((identity && isOther(identity, head.state.identity)) || isOlder(head, seen)) {
+    if (!isThere(head.here, head.state.identity) || isOlder(head, seen)) {
       await this.#hooks.onMoved();
       head = await readHead(ask);
     }
@@ -166,7 +174,7 @@ export class Follower {
     const { seq, epoch, trims, state } = head;
     // What others of this node have seen meanwhile is behind it: it is read with the next look.
     this.#position = { seq, epoch, trims, publicSeq: state.publicSeq };
-    this.#note(this.#position);
+    this.#note(this.#position, head.here.started);
     this.#followers.start({ epoch, seq, publicSeq: state.publicSeq });
   }
 
@@ -202,7 +210,7 @@ export class Follower {
       const entries = events.map((row) => entryOf(row, epochs));
       const isWhole = entries.length === through - position.seq;
       const deletions = isWhole ? [] : await this.#deletions(ask, position, { through, trims: head.trims });
-      await this.#parts.ledger.sync(ask, head.trims);
+      await this.#parts.ledger.sync(ask, head);
       this.#offer(
         [...entries, ...deletions].toSorted((one, other) => one.seq - other.seq),
         through,
@@ -249,8 +257,8 @@ export class Follower {
     this.#release();
   }
 
-  #note({ epoch, seq }: Position): void {
-    Object.assign(this.#seen, { epoch, seq });
+  #note({ epoch, seq }: Position, started: string = this.#seen.started): void {
+    Object.assign(this.#seen, { epoch, seq, started });
   }
 
   #lose(reason: unknown): void {
@@ -288,10 +296,6 @@ function bytesOf(events: readonly EventRow[]): number {
 /** Whether the log has lost events that this node knows of. */
 function isOlder({ epoch, seq }: Head, seen: { readonly epoch: string; readonly seq: number }): boolean {
   return seen.epoch === epoch && seq < seen.seq;
-}
-
-function isOther(one: Identity, other: Identity): boolean {
-  return one.system !== other.system || one.timeline !== other.timeline;
 }
 
 function awayError(error: unknown): PostgresError {

@@ -1,5 +1,6 @@
 import { KeptValues, type ValueRecord, type ValuesHost } from '@tidings/server/log';
 import type { Ask } from '../store/connection.ts';
+import type { Head } from '../store/head.ts';
 import type { Writer } from '../writing/writer.ts';
 
 // How many changes are noted. A node that has missed more reads all values.
@@ -19,21 +20,25 @@ export class SharedValues {
   readonly #writer: Writer;
   /** How often they had been changed, as of what is in memory. */
   #version = -1;
+  /** In which epoch of the log. */
+  #epoch = '';
 
   constructor(writer: Writer, host: Omit<ValuesHost, 'inTurn'>) {
     this.#writer = writer;
     this.values = new KeptValues({ ...host, inTurn: (change) => change((changes) => this.#store(changes)) });
   }
 
-  /** Reads what has changed, unless that is known. @param version how often it has been changed */
-  async sync(ask: Ask, version: number): Promise<void> {
-    if (version === this.#version) return;
-    if (this.#version >= 0 && (await this.#readChanges(ask))) return;
+  /** Reads what has changed, unless that is known. In another epoch all is read: what was known may be of a history that was lost. */
+  async sync(ask: Ask, { epoch, state }: Head): Promise<void> {
+    const isSame = epoch === this.#epoch;
+    if (isSame && state.values === this.#version) return;
+    if (isSame && (await this.#readChanges(ask))) return;
     // The version is that of the same moment.
     const rows = await ask<Row>('select v.name, v.record, h.state from @head h left join @stored_values v on true');
     const stored = versionIn(rows);
-    if (stored <= this.#version) return;
+    if (isSame && stored <= this.#version) return;
     this.#version = stored;
+    this.#epoch = epoch;
     this.values.refresh(recordsIn(rows).flatMap(([name, record]) => (record ? [[name, record]] : [])));
   }
 

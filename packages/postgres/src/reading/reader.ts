@@ -80,15 +80,15 @@ export class Reader {
         replayed ??
         (await readers.ask(async (ask) => {
           const found = await this.#find(ask, request, signal);
-          await ledger.sync(ask, found.head.trims);
+          await ledger.sync(ask, found.head);
           const epochs = await this.#parts.epochs.of(ask, found.head.epoch);
           return { read: found, entries: found.rows.map((row) => entryOf(row, epochs)) };
         }, signal));
-      const { at } = ledger;
+      const { at, ledger: known } = ledger;
       // What was trimmed since may be on the page.
       if (at !== read.head.trims && attempt < MAX_ATTEMPTS) continue;
-      const trimmed = await turns.run((turn) => ledger.ledger.trimmed(selection, after, turn), { signal });
-      if (ledger.at !== at && attempt < MAX_ATTEMPTS) continue;
+      const trimmed = await turns.run((turn) => known.trimmed(selection, after, turn), { signal });
+      if ((ledger.at !== at || ledger.ledger !== known) && attempt < MAX_ATTEMPTS) continue;
       const page = await this.#take(entries, read.through, request, signal);
       const { through: trimmedThrough, trims, deleted: deletedThrough } = trimmed;
       return { ...page, trimmedThrough, trims, deletedThrough, ...finalIn(read.record, selection) };

@@ -191,7 +191,7 @@ export class Search {
     );
     if (!row) throw noHead();
     const head = headOf(row);
-    await this.#parts.ledger.sync(ask, head.trims);
+    await this.#parts.ledger.sync(ask, head);
     const record = row.record === null ? undefined : (JSON.parse(row.record) as TopicRecord);
     return { head, epochs: await this.#parts.epochs.of(ask, head.epoch), record };
   }

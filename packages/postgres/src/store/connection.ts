@@ -25,10 +25,13 @@ export interface StorePlace {
 }
 
 /** The cluster that a connection leads to, and its history: another value of either means that the data may be those of a copy. */
-export interface Identity {
+export interface Cluster {
   readonly system: string;
   readonly timeline: string;
 }
+
+const CLUSTER = `select system_identifier::text as system, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+  from pg_control_system()`;
 
 /** Asks one statement of the database. `@` in it stands before the names of the log's own tables. */
 export type Ask = <Row extends QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -47,7 +50,7 @@ export class Connection {
   readonly #onLost: (() => void) | undefined;
   readonly #onNotice: ((payload: string) => void) | undefined;
   #client: Client | undefined;
-  #identity: Identity | undefined;
+  #cluster: Cluster | undefined;
 
   /** @param hooks what is called when the connection is lost, and with each notification, to which it listens then */
   constructor(
@@ -60,8 +63,8 @@ export class Connection {
   }
 
   /** The cluster that the connection leads to, as of when it was made. */
-  get identity(): Identity | undefined {
-    return this.#identity;
+  get cluster(): Cluster | undefined {
+    return this.#cluster;
   }
 
   get isOpen(): boolean {
@@ -127,11 +130,11 @@ export class Connection {
   }
 
   async #greet(client: Client, schema: string): Promise<void> {
-    const { rows } = await client.query<{ version: number; encoding: string; standby: boolean }>(
+    const { rows: told } = await client.query<{ version: number; encoding: string; standby: boolean }>(
       `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
         pg_is_in_recovery() as standby`,
     );
-    const [found] = rows;
+    const [found] = told;
     if (!found || found.version < MIN_VERSION * 10_000) {
       throw new PostgresError(
         'ERR_STORE_UNFIT',
@@ -147,13 +150,23 @@ export class Connection {
       // A server that is to be promoted is one for as long as that takes.
       throw new PostgresError('ERR_STORE_AWAY', 'The database is a standby, which takes no events: give the primary');
     }
-    const { rows: who } = await client.query<Identity>(
-      `select system_identifier::text as system, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
-        from pg_control_system()`,
-    );
-    [this.#identity] = who;
+    const { rows } = await client.query<Cluster>(CLUSTER);
+    [this.#cluster] = rows;
     if (this.#onNotice) await client.query(`listen ${channelOf(schema)}`);
   }
+}
+
+/**
+ * Begins a transaction that waits for its turn and then sees what the others have done. Another isolation, which may be the default of a database or of a role, would fail it
+ * instead.
+ */
+export const BEGIN = 'begin isolation level read committed';
+
+/** Asks to which cluster a connection leads now: through a pooler it may be another one than before. */
+export async function readCluster(ask: Ask): Promise<Cluster> {
+  const [found] = await ask<Cluster & Record<string, unknown>>(CLUSTER);
+  if (!found) throw new Error('The database did not say which one it is');
+  return found;
 }
 
 /** The channel of notifications of a log. */

@@ -1,6 +1,26 @@
 import type { Trimmed } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
-import type { Ask, Identity } from './connection.ts';
+import type { Ask, Cluster } from './connection.ts';
+
+/** Where the log is: while all of it is the same, nothing has been put in the place of the log. */
+export interface Here {
+  /** Since when the server runs, in microseconds. What was on its disks before may have been an older state of them. */
+  readonly started: string;
+  /** The database and the table, by the numbers that the cluster gives to what is made in it. */
+  readonly tables: string;
+}
+
+/** Where the log was at its last change. A version before knew only the cluster. */
+export type Identity = Cluster & Partial<Here>;
+
+/** What a node has seen of the log. */
+export interface Seen {
+  /** The highest sequence number, of which epoch. */
+  epoch: string;
+  seq: number;
+  /** Since when the server ran with which it saw the log last. */
+  started: string;
+}
 
 /** What the head says beside its numbers. */
 export interface HeadState {
@@ -42,6 +62,15 @@ export function newHead(epoch: string, time: number, identity: Identity): Head {
   return { seq: 0, epoch, trims: 0, state: { ...state, due: null, identity } };
 }
 
+/** The columns that say where the log is now, for a statement that has more. */
+export const HERE_COLUMNS = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started,
+  concat_ws('.', (select oid from pg_database where datname = current_database()), '@head'::regclass::oid) as tables`;
+
+/** Whether the log is where it was at its last change, on a server that has run since then. */
+export function isThere({ started, tables }: Here, identity: Identity): boolean {
+  return identity.started === started && identity.tables === tables;
+}
+
 /** The columns of the head, for a statement that has more. */
 export const HEAD_COLUMNS = 'h.seq as h_seq, h.epoch as h_epoch, h.trims as h_trims, h.state as h_state';
 
@@ -56,11 +85,12 @@ export function headOf({ h_seq: seq, h_epoch: epoch, h_trims: trims, h_state: st
   return { seq, epoch, trims, state: JSON.parse(state) as HeadState };
 }
 
-/** Reads the head. @param isLocked whether it is to stay as it is until the transaction ends */
-export async function readHead(ask: Ask, isLocked: boolean = false): Promise<Head> {
-  const [row] = await ask<HeadColumns>(`select ${HEAD_COLUMNS} from @head h${isLocked ? ' for update' : ''}`);
+/** Reads the head, and where the log is now. */
+export async function readHead(ask: Ask): Promise<Head & { readonly here: Here }> {
+  const [row] = await ask<HeadColumns & Here>(`select ${HEAD_COLUMNS}, ${HERE_COLUMNS} from @head h`);
   if (!row) throw noHead();
-  return headOf(row);
+  const { started, tables } = row;
+  return { ...headOf(row), here: { started, tables } };
 }
 
 /** The head was removed, with which nothing can be done. */

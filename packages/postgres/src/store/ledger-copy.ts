@@ -1,6 +1,6 @@
 import { TrimLedger, type Trimmed, type TrimPlan } from '@tidings/server/log';
 import type { Ask } from './connection.ts';
-import type { Head } from './head.ts';
+import { type Head, noHead } from './head.ts';
 
 /** Removals that are kept for nodes that follow them. One that is further behind reads how far each topic was trimmed anew. */
 const MAX_TRIMS = 10_000;
@@ -13,20 +13,20 @@ const READ_AT_ONCE = 500;
 
 /** This node's copy of how far each topic was trimmed. It takes the removals of all nodes in their order. */
 export class LedgerCopy {
-  readonly ledger: TrimLedger = new TrimLedger();
+  #ledger = new TrimLedger();
+  /** Of which epoch it is: what was removed before another one began may be of a history that was lost. */
+  #epoch = '';
   #at = 0;
   #syncing: Promise<void> | undefined;
+
+  /** Another one after each beginning of an epoch. */
+  get ledger(): TrimLedger {
+    return this.#ledger;
+  }
 
   /** The removals that it has taken. */
   get at(): number {
     return this.#at;
-  }
-
-  /** Takes what is stored, for the first time. It has to be asked in one transaction with the head. */
-  async open(ask: Ask, head: Head): Promise<void> {
-    for (const { topic, trimmed } of await readTrimmed(ask)) this.ledger.restore(topic, trimmed);
-    this.ledger.restoreFloor(head.state.floor);
-    this.#at = head.trims;
   }
 
   /** Takes a removal that has been committed, unless it was read meanwhile. */
@@ -36,10 +36,13 @@ export class LedgerCopy {
     this.#at = at;
   }
 
-  /** Takes the removals of other nodes up to a number that the head has had, or more. Others may ask for the same at the same time. */
-  async sync(ask: Ask, trims: number): Promise<void> {
-    while (this.#at < trims) {
-      this.#syncing ??= this.#readSome(ask).finally(() => {
+  /**
+   * Takes the removals of other nodes up to a number that the head has had, or more. Others may ask for the same at the same time. If the head is of another epoch,
+   * all that is stored is read anew.
+   */
+  async sync(ask: Ask, { epoch, trims }: Pick<Head, 'epoch' | 'trims'>): Promise<void> {
+    while (this.#epoch !== epoch || this.#at < trims) {
+      this.#syncing ??= (this.#epoch === epoch ? this.#readSome(ask) : this.#begin(ask, epoch)).finally(() => {
         this.#syncing = undefined;
       });
       await this.#syncing;
@@ -60,17 +63,22 @@ export class LedgerCopy {
     for (const { at, plan } of rows) this.apply(at, planFromJson(plan));
   }
 
+  /** Takes what is stored, and nothing of what it knew before. */
+  async #begin(ask: Ask, epoch: string): Promise<void> {
+    const { topics, floor, trims } = await readTrimmed(ask);
+    const ledger = new TrimLedger();
+    for (const [topic, trimmed] of topics) ledger.restore(topic, trimmed);
+    ledger.restoreFloor(floor);
+    this.#ledger = ledger;
+    this.#epoch = epoch;
+    this.#at = trims;
+  }
+
   /** Some removals are no longer kept: all topics count as trimmed now as far as they ever were, which may tell too much, and never too little. */
   async #readAll(ask: Ask): Promise<void> {
-    const [row] = await ask<{ trims: number; state: string; topics: string | null }>(
-      `select trims, state, (select json_agg(json_build_array(topic, trimmed) order by at) from @trimmed)::text as topics from @head`,
-    );
-    if (!row) return;
-    const pairs = JSON.parse(row.topics ?? '[]') as [string, string][];
-    const topics = new Map(pairs.map(([topic, trimmed]) => [topic, JSON.parse(trimmed) as Trimmed]));
-    const { floor } = JSON.parse(row.state) as { floor: Trimmed };
+    const { topics, floor, trims } = await readTrimmed(ask);
     this.ledger.apply({ topics, removed: topics, forgotten: [], floor });
-    this.#at = row.trims;
+    this.#at = trims;
   }
 }
 
@@ -108,9 +116,18 @@ export async function hasTrimmed(ask: Ask, trims: number, through: number, after
   });
 }
 
-async function readTrimmed(ask: Ask): Promise<{ topic: string; trimmed: Trimmed }[]> {
-  const rows = await ask<{ topic: string; trimmed: string }>('select topic, trimmed from @trimmed order by at');
-  return rows.map(({ topic, trimmed }) => ({ topic, trimmed: JSON.parse(trimmed) as Trimmed }));
+/** All that is stored, as of one moment. */
+async function readTrimmed(
+  ask: Ask,
+): Promise<{ readonly topics: ReadonlyMap<string, Trimmed>; readonly floor: Trimmed; readonly trims: number }> {
+  const [row] = await ask<{ trims: number; state: string; topics: string | null }>(
+    `select trims, state, (select json_agg(json_build_array(topic, trimmed) order by at) from @trimmed)::text as topics from @head`,
+  );
+  if (!row) throw noHead();
+  const pairs = JSON.parse(row.topics ?? '[]') as [string, string][];
+  const topics = new Map(pairs.map(([topic, trimmed]) => [topic, JSON.parse(trimmed) as Trimmed]));
+  const { floor } = JSON.parse(row.state) as { floor: Trimmed };
+  return { topics, floor, trims: row.trims };
 }
 
 function planToJson({ topics, removed, forgotten, floor }: TrimPlan): string {

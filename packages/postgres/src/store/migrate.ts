@@ -1,18 +1,18 @@
 import { newEpoch, type Clock } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
-import type { Ask, Identity } from './connection.ts';
+import { type Ask, BEGIN, readCluster } from './connection.ts';
 import { isAway } from './failure.ts';
-import { newHead } from './head.ts';
+import { type Here, HERE_COLUMNS, newHead } from './head.ts';
 import { STEPS } from './schema.ts';
 
 /**
  * Makes the tables that are not there yet, in one transaction. Nodes that start at the same time do so one after the other.
  * @throws {PostgresError} `ERR_STORE_NEWER`, `ERR_STORE_UNFIT`
  */
-export async function migrate(ask: Ask, schema: string, clock: Clock, identity: Identity): Promise<void> {
+export async function migrate(ask: Ask, schema: string, clock: Clock): Promise<void> {
   try {
     if ((await versionOf(ask, schema)) === STEPS.length) return;
-    await ask('begin');
+    await ask(BEGIN);
     await ask(`select pg_advisory_xact_lock(hashtextextended('tidings ' || $1, 0))`, [schema]);
     // Not "if not exists" at once: a role without the right to create schemas may use one that was made for it.
     const found = await ask('select 1 from pg_namespace where nspname = $1', [schema]);
@@ -27,6 +27,8 @@ export async function migrate(ask: Ask, schema: string, clock: Clock, identity: 
       await ask('insert into @versions (version) values ($1)', [index + 1]);
     }
     if (before === 0) {
+      const [here] = await ask<Here & Record<string, unknown>>(`select ${HERE_COLUMNS}`);
+      const identity = { ...(await readCluster(ask)), ...here };
       const { seq, epoch, trims, state } = newHead(newEpoch(clock.time()), clock.time(), identity);
       await ask('insert into @head (seq, epoch, trims, state) values ($1, $2, $3, $4)', [
         seq,

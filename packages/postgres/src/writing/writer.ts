@@ -5,7 +5,7 @@ import type { Ask, Connection } from '../store/connection.ts';
 import { isAway } from '../store/failure.ts';
 import { trimExcess } from '../changes/excess.ts';
 import { finish, flush } from '../changes/flush.ts';
-import { Transaction, type LogParts } from '../changes/transaction.ts';
+import { Transaction, untilSafe, type LogParts } from '../changes/transaction.ts';
 
 // What a transaction holds at most, a large batch aside: it bounds its memory, and for how long it has the head locked.
 const MAX_COMMIT_BYTES = 4 * 1024 * 1024;
@@ -162,7 +162,7 @@ export class Writer {
     try {
       const ask = await this.#connection.open();
       const isMove = group[0]?.isMove === true;
-      tx = await Transaction.begin(ask, this.#parts, { identity: this.#connection.identity, isMove });
+      tx = await Transaction.begin(ask, this.#parts, isMove);
       if (!tx) {
         await ask('rollback');
         for (const job of group) job.resolve(undefined);
@@ -210,6 +210,7 @@ export class Writer {
     if (tx.plan) ledger.apply(tx.plan.at, tx.plan.plan);
     seen.epoch = tx.epoch;
     seen.seq = tx.seq;
+    seen.started = tx.state.identity.started ?? '';
     if (tx.hasMore) this.#hooks.onExcess();
     await this.#hooks.onCommitted(tx.before, tx, tx.entries);
   }
@@ -217,17 +218,24 @@ export class Writer {
   /** What became of a transaction of whose commit no answer came. */
   async #fateOf(tx: Transaction): Promise<'committed' | 'aborted' | 'unknown'> {
     this.#connection.drop();
+    let isCommitted = false;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       try {
         const ask = await this.#connection.open();
         const [row] = await ask<{ status: string | null }>('select pg_xact_status($1::xid8) as status', [tx.xact]);
         const { system, timeline } = tx.state.identity;
-        const now = this.#connection.identity;
+        const now = this.#connection.cluster;
         // Another server may have given the same number to another transaction.
         if (now?.system !== system || now.timeline !== timeline) return 'unknown';
-        if (row?.status === 'committed' || row?.status === 'aborted') return row.status;
+        if (row?.status === 'aborted') return 'aborted';
+        if (row?.status === 'committed') {
+          isCommitted = true;
+          await untilSafe(ask);
+          return 'committed';
+        }
       } catch {
         this.#connection.drop();
+        if (isCommitted) return 'unknown';
       }
       await this.#pause(FIRST_RETRY_MS * 2 ** attempt);
     }

@@ -24,7 +24,7 @@ import type { Sink } from '../sink/sink.ts';
 import { turnAfter } from '../sink/turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
-import { EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';
+import { comeBackAnswer, EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';
 import { checkType } from './own-types.ts';
 import { reported } from './reported.ts';
 
@@ -270,13 +270,15 @@ export class Channel {
     if (this.#audience.isFull && this.#finalSeq === undefined) return this.#refuse(request, 'full');
     const rights = await this.#audience.authenticate(request);
     const { heartbeat = this.#options.heartbeat, types } = parameters;
-    const admission = await this.#audience.admit({
+    const admitted = this.#audience.admit({
       request,
       rights,
       parameters: { ...parameters, heartbeat },
       view: (granted) => this.#viewOf(granted, types, coding),
       isOver: (start) => this.#isOver(start),
     });
+    const admission = await admitted.catch((error: unknown) => comeBackAnswer(error, this.#options.headers));
+    if ('status' in admission) return admission;
     if ('refused' in admission) return this.#refuse(request, admission.refused, rights.allow ? undefined : rights);
     if (method !== 'GET') {
       admission.abandon();

@@ -1,4 +1,7 @@
+import { encodeEvent } from '@tidings/wire';
 import type { RefuseReason } from '../audience/admission.ts';
+import { ServerError } from '../errors.ts';
+import type { Answer } from '../http/answer.ts';
 
 /** How a refused request is answered if `authenticate` does not say. */
 export interface RefusalHead {
@@ -17,6 +20,19 @@ const RETRY_AFTER = { 'Retry-After': '5' };
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
 
 export const EXPIRED_BODY = 'The rights of this request have expired\n';
+
+/** How long a listener stays away at least that cannot be let in because the store of the log is out of reach, and at most twice as long, in milliseconds. */
+const STORE_AWAY_MS = 1000;
+
+/**
+ * The answer to a listener that cannot be let in because the store of the log is out of reach: an `EventSource` that is refused would never come back. Throws another error.
+ * @param headers those of a stream
+ */
+export function comeBackAnswer(error: unknown, headers: Readonly<Record<string, string>>): Answer {
+  if (!(error instanceof ServerError && error.code === 'ERR_STORE_AWAY')) throw error;
+  const retry = Math.round(STORE_AWAY_MS * (1 + Math.random()));
+  return { status: 200, headers, body: encodeEvent({ retry }) };
+}
 
 export const REFUSALS: Readonly<Record<RefuseReason, RefusalHead>> = {
   method: {
