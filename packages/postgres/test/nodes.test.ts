@@ -281,6 +281,35 @@ describe.skipIf(withoutPostgres)('nodes on one database', () => {
     await told.until(() => told.data.length === 1 || told.steps.length > 3);
   });
 
+  test('an event that is deleted with its topic before another node has read it makes that one begin anew', async () => {
+    const schema = file.server.schema();
+    const one = await openLog(file.server, schema);
+    const other = await openLog(file.server, schema, { pollMs: 60_000 });
+    const told = followed(other);
+    const { seq } = await one.append([event('b', '1')]);
+    await told.until(() => told.data.length === 1);
+    // Nodes look at the outbox when they read what is new, and those who write do not.
+    const client = new pg.Client(file.server.url);
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query(`begin; lock table ${schema}.outbox in access exclusive mode`);
+    await one.append([event('b', '2')]);
+    await one.append([event('a', 'deleted')]);
+    await one.topics.delete('a');
+    await one.append([event('b', '3')]);
+    await client.query('rollback');
+    await expect.poll(() => told.steps.map((step) => step.split(' ')[0]), LONG).toEqual(['start', 'lost', 'start']);
+    const page = await other.read({ selection: EVERYTHING, after: seq, through: seq + 4, maxBytes: 1000 });
+    expect([page.entries.map(dataOf), page.deletedThrough]).toEqual([['2', '3'], seq + 3]);
+    // A deletion of what it has handed over is handed over, too.
+    await one.append([event('a', '4')]);
+    await told.until(() => told.data.includes('4'));
+    await one.topics.delete('a');
+    await one.append([event('b', '5')]);
+    await told.until(() => told.data.includes('5'));
+    expect(told.steps.length).toBe(3);
+  });
+
   test('a copy of how far topics were trimmed that is far behind is made anew', async () => {
     const schema = file.server.schema();
     const one = await openLog(file.server, schema, { retention: { maxEvents: 1 } });

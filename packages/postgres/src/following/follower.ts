@@ -21,7 +21,7 @@ import {
   noHead,
   type Seen,
 } from '../store/head.ts';
-import { hasTrimmed, MAX_DELETIONS, type LedgerCopy } from '../store/ledger-copy.ts';
+import { MAX_DELETIONS, removedBehind, type LedgerCopy } from '../store/ledger-copy.ts';
 
 // What is read at once.
 const MAX_EVENTS = 1000;
@@ -208,8 +208,9 @@ export class Follower {
       hasMore = events.length >= MAX_EVENTS || bytesOf(events) >= MAX_BYTES;
       const through = hasMore ? (events.at(-1)?.seq ?? head.seq) : head.seq;
       const entries = events.map((row) => entryOf(row, epochs));
-      const isWhole = entries.length === through - position.seq;
-      const deletions = isWhole ? [] : await this.#deletions(ask, position, { through, trims: head.trims });
+      const missing = through - position.seq - entries.length;
+      const deletions =
+        missing === 0 ? [] : await this.#deletions(ask, position, { through, trims: head.trims, missing });
       await this.#parts.ledger.sync(ask, head);
       this.#offer(
         [...entries, ...deletions].toSorted((one, other) => one.seq - other.seq),
@@ -230,23 +231,25 @@ export class Follower {
     this.#moveTo({ epoch, seq: through, trims, publicSeq }, fresh);
   }
 
-  /** The deletions of topics behind a position. Fails if events are missing that were trimmed, so that who follows has to read. */
+  /** The deletions of topics behind a position. Fails if events are missing that were trimmed, or deleted with their topic, so that who follows has to read. */
   async #deletions(
     ask: Ask,
     { seq, trims, epoch }: Position,
-    to: { readonly through: number; readonly trims: number },
+    to: { readonly through: number; readonly trims: number; readonly missing: number },
   ): Promise<LogEntry[]> {
     const [kept] = await ask<{ count: number; first: number | null }>(
       'select count(*) as count, min(seq) as first from @deletions',
     );
     const isBehind = (kept?.count ?? 0) >= MAX_DELETIONS && (kept?.first ?? 0) > seq;
-    if (isBehind || (await hasTrimmed(ask, trims, to.trims, seq))) {
-      throw new PostgresError('ERR_STORE_AWAY', 'Events were trimmed before they could be handed over');
-    }
+    const removed = await removedBehind(ask, trims, to.trims, seq);
+    const cannot = new PostgresError('ERR_STORE_AWAY', 'Events were removed before they could be handed over');
+    if (isBehind || removed === 'trimmed') throw cannot;
     const rows = await ask<{ seq: number; topic: string; private: boolean; time: number }>(
       'select seq, topic, private, time from @deletions where seq > $1 and seq <= $2 order by seq',
       [seq, to.through],
     );
+    // What is missing beside deletions was replaced, or deleted with its topic.
+    if (removed === 'deleted' && to.missing > rows.length) throw cannot;
     return rows.map((row) => deletionOf(row.topic, row.private, { epoch, seq: row.seq }, row.time));
   }
 

@@ -99,21 +99,22 @@ export async function writePlan(ask: Ask, at: number, plan: TrimPlan): Promise<v
   if (at % 100 === 0) await ask('delete from @trims where at <= $1', [at - MAX_TRIMS]);
 }
 
-/**
- * Whether events behind a sequence number were trimmed by the removals behind a number and up to another, so that who follows has missed them. Deletions are
- * handed over.
- */
-export async function hasTrimmed(ask: Ask, trims: number, through: number, after: number): Promise<boolean> {
-  if (trims >= through) return false;
+/** What has removed events behind a sequence number, of the removals behind a number and up to another. */
+export async function removedBehind(
+  ask: Ask,
+  trims: number,
+  through: number,
+  after: number,
+): Promise<'trimmed' | 'deleted' | undefined> {
+  if (trims >= through) return undefined;
   const rows = await ask<{ at: number; plan: string }>('select at, plan from @trims where at > $1 order by at', [
     trims,
   ]);
   // So many have come that they are no longer all kept.
-  if (rows[0]?.at !== trims + 1) return true;
-  return rows.some(({ plan }) => {
-    const { removed } = planFromJson(plan);
-    return [...removed.values()].some(({ all, deleted = 0 }) => all > after && all !== deleted);
-  });
+  if (rows[0]?.at !== trims + 1) return 'trimmed';
+  const removed = rows.flatMap(({ plan }) => [...planFromJson(plan).removed.values()]).filter(({ all }) => all > after);
+  if (removed.some(({ all, deleted }) => all !== deleted)) return 'trimmed';
+  return removed.length > 0 ? 'deleted' : undefined;
 }
 
 /** All that is stored, as of one moment. */
