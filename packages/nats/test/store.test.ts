@@ -280,6 +280,70 @@ test.skipIf(WITHOUT)('a store that was put back to an earlier state begins a new
   expect(next.id).not.toBe(lost.id);
 });
 
+/** A log in a store that was put back while no node ran: what was lost meanwhile, and the store as it is started again. */
+async function putBack(): Promise<{ options: { servers: string; name: string }; kept: string; lost: string }> {
+  const own = await NatsServer.start();
+  onTestFinished(() => own.end());
+  const options = { servers: own.url, name: newName() };
+  const log = await NatsLog.open(options);
+  const kept = await log.append([event('a', '1')]);
+  await own.kill();
+  const put = own.keep();
+  await own.start();
+  const lost = await log.append([event('a', '2')]);
+  await log.close();
+  await own.kill();
+  put();
+  await own.start();
+  return { options, kept: kept.id, lost: lost.id };
+}
+
+test.skipIf(WITHOUT)('a store that was put back while no node ran goes on in a new epoch', async () => {
+  const { options, kept, lost } = await putBack();
+  const log = await openLog(options);
+  const next = await log.append([event('a', '3')]);
+  expect(next.id).not.toBe(lost);
+  expect((await log.locate(kept)).misplaced).toBeUndefined();
+  expect((await log.locate(lost)).misplaced).toBe('foreign');
+  // One that comes while another node follows begins none.
+  const other = await openLog(options);
+  expect((await other.locate(next.id)).misplaced).toBeUndefined();
+  expect((await other.append([event('a', '4')])).id.split('.')[0]).toBe(next.id.split('.')[0]);
+  expect((await contents(log)).entries.map(dataOf)).toEqual(['1', '3', '4']);
+});
+
+test.skipIf(WITHOUT)(
+  'a node that was cut off while the store was put back, and others went on, has what they have',
+  async () => {
+    const own = await NatsServer.start();
+    onTestFinished(() => own.end());
+    const name = newName();
+    const way = await wayTo(own.port);
+    const log = await openLog({ servers: way.url, name });
+    await log.append([event('a', '1')]);
+    await own.kill();
+    const put = own.keep();
+    await own.start();
+    const lost = await log.append([event('a', '2')]);
+    const follower = new Follower(log);
+    await follower.until(() => follower.steps.length > 0);
+    way.cut(false);
+    await own.kill();
+    put();
+    await own.start();
+    const other = await openLog({ servers: own.url, name });
+    for (const data of range(3, 9)) await other.append([event('a', data)]);
+    way.open();
+    await follower.until(() => follower.steps.length >= 3);
+    expect((await log.locate(lost.id)).misplaced).toBe('foreign');
+    const next = await log.append([event('a', '10')]);
+    for (const each of [log, other]) {
+      expect((await contents(each)).entries.map(dataOf)).toEqual(['1', ...range(3, 10)]);
+      expect((await each.locate(next.id)).after).toBe(next.seq);
+    }
+  },
+);
+
 describe.skipIf(WITHOUT)('what the server does not allow is told when the log is opened', () => {
   const refusal = async (config: string, url?: (port: number) => string): Promise<string> => {
     const port = await freePort();

@@ -1,4 +1,5 @@
 import { PostgresLog } from '@tidings/postgres';
+import type { ServerError } from '@tidings/server';
 import { formatCursor, type FollowStart } from '@tidings/server/log';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withoutPostgres } from '../../../test/postgres-server.ts';
@@ -119,6 +120,83 @@ describe.skipIf(withoutPostgres)('while the database is away', () => {
       other.follow({ onStart: resolve, onBatch: () => {}, onLost: () => {} });
     });
     expect(formatCursor(start)).toBe(next.id);
+  });
+
+  test('a standby takes over that lacks removals and stored values: all nodes know those that come, though they have the numbers of those that were lost', async () => {
+    const schema = file.server.schema();
+    const options = { waitMs: 60_000, retention: { perTopic: [{ topics: 'all', maxEvents: 1 }] } } as const;
+    const one = await openLog(file.server, schema, options);
+    const other = await openLog(file.server, schema, options);
+    const first = await one.append([event('a', '1')]);
+    const copy = await file.server.copy();
+    await one.append([event('lost', '2')]);
+    await one.append([event('lost', '3')]);
+    await one.values.set('lost', 'value');
+    const trimmedOf = async (topic: string): Promise<number> => {
+      const { head } = await one.locate(first.id);
+      const page = await one.read({ selection: { topics: [topic] }, after: 0, through: head, maxBytes: 1000 });
+      return page.trimmedThrough;
+    };
+    expect([await trimmedOf('lost'), await trimmedOf('a')]).toEqual([2, 0]);
+    await file.server.failOver(copy);
+    await other.append([event('a', '2')]);
+    await other.values.set('new', 'value');
+    expect([await trimmedOf('lost'), await trimmedOf('a')]).toEqual([0, 1]);
+    await expect
+      .poll(() => Promise.all([one.values.get('lost'), one.values.get('new')]), LONG)
+      .toEqual([undefined, 'value']);
+  });
+
+  test('and its files are set back to an older copy while no node runs: a new epoch begins, and nothing that comes has a cursor of what was lost', async () => {
+    const schema = file.server.schema();
+    const waiting = { waitMs: 60_000 };
+    const first = await openLog(file.server, schema, waiting);
+    const kept = await first.append([event('a', 'kept')]);
+    await file.server.kill();
+    const putBack = file.server.keep();
+    await file.server.run();
+    const lost = await first.append([event('a', 'lost')]);
+    await first.close();
+    await file.server.kill();
+    putBack();
+    await file.server.run();
+    const second = await openLog(file.server, schema, waiting);
+    const next = await second.append([event('a', 'next')]);
+    expect(next.seq).toBe(lost.seq);
+    expect(next.id).not.toBe(lost.id);
+    expect((await second.locate(kept.id)).misplaced).toBeUndefined();
+    expect((await second.locate(lost.id)).misplaced).toBe('foreign');
+    // A node beside it finds the same log, and begins no epoch of its own.
+    const third = await openLog(file.server, schema, waiting);
+    expect((await third.locate(next.id)).misplaced).toBeUndefined();
+    expect((await third.append([event('a', 'more')])).id.split('.')[0]).toBe(next.id.split('.')[0]);
+  });
+
+  test('and its files are set back, and the new epoch cannot be stored at first: it is begun as soon as it can be', async () => {
+    const schema = file.server.schema();
+    const ask = (text: string): Promise<unknown> => file.server.ask(text.replaceAll('SCHEMA', schema));
+    const log = await openLog(file.server, schema, { waitMs: 60_000 });
+    const kept = await log.append([event('a', 'kept')]);
+    await ask(`create table SCHEMA.broken (); create function SCHEMA.check_head() returns trigger language plpgsql as
+      $$ begin if to_regclass('SCHEMA.broken') is not null then raise 'broken'; end if; return new; end $$;
+      create trigger check_head before update on SCHEMA.head for each row execute function SCHEMA.check_head()`);
+    await file.server.kill();
+    const putBack = file.server.keep();
+    await file.server.run();
+    await ask('drop table SCHEMA.broken');
+    const lost = await log.append([event('a', 'lost')]);
+    await file.server.kill();
+    putBack();
+    await file.server.run();
+    await expect
+      .poll(() => log.append([event('a', 'refused')]).catch((error: unknown) => (error as ServerError).code), LONG)
+      .toBe('ERR_NOT_STORED');
+    await ask('drop table SCHEMA.broken');
+    const next = await log.append([event('a', 'next')]);
+    expect(next.seq).toBe(lost.seq);
+    expect(next.id).not.toBe(lost.id);
+    expect((await log.locate(kept.id)).misplaced).toBeUndefined();
+    expect((await log.locate(lost.id)).misplaced).toBe('foreign');
   });
 });
 

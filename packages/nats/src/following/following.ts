@@ -7,7 +7,7 @@ import { isWrongSequence, unusable } from '../store/problem.ts';
 import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
-import { type Known, knownOf } from './known.ts';
+import { isReplaced, type Known, knownOf } from './known.ts';
 import { leftOut } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
@@ -194,14 +194,10 @@ export class Following {
   /** Makes sure that there is a stream, and a replica that can go on with it. */
   async #prepare(): Promise<StreamState> {
     const { store } = this.#parts;
-    let state = await store.state();
-    if (!state) {
-      await store.create();
-      state = await store.state();
-    }
+    const state = (await store.state()) ?? (await store.create().then(() => store.state()));
     if (!state) throw new Error('The stream was deleted as soon as it was made');
     const { at } = this.#replica;
-    const isSame = this.#isSame(state);
+    const isSame = this.#isSame(state) && !(await isReplaced(store, state, this.#replica));
     if (isSame && state.last >= at && state.first <= at + 1) {
       this.#goneBack.forget();
       return state;

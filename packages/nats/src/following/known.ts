@@ -1,6 +1,7 @@
 import type { EarlierEpoch } from '@tidings/server/log';
 import { positionOf } from '../replica/position.ts';
 import type { Replica } from '../replica/replica.ts';
+import type { Store, StreamState } from '../store/store.ts';
 
 /** The numbering that the log had before its stream was deleted, replaced or cut short. */
 export interface Known {
@@ -15,4 +16,12 @@ export function knownOf({ log, hasBegun }: Replica): Known | undefined {
   const { epochs } = log;
   const head = positionOf(log).seq;
   return { epoch: epochs.current, begin: (epoch) => epochs.begin(epoch, head).earlier };
+}
+
+/** Whether the stream has another message than the last one that a replica has carried out: it was put back to an earlier state, and others have gone on with that. */
+export async function isReplaced(store: Store, { first, last }: StreamState, replica: Replica): Promise<boolean> {
+  const { at, last: known } = replica;
+  if (!known || at < first || at > last) return false;
+  const found = await store.next(at);
+  return found?.seq === at && Buffer.compare(found.bytes, known) !== 0;
 }

@@ -64,6 +64,7 @@ export class Replica {
   readonly #nodes: Map<string, number>;
   readonly #incomplete = new Map<string, Incomplete>();
   #at: number;
+  #last: Uint8Array | undefined;
   readonly #clock: ReplicaClock;
   #settings: Settings;
   #log: MemoryLog;
@@ -86,6 +87,11 @@ export class Replica {
 
   get at(): number {
     return this.#at;
+  }
+
+  /** The message of that number, if this replica has carried out any. */
+  get last(): Uint8Array | undefined {
+    return this.#last;
   }
 
   get log(): MemoryLog {
@@ -131,6 +137,7 @@ export class Replica {
   async apply(at: number, bytes: Uint8Array): Promise<Done | undefined> {
     const part = readPart(bytes);
     this.#at = at;
+    this.#last = bytes;
     if (!part) return undefined;
     const { node, number } = part;
     if (number <= (this.#nodes.get(node) ?? 0)) return undefined;

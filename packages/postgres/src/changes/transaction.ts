@@ -24,6 +24,7 @@ import {
   type HeadState,
   type Here,
   HERE_COLUMNS,
+  isOlder,
   isThere,
   noHead,
   type Seen,
@@ -148,8 +149,8 @@ export class Transaction {
     if (!head && isMove) return undefined;
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
-    const isOlder = seen.epoch === tx.epoch && seen.seq > tx.seq;
-    if (isOlder || !isThere(head, tx.state.identity)) await tx.#arrive(head, isOlder);
+    const hasLost = isOlder(tx, seen);
+    if (hasLost || !isThere(head, tx.state.identity)) await tx.#arrive(head, hasLost);
     await parts.ledger.sync(ask, tx);
     return tx;
   }
@@ -209,14 +210,14 @@ export class Transaction {
    * The log is not where it was, or it is known to be an older one. A server that was only started again has all that it had, if this node knows the log from before and has seen no more than
    * there is. Else it may be a copy, or an older state of the same disks, and a new epoch begins.
    */
-  async #arrive({ started, tables }: Here, isOlder: boolean): Promise<void> {
+  async #arrive({ started, tables }: Here, hasLost: boolean): Promise<void> {
     const { seen } = this.parts;
     const before = this.state.identity;
     const { system, timeline } = await readCluster(this.ask);
     const isSame = before.system === system && before.timeline === timeline && before.tables === tables;
     this.state.identity = { system, timeline, started, tables };
     this.isChanged = true;
-    if (isOlder || !isSame || seen.epoch !== this.epoch || seen.started !== before.started) await this.#beginEpoch();
+    if (hasLost || !isSame || seen.epoch !== this.epoch || seen.started !== before.started) await this.#beginEpoch();
   }
 
   async #beginEpoch(): Promise<void> {

@@ -14,6 +14,7 @@ import type { EpochsCopy } from '../store/epochs-copy.ts';
 import {
   HEAD_COLUMNS,
   headOf,
+  isOlder,
   isThere,
   readHead,
   type Head,
@@ -294,11 +295,6 @@ export class Follower {
 
 function bytesOf(events: readonly EventRow[]): number {
   return events.reduce((sum, { frame }) => sum + frame.length, 0);
-}
-
-/** Whether the log has lost events that this node knows of. */
-function isOlder({ epoch, seq }: Head, seen: { readonly epoch: string; readonly seq: number }): boolean {
-  return seen.epoch === epoch && seq < seen.seq;
 }
 
 function awayError(error: unknown): PostgresError {

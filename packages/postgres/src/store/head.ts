@@ -71,6 +71,11 @@ export function isThere({ started, tables }: Here, identity: Identity): boolean 
   return identity.started === started && identity.tables === tables;
 }
 
+/** Whether the log has lost events that a node knows of. */
+export function isOlder({ epoch, seq }: Pick<Head, 'epoch' | 'seq'>, seen: Pick<Head, 'epoch' | 'seq'>): boolean {
+  return seen.epoch === epoch && seq < seen.seq;
+}
+
 /** The columns of the head, for a statement that has more. */
 export const HEAD_COLUMNS = 'h.seq as h_seq, h.epoch as h_epoch, h.trims as h_trims, h.state as h_state';
 
