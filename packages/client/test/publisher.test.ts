@@ -521,6 +521,12 @@ test.each([
   [{ maxBatchEvents: 10_001 }, 'maxBatchEvents has to be a number from 1 to 10000, found 10001'],
   [{ whenFull: 'drop' }, `whenFull has to be 'wait' or 'reject', found "drop"`],
   [{ store: {} }, 'store has to be an object with open(), write() and close(), found [object Object]'],
+  [{ stopAtRefusal: 'false' }, 'stopAtRefusal has to be true or false, found "false"'],
+  [{ withCredentials: 1 }, 'withCredentials has to be true or false, found 1'],
+  [{ signal: null }, 'signal has to be an AbortSignal, found null'],
+  [{ signal: 1 }, 'signal has to be an AbortSignal, found 1'],
+  [{ retry: 5 }, 'retry has to be an object, found 5'],
+  [{ retry: null }, 'retry has to be an object, found null'],
   [{ retry: { initialMs: 0 } }, 'retry.initialMs has to be a number from 1, found 0'],
   [
     { headers: { 'Idempotency-Key': 'k' } },

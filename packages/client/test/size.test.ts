@@ -17,7 +17,7 @@ const BUDGETS: readonly Budget[] = [
   { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_765 },
   { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_450 },
   { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_200 },
-  { name: 'Publisher', code: `export { Publisher } from '@tidings/client/publisher'`, bytes: 11_000, aim: 10_000 },
+  { name: 'Publisher', code: `export { Publisher } from '@tidings/client/publisher'`, bytes: 11_100, aim: 10_000 },
 ];
 
 /** What is downloaded later, and only where an option asks for it: the module that is imported then, and its bytes. */

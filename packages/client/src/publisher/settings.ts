@@ -46,13 +46,14 @@ export interface LeaseSettings {
 }
 
 /** How a kind of option is checked: what it has to be, and whether it is. */
-type Kind = readonly [allowed: string, isAllowed: (value: never) => boolean];
+type Kind = readonly [allowed: string, isAllowed: (value: never) => unknown];
 
 const number = (from: number, to = Infinity): Kind => [
   to < Infinity ? `a number from ${from} to ${to}` : `a number from ${from}`,
   (value: unknown) => typeof value === 'number' && value >= from && value <= to,
 ];
 const FUNCTION: Kind = ['a function', isFunction];
+const BOOLEAN: Kind = ['true or false', (value: unknown) => typeof value === 'boolean'];
 const ANYTHING: Kind = ['', () => true];
 
 const KINDS: Record<keyof PublisherOptions | `retry.${keyof RetryOptions}`, Kind> = {
@@ -67,9 +68,9 @@ const KINDS: Record<keyof PublisherOptions | `retry.${keyof RetryOptions}`, Kind
   whenFull: ["'wait' or 'reject'", (value: string) => value === 'wait' || value === 'reject'],
   maxBatchEvents: number(1, 10_000),
   maxBatchBytes: number(1),
-  stopAtRefusal: ANYTHING,
-  signal: ANYTHING,
-  retry: ANYTHING,
+  stopAtRefusal: BOOLEAN,
+  signal: ['an AbortSignal', (signal?: AbortSignal) => isFunction(signal?.addEventListener)],
+  retry: ['an object', (value: unknown) => typeof value === 'object' && value],
   'retry.initialMs': number(1),
   'retry.maxMs': number(1),
   'retry.maxRetryAfterMs': number(0),
@@ -78,7 +79,7 @@ const KINDS: Record<keyof PublisherOptions | `retry.${keyof RetryOptions}`, Kind
   requestTimeoutMs: number(1),
   maxUnconfirmedMs: number(0),
   fetch: FUNCTION,
-  withCredentials: ANYTHING,
+  withCredentials: BOOLEAN,
   onState: FUNCTION,
   clock: ANYTHING,
   network: ANYTHING,
