@@ -479,6 +479,15 @@ test('a list with commas may be one of the file', async () => {
   expect(await refusal('trusted-proxies: []')).toContain('one or more values');
 });
 
+test('the query of a URL, which may have a key of the server there, is not printed', async () => {
+  const url = 'https://issuer.example/jwks?code=hush';
+  const text = await printed(fileOf(`jwks-url: ${url}`));
+  expect(text).toContain('jwks-url: ["https://issuer.example/jwks?********"]');
+  const issuers = await printed(fileOf(`issuers: [{ issuer: a, keys: [{ url: '${url}' }] }]`));
+  expect(issuers).toContain('{"url":"https://issuer.example/jwks?********"}');
+  expect(text + issuers).not.toContain('hush');
+});
+
 test('a variable names the file, too, and --config counts before it', async () => {
   const env = { TIDINGS_CONFIG: fileOf('port: 5001') };
   const ports = async (args: readonly string[], more: Record<string, string> = {}): Promise<string | undefined> => {

@@ -6,7 +6,7 @@ import { CliError } from '../errors.ts';
 import { visible } from '../terminal/output.ts';
 import { formatCount } from '../terminal/quantity.ts';
 import { checkEnvironment, environmentName, fromEnvironment } from './environment.ts';
-import { type GivenIssuer, maskedIssuers, readIssuers } from './issuers.ts';
+import { type GivenIssuer, maskedIssuers, maskedText, readIssuers } from './issuers.ts';
 import { LIMIT_NAMES, limitOption, limitText } from './limits.ts';
 
 /** Names the file, so that a file does not have it. */
@@ -91,7 +91,7 @@ export function configurationText(command: Command): string {
     const unset = source === undefined ? unsetText(option, command.opts()) : undefined;
     if (source === undefined && unset === undefined) return [];
     const texts = unset !== undefined ? [unset] : source === 'default' ? [defaultOf(option)] : textsOf(option);
-    const written = texts.map((text) => JSON.stringify(isSecret(option) ? '********' : text));
+    const written = texts.map((text) => JSON.stringify(isSecret(option) ? '********' : maskedText(text)));
     const value = isList(option) ? `[${written.join(', ')}]` : written.join('');
     // One without a value is there because it is on.
     return [lineOf(option.name(), option.required ? value : 'true', describeSource(source, option))];

@@ -68,11 +68,16 @@ export function readIssuers(file: string, value: unknown): readonly GivenIssuer[
   return issuers;
 }
 
+/** A value as it may be shown: what the query of a URL has may be a key of the server there. */
+export function maskedText(text: string): string {
+  return text.replace(/^(https?:[^?]*\?).+$/s, '$1********');
+}
+
 /** The issuers as a file would have them, without secrets. */
 export function maskedIssuers(issuers: readonly GivenIssuer[]): unknown {
   return issuers.map(({ keys, ...rest }) => ({
     ...rest,
-    keys: keys.map(({ name, value }) => ({ [name]: KEYS[name].secret === true ? '********' : value })),
+    keys: keys.map(({ name, value }) => ({ [name]: KEYS[name].secret === true ? '********' : maskedText(value) })),
   }));
 }
 
