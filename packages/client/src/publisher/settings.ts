@@ -69,7 +69,10 @@ const KINDS: Record<keyof PublisherOptions | `retry.${keyof RetryOptions}`, Kind
   maxBatchEvents: number(1, 10_000),
   maxBatchBytes: number(1),
   stopAtRefusal: BOOLEAN,
-  signal: ['an AbortSignal', (signal?: AbortSignal) => isFunction(signal?.addEventListener)],
+  signal: [
+    'an AbortSignal',
+    (signal?: { readonly addEventListener?: unknown }) => isFunction(signal?.addEventListener),
+  ],
   retry: ['an object', (value: unknown) => typeof value === 'object' && value],
   'retry.initialMs': number(1),
   'retry.maxMs': number(1),
