@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { isMissing } from './missing.ts';
 import { runtimes as others } from '../scripts/runtimes.mjs';
@@ -26,7 +27,9 @@ const ARGS = {
 export const runtimes: readonly Runtime[] = [
   { title: `Node ${versions.node}`, kind: 'node', path: execPath, args: ARGS.node, missing: false },
   ...others.flatMap(({ name, title, kind, path }) =>
-    kind === 'workerd' ? [] : [{ name, title, kind, path, args: ARGS[kind], missing: isMissing(name) }],
+    kind === 'workerd' || kind === 'postgres'
+      ? []
+      : [{ name, title, kind, path, args: ARGS[kind], missing: isMissing(name) }],
   ),
 ];
 
@@ -34,4 +37,10 @@ export const runtimes: readonly Runtime[] = [
 export const workerd = {
   path: others.find(({ kind }) => kind === 'workerd')?.path ?? '',
   missing: isMissing('workerd'),
+} as const;
+
+/** The newest PostgreSQL. `programs` is their folder. */
+export const newestPostgres = {
+  programs: dirname(others.find(({ kind }) => kind === 'postgres')?.path ?? ''),
+  missing: isMissing('postgres18'),
 } as const;

@@ -8,8 +8,8 @@ import pg from 'pg';
 import { programPath } from '../debian.mjs';
 import { freePort } from './ports.ts';
 
-/** Where the programs of PostgreSQL are. One that is found elsewhere may be a link. */
-const programs = (): string => dirname(realpathSync(programPath('postgresql')));
+/** Where the programs of PostgreSQL are: in the folder that `TIDINGS_POSTGRES` names, or where this machine has them. One that is found elsewhere may be a link. */
+const programs = (): string => process.env['TIDINGS_POSTGRES'] ?? dirname(realpathSync(programPath('postgresql')));
 
 /** `nobody`: PostgreSQL does not run as root. */
 const NOBODY = 65_534;
