@@ -265,7 +265,7 @@ export const HOUSES: Houses = {
       {
         name: 'faces',
         purpose: 'AI SDK, TanStack AI, assistant-ui, MCP',
-        uses: ['runs', 'runs/store', 'response', 'audience', 'log', 'http', 'coding'],
+        uses: ['runs', 'runs/store', 'response', 'audience', 'log', 'http'],
       },
       {
         name: 'runs',

@@ -1,16 +1,13 @@
 import type { EventFields } from '@tidings/wire';
-import { codedStream } from '../coding/coded-sink.ts';
 import { checkFunction, checkNames, ServerError, shown } from '../errors.ts';
 import { type Answer, toResponse } from '../http/answer.ts';
 import { streamHead } from '../http/head.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
 import { checkHead } from '../http/request-check.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
-import type { EventStreamHandle } from '../response/open-stream.ts';
-import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
+import { checkPump, type EventStreamOptions, STREAM_OPTIONS } from '../response/pump.ts';
 import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
-import { reportTo } from '../runs/report.ts';
-import { noSuchRun, refusal } from '../runs/respond.ts';
+import { answerItems, noSuchRun, refusal } from '../runs/respond.ts';
 import { isRunId } from '../runs/store/run-topics.ts';
 import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
@@ -107,7 +104,8 @@ export async function answerUIMessages(
   checkRuns(runs);
   checkHead(request);
   const { replay, errorText, onError, streamOptions } = checkOptions(options);
-  const { status, headers, coding } = streamHead(request, streamOptions);
+  const head = streamHead(request, streamOptions);
+  const { status, headers } = head;
   if (request.method === 'OPTIONS') return { status, headers };
   if (!isRunId(id)) return noSuchRun(id, headers);
   const { state } = await runs.status(id);
@@ -116,27 +114,8 @@ export async function answerUIMessages(
   const isWanted = replay || request.method === 'POST' || isBroken(state) || lastEventId !== '';
   if (state === 'unknown' || (state !== 'streaming' && !isWanted)) return refusal(204, { headers });
   const items = runs.resume(id, { lastEventId });
-  const leave = (): void => void items.return();
-  // Of a run that is over, the first item shows whether there is anything to send.
-  const first = state === 'streaming' ? undefined : await items.next();
-  if (first?.done === true) return refusal(204, { headers });
-  if (request.method === 'HEAD') {
-    leave();
-    return { status, headers };
-  }
-  return {
-    status,
-    headers,
-    start(sink) {
-      const source = ({ signal }: EventStreamHandle): AsyncGenerator<EventFields> => {
-        if (signal.aborted) leave();
-        else signal.addEventListener('abort', leave, { once: true });
-        return eventsOf(first?.value, items, errorText);
-      };
-      pump(source, codedStream(sink, coding), streamOptions).catch((error: unknown) => reportTo(onError, error));
-    },
-    abandon: leave,
-  };
+  const eventsOf = (all: AsyncIterable<RunItem>): AsyncGenerator<EventFields> => messageEvents(all, errorText);
+  return await answerItems({ request, head, state, items, eventsOf, streamOptions, onError });
 }
 
 /**
@@ -221,14 +200,12 @@ function errorTextOf(chunk: UIMessageChunkLike): string {
   return typeof errorText === 'string' ? errorText : 'The answer has a chunk of type error without an errorText';
 }
 
-async function* eventsOf(
-  first: RunItem | undefined,
+async function* messageEvents(
   items: AsyncIterable<RunItem>,
   errorText: CheckedOptions['errorText'],
 ): AsyncGenerator<EventFields> {
   // A page that has got the error of the answer itself is told of it no second time.
-  let hasError = first !== undefined && tellsError(first);
-  if (first && (yield* eventsOfItem(first, errorText, false))) return;
+  let hasError = false;
   for await (const item of items) {
     if (yield* eventsOfItem(item, errorText, hasError)) return;
     hasError ||= tellsError(item);

@@ -11,7 +11,7 @@ import type { EventStreamHandle } from '../response/open-stream.ts';
 import { checkPump, type EventStreamOptions, pump, STREAM_OPTIONS } from '../response/pump.ts';
 import { reportTo } from './report.ts';
 import { BYTES_TYPE, END_TYPE, toBase64 } from './store/chunk-form.ts';
-import type { RunItem } from './store/run.ts';
+import type { RunItem, RunState } from './store/run.ts';
 import type { RunStore } from './store/run-store.ts';
 import { isRunId, noRunId } from './store/run-topics.ts';
 
@@ -45,12 +45,33 @@ export async function answerRun(
   }
   checkFunction('onError', onError);
   checkPump(streamOptions);
-  const { status, headers, coding } = streamHead(request, streamOptions);
+  const head = streamHead(request, streamOptions);
+  const { status, headers } = head;
   if (request.method === 'OPTIONS') return { status, headers };
   if (!isRunId(id)) return noSuchRun(id, headers);
   const { state } = await store.status(id);
   if (state === 'unknown') return refusal(404, { headers, body: UNKNOWN });
   const items = store.read(id, { after: lastEventIdOf(request) || undefined });
+  const eventsOf = (all: AsyncIterable<RunItem>): AsyncGenerator<EventFields> => plainEvents(all, errors);
+  return await answerItems({ request, head, state, items, eventsOf, streamOptions, onError });
+}
+
+/** A stream of a run's items that is wanted. */
+export interface WantedItems {
+  readonly request: RequestHead;
+  readonly head: ReturnType<typeof streamHead>;
+  readonly state: RunState;
+  readonly items: ItemIterator<RunItem>;
+  /** Makes events of the items. */
+  readonly eventsOf: (items: AsyncIterable<RunItem>) => AsyncGenerator<EventFields>;
+  readonly streamOptions: EventStreamOptions;
+  readonly onError: RespondOptions['onError'];
+}
+
+/** The answer with the items of a run that is known, to a `GET`, `POST` or `HEAD`. It is 204 if the run is over and nothing is left to send. */
+export async function answerItems(wanted: WantedItems): Promise<Answer> {
+  const { request, head, state, items, eventsOf, streamOptions, onError } = wanted;
+  const { status, headers, coding } = head;
   const leave = (): void => void items.return();
   // Of a run that is over, the first item shows whether there is anything to send.
   const first = state === 'streaming' ? undefined : await items.next();
@@ -66,12 +87,21 @@ export async function answerRun(
       const source = ({ signal }: EventStreamHandle): AsyncGenerator<EventFields> => {
         if (signal.aborted) leave();
         else signal.addEventListener('abort', leave, { once: true });
-        return eventsOf(items, first?.value, errors);
+        return eventsOf(startingWith(first?.value, items));
       };
       pump(source, codedStream(sink, coding), streamOptions).catch((error: unknown) => reportTo(onError, error));
     },
     abandon: leave,
   };
+}
+
+async function* startingWith(first: RunItem | undefined, items: ItemIterator<RunItem>): AsyncGenerator<RunItem> {
+  try {
+    if (first) yield first;
+    yield* items;
+  } finally {
+    await items.return();
+  }
 }
 
 /** The answer to who asks for an id that no run can have: ids come with requests. */
@@ -88,12 +118,7 @@ export function refusal(status: number, { headers, body }: Pick<Answer, 'headers
     : { status, headers: { ...own, 'Content-Type': 'text/plain; charset=utf-8' }, body };
 }
 
-async function* eventsOf(
-  items: ItemIterator<RunItem>,
-  first: RunItem | undefined,
-  errors: boolean,
-): AsyncGenerator<EventFields> {
-  if (first) yield fieldsOf(first, errors);
+async function* plainEvents(items: AsyncIterable<RunItem>, errors: boolean): AsyncGenerator<EventFields> {
   for await (const item of items) yield fieldsOf(item, errors);
 }
 
