@@ -49,16 +49,13 @@ export class Compaction {
       const known = await record();
       const { at } = known;
       const store = this.#store;
-      let size = 0;
-      const text = async function* (): AsyncGenerator<Uint8Array, undefined, undefined> {
-        for await (const part of writeSnapshot(known, store.maxPayload - OVERHEAD)) {
-          size += part.length;
-          yield part;
-        }
-      };
-      if (!(await store.snapshots.store({ created, at }, text()))) return;
-      this.#bytes = size;
-      await store.removeBefore(at + 1);
+      const text = writeSnapshot(known, store.maxPayload - OVERHEAD);
+      const last = async (): Promise<number> => (await store.state())?.last ?? 0;
+      const newest = await store.snapshots.store({ created, at }, text, last);
+      if (!newest) return;
+      this.#bytes = newest.bytes;
+      // This node has what is in its own. Who has stored one that has more removes those messages.
+      if (newest.at <= at) await store.removeBefore(newest.at + 1);
     } catch (error) {
       this.#onError(error);
     } finally {

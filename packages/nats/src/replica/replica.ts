@@ -41,7 +41,8 @@ export interface ReplicaRecord {
 
 interface Incomplete {
   readonly number: number;
-  readonly time: number;
+  /** When the first part came, by the time that all replicas have: the clocks of the nodes may be set to anything. */
+  readonly begun: number;
   readonly parts: Uint8Array[];
 }
 
@@ -163,9 +164,10 @@ export class Replica {
   }
 
   /** The text of a message that is complete with this part. */
-  #completed({ node, number, part, parts, time, bytes }: Part): string | undefined {
-    for (const [other, { time: begun }] of this.#incomplete) {
-      if (time - begun > MAX_PART_AGE_MS) this.#incomplete.delete(other);
+  #completed({ node, number, part, parts, bytes }: Part): string | undefined {
+    const now = this.#clock.now();
+    for (const [other, { begun }] of this.#incomplete) {
+      if (now - begun > MAX_PART_AGE_MS) this.#incomplete.delete(other);
     }
     if (parts === 1) {
       this.#incomplete.delete(node);
@@ -174,7 +176,7 @@ export class Replica {
     let known = this.#incomplete.get(node);
     if (known?.number !== number) {
       if (part > 0) return undefined;
-      this.#incomplete.set(node, (known = { number, time, parts: [] }));
+      this.#incomplete.set(node, (known = { number, begun: now, parts: [] }));
     }
     // One may be there twice, because it was sent again.
     if (part === known.parts.length) known.parts.push(bytes.slice());

@@ -57,28 +57,38 @@ export class Snapshots {
     return { ...pointer, text: this.#parts(pointer) };
   }
 
-  /** Stores one. Gives whether it is the newest now; another node may have stored one meanwhile. */
-  async store(about: Pick<Pointer, 'created' | 'at'>, text: AsyncIterable<Uint8Array>): Promise<boolean> {
+  /**
+   * Stores one, unless there is one that has as much or more: a node may be behind, or have stood still since it put its own together, and the messages that would have to
+   * follow may be gone. Gives which one is the newest now; undefined if another node has stored one meanwhile.
+   * @param last the number of the stream's newest message, which is asked for when it counts: a snapshot that has more is of messages that were lost
+   */
+  async store(
+    { created, at }: Pick<Pointer, 'created' | 'at'>,
+    text: AsyncIterable<Uint8Array>,
+    last: () => Promise<number>,
+  ): Promise<Pick<Pointer, 'at' | 'bytes'> | undefined> {
     const kv = await this.open();
     const before = await this.#pointer();
+    const newest = before?.pointer.created === created ? before.pointer : undefined;
+    if (newest && newest.at >= at && newest.at <= (await last())) return newest;
     let parts = 0;
     let bytes = 0;
     let first: number | undefined;
     for await (const part of text) {
-      const revision = await kv.put(keyOf(about.at, parts), part);
+      const revision = await kv.put(keyOf(at, parts), part);
       first ??= revision;
       parts += 1;
       bytes += part.length;
     }
-    const pointer: Pointer = { ...about, parts, bytes };
+    const pointer: Pointer = { created, at, parts, bytes };
     try {
       await kv.put(POINTER, JSON.stringify(pointer), { previousSeq: before?.revision ?? 0 });
     } catch (error) {
       if (!isWrongSequence(error)) throw error;
-      return false;
+      return undefined;
     }
     await this.#removeBefore(first ?? 0);
-    return true;
+    return pointer;
   }
 
   async #pointer(): Promise<{ readonly pointer: Pointer; readonly revision: number } | undefined> {

@@ -26,16 +26,16 @@ async function list(
     ? 't.topic, t.events - t.hidden_events as events, t.bytes - t.hidden_bytes as bytes, t.public_last as last'
     : 't.topic, t.events, t.bytes, t.last';
   const among = publicOnly ? 't.public_seq > 0' : 'true';
-  const newest = publicOnly ? 't.public_seq' : 't.last_seq';
+  const sorted = order === 'name' ? 't.topic' : `${publicOnly ? 't.public_seq' : 't.last_seq'} desc, t.topic desc`;
   // No name has a NUL, so what is behind one with it is behind what comes before that.
   const [begun = ''] = order === 'name' && after !== undefined ? after.split('\0') : [];
   // A name is never empty, so all of them are behind an empty one. The row without a topic says how many there are.
   const rows = await readers.ask((ask) =>
     ask<{ [Column in keyof ListedRow]: ListedRow[Column] | null }>(
       `select p.*, (select count(*) from @topics t where ${among}) as total from (select 1) one left join
-        (select ${columns}, s.record, row_number() over (order by ${order === 'name' ? 't.topic' : `${newest} desc, t.topic desc`}) as place
-          from @topics t left join @states s using (topic)
-          where ${among} and t.topic > $1 order by place limit $2) p on true order by p.place`,
+        (select ${columns}, s.record, row_number() over (order by ${sorted}) as place
+          from (select * from @topics t where ${among} and t.topic > $1 order by ${sorted} limit $2) t left join @states s using (topic)) p on true
+        order by p.place`,
       [begun, limit],
     ),
   );

@@ -144,7 +144,7 @@ export class Reader {
 
   async #find(ask: Ask, request: ReadRequest, signal: AbortSignal | undefined): Promise<Found> {
     const { selection } = request;
-    const { topics, types } = Selector.of(selection);
+    const { topics, types, private: known } = Selector.of(selection);
     const [only = null] = possibleOf(topics.only === undefined ? [] : [topics.only]);
     const named = types ? possibleOf(types) : null;
     const bytes = Math.min(request.maxBytes, MAX_PAGE_BYTES);
@@ -152,21 +152,29 @@ export class Reader {
       const seqs = `select distinct x.seq from json_array_elements_text($1::json) n(topic)
         cross join lateral (select seq from @event_topics t where t.topic = n.topic and t.seq > $2 and t.seq <= $3 order by t.seq ${atMost(MAX_EXAMINED)}) x
         order by x.seq limit ${MAX_EXAMINED}`;
-      const given = [JSON.stringify(possibleOf(topics.exact)), request.after, request.through, bytes, named, only];
+      const given = [
+        JSON.stringify(possibleOf(topics.exact)),
+        request.after,
+        request.through,
+        bytes,
+        named,
+        only,
+        !known.isEmpty,
+      ];
       return foundIn(await ask<PageRow>(pageOf(seqs), given), request, MAX_EXAMINED);
     }
-    if (topics.isAll) {
+    if (topics.isAll && (known.isAll || known.isEmpty)) {
       const seqs = `select seq from @events where $1::int is null and seq > $2 and seq <= $3 order by seq ${atMost(MAX_EXAMINED)}`;
-      const given = [null, request.after, request.through, bytes, named, only];
+      const given = [null, request.after, request.through, bytes, named, only, known.isAll];
       return foundIn(await ask<PageRow>(pageOf(seqs), given), request, MAX_EXAMINED);
     }
     const { seqs, through } = await this.#selected(ask, request, signal);
     const statement = pageOf('select seq from @events where seq = any($1::bigint[]) and seq > $2 and seq <= $3');
-    const given = [seqs, request.after, through, bytes, named, only];
+    const given = [seqs, request.after, through, bytes, named, only, true];
     return foundIn(await ask<PageRow>(statement, given), { ...request, through }, Infinity);
   }
 
-  /** The numbers of some events that patterns select, without their frames: those of others would be read for nothing. */
+  /** The numbers of some events that are selected by patterns, or by whose private events are known, without their frames: those of others would be read for nothing. */
   async #selected(
     ask: Ask,
     { selection, after, through }: ReadRequest,
@@ -205,8 +213,8 @@ export class Reader {
 function pageOf(seqs: string): string {
   return `with s as materialized (${seqs}),
     r as (select e.seq, sum(e.size) over (order by e.seq) - e.size as before
-      from s cross join lateral (select seq, size, type from @events where seq = s.seq limit 1) e
-      where $5::text[] is null or coalesce(e.type, 'message') = any($5::text[]))
+      from s cross join lateral (select seq, size, type, private from @events where seq = s.seq limit 1) e
+      where ($5::text[] is null or coalesce(e.type, 'message') = any($5::text[])) and ($7::boolean or not e.private))
     select ${HEAD_COLUMNS}, (select record from @states where topic = $6) as record,
       (select count(*) from s) as examined, (select max(seq) from s) as last, (select count(*) from r) as matched, ${EVENT_COLUMNS}
     from @head h left join (r cross join lateral (select * from @events where seq = r.seq limit 1) e) on r.before < $4 order by r.seq`;

@@ -14,7 +14,7 @@ import { KeepAlives } from './keep-alives.ts';
 import { catchingUp, holding, joining } from './listener-state.ts';
 import type { EndReason, Listener, OnEnd } from './listener.ts';
 import { Listeners } from './listeners.ts';
-import { orAborted } from './or-aborted.ts';
+import { orAborted } from '../log/or-aborted.ts';
 import { checkFanOutOptions, type FanOutOptions } from './options.ts';
 import type { Presence } from './presence.ts';
 import type { Present } from './present-list.ts';
@@ -95,8 +95,7 @@ export class FanOut {
 
   /** Resolves when that is so. Rejects with the reason of the signal if that is aborted before. */
   async ready(signal?: AbortSignal): Promise<void> {
-    if (this.isReady || !signal) return await this.#ready;
-    await orAborted(this.#ready, signal);
+    if (!this.isReady) await orAborted(this.#ready, signal);
   }
 
   /** Whether the log hands over what is published: not before it has begun to, and not while its store is out of reach. */

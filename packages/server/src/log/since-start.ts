@@ -1,4 +1,5 @@
 import type { AskOptions, EventLog, Place, Since } from './event-log.ts';
+import { HiddenRuns } from './hidden-runs.ts';
 import type { Selection } from './selection.ts';
 
 /**
@@ -17,16 +18,8 @@ export async function locateVisibleSince(
   if (place.after >= place.head) return place;
   const next = { selection, after: place.after, through: place.after + 1, maxBytes: 1 };
   if ((await log.read(next, options)).trimmedThrough <= place.after) return place;
-  const visible: Selection = { topics: 'all', private: selection.private };
-  for (let { after } = place; after < place.head;) {
-    const { entries, through } = await log.read(
-      { selection: visible, after, through: place.head, maxBytes: 1 },
-      options,
-    );
-    const [first] = entries;
-    if (first) return { ...place, after: first.seq - 1 };
-    after = through;
-  }
+  const first = await HiddenRuns.of(log, selection).firstVisible(place, options);
+  if (first !== undefined) return { ...place, after: first - 1 };
   const { after: newest } = await log.locateLast(selection, 0, options);
   // What was published meanwhile follows.
   return { ...place, after: Math.min(newest, place.head) };
