@@ -53,7 +53,7 @@ const LAST = new Set(['response.completed', 'response.failed', 'response.incompl
  * @param url the URL at which responses are created, such as `https://api.openai.com/v1/responses`
  * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try. A request that creates is never sent twice
  * @example
- * for await (const event of responseEvents('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
+ * for await (const event of responseEvents<ResponseStreamEvent>('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
  *   if (event.type === 'response.output_text.delta') print(event.delta);
  * }
  */
