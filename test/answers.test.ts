@@ -114,6 +114,15 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(new Set(others)).toEqual(new Set(['GET /api/chat/chat/stream']));
   });
 
+  test('the URL of the route may have a query', async () => {
+    const app = await serveChat();
+    const { origin } = new URL(app.api);
+    const api = `${app.api.replace(origin, await cutting(origin, 4000))}?lang=en`;
+    const chunks = await allOf(await transportTo({ ...app, api }).sendMessages({ ...QUESTION, messages: [] }));
+    expect(chunks).toEqual(DELTAS);
+    expect(app.requests.slice(0, 2)).toEqual(['POST /api/chat?lang=en', 'GET /api/chat/chat/stream?lang=en']);
+  });
+
   test('a page that comes back gets the answer from its start, and null if there is none', async () => {
     const app = await serveChat();
     const transport = transportTo(app);
@@ -276,7 +285,25 @@ describe('the events of a response of OpenAI in the background', () => {
     expect(requests).toEqual(['POST ', 'GET ?stream=true&starting_after=4']);
   });
 
+  test('the URL may have a query', async () => {
+    const { url, requests } = await serveResponses(30);
+    const events = await allOf(responseEvents(`${url}?api-version=preview`, { body: {}, retry: QUICK }));
+    expect(events).toEqual(EVENTS);
+    expect(requests[1]).toBe('GET /v1/responses/resp_1 api-version=preview&stream=true&starting_after=29');
+  });
+
   test('mistakes are refused', async () => {
+    const wrong = [
+      [{ body: 'x' }, 'The option body is "x", but must be an object'],
+      [{ response: null }, 'The option response is null, but must be an object'],
+      [{ response: {} }, 'The option response.id is undefined, but must be the id of a response'],
+      [{ response: { id: '' } }, 'The option response.id is "", but must be the id of a response'],
+      [{ response: { id: 'a', after: '3' } }, 'The option response.after is "3", but must be the sequence_number'],
+      [{ response: { id: 'a', after: -1 } }, 'The option response.after is -1, but must be the sequence_number'],
+    ] as const;
+    for (const [given, message] of wrong) {
+      await expect(allOf(responseEvents('http://localhost/', given as never))).rejects.toThrow(message);
+    }
     const options = { body: {}, retry: { maxAttempts: 0 } };
     await expect(allOf(responseEvents('http://localhost/', options))).rejects.toThrow('retry.maxAttempts is 0');
     await expect(allOf(responseEvents('http://localhost/', {}))).rejects.toThrow('Either body has to be given');

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { ANSWER, createModel } from '../examples/chat/model.ts';
 import { isMissing, startBrowser } from './browser.ts';
 import { freePort } from './end-to-end/hub.ts';
+import { startNetwork } from './network.ts';
 import { program, RunningProgram, whenUp } from './program.ts';
 
 const PAGE = 'docs/resumable-answers.md';
@@ -62,7 +63,27 @@ async function press(page: Page, button: 'Ask' | 'Ask again' | 'Stop'): Promise<
   await page.$eval(`::-p-xpath(//button[text()="${button}"])`, (element) => (element as HTMLElement).click());
 }
 
-test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat that goes on', async () => {
+interface Chat {
+  readonly url: string;
+  readonly port: number;
+  readonly held: Held;
+  readonly model: ReturnType<typeof createModel>;
+}
+
+/** Runs the server of the page, with its model. */
+async function startChat(folder = makeFolder()): Promise<Chat> {
+  const held = new Held();
+  const [model, port] = await Promise.all([startModel(held), freePort()]);
+  const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
+  const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
+  const server = RunningProgram.node(settings + code, folder);
+  const url = `http://127.0.0.1:${port}/`;
+  await (await whenUp(server, url)).body?.cancel();
+  return { url, port, held, model };
+}
+
+/** Runs the page, too, as it says. */
+async function startPage(): Promise<Chat> {
   const folder = makeFolder();
   writeFileSync(join(folder, 'page.jsx'), program(PAGE, 'jsx', 'useChat'));
   const [bundle = ''] = program(PAGE, 'sh', 'esbuild page.jsx').split('\n');
@@ -71,13 +92,61 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   await promisify(execFile)(join(import.meta.dirname, '../node_modules/.bin', args.shift() ?? ''), args, {
     cwd: folder,
   });
-  const held = new Held();
-  const [model, port] = await Promise.all([startModel(held), freePort()]);
-  const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
-  const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
-  const server = RunningProgram.node(settings + code, folder);
-  const url = `http://127.0.0.1:${port}/`;
-  await (await whenUp(server, url)).body?.cancel();
+  return await startChat(folder);
+}
+
+async function openBrowser(): Promise<Browser> {
+  const browser = await startBrowser('chromium');
+  onTestFinished(() => browser.close());
+  return browser;
+}
+
+function ask(url: string, body: object): Promise<Response> {
+  return fetch(`${url}api/chat`, { method: 'POST', body: JSON.stringify(body) });
+}
+
+test('the server of the page on resumable answers asks the model once for a request, and anew for a question that was edited', async () => {
+  const { url, model } = await startChat();
+  const messagesOf = (text: string): object[] => [{ id: 'question', role: 'user', parts: [{ type: 'text', text }] }];
+  const first = { id: 'chat', messages: messagesOf('Who owns an answer?'), trigger: 'submit-message' };
+  const [answer, repeated] = await Promise.all([ask(url, first), ask(url, first)]);
+  expect(await answer.text()).toBe(await repeated.text());
+  expect(model.counts.finished).toBe(1);
+  await (await ask(url, { ...first, messages: messagesOf('Who owns a question?') })).text();
+  expect(model.counts.finished).toBe(2);
+  // What a tool of the page has found is sent with the answer, which keeps its id.
+  for (const output of ['here', 'there']) {
+    const called = { type: 'tool-where', toolCallId: 'call', state: 'output-available', input: {}, output };
+    const messages = [...messagesOf('Where am I?'), { id: 'answer', role: 'assistant', parts: [called] }];
+    await (await ask(url, { ...first, messages })).text();
+  }
+  expect(model.counts).toEqual({ underWay: 0, finished: 4, aborted: 0 });
+});
+
+test.skipIf(isMissing('chromium'))(
+  'the page on resumable answers gets all of an answer that is over before its network is back',
+  async () => {
+    const { port, held, url } = await startPage();
+    const network = await startNetwork(port);
+    const page = await (await openBrowser()).newPage();
+    await page.goto(network.url);
+    held.hold();
+    await press(page, 'Ask');
+    await shows(page, '.assistant', 'nobody’s page');
+    network.fail();
+    held.goOn();
+    const chat = await page.evaluate(() => location.hash.slice(1));
+    while ((await fetch(`${url}api/chat/${chat}/stream`)).status !== 204);
+    network.mend();
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await page.waitForSelector('::-p-xpath(//button[text()="Ask" and not(@disabled)])');
+    expect(await page.$eval('.assistant', (element) => element.textContent)).toBe(ANSWER);
+    expect(await page.$('[role=alert]')).toBeNull();
+  },
+);
+
+test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat that goes on', async () => {
+  const { url, held, model } = await startPage();
   const wrong = [
     'x',
     'null',
@@ -89,8 +158,7 @@ test.skipIf(isMissing('chromium'))('the page on resumable answers has a chat tha
   for (const body of wrong)
     expect([body, (await fetch(`${url}api/chat`, { method: 'POST', body })).status]).toEqual([body, 400]);
 
-  const browser = await startBrowser('chromium');
-  onTestFinished(() => browser.close());
+  const browser = await openBrowser();
   const first = await browser.newPage();
   await first.goto(url);
   held.hold();

@@ -35,7 +35,7 @@ async function send(request: IncomingMessage, response: ServerResponse): Promise
   await startUIMessages(
     runs,
     run,
-    ({ signal }) => ask({ messages, model, metadata, id: `answer-${question.id}`, signal }),
+    ({ signal }) => ask({ messages, model, metadata, id: Chats.answerTo(question.id), signal }),
     options,
   );
   // When it can be followed, the other tabs are told.
@@ -43,17 +43,18 @@ async function send(request: IncomingMessage, response: ServerResponse): Promise
   sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), run));
 }
 
-/** Goes on with the answer under way, from its start. */
+/** Goes on with the answer under way, from its start. One that is over is for a page that does not have it: it has ended since the page got the messages. */
 async function resume(request: IncomingMessage, response: ServerResponse, chat: string): Promise<void> {
-  const run = await chats.newest(chat);
-  if (run === undefined) return void response.writeHead(204).end();
-  sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), run));
+  const newest = await chats.newest(chat);
+  if (!newest) return void response.writeHead(204).end();
+  const replay = request.headers['x-last-message'] !== newest.id;
+  sendAnswer(request, response, await answerUIMessages(runs, nodeHead(request), newest.run, { replay }));
 }
 
 /** Stops the answer under way, whichever server makes it. */
 async function stop(response: ServerResponse, chat: string): Promise<void> {
-  const run = await chats.newest(chat);
-  const { state } = run === undefined ? { state: 'unknown' } : await runs.stop(run);
+  const newest = await chats.newest(chat);
+  const { state } = newest ? await runs.stop(newest.run) : { state: 'unknown' };
   response.end(state);
 }
 

@@ -21,6 +21,11 @@ export class Chats {
     return `${chat}/${question}`;
   }
 
+  /** The id of an answer, by which a page knows whether it has it. */
+  static answerTo(question: string): string {
+    return `answer-${question}`;
+  }
+
   /** Where the hub tells of new questions, for other tabs. */
   topicOf(chat: string): string {
     return `${this.#hub}/topics/chats/${encodeURIComponent(chat)}`;
@@ -41,10 +46,10 @@ export class Chats {
     return events.map(({ data }) => JSON.parse(data) as ChatMessage);
   }
 
-  /** The run of the newest answer, if there is one. */
-  async newest(chat: string): Promise<string | undefined> {
+  /** The newest answer, if there is one. */
+  async newest(chat: string): Promise<{ readonly id: string; readonly run: string } | undefined> {
     const question = (await this.questions(chat)).at(-1);
-    return question && Chats.runOf(chat, question.id);
+    return question && { id: Chats.answerTo(question.id), run: Chats.runOf(chat, question.id) };
   }
 
   /** What was asked, and the answers that are over. The one under way comes by its stream. */

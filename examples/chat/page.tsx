@@ -15,10 +15,24 @@ const at = (path: string): string => new URL(path, BASE).href;
 const api = at('api/chat');
 
 /** It goes on behind the last chunk when the connection is lost, such as with a server that dies. The AI SDK's own would do, too, but says then that the answer has failed. */
-const transport: ChatTransport<ChatMessage> = resumingChatTransport({ api, body: () => ({ by: chosen }) });
+const transport: ChatTransport<ChatMessage> = resumingChatTransport({
+  api,
+  body: () => ({ by: chosen }),
+  headers: () => ({ 'x-last-message': lastMessage }),
+});
 
 /** The way in which the servers ask the model. */
 let chosen = 'ai-sdk';
+
+/** The id of the last message that this page has. */
+let lastMessage = '';
+
+/** What was asked so far, and the answers that are over. */
+async function loadMessages(): Promise<ChatMessage[]> {
+  const messages = (await (await fetch(`${api}/${chatId}`)).json()) as ChatMessage[];
+  lastMessage = messages.at(-1)?.id ?? '';
+  return messages;
+}
 
 const WHY: Readonly<Record<string, string>> = {
   lost: 'The answer broke off: the server that made it has gone.',
@@ -38,16 +52,21 @@ function Chat({ before }: { readonly before: readonly ChatMessage[] }): ReactEle
   const isBusy = status === 'submitted' || status === 'streaming';
   const known = useRef(new Set<string>());
   for (const { id } of messages) known.current.add(id);
+  lastMessage = messages.at(-1)?.id ?? '';
 
-  // What another tab asks is shown here, too, and its answer followed.
+  // What another tab asks is shown here, too, and its answer followed. If this page was away, it may be more than one question, and their answers are over.
   useEffect(() => {
     const source = new EventSource(at(`news?chat=${chatId}`));
     source.addEventListener('message', ({ data }: MessageEvent<string>) => {
       const question = JSON.parse(data) as ChatMessage;
       if (known.current.has(question.id)) return;
-      clearError();
-      setMessages((shown) => [...shown, question]);
-      void resumeStream();
+      known.current.add(question.id);
+      void (async () => {
+        const said = await loadMessages().catch(() => undefined);
+        clearError();
+        setMessages((shown) => said ?? [...shown, question]);
+        await resumeStream();
+      })();
     });
     return () => source.close();
   }, [setMessages, resumeStream, clearError]);
@@ -143,6 +162,6 @@ function Message({ message: { role, parts, metadata } }: { readonly message: Cha
 
 const root = document.querySelector('#chat');
 if (root) {
-  const before = (await (await fetch(`${api}/${chatId}`)).json()) as readonly ChatMessage[];
+  const before = await loadMessages();
   createRoot(root).render(<Chat before={before} />);
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSERS, isMissing } from '../../test/browser.ts';
+import { startNetwork } from '../../test/network.ts';
 import { ANSWER } from '../chat/model.ts';
 import { ExampleTab, startExampleBrowser } from './browsers.ts';
 import { type ExampleProcess, startAlone } from './example-process.ts';
@@ -30,6 +31,10 @@ async function answerWith({ page }: ExampleTab, text: string): Promise<string> {
     text,
   );
   return await page.$$eval('.assistant .text', (texts) => texts.at(-1)?.textContent ?? '');
+}
+
+function answers({ page }: ExampleTab): Promise<string[]> {
+  return page.$$eval('.assistant .text', (texts) => texts.map(({ textContent }) => textContent ?? ''));
 }
 
 async function roles({ page }: ExampleTab): Promise<string[]> {
@@ -118,4 +123,31 @@ describe.each(BROWSERS)('in %s', (name) => {
       }
     },
   );
+
+  test.skipIf(isMissing(name))('a tab whose network was away gets all that was said meanwhile', async () => {
+    const browser = await startExampleBrowser(name);
+    const url = servers.get(name)!.url();
+    const network = await startNetwork(Number(new URL(url).port));
+    try {
+      await using first = await ExampleTab.openApart(browser, url);
+      await first.page.waitForSelector('#send:not([disabled])');
+      await using second = await ExampleTab.openApart(browser, network.url + new URL(first.page.url()).hash);
+      await second.page.waitForSelector('#send:not([disabled])');
+      network.fail();
+      await first.click('send');
+      await answerWith(first, 'nobody’s page');
+      await first.click('stop');
+      await first.shows('status', 'ready');
+      await first.click('send');
+      await first.page.waitForFunction(() => document.querySelectorAll('.assistant').length === 2, { polling: 50 });
+      await answerWith(first, END);
+      await first.shows('status', 'ready');
+      network.mend();
+      expect(await answerWith(second, END)).toBe(ANSWER);
+      expect(await roles(second)).toEqual(['user', 'assistant', 'user', 'assistant']);
+      expect(await answers(second)).toEqual(await answers(first));
+    } finally {
+      await browser.close();
+    }
+  });
 });

@@ -3,7 +3,7 @@ import { ConnectionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { subscribe } from '../subscription/subscription.ts';
 import type { Fetch } from '../transport/fetch.ts';
-import { checkNames, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, type PerRequest, valueOf } from './requests.ts';
 
 export interface ChatTransportOptions {
   /** The URL of the route that answers. `{api}/{chat}/stream` goes on with an answer. In a browser it may be relative to the page. @default '/api/chat' */
@@ -72,7 +72,7 @@ export function resumingChatTransport<Message, Chunk>(
 
   async function chunksOf(request: ChatRequest, sent: object | undefined): Promise<ReadableStream<Chunk>> {
     const { chatId, abortSignal } = request;
-    const resumeUrl = `${api}/${encodeURIComponent(chatId)}/stream`;
+    const resumeUrl = below(api, [chatId, 'stream']);
     // The first request of a message that is sent is a POST, until there is a place to go on behind.
     const isPost = (lastEventId: string): boolean => sent !== undefined && lastEventId === '';
     const events = subscribe(({ lastEventId }) => (isPost(lastEventId) ? api : resumeUrl), {

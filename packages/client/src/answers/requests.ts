@@ -7,6 +7,19 @@ export async function valueOf<T extends object>(value: PerRequest<T> | undefined
   return typeof value === 'function' ? await value() : value;
 }
 
+/** The URL whose path has these segments more, and whose query these parameters: `url` may have a query, as those of Azure do. */
+export function below(
+  url: string,
+  segments: readonly string[],
+  parameters: Readonly<Record<string, string>> = {},
+): string {
+  const [, path = '', query = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? [];
+  const more = new URLSearchParams(parameters).toString();
+  const queries = [query, more].filter((each) => each !== '').join('&');
+  const longer = [path.replace(/\/$/, ''), ...segments.map(encodeURIComponent)].join('/');
+  return queries === '' ? longer : `${longer}?${queries}`;
+}
+
 /** @throws InvalidOptionError for what is no object of options, and for a name that is none of the allowed ones */
 export function checkNames(options: object | null | undefined, names: Readonly<Record<string, true>>): void {
   if (typeof options !== 'object' || options === null) {

@@ -1,5 +1,5 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { checkNames, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, type PerRequest, valueOf } from './requests.ts';
 import { ConnectionError, InvalidOptionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
@@ -53,7 +53,7 @@ const LAST = new Set(['response.completed', 'response.failed', 'response.incompl
  * @param url the URL at which responses are created, such as `https://api.openai.com/v1/responses`
  * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try. A request that creates is never sent twice
  * @example
- * for await (const event of responseEvents('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
+ * for await (const event of responseEvents<ResponseStreamEvent>('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
  *   if (event.type === 'response.output_text.delta') print(event.delta);
  * }
  */
@@ -67,6 +67,9 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     const message = 'Either body has to be given, which creates a response, or response, to go on with one';
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
   }
+  checkAsked('body', body);
+  checkAsked('response', response);
+  if (response) checkResponse(response);
   const progress = new Progress(response?.after, retry?.maxAttempts);
   let id = response?.id;
   let given = response?.after;
@@ -189,7 +192,22 @@ function isPast({ sequence_number: number }: Numbered, after: number | undefined
 }
 
 function resumeUrl(url: string, id: string, after: number | undefined): string {
-  const query = new URLSearchParams({ stream: 'true' });
-  if (after !== undefined) query.set('starting_after', String(after));
-  return `${url}/${encodeURIComponent(id)}?${query}`;
+  return below(url, [id], { stream: 'true', ...(after === undefined ? {} : { starting_after: String(after) }) });
+}
+
+/** @throws InvalidOptionError */
+function checkAsked(name: 'body' | 'response', value: unknown): void {
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return;
+  const message = `The option ${name} is ${JSON.stringify(value)}, but must be an object`;
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+}
+
+/** @throws InvalidOptionError for a response that cannot be gone on with: without an id, another request would be sent */
+function checkResponse({ id, after }: NonNullable<ResponseEventsOptions['response']>): void {
+  const isId = typeof id === 'string' && id !== '';
+  if (isId && (after === undefined || (Number.isSafeInteger(after) && after >= 0))) return;
+  const message = isId
+    ? `The option response.after is ${JSON.stringify(after)}, but must be the sequence_number of an event`
+    : `The option response.id is ${JSON.stringify(id)}, but must be the id of a response`;
+  throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
 }

@@ -62,7 +62,8 @@ const REPLACED = 'replaced';
  * `offset`. The caller that appends first is the producer, and keeps the lease until it closes the run; if its process dies, readers get a chunk `RUN_ERROR` within the lease's time.
  * @throws {ServerError} `ERR_INVALID_OPTION`, also for an id that no run can have
  * @example
- * toServerSentEventsResponse(stream, { durability: { adapter: runDurability(request, { runs }) } });
+ * const adapter = runDurability<StreamChunk>(request, { runs });
+ * return toServerSentEventsResponse(stream, { durability: { adapter } });
  */
 export function runDurability<Chunk extends object>(
   source: Request | RunDurabilityInit,

@@ -34,7 +34,7 @@ export interface UIMessageOptions extends EventStreamOptions {
    * @default 'The answer broke off.'
    */
   readonly errorText?: ((end: Pick<RunEnd, 'state' | 'error'>) => string) | undefined;
-  /** Whether a `GET` without a last event ID gets the answer also if it was done, or stopped, before. @default false: 204 */
+  /** Whether a `GET` without a last event ID gets the answer also if it was done, or stopped, before. @default false: 204, at which a `DefaultChatTransport` that had lost its connection keeps the part that it had as if that were all */
   readonly replay?: boolean | undefined;
 }
 
@@ -50,12 +50,14 @@ const PROTOCOL = { 'X-Vercel-AI-UI-Message-Stream': 'v1' } as const;
 
 /**
  * Starts a run whose chunks are those of a UI message stream, once. A stream with a chunk `error`, as the AI SDK makes of a model that fails, has failed when it ends. Answer the request with {@link respondUIMessages}, or {@link answerUIMessages} behind it.
- * @param id names the run. Make it of the chat's id and that of the message that is answered, so that the same request is never answered twice
+ * @param id names the run. Make it of the chat's id and a digest of all messages, so that the same request is never answered twice. The last message's own id does not tell what is asked: a question that is edited keeps it,
+ * and so does an answer that is sent again with what a tool of the page has found
  * @param producer is called only by the first of many calls. Give its `signal` to the model, so that the request is aborted when somebody stops the run
  * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
  * @example
- * await startUIMessages(runs, `${chat}/${message.id}`, ({ signal }) =>
- *   toUIMessageStream({ stream: streamText({ model, messages, abortSignal: signal }).stream }));
+ * const asked = createHash('sha256').update(JSON.stringify(messages)).digest('hex');
+ * await startUIMessages(runs, `${chat}/${asked}`, async ({ signal }) =>
+ *   toUIMessageStream({ stream: streamText({ model, messages: await convertToModelMessages(messages), abortSignal: signal }).stream }));
  */
 export async function startUIMessages(
   runs: Runs,
