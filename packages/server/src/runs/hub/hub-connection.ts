@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
+import { textOf } from './hub-body.ts';
 
 /** Header fields of requests to a hub, or a function that gives them for each request. */
 export type HubHeaders =
@@ -97,7 +98,7 @@ export class HubConnection {
         redirect: 'error',
       });
       if (response.ok) return response;
-      problem = await this.#refusal(method, response);
+      problem = await this.#refusal(method, response, abort.signal);
     } catch (cause) {
       throw this.#away(method, 'could not be reached', cause);
     } finally {
@@ -114,7 +115,7 @@ export class HubConnection {
     try {
       const response = await this.open({ ...request, abort });
       timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
-      const text = await response.text().catch((cause: unknown) => {
+      const text = await textOf(response, abort.signal).catch((cause: unknown) => {
         throw this.#away(request.method, 'broke its answer off', cause);
       });
       return { response, text };
@@ -155,9 +156,9 @@ export class HubConnection {
     release();
   }
 
-  async #refusal(method: string, response: Response): Promise<ServerError> {
+  async #refusal(method: string, response: Response, signal: AbortSignal): Promise<ServerError> {
     const { status } = response;
-    const { problem, detail } = readProblem(await response.text().catch(() => ''));
+    const { problem, detail } = readProblem(await textOf(response, signal).catch(() => ''));
     const code = problem === undefined ? undefined : CODES[problem];
     const said = `the hub answered ${status}${detail === undefined ? '' : `: ${detail}`}`;
     if (code !== undefined) return new ServerError(code, `Cannot ${method} at the hub ${this.#url}: ${said}`);

@@ -1,9 +1,13 @@
 import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
+import { bytesOf } from './hub-body.ts';
 import { abortWith, type HubConnection } from './hub-connection.ts';
 
 // A hub is never silent for longer than 15 seconds, unless configured otherwise (PROTOCOL §5.5). A connection that is silent for longer is dead.
 const SILENT_MS = 60_000;
+
+/** How often it is looked whether the topic is still there while no events come, in milliseconds: less than the 15 seconds after which a hub breaks its silence. */
+const LOOK_MS = 10_000;
 
 export interface HubEventsOptions {
   readonly connection: HubConnection;
@@ -11,7 +15,7 @@ export interface HubEventsOptions {
   /** Begin behind this cursor, or with `earliest`; with events that are published from now on if it is empty. */
   readonly lastEventId: string;
   readonly signal: AbortSignal;
-  /** Asked whenever a stream has been opened, so that nobody waits for a topic that was deleted before: whether it is there. */
+  /** Asked when a stream has been opened, and while no events come, so that nobody waits for a topic that was deleted or forgotten: whether it is there. */
   readonly isThere: () => Promise<boolean>;
 }
 
@@ -30,12 +34,21 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
       const response = await openStream(connection, topic, lastEventId, stream);
       // A topic that is closed and read.
       if (response.status === 204 || !response.body) return;
-      looked = look(options, stream);
-      // Nobody waits for it where the consumer breaks off.
-      looked.catch(() => {});
-      for await (const event of decodeEventStream(watched(response.body, connection, stream.signal))) {
+      let lookAt = 0;
+      const onBytes = (): void => {
+        const now = connection.clock.now();
+        if (now < lookAt) return;
+        lookAt = now + LOOK_MS;
+        looked = look(options, stream);
+        // Nobody waits for it where the consumer breaks off.
+        looked.catch(() => {});
+      };
+      onBytes();
+      for await (const event of decodeEventStream(watched(response.body, connection, stream, onBytes))) {
         lastEventId = event.lastEventId;
-        if (event.type !== HEARTBEAT_TYPE) yield event;
+        if (event.type === HEARTBEAT_TYPE) continue;
+        yield event;
+        lookAt = connection.clock.now() + LOOK_MS;
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -79,33 +92,23 @@ async function openStream(
   });
 }
 
-/**
- * The bytes of a body, until it has been silent for too long, or the signal aborts: in Node.js 20 a collection may take what leads from the signal of a request to its body, so the body is cancelled
- * here.
- */
+/** The bytes of a body, until it has been silent for too long: then the stream is aborted. @param onBytes is called when some have come */
 async function* watched(
   body: ReadableStream<Uint8Array>,
   { clock }: HubConnection,
-  signal: AbortSignal,
+  stream: AbortController,
+  onBytes: () => void,
 ): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  const leave = (): void => {
-    reader.cancel().catch(() => {});
-  };
-  signal.addEventListener('abort', leave, { once: true });
-  let timer: unknown;
+  const listen = (): unknown => clock.setTimeout(() => stream.abort(), SILENT_MS);
+  let timer = listen();
   try {
-    if (signal.aborted) return;
-    for (;;) {
-      timer = clock.setTimeout(leave, SILENT_MS);
-      const { done, value } = await reader.read();
+    for await (const bytes of bytesOf(body, stream.signal)) {
       clock.clearTimeout(timer);
-      if (done) return;
-      yield value;
+      onBytes();
+      yield bytes;
+      timer = listen();
     }
   } finally {
-    signal.removeEventListener('abort', leave);
     clock.clearTimeout(timer);
-    leave();
   }
 }

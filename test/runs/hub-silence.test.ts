@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createServer, Hub } from '@tidings/hub';
+import { MemoryLog } from '@tidings/server/log';
+import { type RunItem, Runs, type RunsOptions } from '@tidings/server/runs';
+import { expect, onTestFinished, test } from 'vitest';
+
+/** A clock on which a second is a millisecond. */
+const FAST: NonNullable<RunsOptions['clock']> = {
+  now: () => performance.now() * 1000,
+  time: () => Date.now(),
+  setTimeout: (call, ms) => setTimeout(call, ms / 1000),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+async function listen(server: Server): Promise<string> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function serveHub(keepAliveMs: number): Promise<string> {
+  const hub = new Hub({ log: new MemoryLog(), keepAliveMs });
+  onTestFinished(() => hub.close());
+  return await listen(createServer(hub));
+}
+
+/** Node.js 20 may lose the signal of a request once the head of its answer is there. */
+const forgetful: typeof fetch = async (url, init) => await fetch(url, { ...init, signal: null });
+
+test.each([200, 500])(
+  'a hub that stalls in the body of a %i is not waited for, and its connection ends',
+  async (status) => {
+    const closed: Promise<unknown>[] = [];
+    const stall: RequestListener = (request, response) => {
+      closed.push(once(request.socket, 'close'));
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.write('{"state":');
+    };
+    const runs = new Runs({ hub: await listen(createHttpServer(stall)), fetch: forgetful, clock: FAST });
+    await expect(runs.status('a')).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
+    expect(closed.length).toBeGreaterThan(0);
+    await Promise.all(closed);
+  },
+);
+
+test('a reader at a hub ends when its run is gone without a word', async () => {
+  const hub = await serveHub(100);
+  const manage = async (method: string, query: string, headers?: Record<string, string>): Promise<string> => {
+    const response = await fetch(`${hub}/topics?topic=runs/a&${query}`, { method, headers: headers ?? {} });
+    expect(response.status).toBeLessThan(300);
+    return await response.text();
+  };
+  const { lease } = JSON.parse(await manage('PUT', 'lease=1m')) as { lease: string };
+  let streams = 0;
+  let hasLooked = (): void => {};
+  const looked = new Promise<void>((resolve) => {
+    hasLooked = resolve;
+  });
+  const runs = new Runs({
+    hub,
+    // Its timers are those of the system, so that the stream does not count as silent.
+    clock: { ...FAST, setTimeout: (call, ms) => setTimeout(call, ms) },
+    fetch: async (url, init) => {
+      const response = await fetch(url, init);
+      if (new Headers(init?.headers).get('accept') === 'text/event-stream') streams += 1;
+      // It has looked for the run when the stream was opened, and has found the lease.
+      if (init?.method === 'HEAD') hasLooked();
+      return response;
+    },
+  });
+  const items: RunItem[] = [];
+  const reading = (async () => {
+    for await (const item of runs.resume('a')) items.push(item);
+  })();
+  await looked;
+  // Whoever could not begin the run gives its lease back: nothing is left, and there is nothing that a listener could be told.
+  await manage('DELETE', 'lease', { 'Tidings-Lease': lease });
+  await reading;
+  expect(items).toEqual([{ type: 'end', id: undefined, state: 'unknown' }]);
+  expect(streams).toBe(1);
+});
