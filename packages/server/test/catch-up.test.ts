@@ -279,3 +279,17 @@ describe('a tick', () => {
     expect(rig.requests).toEqual([]);
   });
 });
+
+test('an empty page that tells of more than it reaches, because that was trimmed while it was read, is read once more, and no more often', async () => {
+  const rig = new Rig();
+  const cohort = cohortOf();
+  rig.want(cohort, 0);
+  rig.catchUp.run();
+  rig.flushed = 20;
+  const empty = { entries: [], trimmedThrough: 15, trims: 1 };
+  await rig.answer(empty);
+  expect([rig.given.length, rig.requests.map(({ through }) => through)]).toEqual([0, [FLUSHED, 20]]);
+  rig.flushed = 40;
+  await rig.answer({ ...empty, through: 20, trimmedThrough: 30, trims: 2 });
+  expect([rig.through, rig.requests.length]).toEqual([[20], 2]);
+});

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { EventLog } from '../log/event-log.ts';
+import { readPage } from '../log/page-gap.ts';
 import type { Cohort } from './cohort.ts';
 import { isAhead, type ListenerState } from './listener-state.ts';
 import type { Listener } from './listener.ts';
@@ -153,8 +154,8 @@ export class CatchUp {
     const { signal } = left;
     try {
       const { selection } = cohort.view;
-      const through = Math.max(after, this.#host.flushed());
-      const page = await this.#log.read({ selection, after, through, maxBytes: this.#pageBytes }, { signal });
+      const request = { selection, after, maxBytes: this.#pageBytes };
+      const page = await readPage(this.#log, request, () => this.#host.flushed(), { signal });
       if (this.#counts) this.#counts.pages += 1;
       if (signal.aborted) return;
       this.#done(cohort, after);

@@ -1,4 +1,4 @@
-import type { GapReason, LogPage } from './event-log.ts';
+import type { AskOptions, EventLog, GapReason, LogPage, ReadRequest } from './event-log.ts';
 
 /** How far somebody has read the log, and what it knows to be missing. */
 export interface ReadingPlace {
@@ -45,6 +45,24 @@ export function toldGap(
 ): ToldGap {
   const told = { after: after ?? cursorOf(from), resumedAt: cursorOf(resumedAt), reason };
   return through === undefined ? told : { ...told, through: cursorOf(through) };
+}
+
+/**
+ * Reads a page up to where a process has come. If an empty page tells of trimmed events behind its end, because they were trimmed and others came while it was read, it is read once more:
+ * else its gap would end before what it tells, and whoever goes on from there would be told the same again.
+ * @param reached the sequence number to which the process has come, as of each call
+ */
+export async function readPage(
+  log: Pick<EventLog, 'read'>,
+  request: Omit<ReadRequest, 'through'>,
+  reached: () => number,
+  options: AskOptions,
+): Promise<LogPage> {
+  const through = Math.max(request.after, reached());
+  const page = await log.read({ ...request, through }, options);
+  const now = reached();
+  const isShort = page.entries.length === 0 && page.through === through && page.trimmedThrough > through;
+  return isShort && page.trimmedThrough <= now ? await log.read({ ...request, through: now }, options) : page;
 }
 
 /** The gap to report before the entries of a page that was read from a place. */

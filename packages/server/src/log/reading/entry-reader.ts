@@ -1,6 +1,6 @@
 import type { LogEntry } from '../entry.ts';
 import type { EventLog } from '../event-log.ts';
-import { gapInPage, knownAfter, type ReadingPlace, toldGap, type ToldGap } from '../page-gap.ts';
+import { gapInPage, knownAfter, readPage, type ReadingPlace, toldGap, type ToldGap } from '../page-gap.ts';
 import { type Selection, Selector } from '../selection.ts';
 import { canEnd, findStart, type Start, type StartRequest } from '../start.ts';
 import { Tail, type TailReader } from './tail.ts';
@@ -211,12 +211,8 @@ export class EntryReader implements TailReader {
 
   async #read(): Promise<void> {
     const place = this.#place;
-    const { received } = this.#tail;
-    const through = Math.max(place.position, received);
-    const page = await this.#log.read(
-      { selection: this.#selection, after: place.position, through, maxBytes: MAX_HELD_BYTES },
-      { signal: this.#gone.signal },
-    );
+    const request = { selection: this.#selection, after: place.position, maxBytes: MAX_HELD_BYTES };
+    const page = await readPage(this.#log, request, () => this.#tail.received, { signal: this.#gone.signal });
     if (this.#phase !== 'reading' || this.#place !== place) return;
     // What was trimmed past there may have been handed over late, and is no gap before its place has come.
     if (page.trimmedThrough > this.#tail.received) return this.#handedOver();
