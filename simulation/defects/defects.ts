@@ -42,13 +42,6 @@ export const DEFECTS: readonly Defect[] = [
     seed: 9,
   },
   {
-    name: 'who comes from an unknown place is not told of what was trimmed behind its first page',
-    file: ['server', 'log/page-gap.js'],
-    find: 'through: page.trimmedThrough > resumedAt ?',
-    replace: 'through: !place.misplaced && page.trimmedThrough > resumedAt ?',
-    seed: 11,
-  },
-  {
     name: 'nothing is told of what was trimmed',
     file: ['server', 'live/listener-state.js'],
     find: "return state.phase === 'reading' ? gapInPage(state, page) : undefined;",
