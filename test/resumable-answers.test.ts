@@ -74,9 +74,9 @@ interface Chat {
 async function startChat(folder = makeFolder()): Promise<Chat> {
   const held = new Held();
   const [model, port] = await Promise.all([startModel(held), freePort()]);
-  const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
-  const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
-  const server = RunningProgram.node(settings + code, folder);
+  const settings = { OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'none', PORT: port };
+  const set = `Object.assign(process.env, ${JSON.stringify(settings)});\n`;
+  const server = RunningProgram.node(set + program(PAGE, 'js', 'createServer'), folder);
   const url = `http://127.0.0.1:${port}/`;
   await (await whenUp(server, url)).body?.cancel();
   return { url, port, held, model };
