@@ -68,18 +68,19 @@ interface Chat {
   readonly port: number;
   readonly held: Held;
   readonly model: ReturnType<typeof createModel>;
+  readonly server: RunningProgram;
 }
 
 /** Runs the server of the page, with its model. */
 async function startChat(folder = makeFolder()): Promise<Chat> {
   const held = new Held();
   const [model, port] = await Promise.all([startModel(held), freePort()]);
-  const code = program(PAGE, 'js', 'createServer').replace('3000', String(port));
-  const settings = `process.env.OPENAI_BASE_URL = ${JSON.stringify(model.url)};\nprocess.env.OPENAI_API_KEY = 'none';\n`;
-  const server = RunningProgram.node(settings + code, folder);
+  const settings = { OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'none', PORT: port };
+  const set = `Object.assign(process.env, ${JSON.stringify(settings)});\nconsole.error = console.log;\n`;
+  const server = RunningProgram.node(set + program(PAGE, 'js', 'createServer'), folder);
   const url = `http://127.0.0.1:${port}/`;
   await (await whenUp(server, url)).body?.cancel();
-  return { url, port, held, model };
+  return { url, port, held, model, server };
 }
 
 /** Runs the page, too, as it says. */
@@ -106,7 +107,7 @@ function ask(url: string, body: object): Promise<Response> {
 }
 
 test('the server of the page on resumable answers asks the model once for a request, and anew for a question that was edited', async () => {
-  const { url, model } = await startChat();
+  const { url, model, server } = await startChat();
   const messagesOf = (text: string): object[] => [{ id: 'question', role: 'user', parts: [{ type: 'text', text }] }];
   const first = { id: 'chat', messages: messagesOf('Who owns an answer?'), trigger: 'submit-message' };
   const [answer, repeated] = await Promise.all([ask(url, first), ask(url, first)]);
@@ -121,6 +122,10 @@ test('the server of the page on resumable answers asks the model once for a requ
     await (await ask(url, { ...first, messages })).text();
   }
   expect(model.counts).toEqual({ underWay: 0, finished: 4, aborted: 0 });
+  // What a producer throws is printed.
+  const text = await (await ask(url, { ...first, messages: [{ id: 'question', role: 'nobody' }] })).text();
+  expect(text).toContain('The answer broke off.');
+  await server.printed('chat/');
 });
 
 test.skipIf(isMissing('chromium'))(

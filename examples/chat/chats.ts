@@ -67,7 +67,8 @@ export class Chats {
     if (state === 'streaming' || state === 'unknown') return undefined;
     let answer: ChatMessage | undefined;
     const stream = storedUIMessageChunks(this.#runs, run);
-    for await (const message of readUIMessageStream<ChatMessage>({ stream: stream as never })) answer = message;
+    const messages = readUIMessageStream<ChatMessage>({ stream: stream as never, terminateOnError: true });
+    for await (const message of messages) answer = message;
     if (!answer?.metadata || state === 'done') return answer;
     return { ...answer, metadata: { ...answer.metadata, ended: state } };
   }

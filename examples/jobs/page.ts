@@ -35,15 +35,20 @@ function follow({ id, listen }: Job): void {
     result.textContent = data;
   });
   source.addEventListener('run-end', ({ data }: MessageEvent<string>) => {
-    state.textContent = (JSON.parse(data) as { state: string }).state;
     stage.close(source);
-    start.disabled = false;
-    stop.disabled = true;
+    rest((JSON.parse(data) as { state: string }).state);
   });
   // Unknown: the server was started anew.
   source.addEventListener('error', () => {
-    if (source.readyState === EventSource.CLOSED) start.disabled = false;
+    if (source.readyState === EventSource.CLOSED) rest('unknown');
   });
+}
+
+/** Nothing is under way: another job can be started. */
+function rest(why: string): void {
+  state.textContent = why;
+  start.disabled = false;
+  stop.disabled = true;
 }
 
 /** Asks the server by a name below the page. */
@@ -56,7 +61,9 @@ start.addEventListener('click', () => {
     start.disabled = true;
     progress.value = 0;
     result.textContent = '–';
-    const job = (await (await ask('add')).json()) as Job;
+    const response = await ask('add').catch(() => undefined);
+    if (!response?.ok) return rest(response ? await response.text() : 'the server is out of reach');
+    const job = (await response.json()) as Job;
     location.hash = String(new URLSearchParams({ ...job }));
     follow(job);
   })();

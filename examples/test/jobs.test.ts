@@ -53,6 +53,22 @@ test.concurrent('a job is stopped in the process of its worker', async () => {
 });
 
 describe.each(BROWSERS)('in %s', (name) => {
+  test.skipIf(isMissing(name))('another job can be started when there is none to follow', async () => {
+    await using own = await startAlone('jobs');
+    const browser = await startExampleBrowser(name);
+    try {
+      // Such as one of before the server was started anew.
+      await using tab = await ExampleTab.openApart(browser, `${own.url()}#id=primes-99&listen=tidings`);
+      await tab.shows('run-state', 'unknown');
+      await own.kill();
+      await tab.click('start');
+      await tab.shows('run-state', 'the server is out of reach');
+      expect(await tab.page.$$eval('button:disabled', (buttons) => buttons.map(({ id }) => id))).toEqual(['stop']);
+    } finally {
+      await browser.close();
+    }
+  });
+
   test.skipIf(isMissing(name))('the page of a job can be closed and opened', async () => {
     const browser = await startExampleBrowser(name);
     try {

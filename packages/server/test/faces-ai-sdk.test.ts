@@ -366,6 +366,25 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     expect((await messageOf(storedUIMessageChunks(runs, 'chat'))).text).toBe('It w');
   });
 
+  test('of an answer whose beginning was trimmed nothing is given as if it were all', async () => {
+    const log = new MemoryLog({ retention: { maxEvents: 4 } });
+    closers.push(() => log.close());
+    const runs = new Runs({ log });
+    const { over } = await startUIMessages(runs, 'chat', async function* () {
+      for (const id of ['1', '2']) {
+        yield { type: 'text-start', id };
+        yield { type: 'text-delta', id, delta: `part ${id}` };
+        yield { type: 'text-end', id };
+      }
+    });
+    await over;
+    const stream = storedUIMessageChunks<UIMessageChunk>(runs, 'chat');
+    const reading = async (): Promise<void> => {
+      for await (const message of readUIMessageStream({ stream, terminateOnError: true })) void message;
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
+  });
+
   test('the text of the error is the application’s, and the producer’s own error stays on the server', async () => {
     const runs = makeRuns();
     const { over } = await startUIMessages(runs, 'a', () => Promise.reject(new Error('The key sk-1 is wrong')));

@@ -241,6 +241,16 @@ test('a second producer of a run is refused', async () => {
   expect((await runs.status('r')).state).toBe('streaming');
 });
 
+test('there is no snapshot of a run whose beginning was trimmed', async () => {
+  const log = new MemoryLog({ retention: { maxEvents: 3 } });
+  closers.push(() => log.close());
+  const durability = durabilityOf(new Runs({ log }));
+  await durability.append([STARTED, delta('1'), delta('2'), FINISHED]);
+  await durability.close();
+  await expect(durability.snapshot()).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
+  await expect(readAll(durability, '-1')).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
+});
+
 test('a snapshot has what is stored, and never waits', async () => {
   const runs = makeRuns();
   const durability = durabilityOf(runs);

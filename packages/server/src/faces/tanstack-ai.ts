@@ -45,6 +45,7 @@ export interface RunDurability<Chunk> {
   /** @throws {ServerError} `ERR_RUN_BROKEN` for a run that is unknown; `ERR_INVALID_OPTION` for an offset that is not one of this run */
   read: (offset: string, signal?: AbortSignal) => AsyncIterable<StoredRunChunk<Chunk>>;
   close: () => Promise<void>;
+  /** @throws {ServerError} (as a rejection) `ERR_RUN_BROKEN` if not all that was stored is kept */
   snapshot: () => Promise<StoredRunChunk<Chunk>[]>;
   /** @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` for what has no stored offset of this run: nothing was stored */
   upsert: (entries: StoredRunChunk<Chunk>[]) => Promise<string[]>;
@@ -128,6 +129,9 @@ class Durability<Chunk extends object> {
 
   async snapshot(): Promise<StoredRunChunk<Chunk>[]> {
     const stored = await this.#runs.snapshot(this.#id);
+    const gap = stored.find((item) => item.type === 'gap');
+    const broken = gap && brokenBy(this.#id, gap);
+    if (broken) throw broken;
     const chunks = new StoredChunks<Chunk>(stored);
     return stored.filter(isOwnChunk).map((item) => ({ offset: this.#offsetOf(item.id), chunk: chunks.of(item) }));
   }
@@ -191,7 +195,9 @@ class Durability<Chunk extends object> {
 
   /** Whether the newest chunk is one with which TanStack AI ends a run. */
   async #hasLastWords(): Promise<boolean> {
-    const { type } = ((await this.snapshot()).at(-1)?.chunk ?? {}) as { readonly type?: unknown };
+    const stored = await this.#runs.snapshot(this.#id);
+    const last = stored.findLast(isOwnChunk);
+    const { type } = (last ? new StoredChunks<Chunk>(stored).of(last) : {}) as { readonly type?: unknown };
     return type === 'RUN_ERROR' || type === 'RUN_FINISHED';
   }
 

@@ -11,6 +11,7 @@ import { answerItems, noSuchRun, refusal } from '../runs/respond.ts';
 import { isRunId } from '../runs/store/run-topics.ts';
 import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
+import { brokenBy } from './run-broken.ts';
 
 /** A chunk of the AI SDK's UI message stream: its `UIMessageChunk`. */
 export interface UIMessageChunkLike {
@@ -122,13 +123,15 @@ export async function answerUIMessages(
 
 /**
  * The chunks of a run that are stored now, for `readUIMessageStream`, which makes a message of them. It does not wait for more.
- * @throws {ServerError} (as an error of the stream) what the log refuses
+ * @throws {ServerError} (as an error of the stream) `ERR_RUN_BROKEN` if not all of them are kept, and what the log refuses. `readUIMessageStream` tells it with `terminateOnError`
  */
 export function storedUIMessageChunks<Chunk extends UIMessageChunkLike>(runs: Runs, id: string): ReadableStream<Chunk> {
   checkRuns(runs);
   return new ReadableStream<Chunk>({
     async start(controller) {
       for (const item of await runs.snapshot(id)) {
+        const broken = item.type === 'gap' && brokenBy(id, item);
+        if (broken) throw broken;
         if (item.type === 'chunk') controller.enqueue(JSON.parse(String(item.data)) as Chunk);
       }
       controller.close();
