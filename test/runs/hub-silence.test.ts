@@ -84,3 +84,11 @@ test('a reader at a hub ends when its run is gone without a word', async () => {
   expect(items).toEqual([{ type: 'end', id: undefined, state: 'unknown' }]);
   expect(streams).toBe(1);
 });
+
+test('a reader at a hub that stays away is told', async () => {
+  const away: RequestListener = (_request, response) => {
+    response.writeHead(503).end();
+  };
+  const runs = new Runs({ hub: await listen(createHttpServer(away)), clock: FAST });
+  await expect(runs.resume('a').next()).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
+});
