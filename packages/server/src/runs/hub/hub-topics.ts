@@ -45,7 +45,8 @@ export class HubTopics {
   async create(topic: string, { ttlMs, keep }: HubTopicOptions): Promise<void> {
     const body = JSON.stringify({ ttl: formatDuration(ttlMs), ...(keep === undefined ? {} : { keep }) });
     const headers = { 'Content-Type': 'application/json' };
-    await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
+    const request = { method: 'PUT', query: { topic }, headers, body, isUrgent: true };
+    await this.connection.askAgain(PATIENCE_MS, request);
   }
 
   /** Makes or renews a lease, and resolves to its token. */
@@ -54,7 +55,8 @@ export class HubTopics {
       'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
     const query = { topic, lease: `${ms}ms` };
     const patience = 'key' in how ? PATIENCE_MS : ms;
-    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
+    const isUrgent = 'token' in how;
+    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers, isUrgent });
     return (JSON.parse(text) as { readonly lease: string }).lease;
   }
 
@@ -72,7 +74,13 @@ export class HubTopics {
       'Idempotency-Key': key,
     };
     const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    const { text } = await this.connection.askAgain(ms, { method: 'POST', query: {}, headers, body });
+    const { text } = await this.connection.askAgain(ms, {
+      method: 'POST',
+      query: {},
+      headers,
+      body,
+      isUrgent: true,
+    });
     return (JSON.parse(text) as { readonly ids: readonly string[] }).ids;
   }
 
