@@ -156,6 +156,24 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(requests).toBe(1);
   });
 
+  test.each([
+    { of: 'POST', id: '', urls: ['POST /api/chat'] },
+    { of: 'chunk with a place', id: 'id: 1\n', urls: ['POST /api/chat', 'GET /api/chat/c/stream'] },
+  ])('an answer that comes again from behind the same $of is not asked for again', async ({ id, urls }) => {
+    const requests: string[] = [];
+    const url = await serve(async (request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${id}data: {"type":"start"}\n\n`);
+    });
+    const transport = resumingChatTransport<UIMessage, UIMessageChunk>({ api: `${url}/api/chat`, retry: QUICK });
+    const stream = await transport.sendMessages({ ...QUESTION, chatId: 'c', messages: [] });
+    await expect(allOf(stream)).rejects.toMatchObject({
+      code: 'ERR_STREAM_ENDED',
+      message: expect.stringContaining('no ids behind which the answer could go on') as string,
+    });
+    expect(requests).toEqual(urls);
+  });
+
   test('what a server refuses is an error, and so is an option that there is not', async () => {
     const url = await serve(async (_request, response) => void response.writeHead(403).end());
     const transport: ChatTransport<UIMessage> = resumingChatTransport({ api: `${url}/api/chat` });
@@ -290,6 +308,16 @@ describe('the events of a response of OpenAI in the background', () => {
     const events = await allOf(responseEvents(`${url}?api-version=preview`, { body: {}, retry: QUICK }));
     expect(events).toEqual(EVENTS);
     expect(requests[1]).toBe('GET /v1/responses/resp_1 api-version=preview&stream=true&starting_after=29');
+  });
+
+  test.each(['null', '"text"', '17'])('%s is told as what is no event', async (data) => {
+    const url = await serve(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${data}\n\n`);
+    });
+    const events = responseEvents(url, { body: {}, retry: QUICK });
+    await expect(allOf(events)).rejects.toThrow(
+      `Found ${data} in the stream, but the events of a response are objects`,
+    );
   });
 
   test('mistakes are refused', async () => {

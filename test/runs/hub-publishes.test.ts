@@ -4,8 +4,9 @@ import { createServer, Hub } from '@tidings/hub';
 import { MemoryLog } from '@tidings/server/log';
 import { type RunLease, Runs } from '@tidings/server/runs';
 import { expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../packages/server/test/deferred.ts';
 
-test('many runs at a hub publish in few requests, and one that is over takes nothing from the others', async () => {
+async function serve(): Promise<string> {
   const hub = new Hub({ log: new MemoryLog() });
   const server = createServer(hub);
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -14,7 +15,11 @@ test('many runs at a hub publish in few requests, and one that is over takes not
     server.close();
     await hub.close();
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('many runs at a hub publish in few requests, and one that is over takes nothing from the others', async () => {
+  const url = await serve();
   let posts = 0;
   const counted: typeof fetch = (input, init) => {
     if (init?.method === 'POST') posts += 1;
@@ -35,11 +40,38 @@ test('many runs at a hub publish in few requests, and one that is over takes not
     expect(items.map((item) => (item.type === 'chunk' ? item.id : ''))).toEqual(places[at]);
   }
   await new Runs({ hub: url }).delete('run 30');
+  posts = 0;
   const outcomes = await Promise.allSettled(leases.map((lease, at) => store.append(lease, [`three of ${at}`])));
+  // The four, and the rest in halves.
+  expect(posts).toBeLessThanOrEqual(20);
   for (const [at, outcome] of outcomes.entries()) {
     if (at === 30) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_RUN_OVER' } });
     else expect(outcome.status).toBe('fulfilled');
   }
   expect((await store.snapshot('run 31')).at(-1)).toMatchObject({ data: 'three of 31' });
   expect(await store.status('run 30')).toMatchObject({ state: 'unknown' });
+});
+
+test('a hub is asked few questions at a time, and what keeps a run does not wait for them', async () => {
+  const url = await serve();
+  const { promise: opened, resolve: open } = deferred();
+  let asked = 0;
+  let most = 0;
+  const slow: typeof fetch = async (input, init) => {
+    if (init?.method !== 'GET') return await fetch(input, init);
+    most = Math.max(most, (asked += 1));
+    await opened;
+    const response = await fetch(input, init);
+    asked -= 1;
+    return response;
+  };
+  const { store } = new Runs({ hub: url, fetch: slow });
+  const lease = (await store.acquire('a', { leaseMs: 60_000, ttlMs: 60_000 })) as RunLease;
+  const states = Promise.all(Array.from({ length: 300 }, () => store.status('a')));
+  await store.renew(lease);
+  await store.append(lease, ['made']);
+  expect(await store.finish(lease, { state: 'done' })).toBe(true);
+  open();
+  expect(new Set((await states).map(({ state }) => state))).toEqual(new Set(['done']));
+  expect(most).toBe(64);
 });

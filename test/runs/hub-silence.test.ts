@@ -84,3 +84,22 @@ test('a reader at a hub ends when its run is gone without a word', async () => {
   expect(items).toEqual([{ type: 'end', id: undefined, state: 'unknown' }]);
   expect(streams).toBe(1);
 });
+
+test('a reader at a hub that stays away is told', async () => {
+  const away: RequestListener = (_request, response) => {
+    response.writeHead(503).end();
+  };
+  const runs = new Runs({ hub: await listen(createHttpServer(away)), clock: FAST });
+  await expect(runs.resume('a').next()).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
+});
+
+test('an answer that is none of a hub is told', async () => {
+  const page: RequestListener = (_request, response) => {
+    response.setHeader('Content-Type', 'text/html').end('<title>Sign in</title>');
+  };
+  const runs = new Runs({ hub: await listen(createHttpServer(page)) });
+  const told = { code: 'ERR_HUB', message: expect.stringContaining('"<title>Sign in</title>"') as string };
+  await expect(runs.status('a')).rejects.toMatchObject(told);
+  await expect(runs.start('a', async () => {})).rejects.toMatchObject(told);
+  await expect(runs.resume('a').next()).rejects.toMatchObject(told);
+});

@@ -12,7 +12,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { MemoryLog } from '@tidings/server/log';
 import { createEventStore } from '@tidings/server/mcp';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { deferred } from './deferred.ts';
 import { randomNumbers } from '../../../test/seed.ts';
 
@@ -153,6 +153,33 @@ async function serveMcp(begun: Promise<void>): Promise<URL> {
   });
   return new URL(`http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`);
 }
+
+test('a connection that takes nothing keeps the next messages of its stream waiting for half a minute', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  closers.push(() => vi.useRealTimers());
+  const store = createEventStore({ log: makeLog(), session: 'a' });
+  const first = await store.storeEvent('s', { n: 1 });
+  const second = await store.storeEvent('s', { n: 2 });
+  const begun = deferred();
+  const send = (): Promise<void> => {
+    begun.resolve();
+    return new Promise(() => {});
+  };
+  const outcome = Promise.allSettled([store.replayEventsAfter(first, { send })]);
+  await begun.promise;
+  const stored = store.storeEvent('s', { n: 3 });
+  await vi.advanceTimersByTimeAsync(30_001);
+  const reason = { code: 'ERR_RUN_BROKEN', message: expect.stringContaining('within 30 seconds') as string };
+  expect(await outcome).toMatchObject([{ status: 'rejected', reason }]);
+  const third = await stored;
+  const found: string[] = [];
+  await store.replayEventsAfter(first, {
+    async send(id) {
+      found.push(id);
+    },
+  });
+  expect(found).toEqual([second, third]);
+});
 
 test('a stream begins with an event that primes it, behind which all of it comes again', async () => {
   const url = await serveMcp(Promise.resolve());

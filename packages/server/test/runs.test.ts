@@ -137,6 +137,35 @@ test('a run whose end is refused is over when its lease has ended, and not befor
   expect(told).toEqual(['No room']);
 });
 
+test('how a run has ended is true also where the store was out of reach when it was asked for', async () => {
+  const log = new MemoryLog();
+  onTestFinished(() => log.close());
+  const away = (): Error => Object.assign(new Error('The store is away'), { code: 'ERR_STORE_AWAY' });
+  let questions = 0;
+  const topics = new Proxy(log.topics, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return async (...args: unknown[]): Promise<unknown> => {
+        if (name === 'status' && isAway && (questions += 1) === 1) throw away();
+        return await (method.apply(target, args) as Promise<unknown>);
+      };
+    },
+  });
+  let isAway = false;
+  const append: Append = async (events, options) => {
+    if (isAway) throw away();
+    const receipt = await log.append(events, options);
+    // The end is stored, and nobody is told so for longer than the lease.
+    isAway = events.at(-1)?.final === true;
+    if (isAway) throw away();
+    return receipt;
+  };
+  const runs = new Runs({ log: replacing(log, { append, topics }), onError: () => {} });
+  const { over } = await runs.start('a', () => {}, { lease: 1000 });
+  expect([await over, questions]).toEqual(['done', 2]);
+});
+
 test('a run begins although the store is out of reach for a moment, whatever it is asked then', async () => {
   for (const question of ['lease', 'create', 'status'] as const) {
     const log = new MemoryLog();

@@ -1,9 +1,9 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { ConnectionError } from '../errors.ts';
+import { ConnectionError, InvalidOptionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { subscribe } from '../subscription/subscription.ts';
 import type { Fetch } from '../transport/fetch.ts';
-import { below, checkNames, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
 
 export interface ChatTransportOptions {
   /** The URL of the route that answers. `{api}/{chat}/stream` goes on with an answer. In a browser it may be relative to the page. @default '/api/chat' */
@@ -75,7 +75,23 @@ export function resumingChatTransport<Message, Chunk>(
     const resumeUrl = below(api, [chatId, 'stream']);
     // The first request of a message that is sent is a POST, until there is a place to go on behind.
     const isPost = (lastEventId: string): boolean => sent !== undefined && lastEventId === '';
-    const events = subscribe(({ lastEventId }) => (isPost(lastEventId) ? api : resumeUrl), {
+    let lost: ConnectionError | undefined;
+    let failure: ConnectionError | undefined;
+    /** Where the stream before began, and whether it has brought anything. */
+    let place: string | undefined;
+    let hasBrought = false;
+    const nextUrl = (lastEventId: string): string => {
+      // Asked again, it would bring the same chunks once more, and a model might answer anew each time.
+      if (lost && hasBrought && lastEventId === place) {
+        const message = `${lost.message}, and its chunks had no ids behind which the answer could go on`;
+        failure = givenUp(lost, message);
+        throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
+      }
+      place = lastEventId;
+      hasBrought = false;
+      return isPost(lastEventId) ? api : resumeUrl;
+    };
+    const events = subscribe(({ lastEventId }) => nextUrl(lastEventId), {
       method: ({ lastEventId }) => (isPost(lastEventId) ? 'POST' : 'GET'),
       headers: async ({ lastEventId }) => ({
         ...(isPost(lastEventId) ? { 'content-type': 'application/json' } : {}),
@@ -86,7 +102,13 @@ export function resumingChatTransport<Message, Chunk>(
         isPost(lastEventId)
           ? JSON.stringify({ ...(await valueOf(options.body)), ...request.body, ...sent })
           : undefined,
-      until: ({ data }) => data === DONE,
+      until({ data }) {
+        hasBrought = true;
+        return data === DONE;
+      },
+      onState({ error }) {
+        lost = error ?? lost;
+      },
       retry: { maxAttempts: 10, ...options.retry },
       idleTimeoutMs: options.idleTimeoutMs ?? 45_000,
       withCredentials: options.withCredentials,
@@ -94,13 +116,20 @@ export function resumingChatTransport<Message, Chunk>(
       signal: abortSignal,
     });
     const iterator = events[Symbol.asyncIterator]();
+    const take = async (): Promise<IteratorResult<{ readonly data: string }, undefined>> => {
+      try {
+        return await iterator.next();
+      } catch (error) {
+        throw failure ?? error;
+      }
+    };
     // With the first chunk it is known whether there is an answer.
-    let next: Promise<IteratorResult<{ readonly data: string }, undefined>> | undefined = iterator.next();
+    let next: ReturnType<typeof take> | undefined = take();
     await next;
     return new ReadableStream<Chunk>({
       async pull(controller) {
         try {
-          const step = await (next ?? iterator.next());
+          const step = await (next ?? take());
           next = undefined;
           if (step.done === true) controller.close();
           else controller.enqueue(JSON.parse(step.value.data) as Chunk);

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors.ts';
+import { ConnectionError, InvalidOptionError } from '../errors.ts';
 
 /** A value, or a function that is called for it with each request. */
 export type PerRequest<T extends object> = T | (() => T | Promise<T>);
@@ -18,6 +18,12 @@ export function below(
   const queries = [query, more].filter((each) => each !== '').join('&');
   const longer = [path.replace(/\/$/, ''), ...segments.map(encodeURIComponent)].join('/');
   return queries === '' ? longer : `${longer}?${queries}`;
+}
+
+/** What a loop is told if nothing more is asked for after a connection was lost: the same failure, with another message. */
+export function givenUp(lost: ConnectionError, message: string): ConnectionError {
+  const { code, url, attempt, status, headers, body } = lost;
+  return new ConnectionError({ code, message, url, attempt, willRetry: false, status, headers, body, cause: lost });
 }
 
 /** @throws InvalidOptionError for what is no object of options, and for a name that is none of the allowed ones */

@@ -1,6 +1,6 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { below, checkNames, type PerRequest, valueOf } from './requests.ts';
-import { ConnectionError, InvalidOptionError } from '../errors.ts';
+import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
+import { type ConnectionError, InvalidOptionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
 import type { Fetch } from '../transport/fetch.ts';
@@ -88,7 +88,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     body: () => (id === undefined ? JSON.stringify({ ...body, background: true, stream: true }) : undefined),
     // It is called with each event that arrives, also before the loop takes it: what has arrived is not asked for again.
     until: ({ data }) => {
-      const event = JSON.parse(data) as Event & { readonly response?: { readonly id?: string } };
+      const event = eventIn(data) as Event & { readonly response?: { readonly id?: string } };
       id ??= event.response?.id;
       const isNew = progress.arrive(event);
       const isLast = LAST.has(event.type);
@@ -104,7 +104,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
   });
   try {
     for await (const { data } of events) {
-      const event = JSON.parse(data) as Event;
+      const event = eventIn(data) as Event;
       if (!isPast(event, given)) continue;
       given = event.sequence_number ?? given;
       yield event;
@@ -113,6 +113,13 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     throw progress.failure ?? error;
   }
   if (last) yield last;
+}
+
+/** @throws SyntaxError, TypeError */
+function eventIn(data: string): object {
+  const event: unknown = JSON.parse(data);
+  if (typeof event === 'object' && event !== null) return event;
+  throw new TypeError(`Found ${data.slice(0, 100)} in the stream, but the events of a response are objects`);
 }
 
 /** How far a response has come, and how often it was asked for in vain. */
@@ -165,18 +172,7 @@ class Progress {
     const isInVain = this.#inVain >= (this.#maxAttempts ?? MAX_IN_VAIN);
     if (!lost || (!isInVain && attempt <= (this.#maxAttempts ?? Infinity))) return;
     const message = isInVain ? `${this.#inVain} streams in a row have ended without a new event` : lost.message;
-    const { code, url, status, headers, body } = lost;
-    this.failure = new ConnectionError({
-      code,
-      message,
-      url,
-      attempt: lost.attempt,
-      willRetry: false,
-      status,
-      headers,
-      body,
-      cause: lost,
-    });
+    this.failure = givenUp(lost, message);
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
   }
 }

@@ -1,4 +1,5 @@
 import { readEvent } from '../audience/event-reader.ts';
+import { systemClock } from '../clock.ts';
 import { checkNames, ServerError, shown } from '../errors.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { checkLog } from '../log/log-check.ts';
@@ -26,7 +27,7 @@ export interface EventStore<Message extends object> {
   getStreamIdForEventId(eventId: string): Promise<string | undefined>;
   /**
    * Sends what followed an event in its stream, and nothing of other streams. Resolves to the stream.
-   * @throws {ServerError} (as a rejection) `ERR_RUN_BROKEN` if no such event of this session is kept, or not all that followed it
+   * @throws {ServerError} (as a rejection) `ERR_RUN_BROKEN` if no such event of this session is kept, or not all that followed it, and if `send` does not settle within 30 seconds
    */
   replayEventsAfter(
     eventId: string,
@@ -39,6 +40,8 @@ const SEPARATOR = '/';
 /** It is the last segment of a topic. */
 const STREAM_ID = /^[\w.-]+$/;
 const PAGE_BYTES = 256 * 1024;
+/** Guards what is stored next against a connection that takes nothing, in milliseconds: it waits for the replay. */
+const SEND_MS = 30_000;
 
 /**
  * Makes an event store for the transport of one session of an MCP server, with revisions of the protocol up to 2025-11-25. The event that only primes a stream is stored
@@ -82,7 +85,8 @@ export function createEventStore<Message extends object>(options: EventStoreOpti
         for await (const page of pagesAfter(log, topicOf(streamId), id)) {
           if (!page) throw notKept(eventId);
           for (const { id: cursor, data } of page) {
-            if (data !== '') await send(`${cursor}${SEPARATOR}${streamId}`, JSON.parse(data) as Message);
+            if (data === '') continue;
+            await inTime(send(`${cursor}${SEPARATOR}${streamId}`, JSON.parse(data) as Message), eventId);
           }
         }
         return streamId;
@@ -118,6 +122,22 @@ async function isEvent(log: EventLog, selection: Selection, seq: number, id: str
   if (seq === 0) return false;
   const { entries } = await log.read({ selection, after: seq - 1, through: seq, maxBytes: 1 });
   return entries.some((entry) => readEvent(entry).id === id);
+}
+
+/** Waits for what is sent, but not without end. */
+async function inTime(sent: Promise<void>, eventId: string): Promise<void> {
+  let timer: unknown;
+  const late = new Promise<never>((_, reject) => {
+    timer = systemClock.setTimeout(() => {
+      const message = `Cannot replay what followed ${shown(eventId)}: a message was not taken within ${SEND_MS / 1000} seconds`;
+      reject(new ServerError('ERR_RUN_BROKEN', message));
+    }, SEND_MS);
+  });
+  try {
+    await Promise.race([sent, late]);
+  } finally {
+    systemClock.clearTimeout(timer);
+  }
 }
 
 /** One thing after the other, for each stream. */

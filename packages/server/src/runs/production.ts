@@ -9,6 +9,9 @@ import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';
 /** What a store refuses because of what it is given: each chunk may be all right for itself. */
 const REFUSALS: ReadonlySet<unknown> = new Set(['ERR_INVALID_EVENT', 'ERR_EVENT_TOO_LARGE', 'ERR_BATCH_TOO_LARGE']);
 
+/** How long it waits before it asks again how its run has ended, in milliseconds. */
+const AGAIN_MS = 500;
+
 /** How often a lease is renewed in its time, if the producer has nothing to write. */
 const RENEWALS = 3;
 
@@ -239,16 +242,28 @@ export class Production {
     }
   }
 
-  /** How the run has ended, or ends when the lease does. */
+  /** How the run has ended, or ends when the lease does. A store that is away is asked again for as long as the lease may have lasted. */
   async #endOfRun(): Promise<RunEnd['state']> {
-    try {
-      const { state, lastEventId } = await this.#store.status(this.#lease.id);
-      if (state !== 'streaming') return state;
-      for await (const item of this.#store.read(this.#lease.id, { after: lastEventId })) {
-        if (item.type === 'end') return item.state;
+    const { clock, onError } = this.#options;
+    const end = clock.now() + this.#lease.ms;
+    for (;;) {
+      try {
+        return await this.#awaitEnd();
+      } catch (error) {
+        if (codeOf(error) !== 'ERR_STORE_AWAY' || clock.now() >= end) {
+          onError(error);
+          return 'lost';
+        }
       }
-    } catch (error) {
-      this.#options.onError(error);
+      await this.#waitUntil(clock.now() + AGAIN_MS);
+    }
+  }
+
+  async #awaitEnd(): Promise<RunEnd['state']> {
+    const { state, lastEventId } = await this.#store.status(this.#lease.id);
+    if (state !== 'streaming') return state;
+    for await (const item of this.#store.read(this.#lease.id, { after: lastEventId })) {
+      if (item.type === 'end') return item.state;
     }
     return 'lost';
   }

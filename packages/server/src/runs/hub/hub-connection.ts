@@ -25,6 +25,8 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether a lease hangs on it: it does not wait until others are answered. @default false */
+  readonly isUrgent?: boolean | undefined;
 }
 
 /** A request whose answer is a stream. */
@@ -44,6 +46,9 @@ const ANSWER_MS = 30_000;
 
 /** How long it waits before it asks again, in milliseconds. */
 const AGAIN_MS = 100;
+
+/** How many questions are under way at a time: hundreds of runs that begin at once would have more connections than a hub takes from one address. */
+const MAX_QUESTIONS = 64;
 
 /** What the problems of a hub (PROTOCOL §10) are called in a log. */
 const CODES: Readonly<Record<string, ServerErrorCode>> = {
@@ -75,6 +80,9 @@ export class HubConnection {
   readonly #url: string;
   readonly #headers: HubHeaders;
   readonly #fetch: typeof fetch;
+  #questions = 0;
+  /** The questions that wait until another is answered. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor({ url, headers, fetch: call, clock }: HubConnectionOptions) {
     this.clock = clock;
@@ -108,10 +116,11 @@ export class HubConnection {
   }
 
   /** The same, with the text of the body, for which it does not wait for longer than half a minute either. */
-  async ask({ signal, ...request }: HubRequest): Promise<HubAnswer> {
+  async ask({ signal, isUrgent = false, ...request }: HubRequest): Promise<HubAnswer> {
     const abort = new AbortController();
     const release = abortWith(abort, signal);
     let timer: unknown;
+    if (!isUrgent) await this.#turn();
     try {
       const response = await this.open({ ...request, abort });
       timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
@@ -122,6 +131,7 @@ export class HubConnection {
     } finally {
       this.clock.clearTimeout(timer);
       release();
+      if (!isUrgent) this.#leave();
     }
   }
 
@@ -154,6 +164,18 @@ export class HubConnection {
       }
     });
     release();
+  }
+
+  /** Resolves when one more question may be asked. */
+  async #turn(): Promise<void> {
+    if (this.#questions === MAX_QUESTIONS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#questions += 1;
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#questions -= 1;
   }
 
   async #refusal(method: string, response: Response, signal: AbortSignal): Promise<ServerError> {

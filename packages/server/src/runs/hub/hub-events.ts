@@ -9,6 +9,9 @@ const SILENT_MS = 60_000;
 /** How often it is looked whether the topic is still there while no events come, in milliseconds: less than the 15 seconds after which a hub breaks its silence. */
 const LOOK_MS = 10_000;
 
+/** For how long a hub is tried again that streams nothing, in milliseconds: longer than a restart takes. Behind it whoever waits is told. */
+const AWAY_MS = 60_000;
+
 export interface HubEventsOptions {
   readonly connection: HubConnection;
   readonly topic: string;
@@ -22,18 +25,22 @@ export interface HubEventsOptions {
 /**
  * The events of one topic as a hub streams them, heartbeats left out, over as many connections as it takes. It ends when the topic is closed and read, when it is not there, and with the
  * signal.
+ * @throws {ServerError} (as a rejection) `ERR_STORE_AWAY` if the hub is away for a minute, and what it refuses
  */
 export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<EventMessage, void, undefined> {
   const { connection, topic, signal } = options;
   let { lastEventId } = options;
+  let heardAt = connection.clock.now();
   while (!signal.aborted) {
     const stream = new AbortController();
     const release = abortWith(stream, signal);
     let looked: Promise<boolean> | undefined;
+    let isOpen = false;
     try {
       const response = await openStream(connection, topic, lastEventId, stream);
       // A topic that is closed and read.
       if (response.status === 204 || !response.body) return;
+      isOpen = true;
       let lookAt = 0;
       const onBytes = (): void => {
         const now = connection.clock.now();
@@ -54,11 +61,13 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
       if (signal.aborted) return;
       const code = codeOf(error);
       if (code === 'ERR_FORBIDDEN' || code === 'ERR_HUB') throw error;
+      if (!isOpen && connection.clock.now() - heardAt >= AWAY_MS) throw error;
     } finally {
       // Also if the consumer breaks off.
       stream.abort();
       release();
     }
+    if (isOpen) heardAt = connection.clock.now();
     if (looked && !(await looked)) return;
     await connection.pause(signal);
   }

@@ -21,7 +21,7 @@ interface Waiting {
 
 /**
  * Publishes for many runs. There are few requests at a time, and what comes meanwhile goes out together with the next one: so very many runs do not make very many requests. A
- * request is published whole or not at all, so if the hub refuses it because of one run, the others are published by themselves.
+ * request is published whole or not at all, so if the hub refuses it because of one run, it is published in halves.
  */
 export class HubPublishes {
   readonly #topics: HubTopics;
@@ -73,7 +73,9 @@ export class HubPublishes {
     } catch (error) {
       // While the hub is away it is not known what was stored, so nothing is sent under another key.
       if (batch.length > 1 && codeOf(error) !== 'ERR_STORE_AWAY') {
-        await Promise.all(batch.map((waiting) => this.#send([waiting])));
+        const half = batch.length >> 1;
+        await this.#send(batch.slice(0, half));
+        await this.#send(batch.slice(half));
       } else for (const { reject } of batch) reject(error);
     }
   }

@@ -1,3 +1,4 @@
+import { ServerError, shown } from '../../errors.ts';
 import { formatDuration } from '../../http/duration.ts';
 import type { StoredEvent } from '../store/chunk-form.ts';
 import type { HubConnection } from './hub-connection.ts';
@@ -45,7 +46,8 @@ export class HubTopics {
   async create(topic: string, { ttlMs, keep }: HubTopicOptions): Promise<void> {
     const body = JSON.stringify({ ttl: formatDuration(ttlMs), ...(keep === undefined ? {} : { keep }) });
     const headers = { 'Content-Type': 'application/json' };
-    await this.connection.askAgain(PATIENCE_MS, { method: 'PUT', query: { topic }, headers, body });
+    const request = { method: 'PUT', query: { topic }, headers, body, isUrgent: true };
+    await this.connection.askAgain(PATIENCE_MS, request);
   }
 
   /** Makes or renews a lease, and resolves to its token. */
@@ -54,8 +56,9 @@ export class HubTopics {
       'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
     const query = { topic, lease: `${ms}ms` };
     const patience = 'key' in how ? PATIENCE_MS : ms;
-    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers });
-    return (JSON.parse(text) as { readonly lease: string }).lease;
+    const isUrgent = 'token' in how;
+    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers, isUrgent });
+    return (parsed(text) as { readonly lease: string }).lease;
   }
 
   /** Gives a lease back. It is asked for once. */
@@ -72,15 +75,21 @@ export class HubTopics {
       'Idempotency-Key': key,
     };
     const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    const { text } = await this.connection.askAgain(ms, { method: 'POST', query: {}, headers, body });
-    return (JSON.parse(text) as { readonly ids: readonly string[] }).ids;
+    const { text } = await this.connection.askAgain(ms, {
+      method: 'POST',
+      query: {},
+      headers,
+      body,
+      isUrgent: true,
+    });
+    return (parsed(text) as { readonly ids: readonly string[] }).ids;
   }
 
   /** One page, which does not wait for events. */
   async page(topic: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HubPage> {
     const headers = { Accept: 'application/json' };
     const request = { method: 'GET', query: { ...query, match: topic }, headers, signal };
-    return JSON.parse((await this.connection.askAgain(PATIENCE_MS, request)).text) as HubPage;
+    return parsed((await this.connection.askAgain(PATIENCE_MS, request)).text) as HubPage;
   }
 
   /** When the lease of a topic ends, milliseconds since 1970; undefined if it has none, or that may not be known. */
@@ -93,11 +102,21 @@ export class HubTopics {
 
   async delete(topic: string): Promise<boolean> {
     const { text } = await this.connection.askAgain(PATIENCE_MS, { method: 'DELETE', query: { topic } });
-    return (JSON.parse(text) as { readonly existed: boolean }).existed;
+    return (parsed(text) as { readonly existed: boolean }).existed;
   }
 }
 
 interface HubTopicOptions {
   readonly ttlMs: number;
   readonly keep?: 'latest' | undefined;
+}
+
+/** @throws {ServerError} `ERR_HUB` for what is no JSON: it is not a hub that answers there, or something before it */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `The hub has answered ${shown(text.slice(0, 100))}, but must answer with JSON`;
+    throw new ServerError('ERR_HUB', message, { cause });
+  }
 }
