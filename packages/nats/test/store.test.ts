@@ -375,9 +375,41 @@ describe.skipIf(WITHOUT)('what the server does not allow is told when the log is
     expect(await refusal(users('tidings.log'), url)).toMatch(
       /^ERR_STORE_LIMITS The user of the NATS server may not publish "?tidings\.log/,
     );
+    expect(await refusal(users('$JS.FC.>'), url)).toMatch(
+      /^ERR_STORE_LIMITS The user of the NATS server may not publish "?\$JS\.FC\.tidings/,
+    );
     expect(await refusal(users('nothing'), (port) => `nats://u:wrong@127.0.0.1:${port}`)).toBe(
       'ERR_STORE_AWAY The NATS server did not let the log in: user, password or token are wrong',
     );
+  });
+
+  test('and nothing of what a user of the README may do is too little for what comes later', async () => {
+    const publish = '["tidings.log", "$KV.tidings-snapshots.>", "$JS.FC.tidings.>", "$JS.API.>"]';
+    const permissions = `permissions: { publish: ${publish}, subscribe: ["_INBOX.>"] }`;
+    const port = await freePort();
+    const other = await NatsServer.start(`authorization { users: [{ user: "u", password: "p", ${permissions} }] }`, {
+      port,
+    });
+    onTestFinished(() => other.end());
+    const failed: unknown[] = [];
+    const open = (): Promise<NatsLog> =>
+      openLog({
+        servers: `nats://u:p@127.0.0.1:${port}`,
+        compactBytes: 1024 * 1024,
+        retention: { maxEvents: 20 },
+        onError: (error) => void failed.push(error),
+      });
+    const one = await open();
+    const follower = new Follower(await open());
+    // So much that the store asks how much was taken, and that snapshots are stored.
+    const data = 'x'.repeat(300_000);
+    const appends = range(1, 30).map((name) => one.append([event(name, data)]));
+    const last = Math.max(...(await Promise.all(appends)).map(({ seq }) => seq));
+    await follower.until(() => follower.reached >= last);
+    expect(follower.got).toHaveLength(30);
+    expect(follower.steps).not.toContain('lost');
+    expect((await contents(await open())).entries).toHaveLength(20);
+    expect(failed).toEqual([]);
   });
 
   test('an account with too little storage', async () => {

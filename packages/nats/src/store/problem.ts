@@ -24,6 +24,11 @@ export function isLate(error: unknown): boolean {
   return found(error, errors.TimeoutError) !== undefined;
 }
 
+/** Whether nobody listens to what was asked. */
+export function isUnheard(error: unknown): boolean {
+  return found(error, errors.NoRespondersError) !== undefined;
+}
+
 export function isWrongSequence(error: unknown): boolean {
   return found(error, JetStreamApiError)?.code === WRONG_LAST_SEQUENCE;
 }

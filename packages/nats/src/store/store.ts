@@ -17,7 +17,7 @@ import { NatsError } from '../errors.ts';
 import type { Checked } from '../options.ts';
 import { MIN_PAYLOAD } from '../replica/parts.ts';
 import { type Delivered, Delivery, HEARTBEAT_MS } from './delivery.ts';
-import { isLate, isStreamMissing, unusable } from './problem.ts';
+import { isLate, isStreamMissing, isUnheard, unusable } from './problem.ts';
 import { Snapshots } from './snapshots.ts';
 
 // How long the first connection and each request may take, in milliseconds.
@@ -196,6 +196,7 @@ export class Store {
   async check(): Promise<void> {
     await this.snapshots.check();
     await this.#checkPurge();
+    await this.#checkFlow();
   }
 
   /** Finds out whether there is room for what the log will need. */
@@ -215,6 +216,16 @@ export class Store {
    */
   async #checkPurge(): Promise<void> {
     await this.#connection.request(`$JS.API.STREAM.PURGE.${this.#name}`, 'none', { timeout: TIMEOUT_MS });
+  }
+
+  /** Finds out whether this node may answer when the store asks how much was taken: without the answer the store stops its deliveries after some messages. */
+  async #checkFlow(): Promise<void> {
+    try {
+      await this.#connection.request(`$JS.FC.${this.#name}.check`, '', { timeout: TIMEOUT_MS });
+    } catch (error) {
+      // Nobody listens there, which is what a user with the permission is told.
+      if (!isUnheard(error) && !isLate(error)) throw error;
+    }
   }
 
   /** Removes the messages before a number. It has no filter, see above. */
