@@ -412,6 +412,27 @@ describe.skipIf(WITHOUT)('what the server does not allow is told when the log is
     expect(failed).toEqual([]);
   });
 
+  test('another stream that has the subject, and one that removes messages by itself', async () => {
+    const { streams } = await manage(server.url);
+    const name = newName();
+    await streams.add({ name: `${name}-other`, subjects: [`${name}.>`] });
+    await expect(NatsLog.open({ servers: server.url, name })).rejects.toMatchObject({
+      code: 'ERR_STORE_LIMITS',
+      message: expect.stringMatching(/^Another stream on the NATS server stores the messages of the subject/),
+    });
+    const aged = newName();
+    await streams.add({ name: aged, subjects: [`${aged}.log`], max_age: 3_600_000_000_000, max_msgs: 1000 });
+    const told: unknown[] = [];
+    const log = await openLog({ servers: server.url, name: aged, onError: (error) => void told.push(error) });
+    expect(told).toMatchObject([
+      {
+        code: 'ERR_STORE_LIMITS',
+        message: `The stream ${aged} on the NATS server removes messages by itself, by its max_age and max_msgs; a log needs one that keeps all of them`,
+      },
+    ]);
+    await log.append([event('a')]);
+  });
+
   test('an account with too little storage', async () => {
     const config = 'accounts { A { jetstream { max_store: 1000000 }, users: [{ user: "u", password: "p" }] } }';
     expect(await refusal(config, (port) => `nats://u:p@127.0.0.1:${port}`)).toMatch(

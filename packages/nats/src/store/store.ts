@@ -210,6 +210,20 @@ export class Store {
     );
   }
 
+  /** Finds out whether the stream keeps every message until the log removes it: somebody else may have made it, or changed it. */
+  async checkLimits(): Promise<void> {
+    const { config } = await this.#manager.streams.info(this.#name);
+    const limits = (['max_age', 'max_bytes', 'max_msgs', 'max_msgs_per_subject'] as const).filter(
+      (limit) => config[limit] > 0,
+    );
+    const found = [...limits, ...(config.retention === RetentionPolicy.Limits ? [] : ['retention'])];
+    if (found.length === 0) return;
+    throw new NatsError(
+      'ERR_STORE_LIMITS',
+      `The stream ${this.#name} on the NATS server removes messages by itself, by its ${found.join(' and ')}; a log needs one that keeps all of them`,
+    );
+  }
+
   /**
    * Finds out whether this node may purge the stream, with a request that the server cannot read, so that it does nothing. A purge that removes nothing is no harmless
    * one: for one with a filter, nats-server 2.9 leaves out what it has not yet delivered to other nodes.
