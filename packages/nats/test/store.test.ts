@@ -91,6 +91,21 @@ async function outgrow(log: NatsLog, name: string, first = 1): Promise<void> {
 describe.skipIf(WITHOUT)('snapshots', () => {
   const retention = { maxEvents: 20 };
 
+  test('a node is opened while another one removes what it is to be delivered, and nobody writes', async () => {
+    const name = newName();
+    const log = await openLog({ servers: server.url, name, compactBytes: 65_536 });
+    const { streams } = await manage(server.url);
+    const way = await wayTo(Number(new URL(server.url).port));
+    const last = await log.append([event('a', '1')]);
+    way.before('CONSUMER.CREATE', async () => {
+      await log.append(range(1, 40).map((data) => event('b', data.repeat(2000))));
+      await expect.poll(async () => (await streams.info(name)).state.messages, { timeout: 10_000 }).toBe(0);
+    });
+    const other = await openLog({ servers: way.url, name, compactBytes: 65_536 });
+    expect(await contents(other)).toEqual(await contents(log));
+    expect((await other.locate(last.id)).after).toBe(last.seq);
+  });
+
   test('the stream stays small, and who comes later has the same log', async () => {
     const servers = server.url;
     const name = newName();

@@ -19,8 +19,8 @@ export async function checkWritable(
   try {
     await untilAnswered(() => store.check());
     await write();
-    await store.checkLimits();
-    await store.checkRoom();
+    await untilAnswered(() => store.checkLimits());
+    await untilAnswered(() => store.checkRoom());
   } catch (error) {
     if (!isOnlyTold(error) || store.isNew) throw error;
     tell(unusable(error));
