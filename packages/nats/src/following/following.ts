@@ -8,7 +8,7 @@ import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { isReplaced, type Known, knownOf } from './known.ts';
-import { leftOut } from './left-out.ts';
+import { isRemoved, leftOut } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
 import { Mutex } from './mutex.ts';
@@ -282,21 +282,14 @@ export class Following {
     return applied;
   }
 
-  /** Whether another node has removed what this one is to be delivered next: then nothing comes until somebody writes. */
-  async #isWaitingInVain(at: number): Promise<boolean> {
-    const { store } = this.#parts;
-    if (!this.#delivery || !store.isConnected) return false;
-    const state = await store.state();
-    return state !== undefined && state.first > at + 1;
-  }
-
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */
   async #isWell(): Promise<boolean> {
     const before = this.#lastLook;
     const { at } = this.#replica;
     this.#lastLook = at;
-    if (!this.#isLive) return at !== before || !(await this.#isWaitingInVain(at));
-    const state = await this.#parts.store.state();
+    const { store } = this.#parts;
+    if (!this.#isLive) return at !== before || !this.#delivery || !(await isRemoved(store, at));
+    const state = await store.state();
     if (!this.#isLive) return true;
     if (!state || !this.#isSame(state)) {
       this.#delivery?.stop();
