@@ -25,8 +25,10 @@ interface Service {
 }
 
 interface Compose {
+  readonly name: string;
   readonly services: Readonly<Record<string, Service>>;
   readonly configs: { readonly hubs: { readonly content: string } };
+  readonly networks: { readonly default: { readonly ipam: { readonly config: readonly { subnet: string }[] } } };
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
@@ -108,6 +110,18 @@ describe.each(HUB_CLUSTERS)('deploy/compose/%s.yaml', (kind) => {
       }
     }
   });
+});
+
+test('no compose file uses the volumes, containers or addresses of another', () => {
+  const files = HUB_CLUSTERS.map((kind) => read(kind));
+  // Without a name all of them would have that of their folder.
+  expect(files.map(({ name }) => name)).toEqual(HUB_CLUSTERS.map((kind) => `tidings-${kind}`));
+  const subnets = files.map(({ networks }) => networks.default.ipam.config[0]!.subnet);
+  expect(new Set(subnets).size).toBe(files.length);
+  for (const [index, { services }] of files.entries()) {
+    const net = subnets[index]!.replace(/0\/24$/, '');
+    for (const { networks } of Object.values(services)) expect(networks?.default.ipv4_address ?? net).toContain(net);
+  }
 });
 
 test('the nginx.conf of the compose files is the one of deploy, without TLS and with the hubs in a file of their own', () => {

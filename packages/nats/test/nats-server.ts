@@ -11,6 +11,7 @@ export class Way {
   readonly #far = new Set<Socket>();
   #isOpen = true;
   #asked = '';
+  #stop: { readonly words: string; readonly until: () => Promise<void> } | undefined;
 
   private constructor(port: number) {
     this.#server = createServer((socket) => {
@@ -28,8 +29,21 @@ export class Way {
             this.#far.delete(one);
             another.destroy();
           });
-        one.pipe(another);
+        if (one === other) one.pipe(another);
       }
+      socket.on('data', (bytes) => {
+        const stop = this.#stop;
+        if (!stop || !bytes.includes(stop.words)) {
+          other.write(bytes);
+          return;
+        }
+        this.#stop = undefined;
+        socket.pause();
+        void stop.until().then(() => {
+          other.write(bytes);
+          socket.resume();
+        });
+      });
       this.#far.add(other);
       socket.on('data', (bytes) => {
         this.#asked += bytes.toString('latin1').replaceAll(/[^\n]{300,}/g, '');
@@ -58,6 +72,11 @@ export class Way {
   /** What went to the server, without long lines. */
   get asked(): string {
     return this.#asked;
+  }
+
+  /** What has these words goes to the server only when something else was done, once. */
+  before(words: string, until: () => Promise<void>): void {
+    this.#stop = { words, until };
   }
 
   /** Nothing comes from the server until it goes on. */

@@ -91,6 +91,21 @@ async function outgrow(log: NatsLog, name: string, first = 1): Promise<void> {
 describe.skipIf(WITHOUT)('snapshots', () => {
   const retention = { maxEvents: 20 };
 
+  test('a node is opened while another one removes what it is to be delivered, and nobody writes', async () => {
+    const name = newName();
+    const log = await openLog({ servers: server.url, name, compactBytes: 65_536 });
+    const { streams } = await manage(server.url);
+    const way = await wayTo(Number(new URL(server.url).port));
+    const last = await log.append([event('a', '1')]);
+    way.before('CONSUMER.CREATE', async () => {
+      await log.append(range(1, 40).map((data) => event('b', data.repeat(2000))));
+      await expect.poll(async () => (await streams.info(name)).state.messages, { timeout: 10_000 }).toBe(0);
+    });
+    const other = await openLog({ servers: way.url, name, compactBytes: 65_536 });
+    expect(await contents(other)).toEqual(await contents(log));
+    expect((await other.locate(last.id)).after).toBe(last.seq);
+  });
+
   test('the stream stays small, and who comes later has the same log', async () => {
     const servers = server.url;
     const name = newName();
@@ -375,9 +390,62 @@ describe.skipIf(WITHOUT)('what the server does not allow is told when the log is
     expect(await refusal(users('tidings.log'), url)).toMatch(
       /^ERR_STORE_LIMITS The user of the NATS server may not publish "?tidings\.log/,
     );
+    expect(await refusal(users('$JS.FC.>'), url)).toMatch(
+      /^ERR_STORE_LIMITS The user of the NATS server may not publish "?\$JS\.FC\.tidings/,
+    );
     expect(await refusal(users('nothing'), (port) => `nats://u:wrong@127.0.0.1:${port}`)).toBe(
       'ERR_STORE_AWAY The NATS server did not let the log in: user, password or token are wrong',
     );
+  });
+
+  test('and nothing of what a user of the README may do is too little for what comes later', async () => {
+    const publish = '["tidings.log", "$KV.tidings-snapshots.>", "$JS.FC.tidings.>", "$JS.API.>"]';
+    const permissions = `permissions: { publish: ${publish}, subscribe: ["_INBOX.>"] }`;
+    const port = await freePort();
+    const other = await NatsServer.start(`authorization { users: [{ user: "u", password: "p", ${permissions} }] }`, {
+      port,
+    });
+    onTestFinished(() => other.end());
+    const failed: unknown[] = [];
+    const open = (): Promise<NatsLog> =>
+      openLog({
+        servers: `nats://u:p@127.0.0.1:${port}`,
+        compactBytes: 1024 * 1024,
+        retention: { maxEvents: 20 },
+        onError: (error) => void failed.push(error),
+      });
+    const one = await open();
+    const follower = new Follower(await open());
+    // So much that the store asks how much was taken, and that snapshots are stored.
+    const data = 'x'.repeat(300_000);
+    const appends = range(1, 30).map((name) => one.append([event(name, data)]));
+    const last = Math.max(...(await Promise.all(appends)).map(({ seq }) => seq));
+    await follower.until(() => follower.reached >= last);
+    expect(follower.got).toHaveLength(30);
+    expect(follower.steps).not.toContain('lost');
+    expect((await contents(await open())).entries).toHaveLength(20);
+    expect(failed).toEqual([]);
+  });
+
+  test('another stream that has the subject, and one that removes messages by itself', async () => {
+    const { streams } = await manage(server.url);
+    const name = newName();
+    await streams.add({ name: `${name}-other`, subjects: [`${name}.>`] });
+    await expect(NatsLog.open({ servers: server.url, name })).rejects.toMatchObject({
+      code: 'ERR_STORE_LIMITS',
+      message: expect.stringMatching(/^Another stream on the NATS server stores the messages of the subject/),
+    });
+    const aged = newName();
+    await streams.add({ name: aged, subjects: [`${aged}.log`], max_age: 3_600_000_000_000, max_msgs: 1000 });
+    const told: unknown[] = [];
+    const log = await openLog({ servers: server.url, name: aged, onError: (error) => void told.push(error) });
+    expect(told).toMatchObject([
+      {
+        code: 'ERR_STORE_LIMITS',
+        message: `The stream ${aged} on the NATS server removes messages by itself, by its max_age and max_msgs; a log needs one that keeps all of them`,
+      },
+    ]);
+    await log.append([event('a')]);
   });
 
   test('an account with too little storage', async () => {

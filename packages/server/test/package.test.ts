@@ -407,6 +407,37 @@ describe('the README', () => {
     expect(await outputOf('fieldsOf(entry)')).toBe('1 false\nmy-1 false\n');
   });
 
+  test('has a program that copies keys, ends, and events whose publishers gave them one id', async () => {
+    const events = [
+      { topics: ['a'], fields: { data: 'same', id: 'same' } },
+      { topics: ['a'], fields: { data: 'same', id: 'same' } },
+      { topics: ['a'], fields: { data: 'other', id: 'same' }, private: true },
+      { topics: ['b'], fields: { data: 'value' }, latestKey: 'key' },
+      { topics: ['b'], fields: { data: '' }, latestKey: 'key', forget: true },
+      { topics: ['c'], fields: { data: 'bye' }, final: true },
+    ];
+    const code = program('fieldsOf(entry)').replace(
+      /await log\.append.*;/,
+      `const found = async (log) => {
+        const { head } = await log.locate('earliest');
+        const selection = { topics: 'all', private: 'all' };
+        const page = await log.read({ selection, after: 0, through: head, maxBytes: 100_000 });
+        const known = page.entries.map(({ id, time, frame, ...entry }) => ({ ...entry, ...fieldsOf({ id, frame }) }));
+        return JSON.stringify(known);
+      };
+      for (const event of ${JSON.stringify(events)}) await log.append([event]);`,
+    );
+    const child = run(`${code}\nconsole.log(await found(log));\nconsole.log(await found(copy));`);
+    let output = '';
+    child.stdout!.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    await once(child, 'close');
+    const [original, copy] = output.trim().split('\n').slice(-2);
+    expect(JSON.parse(original!)).toHaveLength(events.length + 1);
+    expect(copy).toBe(original);
+  });
+
   test('has a program that sends from a callback', async () => {
     const child = run(program('EventEmitter'));
     const reader = (await answer(child)).body!.pipeThrough(new TextDecoderStream()).getReader();

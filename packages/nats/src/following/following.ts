@@ -8,7 +8,7 @@ import type { StreamState } from '../store/store.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { isReplaced, type Known, knownOf } from './known.ts';
-import { leftOut } from './left-out.ts';
+import { isRemoved, leftOut } from './left-out.ts';
 import { LocalTime } from './local-time.ts';
 import { Looks } from './looks.ts';
 import { Mutex } from './mutex.ts';
@@ -54,6 +54,8 @@ export class Following {
   #isClosed = false;
   #lastLook = -1;
   #looks: Looks | undefined;
+  /** Whether it has been live. */
+  #isOpen = false;
   readonly #compaction: Compaction;
   /** Gives the number of the newest message, as of the call. Several calls ask once. */
   readonly newest: Shared<number> = new Shared(() => this.#askNewest());
@@ -102,6 +104,10 @@ export class Following {
   /** Follows the stream from now on. Resolves when the replica has caught up; rejects if that cannot be, or not in time. */
   async open(): Promise<void> {
     const opening = new Opening();
+    this.#looks = new Looks(
+      () => this.#isWell(),
+      () => this.#delivery?.stop(),
+    );
     void this.#run((error) => {
       opening.note(error);
       this.waiting.check();
@@ -111,10 +117,7 @@ export class Following {
       await this.close();
       throw unusable(opening.failure);
     }
-    this.#looks = new Looks(
-      () => this.#isWell(),
-      () => this.#delivery?.stop(),
-    );
+    this.#isOpen = true;
   }
 
   async close(): Promise<void> {
@@ -161,7 +164,7 @@ export class Following {
         if (hasBeenLive && store.isConnected) this.#host.onError(error);
         else onFailure(error);
       }
-      hasBeenLive ||= this.#looks !== undefined;
+      hasBeenLive ||= this.#isOpen;
       await new Promise((resolve) => void setTimeout(resolve, RETRY_MS));
     }
   }
@@ -281,11 +284,12 @@ export class Following {
 
   /** Looks whether the stream is still the same one, and whether the replica keeps up with it. */
   async #isWell(): Promise<boolean> {
-    if (!this.#isLive) return true;
     const before = this.#lastLook;
     const { at } = this.#replica;
     this.#lastLook = at;
-    const state = await this.#parts.store.state();
+    const { store } = this.#parts;
+    if (!this.#isLive) return at !== before || !this.#delivery || !(await isRemoved(store, at));
+    const state = await store.state();
     if (!this.#isLive) return true;
     if (!state || !this.#isSame(state)) {
       this.#delivery?.stop();

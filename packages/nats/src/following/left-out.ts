@@ -32,6 +32,13 @@ export async function leftOut(
   return found;
 }
 
+/** Whether another node has removed what comes after a number: then this one is delivered nothing until somebody writes. */
+export async function isRemoved(store: Store, at: number): Promise<boolean> {
+  if (!store.isConnected) return false;
+  const state = await store.state();
+  return state !== undefined && state.first > at + 1;
+}
+
 function removed(): Error {
   return new Error('Messages were removed before this node had them');
 }

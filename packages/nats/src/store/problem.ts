@@ -5,6 +5,7 @@ import { NatsError } from '../errors.ts';
 // Codes of JetStream's API (`err_code`).
 const STREAM_NOT_FOUND = 10059;
 const WRONG_LAST_SEQUENCE = 10071;
+const SUBJECTS_OVERLAP = 10065;
 const NOT_ENABLED: ReadonlySet<number> = new Set([10039, 10076]);
 const NO_STORAGE: ReadonlySet<number> = new Set([10047, 10023, 10028, 10002]);
 const TOO_FEW_SERVERS: ReadonlySet<number> = new Set([10005, 10074]);
@@ -22,6 +23,11 @@ export function isStreamMissing(error: unknown): boolean {
 /** Whether no answer came in time. */
 export function isLate(error: unknown): boolean {
   return found(error, errors.TimeoutError) !== undefined;
+}
+
+/** Whether nobody listens to what was asked. */
+export function isUnheard(error: unknown): boolean {
+  return found(error, errors.NoRespondersError) !== undefined;
 }
 
 export function isWrongSequence(error: unknown): boolean {
@@ -82,6 +88,11 @@ export function unusable(error: unknown): NatsError {
       'ERR_STORE_AWAY',
       'The NATS server did not let the log in: user, password or token are wrong',
       cause,
+    );
+  }
+  if (answer?.code === SUBJECTS_OVERLAP) {
+    return limits(
+      'Another stream on the NATS server stores the messages of the subject that the log needs; give the log another name, or change that stream',
     );
   }
   const why = error instanceof Error ? error.message : String(error);

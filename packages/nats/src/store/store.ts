@@ -17,7 +17,7 @@ import { NatsError } from '../errors.ts';
 import type { Checked } from '../options.ts';
 import { MIN_PAYLOAD } from '../replica/parts.ts';
 import { type Delivered, Delivery, HEARTBEAT_MS } from './delivery.ts';
-import { isLate, isStreamMissing, unusable } from './problem.ts';
+import { isLate, isStreamMissing, isUnheard, unusable } from './problem.ts';
 import { Snapshots } from './snapshots.ts';
 
 // How long the first connection and each request may take, in milliseconds.
@@ -196,6 +196,7 @@ export class Store {
   async check(): Promise<void> {
     await this.snapshots.check();
     await this.#checkPurge();
+    await this.#checkFlow();
   }
 
   /** Finds out whether there is room for what the log will need. */
@@ -209,12 +210,36 @@ export class Store {
     );
   }
 
+  /** Finds out whether the stream keeps every message until the log removes it: somebody else may have made it, or changed it. */
+  async checkLimits(): Promise<void> {
+    const { config } = await this.#manager.streams.info(this.#name);
+    const limits = (['max_age', 'max_bytes', 'max_msgs', 'max_msgs_per_subject'] as const).filter(
+      (limit) => config[limit] > 0,
+    );
+    const found = [...limits, ...(config.retention === RetentionPolicy.Limits ? [] : ['retention'])];
+    if (found.length === 0) return;
+    throw new NatsError(
+      'ERR_STORE_LIMITS',
+      `The stream ${this.#name} on the NATS server removes messages by itself, by its ${found.join(' and ')}; a log needs one that keeps all of them`,
+    );
+  }
+
   /**
    * Finds out whether this node may purge the stream, with a request that the server cannot read, so that it does nothing. A purge that removes nothing is no harmless
    * one: for one with a filter, nats-server 2.9 leaves out what it has not yet delivered to other nodes.
    */
   async #checkPurge(): Promise<void> {
     await this.#connection.request(`$JS.API.STREAM.PURGE.${this.#name}`, 'none', { timeout: TIMEOUT_MS });
+  }
+
+  /** Finds out whether this node may answer when the store asks how much was taken: without the answer the store stops its deliveries after some messages. */
+  async #checkFlow(): Promise<void> {
+    try {
+      await this.#connection.request(`$JS.FC.${this.#name}.check`, '', { timeout: TIMEOUT_MS });
+    } catch (error) {
+      // Nobody listens there, which is what a user with the permission is told.
+      if (!isUnheard(error) && !isLate(error)) throw error;
+    }
   }
 
   /** Removes the messages before a number. It has no filter, see above. */

@@ -6,10 +6,10 @@ import type { Store } from '../store/store.ts';
 const MAX_TRIES = 5;
 
 /**
- * Finds out whether a log that was opened can be written to: its node may do what it will have to do later, its first message is taken, and there is room. One without
- * room can still be read, so that is only told, unless the log is new.
+ * Finds out whether a log that was opened can be written to: its node may do what it will have to do later, its first message is taken, what is stored stays there, and there is room. One without
+ * room, or of which messages may go, can still be read, so that is only told, unless the log is new.
  * @param write sends the first message
- * @param tell is told that there is no room
+ * @param tell is told of it
  */
 export async function checkWritable(
   store: Store,
@@ -19,9 +19,10 @@ export async function checkWritable(
   try {
     await untilAnswered(() => store.check());
     await write();
-    await store.checkRoom();
+    await untilAnswered(() => store.checkLimits());
+    await untilAnswered(() => store.checkRoom());
   } catch (error) {
-    if (!hasNoRoom(error) || store.isNew) throw error;
+    if (!isOnlyTold(error) || store.isNew) throw error;
     tell(unusable(error));
   }
 }
@@ -36,6 +37,6 @@ async function untilAnswered(ask: () => Promise<void>): Promise<void> {
   }
 }
 
-function hasNoRoom(error: unknown): boolean {
+function isOnlyTold(error: unknown): boolean {
   return isFull(error) || (error instanceof NatsError && error.code === 'ERR_STORE_LIMITS');
 }
