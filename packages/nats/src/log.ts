@@ -106,6 +106,7 @@ export class NatsLog implements EventLog {
       ask,
       checkOpen: () => this.#checkOpen(),
       settle: () => this.#untilWhole(),
+      current: () => this.#ask(() => Promise.resolve()),
     });
     this.values = this.#values;
     this.topics = natsTopics({

@@ -113,7 +113,7 @@ export class PostgresLog implements EventLog {
       onReached: (failure) => reached('write', failure),
     });
     const isClosed = (): boolean => this.#closed;
-    const shared = new SharedValues(this.#writer, { clock, time, isClosed });
+    const shared = new SharedValues(this.#writer, this.#readers, { clock, time, isClosed });
     this.values = shared.values;
     const parts = { ...this.#parts, readers: this.#readers, writer: this.#writer, isClosed };
     this.topics = this.#life = new TopicLife(parts);

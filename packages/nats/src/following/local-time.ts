@@ -26,9 +26,12 @@ export class LocalTime {
     this.#set(Math.max(now, this.#told));
   }
 
-  /** Now. @param last when the last message was sent */
+  /**
+   * Now, in whole milliseconds: replicas do sums with them, and one that began with a snapshot does others than one that did not. They have to come to the same.
+   * @param last when the last message was sent
+   */
   moment({ now }: Moment): Moment {
-    return { time: this.#clock.time(), now: Math.max(now, this.#told) };
+    return { time: this.#clock.time(), now: Math.max(now, Math.floor(this.#told)) };
   }
 
   get #told(): number {

@@ -16,6 +16,8 @@ export interface ValuesHost {
   checkOpen(): void;
   /** Resolves when time has done its part. */
   settle(): Promise<void>;
+  /** Resolves when the replica has everything that was stored before the call, and time has done its part. */
+  current(): Promise<void>;
 }
 
 interface Watcher {
@@ -36,6 +38,10 @@ export class NatsValues implements StoredValues {
   async get(name: string): Promise<string | undefined> {
     this.#host.checkOpen();
     await this.#host.settle();
+    const known = await this.#host.log.values.get(name);
+    if (known !== undefined) return known;
+    // Another node may have set it just now.
+    await this.#host.current();
     return await this.#host.log.values.get(name);
   }
 
@@ -52,7 +58,7 @@ export class NatsValues implements StoredValues {
 
   async list(prefix: string): Promise<readonly StoredValue[]> {
     this.#host.checkOpen();
-    await this.#host.settle();
+    await this.#host.current();
     return await this.#host.log.values.list(prefix);
   }
 

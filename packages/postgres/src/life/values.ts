@@ -1,6 +1,7 @@
-import { KeptValues, type ValueRecord, type ValuesHost } from '@tidings/server/log';
+import { KeptValues, type StoredValues, type ValueRecord, type ValuesHost } from '@tidings/server/log';
+import type { Readers } from '../reading/readers.ts';
 import type { Ask } from '../store/connection.ts';
-import type { Head } from '../store/head.ts';
+import { type Head, readHead } from '../store/head.ts';
 import type { Writer } from '../writing/writer.ts';
 
 // How many changes are noted. A node that has missed more reads all values.
@@ -16,16 +17,44 @@ interface Row extends Record<string, unknown> {
 
 /** The values of the log: in a table, and in the memory of each node, which takes the changes of others as it follows them. */
 export class SharedValues {
-  readonly values: KeptValues;
+  readonly values: StoredValues;
+  readonly #kept: KeptValues;
   readonly #writer: Writer;
+  readonly #readers: Readers;
   /** How often they had been changed, as of what is in memory. */
   #version = -1;
   /** In which epoch of the log. */
   #epoch = '';
+  #asked: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
-  constructor(writer: Writer, host: Omit<ValuesHost, 'inTurn'>) {
+  constructor(writer: Writer, readers: Readers, host: Omit<ValuesHost, 'inTurn'>) {
     this.#writer = writer;
-    this.values = new KeptValues({ ...host, inTurn: (change) => change((changes) => this.#store(changes)) });
+    this.#readers = readers;
+    const kept = new KeptValues({ ...host, inTurn: (change) => change((changes) => this.#store(changes)) });
+    this.#kept = kept;
+    this.values = {
+      // Another node may have set it just now.
+      get: async (name) => (await kept.get(name)) ?? (await this.#current().then(() => kept.get(name))),
+      list: async (prefix) => await this.#current().then(() => kept.list(prefix)),
+      set: kept.set.bind(kept),
+      remove: async (name) => {
+        if ((await kept.get(name)) === undefined) await this.#current();
+        return await kept.remove(name);
+      },
+      watch: kept.watch.bind(kept),
+    };
+  }
+
+  /** Resolves when what was stored before the call is known. Those who ask meanwhile are answered together: anybody may ask for a name that is not there. */
+  async #current(): Promise<void> {
+    this.#next ??= (async () => {
+      await this.#asked.catch(() => {});
+      this.#next = undefined;
+      this.#asked = this.#readers.ask(async (ask) => this.sync(ask, await readHead(ask)));
+      await this.#asked;
+    })();
+    await this.#next;
   }
 
   /** Reads what has changed, unless that is known. In another epoch all is read: what was known may be of a history that was lost. */
@@ -39,7 +68,7 @@ export class SharedValues {
     if (isSame && stored <= this.#version) return;
     this.#version = stored;
     this.#epoch = epoch;
-    this.values.refresh(recordsIn(rows).flatMap(([name, record]) => (record ? [[name, record]] : [])));
+    this.#kept.refresh(recordsIn(rows).flatMap(([name, record]) => (record ? [[name, record]] : [])));
   }
 
   /** Reads the values that have changed since the last time. Resolves to false if not all of that is noted any more, or by a program of before. */
@@ -58,7 +87,7 @@ export class SharedValues {
     if (stored <= this.#version) return true;
     if (this.#version !== known || Number(rows[0]?.versions ?? 0) !== stored - known) return false;
     this.#version = stored;
-    this.values.take(new Map(recordsIn(rows)));
+    this.#kept.take(new Map(recordsIn(rows)));
     return true;
   }
 

@@ -32,6 +32,7 @@ export interface SetOptions {
  * durable as an append when its method resolves.
  */
 export interface StoredValues {
+  /** What was set before the call is found, by whom ever. A value that another process has just replaced or removed may still be given. */
   get(name: string): Promise<string | undefined>;
   /**
    * Sets a value, or replaces it. Rejects with `ERR_INVALID_OPTION`, with `ERR_TOO_MANY_VALUES` if the values would cost more than the log takes, and with `ERR_NOT_STORED`.
@@ -39,7 +40,7 @@ export interface StoredValues {
   set(name: string, value: string, options?: SetOptions): Promise<void>;
   /** Removes a value. Resolves to whether there was one. Rejects with `ERR_NOT_STORED`. */
   remove(name: string): Promise<boolean>;
-  /** The values whose names begin with a text, in the order of their names. */
+  /** The values whose names begin with a text, in the order of their names, as of the call. */
   list(prefix: string): Promise<readonly StoredValue[]>;
   /**
    * Calls `onChange` with the values whose names begin with a text: soon with all of them, and then with what has changed whenever one was set or removed, by whom ever.
