@@ -95,8 +95,6 @@ describe.each(BROWSERS)('in %s', (name) => {
     const { hub, page } = await open();
     await ask(hub, 'POST', '/topics/jobs', 'one');
     page.on('dialog', (dialog) => void dialog.accept());
-    // Chromium answers no to what a page asks that is not in front.
-    await page.bringToFront();
     await page.goto(`${hub.url}/#/t/jobs`);
     await connected(page);
     await page.waitForSelector('#events > li');
