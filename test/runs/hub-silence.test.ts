@@ -103,3 +103,66 @@ test('an answer that is none of a hub is told', async () => {
   await expect(runs.start('a', async () => {})).rejects.toMatchObject(told);
   await expect(runs.resume('a').next()).rejects.toMatchObject(told);
 });
+
+test('an answer of before the run began, which comes when its first chunk is there, ends no reader', async () => {
+  const hub = await serveHub(100);
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let held = 0;
+  let hasAsked = (): void => {};
+  const asked = new Promise<void>((resolve) => (hasAsked = resolve));
+  const slow: typeof fetch = async (url, init) => {
+    const response = await fetch(url, init);
+    if (held > 0 || !JSON.stringify(url).includes('last=1')) return response;
+    held += 1;
+    const text = await response.text();
+    hasAsked();
+    await released;
+    return new Response(text, response);
+  };
+  const got: RunItem[] = [];
+  let hasFirst = (): void => {};
+  const first = new Promise<void>((resolve) => (hasFirst = resolve));
+  const reading = (async () => {
+    for await (const item of new Runs({ hub, fetch: slow }).resume('a')) {
+      got.push(item);
+      hasFirst();
+    }
+  })();
+  await asked;
+  const runs = new Runs({ hub });
+  let goOn = (): void => {};
+  const { over } = await runs.start('a', async ({ append }) => {
+    await append('one');
+    await new Promise<void>((resolve) => (goOn = resolve));
+    await append('two');
+  });
+  await first;
+  release();
+  // The reader has asked again by the time another question is answered.
+  await runs.status('a');
+  goOn();
+  await over;
+  await reading;
+  expect(got.map((item) => (item.type === 'chunk' ? item.data : item.type === 'end' && item.state))).toEqual([
+    'one',
+    'two',
+    'done',
+  ]);
+});
+
+test('the status of a run that begins and ends between two answers is not unknown', async () => {
+  const hub = await serveHub(100);
+  const url = `${hub}/topics?topic=runs/a`;
+  await fetch(`${url}&lease=1m`, { method: 'PUT' });
+  const between: typeof fetch = async (asked, init) => {
+    if (init?.method === 'HEAD') {
+      await fetch(url, { method: 'DELETE' });
+      await (
+        await new Runs({ hub }).start('a', ({ append }) => append('one').then(() => {}))
+      ).over;
+    }
+    return await fetch(asked, init);
+  };
+  expect(await new Runs({ hub, fetch: between }).status('a')).toMatchObject({ state: 'done' });
+});

@@ -20,7 +20,8 @@ export async function* hubRunItems(
   let isGone = false;
   let hasRead = after === undefined;
   const isThere = async (): Promise<boolean> => {
-    isGone = await isMissing(topics, topic, signal);
+    // The run may begin while the first answer is on its way.
+    isGone = (await isMissing(topics, topic, signal)) && (await isMissing(topics, topic, signal));
     return !isGone;
   };
   const lastEventId = after ?? EARLIEST;

@@ -113,8 +113,10 @@ export class HubRunStore implements RunStore {
     }
     if (state !== 'open') return { id, state: 'unknown' };
     const leasedUntil = await this.#topics.leasedUntil(topic);
-    if (!last && leasedUntil === undefined) return { id, state: 'unknown' };
-    return { id, state: 'streaming', lastEventId: last?.id, leasedUntil };
+    if (last || leasedUntil !== undefined) return { id, state: 'streaming', lastEventId: last?.id, leasedUntil };
+    // It may have begun, and be over, between the two answers.
+    const { events: since } = await this.#topics.page(topic, { last: '1' });
+    return since.length > 0 ? await this.status(id) : { id, state: 'unknown' };
   }
 
   async delete(id: string): Promise<boolean> {
