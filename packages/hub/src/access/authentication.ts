@@ -41,7 +41,7 @@ export function authenticateByToken(parts: AuthenticationParts): Authenticate {
 async function rightsOf(found: Credentials, parts: AuthenticationParts): Promise<Rights | Refusal> {
   try {
     const rights = found.carrier === 'query' ? await byTicket(found.text, parts) : await byToken(found, parts);
-    await parts.revocations?.ready;
+    await parts.revocations?.ready();
     if (parts.revocations?.covers(rights)) throw revoked();
     return rights;
   } catch (error) {

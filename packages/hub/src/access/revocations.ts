@@ -90,6 +90,12 @@ class Revoked {
   }
 }
 
+// For how long what is known of revocations counts as all of them, in milliseconds.
+const KNOWN_MS = 1000;
+
+// The name of no value: a log of several nodes asks its store for it.
+const NONE = `${PREFIX}none`;
+
 /** What is revoked of a hub's tokens. It is kept by the log, so all hubs on it know it, and those that are started later. */
 export class Revocations {
   readonly #values: StoredValues;
@@ -97,14 +103,17 @@ export class Revocations {
   #stop: () => void = () => {};
   /** By the digests in the names of the values. */
   readonly #revoked = new Revoked();
-  readonly #ready: Promise<void>;
+  readonly #started: Promise<void>;
+  /** As of when everything that was revoked is known, by the clock that only moves forward. */
+  #knownAt = -Infinity;
+  #asking: Promise<void> | undefined;
 
   #known = (): void => {};
 
   constructor(values: StoredValues, clock: Clock) {
     this.#values = values;
     this.#clock = clock;
-    this.#ready = new Promise((resolve) => {
+    this.#started = new Promise((resolve) => {
       this.#known = resolve;
     });
   }
@@ -125,9 +134,26 @@ export class Revocations {
     });
   }
 
-  /** Settles when it is known what was revoked before. */
-  get ready(): Promise<void> {
-    return this.#ready;
+  /**
+   * Settles when it is known what was revoked until a second before the call, also if this process has stood still or was cut off from its log.
+   * @throws {ServerError} (as a rejection) what the log cannot answer
+   */
+  async ready(): Promise<void> {
+    await this.#started;
+    const since = this.#clock.now() - KNOWN_MS;
+    while (this.#knownAt < since) {
+      this.#asking ??= this.#ask().finally(() => {
+        this.#asking = undefined;
+      });
+      await this.#asking;
+    }
+  }
+
+  /** Who asks a log for a value is told of all changes before. */
+  async #ask(): Promise<void> {
+    const now = this.#clock.now();
+    await this.#values.get(NONE);
+    this.#knownAt = now;
   }
 
   /** Whether rights have been revoked. Those of a key cannot be. */

@@ -87,7 +87,7 @@ async function byToken(
   const hub = hubBase(context);
   const token = await tokens.verify(text, rulesOf(dialect, hub));
   const rights = rightsOfMercure(token, dialect, hub);
-  await revocations.ready;
+  await revocations.ready();
   if (revocations.covers(rights)) throw new TokenError('revoked', 'The token has been revoked');
   return changedRights(rights, { ...addedBy(access.everyone, rights), credential: { ...rights.credential, carrier } });
 }
