@@ -1,22 +1,12 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { EARLIEST, type LogEntry } from '@tidings/server/log';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { NatsServer, Way } from './nats-server.ts';
-import { contents, dataOf, event, Follower, manage, newName, openLog } from './rig.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Way } from './nats-server.ts';
+import { contents, dataOf, event, Follower, manage, newName, openLog, serverOfFile } from './rig.ts';
 import { isMissing } from '../../../test/missing.ts';
 
 const WITHOUT = isMissing('nats-server');
 
-let server: NatsServer;
-let connection: NatsConnection;
-beforeAll(async () => {
-  server = await NatsServer.start();
-  connection = await connect({ servers: server.url });
-});
-afterAll(async () => {
-  await connection.close();
-  await server.end();
-});
+const file = serverOfFile(WITHOUT);
 
 const KIB_200 = 'x'.repeat(200 * 1024);
 
@@ -32,15 +22,15 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
     ['many', 100],
   ])('are carried out in their place, if they are %s', async (_, small) => {
     const name = newName();
-    const way = await Way.to(server.port);
+    const way = await Way.to(file.server.port);
     onTestFinished(() => way.close());
-    const one = await openLog({ servers: server.url, name });
+    const one = await openLog({ servers: file.server.url, name });
     const other = await openLog({ servers: way.url, name });
     const follower = new Follower(other);
-    const { streams } = await manage(server.url);
+    const { streams } = await manage(file.server.url);
     await one.append([event('a', 'first')]);
     await follower.until(() => follower.got.length > 0);
-    const isOld = connection.info?.version.startsWith('2.9.') === true;
+    const isOld = file.connection.info?.version.startsWith('2.9.') === true;
     let rounds = 0;
     let seq = 0;
     // On a slow machine the node may think that the store is away, and be delivered everything anew. A newer server leaves out nothing.
@@ -50,8 +40,8 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
       const appends = Array.from({ length: MANY }, (_each, count) => one.append([event('a', `${count} ${KIB_200}`)]));
       await Promise.all(appends);
       // Messages that no log wrote count, too.
-      for (let count = 0; count < small; count += 1) connection.publish(`${name}.log`, 'of another');
-      await connection.flush();
+      for (let count = 0; count < small; count += 1) file.connection.publish(`${name}.log`, 'of another');
+      await file.connection.flush();
       // No message has that subject. nats-server 2.9 takes all that has not been delivered for removed.
       await streams.purge(name, { filter: `${name}.none` });
       ({ seq } = await one.append([event('a', 'last')]));
@@ -71,7 +61,7 @@ describe.skipIf(WITHOUT)('messages that the server has and does not deliver', ()
 test.skipIf(WITHOUT)(
   'nodes have the same log, however often others start, and somebody purges with a filter',
   async () => {
-    const servers = server.url;
+    const servers = file.server.url;
     const name = newName();
     const logs = [await openLog({ servers, name }), await openLog({ servers, name })];
     const followers = logs.map((log) => new Follower(log));

@@ -1,8 +1,9 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { NatsLog, type NatsLogOptions } from '@tidings/nats';
 import { EARLIEST, type EventLog, type LogEntry, type NewEvent, type Selection } from '@tidings/server/log';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { NatsServer } from './nats-server.ts';
 
 const EVERYTHING: Selection = { topics: 'all', private: 'all' };
 
@@ -114,4 +115,26 @@ export class Follower {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
+}
+
+/** A server for all tests of a file, or of a group, with a connection of their own. */
+export function serverOfFile(isMissing: boolean): { readonly server: NatsServer; readonly connection: NatsConnection } {
+  const found: { server?: NatsServer; connection?: NatsConnection } = {};
+  beforeAll(async () => {
+    if (isMissing) return;
+    found.server = await NatsServer.start();
+    found.connection = await connect({ servers: found.server.url });
+  });
+  afterAll(async () => {
+    await found.connection?.close();
+    await found.server?.end();
+  });
+  return {
+    get server() {
+      return found.server!;
+    },
+    get connection() {
+      return found.connection!;
+    },
+  };
 }

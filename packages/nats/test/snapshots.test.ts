@@ -1,29 +1,18 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isMissing } from '../../../test/missing.ts';
 import { Snapshots } from '../src/store/snapshots.ts';
-import { NatsServer } from './nats-server.ts';
-import { newName } from './rig.ts';
+import { newName, serverOfFile } from './rig.ts';
 
 describe.skipIf(isMissing('nats-server'))('a snapshot', () => {
-  let server: NatsServer;
-  let connection: NatsConnection;
-  beforeAll(async () => {
-    server = await NatsServer.start();
-    connection = await connect({ servers: server.url });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await server.end();
-  });
+  const file = serverOfFile(isMissing('nats-server'));
 
   const textOf = async function* (...parts: string[]): AsyncGenerator<Uint8Array, undefined, undefined> {
     for (const part of parts) yield Buffer.from(part);
     await Promise.resolve();
   };
   const open = async (): Promise<Snapshots> =>
-    new Snapshots(jetstream(connection), await jetstreamManager(connection), newName(), 1);
+    new Snapshots(jetstream(file.connection), await jetstreamManager(file.connection), newName(), 1);
   const newest = async (snapshots: Snapshots, created = 'now'): Promise<string | undefined> => {
     const found = await snapshots.newest(created);
     if (!found) return undefined;
