@@ -225,11 +225,12 @@ export class Store {
   }
 
   /**
-   * Finds out whether this node may purge the stream, with a request that the server cannot read, so that it does nothing. A purge that removes nothing is no harmless
-   * one: for one with a filter, nats-server 2.9 leaves out what it has not yet delivered to other nodes.
+   * Finds out whether this node may purge the stream, with a request that every server refuses because it contradicts itself. One that the server cannot read is no harmless one: nats-server 2.15 purges
+   * everything then. Nor is one that removes nothing: for one with a filter, nats-server 2.9 leaves out what it has not yet delivered to other nodes.
    */
   async #checkPurge(): Promise<void> {
-    await this.#connection.request(`$JS.API.STREAM.PURGE.${this.#name}`, 'none', { timeout: TIMEOUT_MS });
+    const refused = JSON.stringify({ seq: 2, keep: 1 });
+    await this.#connection.request(`$JS.API.STREAM.PURGE.${this.#name}`, refused, { timeout: TIMEOUT_MS });
   }
 
   /** Finds out whether this node may answer when the store asks how much was taken: without the answer the store stops its deliveries after some messages. */
