@@ -30,15 +30,15 @@ export class Interruption extends Error {
 }
 
 /**
- * Runs a command in the root and settles when it has ended.
+ * Runs a command and settles when it has ended.
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show` passes its output through, otherwise it is kept for the error
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean }} [options] `cwd` is the root unless given; `show` passes its output through, otherwise it is kept for the error
  * @returns {Promise<void>}
  * @throws {CommandError}, and {Interruption} when this process got SIGINT or SIGTERM and the command has ended
  */
-export function run(command, args, { env = process.env, show = false } = {}) {
+export function run(command, args, { cwd = root, env = process.env, show = false } = {}) {
   return new Promise((resolve, reject) => {
     // Only this process may have got the signal. When it ends, its tools must not be still at work.
     /** @type {NodeJS.Signals | undefined} */
@@ -51,7 +51,7 @@ export function run(command, args, { env = process.env, show = false } = {}) {
     process.on('SIGINT', stop).on('SIGTERM', stop);
     const settle = () => process.off('SIGINT', stop).off('SIGTERM', stop);
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env,
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
       // On Windows the tools are .cmd files, which only a shell can start.

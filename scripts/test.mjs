@@ -5,6 +5,7 @@ import { CommandError, run } from './command.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { fail } from './failure.mjs';
 import { ensureInstalled } from './install.mjs';
+import { ensureLater } from './later-debian.mjs';
 import { cache, root, toolEnvironment } from './paths.mjs';
 import { ensureRuntimes } from './runtimes.mjs';
 import { elapsed } from './step.mjs';
@@ -30,7 +31,7 @@ const STEPS = [
 
 try {
   await ensureInstalled();
-  const missing = [...(await ensurePrograms()), ...(await ensureRuntimes())];
+  const missing = [...(await ensurePrograms()), ...(await ensureLater()), ...(await ensureRuntimes())];
   if (missing.length > 0) reportMissing(missing);
   for (const { title, work } of STEPS) await gateStep(title, work);
   console.log('');

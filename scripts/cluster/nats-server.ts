@@ -10,6 +10,9 @@ import { freePort, isListening } from './ports.ts';
 // No test needs a server for longer; one that hangs must not outlive the run.
 const MAX_LIFE_MS = 300_000;
 
+/** The program: the one that `TIDINGS_NATS` names, or what this machine has. */
+const program = (): string => process.env['TIDINGS_NATS'] ?? programPath('nats-server');
+
 interface NatsServerOptions {
   /** @default a free one */
   readonly port?: number;
@@ -71,7 +74,7 @@ export class NatsServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn(programPath('nats-server'), ['-c', this.#config], {
+    const child = spawn(program(), ['-c', this.#config], {
       stdio: 'ignore',
       ...(this.#isForPeople ? { detached: true } : { timeout: MAX_LIFE_MS, killSignal: 'SIGKILL' }),
     });

@@ -164,7 +164,7 @@ test.skipIf(isMissing('postgresql'))('the health check of PostgreSQL is a comman
 
 test.skipIf(isMissing('nats-server'))('nats-server knows its options', () => {
   const { command = [] } = read('nats').services['nats']!;
-  const place = folder({ 'server.conf': '' });
+  const place = folder({ 'server.conf': 'debug: false\n' });
   const check = (args: readonly string[]): string =>
     spawnSync(programPath('nats-server'), ['-t', '-c', join(place, 'server.conf'), ...args], { encoding: 'utf8' })
       .stderr;
