@@ -97,7 +97,8 @@ describe.each(HUB_CLUSTERS)('deploy/compose/%s.yaml', (kind) => {
     expect(compose.configs.hubs.content).toBe(upstream(hubs.map(([name]) => `${name}:4000`)));
     expect(hubs).toHaveLength(kind === 'workers' ? 1 : 2);
     const addresses = Object.values(compose.services).flatMap(({ networks }) => networks?.default.ipv4_address ?? []);
-    expect(new Set(addresses).size).toBe(hubs.length + 1);
+    // One that is not fixed would be the first that is free, which may be that of another.
+    expect(new Set(addresses).size).toBe(Object.keys(compose.services).length);
     for (const [, { environment }] of hubs) {
       expect(environment!['TIDINGS_TRUSTED_PROXIES']).toBe(nginx!.networks!.default.ipv4_address);
     }
@@ -120,7 +121,7 @@ test('no compose file uses the volumes, containers or addresses of another', () 
   expect(new Set(subnets).size).toBe(files.length);
   for (const [index, { services }] of files.entries()) {
     const net = subnets[index]!.replace(/0\/24$/, '');
-    for (const { networks } of Object.values(services)) expect(networks?.default.ipv4_address ?? net).toContain(net);
+    for (const { networks } of Object.values(services)) expect(networks?.default.ipv4_address).toContain(net);
   }
 });
 
