@@ -241,4 +241,22 @@ describe.skipIf(process.platform !== 'linux')('the workers of a hub are one hub'
     ]);
     expect((await get(hub, 'healthz', KEY))['status']).toBe('ok');
   });
+
+  test('of three workers, the start is that of the oldest, and the delays are the longest', async () => {
+    const started = Date.now() / 1000;
+    const hub = await HubProcess.start('--workers', '3', '--metrics', '--anonymous', 'all', '--key', KEY);
+    const read = async (): Promise<ReadonlyMap<string, number>> => {
+      const { body } = await ask(hub, 'GET', 'metrics', '', KEY);
+      const lines = body.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+    };
+    await until(async () => (await read()).get('tidings_processes') === 3);
+    const numbers = await read();
+    expect([...numbers].filter(([, value]) => !Number.isFinite(value))).toEqual([]);
+    // A process knows its own start to some milliseconds.
+    expect(numbers.get('process_start_time_seconds')).toBeGreaterThan(started - 1);
+    expect(numbers.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(
+      numbers.get('nodejs_eventloop_lag_p50_seconds')!,
+    );
+  });
 });

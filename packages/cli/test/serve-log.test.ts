@@ -155,10 +155,12 @@ describe('serve --check', () => {
 
   test.each([
     ['nats://hub:hidden-word@127.0.0.1:1/a.b', /NATS at .*: The option name is "a\.b", but must be/],
+    ['nats://', /--log is 7 characters long, but must be a URL that begins with .*, and has a host behind that/],
     ['nats://127.0.0.1:1/a?replicas=2', /The option replicas is 2, but must be 1, 3 or 5/],
     ['nats://127.0.0.1:99999/a', /The option servers has a text that is no URL of a server/],
     ['nats://hub:hidden%ZZword@127.0.0.1:1/a', /has a % that two hexadecimal digits .*: a % itself is written %25/],
     ['postgres://127.0.0.1:1/x?schema=AB', /The option schema is "AB"/],
+    ['postgres://127.0.0.1:1/x?schema=a&schema=b', /has the parameter schema twice; once is allowed/],
     ['postgres://127.0.0.1:1/x?shema=other', /has the parameter "shema"; allowed are .*; did you mean schema\?/],
     ['postgres://hub:hidden-word@127.0.0.1:99999/x', /has the port 99999; 1 to 65535 are allowed/],
     ['postgres://hub:hidden#word@127.0.0.1:1/x', /has a #: in a user name or a password it is written %23/],

@@ -32,6 +32,9 @@ export function readUrl(url: string): FromUrl {
       const found = `The URL of the log has the parameter ${shown(key)}`;
       throw refused(`${found}; allowed are ${NUMBERS.join(', ')}${suggestion(key, NUMBERS)}`);
     }
+    if (numbers[known] !== undefined) {
+      throw refused(`The URL of the log has the parameter ${known} twice; once is allowed`);
+    }
     if (!/^\d{1,15}$/.test(value)) throw refused(`The parameter ${known} is ${shown(value)}, but must be a number`);
     numbers[known] = Number(value);
   }

@@ -172,6 +172,11 @@ function checkServers(servers: NatsLogOptions['servers']): readonly string[] {
         'The option servers has a text that is no URL of a server; one such as nats://127.0.0.1:4222 or tls://host is allowed',
       );
     }
+    if (!/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '') {
+      throw refused(
+        'The option servers has a URL with something behind the server; one such as nats://127.0.0.1:4222 is allowed, and the option name is that of the log',
+      );
+    }
   }
   return all as readonly string[];
 }

@@ -58,6 +58,11 @@ describe('options that are not allowed are refused with a sentence', () => {
       { servers: 'http://me:secret@x' },
       'The option servers has a text that is no URL of a server; one such as nats://127.0.0.1:4222 or tls://host is allowed',
     ],
+    [
+      { servers: [servers, 'nats://me:secret@x/news'] },
+      'The option servers has a URL with something behind the server; one such as nats://127.0.0.1:4222 is allowed, and the option name is that of the log',
+    ],
+    [{ servers: 'nats://me:secret@x?replicas=3' }, expect.stringMatching(/behind the server; (?!.*secret)/) as string],
     [{ servers, nane: 'x' }, expect.stringContaining('did you mean name?') as string],
     [{ servers, name: 'a.b' }, 'The option name is "a.b", but must be 1 to 64 of A to Z, a to z, 0 to 9, _ and -'],
     [{ servers, replicas: 2 }, 'The option replicas is 2, but must be 1, 3 or 5'],
@@ -78,6 +83,7 @@ describe('options that are not allowed are refused with a sentence', () => {
       'nats://x/y?replica=3',
       'The URL of the log has the parameter "replica"; allowed are replicas, waitMs, compactBytes; did you mean replicas?',
     ],
+    ['nats://x/y?replicas=1&replicas=3', 'The URL of the log has the parameter replicas twice; once is allowed'],
     ['nats://x/y?replicas=many', 'The parameter replicas is "many", but must be a number'],
   ])('%s', async (url, message) => {
     await expect(nats.NatsLog.openUrl(url)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message });

@@ -393,6 +393,10 @@ describe.skipIf(WITHOUT)('what the server does not allow is told when the log is
     expect(await refusal(users('$JS.FC.>'), url)).toMatch(
       /^ERR_STORE_LIMITS The user of the NATS server may not publish "?\$JS\.FC\.tidings/,
     );
+    const deaf = 'authorization { users: [{ user: "u", password: "p", permissions: { subscribe: ["none"] } }] }';
+    expect(await refusal(deaf, url)).toBe(
+      'ERR_STORE_LIMITS The user of the NATS server may not subscribe to _INBOX.>; give the user that permission',
+    );
     expect(await refusal(users('nothing'), (port) => `nats://u:wrong@127.0.0.1:${port}`)).toBe(
       'ERR_STORE_AWAY The NATS server did not let the log in: user, password or token are wrong',
     );

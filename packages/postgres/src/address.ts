@@ -22,6 +22,14 @@ const PARAMETERS: readonly string[] = [
   'idle_in_transaction_session_timeout',
 ];
 
+// The driver makes NaN of another text, and the database says only that.
+const DURATIONS: ReadonlySet<string> = new Set([
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+]);
+const LONGEST_MS = 2 ** 31 - 1;
+
 const SSL_MODES: readonly string[] = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 
 // What comes before the path, the parameters or the fragment, and what follows.
@@ -91,6 +99,14 @@ function checkParameters(name: string, parameters: URLSearchParams, more: readon
     if (!allowed.includes(key)) {
       const found = WORD.test(key) ? `the parameter ${shown(key)}` : 'a parameter with another name';
       throw refused(`${name} has ${found}; allowed are ${allowed.join(', ')}${suggestion(key, allowed)}`);
+    }
+    // The driver takes the last one, and the log the first schema.
+    if (parameters.getAll(key).length > 1) throw refused(`${name} has the parameter ${key} twice; once is allowed`);
+    if (DURATIONS.has(key) && !(/^\d{1,10}$/.test(value) && Number(value) <= LONGEST_MS)) {
+      throw refused(`${name} has the ${key} ${shown(value)}; 0 to ${LONGEST_MS} milliseconds are allowed`);
+    }
+    if (key === 'uselibpqcompat' && value !== 'true' && value !== 'false') {
+      throw refused(`${name} has the ${key} ${shown(value)}; true and false are allowed`);
     }
     if (key === 'port' && !isPort(value)) throw refused(`${name} has the port ${shown(value)}; 1 to 65535 are allowed`);
     if (key === 'sslmode' && !SSL_MODES.includes(value)) {

@@ -8,6 +8,7 @@ test.each([
   'postgres://hub:p@ss@db/x',
   'postgres://hub@/x?host=/run/postgresql&port=5433',
   'postgres:///x',
+  'postgres://db/x?statement_timeout=0&lock_timeout=2147483647&uselibpqcompat=true',
   'postgres://[::1]:5432/x',
   'postgres://[::1]/x',
   'postgres://%2Frun%2Fpostgresql/x',
@@ -34,6 +35,15 @@ test.each([
   ['postgres://hub:hidden@db/x?Schema=a', /has the parameter "Schema"; allowed are .*; did you mean schema\?$/],
   ['postgres://hub:hidden@db/x?connect_timeout=5', 'has the parameter "connect_timeout"; allowed are'],
   ['postgres://hub:hidden@db/x?sslmode=verifyfull', /has the sslmode "verifyfull"; .*; did you mean verify-full\?$/],
+  [
+    'postgres://hub:hidden@db/x?sslmode=verify-full&sslmode=disable',
+    'has the parameter sslmode twice; once is allowed',
+  ],
+  ['postgres://hub:hidden@db/x?schema=a&schema=b', 'has the parameter schema twice; once is allowed'],
+  ['postgres://hub:hidden@db/x?statement_timeout=5s', 'has the statement_timeout "5s"; 0 to 2147483647 milliseconds'],
+  ['postgres://hub:hidden@db/x?lock_timeout=-1', 'has the lock_timeout "-1"; 0 to 2147483647 milliseconds are allowed'],
+  ['postgres://hub:hidden@db/x?lock_timeout=2147483648', 'has the lock_timeout "2147483648"; 0 to 2147483647'],
+  ['postgres://hub:hidden@db/x?uselibpqcompat=yes', 'has the uselibpqcompat "yes"; true and false are allowed'],
   ['postgres://hub:hidden@db/x?sslrootcert=no-such-file.pem', /cannot be used: ENOENT.*no-such-file\.pem/],
   ['hub:hidden@db', 'is of another form, but must begin with postgres://'],
 ])('the URL %s is refused, without what may be its password', async (url, message) => {

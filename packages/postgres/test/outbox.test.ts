@@ -158,6 +158,19 @@ describe.skipIf(withoutPostgres)('the outbox', () => {
     expect(await file.server.ask(`select * from ${schema}.outbox`)).toEqual([]);
   });
 
+  test('settings of who publishes change nothing', async () => {
+    const schema = file.server.schema();
+    const log = await openLog(file.server, schema);
+    const told = followed(log);
+    const app = await client();
+    await app.query(`set standard_conforming_strings = off; set escape_string_warning = off; set search_path = nowhere;
+      set array_nulls = off; set transform_null_equals = on; set quote_all_identifiers = on; set client_encoding = 'LATIN1'`);
+    await expect(app.query(`select ${schema}.publish(chr(127), 'x')`)).rejects.toThrow(/control character/);
+    await app.query(`select ${schema}.publish('x9f', 'told', 'type', 'my\\\\id', latest_key => '01')`);
+    await told.until(() => told.data.length === 1);
+    expect(told.data).toEqual(['told']);
+  });
+
   test('an event of a topic that was closed meanwhile is kept apart with the reason, and the others go on', async () => {
     const schema = file.server.schema();
     const log = await openLog(file.server, schema);

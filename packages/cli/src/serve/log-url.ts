@@ -69,7 +69,7 @@ const SCHEMA = 'tidings';
 
 export const LOG_URL: OptionFormat<string> = {
   parse: (text) => (/^[a-z]+:\/\/./.test(text) && KINDS.has(schemeOf(text)) ? text : undefined),
-  allowed: 'a URL that begins with postgres://, nats:// or tls://',
+  allowed: 'a URL that begins with postgres://, nats:// or tls://, and has a host behind that',
   // It may hold a password.
   secret: true,
 };

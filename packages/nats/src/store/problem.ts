@@ -42,12 +42,17 @@ export function isTooSmall(error: unknown): boolean {
 /** What the store answered, if it refused what was asked and would refuse it again; undefined if it may be asked again soon. */
 export function refusalIn(error: unknown): string | undefined {
   const permission = found(error, errors.PermissionViolationError);
-  if (permission) return `the user may not ${permission.operation} ${permission.subject}`;
+  if (permission) return `the user may not ${denied(permission)}`;
   const answer = found(error, JetStreamApiError);
   if (!answer) return undefined;
   // Its status, 503, is that of what may be asked again soon.
   if (isFull(error)) return `it has no room: ${answer.message}`;
   return answer.status >= 503 || answer.status === 408 ? undefined : answer.message;
+}
+
+/** What a user may not do. Inboxes have names of chance. */
+function denied({ operation, subject }: InstanceType<typeof errors.PermissionViolationError>): string {
+  return operation === 'publish' ? `publish ${subject}` : `subscribe to ${subject.replace(/^_INBOX\..*$/, '_INBOX.>')}`;
 }
 
 /** Whether the store has no room for what was to be stored. */
@@ -66,8 +71,7 @@ export function unusable(error: unknown): NatsError {
   const limits = (message: string): NatsError => new NatsError('ERR_STORE_LIMITS', message, cause);
   const permission = found(error, errors.PermissionViolationError);
   if (permission) {
-    const what = `${permission.operation} ${permission.subject}`;
-    return limits(`The user of the NATS server may not ${what}; give the user that permission`);
+    return limits(`The user of the NATS server may not ${denied(permission)}; give the user that permission`);
   }
   const answer = found(error, JetStreamApiError);
   if (isNotEnabled(error) || (answer && NOT_ENABLED.has(answer.code))) {

@@ -160,4 +160,8 @@ ${publishTo('create', COUNTED_TOPICS)}
   `
   -- A topic that is null is told as that.
 ${publishTo('create or replace', NAMED_TOPICS)}  `,
+  `
+  -- The text of a function is read with the settings of who calls it.
+  alter function @check_name(text, text) set standard_conforming_strings = on;
+  `,
 ];

@@ -3,8 +3,8 @@ import type { Family, Sample, Together } from './exposition.ts';
 
 const TOGETHER: Readonly<Record<Together, (one: number, other: number) => number>> = {
   sum: (one, other) => one + other,
-  max: Math.max,
-  min: Math.min,
+  max: (one, other) => Math.max(one, other),
+  min: (one, other) => Math.min(one, other),
 };
 
 /** What only rises of the numbers of a process, by its name and labels. What is 0 is left out. */
