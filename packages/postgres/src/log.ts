@@ -109,7 +109,7 @@ export class PostgresLog implements EventLog {
         const { seq, epoch, trims } = tx;
         await this.#follower.handOver(before, entries, { seq, epoch, trims, publicSeq: tx.state.publicSeq });
       },
-      onExcess: () => this.#rounds.soon(),
+      onExcess: (topics) => this.#rounds.soon(topics),
       onReached: (failure) => reached('write', failure),
     });
     const isClosed = (): boolean => this.#closed;

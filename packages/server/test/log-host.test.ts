@@ -1,4 +1,4 @@
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { dirname, join } from 'node:path';
@@ -109,6 +109,25 @@ describe('the process of a log', () => {
     await expect(logHost.listen(path)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(logHost.listen(join(path, 'x'))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     expect(statSync(path).mode & 0o077).toBe(0);
+  });
+
+  test.skipIf(process.platform === 'win32')('removes no file, and is at no other path than the given one', async () => {
+    const { logHost, path } = await hosted();
+    const file = `${path}.file`;
+    writeFileSync(file, 'kept');
+    await expect(logHost.listen(file)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(/There is something else than a socket at .*\.file/),
+    });
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+    mkdirSync(`${path}.folder`);
+    await expect(logHost.listen(`${path}.folder`)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    const names = readdirSync(dirname(path));
+    await expect(logHost.listen(`${path}${'x'.repeat(150)}`)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(/has \d+ bytes, and a socket takes \d+/),
+    });
+    expect(readdirSync(dirname(path))).toEqual(names);
   });
 
   test('leaves a process behind that does not read, which then reads what it has missed', async () => {

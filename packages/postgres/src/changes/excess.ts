@@ -2,27 +2,42 @@ import { exceeds, FORGOTTEN_MS, KEY_LIFETIME_MS, type Kept, type Retention } fro
 import { costOfTopic, topicsOf } from '../records.ts';
 import { atMost } from '../store/connection.ts';
 import { remove } from './removal.ts';
+import { MAX_REMOVED, type Old, trimTopics } from './surplus.ts';
 import type { Transaction } from './transaction.ts';
-
-// Events that one step removes at most: a publisher never waits longer for it.
-const MAX_REMOVED = 1000;
 
 // Keys and topics that are looked at in one step.
 const MAX_LOOKED = 1000;
 
-interface Old {
-  readonly seq: number;
-  readonly topics: string;
-  readonly cost: number;
-  readonly at: number;
-}
-
-/** Removes what is too much for the topics that have got events, and for the whole log, as far as one step goes. The events have been written. */
+/** Removes what is too much for the topics that may have more than is to be kept, and for the whole log, as far as one step goes. The events have been written. */
 export async function trimExcess(tx: Transaction): Promise<void> {
-  for (const topic of tx.grown) await trimTopic(tx, topic);
+  await trimTopics(tx, tx.grown);
   await trimWhole(tx, false);
   const { keys, keyBytes } = tx.state;
   if (keys > tx.parts.bounds.maxKeys || keyBytes > tx.parts.bounds.maxKeyBytes) await expireKeys(tx);
+}
+
+/**
+ * Finds topics that have too much although they have got no event, because they are to keep less than before. They are behind a topic, in the order of names. Returns the last one that was looked at,
+ * or undefined if there are no more.
+ */
+export async function findFull(tx: Transaction, after: string): Promise<string | undefined> {
+  const { perTopic = [] } = tx.parts.retention;
+  if (perTopic.length === 0) return undefined;
+  const rows = await tx.ask<{ topic: string }>(
+    `select topic from @topics where topic > $1 order by topic ${atMost(MAX_LOOKED)}`,
+    [after],
+  );
+  await lookAt(
+    tx,
+    rows.map(({ topic }) => topic),
+  );
+  return rows.length < MAX_LOOKED ? undefined : rows.at(-1)?.topic;
+}
+
+/** Looks at topics that may have too much. */
+export async function lookAt(tx: Transaction, topics: readonly string[]): Promise<void> {
+  await tx.load(topics);
+  for (const topic of topics) tx.grown.add(topic);
 }
 
 /** Removes what is too old of all topics and of the whole log, and keys that are too old, as far as one step goes. */
@@ -39,33 +54,17 @@ export async function trimAged(tx: Transaction, after: { readonly at: number; re
       [tx.now - least, at, topic],
     );
     await tx.load(rows.map((row) => row.topic));
-    for (const row of rows) {
-      if (tx.hasMore) return;
-      if (tx.parts.topicBounds.of(row.topic)?.maxAgeMs !== undefined) await trimTopic(tx, row.topic);
-    }
+    const bounded = rows.filter((row) => tx.parts.topicBounds.of(row.topic)?.maxAgeMs !== undefined);
+    await trimTopics(
+      tx,
+      bounded.map((row) => row.topic),
+    );
+    if (tx.hasMore) return;
     const last = rows.at(-1);
     if (!last || rows.length < MAX_LOOKED) return;
     at = last.oldest;
     ({ topic } = last);
   }
-}
-
-/** Removes what is too much of a topic, which has been loaded. */
-async function trimTopic(tx: Transaction, topic: string): Promise<void> {
-  const bounds = tx.parts.topicBounds.of(topic);
-  const summary = tx.summaries.get(topic);
-  if (!bounds || !summary || !exceeds(summary, bounds, tx.now)) return;
-  const rows = await tx.ask<Old>(
-    `select e.seq, e.topics, e.cost, e.at from @event_topics x join @events e using (seq) where x.topic = $1 order by x.seq ${atMost(MAX_REMOVED)}`,
-    [topic],
-  );
-  let { events, bytes } = summary;
-  await removeWhile(tx, rows, bounds, ({ at, cost }) => {
-    const kept = { events, bytes, oldest: at };
-    events -= 1;
-    bytes -= cost;
-    return kept;
-  });
 }
 
 async function trimWhole(tx: Transaction, byAge: boolean): Promise<void> {

@@ -25,24 +25,34 @@ export async function settle(tx: Transaction): Promise<void> {
   const outlived = rows.filter(({ leased }) => !leased).map(({ topic }) => topic);
   if (outlived.length === 0) return;
   await flush(tx);
-  let left = MAX_FORGOTTEN;
+  await removeAllOf(tx, outlived);
   for (const topic of outlived) {
-    if (tx.factsOf(topic).events > 0 && left > 0) {
-      const events = await tx.ask<{ seq: number }>(
-        'select seq from @event_topics where topic = $1 order by seq limit $2',
-        [topic, left],
-      );
-      left -= events.length;
-      await remove(
-        tx,
-        events.map(({ seq }) => seq),
-        { isTold: true },
-      );
-    }
     // It goes with its last event.
     if (tx.factsOf(topic).events === 0) tx.draft.set(topic, undefined);
     else tx.hasMore = true;
   }
+}
+
+/** Removes events of topics that are forgotten, the oldest first, as far as one step goes. */
+async function removeAllOf(tx: Transaction, topics: readonly string[]): Promise<void> {
+  const wanted: { readonly topic: string; readonly most: number }[] = [];
+  let left = MAX_FORGOTTEN;
+  for (const topic of topics) {
+    const most = Math.min(tx.factsOf(topic).events, left);
+    if (most > 0) wanted.push({ topic, most });
+    left -= most;
+  }
+  if (wanted.length === 0) return;
+  const events = await tx.ask<{ seq: number }>(
+    `select distinct x.seq from json_to_recordset($1::json) as n(topic text, most integer)
+      cross join lateral (select seq from @event_topics where topic = n.topic order by seq limit n.most) x`,
+    [JSON.stringify(wanted)],
+  );
+  await remove(
+    tx,
+    events.map(({ seq }) => seq),
+    { isTold: true },
+  );
 }
 
 function closeEnded(tx: Transaction, topics: readonly string[]): void {

@@ -107,8 +107,12 @@ export class Transaction {
   readonly newKeys: Map<string, { readonly key: Buffer; readonly known: KnownKey }> = new Map();
   readonly summaries: Map<string, Summary | undefined> = new Map();
   readonly changedTopics: Set<string> = new Set();
-  /** The topics that have got events. */
+  /** The topics that have got events, or may have too many for another reason. */
   readonly grown: Set<string> = new Set();
+  /** The topics of which more is to be removed than one transaction removes. */
+  readonly full: Set<string> = new Set();
+  /** How many events were removed because their topics had too many. */
+  trimmed = 0;
   readonly records: Map<string, TopicRecord> = new Map();
   /** Whether more is to be removed than one transaction removes. */
   hasMore = false;

@@ -40,8 +40,8 @@ export interface Job {
 export interface WriterHooks {
   /** A transaction has been committed. Resolves when followers were handed its entries, or will have to read them. */
   onCommitted(before: number, tx: Transaction, entries: readonly LogEntry[]): Promise<void>;
-  /** More is to be removed than one transaction removes. */
-  onExcess(): void;
+  /** More is to be removed than one transaction removes, among others of these topics. */
+  onExcess(topics: ReadonlySet<string>): void;
   /** Whether the database can be reached. */
   onReached(failure: PostgresError | undefined): void;
 }
@@ -211,7 +211,7 @@ export class Writer {
     seen.epoch = tx.epoch;
     seen.seq = tx.seq;
     seen.started = tx.state.identity.started ?? '';
-    if (tx.hasMore) this.#hooks.onExcess();
+    if (tx.hasMore) this.#hooks.onExcess(tx.full);
     await this.#hooks.onCommitted(tx.before, tx, tx.entries);
   }
 

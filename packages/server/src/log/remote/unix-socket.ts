@@ -1,4 +1,4 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { ServerError, shown } from '../../errors.ts';
@@ -6,13 +6,16 @@ import { ServerError, shown } from '../../errors.ts';
 /** The modes by which others than the owner could reach what is in a folder. */
 const OTHERS = 0o077;
 
+// What systems take. What is longer would be cut off, and be another path.
+const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
 /**
  * Listens on a Unix socket that no other user can open. A socket that a process has left behind is replaced.
- * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` if the folder is not closed to others, or the path cannot be used
+ * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION` if the folder is not closed to others, something else than a socket is at the path, or it cannot be used
  */
 export async function listenOnPath(path: string, onSocket: (socket: Socket) => void): Promise<Server> {
   if (typeof path !== 'string' || path === '') throw refused(`The path of the socket is ${shown(path)}`);
-  if (process.platform !== 'win32') checkFolder(dirname(path));
+  if (process.platform !== 'win32') checkPath(path);
   if (!(await isServed(path))) rmSync(path, { force: true });
   const server = createServer(onSocket);
   await new Promise<void>((resolve, reject) => {
@@ -34,6 +37,16 @@ function isServed(path: string): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
   });
+}
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+function checkPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > MAX_PATH_BYTES)
+    throw refused(`The path ${path} has ${bytes} bytes, and a socket takes ${MAX_PATH_BYTES}`);
+  checkFolder(dirname(path));
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found && !found.isSocket()) throw refused(`There is something else than a socket at ${path}`);
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
