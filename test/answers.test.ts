@@ -151,7 +151,11 @@ describe('the chat transport that goes on in mid-stream', () => {
       ...QUESTION,
       messages: [],
     });
-    await expect(allOf(stream)).rejects.toBeInstanceOf(SyntaxError);
+    await expect(allOf(stream)).rejects.toMatchObject({
+      code: 'ERR_INVALID_EVENT',
+      message: 'Found no json in the stream, but the chunks of an answer are objects',
+      cause: expect.any(SyntaxError) as Error,
+    });
     await closed;
     expect(requests).toBe(1);
   });
@@ -172,6 +176,48 @@ describe('the chat transport that goes on in mid-stream', () => {
       message: expect.stringContaining('no ids behind which the answer could go on') as string,
     });
     expect(requests).toEqual(urls);
+  });
+
+  test('header fields may be given in each form that fetch takes, and one of a caller replaces one of the transport', async () => {
+    const given: unknown[] = [];
+    const url = await serve(async (request, response) => {
+      given.push([request.headers['authorization'], request.headers['content-type']]);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: [DONE]\n\n');
+    });
+    const fields: [string, string][] = [
+      ['Authorization', 'Bearer t'],
+      ['Content-Type', 'application/json; charset=utf-8'],
+    ];
+    const forms = [Object.fromEntries(fields), fields, new Headers(fields), () => new Headers(fields)];
+    for (const headers of forms) {
+      const transport = resumingChatTransport<UIMessage, UIMessageChunk>({ api: `${url}/api/chat`, headers });
+      await allOf(await transport.sendMessages({ ...QUESTION, messages: [] }));
+    }
+    expect(given).toEqual(forms.map(() => ['Bearer t', 'application/json; charset=utf-8']));
+  });
+
+  test.each([
+    [{ headers: 5 }, 'headers has to be valid HTTP headers'],
+    [{ headers: { 'a b': 'c' } }, 'headers has to be valid HTTP headers'],
+    [{ body: 'x' }, 'body has to be an object, found "x"'],
+    [{ body: [] }, 'body has to be an object'],
+    [{ retry: 5 }, 'retry has to be an object, found 5'],
+    [{ retry: { maxAttempts: -1 } }, 'retry.maxAttempts has to be a number from 1'],
+    [{ idleTimeoutMs: '45s' }, 'idleTimeoutMs has to be a number from 1, found "45s"'],
+    [{ api: 5 }, 'api has to be a URL, found 5'],
+  ])('the option %j is refused when the transport is made', (options, message) => {
+    expect(() => resumingChatTransport<UIMessage, UIMessageChunk>(options as object)).toThrow(message);
+  });
+
+  test('a body that is no object ends the request, whoever has made it', async () => {
+    const transport = resumingChatTransport<UIMessage, UIMessageChunk>({
+      api: 'http://127.0.0.1:9/api/chat',
+      body: () => 5 as never,
+    });
+    await expect(transport.sendMessages({ ...QUESTION, messages: [] })).rejects.toMatchObject({
+      code: 'ERR_REQUEST',
+      cause: { message: 'body has to be an object, found 5' },
+    });
   });
 
   test('what a server refuses is an error, and so is an option that there is not', async () => {
@@ -310,19 +356,22 @@ describe('the events of a response of OpenAI in the background', () => {
     expect(requests[1]).toBe('GET /v1/responses/resp_1 api-version=preview&stream=true&starting_after=29');
   });
 
-  test.each(['null', '"text"', '17'])('%s is told as what is no event', async (data) => {
+  test.each(['null', '"text"', '17', 'no json'])('%s is told as what is no event', async (data) => {
     const url = await serve(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${data}\n\n`);
     });
     const events = responseEvents(url, { body: {}, retry: QUICK });
-    await expect(allOf(events)).rejects.toThrow(
-      `Found ${data} in the stream, but the events of a response are objects`,
-    );
+    await expect(allOf(events)).rejects.toMatchObject({
+      code: 'ERR_INVALID_EVENT',
+      message: `Found ${data} in the stream, but the events of a response are objects`,
+    });
   });
 
   test('mistakes are refused', async () => {
     const wrong = [
       [{ body: 'x' }, 'The option body is "x", but must be an object'],
+      [{ body: {}, headers: 5 }, 'headers has to be valid HTTP headers'],
+      [{ body: {}, retry: 5 }, 'retry has to be an object, found 5'],
       [{ response: null }, 'The option response is null, but must be an object'],
       [{ response: {} }, 'The option response.id is undefined, but must be the id of a response'],
       [{ response: { id: '' } }, 'The option response.id is "", but must be the id of a response'],

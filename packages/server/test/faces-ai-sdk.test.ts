@@ -167,6 +167,10 @@ describe('a context for resumable streams', () => {
     expect(() => createResumableStreamContext({ runs: {} as Runs })).toThrow('must be a Runs');
     const options = { runs: makeRuns(), keyPrefix: 'chat' };
     expect(() => createResumableStreamContext(options)).toThrow('There is no option "keyPrefix"');
+    const { runs } = options;
+    expect(() => createResumableStreamContext({ runs, ttl: 'soon' })).toThrow('The option ttl is "soon"');
+    expect(() => createResumableStreamContext({ runs, waitUntil: 1 as never })).toThrow('The option waitUntil is 1');
+    expect(() => createResumableStreamContext({ runs, waitUntil: null })).not.toThrow();
   });
 
   test('the AI SDK keeps a copy of its stream by consumeSseStream', async () => {
@@ -456,6 +460,26 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     await startUIMessages(runs, 'a', () => stream);
     expect((await runs.stop('a')).state).toBe('stopped');
     await cancelled.promise;
+  });
+
+  test.each([
+    ['a text', 'It goes on', '"It goes on"'],
+    ['nothing', undefined, 'undefined'],
+    ['an object without a type', { text: 'It goes on' }, 'an object'],
+  ])('an answer with a chunk that is %s has failed, and says so at its server', async (_, chunk, found) => {
+    const runs = makeRuns();
+    const chunks = [{ type: 'start' }, chunk, { type: 'finish' }] as UIMessageChunkLike[];
+    const iterable = await startUIMessages(runs, 'iterable', async function* () {
+      yield* chunks;
+    });
+    const start = (controller: ReadableStreamDefaultController<UIMessageChunkLike>): void => {
+      for (const each of chunks) controller.enqueue(each);
+      controller.close();
+    };
+    const stream = await startUIMessages(runs, 'stream', () => new ReadableStream<UIMessageChunkLike>({ start }));
+    expect([await iterable.over, await stream.over]).toEqual(['failed', 'failed']);
+    const error = `A chunk of the answer is ${found}, but must be an object with a type, as toUIMessageStream() makes them`;
+    for (const id of ['iterable', 'stream']) expect(await runs.status(id)).toMatchObject({ error });
   });
 
   test('mistakes are refused', async () => {

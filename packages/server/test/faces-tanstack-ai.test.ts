@@ -307,6 +307,11 @@ test('mistakes are refused', async () => {
   expect(() => runDurability({ runId: '' }, { runs })).toThrow('The id of a run is ""');
   expect(() => runDurability(new Request('http://localhost/?runId=..'), { runs })).toThrow('The id of a run is ".."');
   expect(() => runDurability({ runId: 'r' }, { runs: {} as Runs })).toThrow('must be a Runs');
+  const { signal } = new AbortController();
+  expect(() => runDurability({ runId: 'r' }, { runs, abortController: signal as never })).toThrow(
+    'The option abortController is an object, but must be an AbortController, which has a signal',
+  );
+  expect(() => runDurability({ runId: 'r', offset: 5 as never }, { runs })).toThrow('The option offset is 5');
   await expect(readAll(durabilityOf(runs), '-1')).rejects.toMatchObject({ code: 'ERR_RUN_BROKEN' });
   await durabilityOf(runs).append([delta('one')]);
   await expect(readAll(durabilityOf(runs), 's:1')).rejects.toThrow('The offset "s:1" is not one of the run "r"');

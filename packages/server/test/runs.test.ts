@@ -317,6 +317,10 @@ test('what a run is asked for wrongly is refused with what was found and what is
     [{ hub: 'http://hub.test/?a' }, /without a query/],
     [{ hub: 'http://hub.test', headers: { a: 5 } }, /header field "a"/],
     [{ log, topic: 'a/' }, /The option topic is "a\/"/],
+    [{ log, topic: '..' }, /The option topic is "\.\."/],
+    [{ log, topic: 'a\nb' }, /without control characters, halves of surrogate pairs, backslashes/],
+    [{ log, topic: '\ud800' }, /The option topic is "\\ud800"/],
+    [{ log, topic: 'x'.repeat(129) }, /must be a text of 1 to 128 characters/],
     [{ log, private: 1 }, /The option private is 1/],
     [{ log, prefix: '' }, /no option "prefix"/],
   ];

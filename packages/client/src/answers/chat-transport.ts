@@ -1,15 +1,26 @@
 import type { AbortSignalLike } from '../globals.ts';
 import { ConnectionError, InvalidOptionError } from '../errors.ts';
+import { check } from '../subscription/option-checks.ts';
 import type { RetryOptions } from '../subscription/options.ts';
+import { readOptions } from '../subscription/settings.ts';
 import { subscribe } from '../subscription/subscription.ts';
-import type { Fetch } from '../transport/fetch.ts';
-import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
+import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
+import {
+  below,
+  checkMembers,
+  checkNames,
+  fieldsOf,
+  givenUp,
+  membersOf,
+  objectIn,
+  type PerRequest,
+} from './requests.ts';
 
 export interface ChatTransportOptions {
   /** The URL of the route that answers. `{api}/{chat}/stream` goes on with an answer. In a browser it may be relative to the page. @default '/api/chat' */
   readonly api?: string | undefined;
   /** Header fields of each request, or a function that is called for them. @default none */
-  readonly headers?: PerRequest<Readonly<Record<string, string>>> | undefined;
+  readonly headers?: PerRequest<RequestHeaders> | undefined;
   /** Members of each body beside `id`, `messages`, `trigger` and `messageId`, or a function that is called for them. @default none */
   readonly body?: PerRequest<object> | undefined;
   /** Whether requests to another origin carry cookies, in browsers. @default false */
@@ -54,6 +65,16 @@ export interface ResumingChatTransport<Message, Chunk> {
   reconnectToStream: (request: ChatRequest) => Promise<ReadableStream<Chunk> | null>;
 }
 
+/**
+ * Whether there is a page to which the URL may be relative is known only with a request: a transport may be made where there is none, to render a page on a server.
+ * @throws InvalidOptionError
+ */
+function checkOptions({ api, body, headers = {}, ...others }: ChatTransportOptions): void {
+  check(api === undefined || (typeof api === 'string' && api !== ''), 'api', 'a URL', api);
+  if (typeof body !== 'function' && body !== undefined) checkMembers(body);
+  readOptions(() => '', { ...others, headers });
+}
+
 /** The event that ends a UI message stream. */
 const DONE = '[DONE]';
 
@@ -69,6 +90,7 @@ export function resumingChatTransport<Message, Chunk>(
 ): ResumingChatTransport<Message, Chunk> {
   checkNames(options, NAMES);
   const { api = '/api/chat' } = options;
+  checkOptions(options);
 
   async function chunksOf(request: ChatRequest, sent: object | undefined): Promise<ReadableStream<Chunk>> {
     const { chatId, abortSignal } = request;
@@ -95,12 +117,12 @@ export function resumingChatTransport<Message, Chunk>(
       method: ({ lastEventId }) => (isPost(lastEventId) ? 'POST' : 'GET'),
       headers: async ({ lastEventId }) => ({
         ...(isPost(lastEventId) ? { 'content-type': 'application/json' } : {}),
-        ...(await valueOf(options.headers)),
-        ...Object.fromEntries(new Headers(request.headers)),
+        ...(await fieldsOf(options.headers)),
+        ...(await fieldsOf(request.headers)),
       }),
       body: async ({ lastEventId }) =>
         isPost(lastEventId)
-          ? JSON.stringify({ ...(await valueOf(options.body)), ...request.body, ...sent })
+          ? JSON.stringify({ ...(await membersOf(options.body)), ...request.body, ...sent })
           : undefined,
       until({ data }) {
         hasBrought = true;
@@ -132,7 +154,7 @@ export function resumingChatTransport<Message, Chunk>(
           const step = await (next ?? take());
           next = undefined;
           if (step.done === true) controller.close();
-          else controller.enqueue(JSON.parse(step.value.data) as Chunk);
+          else controller.enqueue(objectIn(step.value.data, 'the chunks of an answer') as Chunk);
         } catch (error) {
           // Nobody pulls again: without this it would go on asking.
           events.close();

@@ -1,10 +1,39 @@
-import { ConnectionError, InvalidOptionError } from '../errors.ts';
+import { ConnectionError, InvalidEventError, InvalidOptionError } from '../errors.ts';
+import { check, readHeaders } from '../subscription/option-checks.ts';
+import type { RequestHeaders } from '../transport/fetch.ts';
 
 /** A value, or a function that is called for it with each request. */
 export type PerRequest<T extends object> = T | (() => T | Promise<T>);
 
-export async function valueOf<T extends object>(value: PerRequest<T> | undefined): Promise<T | undefined> {
-  return typeof value === 'function' ? await value() : value;
+/** The fields of a request, with their names in lower case. @throws InvalidOptionError */
+export async function fieldsOf(headers: PerRequest<RequestHeaders> = {}): Promise<Record<string, string>> {
+  return Object.fromEntries(readHeaders(typeof headers === 'function' ? await headers() : headers));
+}
+
+/** @throws InvalidOptionError */
+export async function membersOf(body: PerRequest<object> = {}): Promise<object> {
+  const members: unknown = typeof body === 'function' ? await body() : body;
+  checkMembers(members);
+  return members;
+}
+
+/** @throws InvalidOptionError for what has no members to add to a body */
+export function checkMembers(body: unknown): asserts body is object {
+  check(typeof body === 'object' && body && !Array.isArray(body), 'body', 'an object', body);
+}
+
+/** What is in an event of a stream that has only objects. @throws InvalidEventError */
+export function objectIn(data: string, events: string): object {
+  let found: unknown;
+  let cause: unknown;
+  try {
+    found = JSON.parse(data);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof found === 'object' && found !== null) return found;
+  const message = `Found ${data.slice(0, 100)} in the stream, but ${events} are objects`;
+  throw new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues: [], ...(Boolean(cause) && { cause }) });
 }
 
 /** The URL whose path has these segments more, and whose query these parameters: `url` may have a query, as those of Azure do. */

@@ -1,13 +1,14 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, fieldsOf, givenUp, objectIn, type PerRequest } from './requests.ts';
 import { type ConnectionError, InvalidOptionError } from '../errors.ts';
+import { readHeaders, readObject } from '../subscription/option-checks.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
-import type { Fetch } from '../transport/fetch.ts';
+import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
 
 export interface ResponseEventsOptions {
   /** Header fields of each request, such as `authorization`, or a function that is called for them. @default none */
-  readonly headers?: PerRequest<Readonly<Record<string, string>>> | undefined;
+  readonly headers?: PerRequest<RequestHeaders> | undefined;
   /** The body of the request that creates the response; `background` and `stream` are added. It is given, or `response` is. */
   readonly body?: object | undefined;
   /** Goes on with a response that was created before: behind an event, if its number is given. */
@@ -41,6 +42,9 @@ export interface ResponseEventLike {
   readonly sequence_number: number;
 }
 
+/** What is in the stream, for a message. */
+const EVENTS = 'the events of a response';
+
 /** How many streams in a row may end without a new event, unless the caller says. */
 const MAX_IN_VAIN = 6;
 
@@ -70,6 +74,8 @@ export async function* responseEvents<Event extends ResponseEventLike>(
   checkAsked('body', body);
   checkAsked('response', response);
   if (response) checkResponse(response);
+  if (typeof headers !== 'function') readHeaders(headers ?? {});
+  readObject('retry', retry ?? {});
   const progress = new Progress(response?.after, retry?.maxAttempts);
   let id = response?.id;
   let given = response?.after;
@@ -83,12 +89,12 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     method: () => (id === undefined ? 'POST' : 'GET'),
     headers: async () => ({
       ...(id === undefined ? { 'content-type': 'application/json' } : {}),
-      ...(await valueOf(headers)),
+      ...(await fieldsOf(headers)),
     }),
     body: () => (id === undefined ? JSON.stringify({ ...body, background: true, stream: true }) : undefined),
     // It is called with each event that arrives, also before the loop takes it: what has arrived is not asked for again.
     until: ({ data }) => {
-      const event = eventIn(data) as Event & { readonly response?: { readonly id?: string } };
+      const event = objectIn(data, EVENTS) as Event & { readonly response?: { readonly id?: string } };
       id ??= event.response?.id;
       const isNew = progress.arrive(event);
       const isLast = LAST.has(event.type);
@@ -104,7 +110,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
   });
   try {
     for await (const { data } of events) {
-      const event = eventIn(data) as Event;
+      const event = objectIn(data, EVENTS) as Event;
       if (!isPast(event, given)) continue;
       given = event.sequence_number ?? given;
       yield event;
@@ -113,13 +119,6 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     throw progress.failure ?? error;
   }
   if (last) yield last;
-}
-
-/** @throws SyntaxError, TypeError */
-function eventIn(data: string): object {
-  const event: unknown = JSON.parse(data);
-  if (typeof event === 'object' && event !== null) return event;
-  throw new TypeError(`Found ${data.slice(0, 100)} in the stream, but the events of a response are objects`);
 }
 
 /** How far a response has come, and how often it was asked for in vain. */

@@ -1,4 +1,5 @@
 import { checkNames } from '../errors.ts';
+import { checkStartOptions } from '../runs/options.ts';
 import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
 import type { ItemIterator, RunItem, Runs, RunState, StartOptions } from '../runs/index.ts';
@@ -60,6 +61,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
   const { runs: given, waitUntil, ...others } = options;
   const runs = checkRuns(given);
   const startOptions: StartOptions = { ...others, waitUntil: waitUntil ?? undefined };
+  checkStartOptions(startOptions);
 
   const stateOf = async (streamId: string): Promise<RunState> => (await runs.status(streamId)).state;
 

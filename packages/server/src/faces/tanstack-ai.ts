@@ -73,6 +73,7 @@ export function runDurability<Chunk extends object>(
   checkNames(options, OPTIONS);
   const { abortController, runs, ...others } = options;
   const { leaseMs, ttlMs } = checkStartOptions(others);
+  checkAbortController(abortController);
   const { runId, offset } = askedOf(source);
   const durability = new Durability<Chunk>(checkRuns(runs), runId, { leaseMs, ttlMs, abortController });
   return {
@@ -242,10 +243,21 @@ function isOwnChunk(item: RunItem): item is RunChunk {
   return item.type === 'chunk' && item.event !== REPLACED;
 }
 
+/** @throws {ServerError} `ERR_INVALID_OPTION`, because what cannot be aborted would be noticed only when somebody stops the run */
+function checkAbortController(given: AbortController | undefined): void {
+  if (given === undefined || typeof given?.abort === 'function') return;
+  const allowed = 'an AbortController, which has a signal';
+  throw new ServerError('ERR_INVALID_OPTION', `The option abortController is ${shown(given)}, but must be ${allowed}`);
+}
+
 function askedOf(source: Request | RunDurabilityInit): { readonly runId: string; readonly offset: string | null } {
   if (!(source instanceof Request)) {
     checkNames(source, { runId: true, offset: true });
-    return { runId: checkRunId(source.runId), offset: source.offset ?? null };
+    const { runId, offset } = source;
+    if (typeof (offset ?? '') !== 'string') {
+      throw new ServerError('ERR_INVALID_OPTION', `The option offset is ${shown(offset)}, but must be a text`);
+    }
+    return { runId: checkRunId(runId), offset: offset ?? null };
   }
   const { searchParams } = new URL(source.url);
   const offset = source.headers.get('last-event-id') || searchParams.get('offset');

@@ -18,7 +18,7 @@ export interface UIMessageChunkLike {
   readonly type: string;
 }
 
-/** Makes the chunks of an answer. What it throws is not told to the page. */
+/** Makes the chunks of an answer: returns them, or appends each as JSON in a text. What it throws is not told to the page. */
 export type UIMessageProducer = (
   context: RunContext,
 ) =>
@@ -170,6 +170,7 @@ function textsOf(
 ): AsyncIterable<string> | ReadableStream<string> {
   let failure: Error | undefined;
   const textOf = (chunk: UIMessageChunkLike): string => {
+    checkChunk(chunk);
     if (chunk.type === 'error') failure ??= new Error(errorTextOf(chunk));
     return JSON.stringify(chunk);
   };
@@ -198,6 +199,13 @@ function textsOf(
       },
     }),
   };
+}
+
+/** @throws {TypeError} for what every page would refuse when it reads the answer */
+function checkChunk(chunk: unknown): void {
+  if (typeof chunk === 'object' && chunk !== null && 'type' in chunk && typeof chunk.type === 'string') return;
+  const allowed = 'an object with a type, as toUIMessageStream() makes them';
+  throw new TypeError(`A chunk of the answer is ${shown(chunk)}, but must be ${allowed}`);
 }
 
 function errorTextOf(chunk: UIMessageChunkLike): string {

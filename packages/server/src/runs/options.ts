@@ -8,6 +8,7 @@ import { HubRunStore } from './hub/hub-run-store.ts';
 import { LogRunStore } from './log/log-run-store.ts';
 import { reportTo } from './report.ts';
 import type { RunStore } from './store/run-store.ts';
+import { checkRunId } from './store/run-topics.ts';
 
 export interface RunsOptions {
   /** The log in which the runs are. It has to keep states of topics, as the logs of this project do. It is given, or `hub` is. */
@@ -22,7 +23,7 @@ export interface RunsOptions {
   readonly headers?: HubHeaders | undefined;
   /** With `hub`, makes the requests. @default the runtime's */
   readonly fetch?: typeof fetch | undefined;
-  /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, without a slash at its end. @default 'runs' */
+  /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, without what no id of a run has. @default 'runs' */
   readonly topic?: string | undefined;
   /**
    * Whether only listeners with a right to private events get the runs from a hub on the same log. What this object answers is not concerned.
@@ -102,10 +103,7 @@ const MAX_TOPIC_LENGTH = 128;
 export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
   checkNames(options, RUNS_OPTIONS);
   const { topic = 'runs', private: isPrivate = true, clock = systemClock } = options;
-  if (typeof topic !== 'string' || topic === '' || topic.length > MAX_TOPIC_LENGTH || topic.endsWith('/')) {
-    const allowed = `a text of 1 to ${MAX_TOPIC_LENGTH} characters without a slash at its end`;
-    throw new ServerError('ERR_INVALID_OPTION', `The option topic is ${shown(topic)}, but must be ${allowed}`);
-  }
+  checkRunId(topic, 'The option topic', MAX_TOPIC_LENGTH);
   if (typeof isPrivate !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);
   }

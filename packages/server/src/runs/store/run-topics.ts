@@ -30,18 +30,20 @@ export class RunTopics {
 
 /**
  * @param what is named in the error
+ * @param maxLength in UTF-16 units
  * @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run
  */
-export function checkRunId(id: string, what: string = 'The id of a run'): string {
-  if (isRunId(id)) return id;
-  throw new ServerError('ERR_INVALID_OPTION', noRunId(id, what));
+export function checkRunId(id: string, what: string = 'The id of a run', maxLength: number = MAX_ID_LENGTH): string {
+  if (isRunId(id, maxLength)) return id;
+  throw new ServerError('ERR_INVALID_OPTION', noRunId(id, what, maxLength));
 }
 
-export function isRunId(id: string): boolean {
-  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && !REFUSED.test(id);
+export function isRunId(id: string, maxLength: number = MAX_ID_LENGTH): boolean {
+  return typeof id === 'string' && id !== '' && id.length <= maxLength && !REFUSED.test(id);
 }
 
 /** What is said of an id that no run can have. */
-export function noRunId(id: string, what: string = 'The id of a run'): string {
-  return `${what} is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`;
+export function noRunId(id: string, what: string = 'The id of a run', maxLength: number = MAX_ID_LENGTH): string {
+  const without = 'control characters, halves of surrogate pairs, backslashes, # and segments that are empty, . or ..';
+  return `${what} is ${shown(id)}, but must be a text of 1 to ${maxLength} characters without ${without}`;
 }
