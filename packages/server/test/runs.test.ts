@@ -316,7 +316,12 @@ test('what a run is asked for wrongly is refused with what was found and what is
     [{ hub: '/topics' }, /The option hub is "\/topics", but must be an absolute URL/],
     [{ hub: 'http://hub.test/?a' }, /without a query/],
     [{ hub: 'http://hub.test', headers: { a: 5 } }, /header field "a"/],
+    [{ hub: 'http://me:secret@hub.test/' }, /a user name or a password, but what the hub asks for goes in headers/],
     [{ log, topic: 'a/' }, /The option topic is "a\/"/],
+    [{ log, topic: '..' }, /The option topic is "\.\."/],
+    [{ log, topic: '/a' }, /The option topic is "\/a"/],
+    [{ log, topic: 'a\nb' }, /The option topic is "a\\nb"/],
+    [{ log, topic: 'x'.repeat(129) }, /must be a text of 1 to 128 characters/],
     [{ log, private: 1 }, /The option private is 1/],
     [{ log, prefix: '' }, /no option "prefix"/],
   ];

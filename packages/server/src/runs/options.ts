@@ -1,13 +1,13 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
-import { checkHeaders } from '../http/head.ts';
 import { DURATION_FORM, parseDuration } from '../http/duration.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { HubHeaders } from './hub/hub-connection.ts';
+import { checkHubHeaders, type HubHeaders } from './hub/hub-headers.ts';
 import { HubRunStore } from './hub/hub-run-store.ts';
 import { LogRunStore } from './log/log-run-store.ts';
 import { reportTo } from './report.ts';
 import type { RunStore } from './store/run-store.ts';
+import { checkTopicPart } from './store/run-topics.ts';
 
 export interface RunsOptions {
   /** The log in which the runs are. It has to keep states of topics, as the logs of this project do. It is given, or `hub` is. */
@@ -22,7 +22,7 @@ export interface RunsOptions {
   readonly headers?: HubHeaders | undefined;
   /** With `hub`, makes the requests. @default the runtime's */
   readonly fetch?: typeof fetch | undefined;
-  /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, without a slash at its end. @default 'runs' */
+  /** The topic below which the runs are: the run `a` is the topic `runs/a`. 1 to 128 characters, as in the id of a run. @default 'runs' */
   readonly topic?: string | undefined;
   /**
    * Whether only listeners with a right to private events get the runs from a hub on the same log. What this object answers is not concerned.
@@ -102,10 +102,7 @@ const MAX_TOPIC_LENGTH = 128;
 export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
   checkNames(options, RUNS_OPTIONS);
   const { topic = 'runs', private: isPrivate = true, clock = systemClock } = options;
-  if (typeof topic !== 'string' || topic === '' || topic.length > MAX_TOPIC_LENGTH || topic.endsWith('/')) {
-    const allowed = `a text of 1 to ${MAX_TOPIC_LENGTH} characters without a slash at its end`;
-    throw new ServerError('ERR_INVALID_OPTION', `The option topic is ${shown(topic)}, but must be ${allowed}`);
-  }
+  checkTopicPart(topic, 'The option topic', MAX_TOPIC_LENGTH);
   if (typeof isPrivate !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);
   }
@@ -132,7 +129,7 @@ function storeOf(
   return new HubRunStore({
     ...common,
     url: checkUrl(hub),
-    headers: checkHubHeaders(headers),
+    headers: typeof headers === 'function' ? headers : checkHubHeaders(headers),
     // Called without this object, which some runtimes demand.
     fetch: given ?? ((...args) => fetch(...args)),
   });
@@ -142,15 +139,17 @@ function storeOf(
 function checkUrl(hub: unknown): string {
   const text = hub instanceof URL ? hub.href : hub;
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url && (url.username !== '' || url.password !== '')) {
+    // It is not shown: it has a secret, and fetch takes no such URL.
+    const found = 'a URL with a user name or a password';
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The option hub is ${found}, but what the hub asks for goes in headers`,
+    );
+  }
   if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return url.href;
   const allowed = 'an absolute URL with http or https, without a query';
   throw new ServerError('ERR_INVALID_OPTION', `The option hub is ${shown(hub)}, but must be ${allowed}`);
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-function checkHubHeaders(headers: HubHeaders = {}): HubHeaders {
-  if (typeof headers === 'function') return headers;
-  return checkHeaders(headers);
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */

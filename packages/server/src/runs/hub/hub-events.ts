@@ -12,6 +12,9 @@ const LOOK_MS = 10_000;
 /** For how long a hub is tried again that streams nothing, in milliseconds: longer than a restart takes. Behind it whoever waits is told. */
 const AWAY_MS = 60_000;
 
+/** What another attempt would not change. */
+const FINAL: ReadonlySet<unknown> = new Set(['ERR_FORBIDDEN', 'ERR_HUB', 'ERR_INVALID_OPTION']);
+
 export interface HubEventsOptions {
   readonly connection: HubConnection;
   readonly topic: string;
@@ -60,7 +63,7 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
     } catch (error) {
       if (signal.aborted) return;
       const code = codeOf(error);
-      if (code === 'ERR_FORBIDDEN' || code === 'ERR_HUB') throw error;
+      if (FINAL.has(code)) throw error;
       if (!isOpen && connection.clock.now() - heardAt >= AWAY_MS) throw error;
     } finally {
       // Also if the consumer breaks off.

@@ -28,20 +28,35 @@ export class RunTopics {
   }
 }
 
+/** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
+export function checkRunId(id: string): string {
+  return checkTopicPart(id, 'The id of a run');
+}
+
 /**
+ * Checks what becomes a part of the name of a topic.
  * @param what is named in the error
- * @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run
+ * @param max the greatest length, in UTF-16 units
+ * @throws {ServerError} `ERR_INVALID_OPTION`
  */
-export function checkRunId(id: string, what: string = 'The id of a run'): string {
-  if (isRunId(id)) return id;
-  throw new ServerError('ERR_INVALID_OPTION', noRunId(id, what));
+export function checkTopicPart(part: string, what: string, max: number = MAX_ID_LENGTH): string {
+  if (isTopicPart(part, max)) return part;
+  throw new ServerError('ERR_INVALID_OPTION', noTopicPart(part, what, max));
 }
 
 export function isRunId(id: string): boolean {
-  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && !REFUSED.test(id);
+  return isTopicPart(id, MAX_ID_LENGTH);
 }
 
 /** What is said of an id that no run can have. */
-export function noRunId(id: string, what: string = 'The id of a run'): string {
-  return `${what} is ${shown(id)}, but must be a text of 1 to ${MAX_ID_LENGTH} characters without control characters, backslashes, # and segments that are empty, . or ..`;
+export function noRunId(id: string): string {
+  return noTopicPart(id, 'The id of a run', MAX_ID_LENGTH);
+}
+
+function isTopicPart(part: string, max: number): boolean {
+  return typeof part === 'string' && part !== '' && part.length <= max && !REFUSED.test(part);
+}
+
+function noTopicPart(part: string, what: string, max: number): string {
+  return `${what} is ${shown(part)}, but must be a text of 1 to ${max} characters without control characters, backslashes, # and segments that are empty, . or ..`;
 }
