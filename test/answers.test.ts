@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer as createProxy } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { ClientError } from '@tidings/client';
 import { resumingChatTransport } from '@tidings/client/ai-sdk';
 import { responseEvents } from '@tidings/client/openai';
 import { answerUIMessages, startUIMessages } from '@tidings/server/ai-sdk';
@@ -138,22 +139,47 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(await allOf(stream!)).toEqual(DELTAS);
   });
 
-  test('a chunk that is not JSON is an error, behind which nothing more is asked for', async () => {
+  test.each([
+    ['no json', /^Found what is no JSON \(.*\) in the stream/],
+    ['null', 'Found null in the stream, but the chunks of an answer are objects with a type'],
+    ['{"after":"a.1","resumedAt":"a.0","reason":"unknown"}', /^Found \{"after":"a\.1",.* in the stream/],
+  ])('a chunk %s is an error, behind which nothing more is asked for', async (data, message) => {
     const { promise: closed, resolve } = deferred();
     let requests = 0;
     const url = await serve(async (_request, response) => {
       requests += 1;
       // The server would go on for ever; only the client can close this.
       response.once('close', resolve);
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\ndata: no json\n\n');
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`id: 1\ndata: ${data}\n\n`);
     });
     const stream = await resumingChatTransport({ api: `${url}/api/chat`, retry: QUICK }).sendMessages({
       ...QUESTION,
       messages: [],
     });
-    await expect(allOf(stream)).rejects.toBeInstanceOf(SyntaxError);
+    const failure = (await allOf(stream).catch((error: unknown) => error)) as ClientError;
+    expect(failure).toBeInstanceOf(ClientError);
+    expect(failure.code).toBe('ERR_INVALID_EVENT');
+    expect(failure.message).toMatch(message);
     await closed;
     expect(requests).toBe(1);
+  });
+
+  test('options that cannot work are refused at once', () => {
+    const wrong: [object, string][] = [
+      [{ api: '' }, 'api has to be a URL'],
+      [{ api: 5 }, 'api has to be a URL'],
+      [{ retry: 5 }, 'retry has to be an object'],
+      [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts has to be a number from 1'],
+      [{ idleTimeoutMs: -1 }, 'idleTimeoutMs has to be a number from 1'],
+      [{ headers: 5 }, 'headers has to be valid HTTP headers'],
+      [{ headers: { 'a b': '' } }, 'found an invalid "a b"'],
+      [{ body: 'x' }, 'body has to be an object'],
+      [{ withCredentials: 'yes' }, 'withCredentials has to be a boolean'],
+      [{ fetch: 5 }, 'fetch has to be a function'],
+      [{ url: '' }, 'There is no option "url"'],
+    ];
+    for (const [options, message] of wrong) expect(() => resumingChatTransport(options)).toThrow(message);
+    expect(() => resumingChatTransport({ api: '/api/chat?v=1', headers: () => ({}), body: () => ({}) })).not.toThrow();
   });
 
   test.each([
@@ -310,14 +336,17 @@ describe('the events of a response of OpenAI in the background', () => {
     expect(requests[1]).toBe('GET /v1/responses/resp_1 api-version=preview&stream=true&starting_after=29');
   });
 
-  test.each(['null', '"text"', '17'])('%s is told as what is no event', async (data) => {
+  test.each(['null', '"text"', '17', '{no json'])('%s is told as what is no event', async (data) => {
     const url = await serve(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${data}\n\n`);
     });
     const events = responseEvents(url, { body: {}, retry: QUICK });
-    await expect(allOf(events)).rejects.toThrow(
-      `Found ${data} in the stream, but the events of a response are objects`,
-    );
+    const found = data === '{no json' ? 'what is no JSON' : data;
+    const failure: unknown = await allOf(events).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'ERR_INVALID_EVENT',
+      message: expect.stringMatching(`^Found ${found}.* in the stream, but the events of a response are objects$`),
+    });
   });
 
   test('mistakes are refused', async () => {

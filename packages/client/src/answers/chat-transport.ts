@@ -1,9 +1,11 @@
 import type { AbortSignalLike } from '../globals.ts';
 import { ConnectionError, InvalidOptionError } from '../errors.ts';
+import { check, isFunction, readObject } from '../subscription/option-checks.ts';
 import type { RetryOptions } from '../subscription/options.ts';
+import { readOptions } from '../subscription/settings.ts';
 import { subscribe } from '../subscription/subscription.ts';
 import type { Fetch } from '../transport/fetch.ts';
-import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, givenUp, objectIn, type PerRequest, valueOf } from './requests.ts';
 
 export interface ChatTransportOptions {
   /** The URL of the route that answers. `{api}/{chat}/stream` goes on with an answer. In a browser it may be relative to the page. @default '/api/chat' */
@@ -57,6 +59,15 @@ export interface ResumingChatTransport<Message, Chunk> {
 /** The event that ends a UI message stream. */
 const DONE = '[DONE]';
 
+/** @throws InvalidEventError, also for an event that is not of an answer, such as a gap: behind it chunks may come twice */
+function chunkIn(data: string): object {
+  return objectIn(
+    data,
+    'the chunks of an answer are objects with a type',
+    (found) => typeof (found as { type?: unknown }).type === 'string',
+  );
+}
+
 /**
  * Makes a transport for `useChat` that goes on by itself when the connection is lost: behind the last chunk, with the same stream, so that the chat does not notice. The
  * server has to give each chunk an id and to take `Last-Event-ID`, as `@tidings/server/ai-sdk` does, and not to answer a message twice: a POST that failed is sent again.
@@ -68,7 +79,17 @@ export function resumingChatTransport<Message, Chunk>(
   options: ChatTransportOptions = {},
 ): ResumingChatTransport<Message, Chunk> {
   checkNames(options, NAMES);
-  const { api = '/api/chat' } = options;
+  const { api = '/api/chat', headers, body, retry, idleTimeoutMs = 45_000, withCredentials, fetch } = options;
+  const common = {
+    retry: { maxAttempts: 10, ...readObject('retry', retry ?? {}) },
+    idleTimeoutMs,
+    withCredentials,
+    fetch,
+  };
+  check(typeof api === 'string' && api, 'api', 'a URL', api);
+  if (!isFunction(body)) readObject('body', body ?? {});
+  // The URL is left out: it may be relative to a page, and where a page is rendered there is none.
+  readOptions(() => api, { ...common, headers: isFunction(headers) ? undefined : headers });
 
   async function chunksOf(request: ChatRequest, sent: object | undefined): Promise<ReadableStream<Chunk>> {
     const { chatId, abortSignal } = request;
@@ -95,13 +116,11 @@ export function resumingChatTransport<Message, Chunk>(
       method: ({ lastEventId }) => (isPost(lastEventId) ? 'POST' : 'GET'),
       headers: async ({ lastEventId }) => ({
         ...(isPost(lastEventId) ? { 'content-type': 'application/json' } : {}),
-        ...(await valueOf(options.headers)),
+        ...(await valueOf(headers)),
         ...Object.fromEntries(new Headers(request.headers)),
       }),
       body: async ({ lastEventId }) =>
-        isPost(lastEventId)
-          ? JSON.stringify({ ...(await valueOf(options.body)), ...request.body, ...sent })
-          : undefined,
+        isPost(lastEventId) ? JSON.stringify({ ...(await valueOf(body)), ...request.body, ...sent }) : undefined,
       until({ data }) {
         hasBrought = true;
         return data === DONE;
@@ -109,10 +128,7 @@ export function resumingChatTransport<Message, Chunk>(
       onState({ error }) {
         lost = error ?? lost;
       },
-      retry: { maxAttempts: 10, ...options.retry },
-      idleTimeoutMs: options.idleTimeoutMs ?? 45_000,
-      withCredentials: options.withCredentials,
-      fetch: options.fetch,
+      ...common,
       signal: abortSignal,
     });
     const iterator = events[Symbol.asyncIterator]();
@@ -132,7 +148,7 @@ export function resumingChatTransport<Message, Chunk>(
           const step = await (next ?? take());
           next = undefined;
           if (step.done === true) controller.close();
-          else controller.enqueue(JSON.parse(step.value.data) as Chunk);
+          else controller.enqueue(chunkIn(step.value.data) as Chunk);
         } catch (error) {
           // Nobody pulls again: without this it would go on asking.
           events.close();

@@ -1,4 +1,4 @@
-import { ConnectionError, InvalidOptionError } from '../errors.ts';
+import { ConnectionError, InvalidEventError, InvalidOptionError, messageOf } from '../errors.ts';
 
 /** A value, or a function that is called for it with each request. */
 export type PerRequest<T extends object> = T | (() => T | Promise<T>);
@@ -24,6 +24,34 @@ export function below(
 export function givenUp(lost: ConnectionError, message: string): ConnectionError {
   const { code, url, attempt, status, headers, body } = lost;
   return new ConnectionError({ code, message, url, attempt, willRetry: false, status, headers, body, cause: lost });
+}
+
+/** How much of what cannot be read is shown, in UTF-16 units. */
+const SHOWN = 100;
+
+/**
+ * The object that the data of an event is.
+ * @param what says in the error what was to come
+ * @throws InvalidEventError
+ */
+export function objectIn(data: string, what: string, isRight: (found: object) => boolean = () => true): object {
+  const refuse = (found: string, cause?: unknown): never => {
+    const message = `Found ${found} in the stream, but ${what}`;
+    throw new InvalidEventError({
+      code: 'ERR_INVALID_EVENT',
+      message,
+      issues: [],
+      ...(cause !== undefined && { cause }),
+    });
+  };
+  let found: unknown;
+  try {
+    found = JSON.parse(data);
+  } catch (error) {
+    return refuse(`what is no JSON (${messageOf(error)})`, error);
+  }
+  if (typeof found === 'object' && found !== null && isRight(found)) return found;
+  return refuse(data.slice(0, SHOWN));
 }
 
 /** @throws InvalidOptionError for what is no object of options, and for a name that is none of the allowed ones */

@@ -1,5 +1,5 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { below, checkNames, givenUp, type PerRequest, valueOf } from './requests.ts';
+import { below, checkNames, givenUp, objectIn, type PerRequest, valueOf } from './requests.ts';
 import { type ConnectionError, InvalidOptionError } from '../errors.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
@@ -51,7 +51,7 @@ const LAST = new Set(['response.completed', 'response.failed', 'response.incompl
  * The events of one of OpenAI's responses that is made in the background. It is created once. When the connection is lost, it goes on behind the last event, by `starting_after`, so that
  * each event comes once. The last one says how the response has ended.
  * @param url the URL at which responses are created, such as `https://api.openai.com/v1/responses`
- * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try. A request that creates is never sent twice
+ * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try, and InvalidEventError for what is no event of a response. A request that creates is never sent twice
  * @example
  * for await (const event of responseEvents<ResponseStreamEvent>('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
  *   if (event.type === 'response.output_text.delta') print(event.delta);
@@ -115,11 +115,9 @@ export async function* responseEvents<Event extends ResponseEventLike>(
   if (last) yield last;
 }
 
-/** @throws SyntaxError, TypeError */
+/** @throws InvalidEventError */
 function eventIn(data: string): object {
-  const event: unknown = JSON.parse(data);
-  if (typeof event === 'object' && event !== null) return event;
-  throw new TypeError(`Found ${data.slice(0, 100)} in the stream, but the events of a response are objects`);
+  return objectIn(data, 'the events of a response are objects');
 }
 
 /** How far a response has come, and how often it was asked for in vain. */
