@@ -84,3 +84,28 @@ test('header fields that a function gives for a request to the hub are checked a
     }
   }
 });
+
+test('a reader asks a hub that is away less and less often, up to once a second for a minute', async () => {
+  let requests = 0;
+  const hub = await serve((_, response) => {
+    requests += 1;
+    response.writeHead(503).end();
+  });
+  let now = 0;
+  const clock: typeof FAST = {
+    ...FAST,
+    now: () => now,
+    // Time passes in the waits between the requests alone.
+    setTimeout: (call, ms) =>
+      setImmediate(() => {
+        if (ms >= 30_000) return;
+        now += ms;
+        call();
+      }),
+    clearTimeout: (timer) => clearImmediate(timer as NodeJS.Immediate),
+  };
+  const runs = new Runs({ hub, clock });
+  await expect(runs.resume('a').next()).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
+  // 0.1, 0.2, 0.4 and 0.8 seconds, and then one.
+  expect([requests, now]).toEqual([64, 60_500]);
+});

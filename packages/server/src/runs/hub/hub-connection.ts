@@ -41,7 +41,7 @@ export interface HubAnswer {
 const ANSWER_MS = 30_000;
 
 /** How long it waits before it asks again, in milliseconds. */
-const AGAIN_MS = 100;
+export const AGAIN_MS = 100;
 
 /** How many questions are under way at a time: hundreds of runs that begin at once would have more connections than a hub takes from one address. */
 const MAX_QUESTIONS = 64;
@@ -148,10 +148,10 @@ export class HubConnection {
   }
 
   /** Resolves after a short time, or when the signal aborts. Who waits for a hub that is away keeps the process alive, as a request does. */
-  async pause(signal?: AbortSignal): Promise<void> {
+  async pause(signal?: AbortSignal, ms: number = AGAIN_MS): Promise<void> {
     const release = keepRunning();
     await new Promise<void>((resolve) => {
-      const timer = this.clock.setTimeout(done, AGAIN_MS);
+      const timer = this.clock.setTimeout(done, ms);
       signal?.addEventListener('abort', done, { once: true });
       function done(): void {
         signal?.removeEventListener('abort', done);

@@ -136,5 +136,5 @@ function isPage({ events, next, state }: Unchecked<HubPage>): boolean {
 }
 
 function isEvent(event: Unchecked<StoredEvent> | null | undefined): boolean {
-  return typeof event?.id === 'string' && typeof event.type === 'string' && typeof event.data === 'string';
+  return typeof event?.id === 'string' && typeof event.data === 'string';
 }
