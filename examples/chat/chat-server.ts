@@ -23,11 +23,24 @@ interface Asked {
   readonly by: keyof typeof NAMES;
 }
 
+/** Whether a body asks a question: what a chat keeps is read by all of its pages. */
+function isAsked(body: unknown): body is Asked {
+  const { id, messages } = (body ?? {}) as Partial<Asked>;
+  const last = Array.isArray(messages) ? (messages.at(-1) as Partial<ChatMessage> | null | undefined) : undefined;
+  return isName(id) && last?.role === 'user' && isName(last.id) && Array.isArray(last.parts);
+}
+
+/** Ids of chats and of their messages are in paths, and in the names of topics. */
+function isName(id: unknown): boolean {
+  return typeof id === 'string' && /^[\w-]{1,100}$/.test(id);
+}
+
 /** Starts an answer, once, and streams it. It goes on when the page has gone. */
 async function send(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { id: chat, messages, by } = (await json(request)) as Asked;
-  const question = messages.at(-1);
-  if (question?.role !== 'user') return void response.writeHead(400).end('The last message is not a question.\n');
+  const asked: unknown = await json(request);
+  if (!isAsked(asked)) return void response.writeHead(400).end('The last message is not a question.\n');
+  const { id: chat, messages, by } = asked;
+  const question = messages.at(-1) as ChatMessage;
   const run = Chats.runOf(chat, question.id);
   const ask = by === 'openai' ? askByOpenAi : askByAiSdk;
   const metadata = { server, by: NAMES[by] };
@@ -59,7 +72,7 @@ async function stop(response: ServerResponse, chat: string): Promise<void> {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [, chat = '', what = ''] = /^\/api\/chat(?:\/([\w-]+)(?:\/(\w+))?)?$/.exec(request.url ?? '') ?? [];
+  const [, chat = '', what = ''] = /^\/api\/chat(?:\/([\w-]{1,100})(?:\/(\w+))?)?$/.exec(request.url ?? '') ?? [];
   if (request.method === 'POST' && chat === '') await send(request, response);
   else if (request.method === 'POST' && what === 'stop') await stop(response, chat);
   else if (what === 'stream') await resume(request, response, chat);
@@ -72,6 +85,7 @@ stdin.on('end', () => process.exit()).resume();
 
 const http = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => {
+    if (error instanceof SyntaxError) return void response.writeHead(400).end('The body is no JSON.\n');
     stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     if (!response.headersSent) response.writeHead(500).end('Something went wrong here.\n');
   });

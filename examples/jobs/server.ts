@@ -58,7 +58,9 @@ const follow: Answer = async (request, response) => {
 /** Stops a job, wherever its worker is. */
 const stop: Answer = async (request, response) => {
   const { runs } = await workshop();
-  const { state } = await runs.stop(idOf(request));
+  const id = idOf(request);
+  if (!/^[\w-]{1,100}$/.test(id)) return reply(response, 400, 'That is no id of a job.\n');
+  const { state } = await runs.stop(id);
   reply(response, 200, `${state}\n`);
 };
 

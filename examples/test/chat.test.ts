@@ -50,6 +50,29 @@ async function countsOf(url: string): Promise<ModelCounts> {
   return (await (await fetch(new URL('model', url))).json()) as ModelCounts;
 }
 
+test('a body that asks nothing is refused, and is not kept for the pages of its chat', async () => {
+  await using server = await startAlone('chat');
+  const question = { id: 'q', role: 'user', parts: [] };
+  const wrong: readonly unknown[] = [
+    null,
+    5,
+    {},
+    { id: 'a' },
+    { id: 'a', messages: null },
+    { id: 'a', messages: [null] },
+    { id: 'a', messages: [{ ...question, parts: undefined }] },
+    { id: 'a', messages: [{ ...question, id: '../b' }] },
+    { id: '..', messages: [question] },
+    { id: 'x'.repeat(101), messages: [question] },
+  ];
+  for (const body of ['', '{', ...wrong.map((each) => JSON.stringify(each))]) {
+    const response = await fetch(new URL('api/chat', server.url()), { method: 'POST', body });
+    expect([body, response.status]).toEqual([body, 400]);
+  }
+  const messages = await fetch(new URL('api/chat/a', server.url()));
+  expect(await messages.json()).toEqual([]);
+});
+
 describe.each(BROWSERS)('in %s', (name) => {
   test.skipIf(isMissing(name))(
     'an answer goes on through reloads, in other tabs, until a stop or the end of its server',

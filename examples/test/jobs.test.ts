@@ -52,6 +52,13 @@ test.concurrent('a job is stopped in the process of its worker', async () => {
   expect(events).not.toContain(RESULT);
 });
 
+test.concurrent('what is no id of a job is refused', async () => {
+  for (const what of ['stop', 'follow']) {
+    const response = await fetch(`${server.url()}${what}?id=..`, { method: 'POST' });
+    expect(response.status).toBe(400);
+  }
+});
+
 describe.each(BROWSERS)('in %s', (name) => {
   test.skipIf(isMissing(name))('another job can be started when there is none to follow', async () => {
     await using own = await startAlone('jobs');

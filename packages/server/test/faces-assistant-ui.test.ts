@@ -171,6 +171,8 @@ test('mistakes are refused', async () => {
   const store = makeStore(makeLog());
   await expect(store.acquire('a b')).rejects.toMatchObject({ name: 'ResumableStreamError', code: 'invalid-id' });
   await expect(store.acquire('..')).rejects.toMatchObject({ code: 'invalid-id' });
+  await expect(store.acquire(5 as never)).rejects.toMatchObject({ code: 'invalid-id' });
+  await expect(store.acquire(null as never)).rejects.toMatchObject({ code: 'invalid-id' });
   await expect(store.acquire('a', { ttlMs: 5 })).rejects.toThrow('The option ttl is 5');
   expect(() => createResumableStreamStore({ runs: {} as Runs })).toThrow('must be a Runs');
 });

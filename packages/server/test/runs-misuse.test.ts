@@ -106,6 +106,16 @@ test('a run whose host does not take waitUntil goes on', async () => {
   const { isProducer, over } = await runs.start('a', ({ append }) => append('one'), { waitUntil });
   expect([isProducer, await over]).toEqual([true, 'done']);
   expect(told).toEqual([new Error('no request to wait for')]);
+  const later = async (done: Promise<unknown>): Promise<never> => {
+    await done;
+    throw new Error('the host has ended');
+  };
+  const { over: alsoOver } = await runs.start('b', ({ append }) => append('one'), {
+    waitUntil: (done) => later(done) as unknown as void,
+  });
+  expect(await alsoOver).toBe('done');
+  await turns();
+  expect(told.slice(1)).toEqual([new Error('the host has ended')]);
 });
 
 test('a producer that does not wait for room fails, and what it has appended until then stays', async () => {

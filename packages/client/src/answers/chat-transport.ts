@@ -78,6 +78,15 @@ function checkOptions({ api, body, headers = {}, ...others }: ChatTransportOptio
 /** The event that ends a UI message stream. */
 const DONE = '[DONE]';
 
+/** @throws InvalidEventError, also for an event that is not of an answer, such as a gap: behind it chunks may come twice */
+function chunkIn(data: string): object {
+  return objectIn(
+    data,
+    'the chunks of an answer are objects with a type',
+    (found) => typeof (found as { readonly type?: unknown }).type === 'string',
+  );
+}
+
 /**
  * Makes a transport for `useChat` that goes on by itself when the connection is lost: behind the last chunk, with the same stream, so that the chat does not notice. The
  * server has to give each chunk an id and to take `Last-Event-ID`, as `@tidings/server/ai-sdk` does, and not to answer a message twice: a POST that failed is sent again.
@@ -154,7 +163,7 @@ export function resumingChatTransport<Message, Chunk>(
           const step = await (next ?? take());
           next = undefined;
           if (step.done === true) controller.close();
-          else controller.enqueue(objectIn(step.value.data, 'the chunks of an answer') as Chunk);
+          else controller.enqueue(chunkIn(step.value.data) as Chunk);
         } catch (error) {
           // Nobody pulls again: without this it would go on asking.
           events.close();

@@ -22,8 +22,12 @@ export function checkMembers(body: unknown): asserts body is object {
   check(typeof body === 'object' && body && !Array.isArray(body), 'body', 'an object', body);
 }
 
-/** What is in an event of a stream that has only objects. @throws InvalidEventError */
-export function objectIn(data: string, events: string): object {
+/**
+ * The object that the data of an event is.
+ * @param what says in the error what was to come
+ * @throws InvalidEventError
+ */
+export function objectIn(data: string, what: string, isRight: (found: object) => boolean = () => true): object {
   let found: unknown;
   let cause: unknown;
   try {
@@ -31,8 +35,8 @@ export function objectIn(data: string, events: string): object {
   } catch (error) {
     cause = error;
   }
-  if (typeof found === 'object' && found !== null) return found;
-  const message = `Found ${data.slice(0, 100)} in the stream, but ${events} are objects`;
+  if (typeof found === 'object' && found !== null && isRight(found)) return found;
+  const message = `Found ${data.slice(0, 100)} in the stream, but ${what}`;
   throw new InvalidEventError({ code: 'ERR_INVALID_EVENT', message, issues: [], ...(Boolean(cause) && { cause }) });
 }
 

@@ -42,8 +42,8 @@ export interface ResponseEventLike {
   readonly sequence_number: number;
 }
 
-/** What is in the stream, for a message. */
-const EVENTS = 'the events of a response';
+/** What is in the stream, for an error. */
+const EVENTS = 'the events of a response are objects';
 
 /** How many streams in a row may end without a new event, unless the caller says. */
 const MAX_IN_VAIN = 6;
@@ -55,7 +55,7 @@ const LAST = new Set(['response.completed', 'response.failed', 'response.incompl
  * The events of one of OpenAI's responses that is made in the background. It is created once. When the connection is lost, it goes on behind the last event, by `starting_after`, so that
  * each event comes once. The last one says how the response has ended.
  * @param url the URL at which responses are created, such as `https://api.openai.com/v1/responses`
- * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try. A request that creates is never sent twice
+ * @throws InvalidOptionError; in the loop, ConnectionError if there is nothing more to try, and InvalidEventError for what is no event of a response. A request that creates is never sent twice
  * @example
  * for await (const event of responseEvents<ResponseStreamEvent>('https://api.openai.com/v1/responses', { headers, body: { model, input } })) {
  *   if (event.type === 'response.output_text.delta') print(event.delta);

@@ -221,7 +221,7 @@ class RunsStreamStore {
 
 /** @throws {ResumableStreamError} `invalid-id` */
 function checkStreamId(streamId: string): void {
-  if (STREAM_ID.test(streamId) && !DOTS.test(streamId)) return;
+  if (typeof streamId === 'string' && STREAM_ID.test(streamId) && !DOTS.test(streamId)) return;
   throw new ResumableStreamError('invalid-id', `Invalid streamId: ${streamId} (must match ${STREAM_ID})`);
 }
 

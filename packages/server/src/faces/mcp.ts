@@ -6,7 +6,7 @@ import { checkLog } from '../log/log-check.ts';
 import { gapInPage, knownAfter, type ReadingPlace } from '../log/page-gap.ts';
 import type { Selection } from '../log/selection.ts';
 import { findStart } from '../log/start.ts';
-import { checkRunId } from '../runs/store/run-topics.ts';
+import { checkTopicPart } from '../runs/store/run-topics.ts';
 
 export interface EventStoreOptions {
   /** The log in which the messages are. How long and how many it keeps is its retention's. */
@@ -56,8 +56,8 @@ export function createEventStore<Message extends object>(options: EventStoreOpti
   checkNames(options, OPTIONS);
   const { log, session, topic = 'mcp' } = options;
   checkLog('log', log);
-  checkRunId(session, 'The option session');
-  checkRunId(topic, 'The option topic');
+  checkTopicPart(session, 'The option session');
+  checkTopicPart(topic, 'The option topic');
   const turns = new Turns();
   const topicOf = (streamId: string): string => `${topic}/${session}/${streamId}`;
   return {

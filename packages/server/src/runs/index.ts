@@ -3,7 +3,7 @@ export { ServerError, type ServerErrorCode } from '../errors.ts';
 export type { Answer } from '../http/answer.ts';
 export type { RequestHead } from '../http/request.ts';
 export type { ItemIterator } from '../log/reading/iterator.ts';
-export type { HubHeaders } from './hub/hub-connection.ts';
+export type { HubHeaders } from './hub/hub-headers.ts';
 export type { ResumeOptions, RunsOptions, StartOptions } from './options.ts';
 export type { RespondOptions } from './respond.ts';
 export { Runs, type StartedRun } from './runs.ts';

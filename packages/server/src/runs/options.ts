@@ -1,14 +1,13 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
-import { checkHeaders } from '../http/head.ts';
 import { DURATION_FORM, parseDuration } from '../http/duration.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { HubHeaders } from './hub/hub-connection.ts';
+import { checkHubHeaders, type HubHeaders } from './hub/hub-headers.ts';
 import { HubRunStore } from './hub/hub-run-store.ts';
 import { LogRunStore } from './log/log-run-store.ts';
 import { reportTo } from './report.ts';
 import type { RunStore } from './store/run-store.ts';
-import { checkRunId } from './store/run-topics.ts';
+import { checkTopicPart } from './store/run-topics.ts';
 
 export interface RunsOptions {
   /** The log in which the runs are. It has to keep states of topics, as the logs of this project do. It is given, or `hub` is. */
@@ -103,7 +102,7 @@ const MAX_TOPIC_LENGTH = 128;
 export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
   checkNames(options, RUNS_OPTIONS);
   const { topic = 'runs', private: isPrivate = true, clock = systemClock } = options;
-  checkRunId(topic, 'The option topic', MAX_TOPIC_LENGTH);
+  checkTopicPart(topic, 'The option topic', MAX_TOPIC_LENGTH);
   if (typeof isPrivate !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);
   }
@@ -130,7 +129,7 @@ function storeOf(
   return new HubRunStore({
     ...common,
     url: checkUrl(hub),
-    headers: checkHubHeaders(headers),
+    headers: typeof headers === 'function' ? headers : checkHubHeaders(headers),
     // Called without this object, which some runtimes demand.
     fetch: given ?? ((...args) => fetch(...args)),
   });
@@ -140,15 +139,17 @@ function storeOf(
 function checkUrl(hub: unknown): string {
   const text = hub instanceof URL ? hub.href : hub;
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url && (url.username !== '' || url.password !== '')) {
+    // It is not shown: it has a secret, and fetch takes no such URL.
+    const found = 'a URL with a user name or a password';
+    throw new ServerError(
+      'ERR_INVALID_OPTION',
+      `The option hub is ${found}, but what the hub asks for goes in headers`,
+    );
+  }
   if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return url.href;
   const allowed = 'an absolute URL with http or https, without a query';
   throw new ServerError('ERR_INVALID_OPTION', `The option hub is ${shown(hub)}, but must be ${allowed}`);
-}
-
-/** @throws {ServerError} `ERR_INVALID_OPTION` */
-function checkHubHeaders(headers: HubHeaders = {}): HubHeaders {
-  if (typeof headers === 'function') return headers;
-  return checkHeaders(headers);
 }
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */

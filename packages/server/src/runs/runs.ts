@@ -93,12 +93,9 @@ export class Runs {
       leave();
     });
     void produce(id, producer, production);
-    try {
-      waitUntil?.(production.over);
-    } catch (error) {
-      // The run has begun, whether its host keeps running or not.
-      onError(error);
-    }
+    // The run has begun, whether its host keeps running or not.
+    const hold = async (): Promise<void> => waitUntil?.(production.over);
+    hold().catch(onError);
     return { id, isProducer: true, over: production.over };
   }
 

@@ -3,11 +3,7 @@ import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
 import { textOf } from './hub-body.ts';
-
-/** Header fields of requests to a hub, or a function that gives them for each request. */
-export type HubHeaders =
-  | Readonly<Record<string, string>>
-  | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+import { headersFor, type HubHeaders } from './hub-headers.ts';
 
 export interface HubConnectionOptions {
   /** The URL below which `/topics` is. */
@@ -45,10 +41,13 @@ export interface HubAnswer {
 const ANSWER_MS = 30_000;
 
 /** How long it waits before it asks again, in milliseconds. */
-const AGAIN_MS = 100;
+export const AGAIN_MS = 100;
 
 /** How many questions are under way at a time: hundreds of runs that begin at once would have more connections than a hub takes from one address. */
 const MAX_QUESTIONS = 64;
+
+/** How much of the target of a redirect is shown, in UTF-16 units. */
+const MAX_LOCATION_LENGTH = 200;
 
 /** What the problems of a hub (PROTOCOL §10) are called in a log. */
 const CODES: Readonly<Record<string, ServerErrorCode>> = {
@@ -94,7 +93,7 @@ export class HubConnection {
   /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
   async open({ method, path = '', query, headers, body, abort }: HubStreamRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
-    const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
+    const given = await headersFor(this.#headers);
     const timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
     let problem;
     try {
@@ -103,7 +102,7 @@ export class HubConnection {
         headers: { ...given, ...headers },
         body: body ?? null,
         signal: abort.signal,
-        redirect: 'error',
+        redirect: 'manual',
       });
       if (response.ok) return response;
       problem = await this.#refusal(method, response, abort.signal);
@@ -149,10 +148,10 @@ export class HubConnection {
   }
 
   /** Resolves after a short time, or when the signal aborts. Who waits for a hub that is away keeps the process alive, as a request does. */
-  async pause(signal?: AbortSignal): Promise<void> {
+  async pause(signal?: AbortSignal, ms: number = AGAIN_MS): Promise<void> {
     const release = keepRunning();
     await new Promise<void>((resolve) => {
-      const timer = this.clock.setTimeout(done, AGAIN_MS);
+      const timer = this.clock.setTimeout(done, ms);
       signal?.addEventListener('abort', done, { once: true });
       function done(): void {
         signal?.removeEventListener('abort', done);
@@ -180,6 +179,7 @@ export class HubConnection {
 
   async #refusal(method: string, response: Response, signal: AbortSignal): Promise<ServerError> {
     const { status } = response;
+    if (isRedirect(response)) return this.#redirected(method, response);
     const { problem, detail } = readProblem(await textOf(response, signal).catch(() => ''));
     const code = problem === undefined ? undefined : CODES[problem];
     const said = `the hub answered ${status}${detail === undefined ? '' : `: ${detail}`}`;
@@ -189,10 +189,25 @@ export class HubConnection {
     return new ServerError('ERR_HUB', `Cannot ${method} at the hub ${this.#url}: ${said}`);
   }
 
+  /** A redirect is not followed: the key would be sent to wherever it leads. One that is not permanent may pass, such as that of a proxy during maintenance. */
+  #redirected(method: string, { status, headers, body }: Response): ServerError {
+    body?.cancel().catch(() => {});
+    const location = headers.get('location');
+    const to = location === null ? '' : ` to ${JSON.stringify(location.slice(0, MAX_LOCATION_LENGTH))}`;
+    const said = `the hub answered with a redirect${to}, which is not followed: give the URL of the hub itself`;
+    if (status !== 301 && status !== 308) return this.#away(method, said);
+    return new ServerError('ERR_HUB', `Cannot ${method} at the hub ${this.#url}: ${said}`);
+  }
+
   #away(method: string, why: string, cause?: unknown): ServerError {
     const found = why.startsWith('the hub') ? why : `the hub ${why}`;
     return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub ${this.#url}: ${found}`, { cause });
   }
+}
+
+/** Browsers do not tell more of a redirect than that it is one. */
+function isRedirect({ status, type }: Response): boolean {
+  return type === 'opaqueredirect' || (status >= 300 && status < 400);
 }
 
 /** The name and the detail of a hub's refusal (PROTOCOL §10), if the body is such a document. */

@@ -1,7 +1,7 @@
 import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
 import { bytesOf } from './hub-body.ts';
-import { abortWith, type HubConnection } from './hub-connection.ts';
+import { abortWith, AGAIN_MS, type HubConnection } from './hub-connection.ts';
 
 // A hub is never silent for longer than 15 seconds, unless configured otherwise (PROTOCOL §5.5). A connection that is silent for longer is dead.
 const SILENT_MS = 60_000;
@@ -11,6 +11,12 @@ const LOOK_MS = 10_000;
 
 /** For how long a hub is tried again that streams nothing, in milliseconds: longer than a restart takes. Behind it whoever waits is told. */
 const AWAY_MS = 60_000;
+
+/** The longest that it waits before it asks a hub again that is away, in milliseconds: many readers that wait must not keep it from coming back. */
+const MAX_AGAIN_MS = 1000;
+
+/** What another attempt would not change. */
+const FINAL: ReadonlySet<unknown> = new Set(['ERR_FORBIDDEN', 'ERR_HUB', 'ERR_INVALID_OPTION']);
 
 export interface HubEventsOptions {
   readonly connection: HubConnection;
@@ -31,6 +37,7 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
   const { connection, topic, signal } = options;
   let { lastEventId } = options;
   let heardAt = connection.clock.now();
+  let againMs = AGAIN_MS;
   while (!signal.aborted) {
     const stream = new AbortController();
     const release = abortWith(stream, signal);
@@ -60,16 +67,20 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
     } catch (error) {
       if (signal.aborted) return;
       const code = codeOf(error);
-      if (code === 'ERR_FORBIDDEN' || code === 'ERR_HUB') throw error;
+      if (FINAL.has(code)) throw error;
       if (!isOpen && connection.clock.now() - heardAt >= AWAY_MS) throw error;
     } finally {
       // Also if the consumer breaks off.
       stream.abort();
       release();
     }
-    if (isOpen) heardAt = connection.clock.now();
+    if (isOpen) {
+      heardAt = connection.clock.now();
+      againMs = AGAIN_MS;
+    }
     if (looked && !(await looked)) return;
-    await connection.pause(signal);
+    await connection.pause(signal, againMs);
+    againMs = Math.min(2 * againMs, MAX_AGAIN_MS);
   }
 }
 

@@ -58,7 +58,7 @@ export class HubTopics {
     const patience = 'key' in how ? PATIENCE_MS : ms;
     const isUrgent = 'token' in how;
     const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers, isUrgent });
-    return (parsed(text) as { readonly lease: string }).lease;
+    return answerOf<{ readonly lease: string }>(text, ({ lease }) => typeof lease === 'string').lease;
   }
 
   /** Gives a lease back. It is asked for once. */
@@ -82,14 +82,15 @@ export class HubTopics {
       body,
       isUrgent: true,
     });
-    return (parsed(text) as { readonly ids: readonly string[] }).ids;
+    return answerOf<{ readonly ids: readonly string[] }>(text, ({ ids }) => hasIds(ids, lines.length)).ids;
   }
 
   /** One page, which does not wait for events. */
   async page(topic: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HubPage> {
     const headers = { Accept: 'application/json' };
     const request = { method: 'GET', query: { ...query, match: topic }, headers, signal };
-    return parsed((await this.connection.askAgain(PATIENCE_MS, request)).text) as HubPage;
+    const { text } = await this.connection.askAgain(PATIENCE_MS, request);
+    return answerOf<HubPage>(text, isPage);
   }
 
   /** When the lease of a topic ends, milliseconds since 1970; undefined if it has none, or that may not be known. */
@@ -102,7 +103,7 @@ export class HubTopics {
 
   async delete(topic: string): Promise<boolean> {
     const { text } = await this.connection.askAgain(PATIENCE_MS, { method: 'DELETE', query: { topic } });
-    return (parsed(text) as { readonly existed: boolean }).existed;
+    return answerOf<{ readonly existed: boolean }>(text, ({ existed }) => typeof existed === 'boolean').existed;
   }
 }
 
@@ -111,12 +112,29 @@ interface HubTopicOptions {
   readonly keep?: 'latest' | undefined;
 }
 
-/** @throws {ServerError} `ERR_HUB` for what is no JSON: it is not a hub that answers there, or something before it */
-function parsed(text: string): unknown {
+type Unchecked<T> = Readonly<Partial<Record<keyof T, unknown>>>;
+
+/** @throws {ServerError} `ERR_HUB` for what is not the JSON that was asked for: it is not a hub that answers there, or something before it */
+function answerOf<T>(text: string, isRight: (found: Unchecked<T>) => boolean): T {
+  let cause: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const message = `The hub has answered ${shown(text.slice(0, 100))}, but must answer with JSON`;
-    throw new ServerError('ERR_HUB', message, { cause });
+    const found: unknown = JSON.parse(text);
+    if (typeof found === 'object' && found !== null && isRight(found as Unchecked<T>)) return found as T;
+  } catch (error) {
+    cause = error;
   }
+  const message = `The hub has answered ${shown(text.slice(0, 100))}, but must answer with JSON as a hub gives it`;
+  throw new ServerError('ERR_HUB', message, { cause });
+}
+
+function hasIds(ids: unknown, count: number): boolean {
+  return Array.isArray(ids) && ids.length === count && ids.every((id) => typeof id === 'string');
+}
+
+function isPage({ events, next, state }: Unchecked<HubPage>): boolean {
+  return Array.isArray(events) && events.every(isEvent) && typeof next === 'string' && typeof state === 'string';
+}
+
+function isEvent(event: Unchecked<StoredEvent> | null | undefined): boolean {
+  return typeof event?.id === 'string' && typeof event.data === 'string';
 }

@@ -28,22 +28,36 @@ export class RunTopics {
   }
 }
 
-/**
- * @param what is named in the error
- * @param maxLength in UTF-16 units
- * @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run
- */
-export function checkRunId(id: string, what: string = 'The id of a run', maxLength: number = MAX_ID_LENGTH): string {
-  if (isRunId(id, maxLength)) return id;
-  throw new ServerError('ERR_INVALID_OPTION', noRunId(id, what, maxLength));
+/** @throws {ServerError} `ERR_INVALID_OPTION` for what is no id of a run */
+export function checkRunId(id: string): string {
+  return checkTopicPart(id, 'The id of a run');
 }
 
-export function isRunId(id: string, maxLength: number = MAX_ID_LENGTH): boolean {
-  return typeof id === 'string' && id !== '' && id.length <= maxLength && !REFUSED.test(id);
+/**
+ * Checks what becomes a part of the name of a topic.
+ * @param what is named in the error
+ * @param max the greatest length, in UTF-16 units
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+export function checkTopicPart(part: string, what: string, max: number = MAX_ID_LENGTH): string {
+  if (isTopicPart(part, max)) return part;
+  throw new ServerError('ERR_INVALID_OPTION', noTopicPart(part, what, max));
+}
+
+export function isRunId(id: string): boolean {
+  return isTopicPart(id, MAX_ID_LENGTH);
 }
 
 /** What is said of an id that no run can have. */
-export function noRunId(id: string, what: string = 'The id of a run', maxLength: number = MAX_ID_LENGTH): string {
+export function noRunId(id: string): string {
+  return noTopicPart(id, 'The id of a run', MAX_ID_LENGTH);
+}
+
+function isTopicPart(part: string, max: number): boolean {
+  return typeof part === 'string' && part !== '' && part.length <= max && !REFUSED.test(part);
+}
+
+function noTopicPart(part: string, what: string, max: number): string {
   const without = 'control characters, halves of surrogate pairs, backslashes, # and segments that are empty, . or ..';
-  return `${what} is ${shown(id)}, but must be a text of 1 to ${maxLength} characters without ${without}`;
+  return `${what} is ${shown(part)}, but must be a text of 1 to ${max} characters without ${without}`;
 }
