@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { ServerError, type ServerErrorCode } from '../../errors.ts';
+import { ServerError, type ServerErrorCode, shown } from '../../errors.ts';
 import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
 import { textOf } from './hub-body.ts';
@@ -94,7 +94,7 @@ export class HubConnection {
   /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
   async open({ method, path = '', query, headers, body, abort }: HubStreamRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
-    const given = typeof this.#headers === 'function' ? await this.#headers() : this.#headers;
+    const given = typeof this.#headers === 'function' ? fieldsOf(await this.#headers()) : this.#headers;
     const timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
     let problem;
     try {
@@ -193,6 +193,27 @@ export class HubConnection {
     const found = why.startsWith('the hub') ? why : `the hub ${why}`;
     return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub ${this.#url}: ${found}`, { cause });
   }
+}
+
+/**
+ * What a function has given as header fields. Without this a hub would seem to be away, because `fetch` rejects alike.
+ * @throws {ServerError} `ERR_INVALID_OPTION`
+ */
+function fieldsOf(given: unknown): Record<string, string> {
+  let found = shown(given);
+  const fields = new Headers();
+  try {
+    const pairs = Symbol.iterator in (given as object) ? given : Object.entries(given as object);
+    for (const [name, value] of pairs as Iterable<[string, string]>) {
+      // The name alone, because the value may be secret. So is what `Headers` says of it.
+      found = `the field ${shown(name)} with a name or a value that is none of a header`;
+      fields.append(name, value);
+    }
+  } catch {
+    const message = `The function headers has returned ${found}, but must return an object of names and values`;
+    throw new ServerError('ERR_INVALID_OPTION', message);
+  }
+  return Object.fromEntries(fields);
 }
 
 /** The name and the detail of a hub's refusal (PROTOCOL §10), if the body is such a document. */
