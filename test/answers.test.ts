@@ -197,7 +197,7 @@ describe('the chat transport that goes on in mid-stream', () => {
     const stream = await transport.sendMessages({ ...QUESTION, chatId: 'c', messages: [] });
     await expect(allOf(stream)).rejects.toMatchObject({
       code: 'ERR_STREAM_ENDED',
-      message: expect.stringContaining('no ids behind which the answer could go on') as string,
+      message: expect.stringContaining('its chunks need ids') as string,
     });
     expect(requests).toEqual(urls);
   });

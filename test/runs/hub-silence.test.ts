@@ -93,6 +93,30 @@ test('a reader at a hub that stays away is told', async () => {
   await expect(runs.resume('a').next()).rejects.toMatchObject({ code: 'ERR_STORE_AWAY' });
 });
 
+test('header fields that no request can have are told at once, without their values, and are not taken for a hub that is away', async () => {
+  const hub = await serveHub(1000);
+  const givers: [() => unknown, string][] = [
+    [
+      () => ({ authorization: 'Bearer se\ncret' }),
+      '"authorization" of the option headers has a character that no header field can have',
+    ],
+    [() => ({ 'a b': 'secret' }), '"a b" of the option headers is not the name of a header field'],
+    [() => new Headers({ 'x-trace': 'a' }), 'must be a plain object of names and values'],
+    [() => 5, 'must be a plain object of names and values'],
+  ];
+  for (const [headers, found] of givers) {
+    const told: unknown[] = [];
+    const runs = new Runs({ hub, headers: headers as never, onError: (error) => told.push(error) });
+    const refusal = await runs.status('a').catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(found) as string });
+    expect(String(refusal)).not.toContain('cret');
+    await expect(runs.start('a', () => {})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    for (const error of told) expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  }
+  const runs = new Runs({ hub, headers: async () => ({ 'x-trace': 'a' }) });
+  expect(await runs.status('a')).toMatchObject({ state: 'unknown' });
+});
+
 test('an answer that is none of a hub is told', async () => {
   const page: RequestListener = (_request, response) => {
     response.setHeader('Content-Type', 'text/html').end('<title>Sign in</title>');

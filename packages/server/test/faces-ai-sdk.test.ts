@@ -492,5 +492,6 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     );
     await expect(startUIMessages(runs, 'a', 'text' as never)).rejects.toThrow('must be a function');
     await expect(startUIMessages({} as Runs, 'a', () => expect.unreachable())).rejects.toThrow('must be a Runs');
+    expect(() => storedUIMessageChunks(runs, '../a')).toThrow('The id of a run is "../a"');
   });
 });

@@ -114,7 +114,7 @@ export function resumingChatTransport<Message, Chunk>(
     const nextUrl = (lastEventId: string): string => {
       // Asked again, it would bring the same chunks once more, and a model might answer anew each time.
       if (lost && hasBrought && lastEventId === place) {
-        const message = `${lost.message}, and its chunks had no ids behind which the answer could go on`;
+        const message = `${lost.message}, and the answer has come from the same place again: its chunks need ids, and the server has to read Last-Event-ID`;
         failure = givenUp(lost, message);
         throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
       }

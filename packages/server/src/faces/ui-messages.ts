@@ -8,7 +8,7 @@ import { fetchHead, type RequestHead } from '../http/request.ts';
 import { checkPump, type EventStreamOptions, STREAM_OPTIONS } from '../response/pump.ts';
 import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
 import { answerItems, noSuchRun, refusal } from '../runs/respond.ts';
-import { isRunId } from '../runs/store/run-topics.ts';
+import { checkRunId, isRunId } from '../runs/store/run-topics.ts';
 import { checkChunks } from '../runs/source.ts';
 import { checkRuns } from './check-runs.ts';
 import { brokenBy } from './run-broken.ts';
@@ -123,10 +123,11 @@ export async function answerUIMessages(
 
 /**
  * The chunks of a run that are stored now, for `readUIMessageStream`, which makes a message of them. It does not wait for more.
- * @throws {ServerError} (as an error of the stream) `ERR_RUN_BROKEN` if not all of them are kept, and what the log refuses. `readUIMessageStream` tells it with `terminateOnError`
+ * @throws {ServerError} `ERR_INVALID_OPTION`; as an error of the stream, `ERR_RUN_BROKEN` if not all of them are kept, and what the log refuses. `readUIMessageStream` tells it with `terminateOnError`
  */
 export function storedUIMessageChunks<Chunk extends UIMessageChunkLike>(runs: Runs, id: string): ReadableStream<Chunk> {
   checkRuns(runs);
+  checkRunId(id);
   return new ReadableStream<Chunk>({
     async start(controller) {
       for (const item of await runs.snapshot(id)) {
