@@ -353,7 +353,7 @@ describe('opening', () => {
       await file.server.ask(`insert into ${schema}.versions (version) values (99)`);
       await expect(open({})).rejects.toMatchObject({
         code: 'ERR_STORE_NEWER',
-        message: expect.stringMatching(/has the version 99, and this program knows 3: use a newer version/) as string,
+        message: expect.stringMatching(/has the version 99, and this program knows 4: use a newer version/) as string,
       });
     },
   );
