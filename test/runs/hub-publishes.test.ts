@@ -96,3 +96,26 @@ test('an answer to a publish that nobody can read counts as lost: what was store
   expect(spoiled).toBe(2);
   for (const at of leases.keys()) expect(await store.snapshot(`run ${at}`)).toMatchObject([{ data: `of ${at}` }]);
 });
+
+test('a function for header fields that throws for a while ends no run and no reader', async () => {
+  let isBroken = false;
+  let thrown = 0;
+  const told: unknown[] = [];
+  const headers = async (): Promise<Record<string, string>> => {
+    if (!isBroken) return {};
+    if ((thrown += 1) === 10) isBroken = false;
+    throw new Error('no token can be had');
+  };
+  const runs = new Runs({ hub: await serve(), headers, onError: (error) => told.push(error) });
+  const { over } = await runs.start('a', async ({ append, flush }) => {
+    await append('one');
+    await flush();
+    isBroken = true;
+    await append('two');
+    await flush();
+  });
+  const found: unknown[] = [];
+  for await (const item of runs.resume('a')) found.push(item.type === 'chunk' ? item.data : item.type);
+  expect(found).toEqual(['one', 'two', 'end']);
+  expect([await over, thrown, told]).toEqual(['done', 10, []]);
+});
