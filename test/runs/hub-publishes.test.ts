@@ -75,3 +75,47 @@ test('a hub is asked few questions at a time, and what keeps a run does not wait
   expect(new Set((await states).map(({ state }) => state))).toEqual(new Set(['done']));
   expect(most).toBe(64);
 });
+
+test('an answer to a publish that nobody can read counts as lost: what was stored is not stored again', async () => {
+  const url = await serve();
+  let spoiled = 0;
+  const spoiling: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (init?.method !== 'POST' || spoiled === 2) return response;
+    spoiled += 1;
+    await response.text();
+    return new Response(spoiled === 1 ? '<h1>Welcome</h1>' : '{"ids":[]}');
+  };
+  const { store } = new Runs({ hub: url, fetch: (...args) => call(...args) });
+  let call = fetch;
+  const begin = async (id: string): Promise<RunLease> =>
+    (await store.acquire(id, { leaseMs: 60_000, ttlMs: 60_000 })) as RunLease;
+  const leases = await Promise.all(Array.from({ length: 20 }, (_, at) => begin(`run ${at}`)));
+  call = spoiling;
+  await Promise.all(leases.map((lease, at) => store.append(lease, [`of ${at}`])));
+  expect(spoiled).toBe(2);
+  for (const at of leases.keys()) expect(await store.snapshot(`run ${at}`)).toMatchObject([{ data: `of ${at}` }]);
+});
+
+test('a function for header fields that throws for a while ends no run and no reader', async () => {
+  let isBroken = false;
+  let thrown = 0;
+  const told: unknown[] = [];
+  const headers = async (): Promise<Record<string, string>> => {
+    if (!isBroken) return {};
+    if ((thrown += 1) === 10) isBroken = false;
+    throw new Error('no token can be had');
+  };
+  const runs = new Runs({ hub: await serve(), headers, onError: (error) => told.push(error) });
+  const { over } = await runs.start('a', async ({ append, flush }) => {
+    await append('one');
+    await flush();
+    isBroken = true;
+    await append('two');
+    await flush();
+  });
+  const found: unknown[] = [];
+  for await (const item of runs.resume('a')) found.push(item.type === 'chunk' ? item.data : item.type);
+  expect(found).toEqual(['one', 'two', 'end']);
+  expect([await over, thrown, told]).toEqual(['done', 10, []]);
+});

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ServerError } from '../errors.ts';
 import { Coalescer } from './coalescer.ts';
-import { failureText } from './failure-text.ts';
+import { failureText } from './store/failure-text.ts';
 import { codeOf, runOver } from './store/run-over.ts';
 import type { NewChunk, RunEnd } from './store/run.ts';
 import type { RunLease, RunOutcome, RunStore } from './store/run-store.ts';

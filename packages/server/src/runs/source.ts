@@ -1,6 +1,6 @@
 import type { Production } from './production.ts';
 import { ServerError, shown } from '../errors.ts';
-import { failureText } from './failure-text.ts';
+import { failureText } from './store/failure-text.ts';
 import { fieldsOfChunk } from './store/chunk-form.ts';
 import { codeOf } from './store/run-over.ts';
 import type { NewChunk } from './store/run.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { ServerError, type ServerErrorCode } from '../../errors.ts';
+import { failureText } from '../store/failure-text.ts';
 import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
 import { textOf } from './hub-body.ts';
@@ -93,7 +94,7 @@ export class HubConnection {
   /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
   async open({ method, path = '', query, headers, body, abort }: HubStreamRequest): Promise<Response> {
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
-    const given = await headersFor(this.#headers);
+    const given = await this.#fieldsFor(method);
     const timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
     let problem;
     try {
@@ -175,6 +176,16 @@ export class HubConnection {
     const next = this.#waiting.shift();
     if (next) next();
     else this.#questions -= 1;
+  }
+
+  /** What the function of the caller throws may pass, such as while no token can be had. */
+  async #fieldsFor(method: string): Promise<Readonly<Record<string, string>>> {
+    try {
+      return await headersFor(this.#headers);
+    } catch (cause) {
+      if (codeOf(cause) === 'ERR_INVALID_OPTION') throw cause;
+      throw this.#away(method, `was not asked, because the function headers has thrown: ${failureText(cause)}`, cause);
+    }
   }
 
   async #refusal(method: string, response: Response, signal: AbortSignal): Promise<ServerError> {

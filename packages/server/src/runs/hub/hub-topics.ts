@@ -1,7 +1,7 @@
 import { ServerError, shown } from '../../errors.ts';
 import { formatDuration } from '../../http/duration.ts';
 import type { StoredEvent } from '../store/chunk-form.ts';
-import type { HubConnection } from './hub-connection.ts';
+import type { HubConnection, HubRequest } from './hub-connection.ts';
 
 /** A line of a publish (PROTOCOL §4.11). */
 export interface HubLine {
@@ -55,10 +55,9 @@ export class HubTopics {
     const headers: Record<string, string> =
       'key' in how ? { 'Idempotency-Key': how.key } : { 'Tidings-Lease': how.token };
     const query = { topic, lease: `${ms}ms` };
-    const patience = 'key' in how ? PATIENCE_MS : ms;
-    const isUrgent = 'token' in how;
-    const { text } = await this.connection.askAgain(patience, { method: 'PUT', query, headers, isUrgent });
-    return answerOf<{ readonly lease: string }>(text, ({ lease }) => typeof lease === 'string').lease;
+    const request = { method: 'PUT', query, headers };
+    if ('token' in how) return (await this.#asLost(ms, { ...request, isUrgent: true }, leaseIn)).lease;
+    return leaseIn((await this.connection.askAgain(PATIENCE_MS, request)).text).lease;
   }
 
   /** Gives a lease back. It is asked for once. */
@@ -75,14 +74,23 @@ export class HubTopics {
       'Idempotency-Key': key,
     };
     const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    const { text } = await this.connection.askAgain(ms, {
-      method: 'POST',
-      query: {},
-      headers,
-      body,
-      isUrgent: true,
-    });
-    return answerOf<{ readonly ids: readonly string[] }>(text, ({ ids }) => hasIds(ids, lines.length)).ids;
+    const request = { method: 'POST', query: {}, headers, body, isUrgent: true };
+    return (await this.#asLost(ms, request, (text) => idsIn(text, lines.length))).ids;
+  }
+
+  /** The answer to a request of which a lease depends, or that is not to be done twice. One that nobody can read counts as lost: what was asked for may have been done, and is asked for again. */
+  async #asLost<T>(ms: number, request: HubRequest, read: (text: string) => T): Promise<T> {
+    const { clock } = this.connection;
+    const end = clock.now() + ms;
+    for (;;) {
+      const { text } = await this.connection.askAgain(Math.max(0, end - clock.now()), request);
+      try {
+        return read(text);
+      } catch (cause) {
+        if (clock.now() >= end) throw new ServerError('ERR_STORE_AWAY', (cause as Error).message, { cause });
+      }
+      await this.connection.pause();
+    }
   }
 
   /** One page, which does not wait for events. */
@@ -127,8 +135,15 @@ function answerOf<T>(text: string, isRight: (found: Unchecked<T>) => boolean): T
   throw new ServerError('ERR_HUB', message, { cause });
 }
 
-function hasIds(ids: unknown, count: number): boolean {
-  return Array.isArray(ids) && ids.length === count && ids.every((id) => typeof id === 'string');
+function leaseIn(text: string): { readonly lease: string } {
+  return answerOf(text, ({ lease }) => typeof lease === 'string');
+}
+
+function idsIn(text: string, count: number): { readonly ids: readonly string[] } {
+  return answerOf(
+    text,
+    ({ ids }) => Array.isArray(ids) && ids.length === count && ids.every((id) => typeof id === 'string'),
+  );
 }
 
 function isPage({ events, next, state }: Unchecked<HubPage>): boolean {
