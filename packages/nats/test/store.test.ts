@@ -218,7 +218,7 @@ describe.skipIf(WITHOUT)('while the store is away', () => {
 
   test('the log can be closed, and what waits is refused', async () => {
     const way = await wayTo(server.port);
-    const log = await openLog({ servers: way.url, name: newName(), waitMs: 600_000 });
+    const log = await openLog({ servers: way.url, name: newName(), waitMs: 5000 });
     const follower = new Follower(log);
     await log.append([event('a', '1')]);
     way.cut(false);
@@ -270,6 +270,32 @@ test.skipIf(WITHOUT)('a store without room refuses an append, and takes it when 
   await log.append([event('a', 'small')]);
   expect((await contents(log)).entries.map((entry) => dataOf(entry).length)).toEqual([130_000, 130_000, 5]);
 });
+
+test.skipIf(WITHOUT).each([
+  ['subjects', { subjects: ['elsewhere.log'] }, /no longer has the subject/],
+  ['limit of messages', { max_msgs: 2 }, /maximum messages exceeded/],
+  ['limit of bytes', { max_bytes: 1000 }, /maximum bytes exceeded/],
+])(
+  'a stream whose %s somebody has changed refuses an append at once, and takes it when they are as before',
+  async (_, change, message) => {
+    const own = await NatsServer.start();
+    onTestFinished(() => own.end());
+    const name = newName();
+    const log = await openLog({ servers: own.url, name, waitMs: 5000 });
+    await log.append([event('a', '1')]);
+    const { streams } = await manage(own.url);
+    const { config } = await streams.info(name);
+    await streams.update(name, { ...config, ...change });
+    const fill = async (): Promise<never> => {
+      for (;;) await log.append([event('a', 'x'.repeat(300))]);
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'ERR_NOT_STORED', message: expect.stringMatching(message) });
+    await streams.update(name, config);
+    await log.append([event('a', '2')]);
+    const { entries } = await contents(log);
+    expect([dataOf(entries[0]!), dataOf(entries.at(-1)!)]).toEqual(['1', '2']);
+  },
+);
 
 test.skipIf(WITHOUT)('a store that was put back to an earlier state begins a new epoch, with what it has', async () => {
   const own = await NatsServer.start();

@@ -5,6 +5,7 @@ import { NatsError } from '../errors.ts';
 // Codes of JetStream's API (`err_code`).
 const STREAM_NOT_FOUND = 10059;
 const WRONG_LAST_SEQUENCE = 10071;
+const STORE_FAILED = 10077;
 const SUBJECTS_OVERLAP = 10065;
 const NOT_ENABLED: ReadonlySet<number> = new Set([10039, 10076]);
 const NO_STORAGE: ReadonlySet<number> = new Set([10047, 10023, 10028, 10002]);
@@ -47,6 +48,8 @@ export function refusalIn(error: unknown): string | undefined {
   if (!answer) return undefined;
   // Its status, 503, is that of what may be asked again soon.
   if (isFull(error)) return `it has no room: ${answer.message}`;
+  // So is that of a stream that has as much as it may have, and of one that is being closed.
+  if (answer.code === STORE_FAILED && answer.message.includes('exceeded')) return answer.message;
   return answer.status >= 503 || answer.status === 408 ? undefined : answer.message;
 }
 

@@ -162,6 +162,18 @@ export class Store {
     return seq;
   }
 
+  /** What is wrong with the stream if nobody listens to what is published: its subjects were changed. Undefined if that is not known, or it may be heard again soon. */
+  async whyUnheard(): Promise<string | undefined> {
+    try {
+      const { config } = await this.#manager.streams.info(this.#name);
+      const { subjects } = config;
+      if (subjects.some((subject) => subject === this.#subject || /[*>]/.test(subject))) return undefined;
+      return `the stream ${this.#name} no longer has the subject ${this.#subject}; give it that again`;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Messages from a number on, as they come. */
   async deliver(from: number): Promise<Delivery> {
     const inbox = createInbox();

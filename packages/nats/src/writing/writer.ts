@@ -3,7 +3,7 @@ import type { Following } from '../following/following.ts';
 import type { Command, Message } from '../replica/command.ts';
 import { partsOf } from '../replica/parts.ts';
 import type { Done, Outcome } from '../replica/replica.ts';
-import { refusalIn } from '../store/problem.ts';
+import { isUnheard, refusalIn } from '../store/problem.ts';
 import type { Store } from '../store/store.ts';
 
 // What goes into one message at most, in bytes, unless a single command takes more. Others follow in the next one.
@@ -260,7 +260,7 @@ export class Writer {
         await following.offer(seq, part);
         return true;
       } catch (error) {
-        const refusal = refusalIn(error);
+        const refusal = refusalIn(error) ?? (isUnheard(error) ? await store.whyUnheard() : undefined);
         if (refusal !== undefined) throw new Error(refusal, { cause: error });
         await following.waiting.until(() => sent.outcomes !== undefined, RETRY_MS);
       }
