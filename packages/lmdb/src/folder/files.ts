@@ -55,7 +55,7 @@ export function makeFiles(path: string, folder: string): void {
     if (!statSync(file).isFile()) throw unusable(path, new Error(`${file} is not a file`));
     closeToOthers(file);
   }
-  checkRoom(folder);
+  if (!areMade(folder)) checkRoom(folder, NEW_BYTES);
   for (const name of [FILES.lock, FILES.ownerLock]) {
     if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(LOCK_BYTES));
   }
@@ -64,12 +64,18 @@ export function makeFiles(path: string, folder: string): void {
   }
 }
 
-/** Without room for the first pages of a file, the binding may end the process. */
-function checkRoom(folder: string): void {
+function areMade(folder: string): boolean {
   const files = [FILES.data, FILES.owner, FILES.lock, FILES.ownerLock].map((name) => join(folder, name));
-  if (files.every((file) => existsSync(file) && statSync(file).size > 0)) return;
+  return files.every((file) => existsSync(file) && statSync(file).size > 0);
+}
+
+/**
+ * Finds out whether there is room on the disk of a folder. A write that the system refuses for want of it may end the process: lmdb 3.5 makes its message of that in too little memory.
+ * @throws what the system would say
+ */
+export function checkRoom(folder: string, bytes: number): void {
   const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < NEW_BYTES) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  if (bavail * bsize < bytes) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 /** Creates a file with all of its bytes at once, unless another process has created it meanwhile. */

@@ -14,8 +14,12 @@ import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
 import { ReplacedEvents } from './replaced-events.ts';
 import { DamagedFileError } from '../folder/pages.ts';
+import { checkRoom } from '../folder/files.ts';
 import { openFolder, type DataFolder } from '../folder/folder.ts';
 import { unusable } from '../folder/refusal.ts';
+
+// What a small commit may need on disk, and what others may take meanwhile, in bytes.
+const COMMIT_BYTES = 512 * 1024;
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -159,9 +163,11 @@ export class LmdbStore {
 
   /**
    * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
-   * Rejects with the error of the system underneath.
+   * Rejects with the error of the system underneath, and if the disk has no room for it.
+   * @param bytes what it will add, and those that follow it, if that is much
    */
-  async commit(write: (track: Track) => void): Promise<void> {
+  async commit(write: (track: Track) => void, bytes = 0): Promise<void> {
+    checkRoom(this.path, COMMIT_BYTES + 2 * bytes);
     // Every single write has a promise that fails with the commit, and most of them have the same one. The promise of the commit reports it for all.
     let handled: Promise<boolean> | undefined;
     const track: Track = (single) => {

@@ -1,6 +1,6 @@
 import { NO_TYPE, placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
 import { CHECKSUM_BYTES } from '../records/checksum.ts';
-import { costOfRecord, costOfTypes } from '../records/cost.ts';
+import { costOfRecord, costOfTypes, costsOfBatch } from '../records/cost.ts';
 import { encodeRecord } from '../records/record.ts';
 import { DIGEST_BYTES, typeDigest } from '../records/type-digest.ts';
 import type { EventRow, HeadRecord, KeyedRow, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
@@ -73,21 +73,24 @@ export class LmdbAppender {
     try {
       while (!head) {
         const first = entries.length;
-        await store.commit((track) => {
-          putSome(track);
-          if (entries.length < events.length) {
-            const staged: StagedRecord = { after: before.seq, through: before.seq + events.length };
-            if (first === 0) track(store.meta.put('staged', staged));
-            return;
-          }
-          const { length } = entries;
-          const publicSeq = entries.findLast((entry) => !entry.private)?.seq ?? before.publicSeq;
-          const reached = { ...before, seq: before.seq + length, publicSeq, events: before.events + length };
-          head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
-          table.write(topics, track);
-          track(store.meta.put('head', head));
-          if (first > 0) track(store.meta.remove('staged'));
-        });
+        await store.commit(
+          (track) => {
+            putSome(track);
+            if (entries.length < events.length) {
+              const staged: StagedRecord = { after: before.seq, through: before.seq + events.length };
+              if (first === 0) track(store.meta.put('staged', staged));
+              return;
+            }
+            const { length } = entries;
+            const publicSeq = entries.findLast((entry) => !entry.private)?.seq ?? before.publicSeq;
+            const reached = { ...before, seq: before.seq + length, publicSeq, events: before.events + length };
+            head = finish({ ...reached, bytes: bytes + topics.bytes }, track);
+            table.write(topics, track);
+            track(store.meta.put('head', head));
+            if (first > 0) track(store.meta.remove('staged'));
+          },
+          costsOfBatch(events.slice(first)).disk,
+        );
         if (head) break;
         this.#staged.push(...rows.slice(first));
       }
