@@ -66,6 +66,18 @@ describe.skipIf(WITHOUT)('several nodes on one stream', () => {
       expect(trimmed).toBe(entries[0]!.seq - 1);
     }
   });
+
+  test('a rule for topics that is new holds for those that get nothing more, too', async () => {
+    const servers = server.url;
+    const name = newName();
+    const one = await openLog({ servers, name, retention: {} });
+    await one.append([...range(1, 5), 'other'].map((data) => event(data === 'other' ? 'b' : 'a', data)));
+    const other = await openLog({ servers, name, retention: { perTopic: [{ topics: ['a'], maxEvents: 3 }] } });
+    for (const log of [one, other]) {
+      const { entries } = await contents(log);
+      expect(entries.map(dataOf)).toEqual(['3', '4', '5', 'other']);
+    }
+  });
 });
 
 test.skipIf(WITHOUT)('an event that is larger than a message of the server is stored whole', async () => {

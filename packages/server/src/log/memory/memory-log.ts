@@ -205,6 +205,8 @@ export class MemoryLog implements EventLog {
     this.#kept.chargeFor(this.#keys, () => {
       for (const [key, known] of keys) this.#keys.add(key, known, known.time);
     });
+    // More may have been kept of them until now.
+    this.#trim(this.#kept.topics.newest(Infinity).map(({ topic }) => topic));
   }
 
   async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
