@@ -223,7 +223,8 @@ export class Replica {
         return undefined;
       case 'settings':
         this.#settings = command.settings;
-        return await this.#goOn(this.#log.record());
+        await this.#goOn(this.#log.record());
+        return await this.#log.trim({ isOther: true });
       case 'epoch':
         return await this.#goOn(this.#inEpoch(command.epoch));
       case 'begin':

@@ -179,11 +179,17 @@ export class MemoryLog implements EventLog {
     return this.#followers.add(follower, { epoch, seq: this.#seq, publicSeq: this.#publicSeq });
   }
 
-  /** Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention. */
-  async trim({ through = 0 }: { readonly through?: number } = {}): Promise<void> {
+  /**
+   * Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention.
+   * @param options `isOther` if the retention was another one before: then also topics that have not grown may have too much
+   */
+  async trim({
+    through = 0,
+    isOther = false,
+  }: { readonly through?: number; readonly isOther?: boolean } = {}): Promise<void> {
     this.#kept.chargeFor(this.#keys, () => this.#keys.expire(this.#time.now()));
     this.values.expire();
-    this.#trim([], through);
+    this.#trim(isOther ? this.#kept.topics.newest(Infinity).map(({ topic }) => topic) : [], through);
   }
 
   close(): Promise<void> {
@@ -205,8 +211,6 @@ export class MemoryLog implements EventLog {
     this.#kept.chargeFor(this.#keys, () => {
       for (const [key, known] of keys) this.#keys.add(key, known, known.time);
     });
-    // More may have been kept of them until now.
-    this.#trim(this.#kept.topics.newest(Infinity).map(({ topic }) => topic));
   }
 
   async #placed(selection: Selection | undefined, found: Promise<Place>): Promise<Place> {
