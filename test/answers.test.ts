@@ -179,6 +179,7 @@ describe('the chat transport that goes on in mid-stream', () => {
       [{ withCredentials: 'yes' }, 'withCredentials has to be a boolean'],
       [{ fetch: 5 }, 'fetch has to be a function'],
       [{ url: '' }, 'There is no option "url"'],
+      [[], 'The options are a list, but must be an object'],
     ];
     for (const [options, message] of wrong) expect(() => resumingChatTransport(options)).toThrow(message);
     expect(() => resumingChatTransport({ api: '/api/chat?v=1', headers: () => ({}), body: () => ({}) })).not.toThrow();
@@ -383,7 +384,10 @@ describe('the events of a response of OpenAI in the background', () => {
       [{ body: 'x' }, 'The option body is "x", but must be an object'],
       [{ body: {}, headers: 5 }, 'headers has to be valid HTTP headers'],
       [{ body: {}, retry: 5 }, 'retry has to be an object, found 5'],
+      [{ body: 10n }, 'The option body is 10, but must be an object'],
+      [{ body: { input: 10n } }, 'The option body cannot be sent as JSON: '],
       [{ response: null }, 'The option response is null, but must be an object'],
+      [{ response: { id: 'a', later: 1 } }, 'There is no option "later"; allowed are id, after'],
       [{ response: {} }, 'The option response.id is undefined, but must be the id of a response'],
       [{ response: { id: '' } }, 'The option response.id is "", but must be the id of a response'],
       [{ response: { id: 'a', after: '3' } }, 'The option response.after is "3", but must be the sequence_number'],

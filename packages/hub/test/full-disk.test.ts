@@ -122,3 +122,24 @@ describe.each(DISKS)('on a disk %s', (_, makeDisk, obstacle) => {
     expect(reopened.published.map((event) => event.lastEventId)).toEqual(ids);
   });
 });
+
+test('a disk that the log has filled itself takes events again when some are removed', async ({ skip }) => {
+  const obstacle = whyNoMount();
+  skip(obstacle !== undefined, obstacle);
+  const hub = await smallFileSystem().start();
+  const publish = async (topic: string, bytes: number): Promise<number> =>
+    (await ask(hub.port, 'POST', `/topics/${topic}`, { body: 'x'.repeat(bytes) })).status;
+  for (const [topic, bytes] of [
+    ['a', 60_000],
+    ['b', 2000],
+    ['c', 10],
+  ] as const) {
+    let status = 200;
+    while (status === 200) status = await publish(topic, bytes);
+    expect(status).toBe(507);
+  }
+  expect((await ask(hub.port, 'DELETE', '/topics?topic=a')).status).toBe(200);
+  expect(await publish('c', 10)).toBe(200);
+  expect(await publish('c', 60_000)).toBe(200);
+  expect((await ask(hub.port, 'GET', '/healthz')).status).toBe(200);
+});

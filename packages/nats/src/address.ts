@@ -35,7 +35,8 @@ export function readUrl(url: string): FromUrl {
     if (numbers[known] !== undefined) {
       throw refused(`The URL of the log has the parameter ${known} twice; once is allowed`);
     }
-    if (!/^\d{1,15}$/.test(value)) throw refused(`The parameter ${known} is ${shown(value)}, but must be a number`);
+    if (!/^\d{1,15}$/.test(value))
+      throw refused(`The parameter ${known} is ${shown(value)}, but must be a whole number of at most 15 digits`);
     numbers[known] = Number(value);
   }
   return {

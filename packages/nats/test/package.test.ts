@@ -84,7 +84,7 @@ describe('options that are not allowed are refused with a sentence', () => {
       'The URL of the log has the parameter "replica"; allowed are replicas, waitMs, compactBytes; did you mean replicas?',
     ],
     ['nats://x/y?replicas=1&replicas=3', 'The URL of the log has the parameter replicas twice; once is allowed'],
-    ['nats://x/y?replicas=many', 'The parameter replicas is "many", but must be a number'],
+    ['nats://x/y?replicas=many', 'The parameter replicas is "many", but must be a whole number of at most 15 digits'],
   ])('%s', async (url, message) => {
     await expect(nats.NatsLog.openUrl(url)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message });
   });

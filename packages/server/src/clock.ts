@@ -1,3 +1,5 @@
+import { ServerError, shown } from './errors.ts';
+
 /** A clock and its timers. It is an option, so that tests need not wait. */
 export interface Clock {
   /** Returns milliseconds of a clock that never goes back, for durations. */
@@ -19,3 +21,10 @@ export const systemClock: Clock = {
   },
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 };
+
+/** @throws {ServerError} `ERR_INVALID_OPTION` */
+export function checkClock(clock: Clock = systemClock): Clock {
+  const methods = ['now', 'time', 'setTimeout', 'clearTimeout'] as const;
+  if (methods.every((method) => typeof clock?.[method] === 'function')) return clock;
+  throw new ServerError('ERR_INVALID_OPTION', `The option clock is ${shown(clock)}, but must be a Clock`);
+}

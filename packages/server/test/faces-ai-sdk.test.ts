@@ -493,5 +493,13 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     await expect(startUIMessages(runs, 'a', 'text' as never)).rejects.toThrow('must be a function');
     await expect(startUIMessages({} as Runs, 'a', () => expect.unreachable())).rejects.toThrow('must be a Runs');
     expect(() => storedUIMessageChunks(runs, '../a')).toThrow('The id of a run is "../a"');
+    for (const [headers, found] of [
+      [5, 'a Number'],
+      [[], 'a list'],
+      [new Headers(), 'a Headers'],
+    ]) {
+      const answer = respondUIMessages(runs, new Request('http://localhost/'), 'a', { headers: headers as never });
+      await expect(answer).rejects.toThrow(`The option headers is ${found as string}, but must be a plain object`);
+    }
   });
 });

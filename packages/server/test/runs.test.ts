@@ -324,6 +324,7 @@ test('what a run is asked for wrongly is refused with what was found and what is
     [{ log, topic: '/a' }, /The option topic is "\/a"/],
     [{ log, topic: 'x'.repeat(129) }, /must be a text of 1 to 128 characters/],
     [{ log, private: 1 }, /The option private is 1/],
+    [{ log, clock: {} }, /The option clock is .*, but must be a Clock/],
     [{ log, prefix: '' }, /no option "prefix"/],
   ];
   for (const [options, message] of wrongOptions) expect(() => new Runs(options as RunsOptions)).toThrow(message);

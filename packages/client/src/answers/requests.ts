@@ -61,8 +61,8 @@ export function givenUp(lost: ConnectionError, message: string): ConnectionError
 
 /** @throws InvalidOptionError for what is no object of options, and for a name that is none of the allowed ones */
 export function checkNames(options: object | null | undefined, names: Readonly<Record<string, true>>): void {
-  if (typeof options !== 'object' || options === null) {
-    const message = `The options are ${String(options)}, but must be an object`;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const message = `The options are ${Array.isArray(options) ? 'a list' : String(options)}, but must be an object`;
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
   }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));

@@ -1,6 +1,6 @@
 import type { AbortSignalLike } from '../globals.ts';
 import { below, checkNames, fieldsOf, givenUp, objectIn, type PerRequest } from './requests.ts';
-import { type ConnectionError, InvalidOptionError } from '../errors.ts';
+import { type ConnectionError, InvalidOptionError, messageOf } from '../errors.ts';
 import { readHeaders, readObject } from '../subscription/option-checks.ts';
 import type { RetryOptions } from '../subscription/options.ts';
 import { type EventSubscription, subscribe } from '../subscription/subscription.ts';
@@ -71,9 +71,8 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     const message = 'Either body has to be given, which creates a response, or response, to go on with one';
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
   }
-  checkAsked('body', body);
-  checkAsked('response', response);
-  if (response) checkResponse(response);
+  const asked = body === undefined ? undefined : bodyOf(body);
+  if (response !== undefined) checkResponse(response);
   if (typeof headers !== 'function') readHeaders(headers ?? {});
   readObject('retry', retry ?? {});
   const progress = new Progress(response?.after, retry?.maxAttempts);
@@ -91,7 +90,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
       ...(id === undefined ? { 'content-type': 'application/json' } : {}),
       ...(await fieldsOf(headers)),
     }),
-    body: () => (id === undefined ? JSON.stringify({ ...body, background: true, stream: true }) : undefined),
+    body: () => (id === undefined ? asked : undefined),
     // It is called with each event that arrives, also before the loop takes it: what has arrived is not asked for again.
     until: ({ data }) => {
       const event = objectIn(data, EVENTS) as Event & { readonly response?: { readonly id?: string } };
@@ -190,15 +189,30 @@ function resumeUrl(url: string, id: string, after: number | undefined): string {
   return below(url, [id], { stream: 'true', ...(after === undefined ? {} : { starting_after: String(after) }) });
 }
 
+/** The body of the request that creates a response. @throws InvalidOptionError */
+function bodyOf(body: unknown): string {
+  checkObject('body', body);
+  try {
+    return JSON.stringify({ ...body, background: true, stream: true });
+  } catch (cause) {
+    const message = `The option body cannot be sent as JSON: ${messageOf(cause)}`;
+    throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message, cause });
+  }
+}
+
 /** @throws InvalidOptionError */
-function checkAsked(name: 'body' | 'response', value: unknown): void {
-  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return;
-  const message = `The option ${name} is ${JSON.stringify(value)}, but must be an object`;
+function checkObject(name: 'body' | 'response', value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  const found = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  const message = `The option ${name} is ${found}, but must be an object`;
   throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });
 }
 
 /** @throws InvalidOptionError for a response that cannot be gone on with: without an id, another request would be sent */
-function checkResponse({ id, after }: NonNullable<ResponseEventsOptions['response']>): void {
+function checkResponse(response: NonNullable<ResponseEventsOptions['response']>): void {
+  checkObject('response', response);
+  checkNames(response, { id: true, after: true });
+  const { id, after } = response;
   const isId = typeof id === 'string' && id !== '';
   if (isId && (after === undefined || (Number.isSafeInteger(after) && after >= 0))) return;
   const message = isId

@@ -64,6 +64,20 @@ export async function checkDataFile(path: string): Promise<readonly string[]> {
   }
 }
 
+/** The bytes of the pages of a data file that are free to be written anew, as far as they are wanted. 0 if that cannot be told. */
+export function reusableBytes(path: string, wanted: number): number {
+  if (!KNOWN_LAYOUT) return 0;
+  const file = openSync(path, 'r');
+  try {
+    return new FileCheck(new PageFile(file, fstatSync(file).size)).freeBytes(wanted);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof DamagedFileError) return 0;
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
 class FileCheck {
   readonly names: string[] = [];
   readonly #pages: PageFile;
@@ -93,6 +107,17 @@ class FileCheck {
     });
     for (const [index, table] of tables.entries()) yield* this.#table(`the table ${this.names[index]}`, table);
     for (const list of lists) this.#checkFree(list);
+  }
+
+  /** Counts the bytes of pages that are free, until there are as many as are wanted. */
+  freeBytes(wanted: number): number {
+    const { free, pageBytes } = this.#pages.snapshot;
+    let bytes = 0;
+    const walk = this.#table('the table of free pages', free, (_, list) => {
+      bytes += pagesIn(list) * pageBytes;
+    });
+    while (bytes < wanted && walk.next().done !== true);
+    return bytes;
   }
 
   /** A page in a list of those that are free is none that a table has, or it would be written over. */
@@ -229,6 +254,18 @@ class FileCheck {
     this.#pages.reaches(first + pages - 1);
     this.#overflow += pages;
   }
+}
+
+/** How many pages are in a list of those that are free, see `#checkFree`. */
+function pagesIn(list: Buffer): number {
+  const length = Math.min(numberAt(list, 0), list.length / 8 - 1);
+  let pages = 0;
+  for (let index = 1; index <= length; index += 1) {
+    const number = Number(list.readBigInt64LE(index * 8));
+    if (number < 0) index += 1;
+    pages += number < 0 ? -number : Math.min(number, 1);
+  }
+  return pages;
 }
 
 function nodeAt(page: Buffer, index: number, number: number): number {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LmdbError } from '../errors.ts';
 import { notFolder, unusable } from './refusal.ts';
+import { freeBytes, noRoom } from './room.ts';
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -55,7 +56,7 @@ export function makeFiles(path: string, folder: string): void {
     if (!statSync(file).isFile()) throw unusable(path, new Error(`${file} is not a file`));
     closeToOthers(file);
   }
-  if (!areMade(folder)) checkRoom(folder, NEW_BYTES);
+  if (!areMade(folder) && freeBytes(folder) < NEW_BYTES) throw noRoom();
   for (const name of [FILES.lock, FILES.ownerLock]) {
     if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(LOCK_BYTES));
   }
@@ -67,15 +68,6 @@ export function makeFiles(path: string, folder: string): void {
 function areMade(folder: string): boolean {
   const files = [FILES.data, FILES.owner, FILES.lock, FILES.ownerLock].map((name) => join(folder, name));
   return files.every((file) => existsSync(file) && statSync(file).size > 0);
-}
-
-/**
- * Finds out whether there is room on the disk of a folder. A write that the system refuses for want of it may end the process: lmdb 3.5 makes its message of that in too little memory.
- * @throws what the system would say
- */
-export function checkRoom(folder: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < bytes) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 /** Creates a file with all of its bytes at once, unless another process has created it meanwhile. */

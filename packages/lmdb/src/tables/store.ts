@@ -10,16 +10,19 @@ import {
   type TrimPlan,
   type ValueRecord,
 } from '@tidings/server/log';
+import { join } from 'node:path';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
 import { ReplacedEvents } from './replaced-events.ts';
 import { DamagedFileError } from '../folder/pages.ts';
-import { checkRoom } from '../folder/files.ts';
+import { FILES } from '../folder/files.ts';
 import { openFolder, type DataFolder } from '../folder/folder.ts';
+import { checkRoom } from '../folder/room.ts';
 import { unusable } from '../folder/refusal.ts';
 
-// What a small commit may need on disk, and what others may take meanwhile, in bytes.
-const COMMIT_BYTES = 512 * 1024;
+// What a commit that removes something, or notes something small, may need on disk, and what one that adds something leaves for those, in bytes.
+const SMALL_BYTES = 128 * 1024;
+const LEFT_BYTES = 512 * 1024;
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -115,6 +118,7 @@ export class LmdbStore {
   readonly leftIn: Set<number> = new Set();
   /** The deletion under way: nobody is given the events that it removes. */
   deletion: DeletionRecord | undefined;
+  readonly #dataFile: string;
   readonly #folder: DataFolder;
   #removals: number;
   readonly #records: RecordDecoder;
@@ -122,6 +126,7 @@ export class LmdbStore {
   private constructor(path: string, folder: DataFolder, now: number) {
     const { root, meta } = folder;
     this.path = path;
+    this.#dataFile = join(path, FILES.data);
     this.#folder = folder;
     this.meta = meta;
     this.events = root.openDB({ name: 'events', ...LENDING });
@@ -164,10 +169,10 @@ export class LmdbStore {
   /**
    * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
    * Rejects with the error of the system underneath, and if the disk has no room for it.
-   * @param bytes what it will add, and those that follow it, if that is much
+   * @param added how many bytes of events it adds, and those that follow it
    */
-  async commit(write: (track: Track) => void, bytes = 0): Promise<void> {
-    checkRoom(this.path, COMMIT_BYTES + 2 * bytes);
+  async commit(write: (track: Track) => void, added = 0): Promise<void> {
+    checkRoom(this.#dataFile, added > 0 ? LEFT_BYTES + 2 * added : SMALL_BYTES);
     // Every single write has a promise that fails with the commit, and most of them have the same one. The promise of the commit reports it for all.
     let handled: Promise<boolean> | undefined;
     const track: Track = (single) => {

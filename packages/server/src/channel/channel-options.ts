@@ -1,5 +1,5 @@
 import { checkAudienceOptions, type AudienceOptions } from '../audience/options.ts';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, checkClock } from '../clock.ts';
 import { checkChoice, checkFunction, checkNames, ServerError, shown } from '../errors.ts';
 import { checkCors, type Cors } from '../http/cors.ts';
 import { checkCompression, checkHeaders, EVENT_STREAM_HEADERS, joinHeaders, type HeadOptions } from '../http/head.ts';
@@ -112,9 +112,8 @@ export interface CheckedChannelOptions {
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): CheckedChannelOptions {
   checkNames(options, NAMES);
-  const { history = DEFAULT_HISTORY, clock = systemClock, maxBacklogBytes = DEFAULT_MAX_BACKLOG_BYTES } = options;
-  const given: unknown = clock;
-  if (typeof clock?.setTimeout !== 'function') throw invalid('clock', `is ${shown(given)}, but must be a Clock`);
+  const { history = DEFAULT_HISTORY, maxBacklogBytes = DEFAULT_MAX_BACKLOG_BYTES } = options;
+  const clock = checkClock(options.clock);
   const overflow = checkOverflow(options);
   const { authenticate, maxListeners, maxListenersPerKey, key } = options;
   const audience: AudienceOptions = {

@@ -1,7 +1,7 @@
 import type { EventFields } from '@tidings/wire';
 import { checkFunction, checkNames, ServerError, shown } from '../errors.ts';
 import { type Answer, toResponse } from '../http/answer.ts';
-import { streamHead } from '../http/head.ts';
+import { checkHeaders, streamHead } from '../http/head.ts';
 import { lastEventIdOf } from '../http/parameters.ts';
 import { checkHead } from '../http/request-check.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
@@ -157,7 +157,7 @@ function checkOptions(options: UIMessageOptions): CheckedOptions {
   checkFunction('errorText', errorText);
   checkFunction('onError', onError);
   checkPump(others);
-  const streamOptions = { ...others, headers: { ...PROTOCOL, ...others.headers } };
+  const streamOptions = { ...others, headers: { ...PROTOCOL, ...checkHeaders(others.headers) } };
   return { replay, errorText, onError, streamOptions };
 }
 

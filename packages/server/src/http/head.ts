@@ -62,7 +62,10 @@ const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
  */
 export function checkHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
-    throw new ServerError('ERR_INVALID_OPTION', 'The option headers must be a plain object of names and values');
+    // What is in it may be secret.
+    const found = headers === null ? 'null' : Array.isArray(headers) ? 'a list' : `a ${headers?.constructor.name}`;
+    const allowed = 'a plain object of names and values';
+    throw new ServerError('ERR_INVALID_OPTION', `The option headers is ${found}, but must be ${allowed}`);
   }
   for (const [name, value] of Object.entries<unknown>(headers)) {
     if (!NAME.test(name)) throw invalid(name, 'is not the name of a header field');

@@ -1,5 +1,5 @@
 import type { EventFields } from '@tidings/wire';
-import { type Clock, systemClock } from '../clock.ts';
+import { checkClock, type Clock, systemClock } from '../clock.ts';
 import { checkInteger, ServerError, shown } from '../errors.ts';
 import type { HeadOptions } from '../http/head.ts';
 import { DEFAULT_KEEP_ALIVE_MS } from '../sink/keep-alive.ts';
@@ -63,6 +63,7 @@ export function checkStream(source: EventStreamSource, options: EventStreamOptio
 
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkPump(options: PumpOptions): void {
+  checkClock(options.clock);
   if (options.keepAliveMs !== undefined) checkInteger('keepAliveMs', options.keepAliveMs, 0, 2 ** 31 - 1);
   if (options.maxBacklogBytes !== undefined) checkInteger('maxBacklogBytes', options.maxBacklogBytes, 0, 2 ** 31);
 }

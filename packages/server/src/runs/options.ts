@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts';
+import { checkClock, type Clock } from '../clock.ts';
 import { checkFunction, checkInteger, checkNames, ServerError, shown } from '../errors.ts';
 import { DURATION_FORM, parseDuration } from '../http/duration.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -101,7 +101,8 @@ const MAX_TOPIC_LENGTH = 128;
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 export function checkRunsOptions(options: RunsOptions): CheckedRunsOptions {
   checkNames(options, RUNS_OPTIONS);
-  const { topic = 'runs', private: isPrivate = true, clock = systemClock } = options;
+  const { topic = 'runs', private: isPrivate = true } = options;
+  const clock = checkClock(options.clock);
   checkTopicPart(topic, 'The option topic', MAX_TOPIC_LENGTH);
   if (typeof isPrivate !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option private is ${shown(isPrivate)}, but must be true or false`);

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '../../clock.ts';
+import { checkClock, type Clock } from '../../clock.ts';
 import { checkNames, ServerError } from '../../errors.ts';
 import { Epochs } from '../epochs.ts';
 import type { LogEntry, NewEvent } from '../entry.ts';
@@ -73,7 +73,7 @@ export class MemoryLog implements EventLog {
   /** @throws {ServerError} `ERR_INVALID_OPTION` */
   constructor(options: MemoryLogOptions = {}) {
     checkNames(options, MEMORY_LOG_OPTIONS);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = checkClock(options.clock);
     this.#turns = Turns.of(options);
     const { record } = options;
     this.#epochs = record
