@@ -7,12 +7,15 @@ import { DamagedFileError } from './pages.ts';
 import { FILES, makeFiles, makeFolder } from './files.ts';
 import { damaged, inUse, inUseHere, unusable } from './refusal.ts';
 import { isAsClosed, isOpenHere, noteClosed, noteOpen } from './state.ts';
+import { checkRoom } from './room.ts';
 
 /** A data folder that only this log uses. */
 export interface DataFolder {
   readonly root: RootDatabase;
   /** The metadata of the folder. */
   readonly meta: Database<unknown, string>;
+  /** Commits what is put and removed meanwhile, if there is room for it. @param added how many bytes of events it adds, and those that follow it */
+  batch(write: () => void, added: number): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -56,7 +59,11 @@ export async function openFolder(path: string): Promise<DataFolder> {
     undo.push(() => noteClosed(at.state, at.data));
     const root = openFile(folder, false);
     undo.push(() => root.close());
-    return { root, meta: openMeta(path, root), close: release };
+    const batch = async (write: () => void, added: number): Promise<unknown> => {
+      checkRoom(at.data, added);
+      return await root.batch(write);
+    };
+    return { root, meta: openMeta(path, root), batch, close: release };
   } catch (error) {
     await release();
     throw unusable(path, error);

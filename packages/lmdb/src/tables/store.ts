@@ -10,19 +10,12 @@ import {
   type TrimPlan,
   type ValueRecord,
 } from '@tidings/server/log';
-import { join } from 'node:path';
 import type { Database, RangeOptions } from 'lmdb';
 import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
 import { ReplacedEvents } from './replaced-events.ts';
 import { DamagedFileError } from '../folder/pages.ts';
-import { FILES } from '../folder/files.ts';
 import { openFolder, type DataFolder } from '../folder/folder.ts';
-import { checkRoom } from '../folder/room.ts';
 import { unusable } from '../folder/refusal.ts';
-
-// What a commit that removes something, or notes something small, may need on disk, and what one that adds something leaves for those, in bytes.
-const SMALL_BYTES = 128 * 1024;
-const LEFT_BYTES = 512 * 1024;
 
 /** The counters of the log, written with every batch. */
 export interface HeadRecord {
@@ -118,7 +111,6 @@ export class LmdbStore {
   readonly leftIn: Set<number> = new Set();
   /** The deletion under way: nobody is given the events that it removes. */
   deletion: DeletionRecord | undefined;
-  readonly #dataFile: string;
   readonly #folder: DataFolder;
   #removals: number;
   readonly #records: RecordDecoder;
@@ -126,7 +118,6 @@ export class LmdbStore {
   private constructor(path: string, folder: DataFolder, now: number) {
     const { root, meta } = folder;
     this.path = path;
-    this.#dataFile = join(path, FILES.data);
     this.#folder = folder;
     this.meta = meta;
     this.events = root.openDB({ name: 'events', ...LENDING });
@@ -172,7 +163,6 @@ export class LmdbStore {
    * @param added how many bytes of events it adds, and those that follow it
    */
   async commit(write: (track: Track) => void, added = 0): Promise<void> {
-    checkRoom(this.#dataFile, added > 0 ? LEFT_BYTES + 2 * added : SMALL_BYTES);
     // Every single write has a promise that fails with the commit, and most of them have the same one. The promise of the commit reports it for all.
     let handled: Promise<boolean> | undefined;
     const track: Track = (single) => {
@@ -181,7 +171,7 @@ export class LmdbStore {
       single.catch(() => {});
     };
     try {
-      await this.#folder.root.batch(() => write(track));
+      await this.#folder.batch(() => write(track), added);
     } catch (error) {
       throw await underneath(error);
     }

@@ -43,6 +43,13 @@ export interface MemoryLogOptions extends LogBounds {
   readonly scanMs?: number | undefined;
 }
 
+export interface TrimOptions {
+  /** Every event up to this sequence number is removed, whatever the retention. */
+  readonly through?: number;
+  /** Whether the retention was another one before: then also topics that have not grown may have too much. */
+  readonly isOther?: boolean;
+}
+
 /** The names of the options. */
 export const MEMORY_LOG_OPTIONS: Readonly<Record<keyof MemoryLogOptions, true>> = {
   retention: true,

@@ -37,7 +37,7 @@ import { Replacing } from './replacing.ts';
 import { Sweep } from './sweep.ts';
 import { topicListing } from './topic-listing.ts';
 import { type LogEnd, MemorySearch } from './memory-search.ts';
-import { MEMORY_LOG_OPTIONS, type MemoryLogOptions } from './memory-log-options.ts';
+import { MEMORY_LOG_OPTIONS, type MemoryLogOptions, type TrimOptions } from './memory-log-options.ts';
 
 /** A log in memory. Its events are lost when the process ends. */
 export class MemoryLog implements EventLog {
@@ -179,14 +179,8 @@ export class MemoryLog implements EventLog {
     return this.#followers.add(follower, { epoch, seq: this.#seq, publicSeq: this.#publicSeq });
   }
 
-  /**
-   * Applies the retention now, and removes every event up to `through`, if it is given, whatever the retention.
-   * @param options `isOther` if the retention was another one before: then also topics that have not grown may have too much
-   */
-  async trim({
-    through = 0,
-    isOther = false,
-  }: { readonly through?: number; readonly isOther?: boolean } = {}): Promise<void> {
+  /** Applies the retention now. */
+  async trim({ through = 0, isOther = false }: TrimOptions = {}): Promise<void> {
     this.#kept.chargeFor(this.#keys, () => this.#keys.expire(this.#time.now()));
     this.values.expire();
     this.#trim(isOther ? this.#kept.topics.newest(Infinity).map(({ topic }) => topic) : [], through);
