@@ -25,6 +25,7 @@ test.skipIf(process.platform === 'win32').each([
   write(root, {
     'scripts/install.mjs': 'export async function ensureInstalled() {}',
     'scripts/debian.mjs': 'export async function ensurePrograms() { return []; }',
+    'scripts/later-debian.mjs': 'export async function ensureLater() { return []; }',
     'scripts/runtimes.mjs': 'export async function ensureRuntimes() { return []; }',
     'node_modules/.bin/oxfmt': TOOL,
   });
@@ -49,6 +50,7 @@ test.skipIf(process.platform === 'win32').each([
   write(root, {
     'scripts/install.mjs': 'export async function ensureInstalled() {}',
     'scripts/debian.mjs': 'export async function ensurePrograms() { return ["nginx"]; }',
+    'scripts/later-debian.mjs': 'export async function ensureLater() { return ["nats-server-newest"]; }',
     'scripts/runtimes.mjs': 'export async function ensureRuntimes() { return ["bun", "deno"]; }',
     'node_modules/.bin/oxfmt': '#!/bin/sh\necho "left out: $TIDINGS_MISSING"\nexit 1\n',
   });
@@ -56,9 +58,9 @@ test.skipIf(process.platform === 'win32').each([
   const env = { ...process.env, CI: ci, TIDINGS_MISSING: '' };
   const gate = spawn(process.execPath, ['scripts/test.mjs'], { cwd: root, env });
   const [stdout, stderr] = await Promise.all([text(gate.stdout), text(gate.stderr), once(gate, 'exit')]);
-  expect(stdout).toContain('Missing on this machine: nginx, bun, deno.');
+  expect(stdout).toContain('Missing on this machine: nginx, nats-server-newest, bun, deno.');
   // The first step is where it ends here.
-  expect(stdout.includes('left out: nginx,bun,deno')).toBe(ci === '');
-  expect(stderr.includes('The gate needs nginx, bun, deno here')).toBe(ci === 'true');
+  expect(stdout.includes('left out: nginx,nats-server-newest,bun,deno')).toBe(ci === '');
+  expect(stderr.includes('The gate needs nginx, nats-server-newest, bun, deno here')).toBe(ci === 'true');
   expect(gate.exitCode).toBe(1);
 });
