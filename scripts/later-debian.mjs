@@ -47,6 +47,8 @@ export async function ensureLater() {
 
 /** Reads the lists of the later suite, from where this Debian has its own. @returns {Promise<string[]>} the options with which apt uses them */
 async function laterLists() {
+  // Which address is Debian's is known when its lists have been read.
+  if (address() === undefined) await run('apt-get', ['--quiet', 'update']);
   const from = address();
   if (from === undefined) throw new CommandError('The packages of Debian are not among those of this machine', '');
   const sources = join(folder, 'sources.list');
@@ -66,7 +68,7 @@ async function laterLists() {
   return options;
 }
 
-/** Where the packages of Debian come from. Which address is Debian's is known when its lists have been read. */
+/** Where the packages of Debian come from. Undefined if no lists have been read. */
 function address() {
   const asked = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Origin: Debian', 'Label: Debian'];
   return execFileSync('apt-get', asked, { encoding: 'utf8' }).split('\n').find(Boolean);
