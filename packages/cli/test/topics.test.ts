@@ -26,7 +26,7 @@ test('who listens to a topic is printed, a line for each', async () => {
   const follow = new CommandProcess(['topics', 'listeners', 'jobs/7', '--follow', '--hub', hub.url]);
   await follow.until(({ stdoutLines }) => stdoutLines === 1);
   const leave = new AbortController();
-  await fetch(new URL('topics/jobs%2F7', hub.url), { signal: leave.signal });
+  const listening = await fetch(new URL('topics/jobs%2F7', hub.url), { signal: leave.signal });
   const [code, stdout, stderr] = await tidings(hub, 'topics', 'listeners', 'jobs/7');
   expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(/^[\w-]{22} {2}\S+Z {2}local\n$/), '']);
   const [, json] = await tidings(hub, 'topics', 'listeners', 'jobs/7', '--json');
@@ -34,6 +34,8 @@ test('who listens to a topic is printed, a line for each', async () => {
   expect(JSON.parse(json)).toEqual({ id, subject: 'local', since });
   await follow.until(({ stdoutLines }) => stdoutLines === 2);
   leave.abort();
+  // A response that nobody has is collected, which ends its stream before.
+  expect(listening.status).toBe(200);
   await follow.until(({ stdoutLines }) => stdoutLines === 3);
   follow.kill('SIGINT');
   expect(await follow.result()).toEqual({ code: 0, stdout: `nobody\ncame    ${stdout}gone    ${id}\n`, stderr: '' });
