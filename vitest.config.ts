@@ -20,6 +20,8 @@ export default defineConfig({
   test: {
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    // Its default is a second, which a machine under load may take for anything.
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: ['test/each-run.ts'],
     setupFiles: ['test/each-file.ts'],
     // Two cores, and tests that wait for a third of their time: for browsers to come back, and for hubs to drain.

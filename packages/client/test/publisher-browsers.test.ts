@@ -138,7 +138,6 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
   test.skipIf(isMissing(name))('has its outbox alone among the tabs, until it is closed', async () => {
     const hub = await StandInHub.start();
     const [first, second] = [await openPage(hub), await openPage(hub)];
-    await first.evaluate(() => (globalThis as unknown as PageGlobals).open());
     const flush = (): Promise<string> => {
       const page = globalThis as unknown as PageGlobals;
       page.open();
@@ -147,6 +146,7 @@ describe.each(BROWSERS)('a publisher in %s', (name) => {
         (error: unknown) => (error as Error).message,
       );
     };
+    expect(await first.evaluate(flush)).toBe('open');
     expect(await second.evaluate(flush)).toBe(
       'could not open the store: tidings-outbox:shop is in use by another publisher of this origin, only one at a time may have it',
     );

@@ -339,9 +339,9 @@ describe('a listener whose place in the log is still being looked for', () => {
     const { audience, signals, admit, gone } = searching();
     void admit('5');
     void admit('5');
-    await vi.waitUntil(() => signals.length === 2);
+    await expect.poll(() => signals.length).toBe(2);
     const third = admit('');
-    await vi.waitUntil(() => signals.length === 3);
+    await expect.poll(() => signals.length).toBe(3);
     gone();
     expect(await third).toEqual({ refused: 'full' });
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
@@ -352,7 +352,7 @@ describe('a listener whose place in the log is still being looked for', () => {
     const { audience, signals, admit, gone } = searching();
     void admit('5');
     const second = admit('5');
-    await vi.waitUntil(() => signals.length === 2);
+    await expect.poll(() => signals.length).toBe(2);
     gone();
     const { start } = (await second) as Admitted;
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
@@ -386,7 +386,7 @@ describe('a listener whose place in the log is still being looked for', () => {
   test('can be sent away', async () => {
     const { audience, signals, admit } = searching();
     const first = admit('5');
-    await vi.waitUntil(() => signals.length === 1);
+    await expect.poll(() => signals.length).toBe(1);
     expect(audience.kick(() => true)).toBe(1);
     expect(await first).toHaveProperty('abandon');
     expect(signals[0]?.aborted).toBe(true);
