@@ -3,7 +3,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFile
 import { dirname, join } from 'node:path';
 import { LmdbError } from '../errors.ts';
 import { notFolder, unusable } from './refusal.ts';
-import { freeBytes, noRoom } from './room.ts';
+import { freeOnDisk, noRoom } from './room.ts';
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -56,7 +56,7 @@ export function makeFiles(path: string, folder: string): void {
     if (!statSync(file).isFile()) throw unusable(path, new Error(`${file} is not a file`));
     closeToOthers(file);
   }
-  if (!areMade(folder) && freeBytes(folder) < NEW_BYTES) throw noRoom();
+  if (!areMade(folder) && freeOnDisk(folder) < NEW_BYTES) throw noRoom();
   for (const name of [FILES.lock, FILES.ownerLock]) {
     if (!existsSync(join(folder, name))) makeWhole(join(folder, name), Buffer.alloc(LOCK_BYTES));
   }

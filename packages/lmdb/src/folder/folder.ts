@@ -7,15 +7,16 @@ import { DamagedFileError } from './pages.ts';
 import { FILES, makeFiles, makeFolder } from './files.ts';
 import { damaged, inUse, inUseHere, unusable } from './refusal.ts';
 import { isAsClosed, isOpenHere, noteClosed, noteOpen } from './state.ts';
-import { checkRoom } from './room.ts';
+import { noRoom, Room, type Need } from './room.ts';
 
 /** A data folder that only this log uses. */
 export interface DataFolder {
   readonly root: RootDatabase;
   /** The metadata of the folder. */
   readonly meta: Database<unknown, string>;
-  /** Commits what is put and removed meanwhile, if there is room for it. @param added how many bytes of events it adds, and those that follow it */
-  batch(write: () => void, added: number): Promise<unknown>;
+  readonly room: Room;
+  /** Commits what is put and removed meanwhile. Rejects with the error of the system underneath, and if there is no room for it. */
+  batch(write: () => void, need: Need): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,11 +60,25 @@ export async function openFolder(path: string): Promise<DataFolder> {
     undo.push(() => noteClosed(at.state, at.data));
     const root = openFile(folder, false);
     undo.push(() => root.close());
-    const batch = async (write: () => void, added: number): Promise<unknown> => {
-      checkRoom(at.data, added);
-      return await root.batch(write);
+    const room = new Room(root, at.data);
+    // What opening writes is small.
+    if (!room.has({})) throw noRoom();
+    const meta = openMeta(path, root);
+    const batch = async (write: () => void, need: Need): Promise<void> => {
+      // A commit that changes nothing lets the next one use what the last one has set free.
+      if (!room.has(need)) {
+        await root.batch(() => {
+          meta.put('format', FORMAT).catch(() => {});
+        });
+        if (!room.has(need)) throw noRoom();
+      }
+      try {
+        await root.batch(write);
+      } catch (error) {
+        throw await underneath(error);
+      }
     };
-    return { root, meta: openMeta(path, root), batch, close: release };
+    return { root, meta, room, batch, close: release };
   } catch (error) {
     await release();
     throw unusable(path, error);
@@ -154,4 +169,13 @@ function openMeta(path: string, root: RootDatabase): Database<unknown, string> {
     );
   }
   return meta;
+}
+
+/** The binding of LMDB reports "Commit failed", and has the reason in another promise. */
+async function underneath(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  return await Promise.resolve(error.commitError).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
 }

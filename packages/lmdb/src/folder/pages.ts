@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { endianness } from 'node:os';
 
 // What is known here of a file of LMDB, as the binding `lmdb` 3 writes it on machines of 64 bits, the lower byte first.
 // A page begins with: u64 number · u64 transaction that wrote it · u16 · u16 kind · and if it has nodes u16 end of their list · u16 start of the
@@ -24,6 +25,9 @@ const PAGES_AHEAD = 16;
 
 // The last pages of a file may be free and never have been written, but not many.
 const MAX_UNWRITTEN_PAGES = 1_000_000;
+
+/** Whether files of this machine are laid out as this module expects. */
+export const KNOWN_LAYOUT: boolean = process.arch.endsWith('64') && endianness() === 'LE';
 
 /** What is wrong with a data file. */
 export class DamagedFileError extends Error {

@@ -12,7 +12,7 @@ import {
 } from '@tidings/server/log';
 import { costOfTopic } from '../records/cost.ts';
 import type { LmdbReader } from '../reading/reader.ts';
-import type { DeletionRecord } from '../tables/store.ts';
+import type { DeletionRecord, Track } from '../tables/store.ts';
 import { Removal, type RemovalParts, type TrimStep } from '../trimming/removal.ts';
 import type { LmdbWriter } from '../writing/writer.ts';
 
@@ -102,14 +102,15 @@ export class LmdbDeletion {
     const deletion: DeletionRecord | undefined = summary && { topic, through: seq };
     const bytes = writer.head.bytes + draft.addedBytes - (summary ? costOfTopic(topic) : 0);
     const head = { ...writer.head, seq, bytes, ...(isPrivate ? {} : { publicSeq: seq }) };
-    await writer.write(head, (track) => {
+    const write = (track: Track): void => {
       topics.states.write(draft, track);
       if (deletion) {
         track(store.topics.remove(topic));
         track(store.meta.put('deletion', deletion));
       }
       store.writeTrims(plan, track);
-    });
+    };
+    await writer.write(head, write, plan.topics.size + plan.forgotten.length);
     store.deletion = deletion;
     ledger.apply(plan);
     topics.deleted(topic);

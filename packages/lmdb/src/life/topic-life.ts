@@ -230,7 +230,7 @@ export class LmdbTopicLife implements TopicStates {
     if (made.length === 0) return;
     try {
       const head = { ...writer.head, bytes: writer.head.bytes + group.addedBytes };
-      await writer.write(head, (track) => topics.states.write(group, track));
+      await writer.write(head, (track) => topics.states.write(group, track), group.changes.size);
     } catch (error) {
       for (const { change } of made) change.reject(error);
       return;

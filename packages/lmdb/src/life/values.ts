@@ -8,11 +8,15 @@ export function openValues(store: LmdbStore, writer: LmdbWriter, host: Omit<Valu
   const inTurn: ValuesHost['inTurn'] = (change) =>
     writer.inTurn(() =>
       change((changes) =>
-        writer.write(writer.head, (track) => {
-          for (const [name, record] of changes) {
-            track(record ? store.values.put(name, record) : store.values.remove(name));
-          }
-        }),
+        writer.write(
+          writer.head,
+          (track) => {
+            for (const [name, record] of changes) {
+              track(record ? store.values.put(name, record) : store.values.remove(name));
+            }
+          },
+          changes.size,
+        ),
       ),
     );
   return new KeptValues({ ...host, inTurn }, stored);

@@ -42,10 +42,15 @@ const WAITING = 600;
  */
 export function costOfRecord(headerBytes: number, frameBytes: number, names: number): number {
   const record = headerBytes + frameBytes + CHECKSUM_BYTES + ROW;
+  const run = runOf(record);
   // Events come in the order of their table. All the same there is room in a page for one more, except in its last.
-  const inPages =
-    record > ROOM / 2 ? Math.ceil((record + ROW) / PAGE) * PAGE : PAGE / Math.max(1, Math.floor(ROOM / record) - 1);
+  const inPages = run > 0 ? run * PAGE : PAGE / Math.max(1, Math.floor(ROOM / record) - 1);
   return Math.ceil(inPages + names * costOfRow(headerBytes / names + SEQ));
+}
+
+/** How many pages of its own a record takes, one behind the other; 0 if it lies in a page with others. */
+function runOf(record: number): number {
+  return record > ROOM / 2 ? Math.ceil((record + ROW) / PAGE) : 0;
 }
 
 /**
@@ -56,8 +61,21 @@ export function costOfTypes(headerBytes: number, names: number, topics: number):
   return Math.ceil(DIGEST_BYTES + topics * costOfRow(headerBytes / names + SEQ + DIGEST));
 }
 
-/** What an event that waits will cost on disk, and what it costs in memory until then. */
-function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number } {
+/** What the rows of an event are found by. */
+interface Rows {
+  readonly topics: readonly string[];
+  readonly named: boolean;
+  readonly typeDigest?: number | undefined;
+}
+
+/** What events that wait will cost on disk, what they cost in memory until then, and how many pages the largest takes one behind the other. */
+interface Costs {
+  readonly disk: number;
+  readonly memory: number;
+  readonly run: number;
+}
+
+function costsOfPrepared(event: PreparedEvent): Costs {
   const { id, topics, body, latestKey, type } = event;
   const ownBytes = id === undefined ? 0 : Buffer.byteLength(id);
   const names = id === undefined ? topics.length : topics.length + 1;
@@ -65,21 +83,41 @@ function costsOfPrepared(event: PreparedEvent): { disk: number; memory: number }
   if (id !== undefined) header += NAME_HEADER + ownBytes;
   if (latestKey !== undefined) header += NAME_HEADER + Buffer.byteLength(latestKey);
   const types = type === undefined ? 0 : costOfTypes(header, names, topics.length);
+  const frame = body.length + ID_LINE + ownBytes;
   return {
-    disk: costOfRecord(header, body.length + ID_LINE + ownBytes, names) + types,
+    disk: costOfRecord(header, frame, names) + types,
     memory: WAITING + body.length + 2 * header,
+    run: runOf(header + frame + CHECKSUM_BYTES + DIGEST_BYTES + ROW),
   };
 }
 
 /** The same of a batch. */
-export function costsOfBatch(events: readonly PreparedEvent[]): { disk: number; memory: number } {
-  let [disk, memory] = [0, 0];
+export function costsOfBatch(events: readonly PreparedEvent[]): Costs {
+  let [disk, memory, run] = [0, 0, 1];
   events.forEach((event) => {
     const costs = costsOfPrepared(event);
     disk += costs.disk;
     memory += costs.memory;
+    run = Math.max(run, costs.run);
   });
-  return { disk, memory };
+  return { disk, memory, run };
+}
+
+/** How many rows an event has in the tables that it is found by. */
+export function rowsOf({ topics, named, typeDigest }: Rows): number {
+  return 1 + topics.length * (typeDigest === undefined ? 1 : 2) + (named ? 1 : 0);
+}
+
+/** How many rows a batch changes in pages that its events need not share: those of its topics, and of ids of the publisher. */
+export function rowsOfBatch(events: readonly PreparedEvent[]): number {
+  const topics = new Set<string>();
+  let [rows, perTopic] = [0, 2];
+  for (const event of events) {
+    for (const topic of event.topics) topics.add(topic);
+    if (event.id !== undefined) rows += 1;
+    if (event.type !== undefined) perTopic = 3;
+  }
+  return rows + topics.size * perTopic;
 }
 
 /** What a topic costs for as long as any of its events is kept. */

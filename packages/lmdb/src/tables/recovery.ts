@@ -1,6 +1,7 @@
 import { LogTime, type Clock, type LogTimeRecord, type Trimmed, type TrimLedger } from '@tidings/server/log';
 import type { Database } from 'lmdb';
-import type { LmdbStore } from './store.ts';
+import { rowsOf } from '../records/cost.ts';
+import type { LmdbStore, Track } from './store.ts';
 
 // Rows that are changed in one transaction.
 const MAX_ROWS = 10_000;
@@ -10,17 +11,19 @@ export async function recover(store: LmdbStore): Promise<void> {
   const { seq: head } = store.head;
   let isDamaged = false;
   for (;;) {
-    const seqs = [...store.events.getKeys({ start: head + 1, limit: MAX_ROWS })];
+    const seqs = [...store.events.getKeys({ start: head + 1, limit: store.room.most(MAX_ROWS) })];
     if (seqs.length === 0) break;
     const entries = seqs.flatMap((seq) => store.lend(seq) ?? []);
     const damaged = seqs.filter((seq) => store.damaged.delete(seq));
     isDamaged ||= damaged.length > 0;
-    await store.commit((track) => {
+    const rows = entries.reduce((sum, entry) => sum + rowsOf(entry), damaged.length);
+    const write = (track: Track): void => {
       for (const entry of entries) store.takeBack(entry, track);
       for (const seq of damaged) {
         for (const table of [store.events, store.pending, store.forgetting]) track(table.remove(seq));
       }
-    });
+    };
+    await store.commit(write, { rows });
   }
   // Only the indexes have the topics and ids of damaged events.
   if (isDamaged) {
@@ -39,9 +42,13 @@ async function removeBehind<Key extends (string | number)[]>(
 ): Promise<void> {
   const rows: Key[] = [];
   for (const row of index.getKeys()) if (Number(row.at(-1)) > head) rows.push(row);
-  await store.commit((track) => {
-    for (const row of rows) track(index.remove(row));
-  });
+  while (rows.length > 0) {
+    const some = rows.splice(0, store.room.most(MAX_ROWS));
+    const write = (track: Track): void => {
+      for (const row of some) track(index.remove(row));
+    };
+    await store.commit(write, { rows: some.length });
+  }
 }
 
 /** Opens the time of a log. */

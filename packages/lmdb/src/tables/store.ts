@@ -15,6 +15,7 @@ import { isIntact, RecordDecoder, type KeptEntry } from '../records/record.ts';
 import { ReplacedEvents } from './replaced-events.ts';
 import { DamagedFileError } from '../folder/pages.ts';
 import { openFolder, type DataFolder } from '../folder/folder.ts';
+import type { Need, Room } from '../folder/room.ts';
 import { unusable } from '../folder/refusal.ts';
 
 /** The counters of the log, written with every batch. */
@@ -159,10 +160,9 @@ export class LmdbStore {
 
   /**
    * Commits everything that `write` puts and removes, all or nothing, and resolves when it is on disk.
-   * Rejects with the error of the system underneath, and if the disk has no room for it.
-   * @param added how many bytes of events it adds, and those that follow it
+   * Rejects with the error of the system underneath, and if there is no room for it.
    */
-  async commit(write: (track: Track) => void, added = 0): Promise<void> {
+  async commit(write: (track: Track) => void, need: Need = {}): Promise<void> {
     // Every single write has a promise that fails with the commit, and most of them have the same one. The promise of the commit reports it for all.
     let handled: Promise<boolean> | undefined;
     const track: Track = (single) => {
@@ -170,11 +170,12 @@ export class LmdbStore {
       handled = single;
       single.catch(() => {});
     };
-    try {
-      await this.#folder.batch(() => write(track), added);
-    } catch (error) {
-      throw await underneath(error);
-    }
+    await this.#folder.batch(() => write(track), need);
+  }
+
+  /** What commits have room for. */
+  get room(): Room {
+    return this.#folder.room;
   }
 
   /** Puts an event into the tables, as part of a commit. */
@@ -329,13 +330,4 @@ function checkHead({ seq }: HeadRecord, events: Database<Buffer, number>, staged
   for (const last of events.getKeys({ reverse: true, limit: 1 })) {
     if (!(last <= through)) throw new DamagedFileError(`it holds the event ${last}, but counts ${seq}`);
   }
-}
-
-/** The binding of LMDB reports "Commit failed", and has the reason in another promise. */
-async function underneath(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error;
-  return await Promise.resolve(error.commitError).then(
-    () => error,
-    (reason: unknown) => reason,
-  );
 }

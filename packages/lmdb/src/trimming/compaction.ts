@@ -36,7 +36,7 @@ export class LmdbCompactor {
   #rows(head: HeadRecord): TrimStep {
     const { store, latest } = this.#parts;
     const removal = new Removal(this.#parts, head);
-    const seqs = [...store.pending.getKeys({ limit: MAX_EVENTS })];
+    const seqs = [...store.pending.getKeys({ limit: store.room.most(MAX_EVENTS) })];
     const through = seqs.at(-1) ?? Infinity;
     const rows = new LatestChanges((place) => removal.rowOf(place));
     const fresh = new Set<string>();
@@ -69,10 +69,10 @@ export class LmdbCompactor {
 
   /** Makes the rows of topics that keep the latest from now on, and removes those of topics that keep all. */
   #conversion(head: HeadRecord): TrimStep {
-    const { topics, latest } = this.#parts;
+    const { store, topics, latest } = this.#parts;
     const removal = new Removal(this.#parts, head);
     const reached = new Map<string, number>();
-    let left = MAX_EVENTS;
+    let left = store.room.most(MAX_EVENTS);
     for (const [topic, after] of latest.converting) {
       if (left <= 0) break;
       const isLatest = topics.keepsLatest(topic);

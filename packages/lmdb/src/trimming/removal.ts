@@ -1,5 +1,5 @@
 import type { TrimLedger } from '@tidings/server/log';
-import { costOfLatest } from '../records/cost.ts';
+import { costOfLatest, rowsOf } from '../records/cost.ts';
 import type { KeptEntry } from '../records/record.ts';
 import { costOfPlace, type LatestPlace, type LmdbLatest, writeRow } from '../tables/latest-keys.ts';
 import type { HeadRecord, LmdbStore, Track } from '../tables/store.ts';
@@ -37,12 +37,16 @@ export class Removal {
   /** The rows that were read. */
   readonly #known = new Map<string, number | undefined>();
   readonly #writes: ((track: Track) => void)[] = [];
+  /** How many rows it may change, and how many the events have. */
+  readonly #maxRows: number;
+  #eventRows = 0;
   #bytes = 0;
 
   constructor(parts: RemovalParts, before: HeadRecord) {
     this.topics = parts.topics.change();
     this.#parts = parts;
     this.#before = before;
+    this.#maxRows = parts.store.room.rows;
   }
 
   get size(): number {
@@ -54,8 +58,9 @@ export class Removal {
     return this.size + this.#rows.size + this.#writes.length === 0;
   }
 
+  /** Whether it has as many events as a commit may remove, or as there is room for. */
   get isFull(): boolean {
-    return this.size >= MAX_REMOVED;
+    return this.size >= MAX_REMOVED || (this.size > 0 && this.#rowCount >= this.#maxRows);
   }
 
   has(seq: number): boolean {
@@ -136,7 +141,8 @@ export class Removal {
       head,
       commit: async () => {
         if (this.isEmpty && states.changes.size === 0) return;
-        await store.commit((track) => {
+        const rows = this.#rowCount + states.changes.size + plan.forgotten.length;
+        const writeAll = (track: Track): void => {
           store.countRemoval(track);
           for (const entry of entries) {
             store.remove(entry, track);
@@ -148,7 +154,8 @@ export class Removal {
           topics.states.write(states, track);
           store.writeTrims(plan, track);
           track(store.meta.put('head', head));
-        });
+        };
+        await store.commit(writeAll, { rows });
       },
       note: () => {
         note();
@@ -161,9 +168,15 @@ export class Removal {
     };
   }
 
+  /** How many rows it changes or removes. Each topic has two beside those of its events. */
+  get #rowCount(): number {
+    return this.#eventRows + 2 * this.topics.changed.size + this.#rows.size + this.#writes.length;
+  }
+
   #add(entry: KeptEntry, places: readonly LatestPlace[]): void {
     this.#entries.set(entry.seq, entry);
     this.#bytes += entry.cost + entry.typeCost;
+    this.#eventRows += rowsOf(entry);
     this.topics.remove(entry);
     for (const place of places) if (this.rowOf(place) === entry.seq) this.setRow(place, undefined);
   }

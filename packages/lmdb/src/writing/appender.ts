@@ -1,6 +1,6 @@
 import { NO_TYPE, placeEvent, type Clock, type LogEntry, type PreparedEvent } from '@tidings/server/log';
 import { CHECKSUM_BYTES } from '../records/checksum.ts';
-import { costOfRecord, costOfTypes, costsOfBatch } from '../records/cost.ts';
+import { costOfRecord, costOfTypes, costsOfBatch, rowsOf, rowsOfBatch } from '../records/cost.ts';
 import { encodeRecord } from '../records/record.ts';
 import { DIGEST_BYTES, typeDigest } from '../records/type-digest.ts';
 import type { EventRow, HeadRecord, KeyedRow, LmdbStore, StagedRecord, Track } from '../tables/store.ts';
@@ -32,12 +32,14 @@ export class LmdbAppender {
   /**
    * Stores all of the events, or none if it rejects. They count with the last transaction, which moves the head.
    * @param finish is part of that transaction. It is given what the head is with the events, and gives what is written
+   * @param otherRows how many rows that changes or removes
    * @returns the entries, and the head
    */
   async append(
     events: readonly PreparedEvent[],
     before: HeadRecord,
     finish: (head: HeadRecord, track: Track) => HeadRecord,
+    otherRows: number,
   ): Promise<{ readonly entries: readonly LogEntry[]; readonly head: HeadRecord }> {
     const { store, topics: table, clock } = this.#parts;
     await this.#removeStaged();
@@ -73,6 +75,8 @@ export class LmdbAppender {
     try {
       while (!head) {
         const first = entries.length;
+        const left = first === 0 ? events : events.slice(first);
+        const { disk, run } = costsOfBatch(left);
         await store.commit(
           (track) => {
             putSome(track);
@@ -89,7 +93,7 @@ export class LmdbAppender {
             track(store.meta.put('head', head));
             if (first > 0) track(store.meta.remove('staged'));
           },
-          costsOfBatch(events.slice(first)).disk,
+          { added: disk, run, rows: otherRows + rowsOfBatch(left.slice(0, MAX_COMMIT_EVENTS)) },
         );
         if (head) break;
         this.#staged.push(...rows.slice(first));
@@ -106,11 +110,13 @@ export class LmdbAppender {
 
   async #removeStaged(): Promise<void> {
     while (this.#staged.length > 0) {
-      const some = this.#staged.slice(-MAX_COMMIT_EVENTS);
-      await this.#parts.store.commit((track) => {
-        for (const row of some) this.#parts.store.takeBack(row, track);
-        if (some.length === this.#staged.length) track(this.#parts.store.meta.remove('staged'));
-      });
+      const { store } = this.#parts;
+      const some = this.#staged.slice(-store.room.most(MAX_COMMIT_EVENTS));
+      const write = (track: Track): void => {
+        for (const row of some) store.takeBack(row, track);
+        if (some.length === this.#staged.length) track(store.meta.remove('staged'));
+      };
+      await store.commit(write, { rows: some.reduce((sum, row) => sum + rowsOf(row), 0) });
       this.#staged.splice(-some.length);
     }
   }

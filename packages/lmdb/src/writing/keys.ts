@@ -12,6 +12,8 @@ type Counts = Pick<HeadRecord, 'bytes' | 'keys' | 'keyBytes'>;
 /** A change of the keys, as part of a commit. */
 export interface KeyChange {
   readonly counts: Counts;
+  /** How many rows it changes or removes. */
+  readonly rows: number;
   write(track: Track): void;
 }
 
@@ -62,6 +64,7 @@ export class LmdbKeys {
     }
     return {
       counts: rest,
+      rows: 2 * (gone.size + records.length),
       write: (track) => {
         this.#remove(gone, track);
         for (const [key, record] of records.slice(kept)) {
@@ -76,15 +79,17 @@ export class LmdbKeys {
   expire(now: number, head: Counts): KeyChange | undefined {
     const gone = new Map<string, KeyRecord>();
     const rest = { ...head };
+    const most = this.#store.room.most(MAX_EXPIRED);
     for (const [key, record] of this.#oldest(now - KEY_LIFETIME_MS)) {
       const bytes = costOf(key, record);
       gone.set(key, record);
       rest.bytes -= bytes;
       rest.keyBytes -= bytes;
       rest.keys -= 1;
-      if (gone.size === MAX_EXPIRED) break;
+      if (gone.size === most) break;
     }
-    return gone.size === 0 ? undefined : { counts: rest, write: (track) => this.#remove(gone, track) };
+    if (gone.size === 0) return undefined;
+    return { counts: rest, rows: 2 * gone.size, write: (track) => this.#remove(gone, track) };
   }
 
   #isTooMuch({ keys, keyBytes }: Counts): boolean {

@@ -116,16 +116,17 @@ export class LmdbWriter {
     await this.#store({ events, outcomes: [], keys: new Map(), now: this.#parts.time.now(), bytes: 0, states });
   }
 
-  /** Writes what is kept beside events, as part of a turn. */
-  async write(head: HeadRecord, write: (track: Track) => void): Promise<void> {
+  /** Writes what is kept beside events, as part of a turn. @param rows how many rows that changes or removes */
+  async write(head: HeadRecord, write: (track: Track) => void, rows: number): Promise<void> {
     const { store, time } = this.#parts;
     const { changes } = time;
+    const writeAll = (track: Track): void => {
+      write(track);
+      if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
+      track(store.meta.put('head', head));
+    };
     try {
-      await store.commit((track) => {
-        write(track);
-        if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
-        track(store.meta.put('head', head));
-      });
+      await store.commit(writeAll, { rows });
     } catch (error) {
       throw await this.notStored(error);
     }
@@ -152,10 +153,11 @@ export class LmdbWriter {
       const change = keys.expire(time.now(), this.head);
       if (!change) return false;
       const head = { ...this.head, ...change.counts };
-      await store.commit((track) => {
+      const write = (track: Track): void => {
         change.write(track);
         track(store.meta.put('head', head));
-      });
+      };
+      await store.commit(write, { rows: change.rows });
       this.head = head;
       return true;
     });
@@ -195,10 +197,11 @@ export class LmdbWriter {
 
   #takeGroup(): Waiting[] {
     let [bytes, events, count] = [0, 0, 0];
+    const most = this.#waiting.length > 1 ? this.#parts.store.room.most(MAX_COMMIT_EVENTS) : MAX_COMMIT_EVENTS;
     for (const waiting of this.#waiting) {
       bytes += waiting.disk;
       events += waiting.batch.events.length;
-      if (count > 0 && (bytes > MAX_COMMIT_BYTES || events > MAX_COMMIT_EVENTS)) break;
+      if (count > 0 && (bytes > MAX_COMMIT_BYTES || events > most)) break;
       this.#waitingBytes -= waiting.memory;
       count += 1;
     }
@@ -279,14 +282,16 @@ export class LmdbWriter {
     const { store, time, keys: known, topics } = this.#parts;
     time.append(this.head.seq + 1);
     const changes = time.changes;
-    const { entries, head } = await this.#appender.append(events, this.head, (reached, track) => {
+    const finish = (reached: HeadRecord, track: Track): HeadRecord => {
       const change = known.add(keys, now, reached);
       change.write(track);
       if (changes !== this.#savedTime) track(store.meta.put('time', time.record()));
-      if (!states) return { ...reached, ...change.counts };
-      topics.states.write(states, track);
-      return { ...reached, ...change.counts, bytes: change.counts.bytes + states.addedBytes };
-    });
+      if (states) topics.states.write(states, track);
+      return { ...reached, ...change.counts, bytes: change.counts.bytes + (states?.addedBytes ?? 0) };
+    };
+    // A key has two rows, and another one may be forgotten for it.
+    const rows = 4 * keys.size + (states?.changes.size ?? 0);
+    const { entries, head } = await this.#appender.append(events, this.head, finish, rows);
     if (states) topics.states.book.apply(states);
     this.head = head;
     this.#savedTime = changes;
