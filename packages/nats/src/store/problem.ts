@@ -63,8 +63,16 @@ export function isFull(error: unknown): boolean {
   return NO_STORAGE.has(found(error, JetStreamApiError)?.code ?? 0);
 }
 
+/** Whether JetStream is not enabled, or seems so: the client says that also if nobody listens to what it asks or publishes. */
 function isNotEnabled(error: unknown): boolean {
-  return error instanceof Error && error.name === 'JetStreamNotEnabled';
+  const isSo = error instanceof Error && error.name === 'JetStreamNotEnabled';
+  return isSo || NOT_ENABLED.has(found(error, JetStreamApiError)?.code ?? 0);
+}
+
+/** Whether servers may answer in this way only while they agree on a leader. */
+export function isUndecided(error: unknown, isCluster: boolean): boolean {
+  if (isNotEnabled(error) || isUnheard(error)) return isCluster;
+  return found(error, JetStreamApiError) !== undefined && refusalIn(error) === undefined;
 }
 
 /** The sentence for who opens a log. */
@@ -77,7 +85,7 @@ export function unusable(error: unknown): NatsError {
     return limits(`The user of the NATS server may not ${denied(permission)}; give the user that permission`);
   }
   const answer = found(error, JetStreamApiError);
-  if (isNotEnabled(error) || (answer && NOT_ENABLED.has(answer.code))) {
+  if (isNotEnabled(error)) {
     return limits('JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js');
   }
   if (answer && isFull(error)) {
