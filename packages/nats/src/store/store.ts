@@ -12,24 +12,20 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { createInbox, nanos, type NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
 import { NatsError } from '../errors.ts';
 import type { Checked } from '../options.ts';
 import { MIN_PAYLOAD } from '../replica/parts.ts';
+import { connectTo } from './connecting.ts';
 import { type Delivered, Delivery, HEARTBEAT_MS } from './delivery.ts';
 import { isLate, isStreamMissing, isUnheard, unusable } from './problem.ts';
 import { untilSettled } from './settled.ts';
 import { Snapshots } from './snapshots.ts';
 
-// How long the first connection and each request may take, in milliseconds.
+// How long each request may take, in milliseconds.
 const TIMEOUT_MS = 2000;
 
 // How long a server may take until its JetStream answers, in milliseconds.
 const MANAGE_MS = 20_000;
-
-// A server that does not answer is noticed after three of these, in milliseconds.
-const PING_MS = 2000;
-const RECONNECT_MS = 200;
 
 /** The stream as the store has it. */
 export interface StreamState {
@@ -76,20 +72,8 @@ export class Store {
 
   /** @throws {NatsError} `ERR_STORE_AWAY`, `ERR_STORE_LIMITS` */
   static async connect(options: Checked): Promise<Store> {
-    let connection: NatsConnection | undefined;
+    const connection = await connectTo(options);
     try {
-      connection = await connect({
-        servers: options.servers.map(withoutCredentials),
-        ...credentials(options.servers[0] ?? ''),
-        name: `tidings ${options.name}`,
-        timeout: TIMEOUT_MS,
-        pingInterval: PING_MS,
-        maxPingOut: 2,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RECONNECT_MS,
-        reconnectJitter: RECONNECT_MS / 2,
-        ...(options.servers.some((server) => server.startsWith('tls:')) ? { tls: {} } : {}),
-      });
       const max = connection.info?.max_payload ?? MIN_PAYLOAD;
       if (max < MIN_PAYLOAD) {
         const found = `The NATS server takes messages of at most ${max} bytes`;
@@ -99,7 +83,7 @@ export class Store {
       const manager = await manage(connection, isCluster);
       return new Store(connection, manager, options, isCluster);
     } catch (error) {
-      await connection?.close();
+      await connection.close();
       throw unusable(error);
     }
   }
@@ -292,17 +276,4 @@ export class Store {
 /** A cluster that has just been started needs a few seconds until it answers. */
 async function manage(connection: NatsConnection, isCluster: boolean): Promise<JetStreamManager> {
   return await untilSettled(() => jetstreamManager(connection, { timeout: TIMEOUT_MS }), isCluster, MANAGE_MS);
-}
-
-function withoutCredentials(server: string): string {
-  const { protocol, host } = new URL(server);
-  return `${protocol}//${host}`;
-}
-
-/** The user and password, or the token, of a URL. */
-function credentials(server: string): { readonly user?: string; readonly pass?: string; readonly token?: string } {
-  const { username, password } = new URL(server);
-  if (username === '') return {};
-  const user = decodeURIComponent(username);
-  return password === '' ? { token: user } : { user, pass: decodeURIComponent(password) };
 }
