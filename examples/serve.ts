@@ -13,7 +13,7 @@ import { pathOf, portAsked, serve, serveSecure } from './site/serve.ts';
 import { nothingHere, pageAnswer, Site } from './site/site.ts';
 import { startStop } from './start-stop/server.ts';
 
-const asked = portAsked(4100);
+const asked = portAsked(4100, 'the examples, which are all served at once');
 const sites = new Map<string, Site>();
 for (const example of [clock, startStop, reconnect, sendMessage, ping, jobs, chat]) {
   sites.set(example.name, await Site.make(example, `/${example.name}/`));

@@ -107,6 +107,8 @@ describe('npm run cluster', () => {
   test.each([
     [[], 'Found "": allowed is one of postgres, nats, workers, channel'],
     [['redis'], 'Found "redis": allowed is one of postgres, nats, workers, channel'],
+    [['postgres', '--prt', '1'], 'Found --prt: allowed are --port and --help'],
+    [['postgres', '--port'], 'Found --port without a number: allowed is one from 1 to 65535'],
     [['workers', '--port', 'http'], 'Found --port "http": allowed is a number from 1 to 65535'],
   ])('says what is allowed in the place of %j', (args, message) => {
     const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });

@@ -14,7 +14,7 @@ const HOST = '127.0.0.1';
 
 /** Serves one example at `/`, on `--port`, else on the environment's `PORT`, else on the port given. */
 export async function serveAlone(example: Example, defaultPort: number): Promise<void> {
-  const asked = portAsked(defaultPort);
+  const asked = portAsked(defaultPort, `the example ${example.name}`);
   const site = await Site.make(example, '/');
   const port = await serve((request, response) => site.answer(pathOf(request).slice(1), request, response), asked);
   process.stdout.write(`${example.name} is on http://${HOST}:${port}/\n`);
@@ -35,20 +35,24 @@ export function pathOf(request: NodeRequest): string {
   return (request.url ?? '/').split('?', 1)[0] ?? '/';
 }
 
-/** The port of the command line or environment. Ends the process if it is not valid. */
-export function portAsked(otherwise: number): number {
-  const text = portOption() ?? process.env['PORT'] ?? String(otherwise);
+/** The port of the command line or environment. Ends the process if it is not valid. @param what is started */
+export function portAsked(otherwise: number, what: string): number {
+  const text = portOption(what) ?? process.env['PORT'] ?? String(otherwise);
   const port = Number(text);
   if (/^\d+$/.test(text) && port < 65_536) return port;
   return fail(`Cannot listen on port ${JSON.stringify(text)}: it must be a number from 0 to 65535`);
 }
 
-function portOption(): string | undefined {
-  try {
-    return parseArgs({ options: { port: { type: 'string' } } }).values.port;
-  } catch (error) {
-    return fail(`Cannot start: ${messageOf(error)}. Allowed is --port NUMBER`);
+function portOption(what: string): string | undefined {
+  const options = { port: { type: 'string' } } as const;
+  const { values, tokens } = parseArgs({ options, allowPositionals: true, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'option' && token.name === 'port') continue;
+    const found = token.kind === 'positional' ? JSON.stringify(token.value) : process.argv[token.index + 2];
+    return fail(`Cannot start ${what}: found ${found}; allowed is --port NUMBER`);
   }
+  if (typeof values.port === 'boolean') return fail(`Cannot start ${what}: --port has no number behind it`);
+  return values.port;
 }
 
 async function listen(server: Server | Http2SecureServer, port: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { isMissing } from '../../test/browser.ts';
 import { curl, writes } from './curl.ts';
 import { startAlone, type ExampleProcess } from './example-process.ts';
 
+const EXAMPLES = join(import.meta.dirname, '..');
 const NAMES = ['clock', 'start-stop', 'reconnect', 'send-message', 'ping'] as const;
 const DATE = String.raw`\w{3} \w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4} \([^)]+\)`;
 
@@ -170,6 +171,19 @@ describe('a server alone', () => {
     await expect(startAlone('clock', { port: 65_536 })).rejects.toThrow(
       'Cannot listen on port "65536": it must be a number from 0 to 65535',
     );
+  });
+
+  test.each([
+    ['clock/server.ts', ['--prt', '1'], 'Cannot start the example clock: found --prt; allowed is --port NUMBER'],
+    ['clock/server.ts', ['--port'], 'Cannot start the example clock: --port has no number behind it'],
+    [
+      'serve.ts',
+      ['chat'],
+      'Cannot start the examples, which are all served at once: found "chat"; allowed is --port NUMBER',
+    ],
+  ])('%s says what is allowed in the place of %j', (file, args, message) => {
+    const { status, stderr } = spawnSync(process.execPath, [join(EXAMPLES, file), ...args], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: `${message}\n` });
   });
 
   test('ends the loop of ping when its listener has gone', async () => {

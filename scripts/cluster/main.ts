@@ -22,7 +22,9 @@ const USAGE = `Runs several servers that share what is published, with nginx in 
 /** Undefined if it is asked what there is. @throws {Error} with a sentence for people, if the command line is wrong */
 function asked(): { readonly kind: ClusterKind; readonly port: number | undefined } | undefined {
   const options = { port: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const { values, positionals, tokens } = parseArgs({ options, allowPositionals: true, strict: false, tokens: true });
+  const unknown = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(options, token.name));
+  if (unknown?.kind === 'option') throw new Error(`Found ${unknown.rawName}: allowed are --port and --help`);
   if (values.help === true) return undefined;
   const [name, ...more] = positionals;
   const kind = CLUSTER_KINDS.find((one) => one === name);
@@ -30,6 +32,7 @@ function asked(): { readonly kind: ClusterKind; readonly port: number | undefine
     throw new Error(`Found ${JSON.stringify(positionals.join(' '))}: allowed is one of ${CLUSTER_KINDS.join(', ')}`);
   }
   const { port } = values;
+  if (typeof port === 'boolean') throw new Error('Found --port without a number: allowed is one from 1 to 65535');
   if (port !== undefined && !(/^\d+$/.test(port) && Number(port) > 0 && Number(port) < 65_536)) {
     throw new Error(`Found --port ${JSON.stringify(port)}: allowed is a number from 1 to 65535`);
   }

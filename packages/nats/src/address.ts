@@ -1,8 +1,11 @@
 import { shown, suggestion } from '@tidings/server/log';
 import { NatsError } from './errors.ts';
-import type { NatsLogOptions } from './options.ts';
+import { isDecodable, type NatsLogOptions } from './options.ts';
 
 const PARTS = /^(nats|tls):\/\/(?:([^/?#@]+)@)?([^/?#@]+)(?:\/([^/?#]*))?(?:\?([^#]*))?$/;
+
+// What stands before the last host has a host or another @ in it. A comma or an @ of a password would look the same.
+const STRAY = /^(?:nats|tls):\/\/[^/?#]*[,@][^/?#]*@/;
 
 const NUMBERS = ['replicas', 'waitMs', 'compactBytes'] as const;
 
@@ -14,12 +17,17 @@ type FromUrl = Pick<NatsLogOptions, 'servers' | 'name' | 'waitMs' | 'compactByte
  * @throws {NatsError} `ERR_INVALID_OPTION`
  */
 export function readUrl(url: string): FromUrl {
+  if (STRAY.test(url)) {
+    throw refused(
+      'The URL of the log has a comma or an @ before the last @: user and password, or the token, stand before the first host alone and count for all of them, and in a password , is written %2C and @ is written %40',
+    );
+  }
   const [, scheme = '', user, hosts = '', name = '', query = ''] = PARTS.exec(url) ?? [];
   // It may hold a password, so that it is not shown.
   if (scheme === '') {
     throw refused('The URL of the log has another form than nats://host:4222,host:4222/name?replicas=3');
   }
-  if (hasBadPercent(url)) {
+  if (!isDecodable(url)) {
     throw refused(
       'The URL of the log has a % that two hexadecimal digits of a character do not follow: a % itself is written %25',
     );
@@ -40,19 +48,10 @@ export function readUrl(url: string): FromUrl {
     numbers[known] = Number(value);
   }
   return {
-    servers: hosts.split(',').map((host) => `${scheme}://${before}${host}`),
+    servers: hosts.split(',').map((host, index) => `${scheme}://${index === 0 ? before : ''}${host}`),
     ...(name === '' ? {} : { name }),
     ...(numbers as Omit<FromUrl, 'servers' | 'name'>),
   };
-}
-
-function hasBadPercent(url: string): boolean {
-  try {
-    decodeURIComponent(url);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 function refused(message: string): NatsError {

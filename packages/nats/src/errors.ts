@@ -2,7 +2,7 @@
 export type NatsErrorCode =
   /** An option is missing, unknown, of the wrong type or out of range. */
   | 'ERR_INVALID_OPTION'
-  /** No server could be reached, or none of them let the log in. */
+  /** No server could be reached, none of them let the log in, or JetStream did not answer. */
   | 'ERR_STORE_AWAY'
   /** The server, or the user's account on it, does not allow what the log needs: JetStream, permissions, storage, or large enough messages. */
   | 'ERR_STORE_LIMITS'

@@ -14,8 +14,8 @@ import { NatsError } from './errors.ts';
 
 export interface NatsLogOptions extends LogBounds {
   /**
-   * The URLs of the servers: `nats://`, or `tls://` for connections over TLS, with `user:password@` or `token@` before the host where the server asks for it.
-   * Several are servers of one cluster.
+   * The URLs of the servers: `nats://`, or `tls://` for connections over TLS, with `user:password@` or `token@` before the host of the first one if the servers ask
+   * for it. Several are servers of one cluster.
    */
   readonly servers: string | readonly string[];
   /**
@@ -164,6 +164,7 @@ function checkServers(servers: NatsLogOptions['servers']): readonly string[] {
       `The option servers is ${shown(servers)}, but must be a URL such as nats://127.0.0.1:4222, or several`,
     );
   }
+  let first: URL | undefined;
   for (const server of all as readonly string[]) {
     const url = typeof server === 'string' && URL.canParse(server) ? new URL(server) : undefined;
     // A URL may hold a password, so that it is not shown.
@@ -177,8 +178,41 @@ function checkServers(servers: NatsLogOptions['servers']): readonly string[] {
         'The option servers has a URL with something behind the server; one such as nats://127.0.0.1:4222 is allowed, and the option name is that of the log',
       );
     }
+    first ??= url;
+    checkServer(url, first);
   }
   return all as readonly string[];
+}
+
+/** @param first the one whose user counts for all */
+function checkServer(url: URL, first: URL): void {
+  if (url.port === '0') throw refused('The option servers has the port 0; 1 to 65535 are allowed');
+  if (!isDecodable(url.username) || !isDecodable(url.password)) {
+    throw refused(
+      'The option servers has a user, a password or a token with a % that two hexadecimal digits of a character do not follow: a % itself is written %25',
+    );
+  }
+  if (url.username.includes(',') || url.password.includes(',')) {
+    throw refused(
+      'The option servers has a comma before an @: each server is an element of its own, with user and password, or the token, before the first one, and in a password , is written %2C',
+    );
+  }
+  const hasUser = url.username !== '' || url.password !== '';
+  if (hasUser && (url.username !== first.username || url.password !== first.password)) {
+    throw refused(
+      'The option servers has a user or a token before another server than the first that is not the same there: what stands before the first one counts for all of them',
+    );
+  }
+}
+
+/** Whether each % in a text begins a character. */
+export function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkNumber(name: string, value: number, least: number, most: number): number {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { NatsLog } from '@tidings/nats';
 import { EARLIEST } from '@tidings/server/log';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -502,6 +504,29 @@ describe.skipIf(WITHOUT)('what the server does not allow is told when the log is
     expect(await refusal(config, (port) => `nats://u:p@127.0.0.1:${port}`)).toBe(
       'ERR_STORE_LIMITS JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js',
     );
+  });
+
+  test.each([
+    ['closes connections', (socket: Socket) => socket.end(), 'the connection was closed before a server said anything'],
+    ['says something else', (socket: Socket) => socket.end('SSH-2.0-x\r\n'), 'what answered is no NATS server'],
+    ['says nothing', () => {}, 'it did not answer in time'],
+  ] as const)('something that %s in the place of a server', async (_, answer, found) => {
+    const sockets: Socket[] = [];
+    const other = createServer((socket) => {
+      sockets.push(socket.on('error', () => {}));
+      answer(socket);
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      other.close();
+    });
+    const servers = `nats://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    await expect(NatsLog.open({ servers })).rejects.toMatchObject({
+      code: 'ERR_STORE_AWAY',
+      message: expect.stringContaining(`The NATS server cannot be reached: ${found}`),
+    });
   });
 
   test('no server', async () => {

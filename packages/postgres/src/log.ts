@@ -37,8 +37,9 @@ import { Search } from './reading/search.ts';
 import { Standby } from './reading/standby.ts';
 import type { PostgresError } from './errors.ts';
 import { Reports } from './reports.ts';
-import { Connection } from './store/connection.ts';
+import { Connection, unusable } from './store/connection.ts';
 import { EpochsCopy } from './store/epochs-copy.ts';
+import { isOfStore } from './store/failure.ts';
 import { readHead } from './store/head.ts';
 import { prepare, type Opened } from './store/opening.ts';
 import { TrimRounds } from './writing/rounds.ts';
@@ -154,7 +155,8 @@ export class PostgresLog implements EventLog {
     } catch (error) {
       if (log) await log.close();
       else await connection.close();
-      throw error instanceof ServerError && error.cause ? error.cause : error;
+      const cause = error instanceof ServerError && error.cause ? error.cause : error;
+      throw isOfStore(cause) ? unusable(cause) : cause;
     }
   }
 

@@ -1,9 +1,9 @@
 import { LmdbPages } from '@tidings/lmdb';
 import { RemoteLog } from '@tidings/server/log/remote';
-import { onInterrupt } from '../terminal/interrupt.ts';
+import { onInterrupt, unlessInterrupted } from '../terminal/interrupt.ts';
 import { outliveOutput } from '../terminal/output.ts';
 import type { WorkerOf } from '../workers/worker.ts';
-import { openHub } from './hub.ts';
+import { openHub, type RunningHub } from './hub.ts';
 import { makeLogger } from './logger.ts';
 import { keepNewSpace } from './new-space.ts';
 import { close, listen, run } from './serve.ts';
@@ -21,7 +21,7 @@ export interface WorkerSettings {
 /** Serves as one of the workers of a hub, until the process of the log says that it is to end, or is gone itself. */
 export async function serveAsWorker(worker: WorkerOf<WorkerSettings>): Promise<void> {
   keepNewSpace();
-  const { number, places, settings } = worker;
+  const { places, settings } = worker;
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt(resolve);
     // It is for the process that everybody knows.
@@ -29,14 +29,18 @@ export async function serveAsWorker(worker: WorkerOf<WorkerSettings>): Promise<v
     void worker.isOver.then(resolve);
   });
   outliveOutput();
-  const log = await RemoteLog.open({ socket: worker.log, reader: readerOf(settings.hub, number) });
-  const hub = await openHub(settings.hub, settings.isHeld, { log, number, first: settings.first });
+  const hub = await unlessInterrupted(open(worker), interrupted);
   try {
     worker.serving(await listen(hub, places, settings.hub));
     await run(hub, settings.hub, interrupted);
   } finally {
     await close(hub, worker);
   }
+}
+
+async function open({ number, log: socket, settings }: WorkerOf<WorkerSettings>): Promise<RunningHub> {
+  const log = await RemoteLog.open({ socket, reader: readerOf(settings.hub, number) });
+  return await openHub(settings.hub, settings.isHeld, { log, number, first: settings.first });
 }
 
 /** Reads the data file in this process; undefined if the events are in memory, or the file cannot be read here: the process of the log reads it then. */

@@ -4,7 +4,7 @@ import { CliError } from '../errors.ts';
 import { type Address, bind, type Place, tryBinding } from '../sockets/binding.ts';
 import { givenSockets } from '../sockets/inherited.ts';
 import type { SupervisedBy } from '../supervise/supervised.ts';
-import { onInterrupt } from '../terminal/interrupt.ts';
+import { onInterrupt, unlessInterrupted } from '../terminal/interrupt.ts';
 import { notice, outliveOutput, print } from '../terminal/output.ts';
 import { CREDENTIALS, hasCredentials } from './access.ts';
 import { announce } from './announcement.ts';
@@ -36,17 +36,23 @@ export interface Serve extends HubSettings {
 export async function serve(options: Serve, supervisor?: SupervisedBy): Promise<void> {
   keepNewSpace();
   const { places, interrupted, isFirst } = await prepare(options, supervisor);
-  const hub = await openHub(options, isHeldBy(places));
+  const stopping = (): void => sayStopping(supervisor);
+  const hub = await unlessInterrupted(openHub(options, isHeldBy(places)), interrupted, stopping);
   try {
     outliveOutput();
     const bound = await listen(hub, places, options);
     if (isFirst) announceHub(options, { places, bound, hasPage: hub.hasPage, dev: hub.dev });
     supervisor?.serving();
     await run(hub, options, interrupted);
-    if (!supervisor) notice('Stopping…');
+    stopping();
   } finally {
     await close(hub, supervisor);
   }
+}
+
+/** A supervisor says it itself. */
+export function sayStopping(supervisor: SupervisedBy | undefined): void {
+  if (!supervisor) notice('Stopping…');
 }
 
 /** What a hub needs before its log is opened. */
@@ -70,9 +76,6 @@ export async function prepare(
   last?: () => void,
 ): Promise<Prepared> {
   const addresses = checkPlaces(options);
-  const opened = await supervisor?.prepared();
-  // The port is tried before the data is opened: a second hub in the same folder most likely wants the same port, too.
-  if (!opened) for (const address of addresses) await tryBinding(address);
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt(resolve, last);
     // The system sends SIGHUP when the terminal is closed. A supervisor gets it, too, and decides what to do.
@@ -81,6 +84,9 @@ export async function prepare(
     });
     void supervisor?.gone.then(resolve);
   });
+  const opened = supervisor && (await unlessInterrupted(supervisor.prepared(), interrupted));
+  // The port is tried before the data is opened: a second hub in the same folder most likely wants the same port, too.
+  if (!opened) for (const address of addresses) await tryBinding(address);
   const places = opened ? givenSockets(opened.sockets.length, opened.sockets) : options.places;
   return { places, interrupted, isFirst: opened?.isFirst !== false };
 }

@@ -3,7 +3,8 @@ import { LogHost } from '@tidings/server/log/remote';
 import type { GivenSocket, Place } from '../sockets/binding.ts';
 import { holdSocket } from '../sockets/held.ts';
 import type { SupervisedBy } from '../supervise/supervised.ts';
-import { notice, outliveOutput } from '../terminal/output.ts';
+import { unlessInterrupted } from '../terminal/interrupt.ts';
+import { outliveOutput } from '../terminal/output.ts';
 import { CrewProcesses } from '../workers/crew-processes.ts';
 import type { WorkerSettings } from './as-worker.ts';
 import { explained } from './explain.ts';
@@ -12,7 +13,7 @@ import { openLog } from './log.ts';
 import { makeLogger } from './logger.ts';
 import { readPage } from './page-file.ts';
 import { keepNewSpace } from './new-space.ts';
-import { announceHub, isHeldBy, prepare, type Serve } from './serve.ts';
+import { announceHub, isHeldBy, prepare, sayStopping, type Serve } from './serve.ts';
 import { firstCertificate } from './tls/certificate.ts';
 
 /**
@@ -34,9 +35,11 @@ export async function serveWithWorkers(options: Serve, supervisor?: SupervisedBy
   const logger = makeLogger(options.verbose);
   const isHeld = isHeldBy(places);
   const sockets = await holdAll(places);
-  const log = await openLog(options, (message) => logger.error(message)).catch((error: unknown) => {
+  const stopping = (): void => sayStopping(supervisor);
+  const opening = openLog(options, (message) => logger.error(message)).catch((error: unknown) => {
     throw explained(error, options);
   });
+  const log = await unlessInterrupted(opening, interrupted, stopping);
   const host = new LogHost(log);
   outliveOutput();
   return await new Promise<number>((resolve, reject) => {
@@ -57,7 +60,7 @@ export async function serveWithWorkers(options: Serve, supervisor?: SupervisedBy
     });
     kill = () => crew.kill();
     void interrupted.then(() => {
-      if (!supervisor) notice('Stopping…');
+      stopping();
       crew.stop();
     });
   });

@@ -27,10 +27,6 @@ export function supervisor(): SupervisedBy | undefined {
     async prepared() {
       const opened = new Promise<OpenMessage>((resolve) => void process.once('message', resolve));
       say({ type: 'prepared' });
-      void gone.then(() => {
-        // There is nothing to close before the log is opened.
-        if (process.listenerCount('message') > 0) process.exit(0);
-      });
       return await opened;
     },
     serving: () => say({ type: 'serving' }),

@@ -24,3 +24,27 @@ export function onInterrupt(stop: () => void, last: () => void = () => {}): () =
     process.off('SIGTERM', receive);
   };
 }
+
+/**
+ * Waits for what a command needs before it can begin. If it is interrupted meanwhile the process ends at once, as after a success: nothing has begun that would have to end in
+ * good order.
+ *
+ * @param last is called before that
+ */
+export async function unlessInterrupted<T>(
+  work: Promise<T>,
+  interrupted: Promise<void>,
+  last: () => void = () => {},
+): Promise<T> {
+  let isOver = false;
+  void interrupted.then(() => {
+    if (isOver) return;
+    last();
+    process.exit(0);
+  });
+  try {
+    return await work;
+  } finally {
+    isOver = true;
+  }
+}

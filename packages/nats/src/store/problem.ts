@@ -11,6 +11,15 @@ const NOT_ENABLED: ReadonlySet<number> = new Set([10039, 10076]);
 const NO_STORAGE: ReadonlySet<number> = new Set([10047, 10023, 10028, 10002]);
 const TOO_FEW_SERVERS: ReadonlySet<number> = new Set([10005, 10074]);
 
+/** What the client says of a failed connection, and what was found then. */
+const CLIENT_SAYS: ReadonlyMap<string, string> = new Map([
+  [
+    'error connecting - node provided an undefined error',
+    'the connection was closed before a server said anything, as by a proxy that has no server behind it',
+  ],
+  ['unexpected response from server', 'what answered is no NATS server'],
+]);
+
 /** What of an error is one of these, also if it is the cause of it. */
 function found<T extends Error>(error: unknown, type: abstract new (...args: never[]) => T): T | undefined {
   for (let one = error; one instanceof Error; one = one.cause) if (one instanceof type) return one;
@@ -63,8 +72,16 @@ export function isFull(error: unknown): boolean {
   return NO_STORAGE.has(found(error, JetStreamApiError)?.code ?? 0);
 }
 
+/** Whether JetStream is not enabled, or seems so: the client says that also if nobody listens to what it asks or publishes. */
 function isNotEnabled(error: unknown): boolean {
-  return error instanceof Error && error.name === 'JetStreamNotEnabled';
+  const isSo = error instanceof Error && error.name === 'JetStreamNotEnabled';
+  return isSo || NOT_ENABLED.has(found(error, JetStreamApiError)?.code ?? 0);
+}
+
+/** Whether servers may answer in this way only while they agree on a leader. */
+export function isUndecided(error: unknown, isCluster: boolean): boolean {
+  if (isNotEnabled(error) || isUnheard(error)) return isCluster;
+  return found(error, JetStreamApiError) !== undefined && refusalIn(error) === undefined;
 }
 
 /** The sentence for who opens a log. */
@@ -77,7 +94,7 @@ export function unusable(error: unknown): NatsError {
     return limits(`The user of the NATS server may not ${denied(permission)}; give the user that permission`);
   }
   const answer = found(error, JetStreamApiError);
-  if (isNotEnabled(error) || (answer && NOT_ENABLED.has(answer.code))) {
+  if (isNotEnabled(error)) {
     return limits('JetStream is not enabled on the NATS server, or not for this account; start nats-server with -js');
   }
   if (answer && isFull(error)) {
@@ -102,6 +119,20 @@ export function unusable(error: unknown): NatsError {
       'Another stream on the NATS server stores the messages of the subject that the log needs; give the log another name, or change that stream',
     );
   }
-  const why = error instanceof Error ? error.message : String(error);
-  return new NatsError('ERR_STORE_AWAY', `The NATS server cannot be reached: ${why}`, cause);
+  const away = (message: string): NatsError => new NatsError('ERR_STORE_AWAY', message, cause);
+  if (isLate(error)) {
+    return away('JetStream on the NATS server did not answer in time; in a cluster most of the servers have to run');
+  }
+  return away(`The log on the NATS server cannot be opened: ${answer?.message ?? whyOf(error)}`);
+}
+
+/** The sentence for who opens a log if there is no connection to a server. */
+export function unreachable(error: unknown): NatsError {
+  if (found(error, errors.AuthorizationError) || found(error, errors.PermissionViolationError)) return unusable(error);
+  const why = isLate(error) ? 'it did not answer in time' : (CLIENT_SAYS.get(whyOf(error)) ?? whyOf(error));
+  return new NatsError('ERR_STORE_AWAY', `The NATS server cannot be reached: ${why}`, { cause: error });
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

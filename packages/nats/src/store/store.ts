@@ -12,23 +12,20 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { createInbox, nanos, type NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
 import { NatsError } from '../errors.ts';
 import type { Checked } from '../options.ts';
 import { MIN_PAYLOAD } from '../replica/parts.ts';
+import { connectTo } from './connecting.ts';
 import { type Delivered, Delivery, HEARTBEAT_MS } from './delivery.ts';
 import { isLate, isStreamMissing, isUnheard, unusable } from './problem.ts';
+import { untilSettled } from './settled.ts';
 import { Snapshots } from './snapshots.ts';
 
-// How long the first connection and each request may take, in milliseconds.
+// How long each request may take, in milliseconds.
 const TIMEOUT_MS = 2000;
 
 // How long a server may take until its JetStream answers, in milliseconds.
 const MANAGE_MS = 20_000;
-
-// A server that does not answer is noticed after three of these, in milliseconds.
-const PING_MS = 2000;
-const RECONNECT_MS = 200;
 
 /** The stream as the store has it. */
 export interface StreamState {
@@ -48,6 +45,7 @@ export class Store {
   readonly #name: string;
   readonly #subject: string;
   readonly #replicas: number;
+  readonly #isCluster: boolean;
   /** For the stream as it grows, and for two snapshots. */
   readonly #neededBytes: number;
   #isConnected = true;
@@ -58,6 +56,7 @@ export class Store {
     connection: NatsConnection,
     manager: JetStreamManager,
     { name, replicas, compactBytes }: Checked,
+    isCluster: boolean,
   ) {
     this.#connection = connection;
     this.#manager = manager;
@@ -65,6 +64,7 @@ export class Store {
     this.#name = name;
     this.#subject = `${name}.log`;
     this.#replicas = replicas;
+    this.#isCluster = isCluster;
     this.#neededBytes = 3 * compactBytes * replicas;
     this.snapshots = new Snapshots(this.#client, manager, name, replicas);
     void this.#watch();
@@ -72,28 +72,18 @@ export class Store {
 
   /** @throws {NatsError} `ERR_STORE_AWAY`, `ERR_STORE_LIMITS` */
   static async connect(options: Checked): Promise<Store> {
-    let connection: NatsConnection | undefined;
+    const connection = await connectTo(options);
     try {
-      connection = await connect({
-        servers: options.servers.map(withoutCredentials),
-        ...credentials(options.servers[0] ?? ''),
-        name: `tidings ${options.name}`,
-        timeout: TIMEOUT_MS,
-        pingInterval: PING_MS,
-        maxPingOut: 2,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RECONNECT_MS,
-        reconnectJitter: RECONNECT_MS / 2,
-        ...(options.servers.some((server) => server.startsWith('tls:')) ? { tls: {} } : {}),
-      });
       const max = connection.info?.max_payload ?? MIN_PAYLOAD;
       if (max < MIN_PAYLOAD) {
         const found = `The NATS server takes messages of at most ${max} bytes`;
         throw new NatsError('ERR_STORE_LIMITS', `${found}; set its max_payload to ${MIN_PAYLOAD} or more`);
       }
-      return new Store(connection, await manage(connection), options);
+      const isCluster = connection.info?.cluster !== undefined || options.servers.length > 1;
+      const manager = await manage(connection, isCluster);
+      return new Store(connection, manager, options, isCluster);
     } catch (error) {
-      await connection?.close();
+      await connection.close();
       throw unusable(error);
     }
   }
@@ -206,14 +196,14 @@ export class Store {
 
   /** Finds out whether this node may do what it will have to do later. */
   async check(): Promise<void> {
-    await this.snapshots.check();
-    await this.#checkPurge();
+    await this.#settled(() => this.snapshots.check());
+    await this.#settled(() => this.#checkPurge());
     await this.#checkFlow();
   }
 
   /** Finds out whether there is room for what the log will need. */
   async checkRoom(): Promise<void> {
-    const { limits, storage } = await this.#manager.getAccountInfo();
+    const { limits, storage } = await this.#settled(() => this.#manager.getAccountInfo());
     if (limits.max_storage < 0 || limits.max_storage - storage >= this.#neededBytes) return;
     const found = `The account on the NATS server may store ${limits.max_storage} bytes, of which ${storage} are used`;
     throw new NatsError(
@@ -224,7 +214,7 @@ export class Store {
 
   /** Finds out whether the stream keeps every message until the log removes it: somebody else may have made it, or changed it. */
   async checkLimits(): Promise<void> {
-    const { config } = await this.#manager.streams.info(this.#name);
+    const { config } = await this.#settled(() => this.#manager.streams.info(this.#name));
     const limits = (['max_age', 'max_bytes', 'max_msgs', 'max_msgs_per_subject'] as const).filter(
       (limit) => config[limit] > 0,
     );
@@ -234,6 +224,11 @@ export class Store {
       'ERR_STORE_LIMITS',
       `The stream ${this.#name} on the NATS server removes messages by itself, by its ${found.join(' and ')}; a log needs one that keeps all of them`,
     );
+  }
+
+  /** Who asks makes late questions again. */
+  async #settled<T>(ask: () => Promise<T>): Promise<T> {
+    return await untilSettled(ask, this.#isCluster, 0);
   }
 
   /**
@@ -279,26 +274,6 @@ export class Store {
 }
 
 /** A cluster that has just been started needs a few seconds until it answers. */
-async function manage(connection: NatsConnection): Promise<JetStreamManager> {
-  const until = performance.now() + MANAGE_MS;
-  for (;;) {
-    try {
-      return await jetstreamManager(connection, { timeout: TIMEOUT_MS });
-    } catch (error) {
-      if (!isLate(error) || performance.now() > until) throw error;
-    }
-  }
-}
-
-function withoutCredentials(server: string): string {
-  const { protocol, host } = new URL(server);
-  return `${protocol}//${host}`;
-}
-
-/** The user and password, or the token, of a URL. */
-function credentials(server: string): { readonly user?: string; readonly pass?: string; readonly token?: string } {
-  const { username, password } = new URL(server);
-  if (username === '') return {};
-  const user = decodeURIComponent(username);
-  return password === '' ? { token: user } : { user, pass: decodeURIComponent(password) };
+async function manage(connection: NatsConnection, isCluster: boolean): Promise<JetStreamManager> {
+  return await untilSettled(() => jetstreamManager(connection, { timeout: TIMEOUT_MS }), isCluster, MANAGE_MS);
 }

@@ -5,6 +5,9 @@ import { isAway } from './failure.ts';
 /** The oldest PostgreSQL that will do, as the server says it. */
 const MIN_VERSION = 13;
 
+// A state of SQL.
+const READ_ONLY = '25006';
+
 // How long connecting may take, in milliseconds.
 const CONNECT_MS = 5000;
 
@@ -125,7 +128,7 @@ export class Connection {
       return client;
     } catch (error) {
       client.end().catch(() => {});
-      throw error instanceof PostgresError ? error : (withoutPassword(client, error) ?? unreachable(error));
+      throw withoutPassword(client, error) ?? unusable(error);
     }
   }
 
@@ -189,9 +192,12 @@ function withoutPassword({ password }: Client, error: unknown): PostgresError | 
 }
 
 /** The reason why the database cannot be reached, or cannot be used. It never has the password. */
-function unreachable(error: unknown): PostgresError {
+export function unusable(error: unknown): PostgresError {
+  if (error instanceof PostgresError) return error;
   const why = error instanceof Error ? error.message || error.name : String(error);
-  const code = isAway(error) ? 'ERR_STORE_AWAY' : 'ERR_STORE_UNFIT';
+  // No standby gets as far as that.
+  const isReadOnly = error instanceof pg.DatabaseError && error.code === READ_ONLY;
+  const code = isAway(error) && !isReadOnly ? 'ERR_STORE_AWAY' : 'ERR_STORE_UNFIT';
   const what = code === 'ERR_STORE_AWAY' ? 'Cannot reach the database' : 'Cannot use the database';
   return new PostgresError(code, `${what}: ${why}`, { cause: error });
 }

@@ -12,7 +12,8 @@ import { STEPS } from './schema.ts';
 export async function migrate(ask: Ask, schema: string, clock: Clock): Promise<void> {
   try {
     if ((await versionOf(ask, schema)) === STEPS.length) return;
-    await ask(BEGIN);
+    // It may be off for a role, and the steps have texts with a \ that is no escape.
+    await ask(`${BEGIN}; set local standard_conforming_strings = on`);
     await ask(`select pg_advisory_xact_lock(hashtextextended('tidings ' || $1, 0))`, [schema]);
     // Not "if not exists" at once: a role without the right to create schemas may use one that was made for it.
     const found = await ask('select 1 from pg_namespace where nspname = $1', [schema]);
