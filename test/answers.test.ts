@@ -115,6 +115,33 @@ describe('the chat transport that goes on in mid-stream', () => {
     expect(new Set(others)).toEqual(new Set(['GET /api/chat/chat/stream']));
   });
 
+  test('connections that bring chunks have not failed, however many of them break', async () => {
+    const app = await serveChat();
+    const { origin } = new URL(app.api);
+    const transport = resumingChatTransport<UIMessage, UIMessageChunk>({
+      api: app.api.replace(origin, await cutting(origin, 2000)),
+      retry: { ...QUICK, maxAttempts: 2 },
+    });
+    expect(await allOf(await transport.sendMessages({ ...QUESTION, messages: [] }))).toEqual(DELTAS);
+    expect(app.requests.length).toBeGreaterThan(5);
+  });
+
+  test('a number of attempts that is given as undefined is that of the transport, which sends a POST again', async () => {
+    const app = await serveChat();
+    let isFirst = true;
+    const transport: ChatTransport<UIMessage> = resumingChatTransport({
+      api: app.api,
+      retry: { initialMs: 1, maxMs: 20, maxAttempts: undefined },
+      fetch: async (url, init) => {
+        if (!isFirst) return await fetch(url, init);
+        isFirst = false;
+        throw new TypeError('refused');
+      },
+    });
+    expect(await allOf(await transport.sendMessages({ ...QUESTION, messages: [] }))).toEqual(DELTAS);
+    expect(app.requests).toEqual(['POST /api/chat']);
+  });
+
   test('the URL of the route may have a query', async () => {
     const app = await serveChat();
     const { origin } = new URL(app.api);
@@ -258,15 +285,15 @@ describe('the events of a response of OpenAI in the background', () => {
     readonly requests: string[];
   }
 
-  /** A stand-in for the service, which sends some events and breaks off. */
-  async function serveResponses(atOnce: number, isClean: boolean = false): Promise<Service> {
+  /** A stand-in for the service, which sends some events and breaks off. It has no events from a number on. */
+  async function serveResponses(atOnce: number, isClean: boolean = false, until: number = Infinity): Promise<Service> {
     const requests: string[] = [];
     const url = await serve(async (request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
       const body = request.method === 'POST' ? JSON.stringify(await json(request)) : searchParams.toString();
       requests.push(`${request.method} ${pathname} ${body}`);
       const from = Number(searchParams.get('starting_after') ?? -1) + 1;
-      const events = EVENTS.slice(from, from + atOnce);
+      const events = EVENTS.slice(from, Math.min(from + atOnce, until));
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       const text = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('');
       if (isClean) response.end(text);
@@ -286,6 +313,29 @@ describe('the events of a response of OpenAI in the background', () => {
       'GET /v1/responses/resp_1 stream=true&starting_after=19',
       'GET /v1/responses/resp_1 stream=true&starting_after=39',
     ]);
+  });
+
+  test.each([true, false])(
+    'streams that bring something new have not failed, whether they end cleanly: %s',
+    async (isClean) => {
+      const { url, requests } = await serveResponses(8, isClean);
+      const retry = { ...QUICK, maxAttempts: 2 };
+      expect(await allOf(responseEvents(url, { body: {}, retry }))).toEqual(EVENTS);
+      expect(requests).toHaveLength(7);
+    },
+  );
+
+  test('behind something new as many attempts may fail as before', async () => {
+    const { url, requests } = await serveResponses(10, false, 30);
+    const found: unknown[] = [];
+    const reading = (async () => {
+      const retry = { ...QUICK, maxAttempts: 3 };
+      for await (const event of responseEvents(url, { body: {}, retry })) found.push(event);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_NETWORK', willRetry: false });
+    expect(found).toEqual(EVENTS.slice(0, 30));
+    // The loss of the third stream is the first failure of its row.
+    expect(requests).toHaveLength(5);
   });
 
   test('a program that was started anew goes on behind an event', async () => {

@@ -100,8 +100,8 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: 'a connection that is made again does not name its position',
     file: ['client', 'connection/connection.js'],
-    find: 'const sentId = encodeLastEventId(this.lastEventId);',
-    replace: "const sentId = this.#state.attempt > 1 ? '' : encodeLastEventId(this.lastEventId);",
+    find: '...(this.#sentId && {',
+    replace: '...(this.#state.waits === 0 && this.#sentId && {',
     seed: 4,
   },
 ];

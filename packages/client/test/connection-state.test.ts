@@ -12,6 +12,7 @@ const RECONNECTION_MS = 3_000;
 interface Loss {
   retry?: State.Retry | undefined;
   stayedUp?: boolean;
+  hasMoved?: boolean;
 }
 
 /** Runs a connection through what happens, each thing at its time. */
@@ -34,8 +35,8 @@ class Run {
     this.state = State.setReconnectionTime(this.state, ms);
   }
 
-  lose({ retry, stayedUp }: Loss = {}): void {
-    this.state = State.lose(this.state, this.now, this.random, this.backoff, retry, stayedUp);
+  lose({ retry, stayedUp, hasMoved }: Loss = {}): void {
+    this.state = State.lose(this.state, this.now, this.random, this.backoff, retry, stayedUp, hasMoved);
   }
 
   reconnect(): void {
@@ -112,6 +113,32 @@ describe('reconnecting', () => {
     run.now += STAYED_UP_MS - 1;
     run.lose();
     expect(run.state).toMatchObject({ attempt: 3 });
+  });
+
+  test('a connection that moved the last event ID and broke soon begins a new row of attempts, and the waits grow on', () => {
+    const run = new Run(fullJitter(1_000, 30_000, 3), 0);
+    run.random = MOST;
+    const waits = Array.from({ length: 6 }, () => {
+      run.open();
+      const waitMs = run.fail({ hasMoved: true });
+      expect(run.state).toMatchObject({ attempt: 2 });
+      return waitMs;
+    });
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+    run.open();
+    run.now += STAYED_UP_MS;
+    expect(run.fail({ hasMoved: true })).toBe(1_000);
+  });
+
+  test('after a connection that moved the last event ID as many attempts may fail as before', () => {
+    const run = new Run(fullJitter(1_000, 30_000, 3), 0);
+    run.fail();
+    run.fail();
+    run.open();
+    run.fail({ hasMoved: true });
+    run.fail();
+    run.lose();
+    expect(run.state).toMatchObject({ phase: CLOSED });
   });
 
   test('how long the connection before was open does not count', () => {
@@ -212,6 +239,7 @@ describe('whatever happens', () => {
       fc.record({
         ms: fc.nat(20_000),
         stayedUp: fc.boolean(),
+        hasMoved: fc.boolean(),
         setMs: fc.option(fc.double({ min: 0, noNaN: true })),
       }),
     ),
@@ -233,9 +261,10 @@ describe('whatever happens', () => {
             run.now += open.ms;
           }
           const { attempt, reconnectionMs: setMs } = run.state;
-          run.lose({ retry, stayedUp: open?.stayedUp === true });
+          const { stayedUp, hasMoved } = open ?? { stayedUp: false, hasMoved: false };
+          run.lose({ retry, stayedUp, hasMoved });
           if (run.state.phase === CLOSED) {
-            expect(attempt).toBeGreaterThanOrEqual(most);
+            expect(hasMoved ? 1 : attempt).toBeGreaterThanOrEqual(most);
             return;
           }
           const { waitMs } = run.state;

@@ -16,7 +16,7 @@ const BUDGETS: readonly Budget[] = [
   { name: 'EventSource', code: `export { EventSource } from '@tidings/client'`, bytes: 3_750 },
   { name: 'the polyfill', code: `import '@tidings/client/polyfill'`, bytes: 3_765 },
   { name: 'subscribe', code: `export { subscribe } from '@tidings/client'`, bytes: 7_450 },
-  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_200 },
+  { name: 'the whole client', code: `export * from '@tidings/client'`, bytes: 8_230 },
   { name: 'Publisher', code: `export { Publisher } from '@tidings/client/publisher'`, bytes: 11_100, aim: 10_000 },
 ];
 

@@ -395,6 +395,29 @@ describe('reconnecting', () => {
     expect(error).toMatchObject({ code: 'ERR_NETWORK', attempt: 2, willRetry: false, cause: { message: 'second' } });
   });
 
+  test('does not give up while each connection moves the last event ID, however soon it breaks', async () => {
+    const { server, clock, subscription, events } = start({ retry: { maxAttempts: 2, initialMs: 50 } });
+    const breakOff = async (index: number, text: string): Promise<void> => {
+      const request = await server.request(index);
+      request.open();
+      request.send(text);
+      await settle();
+      request.breakOff(new Error(`reset ${index}`));
+      await settle();
+    };
+    for (const index of [0, 1, 2, 3]) {
+      await breakOff(index, `id: ${index + 1}\ndata: ${index}\n\n`);
+      expect(subscription.state).toMatchObject({ phase: 'waiting', attempt: 2 });
+      clock.advance(50 * 2 ** index);
+    }
+    expect((await server.request(4)).init.headers).toMatchObject({ 'last-event-id': '4' });
+    for (const data of ['0', '1', '2', '3']) expect(await events.next()).toMatchObject({ value: { data } });
+    // The same event again is none that is new.
+    await breakOff(4, 'id: 4\ndata: 3\n\n');
+    expect(await events.next()).toMatchObject({ value: { data: '3' } });
+    expect(await failureOf(events.next())).toMatchObject({ code: 'ERR_NETWORK', cause: { message: 'reset 4' } });
+  });
+
   test('a reconnection time longer than a timer holds is no storm', async () => {
     const { server, clock, subscription } = start();
     const request = await server.request(0);

@@ -6,6 +6,7 @@ import { readOptions } from '../subscription/settings.ts';
 import { subscribe } from '../subscription/subscription.ts';
 import type { Fetch, RequestHeaders } from '../transport/fetch.ts';
 import {
+  answerRetry,
   below,
   checkMembers,
   checkNames,
@@ -27,7 +28,7 @@ export interface ChatTransportOptions {
   readonly withCredentials?: boolean | undefined;
   /** How long a stream may be silent before the connection counts as lost, in milliseconds. Any byte counts, such as the comment that the server sends every 15 seconds. @default 45000 */
   readonly idleTimeoutMs?: number | undefined;
-  /** When it tries again, as `subscribe()` does. @default up to 10 attempts in a row may fail */
+  /** When it tries again, as `subscribe()` does. A connection that has brought a chunk has not failed. @default up to 30 attempts in a row may fail, and `maxMs` is 5000 */
   readonly retry?: RetryOptions | undefined;
   /** Makes the requests. @default the platform's */
   readonly fetch?: Fetch | undefined;
@@ -74,6 +75,9 @@ function checkOptions({ api, body, headers = {}, ...others }: ChatTransportOptio
   if (typeof body !== 'function' && body !== undefined) checkMembers(body);
   readOptions(() => '', { ...others, headers });
 }
+
+/** How many attempts in a row may fail, unless the caller says. With the longest wait that goes on for about a minute if the server is away. */
+const MAX_ATTEMPTS = 30;
 
 /** The event that ends a UI message stream. */
 const DONE = '[DONE]';
@@ -140,7 +144,7 @@ export function resumingChatTransport<Message, Chunk>(
       onState({ error }) {
         lost = error ?? lost;
       },
-      retry: { maxAttempts: 10, ...options.retry },
+      retry: answerRetry(options.retry, options.retry?.maxAttempts ?? MAX_ATTEMPTS),
       idleTimeoutMs: options.idleTimeoutMs ?? 45_000,
       withCredentials: options.withCredentials,
       fetch: options.fetch,

@@ -1,6 +1,15 @@
 import { ConnectionError, InvalidEventError, InvalidOptionError } from '../errors.ts';
 import { check, readHeaders } from '../subscription/option-checks.ts';
+import type { RetryOptions } from '../subscription/options.ts';
 import type { RequestHeaders } from '../transport/fetch.ts';
+
+/** The longest wait between two attempts, in milliseconds, where the caller names no other: somebody watches the answer. */
+const MAX_WAIT_MS = 5_000;
+
+/** How to try again for an answer: as the caller says, and after shorter waits than other streams where that is left open. */
+export function answerRetry(given: RetryOptions | undefined, maxAttempts: number | undefined): RetryOptions {
+  return { ...given, maxMs: given?.maxMs ?? Math.max(MAX_WAIT_MS, given?.initialMs ?? 0), maxAttempts };
+}
 
 /** A value, or a function that is called for it with each request. */
 export type PerRequest<T extends object> = T | (() => T | Promise<T>);

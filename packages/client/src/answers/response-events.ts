@@ -1,5 +1,5 @@
 import type { AbortSignalLike } from '../globals.ts';
-import { below, checkNames, fieldsOf, givenUp, objectIn, type PerRequest } from './requests.ts';
+import { answerRetry, below, checkNames, fieldsOf, givenUp, objectIn, type PerRequest } from './requests.ts';
 import { type ConnectionError, InvalidOptionError, messageOf } from '../errors.ts';
 import { readHeaders, readObject } from '../subscription/option-checks.ts';
 import type { RetryOptions } from '../subscription/options.ts';
@@ -18,8 +18,8 @@ export interface ResponseEventsOptions {
   /** How long the stream may be silent before the connection counts as lost, in milliseconds. @default 60000 */
   readonly idleTimeoutMs?: number | undefined;
   /**
-   * When it tries again, as `subscribe()` does. `maxAttempts` also is how many streams in a row may end without an event that is new: then the response is over, or unknown. The request that
-   * creates the response is never sent again. @default as there, and 6 such streams
+   * When it tries again, as `subscribe()` does. A connection that has brought a new event has not failed. `maxAttempts` also is how many streams in a row may end without one: then the
+   * response is over, or unknown. The request that creates the response is never sent again. @default as there, 6 such streams, and `maxMs` is 5000
    */
   readonly retry?: RetryOptions | undefined;
   /** Makes the requests. @default the platform's */
@@ -102,7 +102,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     },
     idleTimeoutMs,
     // With a number of attempts, it would be.
-    retry: { ...retry, maxAttempts: undefined },
+    retry: answerRetry(retry, undefined),
     onState: (state) => progress.follow(state),
     signal,
     fetch,
@@ -132,6 +132,8 @@ class Progress {
   #found: 'nothing' | 'nothing new' | 'news' | undefined;
   /** How many streams in a row have ended in vain. */
   #inVain = 0;
+  /** How many attempts of the row of the subscription, which knows no numbers of events, do not count: behind them something new has come. */
+  #uncounted = 0;
 
   /** @throws InvalidOptionError */
   constructor(after: number | undefined, maxAttempts: number | undefined) {
@@ -156,7 +158,11 @@ class Progress {
   follow({ phase, attempt, error }: EventSubscription['state']): void {
     this.#lost = error ?? this.#lost;
     if (phase === 'open') this.#found = 'nothing';
-    if (phase !== 'waiting' || !this.#found) return;
+    if (phase !== 'waiting') return;
+    // The next attempt is the second of its row, as after a connection that has moved a last event ID.
+    if (this.#found === 'news') this.#uncounted = attempt - 2;
+    else if (attempt <= 2) this.#uncounted = 0;
+    if (!this.#found) return;
     // A stream without an event that has begun a new row was open for long: the response is under way.
     const isUnderWay = this.#found === 'news' || (this.#found === 'nothing' && attempt <= 2);
     if (isUnderWay) this.#inVain = 0;
@@ -168,7 +174,7 @@ class Progress {
   check(attempt: number): void {
     const lost = this.#lost;
     const isInVain = this.#inVain >= (this.#maxAttempts ?? MAX_IN_VAIN);
-    if (!lost || (!isInVain && attempt <= (this.#maxAttempts ?? Infinity))) return;
+    if (!lost || (!isInVain && attempt - this.#uncounted <= (this.#maxAttempts ?? Infinity))) return;
     const message = isInVain ? `${this.#inVain} streams in a row have ended without a new event` : lost.message;
     this.failure = givenUp(lost, message);
     throw new InvalidOptionError({ code: 'ERR_INVALID_OPTION', message });

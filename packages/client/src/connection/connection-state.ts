@@ -53,6 +53,8 @@ export interface ConnectionState {
   readonly phase: Phase;
   /** The number of this attempt in its row or, while waiting, of the coming one. A row begins with 1. */
   readonly attempt: number;
+  /** How many waits in a row there have been since a connection stayed up. The longest wait doubles with each. */
+  readonly waits: number;
   /** The shortest wait, in milliseconds: the reconnection time that the server has set, or else the initial one. */
   readonly reconnectionMs: number;
   /** When the connection was opened last, in milliseconds of the clock. */
@@ -62,35 +64,42 @@ export interface ConnectionState {
 }
 
 /**
- * How long to wait after a number of failures in a row, in milliseconds. `Infinity` gives up.
+ * How long to wait before the next attempt, in milliseconds. `Infinity` gives up.
+ * @param failures - how many attempts in a row have failed
+ * @param waits - how many waits in a row there were before this one
  * @param reconnectionMs - the reconnection time that the server has set, or 0
  * @param random - at least 0 and less than 1
  */
-export type Backoff = (failures: number, reconnectionMs: number, random: number, retry?: Retry) => number;
+export type Backoff = (
+  failures: number,
+  waits: number,
+  reconnectionMs: number,
+  random: number,
+  retry?: Retry,
+) => number;
 
 /**
- * A backoff with full jitter. The longest wait doubles with each failure in a row, and the wait is a random part of it, so that
+ * A backoff with full jitter. The longest wait doubles with each one in a row, and the actual wait is a random part of it, so that
  * listeners do not all come back together. It is never shorter than the server asked for. Where a retry is to follow after so
  * many milliseconds, that much is waited and a random time on top.
  */
 export function fullJitter(initialMs: number, maxMs: number, maxAttempts: number): Backoff {
-  return (failures, reconnectionMs, random, retry = 0) => {
-    if (retry === AT_ONCE) return 0;
+  return (failures, waits, reconnectionMs, random, retry = 0) => {
     if (failures >= maxAttempts) return Infinity;
     const firstMs = reconnectionMs || initialMs;
-    const spanMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** (failures - 1))) - reconnectionMs;
+    const spanMs = Math.max(firstMs, Math.min(maxMs, firstMs * 2 ** waits)) - reconnectionMs;
     return Math.max(reconnectionMs + random * spanMs, retry + random * firstMs);
   };
 }
 
 /** The first attempt. The times are set before anyone reads them. */
 export function begin(reconnectionMs: number): ConnectionState {
-  return { phase: CONNECTING, attempt: 1, reconnectionMs } as ConnectionState;
+  return { phase: CONNECTING, attempt: 1, waits: 0, reconnectionMs } as ConnectionState;
 }
 
 /** The next attempt. One that replaces an open connection begins a new row. */
 export function reconnect(state: ConnectionState): ConnectionState {
-  return { ...state, phase: CONNECTING, attempt: state.phase === OPEN ? 1 : state.attempt };
+  return state.phase === OPEN ? begin(state.reconnectionMs) : { ...state, phase: CONNECTING };
 }
 
 /** The response is an event stream. */
@@ -108,6 +117,8 @@ export function setReconnectionTime(state: ConnectionState, ms: number): Connect
  * @param random - at least 0 and less than 1
  * @param retry - when the next attempt follows: after the usual wait if it is absent
  * @param stayedUp - whether the connection has stayed up, however short it was
+ * @param hasMoved - whether it has moved the last event ID. Then a new row of attempts begins: there is somebody who answers. The waits
+ * still grow, because a server that crashes while it answers many listeners would have all of them back at once
  */
 export function lose(
   state: ConnectionState,
@@ -116,12 +127,15 @@ export function lose(
   backoff: Backoff,
   retry?: Retry,
   stayedUp?: boolean,
+  hasMoved?: boolean,
 ): ConnectionState {
-  const { attempt } = state;
-  const failures = state.phase === OPEN && (stayedUp || now - state.openedAt >= STAYED_UP_MS) ? 1 : attempt;
-  const waitMs = backoff(failures, state.reconnectionMs, random, retry);
+  if (retry === AT_ONCE) return { ...state, phase: WAITING, waitMs: 0 };
+  const isNew = state.phase === OPEN && (stayedUp || now - state.openedAt >= STAYED_UP_MS);
+  const { attempt, waits } = isNew ? begin(0) : state;
+  const failures = hasMoved ? 1 : attempt;
+  const waitMs = backoff(failures, waits, state.reconnectionMs, random, retry);
   if (waitMs === Infinity) return close(state);
-  return { ...state, phase: WAITING, attempt: retry === AT_ONCE ? attempt : failures + 1, waitMs };
+  return { ...state, phase: WAITING, attempt: failures + 1, waits: waits + 1, waitMs };
 }
 
 export function close(state: ConnectionState): ConnectionState {

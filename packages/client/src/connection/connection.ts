@@ -76,6 +76,8 @@ export class Connection {
   lastEventId: string;
   #state: State.ConnectionState;
   #hasOwnId = false;
+  /** The last event ID that this attempt goes on after, as it is sent. */
+  #sentId: string | undefined;
   /** Ends the attempt under way. An attempt whose signal has aborted is over, whatever its request still brings. */
   #controller: AbortController | undefined;
   /** What this attempt requests, `''` until it is known. */
@@ -101,7 +103,9 @@ export class Connection {
    */
   fail({ retry, ...reason }: State.Failure, stayedUp?: boolean): void {
     const { clock, backoff } = this.#options;
-    const next = State.lose(this.#state, clock.now(), clock.random(), backoff, retry, stayedUp);
+    const nextId = encodeLastEventId(this.lastEventId);
+    const hasMoved = nextId !== this.#sentId;
+    const next = State.lose(this.#state, clock.now(), clock.random(), backoff, retry, stayedUp, hasMoved);
     const willRetry = next.phase === State.WAITING;
     const errorFor = (fields: State.Failure): ConnectionError =>
       new ConnectionError({
@@ -112,7 +116,7 @@ export class Connection {
         willRetry,
       });
     let error = errorFor(reason);
-    if (willRetry && encodeLastEventId(this.lastEventId) === undefined) {
+    if (willRetry && nextId === undefined) {
       error = errorFor({ code: 'ERR_LAST_EVENT_ID', message: 'invalid lastEventId', cause: error });
     }
     this.#enter(next, error);
@@ -137,12 +141,12 @@ export class Connection {
     const { signal } = (this.#controller = new AbortController());
     try {
       this.#url = '';
+      this.#sentId = encodeLastEventId(this.lastEventId);
       const parts = await this.#handlers.prepare(signal, (target) => {
         if (!signal.aborted) this.#url = bareUrl(target);
       });
       if (signal.aborted || !parts) return;
       if ('code' in parts) return this.fail(parts);
-      const sentId = encodeLastEventId(this.lastEventId);
       // Not as a method: a browser's own fetch refuses to be called as one of another object.
       const { clock, fetch, withCredentials, maxEventBytes } = this.#options;
       const response = await fetch(this.#url, {
@@ -150,7 +154,7 @@ export class Connection {
         headers: {
           accept: 'text/event-stream',
           ...parts.headers,
-          ...(sentId && { 'last-event-id': sentId }),
+          ...(this.#sentId && { 'last-event-id': this.#sentId }),
         },
         credentials: withCredentials ? 'include' : 'same-origin',
         cache: 'no-store',

@@ -1,4 +1,4 @@
-import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
+import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
 import {
   CLOSED,
   CONNECTING,
@@ -9,9 +9,9 @@ import {
   WAITING,
 } from '../connection/connection-state.ts';
 import { Connection } from '../connection/connection.ts';
-import { basicAuthorization, hasRequestableScheme, parseTargetUrl } from '../connection/request.ts';
-import type { UrlLike } from '../globals.ts';
+import { allowListeners, createMessageEvent, hideHandlers, TargetClass } from '#runtime';
 import { defaultFetch } from '#transport';
+import type { UrlLike } from '../globals.ts';
 import type { Fetch } from '../transport/fetch.ts';
 import type { EventSourceTarget } from './event-target.ts';
 

@@ -92,7 +92,7 @@ export class Sender {
       unauthorized = answer.status === 401;
       if (verdict === 'refresh') continue;
       const retryAfterMs = this.#retryAfterMs(answer);
-      const usualMs = verdict === 'retry' ? backoff(attempt, 0, clock.random(), retryAfterMs) : Infinity;
+      const usualMs = verdict === 'retry' ? backoff(attempt, attempt - 1, 0, clock.random(), retryAfterMs) : Infinity;
       const willRetry = usualMs < Infinity;
       const error = this.#errorOf(request, answer, attempt, willRetry);
       if (!willRetry) return { ...answer, verdict, error };

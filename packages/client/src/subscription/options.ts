@@ -22,13 +22,13 @@ export type PerAttempt<T> = T | ((attempt: Attempt) => T | Promise<T>);
 
 export interface RetryOptions {
   /**
-   * The longest wait before the first reconnect in milliseconds, from 1 to `maxMs`. It doubles with each failure in a row, and the actual wait
+   * The longest wait before the first reconnect in milliseconds, from 1 to `maxMs`. It doubles with each wait in a row, until a connection stays up, and the actual wait
    * is a random part of it. Once the server has set a reconnection time with `retry:`, no wait is shorter than that.
    * @default 1000
    */
   initialMs?: number | undefined;
   /**
-   * The longest wait that a row of failures leads to in milliseconds, from `initialMs`. A longer reconnection time of the server is
+   * The longest wait that a row of waits leads to in milliseconds, from `initialMs`. A longer reconnection time of the server is
    * kept all the same.
    * @default 30000
    */
@@ -40,8 +40,8 @@ export interface RetryOptions {
    */
   maxRetryAfterMs?: number | undefined;
   /**
-   * How many attempts in a row may fail before the subscription gives up, from 1. A connection that stayed up begins a new row, and
-   * its loss is the first failure of that row, so a subscription with 1 never reconnects. Setting this option also allows a POST
+   * How many attempts in a row may fail before the subscription gives up, from 1. A connection that stayed up, or that moved the last
+   * event ID, begins a new row, and its loss is the first failure of that row, so a subscription with 1 never reconnects. Setting this option also allows a POST
    * or PATCH to be sent again.
    * @default Infinity; 1 where the method is POST, PATCH or another that may do something twice when it is sent twice
    */
