@@ -1,6 +1,5 @@
 import { GAP_TYPE } from '@tidings/wire';
-import { EARLIEST, formatCursor, parseCursor } from '../../log/position.ts';
-import type { StoredEvent } from '../store/chunk-form.ts';
+import { EARLIEST } from '../../log/position.ts';
 import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
 import { placeOf, type RunPlace } from '../store/run-place.ts';
 import type { RunItem } from '../store/run.ts';
@@ -57,15 +56,9 @@ export async function placeAtHub(
   given: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<RunPlace> {
-  const firstAfter = async (lastEventId: string): Promise<StoredEvent | undefined> =>
-    (await topics.page(topic, { lastEventId, limit: '1' }, signal)).events[0];
-  return await placeOf(given, {
-    async hasEvent(cursor) {
-      const position = parseCursor(cursor);
-      if (!position) return false;
-      return (await firstAfter(formatCursor({ ...position, seq: position.seq - 1 })))?.id === cursor;
-    },
-    first: () => firstAfter(EARLIEST),
+  return await placeOf(given, async (lastEventId) => {
+    const { events, gap } = await topics.page(topic, { lastEventId, limit: '1' }, signal);
+    return { next: events[0], missing: gap?.reason };
   });
 }
 
