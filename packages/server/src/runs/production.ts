@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { ServerError } from '../errors.ts';
+import { turnAfter } from '../turns.ts';
 import { Coalescer } from './coalescer.ts';
 import { failureText } from './store/failure-text.ts';
 import { codeOf, runOver } from './store/run-over.ts';
@@ -98,6 +99,8 @@ export class Production {
       await (this.#room ??= newGate()).opened;
       this.#checkOpen();
     }
+    // A log in memory makes room at once: a producer that waits for nothing else would leave nobody else a turn.
+    await turnAfter(0);
   }
 
   /**
@@ -118,6 +121,7 @@ export class Production {
     } finally {
       this.#flushes -= 1;
     }
+    await turnAfter(0);
   }
 
   /** Ends the run behind what was appended. The first call counts. */
