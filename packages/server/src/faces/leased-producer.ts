@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { AcquireOptions, NewChunk, RunLease, RunOutcome, Runs, RunStore } from '../runs/index.ts';
 import { codeOf } from '../runs/store/run-over.ts';
-import { turnAfter } from '../turns.ts';
+import { ownTurns } from '../turns.ts';
 
 /** How often a lease is renewed in its time. */
 const RENEWALS = 3;
@@ -19,6 +19,7 @@ export class LeasedProducer {
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #gone = new AbortController();
+  readonly #pause = ownTurns();
   /** Ends what tells of requests to stop. */
   readonly #unwatch: () => void;
   #appendedAt: number;
@@ -86,7 +87,7 @@ export class LeasedProducer {
     return this.#inTurn(async () => {
       const ids = await this.#store.append(this.#lease, chunks);
       // A log in memory stores at once: a library that waits for nothing else would leave nobody else a turn.
-      await turnAfter(0);
+      await this.#pause();
       return ids;
     });
   }
