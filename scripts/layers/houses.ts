@@ -352,6 +352,7 @@ export const HOUSES: Houses = {
       { name: 'log', purpose: 'the contract, positions, selections', uses: ['log/pattern'] },
       { name: 'log/pattern', purpose: 'patterns of topics', uses: [] },
       { name: 'sink', purpose: 'destinations of bytes', uses: [] },
+      { name: 'turns.ts', purpose: 'a turn for everything else', uses: [], ground: true },
       { name: 'clock.ts', purpose: 'the time and its timers', uses: [], ground: true },
       { name: 'errors.ts', purpose: 'ServerError and its codes', uses: [], ground: true },
     ],

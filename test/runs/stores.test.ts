@@ -1,14 +1,12 @@
-import { createServer, Hub } from '@tidings/hub';
 import { LmdbLog } from '@tidings/lmdb';
 import { NatsLog } from '@tidings/nats';
 import { PostgresLog } from '@tidings/postgres';
-import { type EventLog, MemoryLog } from '@tidings/server/log';
+import { MemoryLog } from '@tidings/server/log';
 import { RemoteLog } from '@tidings/server/log/remote';
 import { Runs } from '@tidings/server/runs';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,22 +14,8 @@ import { describe } from 'vitest';
 import { NatsServer } from '../../packages/nats/test/nats-server.ts';
 import { isMissing } from '../missing.ts';
 import { PostgresServer, withoutPostgres } from '../postgres-server.ts';
-import { type AtEnd, runsCases } from './cases.ts';
-
-/** Serves a hub on a log, on a port of its own. */
-async function serve(log: EventLog, atEnd: AtEnd): Promise<string> {
-  const hub = new Hub({ log, key: KEY });
-  const server = createServer(hub);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  atEnd(async () => {
-    server.closeAllConnections();
-    server.close();
-    await hub.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-const KEY = 'the-key-of-the-runs';
+import { runsCases } from './cases.ts';
+import { HUB_KEY, servedHub } from './served-hub.ts';
 
 describe('runs in memory', () => {
   runsCases(async (atEnd) => {
@@ -70,8 +54,8 @@ describe('runs in a log of another process, from two nodes', () => {
 
 describe('runs at a hub', () => {
   runsCases(async (atEnd) => {
-    const hub = await serve(new MemoryLog(), atEnd);
-    const headers = { authorization: `Bearer ${KEY}` };
+    const hub = await servedHub(new MemoryLog(), atEnd);
+    const headers = { authorization: `Bearer ${HUB_KEY}` };
     return { runs: new Runs({ hub, headers }), other: new Runs({ hub: `${hub}/`, headers: async () => headers }) };
   });
 });
@@ -79,8 +63,8 @@ describe('runs at a hub', () => {
 describe('runs in a log and at a hub on it', () => {
   runsCases(async (atEnd) => {
     const log = new MemoryLog();
-    const hub = await serve(log, atEnd);
-    return { runs: new Runs({ log }), other: new Runs({ hub, headers: { authorization: `Bearer ${KEY}` } }) };
+    const hub = await servedHub(log, atEnd);
+    return { runs: new Runs({ log }), other: new Runs({ hub, headers: { authorization: `Bearer ${HUB_KEY}` } }) };
   });
 });
 

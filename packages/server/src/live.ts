@@ -74,4 +74,4 @@ export { bodySink, type BodySink } from './sink/body-sink.ts';
 export { DEFAULT_KEEP_ALIVE_MS, type Heartbeat } from './sink/keep-alive.ts';
 export { SharedChunk } from './sink/shared-chunk.ts';
 export type { Sink } from './sink/sink.ts';
-export { turnAfter } from './sink/turns.ts';
+export { turnAfter } from './turns.ts';

@@ -402,6 +402,32 @@ describe('the routes of the AI SDK’s DefaultChatTransport', () => {
     expect(told).toContain('failed: The key sk-1 is wrong');
   });
 
+  test('a function for the text of the error that gives none, or throws, is reported, and the page is told that the answer broke off', async () => {
+    const runs = makeRuns();
+    const { over } = await startUIMessages(runs, 'a', () => Promise.reject(new Error('The key sk-1 is wrong')));
+    await over;
+    const wrong: readonly (() => unknown)[] = [
+      () => 5,
+      () => undefined,
+      async () => 'late',
+      () => Promise.reject(new Error('late')),
+      () => {
+        throw new Error('at once');
+      },
+    ];
+    const told: string[] = [];
+    for (const errorText of wrong as readonly (() => string)[]) {
+      const onError = (error: unknown): void => void told.push((error as Error).message);
+      const response = await respondUIMessages(runs, new Request('http://localhost/'), 'a', { errorText, onError });
+      const chunks = (await response.text()).match(/^data: .*$/gm);
+      expect(chunks).toEqual(['data: {"type":"error","errorText":"The answer broke off."}', 'data: [DONE]']);
+    }
+    const returned = ['5', 'undefined', 'a promise', 'a promise'].map(
+      (found) => `The function errorText has returned ${found}, but must return a text`,
+    );
+    expect(told).toEqual([...returned, 'at once']);
+  });
+
   test('an answer in which the AI SDK tells an error has failed, and the page is told once', async () => {
     const runs = makeRuns();
     const model = new MockLanguageModelV4({ doStream: () => Promise.reject(new Error('The key sk-1 is wrong')) });

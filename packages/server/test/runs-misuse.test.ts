@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { MemoryLog, type MemoryLogOptions } from '@tidings/server/log';
 import { createResumableStreamContext, startUIMessages } from '@tidings/server/ai-sdk';
 import { type Clock, type NewChunk, type RunItem, Runs } from '@tidings/server/runs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { deferred } from './deferred.ts';
 import { FakeClock } from './fake-clock.ts';
 
@@ -116,6 +116,29 @@ test('a run whose host does not take waitUntil goes on', async () => {
   expect(await alsoOver).toBe('done');
   await turns();
   expect(told.slice(1)).toEqual([new Error('the host has ended')]);
+});
+
+test('what a function onError throws, at once or later, is printed and ends nothing', async () => {
+  const print = vi.spyOn(console, 'error').mockImplementation(() => {});
+  onTestFinished(() => print.mockRestore());
+  const [atOnce, later] = [new Error('at once'), new Error('later')];
+  const handlers: readonly (() => unknown)[] = [
+    () => {
+      throw atOnce;
+    },
+    () => Promise.reject(later),
+  ];
+  for (const onError of handlers as readonly (() => void)[]) {
+    const runs = new Runs({ log: makeLog(), onError });
+    const { over } = await runs.start('a', ({ append }) => append('one'), {
+      waitUntil: () => {
+        throw new Error('no request to wait for');
+      },
+    });
+    expect(await over).toBe('done');
+  }
+  await turns();
+  expect(print.mock.calls).toEqual([[atOnce], [later]]);
 });
 
 test('a producer that does not wait for room fails, and what it has appended until then stays', async () => {

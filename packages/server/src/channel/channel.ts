@@ -21,7 +21,7 @@ import { EARLIEST } from '../log/position.ts';
 import type { ItemIterator } from '../log/reading/iterator.ts';
 import type { Start } from '../log/start.ts';
 import type { Sink } from '../sink/sink.ts';
-import { turnAfter } from '../sink/turns.ts';
+import { turnAfter } from '../turns.ts';
 import { report } from './channel-diagnostics.ts';
 import { checkChannelOptions, type ChannelOptions, type CheckedChannelOptions } from './channel-options.ts';
 import { comeBackAnswer, EXPIRED_BODY, METHODS, REFUSALS } from './refusals.ts';

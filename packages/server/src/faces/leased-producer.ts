@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { AcquireOptions, NewChunk, RunLease, RunOutcome, Runs, RunStore } from '../runs/index.ts';
 import { codeOf } from '../runs/store/run-over.ts';
+import { ownTurns } from '../turns.ts';
 
 /** How often a lease is renewed in its time. */
 const RENEWALS = 3;
@@ -18,6 +19,7 @@ export class LeasedProducer {
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #gone = new AbortController();
+  readonly #pause = ownTurns();
   /** Ends what tells of requests to stop. */
   readonly #unwatch: () => void;
   #appendedAt: number;
@@ -82,7 +84,12 @@ export class LeasedProducer {
    */
   append(chunks: readonly NewChunk[]): Promise<readonly string[]> {
     this.#appendedAt = this.#clock.now();
-    return this.#inTurn(() => this.#store.append(this.#lease, chunks));
+    return this.#inTurn(async () => {
+      const ids = await this.#store.append(this.#lease, chunks);
+      // A log in memory stores at once: a library that waits for nothing else would leave nobody else a turn.
+      await this.#pause();
+      return ids;
+    });
   }
 
   /** Ends the run: as stopped, if it was stopped. Resolves to false if nothing was ended. Whatever comes of it, the lease is renewed no more. */

@@ -7,6 +7,7 @@ import { checkHead } from '../http/request-check.ts';
 import { fetchHead, type RequestHead } from '../http/request.ts';
 import { checkPump, type EventStreamOptions, STREAM_OPTIONS } from '../response/pump.ts';
 import type { RunChunk, RunContext, RunEnd, RunItem, Runs, RunState, StartedRun, StartOptions } from '../runs/index.ts';
+import { reportTo } from '../runs/report.ts';
 import { answerItems, noSuchRun, refusal } from '../runs/respond.ts';
 import { checkRunId, isRunId } from '../runs/store/run-topics.ts';
 import { checkChunks } from '../runs/source.ts';
@@ -31,7 +32,7 @@ export interface UIMessageOptions extends EventStreamOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
    * The text with which the page is told that the answer broke off, for a run that has failed, is lost, or is no longer kept. The `error` of a failed run may tell what is not for
-   * everyone.
+   * everyone. If it throws, or returns no text, the page is told the default, and `onError` what was wrong.
    * @default 'The answer broke off.'
    */
   readonly errorText?: ((end: Pick<RunEnd, 'state' | 'error'>) => string) | undefined;
@@ -140,9 +141,13 @@ export function storedUIMessageChunks<Chunk extends UIMessageChunkLike>(runs: Ru
   });
 }
 
+type ErrorText = NonNullable<UIMessageOptions['errorText']>;
+
+const ERROR_TEXT = 'The answer broke off.';
+
 interface CheckedOptions {
   readonly replay: boolean;
-  readonly errorText: NonNullable<UIMessageOptions['errorText']>;
+  readonly errorText: ErrorText;
   readonly onError: UIMessageOptions['onError'];
   readonly streamOptions: EventStreamOptions;
 }
@@ -150,7 +155,7 @@ interface CheckedOptions {
 /** @throws {ServerError} `ERR_INVALID_OPTION` */
 function checkOptions(options: UIMessageOptions): CheckedOptions {
   checkNames(options, OPTIONS);
-  const { replay = false, errorText = () => 'The answer broke off.', onError, ...others } = options;
+  const { replay = false, errorText = () => ERROR_TEXT, onError, ...others } = options;
   if (typeof replay !== 'boolean') {
     throw new ServerError('ERR_INVALID_OPTION', `The option replay is ${shown(replay)}, but must be true or false`);
   }
@@ -158,7 +163,22 @@ function checkOptions(options: UIMessageOptions): CheckedOptions {
   checkFunction('onError', onError);
   checkPump(others);
   const streamOptions = { ...others, headers: { ...PROTOCOL, ...checkHeaders(others.headers) } };
-  return { replay, errorText, onError, streamOptions };
+  return { replay, errorText: checkedText(errorText, onError), onError, streamOptions };
+}
+
+/** Whatever comes of it, the page is told that the answer broke off: a stream without an end would be asked for again. */
+function checkedText(errorText: ErrorText, onError: UIMessageOptions['onError']): ErrorText {
+  return (end) => {
+    try {
+      const text: unknown = errorText(end);
+      if (typeof text === 'string') return text;
+      if (text instanceof Promise) text.catch(() => {});
+      reportTo(onError, new TypeError(`The function errorText has returned ${shown(text)}, but must return a text`));
+    } catch (error) {
+      reportTo(onError, error);
+    }
+    return ERROR_TEXT;
+  };
 }
 
 function isBroken(state: RunState): boolean {
@@ -214,10 +234,7 @@ function errorTextOf(chunk: UIMessageChunkLike): string {
   return typeof errorText === 'string' ? errorText : 'The answer has a chunk of type error without an errorText';
 }
 
-async function* messageEvents(
-  items: AsyncIterable<RunItem>,
-  errorText: CheckedOptions['errorText'],
-): AsyncGenerator<EventFields> {
+async function* messageEvents(items: AsyncIterable<RunItem>, errorText: ErrorText): AsyncGenerator<EventFields> {
   // A page that has got the error of the answer itself is told of it no second time.
   let hasError = false;
   for await (const item of items) {
@@ -232,11 +249,7 @@ function tellsError(item: RunItem): boolean {
 }
 
 /** The events of an item. Returns whether the stream ends with them. */
-function* eventsOfItem(
-  item: RunItem,
-  errorText: CheckedOptions['errorText'],
-  hasError: boolean,
-): Generator<EventFields, boolean> {
+function* eventsOfItem(item: RunItem, errorText: ErrorText, hasError: boolean): Generator<EventFields, boolean> {
   if (item.type === 'chunk') {
     yield { id: item.id, data: String(item.data) };
     return false;
@@ -252,7 +265,7 @@ function* eventsOfItem(
 /** What the page is told at the end, beside `[DONE]`. */
 function lastChunk(
   item: Exclude<RunItem, RunChunk>,
-  errorText: CheckedOptions['errorText'],
+  errorText: ErrorText,
 ): { readonly type: 'abort' } | { readonly type: 'error'; readonly errorText: string } | undefined {
   if (item.type === 'gap') return { type: 'error', errorText: errorText({ state: 'unknown' }) };
   if (item.state === 'done') return undefined;

@@ -4,7 +4,7 @@ import { COMMENT } from '../sink/keep-alive.ts';
 import { ServerError } from '../errors.ts';
 import { SharedChunk } from '../sink/shared-chunk.ts';
 import type { Sink } from '../sink/sink.ts';
-import { turnAfter } from '../sink/turns.ts';
+import { turnAfter } from '../turns.ts';
 
 /** The handle of an open response, by which a source that is no loop sends its events. */
 export interface EventStreamHandle {

@@ -15,7 +15,7 @@ export interface RunsOptions {
   /** The URL of the hub at which the runs are, below which it has `/topics`. It is given, or `log` is. */
   readonly hub?: string | URL | undefined;
   /**
-   * With `hub`, the header fields of requests to it, such as `{ authorization: 'Bearer …' }`, or a function that gives them for each request. The hub has to allow to listen to,
+   * With `hub`, the header fields of requests to it, such as `{ authorization: 'Bearer …' }`, or a function that gives them for each request, and once more if the hub answers 401. The hub has to allow to listen to,
    * publish to and manage the topics `runs`, `runs/*` and `runs-errors/*`, private events included.
    * @default none
    */
@@ -29,7 +29,7 @@ export interface RunsOptions {
    * @default true
    */
   readonly private?: boolean | undefined;
-  /** Called with what no caller learns, such as an end that could not be stored. @default console.error */
+  /** Called with what callers may not notice, such as a chunk or an end that could not be stored, or a producer that does not wait. @default console.error */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** @default the system's clock */
   readonly clock?: Clock | undefined;

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { ServerError } from '../errors.ts';
+import { ownTurns } from '../turns.ts';
 import { Coalescer } from './coalescer.ts';
 import { failureText } from './store/failure-text.ts';
 import { codeOf, runOver } from './store/run-over.ts';
@@ -52,6 +53,7 @@ export class Production {
   readonly #options: ProductionOptions;
   readonly #chunks: Coalescer;
   readonly #gone = new AbortController();
+  readonly #turn = ownTurns();
   /** How the run has ended, when it has. It never rejects. */
   readonly over: Promise<RunEnd['state']>;
   /** How the run is to end, behind what was appended. */
@@ -98,6 +100,8 @@ export class Production {
       await (this.#room ??= newGate()).opened;
       this.#checkOpen();
     }
+    // A log in memory makes room at once: a producer that waits for nothing else would leave nobody else a turn.
+    await this.#turn();
   }
 
   /**
@@ -118,6 +122,7 @@ export class Production {
     } finally {
       this.#flushes -= 1;
     }
+    await this.#turn();
   }
 
   /** Ends the run behind what was appended. The first call counts. */

@@ -3,7 +3,9 @@ export function reportTo(onError: ((error: unknown) => void) | undefined, error:
   let told = error;
   try {
     if (onError) {
-      onError(error);
+      const made: unknown = onError(error);
+      // oxlint-disable-next-line no-console -- as below
+      if (made instanceof Promise) made.catch((failure: unknown) => console.error(failure));
       return;
     }
   } catch (failure) {

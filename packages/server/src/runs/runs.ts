@@ -66,7 +66,7 @@ export class Runs {
    * Starts a run, once: of many calls with one id, in whatever process, also after its end, the first one's producer is run. It goes on without the request that has
    * started it, and keeps the process alive. The others' streams are cancelled, and their functions not called. Resolves when it is known whose producer it is.
    * @param id names the run: 1 to 256 characters, without control characters, backslashes, `#`, and segments between slashes that are empty, `.` or `..`
-   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, and what the log refuses
+   * @throws {ServerError} (as a rejection) `ERR_INVALID_OPTION`, `ERR_RUN_OVER` if this call was the first, and its lease has ended before the log had stored the beginning of the run, and what the log refuses
    */
   async start(id: string, producer: RunProducer, options: StartOptions = {}): Promise<StartedRun> {
     checkRunId(id);

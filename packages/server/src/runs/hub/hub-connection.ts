@@ -3,6 +3,7 @@ import { ServerError, type ServerErrorCode } from '../../errors.ts';
 import { failureText } from '../store/failure-text.ts';
 import { keepRunning } from '../store/keep-running.ts';
 import { codeOf } from '../store/run-over.ts';
+import { AGAIN_MS, againMs, HubAway, type HubAwayOptions, retryMsOf } from './hub-away.ts';
 import { textOf } from './hub-body.ts';
 import { headersFor, type HubHeaders } from './hub-headers.ts';
 
@@ -40,9 +41,6 @@ export interface HubAnswer {
 
 /** Guards whoever waits against a hub that takes a request and never answers, in milliseconds. */
 const ANSWER_MS = 30_000;
-
-/** How long it waits before it asks again, in milliseconds. */
-export const AGAIN_MS = 100;
 
 /** How many questions are under way at a time: hundreds of runs that begin at once would have more connections than a hub takes from one address. */
 const MAX_QUESTIONS = 64;
@@ -92,7 +90,18 @@ export class HubConnection {
   }
 
   /** The answer to a request, which is a success, with its head read and not its body. It does not wait for the head, or for a refusal with its body, for longer than half a minute. */
-  async open({ method, path = '', query, headers, body, abort }: HubStreamRequest): Promise<Response> {
+  async open(request: HubStreamRequest): Promise<Response> {
+    const isFunction = typeof this.#headers === 'function';
+    const response = await this.#send(request, isFunction);
+    if (response.ok) return response;
+    // A token may have run out on the way: the function may give a fresh one, before the refusal counts.
+    response.body?.cancel().catch(() => {});
+    return await this.#send(request, false);
+  }
+
+  /** @param maySay401 whether an answer that is a 401 is returned, too */
+  async #send(request: HubStreamRequest, maySay401: boolean): Promise<Response> {
+    const { method, path = '', query, headers, body, abort } = request;
     const url = `${this.#url}/topics${path}?${new URLSearchParams(query).toString()}`;
     const given = await this.#fieldsFor(method);
     const timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
@@ -105,10 +114,10 @@ export class HubConnection {
         signal: abort.signal,
         redirect: 'manual',
       });
-      if (response.ok) return response;
+      if (response.ok || (maySay401 && response.status === 401)) return response;
       problem = await this.#refusal(method, response, abort.signal);
     } catch (cause) {
-      throw this.#away(method, 'could not be reached', cause);
+      throw this.#away(method, 'could not be reached', { cause });
     } finally {
       this.clock.clearTimeout(timer);
     }
@@ -125,7 +134,7 @@ export class HubConnection {
       const response = await this.open({ ...request, abort });
       timer = this.clock.setTimeout(() => abort.abort(), ANSWER_MS);
       const text = await textOf(response, abort.signal).catch((cause: unknown) => {
-        throw this.#away(request.method, 'broke its answer off', cause);
+        throw this.#away(request.method, 'broke its answer off', { cause });
       });
       return { response, text };
     } finally {
@@ -139,12 +148,15 @@ export class HubConnection {
   async askAgain(ms: number, request: HubRequest): Promise<HubAnswer> {
     const end = this.clock.now() + ms;
     for (;;) {
+      let waitMs;
       try {
         return await this.ask(request);
       } catch (error) {
-        if (codeOf(error) !== 'ERR_STORE_AWAY' || this.clock.now() >= end || request.signal?.aborted) throw error;
+        const now = this.clock.now();
+        if (codeOf(error) !== 'ERR_STORE_AWAY' || now >= end || request.signal?.aborted) throw error;
+        waitMs = againMs(error, { ms, leftMs: end - now });
       }
-      await this.pause();
+      await this.pause(request.signal, waitMs);
     }
   }
 
@@ -184,7 +196,9 @@ export class HubConnection {
       return await headersFor(this.#headers);
     } catch (cause) {
       if (codeOf(cause) === 'ERR_INVALID_OPTION') throw cause;
-      throw this.#away(method, `was not asked, because the function headers has thrown: ${failureText(cause)}`, cause);
+      throw this.#away(method, `was not asked, because the function headers has thrown: ${failureText(cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -196,7 +210,10 @@ export class HubConnection {
     const said = `the hub answered ${status}${detail === undefined ? '' : `: ${detail}`}`;
     if (code !== undefined) return new ServerError(code, `Cannot ${method} at the hub ${this.#url}: ${said}`);
     const mayPass = status === 408 || status === 429 || status >= 500;
-    if (mayPass && problem !== 'unsupported') return this.#away(method, said);
+    if (mayPass && problem !== 'unsupported') {
+      const retryMs = retryMsOf(response, this.clock.time());
+      return this.#away(method, said, { retryMs });
+    }
     return new ServerError('ERR_HUB', `Cannot ${method} at the hub ${this.#url}: ${said}`);
   }
 
@@ -210,9 +227,9 @@ export class HubConnection {
     return new ServerError('ERR_HUB', `Cannot ${method} at the hub ${this.#url}: ${said}`);
   }
 
-  #away(method: string, why: string, cause?: unknown): ServerError {
+  #away(method: string, why: string, options?: HubAwayOptions): ServerError {
     const found = why.startsWith('the hub') ? why : `the hub ${why}`;
-    return new ServerError('ERR_STORE_AWAY', `Cannot ${method} at the hub ${this.#url}: ${found}`, { cause });
+    return new HubAway(`Cannot ${method} at the hub ${this.#url}: ${found}`, options);
   }
 }
 

@@ -1,7 +1,8 @@
 import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
+import { AGAIN_MS, againMs } from './hub-away.ts';
 import { bytesOf } from './hub-body.ts';
-import { abortWith, AGAIN_MS, type HubConnection } from './hub-connection.ts';
+import { abortWith, type HubConnection } from './hub-connection.ts';
 
 // A hub is never silent for longer than 15 seconds, unless configured otherwise (PROTOCOL §5.5). A connection that is silent for longer is dead.
 const SILENT_MS = 60_000;
@@ -10,7 +11,7 @@ const SILENT_MS = 60_000;
 const LOOK_MS = 10_000;
 
 /** For how long a hub is tried again that streams nothing, in milliseconds: longer than a restart takes. Behind it whoever waits is told. */
-const AWAY_MS = 60_000;
+export const AWAY_MS = 60_000;
 
 /** The longest that it waits before it asks a hub again that is away, in milliseconds: many readers that wait must not keep it from coming back. */
 const MAX_AGAIN_MS = 1000;
@@ -37,12 +38,13 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
   const { connection, topic, signal } = options;
   let { lastEventId } = options;
   let heardAt = connection.clock.now();
-  let againMs = AGAIN_MS;
+  let usualMs = AGAIN_MS;
   while (!signal.aborted) {
     const stream = new AbortController();
     const release = abortWith(stream, signal);
     let looked: Promise<boolean> | undefined;
     let isOpen = false;
+    let failure: unknown;
     try {
       const response = await openStream(connection, topic, lastEventId, stream);
       // A topic that is closed and read.
@@ -66,8 +68,8 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
       }
     } catch (error) {
       if (signal.aborted) return;
-      const code = codeOf(error);
-      if (FINAL.has(code)) throw error;
+      failure = error;
+      if (FINAL.has(codeOf(error))) throw error;
       if (!isOpen && connection.clock.now() - heardAt >= AWAY_MS) throw error;
     } finally {
       // Also if the consumer breaks off.
@@ -76,11 +78,12 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
     }
     if (isOpen) {
       heardAt = connection.clock.now();
-      againMs = AGAIN_MS;
+      usualMs = AGAIN_MS;
     }
     if (looked && !(await looked)) return;
-    await connection.pause(signal, againMs);
-    againMs = Math.min(2 * againMs, MAX_AGAIN_MS);
+    const leftMs = AWAY_MS - (connection.clock.now() - heardAt);
+    await connection.pause(signal, againMs(failure, { ms: AWAY_MS, leftMs, usualMs }));
+    usualMs = Math.min(2 * usualMs, MAX_AGAIN_MS);
   }
 }
 

@@ -1,11 +1,10 @@
 import { GAP_TYPE } from '@tidings/wire';
-import { EARLIEST, formatCursor, parseCursor } from '../../log/position.ts';
-import type { StoredEvent } from '../store/chunk-form.ts';
+import { EARLIEST } from '../../log/position.ts';
 import { GONE, type ItemsContext, RunItems } from '../store/run-items.ts';
 import { placeOf, type RunPlace } from '../store/run-place.ts';
 import type { RunItem } from '../store/run.ts';
-import { hubEvents } from './hub-events.ts';
-import type { HubGap, HubTopics } from './hub-topics.ts';
+import { AWAY_MS, hubEvents } from './hub-events.ts';
+import type { HubGap, HubPatience, HubTopics } from './hub-topics.ts';
 
 /** The items of a run behind a place, and then what its producer makes, to its end. */
 export async function* hubRunItems(
@@ -14,7 +13,7 @@ export async function* hubRunItems(
   context: ItemsContext,
   { after: given, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
 ): AsyncGenerator<RunItem, void, undefined> {
-  const { after, gap } = await placeAtHub(topics, topic, given, signal);
+  const { after, gap } = await placeAtHub(topics, topic, given, { signal, ms: AWAY_MS });
   if (gap) yield gap;
   const maker = new RunItems(context, after === undefined);
   let isGone = false;
@@ -55,23 +54,17 @@ export async function placeAtHub(
   topics: HubTopics,
   topic: string,
   given: string | undefined,
-  signal: AbortSignal | undefined,
+  patience: HubPatience,
 ): Promise<RunPlace> {
-  const firstAfter = async (lastEventId: string): Promise<StoredEvent | undefined> =>
-    (await topics.page(topic, { lastEventId, limit: '1' }, signal)).events[0];
-  return await placeOf(given, {
-    async hasEvent(cursor) {
-      const position = parseCursor(cursor);
-      if (!position) return false;
-      return (await firstAfter(formatCursor({ ...position, seq: position.seq - 1 })))?.id === cursor;
-    },
-    first: () => firstAfter(EARLIEST),
+  return await placeOf(given, async (lastEventId) => {
+    const { events, gap } = await topics.page(topic, { lastEventId, limit: '1' }, patience);
+    return { next: events[0], missing: gap?.reason };
   });
 }
 
 /** Whether there is no run: nobody knows the topic, or who has made it known has gone before it had a lease. */
 async function isMissing(topics: HubTopics, topic: string, signal: AbortSignal): Promise<boolean> {
-  const { state, events } = await topics.page(topic, { last: '1' }, signal);
+  const { state, events } = await topics.page(topic, { last: '1' }, { signal });
   if (state !== 'open' || events.length > 0) return state === 'unknown';
   return (await topics.leasedUntil(topic)) === undefined;
 }

@@ -86,12 +86,16 @@ export class HubRunStore implements RunStore {
     const topic = this.#names.of(id);
     const { lastEventId: newest } = await this.status(id);
     if (newest === undefined) return [];
-    const { after, gap: unknown } = await placeAtHub(this.#topics, topic, given, signal);
+    const { after, gap: unknown } = await placeAtHub(this.#topics, topic, given, { signal });
     const items: RunItem[] = unknown ? [unknown] : [];
     const maker = new RunItems(this.#contextOf(id), after === undefined);
     let lastEventId = after ?? EARLIEST;
     for (;;) {
-      const { events, next, state, gap } = await this.#topics.page(topic, { lastEventId, limit: PAGE_EVENTS }, signal);
+      const { events, next, state, gap } = await this.#topics.page(
+        topic,
+        { lastEventId, limit: PAGE_EVENTS },
+        { signal },
+      );
       if (gap) items.push({ type: 'gap', gap });
       for (const [at, event] of events.entries()) {
         items.push(...(await maker.of(event, state === 'closed' && at === events.length - 1)));

@@ -1,6 +1,6 @@
 import { newToken } from '../../log/keeping/topic-options.ts';
 import { BEGIN_FIELDS, fieldsOfChunk, fieldsOfEnd, fieldsOfError } from '../store/chunk-form.ts';
-import { codeOf, isOver, runOver } from '../store/run-over.ts';
+import { codeOf, isOver, notBegun, runOver } from '../store/run-over.ts';
 import type { NewChunk } from '../store/run.ts';
 import type { AcquireOptions, RunLease, RunOutcome } from '../store/run-store.ts';
 import type { RunTopics } from '../store/run-topics.ts';
@@ -39,8 +39,7 @@ export class HubRunWriter {
       this.#ttls.set(begun, ttlMs);
       return begun;
     } catch (error) {
-      // The lease has ended before the run began, or the topic was deleted: the run is not this caller's.
-      if (codeOf(error) === 'ERR_RUN_OVER') return undefined;
+      if (codeOf(error) === 'ERR_RUN_OVER') throw notBegun(id, leaseMs, error);
       // Nothing is left of a topic that was only leased.
       await this.#topics.release(topic, token).catch(() => {});
       throw error;

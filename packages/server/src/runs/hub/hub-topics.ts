@@ -31,6 +31,13 @@ export interface HubGap {
   readonly through?: string | undefined;
 }
 
+/** For how long a question is repeated. */
+export interface HubPatience {
+  readonly signal?: AbortSignal | undefined;
+  /** In milliseconds. @default 15 seconds */
+  readonly ms?: number | undefined;
+}
+
 /** How long questions are repeated that have no lease to be in time for, in milliseconds. */
 const PATIENCE_MS = 15_000;
 
@@ -94,10 +101,14 @@ export class HubTopics {
   }
 
   /** One page, which does not wait for events. */
-  async page(topic: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HubPage> {
+  async page(
+    topic: string,
+    query: Readonly<Record<string, string>>,
+    { signal, ms = PATIENCE_MS }: HubPatience = {},
+  ): Promise<HubPage> {
     const headers = { Accept: 'application/json' };
     const request = { method: 'GET', query: { ...query, match: topic }, headers, signal };
-    const { text } = await this.connection.askAgain(PATIENCE_MS, request);
+    const { text } = await this.connection.askAgain(ms, request);
     return answerOf<HubPage>(text, isPage);
   }
 

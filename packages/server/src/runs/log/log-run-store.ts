@@ -146,7 +146,9 @@ export class LogRunStore implements RunStore {
     const page = await this.#log.read({ selection, after: 0, through: seq, maxBytes: 1 });
     if (epoch === undefined || page.trimmedThrough <= (page.deletedThrough ?? 0)) return undefined;
     const cursorOf = (at: number): string => formatCursor({ epoch, seq: at });
-    return { type: 'gap', gap: { after: cursorOf(0), resumedAt: cursorOf(seq - 1), reason: 'trimmed' } };
+    // Not the place before the first event, which may be that of another run: who goes on from there would be told again.
+    const resumedAt = cursorOf(Math.min(page.trimmedThrough, seq - 1));
+    return { type: 'gap', gap: { after: cursorOf(0), resumedAt, reason: 'trimmed' } };
   }
 
   #selectionOf(id: string): Selection {

@@ -1,10 +1,7 @@
 import { readEvent } from '../../audience/event-reader.ts';
-import type { EventLog } from '../../log/event-log.ts';
-import { EARLIEST } from '../../log/position.ts';
-import { entryAt } from '../../log/reading/entry-at.ts';
+import type { EventLog, LogPage } from '../../log/event-log.ts';
 import type { Selection } from '../../log/selection.ts';
-import type { StoredEvent } from '../store/chunk-form.ts';
-import { placeOf, type RunPlace } from '../store/run-place.ts';
+import { type Following, placeOf, type RunPlace } from '../store/run-place.ts';
 
 interface RunOfLog {
   readonly log: EventLog;
@@ -12,19 +9,17 @@ interface RunOfLog {
 }
 
 /** Where a reading of a run in a log begins. */
-export async function placeInLog({ log, selection }: RunOfLog, given: string | undefined): Promise<RunPlace> {
-  return await placeOf(given, {
-    hasEvent: async (cursor) => (await entryAt(log, cursor, { selection })) !== undefined,
-    first: () => firstOf(log, selection),
-  });
+export async function placeInLog(run: RunOfLog, given: string | undefined): Promise<RunPlace> {
+  return await placeOf(given, (place) => followingIn(run, place));
 }
 
-async function firstOf(log: EventLog, selection: Selection): Promise<StoredEvent | undefined> {
-  const { head } = await log.locate(EARLIEST, selection);
-  for (let after = 0; after < head;) {
-    const { entries, through } = await log.read({ selection, after, through: head, maxBytes: 1 });
-    if (entries[0]) return readEvent(entries[0]);
-    after = through;
+async function followingIn({ log, selection }: RunOfLog, place: string): Promise<Following> {
+  const { after, head, misplaced } = await log.locate(place, selection);
+  let page: LogPage | undefined;
+  for (let through = after; through < head && !page?.entries[0]; through = page.through) {
+    page = await log.read({ selection, after: through, through: head, maxBytes: 1 });
   }
-  return undefined;
+  const [entry] = page?.entries ?? [];
+  const isTrimmed = page !== undefined && page.trimmedThrough > after;
+  return { next: entry && readEvent(entry), missing: misplaced ?? (isTrimmed ? 'trimmed' : undefined) };
 }

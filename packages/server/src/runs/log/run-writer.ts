@@ -6,7 +6,7 @@ import { newToken } from '../../log/keeping/topic-options.ts';
 import type { TopicStates } from '../../log/topic-states.ts';
 import { NO_TYPE, typeOf } from '../../log/type-of.ts';
 import { BEGIN_FIELDS, fieldsOfChunk, fieldsOfEnd, fieldsOfError } from '../store/chunk-form.ts';
-import { codeOf, isOver, runOver } from '../store/run-over.ts';
+import { codeOf, isOver, notBegun, runOver } from '../store/run-over.ts';
 import type { NewChunk } from '../store/run.ts';
 import type { AcquireOptions, RunLease, RunOutcome } from '../store/run-store.ts';
 import type { RunTopics } from '../store/run-topics.ts';
@@ -53,8 +53,7 @@ export class RunWriter {
       const [begunAt] = await this.#append(lease, [this.#event(lease, BEGIN_FIELDS)]);
       return this.#known({ ...lease, begunAt }, await this.#writtenBy(lease));
     } catch (error) {
-      // The lease has ended before the run began, or the topic was deleted: the run is not this caller's.
-      if (codeOf(error) === 'ERR_RUN_OVER') return undefined;
+      if (codeOf(error) === 'ERR_RUN_OVER') throw notBegun(id, leaseMs, error);
       // Nothing is left of a topic that was only leased.
       await topics.release(topic, token).catch(() => {});
       throw error;

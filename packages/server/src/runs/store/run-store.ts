@@ -48,7 +48,10 @@ export interface StopWatch {
  * codes that are named, with what the log or the hub refuses.
  */
 export interface RunStore {
-  /** Makes the caller the producer of a run, if nobody was before, also before its end. Resolves to undefined for everyone else, until the run is unknown again. */
+  /**
+   * Makes the caller the producer of a run, if nobody was before, also before its end. Resolves to undefined for everyone else, until the run is unknown again.
+   * @throws {ServerError} `ERR_RUN_OVER` if the caller was the first, and its lease has ended, or the run was deleted, before its beginning was stored
+   */
   acquire(id: string, options: AcquireOptions): Promise<RunLease | undefined>;
   /**
    * Stores chunks, whole or not at all, and renews the lease. Resolves to the place of each when they are durable. The calls of one lease may not overlap.

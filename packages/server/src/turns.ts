@@ -37,6 +37,29 @@ export function turnAfter(bytes: number): Promise<void> | undefined {
   return promise;
 }
 
+/**
+ * Makes such a function for one producer alone, which counts only what that has taken: the first call in a turn of the event loop never waits. It fulfils in the next turn once the
+ * producer has been at work for some milliseconds in this one.
+ */
+export function ownTurns(): () => Promise<void> | undefined {
+  let begunAt: number | undefined;
+  let wait: Promise<void> | undefined;
+  return () => {
+    const now = performance.now();
+    if (begunAt === undefined) {
+      begunAt = now;
+      later(() => {
+        begunAt = undefined;
+        wait = undefined;
+      });
+    }
+    if (now - begunAt < MAX_MS) return undefined;
+    // It fulfils behind the beginning of the next turn.
+    wait ??= new Promise((resolve) => void later(resolve));
+    return wait;
+  };
+}
+
 /** A new turn begins. */
 function begin(): void {
   const waiting = next;
