@@ -80,7 +80,7 @@ export class NatsLog implements EventLog {
     this.#bounds = bounds;
     this.#waitMs = waitMs;
     this.#following = new Following(
-      { store, clock, scanMs: options.scanMs, compactBytes },
+      { store, clock, scanMs: options.scanMs, compactBytes, settings },
       {
         onBatch: (batch) => this.#emit(batch),
         onLog: (log) => this.#values.changed(log),
@@ -91,8 +91,7 @@ export class NatsLog implements EventLog {
           this.#ticks.plan();
         },
         onError: (error) => this.#report(error, onError),
-        begin: (epoch, earlier, last) =>
-          this.#writer.begin(earlier ? { op: 'begin', epoch, earlier, settings } : { op: 'epoch', epoch }, last),
+        begin: (...start) => this.#writer.begin(...start),
       },
     );
     this.#writer = new Writer({ store, following: this.#following, waitMs, maxWaitingBytes });

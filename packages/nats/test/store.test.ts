@@ -264,6 +264,51 @@ describe.skipIf(WITHOUT)('a stream that was deleted', () => {
       expect((await contents(log)).entries.map(dataOf)).toEqual(['2']);
     }
   });
+
+  test('tells what is lost where the node that makes it again did not know of the last events', async () => {
+    const name = newName();
+    const ways = [await wayTo(server.port), await wayTo(server.port)];
+    const open = async ({ url }: Way): Promise<NatsLog> => await openLog({ servers: url, name, onError: () => {} });
+    const [ahead, behind] = [await open(ways[0]!), await open(ways[1]!)];
+    const follower = new Follower(behind);
+    const known = await ahead.append([event('a', '1')]);
+    await follower.until(() => follower.reached >= known.seq);
+    ways[1]!.cut(false);
+    await follower.until(() => follower.steps.at(-1) === 'lost');
+    const unknown = await ahead.append([event('a', '2')]);
+    const other = new Follower(ahead);
+    ways[0]!.cut(false);
+    await other.until(() => other.steps.at(-1) === 'lost');
+    await (await manage(server.url)).streams.delete(name);
+    ways[1]!.open();
+    // This node begins the epoch, and says that the one before ended where it has got to.
+    await follower.until(() => follower.steps.length === 3);
+    const next = await behind.append([event('a', '3')]);
+    await follower.until(() => follower.reached >= next.seq);
+    ways[0]!.open();
+    await follower.until(() => follower.steps.at(-1)?.startsWith('gap') === true);
+    expect(follower.got.map(dataOf)).toEqual(['1', '3']);
+    const last = await ahead.append([event('a', '4')]);
+    await follower.until(() => follower.reached >= last.seq);
+    expect(follower.got.map(dataOf)).toEqual(['1', '3', '4']);
+    for (const log of [ahead, behind]) {
+      for (const { id } of [known, next]) {
+        const { after, misplaced } = await log.locate(id);
+        expect(misplaced).toBeUndefined();
+        expect((await contents(log, undefined, after)).trimmed).toBeGreaterThan(after);
+      }
+      expect((await log.locate(unknown.id)).misplaced).toBe('foreign');
+      const { after } = await log.locate(last.id);
+      expect((await contents(log, undefined, after)).trimmed).toBeLessThanOrEqual(after);
+    }
+    // One that comes later finds it said, also from a snapshot.
+    const gaps = follower.steps.filter((step) => step.startsWith('gap'));
+    const third = await openLog({ servers: server.url, name });
+    expect(await contents(third)).toEqual(await contents(behind));
+    const end = await third.append([event('a', '5')]);
+    await follower.until(() => follower.reached >= end.seq);
+    expect(follower.steps.filter((step) => step.startsWith('gap'))).toEqual(gaps);
+  });
 });
 
 test.skipIf(WITHOUT)('a store without room refuses an append, and takes it when there is room', async () => {
@@ -328,8 +373,15 @@ test.skipIf(WITHOUT)('a store that was put back to an earlier state begins a new
   const [before] = follower.steps;
   await follower.until(() => follower.steps.at(-1)?.startsWith('start') === true && follower.steps.at(-1) !== before);
   expect((await contents(log)).entries.map(dataOf)).toEqual(['1']);
-  expect((await log.locate(first.id)).misplaced).toBeUndefined();
-  expect((await log.locate(lost.id)).misplaced).toBe('foreign');
+  // Who had what is lost misses nothing, and who had not is told.
+  for (const [{ id }, through] of [
+    [first, lost.seq],
+    [lost, lost.seq],
+  ] as const) {
+    const { after, misplaced } = await log.locate(id);
+    expect([misplaced, (await contents(log, undefined, after)).trimmed]).toEqual([undefined, through]);
+  }
+  expect(follower.steps.some((step) => step.startsWith('gap'))).toBe(false);
   const next = await log.append([event('a', '3')]);
   expect((await log.locate(next.id)).after).toBe(next.seq);
   expect(next.id).not.toBe(lost.id);

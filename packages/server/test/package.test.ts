@@ -238,6 +238,7 @@ describe('the package', () => {
           "suggestion",
           "systemClock",
           "toldGap",
+          "wentTo",
           "withEvent",
           "withTimes",
           "withoutEvent",

@@ -184,6 +184,21 @@ describe('the ledger of what was trimmed', () => {
     expect(behind.changes).toBe(before);
   });
 
+  test('takes over a floor for every selection, and tells who holds an earlier answer', () => {
+    const ledger = new TrimLedger();
+    const all: Selection[] = [{ topics: 'all', private: 'all' }, { topics: 'all' }, topic('a'), topic('a', true)];
+    note(ledger, 1, 'a');
+    const before = ledger.changes;
+    for (const selection of all) expect(ledger.trimmed(selection).through).toBe(1);
+    ledger.advance({ ...ledger.record(), floor: { all: 5, public: 4 } });
+    const told = all.map((selection) => ledger.trimmed(selection, 2));
+    expect(told.map(({ through }) => through)).toEqual([5, 4, 4, 5]);
+    for (const { trims } of told) expect(trims).toBeGreaterThan(before);
+    const fresh = new TrimLedger();
+    fresh.advance(ledger.record());
+    expect(all.map((selection) => fresh.trimmed(selection).through)).toEqual([5, 4, 4, 5]);
+  });
+
   test('forgets topics sooner if they have others', () => {
     const countOf = (others: number): number => {
       const ledger = new TrimLedger(Infinity, 100_000);

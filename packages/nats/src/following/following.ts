@@ -1,10 +1,11 @@
-import { newEpoch, type TrimLedger } from '@tidings/server/log';
+import type { TrimLedger } from '@tidings/server/log';
 import type { Moment } from '../replica/clock.ts';
 import { type Done, Replica, type ReplicaHost, type ReplicaRecord } from '../replica/replica.ts';
 import { readSnapshot } from '../replica/snapshot.ts';
 import type { Delivered, Delivery } from '../store/delivery.ts';
 import { isWrongSequence, unusable } from '../store/problem.ts';
 import type { StreamState } from '../store/store.ts';
+import { beginningOf } from './beginning.ts';
 import { Compaction } from './compaction.ts';
 import type { FollowingHost, FollowingParts } from './host.ts';
 import { isReplaced, type Known, knownOf } from './known.ts';
@@ -233,19 +234,16 @@ export class Following {
 
   /** Goes live if the replica has carried out everything that the stream had. Begins a log or a new epoch first, where it has to. */
   async #reached({ first, last }: StreamState): Promise<void> {
-    const { hasBegun, log, at } = this.#replica;
+    const { hasBegun, at } = this.#replica;
     if (at < last && first <= last) return;
     if (!hasBegun && last > 0 && !this.#missing.isOver())
       throw new Error('What the log began with is gone from the stream');
-    if (!hasBegun || log.epochs.current === this.#known?.epoch) {
-      const epoch = newEpoch(this.#parts.clock.time());
-      try {
-        const earlier = hasBegun ? undefined : (this.#known?.begin(epoch) ?? []);
-        await this.#host.begin(epoch, earlier, Math.max(at, last));
-      } catch (error) {
+    const begin = beginningOf(this.#replica, this.#known, this.#parts, last);
+    if (begin) {
+      await this.#host.begin(begin.command, begin.last).catch((error: unknown) => {
         // Another node was first.
         if (!isWrongSequence(error)) throw error;
-      }
+      });
       return;
     }
     this.#known = undefined;

@@ -1,5 +1,6 @@
-import type { Clock, EarlierEpoch } from '@tidings/server/log';
-import type { Done, ReplicaHost } from '../replica/replica.ts';
+import type { Clock } from '@tidings/server/log';
+import type { Command } from '../replica/command.ts';
+import type { Done, ReplicaHost, ReplicaRecord } from '../replica/replica.ts';
 import type { Store } from '../store/store.ts';
 
 export interface FollowingParts {
@@ -7,6 +8,8 @@ export interface FollowingParts {
   readonly clock: Clock;
   readonly scanMs: number | undefined;
   readonly compactBytes: number;
+  /** With what a log begins. */
+  readonly settings: ReplicaRecord['settings'];
 }
 
 export interface FollowingHost extends Omit<ReplicaHost, 'scanMs'> {
@@ -19,8 +22,8 @@ export interface FollowingHost extends Omit<ReplicaHost, 'scanMs'> {
   /** Something failed that is tried again. */
   onError(error: unknown): void;
   /**
-   * Sends the first message of an epoch, if nothing has been stored after a message of this number.
-   * @param earlier the epochs before it, whose events are gone; undefined if it goes on with what there is
+   * Sends the first message of an epoch.
+   * @param last it counts if nothing has been stored after a message of this number; always if it is undefined
    */
-  begin(epoch: string, earlier: readonly EarlierEpoch[] | undefined, last: number): Promise<void>;
+  begin(command: Command & { readonly op: 'begin' | 'epoch' }, last: number | undefined): Promise<void>;
 }

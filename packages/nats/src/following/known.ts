@@ -1,11 +1,11 @@
-import type { EarlierEpoch } from '@tidings/server/log';
+import type { EarlierEpoch, Position } from '@tidings/server/log';
 import { positionOf } from '../replica/position.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Store, StreamState } from '../store/store.ts';
 
 /** The numbering that the log had before its stream was deleted, replaced or cut short. */
 export interface Known {
-  readonly epoch: string;
+  readonly position: Position;
   /** The earlier epochs of a new one, so that cursors of the old ones are honoured up to where these ended. */
   begin(epoch: string): readonly EarlierEpoch[];
 }
@@ -14,8 +14,8 @@ export interface Known {
 export function knownOf({ log, hasBegun }: Replica): Known | undefined {
   if (!hasBegun) return undefined;
   const { epochs } = log;
-  const head = positionOf(log).seq;
-  return { epoch: epochs.current, begin: (epoch) => epochs.begin(epoch, head).earlier };
+  const { seq } = positionOf(log);
+  return { position: { epoch: epochs.current, seq }, begin: (epoch) => epochs.begin(epoch, seq).earlier };
 }
 
 /** Whether the stream has another message than the last one that a replica has carried out: it was put back to an earlier state, and others have gone on with that. */

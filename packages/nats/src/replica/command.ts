@@ -4,6 +4,7 @@ import type {
   EarlierEpoch,
   LeaseOptions,
   NewEvent,
+  Position,
   SetOptions,
   TopicOptions,
 } from '@tidings/server/log';
@@ -36,7 +37,12 @@ export type Command =
   /** The log is kept in another way from now on. */
   | { readonly op: 'settings'; readonly settings: Settings }
   /** A new epoch begins after what there is, because what followed it is lost. */
-  | ({ readonly op: 'epoch'; readonly epoch: string } & OnServer)
+  | ({
+      readonly op: 'epoch';
+      readonly epoch: string;
+      /** How far a node has got that knows of events that are lost. Nothing begins if all of them are known to be lost. */
+      readonly seen?: Position | undefined;
+    } & OnServer)
   /** A new epoch begins, with nothing in it. */
   | ({
       readonly op: 'begin';

@@ -1,14 +1,18 @@
 import {
+  type EarlierEpoch,
   type LogEntry,
   type MemoryLogRecord,
   MemoryLog,
   newEpoch,
+  type Position,
   type ServerError,
   type TrimLedger,
+  wentTo,
 } from '@tidings/server/log';
 import type { Settings } from '../options.ts';
 import { type Moment, ReplicaClock } from './clock.ts';
 import type { Command, Message } from './command.ts';
+import { positionOf } from './position.ts';
 import { joinedText, type Part, readPart } from './parts.ts';
 
 // Guards the memory against nodes that come and go: the numbers of the ones that sent nothing for longest are forgotten.
@@ -36,6 +40,8 @@ export interface ReplicaRecord {
   readonly nodes: readonly (readonly [node: string, number: number])[];
   /** The run of the server on which the log is, if that is known. */
   readonly server?: string | undefined;
+  /** How far epochs are known to have gone whose last events are lost. @default none */
+  readonly went?: readonly EarlierEpoch[] | undefined;
   readonly log: MemoryLogRecord;
 }
 
@@ -71,6 +77,7 @@ export class Replica {
   #log: MemoryLog;
   #hasBegun: boolean;
   #server: string | undefined;
+  #went: readonly EarlierEpoch[];
   #fresh = '';
   #batch: LogEntry[] = [];
 
@@ -83,6 +90,7 @@ export class Replica {
     this.#nodes = new Map(known?.nodes);
     this.#hasBegun = known !== undefined;
     this.#server = known?.server;
+    this.#went = known?.went ?? [];
     this.#log = this.#makeLog(known ? { record: known.log, ledger } : { epoch: newEpoch(0) });
   }
 
@@ -130,8 +138,14 @@ export class Replica {
       settings: this.#settings,
       nodes: [...this.#nodes],
       server: this.#server,
+      went: this.#went,
       log: this.#log.record(),
     };
+  }
+
+  /** How many events are lost that somebody knows of who has got so far. */
+  lostBehind(seen: Position): number {
+    return this.#log.epochs.lostBehind(seen, positionOf(this.#log).seq, this.#went);
   }
 
   /** Carries out the next message of the stream. Undefined if that was carried out before, or is part of one. */
@@ -226,15 +240,23 @@ export class Replica {
         await this.#goOn(this.#log.record());
         return await this.#log.trim({ isOther: true });
       case 'epoch':
-        return await this.#goOn(this.#inEpoch(command.epoch));
+        return await this.#beginEpoch(command);
       case 'begin':
         return await this.#begin(command);
     }
   }
 
-  #inEpoch(epoch: string): MemoryLogRecord {
+  /** Goes on with what there is. The numbers of lost events are left free, and count as trimmed. */
+  async #beginEpoch({ epoch, seen }: Command & { readonly op: 'epoch' }): Promise<void> {
     const record = this.#log.record();
-    return { ...record, epoch, earlierEpochs: this.#log.epochs.begin(epoch, record.seq).earlier };
+    const lost = seen ? this.lostBehind(seen) : 0;
+    if (seen && lost === 0) return;
+    const seq = record.seq + lost;
+    const earlierEpochs = this.#log.epochs.begin(epoch, seq).earlier;
+    if (!seen) return await this.#goOn({ ...record, epoch, earlierEpochs });
+    this.#went = wentTo(this.#went, seen);
+    const trimmed = { ...record.trimmed, floor: { ...record.trimmed.floor, all: seq, public: seq } };
+    await this.#goOn({ ...record, epoch, earlierEpochs, seq, publicSeq: seq, trimmed });
   }
 
   /** Goes on with what the log had. */

@@ -106,8 +106,8 @@ export class Writer {
     if (node === this.#node && this.#sent?.number === number) this.#sent.outcomes = outcomes;
   }
 
-  /** Begins an epoch, if nothing has been stored after a message of this number. */
-  async begin(command: Command & { readonly op: 'begin' | 'epoch' }, last: number): Promise<void> {
+  /** Begins an epoch. @param last it counts if nothing has been stored after a message of this number; always if it is undefined */
+  async begin(command: Command & { readonly op: 'begin' | 'epoch' }, last: number | undefined): Promise<void> {
     const { store, following } = this.#parts;
     const { moment } = following;
     const text = JSON.stringify({ ...moment, commands: [{ ...command, server: store.run }] } satisfies Message);

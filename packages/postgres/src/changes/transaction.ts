@@ -13,6 +13,7 @@ import {
   type TopicFacts,
   type TopicRecord,
   type TrimPlan,
+  wentTo,
 } from '@tidings/server/log';
 import { costOfState, summaryOf, type Summary, type TopicRow } from '../records.ts';
 import { type Ask, BEGIN, readCluster } from '../store/connection.ts';
@@ -24,8 +25,8 @@ import {
   type HeadState,
   type Here,
   HERE_COLUMNS,
-  isOlder,
   isThere,
+  lostOf,
   noHead,
   type Seen,
 } from '../store/head.ts';
@@ -153,8 +154,8 @@ export class Transaction {
     if (!head && isMove) return undefined;
     if (!head) throw noHead();
     const tx = new Transaction(ask, parts, head, await parts.epochs.of(ask, head.h_epoch));
-    const hasLost = isOlder(tx, seen);
-    if (hasLost || !isThere(head, tx.state.identity)) await tx.#arrive(head, hasLost);
+    const lost = lostOf(tx, tx.epochs, seen);
+    if (lost > 0 || !isThere(head, tx.state.identity)) await tx.#arrive(head, lost);
     await parts.ledger.sync(ask, tx);
     return tx;
   }
@@ -214,18 +215,27 @@ export class Transaction {
    * The log is not where it was, or it is known to be an older one. A server that was only started again has all that it had, if this node knows the log from before and has seen no more than
    * there is. Else it may be a copy, or an older state of the same disks, and a new epoch begins.
    */
-  async #arrive({ started, tables }: Here, hasLost: boolean): Promise<void> {
+  async #arrive({ started, tables }: Here, lost: number): Promise<void> {
     const { seen } = this.parts;
     const before = this.state.identity;
     const { system, timeline } = await readCluster(this.ask);
     const isSame = before.system === system && before.timeline === timeline && before.tables === tables;
     this.state.identity = { system, timeline, started, tables };
     this.isChanged = true;
-    if (hasLost || !isSame || seen.epoch !== this.epoch || seen.started !== before.started) await this.#beginEpoch();
+    const isOther = !isSame || seen.epoch !== this.epoch || seen.started !== before.started;
+    if (lost > 0 || isOther) await this.#beginEpoch(lost);
   }
 
-  async #beginEpoch(): Promise<void> {
-    const { epochs, clock } = this.parts;
+  async #beginEpoch(lost: number): Promise<void> {
+    const { epochs, clock, seen } = this.parts;
+    if (lost > 0) {
+      // The numbers of lost events are left free, and count as trimmed.
+      this.seq += lost;
+      this.state.floor = { ...this.state.floor, all: this.seq, public: this.seq };
+      this.state.went = wentTo(this.state.went ?? [], seen);
+      // What is trimmed is read from there next.
+      await this.ask('update @head set seq = $1, state = $2', [this.seq, JSON.stringify(this.state)]);
+    }
     this.epoch = await epochs.begin(this.ask, this.epoch, this.seq, clock.time());
     this.epochs = await epochs.of(this.ask, this.epoch);
     // Everything up to here may be asked for by who had it in another history.

@@ -14,14 +14,15 @@ import type { EpochsCopy } from '../store/epochs-copy.ts';
 import {
   HEAD_COLUMNS,
   headOf,
-  isOlder,
   isThere,
+  lostOf,
   readHead,
   type Head,
   type HeadColumns,
   noHead,
   type Seen,
 } from '../store/head.ts';
+import { lostBy } from '../store/failure.ts';
 import { MAX_DELETIONS, removedBehind, type LedgerCopy } from '../store/ledger-copy.ts';
 
 // What is read at once.
@@ -152,7 +153,7 @@ export class Follower {
         if (this.#isClosed) return;
         this.#lose(error);
         if (failures > 0) {
-          this.#hooks.onReached(awayError(error));
+          this.#hooks.onReached(lostBy(error));
           this.#isAsked = false;
           await this.#pause(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
         }
@@ -165,7 +166,8 @@ export class Follower {
     const ask = await this.#connection.open();
     const seen = { ...this.#seen };
     let head = await readHead(ask);
-    if (!isThere(head.here, head.state.identity) || isOlder(head, seen)) {
+    const lost = lostOf(head, await this.#parts.epochs.of(ask, head.epoch), seen);
+    if (!isThere(head.here, head.state.identity) || lost > 0) {
       await this.#hooks.onMoved();
       head = await readHead(ask);
     }
@@ -201,7 +203,7 @@ export class Follower {
       const head = headOf(first);
       this.#hooks.onOutboxFound(first.waits);
       await this.#hooks.onHead(head, ask);
-      if (head.epoch !== position.epoch || isOlder(head, position)) {
+      if (head.epoch !== position.epoch || head.seq < position.seq) {
         throw new PostgresError('ERR_STORE_AWAY', 'The log has begun a new epoch');
       }
       const epochs = await this.#parts.epochs.of(ask, head.epoch);
@@ -295,10 +297,4 @@ export class Follower {
 
 function bytesOf(events: readonly EventRow[]): number {
   return events.reduce((sum, { frame }) => sum + frame.length, 0);
-}
-
-function awayError(error: unknown): PostgresError {
-  if (error instanceof PostgresError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new PostgresError('ERR_STORE_AWAY', `The database was lost: ${why}`, { cause: error });
 }

@@ -29,3 +29,10 @@ export function notAnswered(cause: unknown): ServerError {
   const why = cause instanceof Error ? cause.message || cause.name : String(cause);
   return new ServerError('ERR_STORE_AWAY', `Cannot read: ${why}`, { cause });
 }
+
+/** What has lost the database. */
+export function lostBy(cause: unknown): PostgresError {
+  if (cause instanceof PostgresError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new PostgresError('ERR_STORE_AWAY', `The database was lost: ${why}`, { cause });
+}

@@ -1,4 +1,4 @@
-import type { Trimmed } from '@tidings/server/log';
+import type { EarlierEpoch, Epochs, Trimmed } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import type { Ask, Cluster } from './connection.ts';
 
@@ -45,6 +45,8 @@ export interface HeadState {
   /** When a lease ends or a topic is to be forgotten next, by the log's own time. */
   readonly due: number | null;
   readonly identity: Identity;
+  /** How far epochs are known to have gone whose last events are lost. @default none */
+  readonly went?: readonly EarlierEpoch[] | undefined;
 }
 
 /** The one row that every change of the log locks. */
@@ -71,9 +73,9 @@ export function isThere({ started, tables }: Here, identity: Identity): boolean 
   return identity.started === started && identity.tables === tables;
 }
 
-/** Whether the log has lost events that a node knows of. */
-export function isOlder({ epoch, seq }: Pick<Head, 'epoch' | 'seq'>, seen: Pick<Head, 'epoch' | 'seq'>): boolean {
-  return seen.epoch === epoch && seq < seen.seq;
+/** How many events the log has lost that a node knows of. */
+export function lostOf({ seq, state }: Pick<Head, 'seq' | 'state'>, epochs: Epochs, seen: Seen): number {
+  return epochs.lostBehind(seen, seq, state.went ?? []);
 }
 
 /** The columns of the head, for a statement that has more. */

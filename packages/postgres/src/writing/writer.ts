@@ -2,7 +2,7 @@ import { ServerError, type LogEntry } from '@tidings/server/log';
 import { PostgresError } from '../errors.ts';
 import { settle } from '../changes/settle.ts';
 import type { Ask, Connection } from '../store/connection.ts';
-import { isAway } from '../store/failure.ts';
+import { isAway, lostBy } from '../store/failure.ts';
 import { trimExcess } from '../changes/excess.ts';
 import { finish, flush } from '../changes/flush.ts';
 import { Transaction, untilSafe, type LogParts } from '../changes/transaction.ts';
@@ -250,9 +250,7 @@ export class Writer {
       return undefined;
     }
     this.#connection.drop();
-    const why = error instanceof Error ? error.message : String(error);
-    const failure =
-      error instanceof PostgresError ? error : new PostgresError('ERR_STORE_AWAY', `The database was lost: ${why}`);
+    const failure = lostBy(error);
     if (!isUnknown) return failure;
     refuse(group, failure, 'It is not known whether it was stored, because the database was lost while it answered');
     return undefined;

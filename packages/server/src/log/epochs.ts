@@ -13,6 +13,14 @@ export interface EarlierEpoch {
 /** The most earlier epochs that a log remembers. They are written with every new one. */
 const MAX_EARLIER = 4096;
 
+/** Guards against a log that loses events again and again: so many epochs are remembered by {@link wentTo}. */
+const MAX_WENT = 16;
+
+/** Adds how far an epoch is known to have gone of which the log has lost the last events. */
+export function wentTo(went: readonly EarlierEpoch[], { epoch, seq }: Position): readonly EarlierEpoch[] {
+  return [...went.filter((other) => other.epoch !== epoch), { epoch, through: seq }].slice(-MAX_WENT);
+}
+
 /** The numberings of a log: the present one, and where each earlier one ended (PROTOCOL §1). */
 export class Epochs {
   readonly current: string;
@@ -70,6 +78,18 @@ export class Epochs {
   /** Whether this epoch belongs to this log. */
   has(epoch: string): boolean {
     return this.#ends.has(epoch);
+  }
+
+  /**
+   * How many events are lost: somebody has had them, and this log does not know of them. 0 if the epoch is none of this log's.
+   * @param seen how far somebody has got
+   * @param head the sequence number of this log's newest event
+   * @param went how far epochs are known to have gone of which events are lost
+   */
+  lostBehind({ epoch, seq }: Position, head: number, went: readonly EarlierEpoch[]): number {
+    if (epoch === this.current) return Math.max(0, seq - head);
+    const end = went.find((one) => one.epoch === epoch)?.through ?? this.#ends.get(epoch) ?? Infinity;
+    return Math.max(0, seq - end);
   }
 
   /** The epoch in which a sequence number was given. */

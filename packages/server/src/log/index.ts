@@ -1,6 +1,6 @@
 export { type Clock, systemClock } from '../clock.ts';
 export { counted, ServerError, type ServerErrorCode, shown, suggestion } from '../errors.ts';
-export { type EarlierEpoch, Epochs, newestFor } from './epochs.ts';
+export { type EarlierEpoch, Epochs, newestFor, wentTo } from './epochs.ts';
 export type { LogEntry, NewEvent } from './entry.ts';
 export { logProblem } from './log-check.ts';
 export type {

@@ -1,6 +1,7 @@
 import { Selector, type Selection } from '../selection.ts';
 import { joined, lastChange, NO_REMOVALS } from './removals.ts';
 import { NOTHING, type Removed, removedBy } from './removed.ts';
+import { costOf, costOfChange } from './trim-cost.ts';
 import { type Answer, isTaken, type Known, takeTopic, type TrimFacts } from './trim-answer.ts';
 import { highest, highestNumbers, isSame, NONE, type RemovedEntry, removedOf, type Trimmed } from './trimmed.ts';
 import { Turn } from './turns.ts';
@@ -107,7 +108,6 @@ export class TrimLedger {
     const known = new Set(topics.map(([topic]) => topic));
     const forgotten = [...this.#topics.keys()].filter((topic) => !known.has(topic));
     this.apply({ topics: changed, removed: changed, forgotten, floor });
-    if (forgotten.length === 0) this.#removedOfForgotten = removedBy(this.#removedOfForgotten, floor, this.changes);
   }
 
   /** How often a topic was trimmed since the ledger was made. */
@@ -157,9 +157,7 @@ export class TrimLedger {
       this.#topics.delete(topic);
       this.#topics.set(topic, trimmed);
       this.#top = highestNumbers(this.#top, trimmed);
-      this.#changes.push(topic);
-      this.#changesBytes += costOfChange(topic);
-      const at = this.changes;
+      const at = this.#noteChange(topic);
       const removed = plan.removed.get(topic) ?? NONE;
       this.#removed.set(topic, removedBy(this.#removed.get(topic) ?? NOTHING, removed, at, trimmed));
       this.#removedOfAll = removedBy(this.#removedOfAll, removed, at);
@@ -168,12 +166,33 @@ export class TrimLedger {
       this.#removedOfForgotten = removedBy(this.#removedOfForgotten, plan.floor, this.changes);
     }
     for (const topic of plan.forgotten) this.#removed.delete(topic);
-    this.#floor = plan.floor;
+    this.#raiseFloor(plan.floor, plan.forgotten.length === 0);
     if (this.#changes.length > 2 * MAX_CHANGES || this.#changesBytes > 2 * MAX_CHANGES_BYTES) {
       const dropped = this.#changes.splice(0, Math.ceil(this.#changes.length / 2));
       this.#dropped += dropped.length;
       for (const topic of dropped) this.#changesBytes -= costOfChange(topic);
     }
+  }
+
+  /** @param isNews whether the floor has been raised, if it is another one, for something else than what was known of single topics */
+  #raiseFloor(floor: Trimmed, isNews: boolean): void {
+    const top = highestNumbers(this.#top, floor);
+    const isBeyond = !isSame(top, this.#top);
+    if (isBeyond || (isNews && !isSame(floor, this.#floor))) {
+      const at = this.#noteChange('');
+      this.#removedOfForgotten = removedBy(this.#removedOfForgotten, floor, at);
+      if (isBeyond) this.#removedOfAll = removedBy(this.#removedOfAll, floor, at);
+      this.#known = new WeakMap();
+    }
+    this.#top = top;
+    this.#floor = floor;
+  }
+
+  /** @returns the number of the change */
+  #noteChange(topic: string): number {
+    this.#changes.push(topic);
+    this.#changesBytes += costOfChange(topic);
+    return this.changes;
   }
 
   /**
@@ -260,20 +279,4 @@ export class TrimLedger {
     if (isTaken(known, topic, this.#facts) || !isIn(topic)) return;
     takeTopic(known, topic, selector, this.#facts, turn);
   }
-}
-
-/**
- * What it costs in memory to remember a topic, in bytes: its places in two maps, its numbers, and which of its events were removed; and the same for each of its
- * other topics. As measured. Nothing for a topic that is not remembered.
- */
-function costOf(topic: string, trimmed: Trimmed | undefined): number {
-  if (!trimmed) return 0;
-  const cost = 470 + 2 * topic.length;
-  if (!trimmed.others) return cost;
-  return trimmed.others.reduce((sum, [other]) => sum + 250 + 2 * other.length, cost + 400);
-}
-
-/** The same for a change: its place in the list, and the name, which may be remembered for nothing else. */
-function costOfChange(topic: string): number {
-  return 48 + 2 * topic.length;
 }
