@@ -1,5 +1,5 @@
 import { ServerError, type LogEntry } from '@tidings/server/log';
-import { PostgresError } from '../errors.ts';
+import type { PostgresError } from '../errors.ts';
 import { settle } from '../changes/settle.ts';
 import type { Ask, Connection } from '../store/connection.ts';
 import { isAway, lostBy } from '../store/failure.ts';
