@@ -43,11 +43,13 @@ export class Faults {
     this.#victims = victims;
   }
 
-  /** Plans the faults. They are mended at `endMs`, whenever they began. */
+  /** Plans the faults. They are mended at `endMs`, whenever they began; those that would begin later do not happen. */
   plan(faults: readonly Fault[], endMs: number): void {
     const { scheduler } = this.#victims;
     this.#endMs = endMs;
-    for (const fault of faults) scheduler.after(undefined, fault.at, () => this.#begin(fault));
+    for (const fault of faults) {
+      if (fault.at < endMs) scheduler.after(undefined, fault.at, () => this.#begin(fault));
+    }
     scheduler.after(undefined, endMs, () => this.#mend());
   }
 

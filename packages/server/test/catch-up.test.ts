@@ -58,9 +58,9 @@ class Rig {
     );
   }
 
-  listener(cohort: Cohort<Listener>, position: number): Listener {
+  listener(cohort: Cohort<Listener>, position: number, misplaced?: 'unknown'): Listener {
     cohort.listeners += 1;
-    const state: ListenerState = { phase: 'reading', position, told: position, trims: 0 };
+    const state: ListenerState = { phase: 'reading', position, told: position, trims: 0, misplaced };
     const sink = new FakeSink(1);
     const told = { told: 0, tellings: 0, isUnplaced: false, mustAsk: false };
     return {
@@ -76,8 +76,8 @@ class Rig {
     };
   }
 
-  want(cohort: Cohort<Listener>, position: number): Listener {
-    const listener = this.listener(cohort, position);
+  want(cohort: Cohort<Listener>, position: number, misplaced?: 'unknown'): Listener {
+    const listener = this.listener(cohort, position, misplaced);
     this.catchUp.want(listener);
     return listener;
   }
@@ -210,6 +210,26 @@ describe('listeners that want the same page', () => {
     rig.want(cohort, 4);
     rig.catchUp.run();
     expect(rig.requests).toHaveLength(2);
+  });
+
+  test('are not given one that is older than the place of who had an event that was trimmed', async () => {
+    const rig = new Rig();
+    const cohort = cohortOf();
+    const early = rig.want(cohort, 0);
+    rig.want(cohort, 0);
+    rig.catchUp.run();
+    // It is being read, and then it was read a moment ago.
+    const first = rig.want(cohort, 0, 'unknown');
+    await rig.answer();
+    expect(rig.given).toEqual([early, expect.anything()]);
+    const second = rig.want(cohort, 0, 'unknown');
+    expect(rig.given).toHaveLength(2);
+    rig.catchUp.run();
+    // Both share it.
+    expect(rig.requests).toHaveLength(2);
+    await rig.answer();
+    expect(rig.given.slice(2)).toEqual([first, second]);
+    expect(rig.chunks.size).toBe(2);
   });
 
   test('are all broken off where it cannot be read, except who no longer wants it', async () => {

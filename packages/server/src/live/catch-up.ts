@@ -84,11 +84,15 @@ export class CatchUp {
 
   /**
    * A listener in the phase `reading` wants the page after its position. It gets the page at once if that was read a moment ago, unless the
-   * listener has just been given another one.
+   * listener has just been given another one, or may not have one that is older than its place.
    */
   want(listener: Listener): void {
     const { state, cohort } = listener;
-    const known = state.phase === 'reading' && !this.#isGiving ? this.#known(cohort, state.position) : undefined;
+    const isReading = state.phase === 'reading';
+    // A read that is under way began before.
+    if (isReading && wantsNew(state)) this.#reading.get(cohort)?.delete(state.position);
+    const mayBeKnown = isReading && !this.#isGiving && !wantsNew(state);
+    const known = mayBeKnown ? this.#known(cohort, state.position) : undefined;
     if (known) this.#give({ listener, state }, known);
     else this.#waiting.push(listener);
   }
@@ -97,7 +101,7 @@ export class CatchUp {
   leave({ cohort }: Listener, after: number): void {
     const reading = this.#reading.get(cohort)?.get(after);
     if (!reading || reading.readers.some(({ listener, state }) => listener.state === state)) return;
-    this.#done(cohort, after);
+    this.#done(cohort, after, reading);
     reading.left.abort();
   }
 
@@ -118,7 +122,7 @@ export class CatchUp {
       taken += 1;
       const { state, cohort } = listener;
       if (state.phase !== 'reading') continue;
-      const known = this.#known(cohort, state.position);
+      const known = wantsNew(state) ? undefined : this.#known(cohort, state.position);
       if (known) this.#give({ listener, state }, known);
       else if (this.#ask(cohort, state.position, { listener, state })) pages += 1;
     }
@@ -150,7 +154,8 @@ export class CatchUp {
     return true;
   }
 
-  async #read(cohort: Cohort<Listener>, after: number, { readers, left }: Reading): Promise<void> {
+  async #read(cohort: Cohort<Listener>, after: number, reading: Reading): Promise<void> {
+    const { readers, left } = reading;
     const { signal } = left;
     try {
       const { selection } = cohort.view;
@@ -158,7 +163,7 @@ export class CatchUp {
       const page = await readPage(this.#log, request, () => this.#host.flushed(), { signal });
       if (this.#counts) this.#counts.pages += 1;
       if (signal.aborted) return;
-      this.#done(cohort, after);
+      this.#done(cohort, after, reading);
       if (isAhead(page, this.#host.flushed())) {
         for (const { listener, state } of readers) {
           if (listener.state === state) this.#host.onAhead(listener, page.trimmedThrough);
@@ -171,7 +176,7 @@ export class CatchUp {
       for (const reader of readers) this.#give(reader, read);
     } catch (error) {
       if (signal.aborted) return;
-      this.#done(cohort, after);
+      this.#done(cohort, after, reading);
       const waiting = readers.filter(({ listener, state }) => listener.state === state);
       this.#host.onReadError(
         waiting.map(({ listener }) => listener),
@@ -180,9 +185,9 @@ export class CatchUp {
     }
   }
 
-  #done(cohort: Cohort<Listener>, after: number): void {
+  #done(cohort: Cohort<Listener>, after: number, reading: Reading): void {
     const pages = this.#reading.get(cohort);
-    pages?.delete(after);
+    if (pages?.get(after) === reading) pages.delete(after);
     if (pages?.size === 0) this.#reading.delete(cohort);
   }
 
@@ -193,4 +198,9 @@ export class CatchUp {
     this.#host.onPage(listener, page);
     this.#isGiving = false;
   }
+}
+
+/** Whether a page has to be as new as the place of a listener. Its last event was trimmed, so that an older page may lead to that event, which it has had. */
+function wantsNew(state: Extract<ListenerState, { readonly phase: 'reading' }>): boolean {
+  return state.misplaced === 'unknown';
 }
