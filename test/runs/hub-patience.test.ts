@@ -111,3 +111,70 @@ test('a refused token ends nothing if the function for header fields gives a fre
   await expect(new Runs({ hub: url, headers: refused }).status('a')).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' });
   expect(calls).toBe(2);
 });
+
+test('a reader whose rights expire goes on with those of then, and is told nothing of it', async () => {
+  let streams = 0;
+  let onStream = (): void => {};
+  const hub = new Hub({
+    log: new MemoryLog(),
+    publicUrl: 'http://hub.test/',
+    authenticate: (request) => {
+      const isStream = request.header('accept') === 'text/event-stream';
+      if (isStream) {
+        streams += 1;
+        onStream();
+      }
+      const all = { publish: 'all', listen: 'all', private: 'all', manage: 'all' } as const;
+      return { allow: true, ...all, expiresAt: Date.now() + (isStream ? 100 : 60_000) };
+    },
+  });
+  const url = await listen(createHubServer(hub));
+  onTestFinished(() => hub.close());
+  const runs = new Runs({ hub: url });
+  const run = await runs.start('a', async ({ append }) => {
+    for (let n = 1; n <= 3; n += 1) {
+      await append(`chunk ${n}`);
+      const before = streams;
+      await new Promise<void>((resolve) => {
+        onStream = () => streams > before + 1 && resolve();
+      });
+    }
+  });
+  const items: unknown[] = [];
+  for await (const item of runs.resume('a')) items.push(item.type === 'chunk' ? item.data : item.type);
+  expect(items).toEqual(['chunk 1', 'chunk 2', 'chunk 3', 'end']);
+  expect(await run.over).toBe('done');
+});
+
+test('a producer whose hub is away for longer than its lease is refused what it appends as soon as it is told', async () => {
+  const hub = new Hub({ log: new MemoryLog(), key: KEY });
+  onTestFinished(() => hub.close());
+  const url = await listen(createHubServer(hub));
+  let isAway = false;
+  const call: typeof fetch = async (...request) =>
+    isAway ? new Response(null, { status: 503 }) : await fetch(...request);
+  const headers = { authorization: `Bearer ${KEY}` };
+  const runs = new Runs({ hub: url, headers, fetch: call, onError: () => {} });
+  const refused: unknown[] = [];
+  let isOver = false;
+  const run = await runs.start(
+    'a',
+    async ({ append, flush, signal }) => {
+      await append('one');
+      await flush();
+      isAway = true;
+      const waiting = append('two').then(flush);
+      await once(signal, 'abort');
+      for (const asked of [waiting, append('three'), flush()]) {
+        await asked.catch((error: unknown) => refused.push((error as { code: unknown }).code));
+      }
+      refused.push(isOver);
+    },
+    { lease: 1000 },
+  );
+  void run.over?.then(() => {
+    isOver = true;
+  });
+  expect(await run.over).toBe('lost');
+  expect(refused).toEqual(['ERR_RUN_OVER', 'ERR_RUN_OVER', 'ERR_RUN_OVER', false]);
+});

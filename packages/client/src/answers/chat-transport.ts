@@ -76,7 +76,7 @@ function checkOptions({ api, body, headers = {}, ...others }: ChatTransportOptio
   readOptions(() => '', { ...others, headers });
 }
 
-/** How many attempts in a row may fail, unless the caller says. With the longest wait that goes on for about a minute if the server is away. */
+/** How many attempts in a row may fail, unless the caller says. With the longest wait that goes on for one to two minutes if the server is away. */
 const MAX_ATTEMPTS = 30;
 
 /** The event that ends a UI message stream. */

@@ -134,7 +134,7 @@ export class Production {
   }
 
   #checkOpen(): void {
-    if (!this.#isOver && !this.#outcome) return;
+    if (!this.#isOver && !this.#outcome && !this.#gone.signal.aborted) return;
     this.#refusal ??= runOver('append to', this.#lease.id, this.#gone.signal.reason);
     throw this.#refusal;
   }
@@ -218,7 +218,9 @@ export class Production {
     this.#options.onError(error);
     if (codeOf(error) === 'ERR_STORE_AWAY') {
       // It was asked again for as long as the lease lasts. What it was asked for may have been done.
+      this.#chunks.clear();
       this.#abort(error);
+      this.#notify();
       return await this.#endOfRun();
     }
     if (this.#isEnding) {

@@ -1,4 +1,4 @@
-import { decodeEventStream, type EventMessage, HEARTBEAT_TYPE } from '@tidings/wire';
+import { decodeEventStream, type EventMessage, EXPIRED_TYPE, HEARTBEAT_TYPE } from '@tidings/wire';
 import { codeOf } from '../store/run-over.ts';
 import { AGAIN_MS, againMs } from './hub-away.ts';
 import { bytesOf } from './hub-body.ts';
@@ -30,7 +30,7 @@ export interface HubEventsOptions {
 }
 
 /**
- * The events of one topic as a hub streams them, heartbeats left out, over as many connections as it takes. It ends when the topic is closed and read, when it is not there, and with the
+ * The events of one topic as a hub streams them, without what it tells of the stream itself, over as many connections as it takes. It ends when the topic is closed and read, when it is not there, and with the
  * signal.
  * @throws {ServerError} (as a rejection) `ERR_STORE_AWAY` if the hub is away for a minute, and what it refuses
  */
@@ -62,7 +62,8 @@ export async function* hubEvents(options: HubEventsOptions): AsyncGenerator<Even
       onBytes();
       for await (const event of decodeEventStream(watched(response.body, connection, stream, onBytes))) {
         lastEventId = event.lastEventId;
-        if (event.type === HEARTBEAT_TYPE) continue;
+        // When the rights have expired the stream ends, and the next one is asked for with header fields of then.
+        if (event.type === HEARTBEAT_TYPE || event.type === EXPIRED_TYPE) continue;
         yield event;
         lookAt = connection.clock.now() + LOOK_MS;
       }
