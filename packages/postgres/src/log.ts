@@ -99,6 +99,7 @@ export class PostgresLog implements EventLog {
       epochs,
       seen,
       turns: Turns.of(options),
+      onMoved: () => this.#writer.change([], () => undefined),
     };
     this.#reader = new Reader(readerParts);
     this.#search = new Search(readerParts, time);
@@ -130,7 +131,7 @@ export class PostgresLog implements EventLog {
       },
       onOutbox: () => outbox.told(),
       onOutboxFound: (isSo) => outbox.found(isSo),
-      onMoved: () => this.#writer.change([], () => undefined),
+      onMoved: readerParts.onMoved,
       onReached: (failure) => reached('follow', failure),
     });
   }

@@ -118,6 +118,28 @@ describe.skipIf(withoutPostgres)('a node that outlives a failover to a standby t
     expect(await allOf(ahead)).toEqual(['known', 'next']);
   });
 
+  test('gives a place only when the log says where it is: no cursor is ahead of an older state', async () => {
+    const log = await openLog(file.server, file.server.schema(), { waitMs: 60_000 });
+    await log.append([event('a', 'known')]);
+    const copy = await file.server.copy();
+    const lost = await log.append([event('a', 'lost')]);
+    const told = followed(log);
+    const found = new Set<string>();
+    let isOver = false;
+    // Some ask before anything else has told this node of it.
+    const asks = Array.from({ length: 10 }, async () => {
+      while (!isOver) {
+        const { misplaced = 'here', after } = await log.locate(lost.id);
+        found.add(`${misplaced} ${after}`);
+      }
+    });
+    await file.server.failOver(copy);
+    await told.until(() => told.steps.length >= 3);
+    isOver = true;
+    await Promise.all(asks);
+    expect([...found]).toEqual([`here ${lost.seq}`]);
+  });
+
   test('knows the values of the history that goes on', async () => {
     const schema = file.server.schema();
     const options = { waitMs: 60_000 };

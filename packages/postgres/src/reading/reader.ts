@@ -21,7 +21,7 @@ import {
 } from '../records.ts';
 import { atMost, type Ask } from '../store/connection.ts';
 import type { EpochsCopy } from '../store/epochs-copy.ts';
-import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead } from '../store/head.ts';
+import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead, type Seen } from '../store/head.ts';
 import type { LedgerCopy } from '../store/ledger-copy.ts';
 import type { Readers } from './readers.ts';
 import type { Standby } from './standby.ts';
@@ -42,7 +42,9 @@ export interface ReaderParts {
   readonly epochs: EpochsCopy;
   readonly turns: Turns;
   /** The epoch in which this node is. */
-  readonly seen: { readonly epoch: string };
+  readonly seen: Readonly<Seen>;
+  /** The log may be that of a copy or an older one: a new epoch may have to begin. */
+  readonly onMoved: () => Promise<void>;
 }
 
 /** What of a page one statement says. */

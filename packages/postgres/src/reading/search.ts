@@ -18,7 +18,17 @@ import {
 } from '@tidings/server/log';
 import { possibleOf, META_COLUMNS, metaEntryOf, type EventMeta } from '../records.ts';
 import { atMost, type Ask } from '../store/connection.ts';
-import { HEAD_COLUMNS, headOf, type Head, type HeadColumns, noHead } from '../store/head.ts';
+import {
+  HEAD_COLUMNS,
+  headOf,
+  type Head,
+  type HeadColumns,
+  type Here,
+  HERE_COLUMNS,
+  isThere,
+  lostOf,
+  noHead,
+} from '../store/head.ts';
 import { finalIn, type ReaderParts } from './reader.ts';
 
 // Events and topics that one statement gives.
@@ -178,22 +188,31 @@ export class Search {
     return { head: head.seq, trims: this.#parts.ledger.ledger.changes };
   }
 
-  #end(selection: Selection | undefined, signal: AbortSignal | undefined): Promise<End> {
+  async #end(selection: Selection | undefined, signal: AbortSignal | undefined): Promise<End> {
     const name = selection && Selector.of(selection).topics.only;
     const [only] = possibleOf(name === undefined ? [] : [name]);
-    return this.#parts.readers.ask((ask) => this.#endOf(ask, only), signal);
+    for (;;) {
+      const end = await this.#parts.readers.ask((ask) => this.#endOf(ask, only), signal);
+      if (end) return end;
+      await this.#parts.onMoved();
+    }
   }
 
-  async #endOf(ask: Ask, only: string | undefined): Promise<End> {
-    const [row] = await ask<HeadColumns & { record: string | null }>(
-      `select ${HEAD_COLUMNS}, (select record from @states where topic = $1) as record from @head h`,
+  /** Undefined while the head does not say where the log is, or that events of it are lost: cursors mean something else then. */
+  async #endOf(ask: Ask, only: string | undefined): Promise<End | undefined> {
+    // What this node commits meanwhile may not be in what is read.
+    const seen = { ...this.#parts.seen };
+    const [row] = await ask<HeadColumns & Here & { record: string | null }>(
+      `select ${HEAD_COLUMNS}, ${HERE_COLUMNS}, (select record from @states where topic = $1) as record from @head h`,
       [only ?? null],
     );
     if (!row) throw noHead();
     const head = headOf(row);
+    const epochs = await this.#parts.epochs.of(ask, head.epoch);
+    if (!isThere(row, head.state.identity) || lostOf(head, epochs, seen) > 0) return undefined;
     await this.#parts.ledger.sync(ask, head);
     const record = row.record === null ? undefined : (JSON.parse(row.record) as TopicRecord);
-    return { head, epochs: await this.#parts.epochs.of(ask, head.epoch), record };
+    return { head, epochs, record };
   }
 }
 
