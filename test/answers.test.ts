@@ -352,6 +352,22 @@ describe('the events of a response of OpenAI in the background', () => {
     expect(requests).toHaveLength(1);
   });
 
+  test('a request that creates a response is not waited for when it was refused, and the error says why', async () => {
+    let requests = 0;
+    const url = await serve(async (request, response) => {
+      requests += 1;
+      request.resume();
+      response.writeHead(429, { 'Retry-After': '3600' }).end('Too many');
+    });
+    await expect(allOf(responseEvents(url, { body: {} }))).rejects.toMatchObject({
+      code: 'ERR_STATUS',
+      status: 429,
+      willRetry: false,
+      message: expect.stringContaining('found 429'),
+    });
+    expect(requests).toBe(1);
+  });
+
   /** A stand-in that answers each request with the events that are given for it: the n-th one, from 0. */
   async function serveStreams(eventsOf: (n: number) => readonly object[]): Promise<Service> {
     const requests: string[] = [];

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { argv, stderr, stdin, stdout } from 'node:process';
-import { json } from 'node:stream/consumers';
 import { answerUIMessages, startUIMessages } from '@tidings/server/ai-sdk';
 import { nodeHead, sendAnswer } from '@tidings/server/node';
 import { Runs } from '@tidings/server/runs';
@@ -14,6 +13,9 @@ import { Chats } from './chats.ts';
 const [, , hub = '', model = '', server = ''] = argv;
 const runs = new Runs({ hub });
 const chats = new Chats(hub, runs);
+
+/** What a page may send, in bytes: a question is an event of the hub, which takes up to a MiB. */
+const MAX_BODY_BYTES = 1_000_000;
 
 const NAMES = { 'ai-sdk': 'the AI SDK', openai: 'openai' } as const;
 
@@ -25,9 +27,11 @@ interface Asked {
 
 /** Whether a body asks a question: what a chat keeps is read by all of its pages. */
 function isAsked(body: unknown): body is Asked {
-  const { id, messages } = (body ?? {}) as Partial<Asked>;
+  const { id, messages, by } = (body ?? {}) as Partial<Asked>;
   const last = Array.isArray(messages) ? (messages.at(-1) as Partial<ChatMessage> | null | undefined) : undefined;
-  return isName(id) && last?.role === 'user' && isName(last.id) && Array.isArray(last.parts);
+  if (!isName(id) || !isName(last?.id) || !Object.hasOwn(NAMES, String(by))) return false;
+  const isPart = (part: unknown): boolean => typeof part === 'object' && part !== null;
+  return last?.role === 'user' && Array.isArray(last.parts) && last.parts.every(isPart);
 }
 
 /** Ids of chats and of their messages are in paths, and in the names of topics. */
@@ -35,9 +39,25 @@ function isName(id: unknown): boolean {
   return typeof id === 'string' && /^[\w-]{1,100}$/.test(id);
 }
 
+/** The JSON of a body; undefined if that is too large. */
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  // The answer still has to go to who sends too much.
+  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    parts.push(part);
+  }
+  return JSON.parse(Buffer.concat(parts).toString());
+}
+
 /** Starts an answer, once, and streams it. It goes on when the page has gone. */
 async function send(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const asked: unknown = await json(request);
+  const asked = await bodyOf(request);
+  if (asked === undefined) {
+    return void response.writeHead(413, { Connection: 'close' }).end(`A body has at most ${MAX_BODY_BYTES} bytes.\n`);
+  }
   if (!isAsked(asked)) return void response.writeHead(400).end('The last message is not a question.\n');
   const { id: chat, messages, by } = asked;
   const question = messages.at(-1) as ChatMessage;

@@ -43,6 +43,7 @@ async function roles({ page }: ExampleTab): Promise<string[]> {
 
 interface ModelCounts {
   readonly underWay: number;
+  readonly finished: number;
   readonly aborted: number;
 }
 
@@ -64,11 +65,18 @@ test('a body that asks nothing is refused, and is not kept for the pages of its 
     { id: 'a', messages: [{ ...question, id: '../b' }] },
     { id: '..', messages: [question] },
     { id: 'x'.repeat(101), messages: [question] },
+    { id: 'a', messages: [question], by: '__proto__' },
+    { id: 'a', messages: [{ ...question, parts: [null] }], by: 'openai' },
   ];
   for (const body of ['', '{', ...wrong.map((each) => JSON.stringify(each))]) {
     const response = await fetch(new URL('api/chat', server.url()), { method: 'POST', body });
     expect([body, response.status]).toEqual([body, 400]);
   }
+  const text = 'x'.repeat(1_000_000);
+  const large = { id: 'a', messages: [{ ...question, parts: [{ type: 'text', text }] }], by: 'openai' };
+  const response = await fetch(new URL('api/chat', server.url()), { method: 'POST', body: JSON.stringify(large) });
+  expect([response.status, await response.text()]).toEqual([413, 'A body has at most 1000000 bytes.\n']);
+  expect(await countsOf(server.url())).toMatchObject({ underWay: 0, finished: 0, aborted: 0 });
   const messages = await fetch(new URL('api/chat/a', server.url()));
   expect(await messages.json()).toEqual([]);
 });

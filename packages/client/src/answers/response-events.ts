@@ -103,7 +103,14 @@ export async function* responseEvents<Event extends ResponseEventLike>(
     idleTimeoutMs,
     // With a number of attempts, it would be.
     retry: answerRetry(retry, undefined),
-    onState: (state) => progress.follow(state),
+    onState: (state) => {
+      progress.follow(state);
+      const { phase, error } = state;
+      // The response is not created twice. A request that was refused for its credentials has created none.
+      if (phase !== 'waiting' || id !== undefined || !error || error.status === 401) return;
+      progress.failure = givenUp(error, error.message);
+      events.close();
+    },
     signal,
     fetch,
   });
@@ -117,6 +124,7 @@ export async function* responseEvents<Event extends ResponseEventLike>(
   } catch (error) {
     throw progress.failure ?? error;
   }
+  if (progress.failure) throw progress.failure;
   if (last) yield last;
 }
 
