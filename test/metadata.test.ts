@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { addressFault, publishedFolders, withSharedMetadata } from '../scripts/metadata.ts';
@@ -8,6 +8,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PUBLISHED = publishedFolders(ROOT);
 
 interface Manifest {
+  readonly name: string;
   readonly description: string;
   readonly keywords: readonly string[];
   readonly files: readonly string[];
@@ -38,6 +39,17 @@ describe.each(PUBLISHED)('packages/%s', (name) => {
   test('ships its sources, to which its maps lead', () => {
     expect(manifest(name).files).toContain('src');
   });
+});
+
+test('what has changed is told of packages that are here', () => {
+  const names = new Set(PUBLISHED.map((name) => manifest(name).name));
+  const files = globSync('.changeset/*.md', { cwd: ROOT }).filter((file) => !file.endsWith('README.md'));
+  const wrong = files.flatMap((file) => {
+    const [, head = ''] = readFileSync(join(ROOT, file), 'utf8').split('---\n');
+    const told = [...head.matchAll(/^'?([^'\s]+?)'?: (?:patch|minor|major)$/gm)].map(([, name = '']) => name);
+    return told.length > 0 && told.every((name) => names.has(name)) ? [] : [`${file}: ${told.join(', ')}`];
+  });
+  expect(wrong).toEqual([]);
 });
 
 test('what a package says of its own stays when it is told what the root says', () => {
