@@ -38,8 +38,9 @@ async function produce(lease = '', count = '', ending = ''): Promise<void> {
     say({ isProducer });
     say({ over: await over });
   } catch (error) {
-    // The hub was away for longer than is waited for it.
-    if ((error as { readonly code?: unknown }).code !== 'ERR_STORE_AWAY') throw error;
+    // The hub was away for longer than is waited for it, or for longer than the lease before the run had begun.
+    const { code } = error as { readonly code?: unknown };
+    if (code !== 'ERR_STORE_AWAY' && code !== 'ERR_RUN_OVER') throw error;
     say({ isProducer: false });
   }
 }
