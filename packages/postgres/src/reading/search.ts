@@ -18,6 +18,7 @@ import {
 } from '@tidings/server/log';
 import { possibleOf, META_COLUMNS, metaEntryOf, type EventMeta } from '../records.ts';
 import { atMost, type Ask } from '../store/connection.ts';
+import { notAnswered } from '../store/failure.ts';
 import {
   HEAD_COLUMNS,
   headOf,
@@ -34,6 +35,9 @@ import { finalIn, type ReaderParts } from './reader.ts';
 // Events and topics that one statement gives.
 const MAX_AT_ONCE = 2000;
 const MAX_TOPICS_AT_ONCE = 10_000;
+
+// How often it is asked where the log ends, if the head does not say where it is.
+const MAX_ATTEMPTS = 3;
 
 /** Where the log ends when it is asked, and what is remembered of the only topic that was asked for. */
 interface End {
@@ -191,11 +195,13 @@ export class Search {
   async #end(selection: Selection | undefined, signal: AbortSignal | undefined): Promise<End> {
     const name = selection && Selector.of(selection).topics.only;
     const [only] = possibleOf(name === undefined ? [] : [name]);
-    for (;;) {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const end = await this.#parts.readers.ask((ask) => this.#endOf(ask, only), signal);
       if (end) return end;
       await this.#parts.onMoved();
     }
+    // Connections of this node lead to different servers.
+    throw notAnswered(new Error('the log is on another server than the one that was asked'));
   }
 
   /** Undefined while the head does not say where the log is, or that events of it are lost: cursors mean something else then. */
